@@ -1,0 +1,88 @@
+import type { AttributionFact, ClientFacts, Interval, MemberFacts, OptOutFact, PartyFacts } from './facts.ts';
+
+/** Why not. Closed: audit, explain and metrics use these words; the outside never sees them. */
+export const DENIAL_REASONS = [
+  'client-unknown', 'client-not-approved', 'member-unknown', 'not-covered', 'not-attributed', 'not-in-network', 'opted-out', 'on-hold', 'source-on-hold',
+] as const;
+export type DenialReason = (typeof DENIAL_REASONS)[number];
+
+/** `group` narrows to one Group (export, download, Group read); without it any attribution to the client's providers counts. */
+export interface Purpose { readonly kind: 'read' | 'search' | 'match' | 'export' | 'download' | 'group' | 'explain'; readonly group?: string }
+export interface AccessRequest {
+  readonly client: string;
+  readonly purpose: Purpose;
+  readonly member: string;
+  /** RFC 3339 instant, UTC (`Z`), milliseconds. */
+  readonly now: string;
+}
+export interface DecisionFacts { readonly member: MemberFacts | undefined; readonly party: PartyFacts }
+export type Decision =
+  | { readonly permit: true; readonly attributions: readonly AttributionFact[] }
+  | { readonly permit: false; readonly reason: DenialReason };
+
+const deny = (reason: DenialReason): Decision => ({ permit: false, reason });
+const ms = (instant: string): number => Date.parse(instant);
+const holds = (i: Interval, now: number): boolean => ms(i.from) <= now && (i.to === undefined || now < ms(i.to));
+
+/** Status of the client at a time, from its history; undefined before it registered. */
+export function clientStatusAt(client: ClientFacts, now: number): ClientFacts['status'] | undefined {
+  let status: ClientFacts['status'] | undefined;
+  for (const change of client.history) if (ms(change.at) <= now) status = change.status;
+  return status;
+}
+
+function inNetwork(party: PartyFacts, providers: AttributionFact['providers'], now: number): boolean {
+  let known = false;
+  for (const provider of providers) {
+    let status: string | undefined;
+    for (const change of party.network(provider)) if (ms(change.from) <= now) status = change.status;
+    if (status === 'out-of-network') return false;
+    if (status === 'in-network') known = true;
+  }
+  return known;
+}
+
+/** Scopes that we do not evaluate narrower than the rule asks count as global: deny overrides. */
+const bars = (optOut: OptOutFact, attribution: AttributionFact): boolean =>
+  optOut.scope !== 'provider-specific' || (optOut.targets ?? []).length === 0 || attribution.providers.some((p) => optOut.targets!.includes(p));
+
+/**
+ * The only place that says yes (ARCHITECTURE §5; 42 CFR 422.121(a)(2)): the client is approved, the member is covered,
+ * attributed to a provider that the client is bound to and that is in network, has not opted out, and nothing about
+ * the member is parked. Pure; intervals are [from, to).
+ */
+export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
+  const now = ms(request.now);
+  const client = facts.party.client(request.client);
+  if (client === undefined) return deny('client-unknown');
+  if (clientStatusAt(client, now) !== 'approved') return deny('client-not-approved');
+  const member = facts.member;
+  if (member === undefined) return deny('member-unknown');
+  if (member.holds.some((h) => holds(h, now))) return deny('on-hold');
+  if (member.sources.some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now)))) return deny('source-on-hold');
+  const { group } = request.purpose;
+  const attributed = member.attributions.filter((a) => holds(a, now) && (group === undefined || a.group === group) && a.providers.some((p) => client.providers.includes(p)));
+  if (attributed.length === 0) return deny('not-attributed');
+  const optOuts = member.optOuts.filter((o) => holds(o, now));
+  const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a)));
+  if (open.length === 0) return deny('opted-out');
+  if (!member.coverage.some((c) => holds(c, now))) return deny('not-covered');
+  const permitted = open.filter((a) => inNetwork(facts.party, a.providers, now));
+  if (permitted.length === 0) return deny('not-in-network');
+  return { permit: true, attributions: permitted };
+}
+
+/**
+ * The instant since which the permitted member has been visible to the client without a break: what is recorded of
+ * attribution, coverage or opt-in after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
+ */
+export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
+  const now = ms(request.now);
+  const decision = decide(request, facts);
+  if (!decision.permit) return Number.POSITIVE_INFINITY;
+  const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
+  const attributed = Math.min(...decision.attributions.map(since));
+  const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
+  const optedIn = Math.max(0, ...facts.member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now).map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))));
+  return Math.max(attributed, covered, optedIn);
+}

@@ -1,0 +1,50 @@
+import type { ProviderKey } from '@provider-access/events';
+
+/** What a decision reads (ARCHITECTURE §5). Times are RFC 3339 instants; intervals are [from, to). */
+export interface Interval { readonly from: string; readonly to?: string }
+export interface CoverageFact extends Interval { readonly coverageId: string; readonly recordedAt: string; readonly event: string }
+export interface AttributionFact extends Interval {
+  readonly group: string; readonly providers: readonly ProviderKey[]; readonly contract?: string; readonly coverageId?: string; readonly recordedAt: string; readonly event: string;
+}
+export interface OptOutFact extends Interval {
+  readonly scope: string; readonly targets?: readonly ProviderKey[]; readonly recordedAt: string; readonly event: string;
+  /** When the opt-in that ended it was recorded: a member opted in after `_since` gets everything. */
+  readonly endRecordedAt?: string;
+}
+/** A parked event that denies until it is resolved. */
+export interface HoldFact extends Interval { readonly deadLetter: string; readonly eventType: string }
+
+/** One document a member. */
+export interface MemberFacts {
+  readonly member: string;
+  /** Sources that ever spoke about this member's coverage, attribution or consent. */
+  readonly sources: readonly string[];
+  readonly coverage: readonly CoverageFact[];
+  readonly attributions: readonly AttributionFact[];
+  readonly optOuts: readonly OptOutFact[];
+  readonly holds: readonly HoldFact[];
+  /** Ids this member was merged with (either direction). Their opt-outs are already among `optOuts`. */
+  readonly mergedWith: readonly string[];
+}
+
+export type ClientStatus = 'pending' | 'approved' | 'rejected' | 'suspended' | 'revoked';
+export interface ClientFacts {
+  readonly client: string;
+  readonly name: string;
+  readonly status: ClientStatus;
+  /** Status intervals, oldest first, so that `explain` can answer for a time. */
+  readonly history: readonly { readonly status: ClientStatus; readonly at: string; readonly reason?: string }[];
+  /** Provider identifiers bound at approval. */
+  readonly providers: readonly ProviderKey[];
+  readonly scope: string;
+}
+export interface NetworkFact { readonly status: 'in-network' | 'out-of-network'; readonly from: string }
+
+/** Few: every service keeps them in memory. */
+export interface PartyFacts {
+  client(id: string): ClientFacts | undefined;
+  /** Status changes of a provider, oldest first; [] for one we never heard of. */
+  network(provider: ProviderKey): readonly NetworkFact[];
+  /** Holds of a whole source (a parked event whose member could not be read). */
+  sourceHolds(source: string): readonly HoldFact[];
+}

@@ -1,0 +1,102 @@
+/** The log port (ARCHITECTURE §3). At least once, in order per partition key, positions across partitions. */
+
+export interface NewRecord {
+  /** Compaction key. */
+  readonly key: string;
+  /** Chooses the partition (murmur2 as the Java client); order holds per partition key. */
+  readonly partitionKey: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: string | Uint8Array;
+}
+
+export interface LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+  /** Append time, ms since the epoch. */
+  readonly timestamp: number;
+}
+
+/** Topic -> next offset to handle, by partition index. A head is exclusive: the offset the next record will get. */
+export type Position = Readonly<Record<string, readonly number[]>>;
+
+export interface Appended { readonly partition: number; readonly offset: number }
+
+/** Records of one topic-partition in offset order. */
+export interface Batch { readonly topic: string; readonly partition: number; readonly records: readonly LogRecord[] }
+
+/**
+ * Thrown by a handler (or the port) when the engine, not the event, is at fault: the partition pauses with backoff and
+ * the same batch comes again. Any other error is treated the same way (nothing is skipped by the port, ever): parking
+ * is the handler's decision.
+ */
+export class EngineUnavailable extends Error {
+  override readonly name = 'EngineUnavailable';
+}
+/** A record larger than the log takes: the caller refuses it by name. */
+export class RecordTooLarge extends Error {
+  override readonly name = 'RecordTooLarge';
+}
+
+export interface SubscribeOptions {
+  /** Consumer group: its committed offsets are durable. One member of a group handles a partition at a time. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** Where a group without committed offsets starts. Default `earliest`. */
+  readonly from?: 'earliest' | 'latest' | Position;
+  /** Records a batch at most. Default 500. */
+  readonly maxRecords?: number;
+  /** Value bytes a batch at most (at least one record comes). Default 4 MiB. */
+  readonly maxBytes?: number;
+  /** Offsets are committed after it resolves. Must be idempotent: the same batch may come again. */
+  handle(batch: Batch): Promise<void>;
+  /** Called when this member gets partitions, before their first batch. */
+  assigned?(partitions: readonly { topic: string; partition: number }[]): Promise<void> | void;
+}
+
+export interface FollowOptions {
+  readonly topics: readonly string[];
+  /** Default: from the beginning. */
+  readonly from?: Position;
+  readonly maxRecords?: number;
+  handle(batch: Batch): Promise<void> | void;
+}
+
+export interface Subscription {
+  /** Resolves when nothing is in flight any more. Committed work stays committed. */
+  stop(): Promise<void>;
+  /** Next offsets to handle, as far as this member knows. */
+  position(): Position;
+  /** Set while the last attempt failed: readiness shows it. PHI-free. */
+  failure(): string | undefined;
+  /** Time (ms since the epoch) of the last successful poll, also an empty one: liveness is progress. */
+  lastPoll(): number;
+}
+
+export interface EventLog {
+  /** Resolves when durable, with one entry a record in order. Throws EngineUnavailable or RecordTooLarge. */
+  append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]>;
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** Every partition from a position on, no group, no commits; resolves after the records that were there at the call are handled. */
+  follow(options: FollowOptions): Promise<Subscription>;
+  /** Heads of topics (exclusive). */
+  head(topics: readonly string[]): Promise<Position>;
+  /** Committed position of a group. */
+  committed(group: string, topics: readonly string[]): Promise<Position>;
+  /** Reads a range of one partition, for rebuild, dead letters and explain. */
+  read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
+  partitions(topic: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** True when `at` has passed `target` in every partition that `target` names. */
+export function reached(at: Position, target: Position): boolean {
+  for (const [topic, offsets] of Object.entries(target)) {
+    const mine = at[topic] ?? [];
+    for (let p = 0; p < offsets.length; p++) if ((offsets[p] ?? 0) > (mine[p] ?? 0)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+/** Inbound facts of a payer's systems (ARCHITECTURE §2): input, not truth. `subject` is the member id or provider id. */
+
+const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digits, - and ., at most 64');
+const instantOrDate = z.string().regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date (YYYY-MM-DD) or an instant with a zone')
+  .refine((v) => !Number.isNaN(Date.parse(v)), 'a date that exists');
+const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
+const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
+const shortText = z.string().max(500);
+
+/** One FHIR R4 resource as the payer has it, money included; `sequence` breaks ties of business time. */
+export const resourceRecorded = z.object({ resource: z.record(z.string(), z.unknown()), sequence: z.int().nonnegative().optional() });
+export const resourceDeleted = z.object({ resourceType: z.string().min(1).max(64), id, sequence: z.int().nonnegative().optional() });
+/** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
+export const priorAuthorizationChanged = resourceRecorded;
+export const memberEnrolled = z.object({ coverageId: id, from: instantOrDate, to: instantOrDate.optional(), plan: shortText.optional() });
+export const memberChanged = memberEnrolled.partial();
+export const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });
+/** The subject is the id that stays; `from` is the id that is retired. */
+export const membersMerged = z.object({ from: id });
+export const provider = z.object({ npi: npi.optional(), tin: tin.optional(), contract: z.string().min(1).max(128).optional() })
+  .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
+export const attributionAsserted = z.object({ provider, from: instantOrDate, to: instantOrDate.optional(), coverageId: id.optional(), basis: shortText.optional() });
+export const attributionEnded = z.object({ provider, to: instantOrDate });
+/** PDex 2.2 opt-out-scope codes. Scopes we do not evaluate narrower are treated as global: deny. */
+export const OPT_OUT_SCOPES = ['global', 'provider-specific', 'purpose-specific', 'payer-specific', 'provider-category'] as const;
+export const optOutScope = z.enum(OPT_OUT_SCOPES);
+const setBy = z.enum(['member', 'personal-representative', 'payer']);
+export const memberOptedOut = z.object({
+  scope: optOutScope.default('global'),
+  /** Providers, for scope provider-specific. */
+  targets: z.array(z.object({ npi: npi.optional(), tin: tin.optional() })).max(100).optional(),
+  effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional(), reason: shortText.optional(),
+});
+export const memberOptedIn = z.object({ effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional() });
+/** One of Organization, Practitioner, PractitionerRole, Location; subject is NPI or organization id. */
+export const providerRecorded = resourceRecorded;
+export const networkStatusChanged = z.object({ npi: npi.optional(), tin: tin.optional(), status: z.enum(['in-network', 'out-of-network']), from: instantOrDate })
+  .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
+
+export type ResourceRecorded = z.infer<typeof resourceRecorded>;
+export type ResourceDeleted = z.infer<typeof resourceDeleted>;
+export type MemberEnrolled = z.infer<typeof memberEnrolled>;
+export type MemberChanged = z.infer<typeof memberChanged>;
+export type MemberTerminated = z.infer<typeof memberTerminated>;
+export type MembersMerged = z.infer<typeof membersMerged>;
+export type ProviderIdentity = z.infer<typeof provider>;
+export type AttributionAsserted = z.infer<typeof attributionAsserted>;
+export type AttributionEnded = z.infer<typeof attributionEnded>;
+export type MemberOptedOut = z.infer<typeof memberOptedOut>;
+export type MemberOptedIn = z.infer<typeof memberOptedIn>;
+export type NetworkStatusChanged = z.infer<typeof networkStatusChanged>;
+
+/** Which service decides an inbound event's outcome, and parks it when it is at fault. */
+export type IntakeOwner = 'resources' | 'attribution' | 'consent';
+export interface PayerEventDefinition { readonly topic: 'payer.member-events' | 'payer.provider-events'; readonly owner: IntakeOwner; readonly schema: z.ZodType; readonly title: string }
+
+export const PAYER_EVENTS = {
+  'payer.resource-recorded.v1': { topic: 'payer.member-events', owner: 'resources', schema: resourceRecorded, title: 'A FHIR resource of the member was recorded or changed' },
+  'payer.resource-deleted.v1': { topic: 'payer.member-events', owner: 'resources', schema: resourceDeleted, title: 'A FHIR resource of the member was deleted' },
+  'payer.prior-authorization-changed.v1': { topic: 'payer.member-events', owner: 'resources', schema: priorAuthorizationChanged, title: 'A prior authorization changed' },
+  'payer.member-enrolled.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberEnrolled, title: 'A coverage of the member started' },
+  'payer.member-changed.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberChanged, title: 'A coverage of the member changed' },
+  'payer.member-terminated.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberTerminated, title: 'The coverage of the member ended' },
+  'payer.members-merged.v1': { topic: 'payer.member-events', owner: 'attribution', schema: membersMerged, title: 'Two member ids were found to be one person' },
+  'payer.attribution-asserted.v1': { topic: 'payer.member-events', owner: 'attribution', schema: attributionAsserted, title: 'The member was attributed to a provider' },
+  'payer.attribution-ended.v1': { topic: 'payer.member-events', owner: 'attribution', schema: attributionEnded, title: 'An attribution ended' },
+  'payer.member-opted-out.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedOut, title: 'The member opted out of Provider Access' },
+  'payer.member-opted-in.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedIn, title: 'The member opted back in' },
+  'payer.provider-recorded.v1': { topic: 'payer.provider-events', owner: 'resources', schema: providerRecorded, title: 'A provider, organization, role or location was recorded' },
+  'payer.network-status-changed.v1': { topic: 'payer.provider-events', owner: 'attribution', schema: networkStatusChanged, title: 'A provider joined or left the network' },
+} as const satisfies Record<string, PayerEventDefinition>;
+export type PayerEventType = keyof typeof PAYER_EVENTS;
+
+export function payerEvent(type: string): PayerEventDefinition | undefined {
+  return Object.hasOwn(PAYER_EVENTS, type) ? PAYER_EVENTS[type as PayerEventType] : undefined;
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+
+/** Our own events (ARCHITECTURE §2, "the truth"): views are built from these alone. Times are RFC 3339 instants. */
+
+const instant = z.string();
+/** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
+const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
+
+/** pa.records. The resource as accepted: normalised, redacted, encoded once; reading is copying. */
+export const recordAccepted = z.object({
+  /** Member id, or `shared` for resources without a patient. */
+  member: z.string(),
+  type: z.string(),
+  id: z.string(),
+  versionId: z.int().positive(),
+  /** Time of acceptance = meta.lastUpdated, written once, kept by rebuilds. */
+  lastUpdated: instant,
+  /** Business time and sequence of the payer's event: they choose which version wins. */
+  businessTime: instant,
+  sequence: z.int(),
+  /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
+  contentHash: z.string(),
+  serviceDate: z.string().optional(),
+  /** `Type/id` of every literal reference, so that an export can bring supporting resources along. */
+  references: z.array(z.string()),
+  /** Search tokens, `param=value`. */
+  tokens: z.array(z.string()),
+  /** The encoded resource, one line, without the newline. */
+  line: z.string(),
+});
+export const recordDeleted = z.object({
+  member: z.string(), type: z.string(), id: z.string(), versionId: z.int().positive(), lastUpdated: instant,
+  businessTime: instant, sequence: z.int(), reason: z.enum(['deleted', 'entered-in-error', 'merged']),
+});
+
+/** pa.members */
+export const coverageChanged = z.object({
+  member: z.string(), coverageId: z.string(), from: instant, to: instant.optional(), businessTime: instant, sequence: z.int(), cancelled: z.boolean().optional(),
+});
+export const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
+
+/** pa.attribution */
+export const memberAttributed = z.object({
+  member: z.string(), group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(),
+  from: instant, to: instant.optional(), coverageId: z.string().optional(), basis: z.string().optional(), businessTime: instant,
+});
+export const attributionEndedRecord = z.object({ member: z.string(), group: z.string(), to: instant, businessTime: instant });
+
+/** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
+export const optedOut = z.object({
+  member: z.string(), scope: z.string(), targets: z.array(providerKey).optional(), effective: instant, businessTime: instant, setBy: z.string(), channel: z.string().optional(),
+});
+export const optedIn = z.object({ member: z.string(), effective: instant, businessTime: instant, setBy: z.string(), channel: z.string().optional() });
+
+/**
+ * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
+ * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's.
+ */
+export const accessHeld = z.object({ member: z.string().optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
+export const accessReleased = z.object({ member: z.string().optional(), source: z.string(), deadLetter: z.string() });
+
+/** pa.providers: key is the provider key. */
+export const networkStatusRecorded = z.object({ provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant });
+
+/** pa.groups. Minted once; never changes, never returns. */
+export const groupOpened = z.object({ group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), openedAt: instant });
+
+/** pa.registry */
+export const appRegistered = z.object({
+  client: z.string(), name: z.string(), jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(), jwksUri: z.string().optional(),
+  scope: z.string(), contacts: z.array(z.string()), npis: z.array(z.string()), tins: z.array(z.string()), registrationTokenHash: z.string(), registeredAt: instant,
+});
+export const appApproved = z.object({ client: z.string(), providers: z.array(providerKey), scope: z.string(), by: z.string(), reason: z.string().optional() });
+export const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
+export const appSuspended = appRejected;
+export const appRevoked = appRejected;
+export const signingKeyPublished = z.object({ kid: z.string(), jwk: z.record(z.string(), z.unknown()), notAfter: instant.optional() });
+
+/** pa.audit: one entry a response or file, members by reference. */
+export const disclosure = z.object({
+  client: z.string(), action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']), outcome: z.enum(['released', 'refused']),
+  reason: z.string().optional(), members: z.array(z.string()), resources: z.int().nonnegative(), types: z.array(z.string()).optional(),
+  group: z.string().optional(), job: z.string().optional(), file: z.string().optional(), at: instant,
+});
+
+/**
+ * Any derived topic: what a service has handled of an inbound topic. `after` names output offsets that must be passed
+ * first (outputs that went to other partitions). `outcomes` counts per receipt what became of the events.
+ */
+export const progress = z.object({
+  /** Who derived: a topic may have several derivers. */
+  deriver: z.string(),
+  topic: z.string(), partition: z.int(),
+  /** Next inbound offset not yet handled. */
+  next: z.int(),
+  /** Output topic -> next offset per partition that must be passed first. */
+  after: z.record(z.string(), z.record(z.string(), z.int())).optional(),
+  outcomes: z.array(z.object({
+    receipt: z.string(), counts: z.record(z.string(), z.int()),
+    /** Everything but `recorded`, one row an event. */
+    items: z.array(z.object({ event: z.string(), outcome: z.string(), reason: z.string().optional(), deadLetter: z.string().optional(), about: z.string().optional() })),
+  })).optional(),
+});
+
+/** Dead-letter topics. The original bytes and headers stay for ever. */
+export const eventParked = z.object({
+  deadLetter: z.string(), topic: z.string(), partition: z.int(), offset: z.int(), key: z.string(), headers: z.record(z.string(), z.string()),
+  /** Original value, base64. */
+  value: z.string(),
+  reason: z.string(), detail: z.string(), parkedBy: z.string(), parkedAt: instant,
+});
+export const deadLetterReplayed = z.object({ deadLetter: z.string(), by: z.string(), corrected: z.boolean(), event: z.string(), at: instant });
+export const deadLetterDiscarded = z.object({ deadLetter: z.string(), by: z.string(), reason: z.string(), at: instant });
+
+export type RecordAccepted = z.infer<typeof recordAccepted>;
+export type RecordDeleted = z.infer<typeof recordDeleted>;
+export type CoverageChanged = z.infer<typeof coverageChanged>;
+export type MemberMerged = z.infer<typeof memberMerged>;
+export type MemberAttributed = z.infer<typeof memberAttributed>;
+export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
+export type OptedOut = z.infer<typeof optedOut>;
+export type OptedIn = z.infer<typeof optedIn>;
+export type AccessHeld = z.infer<typeof accessHeld>;
+export type AccessReleased = z.infer<typeof accessReleased>;
+export type NetworkStatusRecorded = z.infer<typeof networkStatusRecorded>;
+export type GroupOpened = z.infer<typeof groupOpened>;
+export type AppRegistered = z.infer<typeof appRegistered>;
+export type AppApproved = z.infer<typeof appApproved>;
+export type AppRejected = z.infer<typeof appRejected>;
+export type SigningKeyPublished = z.infer<typeof signingKeyPublished>;
+export type Disclosure = z.infer<typeof disclosure>;
+export type Progress = z.infer<typeof progress>;
+export type ProgressOutcome = NonNullable<Progress['outcomes']>[number];
+export type EventParked = z.infer<typeof eventParked>;
+export type DeadLetterReplayed = z.infer<typeof deadLetterReplayed>;
+export type DeadLetterDiscarded = z.infer<typeof deadLetterDiscarded>;
+
+export const PROGRESS_TYPE = 'pa.progress.v1';
+/** `export` adds its job events in services/export; they are listed here so that AsyncAPI and fixtures know them. */
+export const PLATFORM_EVENTS = {
+  'pa.record-accepted.v1': { topic: 'pa.records', schema: recordAccepted },
+  'pa.record-deleted.v1': { topic: 'pa.records', schema: recordDeleted },
+  'pa.coverage-changed.v1': { topic: 'pa.members', schema: coverageChanged },
+  'pa.member-merged.v1': { topic: 'pa.members', schema: memberMerged },
+  'pa.member-attributed.v1': { topic: 'pa.attribution', schema: memberAttributed },
+  'pa.attribution-ended.v1': { topic: 'pa.attribution', schema: attributionEndedRecord },
+  'pa.opted-out.v1': { topic: 'pa.consent', schema: optedOut },
+  'pa.opted-in.v1': { topic: 'pa.consent', schema: optedIn },
+  'pa.access-held.v1': { topic: 'pa.consent', schema: accessHeld },
+  'pa.access-released.v1': { topic: 'pa.consent', schema: accessReleased },
+  'pa.network-status-recorded.v1': { topic: 'pa.providers', schema: networkStatusRecorded },
+  'pa.group-opened.v1': { topic: 'pa.groups', schema: groupOpened },
+  'pa.app-registered.v1': { topic: 'pa.registry', schema: appRegistered },
+  'pa.app-approved.v1': { topic: 'pa.registry', schema: appApproved },
+  'pa.app-rejected.v1': { topic: 'pa.registry', schema: appRejected },
+  'pa.app-suspended.v1': { topic: 'pa.registry', schema: appSuspended },
+  'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRevoked },
+  'pa.signing-key-published.v1': { topic: 'pa.registry', schema: signingKeyPublished },
+  'pa.disclosure.v1': { topic: 'pa.audit', schema: disclosure },
+  [PROGRESS_TYPE]: { topic: '*', schema: progress },
+  'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },
+  'pa.dead-letter-replayed.v1': { topic: 'payer.*.dead-letter', schema: deadLetterReplayed },
+  'pa.dead-letter-discarded.v1': { topic: 'payer.*.dead-letter', schema: deadLetterDiscarded },
+} as const satisfies Record<string, { topic: string; schema: z.ZodType }>;
+export type PlatformEventType = keyof typeof PLATFORM_EVENTS;

@@ -1,0 +1,31 @@
+/** One entry of a searchset: `line` is the resource as encoded JSON and goes into the Bundle untouched. */
+export interface BundleEntryLine {
+  readonly fullUrl: string;
+  readonly line: string;
+  readonly mode?: 'match' | 'include' | 'outcome';
+}
+
+export interface SearchsetInput {
+  readonly selfUrl: string;
+  readonly nextUrl?: string | undefined;
+  /** Left out of the Bundle when unknown: keyset pages do not count. */
+  readonly total?: number | undefined;
+  readonly entries: readonly BundleEntryLine[];
+}
+
+/** A searchset Bundle as JSON text, joined from lines that are already encoded (no parse, no stringify of resources). */
+export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): string {
+  const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
+  let text = `{"resourceType":"Bundle","type":"searchset"${total === undefined ? '' : `,"total":${total}`},"link":[${links}]`;
+  if (entries.length === 0) return `${text}}`;
+  text += ',"entry":[';
+  for (let index = 0; index < entries.length; index++) {
+    const { fullUrl, line, mode = 'match' } = entries[index] as BundleEntryLine;
+    text += `${index === 0 ? '' : ','}{"fullUrl":${JSON.stringify(fullUrl)},"resource":${line},"search":{"mode":"${mode}"}}`;
+  }
+  return `${text}]}`;
+}
+
+function link(relation: string, url: string): string {
+  return `{"relation":"${relation}","url":${JSON.stringify(url)}}`;
+}

@@ -1,0 +1,70 @@
+import { R4_ELEMENT_LINES } from './definitions/r4-elements.ts';
+
+/** One JSON property of a structure, choices already resolved (`valueQuantity`, not `value[x]`). */
+export interface ElementDefinition {
+  /** JSON property name. */
+  readonly name: string;
+  /** Datatype (`Quantity`, `date`), structure path (`Claim.item`) or `Resource`. */
+  readonly type: string;
+  readonly primitive: boolean;
+  readonly list: boolean;
+  /** `value[x]` for the members of a choice. */
+  readonly choice?: string;
+}
+
+/** A compiled structure: a resource type, a datatype, or a backbone named by its path. */
+export interface Structure {
+  readonly name: string;
+  readonly resource: boolean;
+  readonly elements: ReadonlyMap<string, ElementDefinition>;
+  /** Required elements, each as the names of which one must be there. */
+  readonly required: readonly { readonly name: string; readonly anyOf: readonly string[] }[];
+}
+
+const COMMON: Readonly<Record<string, string>> = {
+  R: 'id?id;meta?Meta;implicitRules?uri;language?code',
+  D: 'id?id;meta?Meta;implicitRules?uri;language?code;text?Narrative;contained*Resource;extension*Extension;modifierExtension*Extension',
+  B: 'id?string;extension*Extension;modifierExtension*Extension',
+  E: 'id?string;extension*Extension',
+};
+
+const compiled = new Map<string, Structure | undefined>();
+
+/** The structure of a resource type, datatype or backbone path of R4; undefined when R4 has none of that name. Compiled on first use. */
+export function structureOf(name: string): Structure | undefined {
+  if (!compiled.has(name)) {
+    const line = name === 'Element' ? 'E' : Object.hasOwn(R4_ELEMENT_LINES, name) ? R4_ELEMENT_LINES[name] : undefined;
+    if (line === undefined) return undefined;
+    compiled.set(name, compile(name, line));
+  }
+  return compiled.get(name);
+}
+
+function compile(name: string, line: string): Structure {
+  const base = line.charAt(0);
+  const elements = new Map<string, ElementDefinition>();
+  const required: { name: string; anyOf: string[] }[] = [];
+  for (const part of `${COMMON[base] ?? ''};${line.slice(2)}`.split(';')) {
+    const match = /^([^?!*+]+)([?!*+])(.+)$/.exec(part);
+    if (match === null) continue;
+    const [, declared = '', card = '', typeList = ''] = match;
+    const list = card === '*' || card === '+';
+    const types = typeList.split('|');
+    const isChoice = declared.endsWith('[x]');
+    const stem = isChoice ? declared.slice(0, -3) : declared;
+    const names: string[] = [];
+    for (const type of types) {
+      const property = isChoice ? stem + type.charAt(0).toUpperCase() + type.slice(1) : stem;
+      names.push(property);
+      elements.set(property, { name: property, type, primitive: isPrimitiveType(type), list, ...(isChoice ? { choice: declared } : {}) });
+    }
+    if (card === '!' || card === '+') required.push({ name: declared, anyOf: names });
+  }
+  return { name, resource: base === 'R' || base === 'D', elements, required };
+}
+
+/** Primitive datatypes of R4 start in lower case, and nothing else does. */
+export function isPrimitiveType(type: string): boolean {
+  const first = type.charCodeAt(0);
+  return first >= 97 && first <= 122;
+}

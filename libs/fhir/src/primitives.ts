@@ -1,0 +1,39 @@
+import { dateRange } from './dates.ts';
+
+/** Returns true when the JSON value is a legal value of the primitive. */
+export type PrimitiveCheck = (value: unknown) => boolean;
+
+// eslint-disable-next-line no-control-regex -- exactly the control characters that R4 forbids in strings
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+const DATE = /^\d{4}(-\d{2}(-\d{2})?)?$/;
+const DATE_TIME = /^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?$/;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+
+const matches = (pattern: RegExp): PrimitiveCheck => (value) => typeof value === 'string' && pattern.test(value);
+const dated = (pattern: RegExp): PrimitiveCheck => (value) => typeof value === 'string' && pattern.test(value) && dateRange(value) !== undefined;
+const between = (low: number, high: number): PrimitiveCheck => (value) => typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
+const text: PrimitiveCheck = (value) => typeof value === 'string' && value.length > 0 && !CONTROL.test(value);
+
+/** R4's rules for primitives (datatypes.html). Unicode spaces in strings are accepted: the published regex forbids them by accident. */
+export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
+  boolean: (value) => typeof value === 'boolean',
+  integer: between(-2147483648, 2147483647),
+  unsignedInt: between(0, 2147483647),
+  positiveInt: between(1, 2147483647),
+  decimal: (value) => typeof value === 'number' && Number.isFinite(value),
+  string: text,
+  markdown: text,
+  xhtml: (value) => typeof value === 'string' && value.trimStart().startsWith('<div'),
+  code: matches(/^[^\s]+(\s[^\s]+)*$/),
+  id: matches(/^[A-Za-z0-9.-]{1,64}$/),
+  uri: matches(/^\S+$/),
+  url: matches(/^\S+$/),
+  canonical: matches(/^\S+$/),
+  oid: matches(/^urn:oid:[0-2](\.(0|[1-9]\d*))+$/),
+  uuid: matches(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i),
+  base64Binary: matches(/^[0-9A-Za-z+/=\s]+$/),
+  date: dated(DATE),
+  dateTime: dated(DATE_TIME),
+  instant: dated(INSTANT),
+  time: matches(/^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?$/),
+};

@@ -1,0 +1,123 @@
+import { type OperationOutcomeIssue, outcomeIssue } from '../outcome.ts';
+import { parseReference } from '../references.ts';
+import { SEARCH_PARAMETERS, type SearchParameter } from './parameters.ts';
+import { type DateSearch, parseDateSearch, parseToken, splitOr, type Token } from './values.ts';
+
+/** A search as understood. Absent members mean "not asked for". */
+export interface SearchQuery {
+  readonly type: string;
+  /** Any of these; an empty list can match nothing (two `_id` without a common value). */
+  readonly ids?: readonly string[];
+  /** Member ids, any of these; empty as above. */
+  readonly patients?: readonly string[];
+  /** All must hold. */
+  readonly lastUpdated?: readonly DateSearch[];
+  /** By parameter name: all of the outer list, any of each inner one. */
+  readonly tokens?: Readonly<Record<string, readonly (readonly Token[])[]>>;
+  readonly count?: number;
+  readonly summary?: boolean;
+}
+
+export type SearchParse = { readonly ok: true; readonly query: SearchQuery } | { readonly ok: false; readonly issue: OperationOutcomeIssue };
+
+interface Draft {
+  ids?: string[];
+  patients?: string[];
+  lastUpdated?: DateSearch[];
+  tokens?: Record<string, Token[][]>;
+  count?: number;
+  summary?: boolean;
+}
+
+/** Reads one value into the draft; returns what is wrong with it (naming the rule, never the value), or undefined. */
+type Reader = (draft: Draft, value: string, parameter: SearchParameter, modifier: string | undefined) => string | undefined;
+
+const ID = /^[A-Za-z0-9.-]{1,64}$/;
+const JSON_FORMATS = new Set(['json', 'application/json', 'application/fhir+json', 'text/json']);
+
+const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
+  id(draft, value) {
+    const ids = splitOr(value);
+    if (!ids.every((id) => ID.test(id))) return 'must be an id or a comma list of ids';
+    draft.ids = both(draft.ids, ids);
+    return undefined;
+  },
+  patient(draft, value) {
+    const ids: string[] = [];
+    for (const part of splitOr(value)) {
+      const reference = parseReference(part);
+      if (ID.test(part)) ids.push(part);
+      else if (reference.kind === 'relative' && reference.type === 'Patient' && reference.version === undefined) ids.push(reference.id);
+      else return 'must be an id or Patient/id';
+    }
+    draft.patients = both(draft.patients, ids);
+    return undefined;
+  },
+  date(draft, value) {
+    const parsed = parseDateSearch(value);
+    if (parsed === undefined) return 'must be a date or dateTime with an optional prefix (eq ne gt ge lt le)';
+    (draft.lastUpdated ??= []).push(parsed);
+    return undefined;
+  },
+  token(draft, value, { name }) {
+    const tokens: Token[] = [];
+    for (const part of splitOr(value)) {
+      const parsed = parseToken(part);
+      if (parsed === undefined) return 'must be code, system|code, |code or system|';
+      tokens.push(parsed);
+    }
+    ((draft.tokens ??= {})[name] ??= []).push(tokens);
+    return undefined;
+  },
+  count(draft, value) {
+    if (!/^\d{1,9}$/.test(value)) return 'must be a whole number';
+    draft.count = Number(value);
+    return undefined;
+  },
+  summary(draft, value) {
+    if (value !== 'true' && value !== 'false') return 'must be true or false';
+    draft.summary = value === 'true';
+    return undefined;
+  },
+  // A literal + in a query string is a space: application/fhir json.
+  format: (_draft, value) => (JSON_FORMATS.has(value.replace(' ', '+')) ? undefined : 'only JSON is served'),
+};
+
+function both(before: string[] | undefined, now: string[]): string[] {
+  return before === undefined ? [...new Set(now)] : before.filter((value) => now.includes(value));
+}
+
+/**
+ * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors (never ignored: an ignored
+ * filter would answer more than was asked for). Page links are the caller's and must be taken out before.
+ */
+export function parseSearch(type: string, parameters: URLSearchParams): SearchParse {
+  const table = Object.hasOwn(SEARCH_PARAMETERS, type) ? SEARCH_PARAMETERS[type] : undefined;
+  if (table === undefined) return refuse('not-supported', `search on this type is not supported`, undefined);
+  const draft: Draft = {};
+  const seen = new Set<string>();
+  for (const [key, value] of parameters) {
+    const [name = '', modifier, ...rest] = key.split(':');
+    const parameter = table.find((known) => known.name === name);
+    if (parameter === undefined) {
+      return refuse('not-supported', `unknown search parameter ${printable(key)}; ${type} has: ${table.map((known) => known.name).join(', ')}`, printable(key));
+    }
+    if (modifier !== undefined && !(parameter.kind === 'patient' && modifier === 'Patient' && rest.length === 0)) {
+      return refuse('not-supported', `${name}: the modifier is not supported`, name);
+    }
+    if (seen.has(name) && !parameter.repeats) return refuse('invalid', `${name} must be given only once`, name);
+    seen.add(name);
+    const fault = value === '' ? 'must not be empty' : READERS[parameter.kind](draft, value, parameter, modifier);
+    if (fault !== undefined) return refuse('value', `${name} ${fault}`, name);
+  }
+  return { ok: true, query: { type, ...draft } };
+}
+
+function refuse(code: 'not-supported' | 'invalid' | 'value', text: string, expression: string | undefined): SearchParse {
+  return { ok: false, issue: outcomeIssue('error', code, text, expression) };
+}
+
+/** A parameter name is the client's and may be anything: only what looks like a name is repeated. */
+function printable(name: string): string {
+  return /^[A-Za-z0-9_:.-]{1,60}$/.test(name) ? name : '(unprintable)';
+}

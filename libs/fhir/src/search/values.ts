@@ -1,0 +1,58 @@
+import { dateRange, DATE_PREFIXES, type DatePrefix, type DateRange } from '../dates.ts';
+
+/** A token as searched for. `system` undefined: any system; null (`|code`): no system; `code` undefined (`system|`): any code of it. */
+export interface Token {
+  readonly system?: string | null;
+  readonly code?: string;
+}
+
+export interface DateSearch {
+  readonly prefix: DatePrefix;
+  readonly range: DateRange;
+}
+
+/** Splits an OR list at commas that are not escaped, and takes the escapes (`\,` `\|` `\$` `\\`) off. Bars stay escaped for parseToken. */
+export function splitOr(value: string): string[] {
+  const parts: string[] = [];
+  let current = '';
+  for (let index = 0; index < value.length; index++) {
+    const character = value.charAt(index);
+    if (character === '\\' && index + 1 < value.length) {
+      current += character + value.charAt(index + 1);
+      index += 1;
+    } else if (character === ',') {
+      parts.push(current);
+      current = '';
+    } else current += character;
+  }
+  parts.push(current);
+  return parts;
+}
+
+const unescape = (value: string): string => value.replace(/\\([\\,|$])/g, '$1');
+
+/** Parses `code`, `system|code`, `|code` or `system|`. Undefined when neither is given. */
+export function parseToken(value: string): Token | undefined {
+  const bar = /(?<!\\)(?:\\\\)*\|/.exec(value);
+  if (bar === null) return value === '' ? undefined : { code: unescape(value) };
+  const at = bar.index + bar[0].length - 1;
+  const system = unescape(value.slice(0, at));
+  const code = unescape(value.slice(at + 1));
+  if (system === '' && code === '') return undefined;
+  return { system: system === '' ? null : system, ...(code === '' ? {} : { code }) };
+}
+
+/** Whether a token search names this coding or identifier (`code` of a Coding, `value` of an Identifier). Case matters. */
+export function matchesToken(token: Token, system: string | undefined, code: string | undefined): boolean {
+  if (token.code !== undefined && token.code !== code) return false;
+  if (token.system === undefined) return true;
+  return token.system === null ? system === undefined : token.system === system;
+}
+
+/** Parses `[prefix]date`, precision from years to milliseconds. Undefined when it is no date. */
+export function parseDateSearch(value: string): DateSearch | undefined {
+  const head = value.slice(0, 2);
+  const prefix = DATE_PREFIXES.find((known) => known === head);
+  const range = dateRange(prefix === undefined ? value : value.slice(2));
+  return range === undefined ? undefined : { prefix: prefix ?? 'eq', range };
+}

@@ -1,0 +1,91 @@
+import type { LogRecord, Position } from '@provider-access/eventlog';
+
+/** The view port (ARCHITECTURE §4): documents built from `pa.*`, read by key and by declared indexes only. */
+
+/** `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. */
+export type ViewDocument = { readonly _id: string } & { readonly [part: string]: unknown };
+
+export interface IndexDefinition {
+  readonly name: string;
+  /** Paths `part.field`; the last may be an array (membership) when `array` is set. */
+  readonly fields: readonly string[];
+  readonly array?: boolean;
+  readonly unique?: boolean;
+}
+
+export interface TopicEvolve<Part = unknown> {
+  /** The sub-object this topic owns in the document. */
+  readonly part: string;
+  /** Ids of the documents a record concerns; [] passes it over. Record headers hold the type: look before parsing. */
+  keys(record: LogRecord): readonly string[];
+  /**
+   * The part after the record: `null` removes it (a document without parts is removed), `undefined` leaves it.
+   * Pure: no clock, no ids, no other part. With `blind`, `part` is always undefined and nothing is loaded first.
+   */
+  evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
+  readonly blind?: boolean;
+}
+
+export interface Projection {
+  readonly owner: string;
+  readonly name: string;
+  readonly version: number;
+  /** By topic. `pa.progress.v1` records are handled by the runner, not by evolve. */
+  readonly topics: Readonly<Record<string, TopicEvolve<any>>>;
+  readonly indexes: readonly IndexDefinition[];
+  /** Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one part.field each. */
+  readonly bodies?: readonly string[];
+}
+
+export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string => `${p.owner}_${p.name}_v${p.version}`;
+
+/** What a view has passed. `derived` holds positions of inbound topics, known through progress events. */
+export interface ViewPosition { readonly topics: Position; readonly derived: Readonly<Record<string, Position>> }
+
+export type Scalar = string | number | boolean;
+export interface FindQuery {
+  /** Name of a declared index: equality on a prefix of its fields, at most one range on the next. */
+  readonly index: string;
+  readonly equals?: readonly Scalar[];
+  readonly range?: { readonly gt?: Scalar; readonly gte?: Scalar; readonly lt?: Scalar; readonly lte?: Scalar };
+  /** Keyset: values of the index fields after the equality prefix, then `_id`: strictly after this. */
+  readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
+  readonly limit: number;
+  readonly order?: 'asc' | 'desc';
+  /** Body paths to load. Default none. */
+  readonly bodies?: readonly string[];
+}
+
+export interface ViewReader {
+  get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined>;
+  /** In the order of ids; missing ones are undefined. */
+  getMany(ids: readonly string[], options?: { bodies?: readonly string[] }): Promise<readonly (ViewDocument | undefined)[]>;
+  find(query: FindQuery): Promise<readonly ViewDocument[]>;
+  /** Keyset pages of `find` until the end; safe while written to. */
+  scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
+  count(): Promise<number>;
+  position(): Promise<ViewPosition>;
+  /**
+   * Resolves true once the view has passed `position`, false after the timeout. Positions of inbound (payer) topics are
+   * awaited through progress; `derivers` names who must have passed them (default: every deriver this view has heard of,
+   * and at least the named ones).
+   */
+  waitFor(position: Position, timeoutMs: number, derivers?: readonly string[]): Promise<boolean>;
+}
+
+export interface ViewStatus {
+  readonly view: string; readonly version: number; readonly documents: number; readonly position: ViewPosition;
+  readonly rebuilding?: { readonly version: number; readonly position: Position; readonly head: Position };
+  readonly failure?: string;
+}
+
+export interface Views {
+  /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */
+  reader(projection: Projection): ViewReader;
+  close(): Promise<void>;
+  /**
+   * What a worker thread needs to open the same store read-only: a module that exports
+   * `openReader(options): Views`, and structured-clonable options.
+   */
+  readonly remote: { readonly module: string; readonly options: unknown };
+}
