@@ -1,0 +1,94 @@
+import 'reflect-metadata';
+import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { CustomStrategy } from '@nestjs/microservices';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import type { Logger, Metrics } from '@provider-access/observability';
+import { formatOf, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
+
+export interface ServiceAppOptions {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Largest request body that is buffered, bytes. Default 1 MiB. Streamed bodies are the route's own matter. */
+  readonly bodyLimit?: number;
+  /** The log transport, for services with `@EventPattern()` handlers. */
+  readonly strategy?: CustomStrategy;
+}
+
+const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The request body is larger than this server takes.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'This Content-Type is not taken here.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid-request', 'The body does not have the length that Content-Length says.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['invalid-request', 'The body is empty although Content-Type says JSON.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['invalid-request', 'The body is not valid JSON.'],
+};
+const HTTP_KINDS: Record<number, RefusalKind> = { 400: 'invalid-request', 401: 'invalid-token', 403: 'forbidden', 404: 'not-found', 405: 'method-not-allowed', 413: 'too-large', 415: 'unsupported-media-type', 429: 'too-many-requests' };
+
+/** Every thrown thing becomes a refusal; what was not one of ours is logged and told as 500 without details. */
+export function toRefusal(error: unknown, logger: Logger): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof EngineUnavailable) return new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
+  const code = (error as { code?: string }).code ?? '';
+  const known = FASTIFY_CODES[code];
+  if (known !== undefined) return new Refusal(known[0], known[1]);
+  if (error instanceof SyntaxError && 'statusCode' in error) return new Refusal('invalid-request', 'The body is not valid JSON.');
+  if (error instanceof HttpException) {
+    const kind = HTTP_KINDS[error.getStatus()];
+    if (kind === 'not-found') return new Refusal('not-found', 'There is nothing here.');
+    if (kind !== undefined) return new Refusal(kind, 'The request was refused.');
+  }
+  const status = (error as { statusCode?: number }).statusCode;
+  if (status !== undefined && HTTP_KINDS[status] !== undefined) return new Refusal(HTTP_KINDS[status], status === 404 ? 'There is nothing here.' : 'The request is not valid.');
+  // The stack is code, not data; the message may quote input and stays out.
+  logger.error({ error: error instanceof Error ? error.name : typeof error, stack: error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 6).join('|') : undefined }, 'unexpected error');
+  return new Refusal('internal', 'An unexpected error happened. It has been logged.');
+}
+
+@Catch()
+class RefusalFilter implements ExceptionFilter {
+  private readonly logger: Logger;
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+  catch(error: unknown, host: ArgumentsHost): void {
+    if (host.getType() !== 'http') throw error;
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const { status, headers, body } = renderRefusal(toRefusal(error, this.logger), formatOf(request.url));
+    void reply.code(status).headers(headers).send(body);
+  }
+}
+
+/**
+ * A Nest container of one service on Fastify, initialised but not listening: the runner owns the listener and hands
+ * requests to `app.getHttpAdapter().getInstance().routing(req, res)`.
+ */
+export async function createServiceApp(module: DynamicModule, options: ServiceAppOptions): Promise<NestFastifyApplication> {
+  const { logger, metrics } = options;
+  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: true, abortOnError: false });
+  app.useGlobalFilters(new RefusalFilter(logger));
+  const fastify = adapter.getInstance();
+  // One line and one observation a request; the route pattern, never the URL (it holds ids).
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unmatched';
+    metrics.request(options.name, request.method, route, reply.statusCode, reply.elapsedTime);
+    logger.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+    done();
+  });
+  fastify.setErrorHandler((error, request, reply) => {
+    const { status, headers, body } = renderRefusal(toRefusal(error, logger), formatOf(request.url));
+    return reply.code(status).headers(headers).send(body);
+  });
+  if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
+  await app.init();
+  await fastify.ready();
+  return app;
+}

@@ -1,0 +1,4 @@
+export * from './clock.ts';
+export * from './ports.ts';
+export * from './refusal.ts';
+export * from './app.ts';

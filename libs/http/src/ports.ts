@@ -1,0 +1,24 @@
+import type { EventLog } from '@provider-access/eventlog';
+import type { Metrics, Logger } from '@provider-access/observability';
+import type { State } from '@provider-access/state';
+import type { Views } from '@provider-access/views';
+import type { Clock } from './clock.ts';
+
+/** What a runner hands to a service module. No service knows which engine is behind it. */
+export interface ServicePorts {
+  readonly log: EventLog;
+  readonly views: Views;
+  readonly state: State;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+export const PORTS = Symbol('ServicePorts');
+
+/** One reason why a service is or is not ready. `detail` is PHI-free. */
+export interface ReadinessCheck {
+  readonly name: string;
+  check(): Promise<{ readonly ready: boolean; readonly detail?: string }>;
+}
+/** Provided by every module: `{ provide: READINESS, useFactory: (): ReadinessCheck[] => [...] }`. */
+export const READINESS = Symbol('ReadinessCheck[]');

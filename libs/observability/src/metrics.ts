@@ -1,0 +1,42 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/**
+ * Metrics in Prometheus' text format. Labels are closed sets or route patterns: never a member, a client or a URL.
+ * One instance a service: the runner merges them at `/metrics`.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  private readonly requests = new Histogram({
+    name: 'http_server_request_duration_seconds', help: 'Duration of requests', labelNames: ['service', 'method', 'route', 'status'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60], registers: [this.registry],
+  });
+  private readonly counters = new Map<string, Counter>();
+  private readonly gauges = new Map<string, Gauge>();
+
+  /** `ms` is the duration in milliseconds. */
+  request(service: string, method: string, route: string, status: number, ms: number): void {
+    this.requests.observe({ service, method, route, status: String(status) }, ms / 1000);
+  }
+  /** Adds to a counter; label names are those of the first call. */
+  count(name: string, help: string, labels: Record<string, string> = {}, by = 1): void {
+    let counter = this.counters.get(name);
+    if (counter === undefined) {
+      counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.registry] });
+      this.counters.set(name, counter);
+    }
+    counter.inc(labels, by);
+  }
+  /** A gauge that is read when it is scraped. */
+  observe(name: string, help: string, read: () => number | Promise<number>): void {
+    if (this.gauges.has(name)) return;
+    this.gauges.set(name, new Gauge({ name, help, registers: [this.registry], async collect() { this.set(await read()); } }));
+  }
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+}
+
+/** One exposition of several services' metrics (families of one name are merged by the labels they carry). */
+export async function mergedText(all: readonly Metrics[]): Promise<string> {
+  return (await Registry.merge(all.map((m) => m.registry)).metrics()) + '\n';
+}
