@@ -1,0 +1,56 @@
+import eslint from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Who may import whom (docs/adr/0001-import-table.md). Tests may also import tools.
+ * `nx lint` reports a breach; e2e/src/house.unit.spec.ts proves that it does.
+ */
+export const importTable = [
+  { sourceTag: 'layer:contract', onlyDependOnLibsWithTags: ['layer:contract'] },
+  { sourceTag: 'layer:pure', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
+  { sourceTag: 'layer:platform', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
+  { sourceTag: 'layer:service', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
+  { sourceTag: 'layer:runner', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform', 'layer:service'] },
+  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
+  { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
+];
+const withTools = importTable.map((row) => ({ ...row, onlyDependOnLibsWithTags: [...new Set([...row.onlyDependOnLibsWithTags, 'layer:tool'])] }));
+
+const boundaries = (depConstraints) => ({
+  '@nx/enforce-module-boundaries': ['error', { enforceBuildableLibDependency: false, banTransitiveDependencies: false, allowCircularSelfDependency: true, allow: [], depConstraints }],
+});
+
+/** Engines are known in one folder each. */
+const ENGINES = { 'node:sqlite': 'embedded', kafkajs: 'kafka', mongodb: 'mongo' };
+const engineBan = (allowed) => ({
+  'no-restricted-imports': ['error', { paths: Object.entries(ENGINES).filter(([, folder]) => folder !== allowed).map(([name, folder]) => ({ name, message: `${name} is imported in ${folder}/ folders only.` })) }],
+});
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/test-report.json', 'libs/fhir/src/definitions/**'] },
+  eslint.configs.recommended,
+  tseslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx },
+    rules: {
+      ...boundaries(importTable),
+      ...engineBan(undefined),
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      'max-depth': ['error', 4],
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  { files: ['**/embedded/**/*.ts'], rules: engineBan('embedded') },
+  { files: ['**/kafka/**/*.ts'], rules: engineBan('kafka') },
+  { files: ['**/mongo/**/*.ts'], rules: engineBan('mongo') },
+  { files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'], rules: { ...boundaries(withTools), 'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }] } },
+  { files: ['libs/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly', setTimeout: 'readonly', performance: 'readonly', fetch: 'readonly' } } },
+);
