@@ -18,6 +18,9 @@ export const recordAccepted = z.object({
   /** Business time and sequence of the payer's event: they choose which version wins. */
   businessTime: instant,
   sequence: z.int(),
+  /** `source` and `id` of the payer's event: they break the last tie, and name an id that comes again with other content. */
+  source: z.string().optional(),
+  event: z.string().optional(),
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
   serviceDate: z.string().optional(),
@@ -30,7 +33,7 @@ export const recordAccepted = z.object({
 });
 export const recordDeleted = z.object({
   member: z.string(), type: z.string(), id: z.string(), versionId: z.int().positive(), lastUpdated: instant,
-  businessTime: instant, sequence: z.int(), reason: z.enum(['deleted', 'entered-in-error', 'merged']),
+  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged']),
 });
 
 /** pa.members */

@@ -1,1 +1,4 @@
-export {};
+export * from './record.ts';
+export * from './projections.ts';
+export * from './reader.ts';
+export * from './supporting.ts';
