@@ -1,0 +1,39 @@
+/** Identifier systems, code systems, extension and profile URLs of the guides that this platform follows. Each is written here once. */
+
+export const US_NPI = 'http://hl7.org/fhir/sid/us-npi';
+/** Employer identification number, used as TIN. */
+export const US_EIN = 'urn:oid:2.16.840.1.113883.4.4';
+export const ISO_4217 = 'urn:iso:std:iso:4217';
+export const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
+export const SUBSETTED = { system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue', code: 'SUBSETTED' } as const;
+
+export const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/';
+export const CARIN_BB = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/';
+export const PDEX = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/';
+export const PAS = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/';
+export const ATR = 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/';
+export const HREX = 'http://hl7.org/fhir/us/davinci-hrex/StructureDefinition/';
+
+/** Values of Group.code and Group.characteristic.code. */
+export const MEMBER_ATTRIBUTION = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS';
+export const PROVIDER_GROUP_CODE = 'pdexprovidergroup';
+
+export const GROUP_EXTENSIONS = {
+  listStatus: `${ATR}ext-attributionListStatus`,
+  contractPeriod: `${ATR}ext-contractValidityPeriod`,
+  changeType: `${ATR}ext-changeType`,
+  coverage: `${ATR}ext-coverageReference`,
+  attributedProvider: `${ATR}ext-attributedProvider`,
+  optedOut: `${PDEX}base-ext-members-opted-out`,
+} as const;
+
+export const CLAIM_ADJUDICATION = 'http://terminology.hl7.org/CodeSystem/adjudication';
+export const C4BB_ADJUDICATION = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication';
+export const C4BB_ADJUDICATION_DISCRIMINATOR = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
+export const PDEX_ADJUDICATION_DISCRIMINATOR = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
+
+export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;
+export const REVIEW_ACTION_CODE = `${PDEX}extension-reviewActionCode`;
+export const WHEN_ADJUDICATED = `${PDEX}base-ext-when-adjudicated`;
+export const LEVEL_OF_SERVICE = `${PDEX}extension-levelOfServiceCode`;
+export const ITEM_PREAUTH_PERIOD = `${PAS}extension-itemPreAuthPeriod`;

@@ -1,0 +1,59 @@
+import { type ElementDefinition, structureOf, type Structure } from '@provider-access/fhir';
+
+import { ALLOWED, FINANCIAL_TYPES } from './allowed.ts';
+
+/** Whose rules hold inside a resource: a clinical one keeps R4 minus money, the financial ones keep what is listed. */
+export type Context = 'clinical' | 'claim' | 'prior-authorization';
+
+/** What happens to an element: nothing of it is kept unless a plan names it. */
+export type Step =
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'primitive'; readonly of: 'string' | 'number' | 'boolean' }
+  /** Free text of a financial resource: kept with amounts masked. */
+  | { readonly kind: 'text' }
+  | { readonly kind: 'structure'; readonly type: string }
+  | { readonly kind: 'resource' };
+
+export interface Plan {
+  readonly structure: Structure;
+  readonly steps: ReadonlyMap<string, Step>;
+}
+
+const DROP: Step = { kind: 'drop' };
+const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
+/** Strings that identify or count and are no prose. */
+const NO_PROSE = new Set(['Identifier.value', 'ExplanationOfBenefit.preAuthRef', 'Claim.insurance.preAuthRef', 'Coverage.subscriberId', 'Coverage.dependent']);
+
+const plans = new Map<string, Plan | undefined>();
+
+/** The plan of a structure in a context, made once. Undefined when R4 has no such structure. */
+export function planOf(name: string, context: Context): Plan | undefined {
+  const key = `${context} ${name}`;
+  if (!plans.has(key)) {
+    const structure = structureOf(name);
+    if (structure === undefined) return undefined;
+    const steps = new Map<string, Step>();
+    for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(name, element, context) : DROP);
+    plans.set(key, { structure, steps });
+  }
+  return plans.get(key);
+}
+
+function isAllowed(structure: string, element: ElementDefinition, context: Context): boolean {
+  const dot = structure.indexOf('.');
+  if (!FINANCIAL_TYPES.has(dot < 0 ? structure : structure.slice(0, dot))) return true;
+  const allowed = ALLOWED.get(structure);
+  const name = element.choice ?? element.name;
+  return allowed !== undefined && (allowed.always.has(name) || (context === 'prior-authorization' && allowed.priorAuthorization.has(name)));
+}
+
+function stepOf(structure: string, element: ElementDefinition, context: Context): Step {
+  const { type } = element;
+  if (type === 'Resource') return { kind: 'resource' };
+  if (type === 'Money' || type === 'MoneyQuantity') return DROP;
+  if (!element.primitive) return { kind: 'structure', type };
+  if (NUMBERS.has(type)) return { kind: 'primitive', of: 'number' };
+  if (type === 'boolean') return { kind: 'primitive', of: 'boolean' };
+  const prose = (type === 'string' || type === 'markdown') && element.name !== 'id' && !NO_PROSE.has(`${structure}.${element.name}`);
+  return prose && context !== 'clinical' ? { kind: 'text' } : { kind: 'primitive', of: 'string' };
+}
