@@ -1,0 +1,115 @@
+import { hash, randomBytes } from 'node:crypto';
+import { jwtVerify, SignJWT } from 'jose';
+import type { Clock } from '@provider-access/http';
+import { readGranted, type GrantedScopes } from './scopes.ts';
+import type { SigningKeys, VerificationKeys } from './signing-keys.ts';
+
+/** Seconds. SMART Backend Services: SHOULD NOT exceed 300. */
+export const ACCESS_TOKEN_LIFETIME = 300;
+/** Characters. Ours have some 500: longer strings are not worth a hash. */
+const MAX_TOKEN_LENGTH = 4096;
+
+export interface AccessToken {
+  readonly client: string;
+  readonly scopes: GrantedScopes;
+  readonly jti: string;
+  /** Seconds since the epoch. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+export interface IssuedToken { readonly token: string; readonly expiresIn: number; readonly jti: string }
+
+export interface AccessTokensOptions {
+  readonly keys: VerificationKeys | SigningKeys;
+  /** Public base URL without a last slash: `iss`; `aud` is it with `/fhir`. Never taken from a request. */
+  readonly publicUrl: string;
+  readonly clock: Clock;
+  /** Verified tokens kept. */
+  readonly capacity?: number;
+}
+
+/**
+ * Our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified ones are remembered by the sha256 of the
+ * token, so a repeat costs no signature check; whether the client may still use them is the authenticator's question.
+ */
+export class AccessTokens {
+  readonly issuer: string;
+  readonly audience: string;
+  private readonly keys: VerificationKeys | SigningKeys;
+  private readonly clock: Clock;
+  private readonly capacity: number;
+  private readonly verified = new Map<string, AccessToken>();
+
+  constructor(options: AccessTokensOptions) {
+    this.keys = options.keys;
+    this.clock = options.clock;
+    this.capacity = options.capacity ?? 20_000;
+    this.issuer = options.publicUrl;
+    this.audience = `${options.publicUrl}/fhir`;
+  }
+
+  /**
+   * `approvedAt` (ms since the epoch): `iat` is never before it, so that a token of an approval outlives clocks that
+   * differ between instances. Needs keys that can sign.
+   */
+  async issue(client: string, scope: string, approvedAt = 0): Promise<IssuedToken> {
+    if (!('current' in this.keys)) throw new TypeError('These keys can only verify.');
+    const { kid, privateKey } = this.keys.current;
+    const now = Math.floor(this.clock.now() / 1000);
+    const jti = randomBytes(16).toString('base64url');
+    const token = await new SignJWT({ client_id: client, scope })
+      .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
+      .setIssuer(this.issuer).setSubject(client).setAudience(this.audience).setJti(jti)
+      .setIssuedAt(Math.max(now, Math.floor(approvedAt / 1000))).setExpirationTime(now + ACCESS_TOKEN_LIFETIME)
+      .sign(privateKey);
+    return { token, expiresIn: ACCESS_TOKEN_LIFETIME, jti };
+  }
+
+  /** A token that was verified before and has not expired: no signature check, some µs. */
+  cached(token: string): AccessToken | undefined {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    const key = hash('sha256', token, 'base64');
+    const known = this.verified.get(key);
+    if (known === undefined) return undefined;
+    this.verified.delete(key);
+    if (known.expiresAt * 1000 <= this.clock.now()) return undefined;
+    this.verified.set(key, known);
+    return known;
+  }
+
+  /** undefined for anything but a token of ours that is good now; never says what is wrong with it. */
+  async verify(token: string): Promise<AccessToken | undefined> {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    const known = this.cached(token);
+    if (known !== undefined) return known;
+    const read = await this.check(token);
+    if (read === undefined) return undefined;
+    if (this.verified.size >= this.capacity) this.verified.delete(this.verified.keys().next().value!);
+    this.verified.set(hash('sha256', token, 'base64'), read);
+    return read;
+  }
+
+  /** Forgets the client's verified tokens (when its status changed). */
+  drop(client: string): void {
+    for (const [key, token] of this.verified) if (token.client === client) this.verified.delete(key);
+  }
+
+  private async check(token: string): Promise<AccessToken | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, ({ kid }) => {
+        const key = kid === undefined ? undefined : this.keys.verificationKey(kid);
+        if (key === undefined) throw new TypeError('unknown kid');
+        return key;
+      }, {
+        algorithms: ['ES256'], typ: 'at+jwt', issuer: this.issuer, audience: this.audience, currentDate: new Date(this.clock.now()),
+        requiredClaims: ['sub', 'client_id', 'scope', 'jti', 'iat', 'exp'],
+      });
+      const { sub, client_id: client, scope, jti, iat, exp } = payload;
+      if (typeof client !== 'string' || client !== sub || typeof scope !== 'string') return undefined;
+      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp! };
+    } catch {
+      // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in memory).
+      return undefined;
+    }
+  }
+}

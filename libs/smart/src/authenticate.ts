@@ -1,0 +1,74 @@
+import type { ClientFacts } from '@provider-access/access';
+import { Refusal } from '@provider-access/http';
+import type { AccessToken, AccessTokens } from './access-tokens.ts';
+import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
+
+/** What a handler knows about the caller: `request.smart`. */
+export interface SmartContext {
+  readonly client: string;
+  readonly scopes: GrantedScopes;
+  /** Id of the access token, for audit. */
+  readonly jti: string;
+}
+/** The part of a request that authentication reads: Node's, Fastify's and a plain object have it. */
+export interface RequestWithHeaders { readonly headers: Readonly<Record<string, string | string[] | undefined>> }
+/** The part of `PartyFacts` that is needed here. */
+export interface Clients { client(id: string): ClientFacts | undefined }
+
+/** The token of `Authorization: Bearer …` (RFC 6750 §2.1; scheme in any case), undefined when there is none. */
+export function bearerToken(request: RequestWithHeaders): string | undefined {
+  const header = request.headers['authorization'];
+  if (typeof header !== 'string') return undefined;
+  if (header.startsWith('Bearer ')) return header.slice(7).trim();
+  return header.slice(0, 7).toLowerCase() === 'bearer ' ? header.slice(7).trim() : undefined;
+}
+
+/** Since when (ms since the epoch) the client is approved, or undefined when it is not approved now. */
+export function approvedSince(client: ClientFacts | undefined): number | undefined {
+  if (client?.status !== 'approved') return undefined;
+  const last = client.history.at(-1);
+  return last === undefined ? 0 : Date.parse(last.at);
+}
+
+export const noToken = (): Refusal => new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', { headers: { 'www-authenticate': 'Bearer' } });
+export const badToken = (): Refusal => new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+
+/**
+ * Says who calls. The client must be approved now, and the token must have been issued under this approval: a token from
+ * before a suspension stays dead after the client is approved again.
+ */
+export class Authenticator {
+  private readonly tokens: AccessTokens;
+  private readonly clients: Clients;
+  constructor(tokens: AccessTokens, clients: Clients) {
+    this.tokens = tokens;
+    this.clients = clients;
+  }
+
+  /** Answers without a promise for a token that was seen before. Throws Refusal (401). */
+  authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
+    const token = bearerToken(request);
+    if (token === undefined) throw noToken();
+    const known = this.tokens.cached(token);
+    return known !== undefined ? this.admit(known) : this.tokens.verify(token).then((verified) => this.admit(verified));
+  }
+
+  private admit(token: AccessToken | undefined): SmartContext {
+    if (!this.live(token)) throw badToken();
+    return { client: token.client, scopes: token.scopes, jti: token.jti };
+  }
+
+  /** Whether the client of a verified token may use it now. */
+  live(token: AccessToken | undefined): token is AccessToken {
+    if (token === undefined) return false;
+    const since = approvedSince(this.clients.client(token.client));
+    return since !== undefined && token.issuedAt >= Math.floor(since / 1000);
+  }
+}
+
+/** @throws Refusal 403 insufficient_scope naming the scope that would do */
+export function requireScope(scopes: GrantedScopes, type: string, interaction: Interaction): void {
+  if (allows(scopes, type, interaction)) return;
+  const needed = `system/${type}.${interaction}`;
+  throw new Refusal('insufficient-scope', `The scope of the access token does not permit this. It needs ${needed}.`, { headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${needed}"` } });
+}

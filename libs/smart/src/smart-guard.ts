@@ -1,0 +1,29 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Authenticator, type SmartContext } from './authenticate.ts';
+
+/** Provided by the module that uses SmartGuard: an Authenticator. */
+export const SMART = Symbol('smart.Authenticator');
+
+export interface SmartRequest extends FastifyRequest { smart: SmartContext }
+
+/** Lets approved clients with a good access token in and sets `request.smart`. */
+@Injectable()
+export class SmartGuard implements CanActivate {
+  private readonly authenticator: Authenticator;
+  constructor(@Inject(SMART) authenticator: Authenticator) {
+    this.authenticator = authenticator;
+  }
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const request = context.switchToHttp().getRequest<SmartRequest>();
+    const found = this.authenticator.authenticate(request);
+    if (!(found instanceof Promise)) {
+      request.smart = found;
+      return true;
+    }
+    return found.then((smart) => {
+      request.smart = smart;
+      return true;
+    });
+  }
+}
