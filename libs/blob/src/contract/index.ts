@@ -1,0 +1,145 @@
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { BlobInfo, Blobs } from '../port.ts';
+
+export interface BlobsUnderTest {
+  readonly blobs: Blobs;
+  /** The same files seen by another process. */
+  reopen(): Promise<Blobs>;
+  dispose(): Promise<void>;
+}
+
+const read = async (stream: Readable): Promise<Buffer> => Buffer.concat(await stream.toArray());
+const names = async (list: AsyncIterable<BlobInfo>): Promise<string[]> => {
+  const found: string[] = [];
+  for await (const info of list) found.push(info.name);
+  return found;
+};
+
+/** What every adapter of the port must do. A fault found once becomes a row here. */
+export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTest>): void {
+  describe(`blobs contract: ${adapter}`, () => {
+    let under: BlobsUnderTest;
+    let blobs: Blobs;
+    beforeEach(async () => {
+      under = await open();
+      blobs = under.blobs;
+    });
+    afterEach(() => under.dispose());
+
+    it('gives back what was put, and says its length', async () => {
+      expect(await blobs.put('a/b/c.part', 'héllo')).toEqual({ name: 'a/b/c.part', bytes: 6 });
+      expect(Buffer.from((await blobs.get('a/b/c.part'))!).toString()).toBe('héllo');
+      expect(await blobs.stat('a/b/c.part')).toEqual({ name: 'a/b/c.part', bytes: 6 });
+      expect(Buffer.from((await (await under.reopen()).get('a/b/c.part'))!).toString()).toBe('héllo');
+    });
+
+    it('knows nothing of what was never put, nor of a folder', async () => {
+      await blobs.put('a/b', 'x');
+      for (const name of ['a', 'none', 'a/b/c']) {
+        expect(await blobs.get(name)).toBeUndefined();
+        expect(await blobs.stat(name)).toBeUndefined();
+      }
+    });
+
+    it('keeps an empty blob', async () => {
+      await blobs.put('empty', new Uint8Array(0));
+      expect(await blobs.stat('empty')).toEqual({ name: 'empty', bytes: 0 });
+      expect((await blobs.get('empty'))!.byteLength).toBe(0);
+    });
+
+    it('takes a streamed put in pieces and shows it only when committed', async () => {
+      const writer = await blobs.writer('s/1');
+      const piece = Buffer.alloc(300_000, 'x');
+      for (let i = 0; i < 10; i++) await writer.write(piece);
+      expect(await blobs.get('s/1')).toBeUndefined();
+      expect(await names(blobs.list(''))).toEqual([]);
+      expect(await writer.commit()).toEqual({ name: 's/1', bytes: 3_000_000 });
+      expect((await blobs.get('s/1'))!.byteLength).toBe(3_000_000);
+    });
+
+    it('never shows what was interrupted, and what was there before stays', async () => {
+      await blobs.put('s/1', 'before');
+      const aborted = await blobs.writer('s/1');
+      await aborted.write(Buffer.from('half'));
+      await aborted.abort();
+      await aborted.abort();
+      const abandoned = await blobs.writer('s/1');
+      await abandoned.write(Buffer.from('half'));
+      const elsewhere = await under.reopen();
+      expect(Buffer.from((await elsewhere.get('s/1'))!).toString()).toBe('before');
+      expect(await names(elsewhere.list(''))).toEqual(['s/1']);
+      await abandoned.abort();
+    });
+
+    it('refuses to write on after commit or abort', async () => {
+      const writer = await blobs.writer('s/1');
+      await writer.commit();
+      await expect(writer.write(Buffer.from('more'))).rejects.toThrow();
+      await expect(writer.commit()).rejects.toThrow();
+      expect((await blobs.get('s/1'))!.byteLength).toBe(0);
+    });
+
+    it('replaces as a whole', async () => {
+      await blobs.put('r', 'a longer content');
+      await blobs.put('r', 'short');
+      expect(Buffer.from((await blobs.get('r'))!).toString()).toBe('short');
+      const writers = await Promise.all([blobs.writer('r'), blobs.writer('r')]);
+      await Promise.all(writers.map((w, i) => w.write(Buffer.alloc(1000, String(i)))));
+      await Promise.all(writers.map((w) => w.commit()));
+      expect(['0'.repeat(1000), '1'.repeat(1000)]).toContain(Buffer.from((await blobs.get('r'))!).toString());
+    });
+
+    it('reads ranges, end exclusive', async () => {
+      const content = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 256));
+      await blobs.put('range', content);
+      for (const [start, end] of [[0, 1000], [0, 1], [999, 1000], [17, 500]] as const) {
+        expect((await read(blobs.range('range', start, end))).equals(content.subarray(start, end))).toBe(true);
+      }
+      expect((await read(blobs.range('range', 5, 5))).byteLength).toBe(0);
+    });
+
+    it('fails a range of a blob that is gone', async () => {
+      await expect(read(blobs.range('gone', 0, 10))).rejects.toThrow();
+    });
+
+    it('lists by folder, in order of names', async () => {
+      for (const name of ['j/2/b', 'j/1/a', 'j/10', 'j/1/z/y', 'k/1']) await blobs.put(name, name);
+      expect(await names(blobs.list('j/'))).toEqual(['j/1/a', 'j/1/z/y', 'j/10', 'j/2/b']);
+      expect(await names(blobs.list('j/1/'))).toEqual(['j/1/a', 'j/1/z/y']);
+      expect(await names(blobs.list(''))).toHaveLength(5);
+      expect(await names(blobs.list('none/'))).toEqual([]);
+    });
+
+    it('deletes one, and a folder, and what is not there', async () => {
+      for (const name of ['j/1/a', 'j/1/b', 'j/12', 'k']) await blobs.put(name, name);
+      await blobs.delete('k');
+      await blobs.delete('k');
+      await blobs.deletePrefix('j/1/');
+      await blobs.deletePrefix('j/1/');
+      expect(await names(blobs.list(''))).toEqual(['j/12']);
+    });
+
+    it.each(['../x', 'a/../b', '/a', 'a//b', 'a/', '', '.hidden', 'a/.b', 'a\\b', 'a b', 'a\0', 'a/%2e%2e', '-rf', 'é'])('refuses the name %j', async (name) => {
+      await expect(blobs.put(name, 'x')).rejects.toThrow();
+      await expect(blobs.writer(name)).rejects.toThrow();
+      await expect((async () => blobs.get(name))()).rejects.toThrow();
+      await expect((async () => read(blobs.range(name, 0, 1)))()).rejects.toThrow();
+      await expect((async () => blobs.delete(name))()).rejects.toThrow();
+    });
+
+    it('empties nothing by accident: a prefix is named and ends with "/"', async () => {
+      await blobs.put('j/1', 'x');
+      for (const prefix of ['', 'j', '/', '../', 'j/../']) await expect((async () => blobs.deletePrefix(prefix))()).rejects.toThrow();
+      expect(await names(blobs.list(''))).toEqual(['j/1']);
+    });
+
+    it('opens in another thread through `remote`', async () => {
+      await blobs.put('a', 'shared');
+      const { openBlobs } = (await import(blobs.remote.module)) as { openBlobs: (options: unknown) => Blobs };
+      const other = openBlobs(structuredClone(blobs.remote.options));
+      expect(Buffer.from((await other.get('a'))!).toString()).toBe('shared');
+    });
+  });
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { blobsContract } from '../contract/index.ts';
+import { BlobStoreFull } from '../port.ts';
+import { openFsBlobs, removeUnfinished } from './index.ts';
+
+blobsContract('fs', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'blobs-'));
+  return { blobs: openFsBlobs({ root }), reopen: async () => openFsBlobs({ root }), dispose: () => rm(root, { recursive: true, force: true }) };
+});
+
+describe('files on local disk', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'blobs-'));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  it('refuses to take the room that is kept free, and what was there stays readable', async () => {
+    await openFsBlobs({ root }).put('a', 'kept');
+    const full = openFsBlobs({ root, reserveBytes: Number.MAX_SAFE_INTEGER });
+    await expect(full.put('a', 'x')).rejects.toBeInstanceOf(BlobStoreFull);
+    await expect(full.writer('b')).rejects.toBeInstanceOf(BlobStoreFull);
+    expect(Buffer.from((await full.get('a'))!).toString()).toBe('kept');
+    await full.delete('a');
+    expect(await full.get('a')).toBeUndefined();
+  });
+
+  it('leaves nothing behind: not of an aborted writer, and what a dead process left is removed at start', async () => {
+    const blobs = openFsBlobs({ root });
+    await (await blobs.writer('a')).abort();
+    expect(await readdir(join(root, '.unfinished'))).toEqual([]);
+    await (await blobs.writer('b')).write(Buffer.from('dead'));
+    await removeUnfinished({ root });
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  it('goes on reading a file that retention deletes meanwhile', async () => {
+    const blobs = openFsBlobs({ root });
+    await blobs.put('big', Buffer.alloc(2_000_000, 'x'));
+    const stream = blobs.range('big', 0, 2_000_000);
+    const reader = stream[Symbol.asyncIterator]();
+    let bytes = (await reader.next()).value.length;
+    await blobs.delete('big');
+    for (let next = await reader.next(); !next.done; next = await reader.next()) bytes += next.value.length;
+    expect(bytes).toBe(2_000_000);
+  });
+});
