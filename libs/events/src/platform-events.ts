@@ -33,12 +33,17 @@ export const recordAccepted = z.object({
 });
 export const recordDeleted = z.object({
   member: z.string(), type: z.string(), id: z.string(), versionId: z.int().positive(), lastUpdated: instant,
-  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged']),
+  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
 });
 
 /** pa.members */
 export const coverageChanged = z.object({
-  member: z.string(), coverageId: z.string(), from: instant, to: instant.optional(), businessTime: instant, sequence: z.int(), cancelled: z.boolean().optional(),
+  /** `*` with `cancelled`: every coverage of the member. */
+  member: z.string(), coverageId: z.string(), from: instant, to: instant.optional(), businessTime: instant, sequence: z.int(),
+  /** No coverage from `from` on. */
+  cancelled: z.boolean().optional(),
+  /** Says the whole coverage (a Coverage resource does): nothing before `from` either. */
+  replaces: z.boolean().optional(),
 });
 export const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
 

@@ -1,1 +1,11 @@
-export {};
+export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, membershipIntervals, type MembershipPart, type GroupPart } from './projections.ts';
+export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
+export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
+export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
+export { evolveConsent, type ConsentPart } from './consent.ts';
+export { EVER } from './steps.ts';
+export { Parties } from './parties.ts';
+export type { ClientRegistration } from './registrations.ts';
+export { InboundProgress } from './inbound-progress.ts';
+export { Freshness, MEMBER_DERIVERS, PROVIDER_DERIVERS, type FreshnessOptions } from './freshness.ts';
+export { Access, FactsStale, type AccessOptions } from './access.ts';

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
+import type { EventLog, NewRecord } from '@provider-access/eventlog';
+import { type Clock, instant, Refusal } from '@provider-access/http';
+
+/** One entry a response or file; members by reference. `at` is set here. */
+export type AuditEntry = Omit<Disclosure, 'at'>;
+export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string }
+interface Pending { readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
+
+/** Records in one append at most. */
+const GROUP = 500;
+
+/**
+ * Every release and every refusal, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
+ * append is under way share the next one.
+ */
+export class Audit {
+  private readonly options: AuditOptions;
+  private pending: Pending[] = [];
+  private draining: Promise<void> | undefined;
+
+  constructor(options: AuditOptions) {
+    this.options = options;
+  }
+
+  /** Resolves when the entry is durable. @throws Refusal `unavailable`: what cannot be recorded is not released */
+  record(entry: AuditEntry): Promise<void> {
+    const at = instant(this.options.clock.now());
+    const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure });
+    return new Promise((resolve, reject) => {
+      this.pending.push({ record, resolve, reject });
+      this.draining ??= this.drain();
+    });
+  }
+
+  private async drain(): Promise<void> {
+    // Entries of the same turn of the event loop go together.
+    await Promise.resolve();
+    while (this.pending.length > 0) {
+      const group = this.pending.splice(0, GROUP);
+      try {
+        await this.options.log.append(PA_AUDIT, group.map((p) => p.record));
+        for (const p of group) p.resolve();
+      } catch {
+        const refusal = new Refusal('unavailable', 'The server cannot record this access at the moment. Repeat the request.', { retryAfter: 2 });
+        for (const p of group) p.reject(refusal);
+      }
+    }
+    this.draining = undefined;
+  }
+}

@@ -1,0 +1,85 @@
+import { decide, type Decision, type MemberFacts, type Purpose } from '@provider-access/access';
+import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import type { Position } from '@provider-access/eventlog';
+import { type Clock, instant, Refusal } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
+import type { ViewReader } from '@provider-access/views';
+import { type Freshness, MEMBER_DERIVERS, PROVIDER_DERIVERS } from './freshness.ts';
+import { toMemberFacts } from './member-facts.ts';
+import type { Parties } from './parties.ts';
+
+/** 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit. */
+export class FactsStale extends Refusal {
+  constructor() {
+    super('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
+  }
+}
+
+export interface AccessOptions {
+  /** Reader of the `memberFacts` view. */
+  readonly reader: ViewReader;
+  readonly parties: Parties;
+  readonly freshness: Freshness;
+  readonly clock: Clock;
+  readonly metrics?: Metrics;
+}
+
+/** The one thing services ask whether a client may see a member: facts by one get, then `decide`. */
+export class Access {
+  private readonly options: AccessOptions;
+  constructor(options: AccessOptions) {
+    this.options = options;
+  }
+
+  /** @throws FactsStale */
+  async decide(client: string, purpose: Purpose, member: string): Promise<Decision> {
+    return (await this.decideMany(client, purpose, [member]))[0]!;
+  }
+
+  /** In the order of members, all at one instant. @throws FactsStale */
+  async decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]> {
+    const facts = await this.factsOfMany(members);
+    const { parties, clock, metrics } = this.options;
+    const now = instant(clock.now());
+    const tally = new Map<string, number>();
+    const decisions = members.map((member, i) => {
+      const decision = decide({ client, purpose, member, now }, { member: facts[i], party: parties });
+      const outcome = decision.permit ? 'permit' : decision.reason;
+      tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
+      return decision;
+    });
+    for (const [outcome, count] of tally) metrics?.count('access_decisions_total', 'Decisions by outcome', { purpose: purpose.kind, outcome }, count);
+    return decisions;
+  }
+
+  /** undefined for a member nobody told us of. @throws FactsStale */
+  async facts(member: string): Promise<MemberFacts | undefined> {
+    return (await this.factsOfMany([member]))[0];
+  }
+  /** In the order of members. @throws FactsStale */
+  async factsOfMany(members: readonly string[]): Promise<readonly (MemberFacts | undefined)[]> {
+    this.assertFresh();
+    try {
+      const docs = await this.options.reader.getMany(members);
+      return docs.map((doc) => doc && toMemberFacts(doc));
+    } catch {
+      throw new FactsStale();
+    }
+  }
+  /** @throws FactsStale */
+  assertFresh(): void {
+    if (!this.options.parties.ready() || !this.options.freshness.fresh()) throw new FactsStale();
+  }
+
+  /** True once the facts have passed a position on payer topics: an acknowledged opt-out is effective. Timeout in ms. */
+  async waitForPayer(position: Position, timeoutMs: number): Promise<boolean> {
+    const { reader, parties } = this.options;
+    const members = { [PAYER_MEMBER_EVENTS]: position[PAYER_MEMBER_EVENTS] ?? [] };
+    const providers = { [PAYER_PROVIDER_EVENTS]: position[PAYER_PROVIDER_EVENTS] ?? [] };
+    const [view, party] = await Promise.all([
+      reader.waitFor(members, timeoutMs, MEMBER_DERIVERS),
+      parties.waitForDerived([...MEMBER_DERIVERS.map((deriver) => ({ deriver, position: members })), ...PROVIDER_DERIVERS.map((deriver) => ({ deriver, position: providers }))], timeoutMs),
+    ]);
+    return view && party;
+  }
+}

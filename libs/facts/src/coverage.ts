@@ -1,0 +1,48 @@
+import type { CoverageFact } from '@provider-access/access';
+import type { CoverageChanged, MemberMerged } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
+import { EVER, pieces, type Step, withStep } from './steps.ts';
+
+/** Part `members` of the member facts, from pa.members. */
+export interface MembersPart {
+  readonly coverage: Readonly<Record<string, readonly Step[]>>;
+  /** Terminations that named no coverage. */
+  readonly all?: readonly Step[];
+  readonly mergedWith?: readonly string[];
+  readonly sources: readonly string[];
+}
+export const EVERY_COVERAGE = '*';
+
+/** undefined when the event changes nothing: it is known, or overtaken. */
+export function evolveMembers(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
+  const type = typeOfRecord(record);
+  if (type === 'pa.coverage-changed.v1') return withCoverage(part, record, dataOf<CoverageChanged>(record));
+  if (type !== 'pa.member-merged.v1') return undefined;
+  const merge = dataOf<MemberMerged>(record);
+  const other = merge.member === subjectOf(record) ? merge.retired : merge.member;
+  if (part?.mergedWith?.includes(other)) return undefined;
+  return { coverage: {}, ...part, mergedWith: [...(part?.mergedWith ?? []), other].sort(), sources: withSource(part?.sources, record) };
+}
+
+function withCoverage(part: MembersPart | undefined, record: LogRecord, change: CoverageChanged): MembersPart | undefined {
+  const step: Omit<Step, 'v'> = {
+    e: eventIdOf(record), b: change.businessTime, q: change.sequence, s: change.replaces ? EVER : change.from,
+    ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
+  };
+  const sources = withSource(part?.sources, record);
+  if (change.coverageId === EVERY_COVERAGE) {
+    const all = withStep(part?.all ?? [], step, recordedAt(record));
+    return all && { coverage: {}, ...part, all, sources };
+  }
+  const steps = withStep(part?.coverage[change.coverageId] ?? [], step, recordedAt(record), part?.all);
+  return steps && { ...part, coverage: { ...part?.coverage, [change.coverageId]: steps }, sources };
+}
+
+export function coverageFacts(part: MembersPart | undefined): CoverageFact[] {
+  const out: CoverageFact[] = [];
+  for (const [coverageId, steps] of Object.entries(part?.coverage ?? {})) {
+    for (const piece of pieces(part!.all === undefined ? steps : [...steps, ...part!.all])) out.push({ ...piece, coverageId });
+  }
+  return out;
+}

@@ -1,0 +1,100 @@
+import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { type EventLog, type Position, reached } from '@provider-access/eventlog';
+import type { ViewReader } from '@provider-access/views';
+import type { Clock } from '@provider-access/http';
+import type { Parties } from './parties.ts';
+
+/** Who derives what decides, from payer.member-events. */
+export const MEMBER_DERIVERS = ['attribution', 'consent'] as const;
+/** Who derives what decides, from payer.provider-events. */
+export const PROVIDER_DERIVERS = ['attribution'] as const;
+const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
+
+export interface FreshnessOptions {
+  readonly log: EventLog;
+  readonly memberFactsReader: ViewReader;
+  readonly parties: Parties;
+  readonly clock: Clock;
+  /** Facts older than this decide nothing, ms. Default 5000. */
+  readonly boundMs?: number;
+  /** Default 500. */
+  readonly pollMs?: number;
+}
+
+/**
+ * How old the facts are: the time since the newest moment at which everything the payer had published was already in
+ * them. Heads are sampled in the background, never per request; when the log, the views or an intake stands still no
+ * sample is confirmed any more and the age grows.
+ */
+export class Freshness {
+  readonly boundMs: number;
+  private readonly options: FreshnessOptions;
+  private readonly pollMs: number;
+  private samples: { readonly at: number; readonly head: Position }[] = [];
+  private confirmedAt = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+  private running = false;
+
+  constructor(options: FreshnessOptions) {
+    this.options = options;
+    this.boundMs = options.boundMs ?? 5000;
+    this.pollMs = options.pollMs ?? 500;
+  }
+
+  /** Polls until `stop`; resolves after the first poll. */
+  async start(): Promise<void> {
+    this.running = true;
+    await this.cycle();
+  }
+  stop(): void {
+    this.running = false;
+    clearTimeout(this.timer);
+  }
+  /** ms; Infinity until the facts were first confirmed. */
+  ageMs(): number {
+    return Math.max(0, this.options.clock.now() - this.confirmedAt);
+  }
+  fresh(): boolean {
+    return this.ageMs() <= this.boundMs;
+  }
+
+  /** One poll: sample the heads, then see which samples the facts have passed. Failures only let the age grow. */
+  async poll(): Promise<void> {
+    const { log, clock } = this.options;
+    try {
+      const at = clock.now();
+      this.samples.push({ at, head: await log.head(TOPICS) });
+      await this.confirm();
+    } catch {
+      // The log or the views are away: nothing is confirmed.
+    }
+    const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
+    if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest) this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
+  }
+
+  private async confirm(): Promise<void> {
+    const { memberFactsReader, parties } = this.options;
+    const { derived } = await memberFactsReader.position();
+    const passed = ({ head }: { head: Position }): boolean => {
+      const members = { [PAYER_MEMBER_EVENTS]: head[PAYER_MEMBER_EVENTS] ?? [] };
+      const providers = { [PAYER_PROVIDER_EVENTS]: head[PAYER_PROVIDER_EVENTS] ?? [] };
+      return (
+        MEMBER_DERIVERS.every((d) => reached(derived[d] ?? {}, members) && reached(parties.derived(d), members)) &&
+        PROVIDER_DERIVERS.every((d) => reached(parties.derived(d), providers)) &&
+        reached(parties.position(), { [PA_REGISTRY]: head[PA_REGISTRY] ?? [] })
+      );
+    };
+    let newest = this.samples.length - 1;
+    while (newest >= 0 && !passed(this.samples[newest]!)) newest--;
+    if (newest < 0) return;
+    this.confirmedAt = Math.max(this.confirmedAt, this.samples[newest]!.at);
+    this.samples = this.samples.slice(newest + 1);
+  }
+
+  private async cycle(): Promise<void> {
+    await this.poll();
+    if (!this.running) return;
+    this.timer = setTimeout(() => void this.cycle(), this.pollMs);
+    this.timer.unref();
+  }
+}

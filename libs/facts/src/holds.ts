@@ -1,0 +1,22 @@
+import type { HoldFact } from '@provider-access/access';
+
+/** By dead letter id. A release is remembered, so that a hold delivered again after it does not come back. */
+export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
+
+const earlier = (a: string | undefined, b: string): string => (a === undefined || b < a ? b : a);
+
+export function held(holds: Holds | undefined, deadLetter: string, eventType: string, at: string): Holds {
+  const known = holds?.[deadLetter];
+  return { ...holds, [deadLetter]: { ...known, t: eventType, f: earlier(known?.f, at) } };
+}
+export function released(holds: Holds | undefined, deadLetter: string, at: string): Holds {
+  const known = holds?.[deadLetter];
+  return { ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } };
+}
+export function holdFacts(holds: Holds | undefined): HoldFact[] {
+  const out: HoldFact[] = [];
+  for (const [deadLetter, h] of Object.entries(holds ?? {})) {
+    if (h.f !== undefined && h.t !== undefined) out.push({ deadLetter, eventType: h.t, from: h.f, ...(h.u !== undefined && { to: h.u }) });
+  }
+  return out;
+}

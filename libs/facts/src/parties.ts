@@ -1,0 +1,143 @@
+import type { ClientFacts, ClientStatus, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
+import { type AccessHeld, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished } from '@provider-access/events';
+import { type Batch, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
+import { held, holdFacts, type Holds, released } from './holds.ts';
+import { InboundProgress } from './inbound-progress.ts';
+import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
+import { type ClientRegistration, Registrations } from './registrations.ts';
+import { staircase, type Step, withStep } from './steps.ts';
+
+const TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
+
+/**
+ * Clients, network status and holds of whole sources, in memory, by following their topics (ARCHITECTURE §5). Few: of
+ * pa.consent and pa.attribution only what has no member is kept.
+ */
+export class Parties implements PartyFacts {
+  private readonly registrations = new Registrations();
+  private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
+  private readonly holds = new Map<string, Holds>();
+  private readonly inbound = new InboundProgress(TOPICS);
+  private readonly listeners = new Set<(client: string) => void>();
+  private readonly waiters = new Set<() => void>();
+  private following: Subscription | undefined;
+  private loaded = false;
+
+  /** Resolves when everything that was in the log at the call is known. */
+  async start(log: EventLog): Promise<void> {
+    this.following = await log.follow({ topics: TOPICS, handle: (batch) => this.handle(batch) });
+    this.loaded = true;
+    this.wake();
+  }
+  async stop(): Promise<void> {
+    await this.following?.stop();
+  }
+  /** True once the start has caught up. */
+  ready(): boolean {
+    return this.loaded;
+  }
+  failure(): string | undefined {
+    return this.following?.failure();
+  }
+
+  client(id: string): ClientFacts | undefined {
+    return this.registrations.get(id);
+  }
+  network(provider: ProviderKey): readonly NetworkFact[] {
+    return this.networks.get(provider)?.facts ?? [];
+  }
+  sourceHolds(source: string): readonly HoldFact[] {
+    const holds = this.holds.get(source);
+    return holds === undefined ? [] : holdFacts(holds);
+  }
+
+  /** For auth: keys, contacts, scope, hash of the registration token. */
+  registration(client: string): ClientRegistration | undefined {
+    return this.registrations.get(client);
+  }
+  /** In the order of registration. */
+  list(status?: ClientStatus): readonly ClientRegistration[] {
+    return this.registrations.list(status);
+  }
+  /** Our own public keys that were published. */
+  signingKeys(): readonly SigningKeyPublished[] {
+    return this.registrations.signingKeys();
+  }
+  /** Called after a client's registration changed. Returns how to stop it. */
+  onChange(listener: (client: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  position(): Position {
+    return this.following?.position() ?? {};
+  }
+  /** Inbound position that a deriver has handled and whose outputs are known here. */
+  derived(deriver: string): Position {
+    return this.inbound.positions(deriver);
+  }
+  /** True once the own topics have passed `position`, false after the timeout (ms). */
+  waitFor(position: Position, timeoutMs: number): Promise<boolean> {
+    return this.until(() => reached(this.position(), position), timeoutMs);
+  }
+  /** The same for positions of payer topics; each topic with those who must have passed it. */
+  waitForDerived(targets: readonly { position: Position; deriver: string }[], timeoutMs: number): Promise<boolean> {
+    return this.until(() => targets.every((t) => reached(this.derived(t.deriver), t.position)), timeoutMs);
+  }
+
+  private until(done: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (done()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearTimeout(timer);
+        this.waiters.delete(look);
+        resolve(result);
+      };
+      const look = (): void => {
+        if (done()) end(true);
+      };
+      const timer = setTimeout(() => end(done()), timeoutMs);
+      this.waiters.add(look);
+    });
+  }
+  private wake(): void {
+    for (const look of [...this.waiters]) look();
+  }
+
+  private handle(batch: Batch): void {
+    const changed = new Set<string>();
+    for (const record of batch.records) {
+      const client = this.evolve(record);
+      if (client !== undefined) changed.add(client);
+      this.inbound.handled(record);
+    }
+    this.inbound.settle();
+    for (const client of changed) for (const listener of this.listeners) listener(client);
+    // The subscription's position moves after this handler has returned.
+    setImmediate(() => this.wake());
+  }
+
+  private evolve(record: LogRecord): string | undefined {
+    if (record.topic === PA_REGISTRY) return this.registrations.evolve(record);
+    const type = typeOfRecord(record);
+    if (record.topic === PA_PROVIDERS) {
+      if (type === 'pa.network-status-recorded.v1') this.networkChanged(record);
+    } else if (subjectOf(record) === undefined && (type === 'pa.access-held.v1' || type === 'pa.access-released.v1')) {
+      const h = dataOf<AccessHeld>(record);
+      const known = this.holds.get(h.source);
+      const at = record.headers['ce_time']!;
+      this.holds.set(h.source, type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at));
+    }
+    return undefined;
+  }
+
+  /** A later word about an earlier date overrules everything from that date on. */
+  private networkChanged(record: LogRecord): void {
+    const change = dataOf<NetworkStatusRecorded>(record);
+    const provider = change.provider as ProviderKey;
+    const step = { e: eventIdOf(record), b: change.businessTime, q: 0, s: change.from, ...(change.status === 'in-network' && { f: change.from }) };
+    const steps = withStep(this.networks.get(provider)?.steps ?? [], step, recordedAt(record));
+    if (steps === undefined) return;
+    this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s })) });
+  }
+}

@@ -1,0 +1,68 @@
+import { type GroupOpened, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import type { Projection, TopicEvolve } from '@provider-access/views';
+import { ATTRIBUTED, ATTRIBUTION_ENDED, evolveAttribution, evolveGroupAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
+import { evolveConsent, type ConsentPart } from './consent.ts';
+import { evolveMembers, type MembersPart } from './coverage.ts';
+import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+import { pieces } from './steps.ts';
+
+/** The subject of our member events is the member; a hold of a whole source has none and concerns no document. */
+const bySubject = (record: LogRecord): readonly string[] => {
+  const subject = subjectOf(record);
+  return subject === undefined ? [] : [subject];
+};
+
+const membersTopic: TopicEvolve<MembersPart> = { part: 'members', keys: bySubject, evolve: evolveMembers };
+const attributionTopic: TopicEvolve<AttributionPart> = { part: 'attribution', keys: bySubject, evolve: evolveAttribution };
+const consentTopic: TopicEvolve<ConsentPart> = { part: 'consent', keys: bySubject, evolve: evolveConsent };
+
+/** One document a member: everything a decision reads (`toMemberFacts`). */
+export const memberFacts: Projection = {
+  owner: 'facts', name: 'members', version: 1, indexes: [],
+  topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
+};
+
+export interface MembershipPart extends GroupAttribution { readonly group: string; readonly member: string }
+export const membershipId = (group: string, member: string): string => `${group}/${member}`;
+/** Intervals of one membership, oldest first, [from, to). */
+export const membershipIntervals = (part: MembershipPart) => pieces(part.steps);
+
+const membershipTopic: TopicEvolve<MembershipPart> = {
+  part: 'membership',
+  keys: (record) => {
+    const type = typeOfRecord(record);
+    if (type !== ATTRIBUTED && type !== ATTRIBUTION_ENDED) return [];
+    return [membershipId(dataOf<{ group: string }>(record).group, subjectOf(record)!)];
+  },
+  evolve: (part, record) => {
+    const next = evolveGroupAttribution(part, record);
+    return next && { ...next, group: dataOf<{ group: string }>(record).group, member: subjectOf(record)! };
+  },
+};
+/** One document per (Group, member), ended ones included: a plan is a keyset scan of `by_group`, then decides. */
+export const memberships: Projection = {
+  owner: 'facts', name: 'memberships', version: 1,
+  topics: { [PA_ATTRIBUTION]: membershipTopic },
+  indexes: [{ name: 'by_group', fields: ['membership.group', 'membership.member'] }],
+};
+
+export interface GroupPart { readonly providers: readonly ProviderKey[]; readonly contract?: string; readonly openedAt: string }
+const groupsTopic: TopicEvolve<GroupPart> = {
+  part: 'group',
+  keys: (record) => (typeOfRecord(record) === 'pa.group-opened.v1' ? bySubject(record) : []),
+  evolve: (part, record) => {
+    if (part !== undefined) return undefined;
+    const { providers, contract, openedAt } = dataOf<GroupOpened>(record);
+    return { providers: providers as ProviderKey[], ...(contract !== undefined && { contract }), openedAt };
+  },
+};
+/** One document a Group: whose list it is. It never changes. */
+export const groups: Projection = {
+  owner: 'facts', name: 'groups', version: 1,
+  topics: { [PA_GROUPS]: groupsTopic },
+  indexes: [{ name: 'by_provider', fields: ['group.providers'], array: true }],
+};
+
+/** Run by attribution, one consumer group each; read by every service. */
+export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups];

@@ -1,0 +1,19 @@
+import type { LogRecord } from '@provider-access/eventlog';
+
+/** Header that carries the payer's source on the events that we derive from its. */
+export const SOURCE_HEADER = 'ce_pasource';
+
+const utf8 = new TextDecoder();
+/** Data of one of our own events. What is not JSON is a fault of ours and stops the projection. */
+export const dataOf = <T>(record: LogRecord): T => JSON.parse(utf8.decode(record.value)) as T;
+export const typeOfRecord = (record: LogRecord): string => record.headers['ce_type'] ?? '';
+export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];
+export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';
+/** When it was recorded here: the append to our topic, which lies after every position fixed before it. */
+export const recordedAt = (record: LogRecord): string => new Date(record.timestamp).toISOString();
+
+export function withSource(sources: readonly string[] | undefined, record: LogRecord): readonly string[] {
+  const source = record.headers[SOURCE_HEADER];
+  const known = sources ?? [];
+  return source === undefined || known.includes(source) ? known : [...known, source];
+}

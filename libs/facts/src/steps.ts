@@ -1,0 +1,77 @@
+import type { Interval } from '@provider-access/access';
+
+/** Before everything: a step from here says the whole of its coverage. */
+export const EVER = '0001-01-01T00:00:00.000Z';
+
+/**
+ * What one event says about one coverage or attribution: from `s` on, whatever was said before no longer counts; then
+ * [f, u) holds (no `f`: nothing holds). At any moment the step with the greatest (b, q, e) among those with s <= moment
+ * speaks. So the order of delivery does not matter, and a step that a later one covers whole can be forgotten.
+ * Instants are RFC 3339, UTC, milliseconds: they compare as text.
+ */
+export interface Step {
+  /** Event id. */
+  readonly e: string;
+  /** Business time, then sequence. */
+  readonly b: string;
+  readonly q: number;
+  readonly s: string;
+  readonly f?: string;
+  readonly u?: string;
+  /** Since when what holds here could be seen without a break, as far as recording goes. */
+  readonly v: string;
+  /** Coverage that an attribution rests on. */
+  readonly c?: string;
+}
+export interface Piece extends Interval { readonly recordedAt: string; readonly event: string; readonly coverageId?: string }
+
+const later = (a: Step, b: Step): number => (a.b < b.b ? -1 : a.b > b.b ? 1 : a.q - b.q || (a.e < b.e ? -1 : a.e > b.e ? 1 : 0));
+const max = (a: string, b: string): string => (a > b ? a : b);
+const covers = (over: Step, under: Step): boolean => over.s <= under.s && later(over, under) > 0;
+
+/** Steps that still matter, by start. */
+export function staircase(steps: readonly Step[]): readonly Step[] {
+  if (steps.length < 2) return steps;
+  return steps.filter((p) => !steps.some((q) => covers(q, p))).sort((a, b) => (a.s < b.s ? -1 : a.s > b.s ? 1 : 0));
+}
+
+/** The intervals in force, oldest first; touching ones are one. */
+export function pieces(steps: readonly Step[]): readonly Piece[] {
+  const stairs = staircase(steps);
+  const out: Piece[] = [];
+  for (let i = 0; i < stairs.length; i++) {
+    const step = stairs[i]!;
+    if (step.f === undefined) continue;
+    const from = max(step.f, step.s);
+    const next = stairs[i + 1]?.s;
+    const to = step.u === undefined ? next : next === undefined || step.u < next ? step.u : next;
+    if (to !== undefined && to <= from) continue;
+    const last = out.at(-1);
+    const joins = last !== undefined && last.to === from;
+    if (joins) out.pop();
+    out.push({
+      from: joins ? last.from : from,
+      ...(to !== undefined && { to }),
+      recordedAt: joins && step.v <= from ? last.recordedAt : step.v,
+      event: step.e,
+      ...(step.c !== undefined && { coverageId: step.c }),
+    });
+  }
+  return out;
+}
+
+/**
+ * The steps with one more, or undefined when it changes nothing: its event is known, or a later one covers it whole.
+ * `recordedAt` is the time of recording of the new step; `also` are steps that apply as well (of every coverage).
+ */
+export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recordedAt: string, also: readonly Step[] = []): readonly Step[] | undefined {
+  const candidate: Step = { ...step, v: recordedAt };
+  if (steps.some((s) => s.e === step.e || covers(s, candidate))) return undefined;
+  let { v } = candidate;
+  if (step.f !== undefined) {
+    const seen = max(step.f, recordedAt);
+    const before = pieces([...steps, ...also]).find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
+    if (before !== undefined) v = max(before.from, before.recordedAt);
+  }
+  return [...steps.filter((s) => !covers(candidate, s)), { ...candidate, v }];
+}
