@@ -1,0 +1,5 @@
+export * from './crc32.ts';
+export * from './segment.ts';
+export * from './part-index.ts';
+export * from './layout.ts';
+export * from './range.ts';

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { crc32Combine } from './crc32.ts';
+import type { IndexedSegment, PartIndex } from './part-index.ts';
+
+export type Coding = 'gzip' | 'identity';
+
+/** A stretch of a response: literal bytes, or (part of) a segment. `skip` and `take` count bytes of the coding that is served. */
+export type Piece =
+  | { readonly kind: 'literal'; readonly bytes: Uint8Array }
+  | { readonly kind: 'segment'; readonly segment: IndexedSegment; readonly skip: number; readonly take: number };
+
+/** What a download consists of, before any byte is read. */
+export interface Layout {
+  readonly coding: Coding;
+  /** Content-Length of the whole. */
+  readonly length: number;
+  readonly resources: number;
+  readonly segments: readonly IndexedSegment[];
+  readonly crc: number;
+  readonly plain: number;
+}
+
+/** RFC 1952: deflate, no name, no time, unknown system: the same bytes on every machine. */
+const GZIP_HEADER = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+/** The empty last block that ends the deflate stream, then CRC-32 and length modulo 2^32, little-endian. */
+function gzipTrailer(crc: number, plain: number): Uint8Array {
+  const bytes = Buffer.alloc(10);
+  bytes.set([3, 0]);
+  bytes.writeUInt32LE(crc >>> 0, 2);
+  bytes.writeUInt32LE(plain % 2 ** 32, 6);
+  return bytes;
+}
+
+/** Which segments the permitted members may see: one permitted member is enough. */
+export function permittedSegments(index: PartIndex, permitted: (member: string) => boolean): IndexedSegment[] {
+  return index.segments.filter((s) => s.of.some((m) => permitted(index.members[m]!)));
+}
+
+/** The download of these segments of a part in one coding. */
+export function layout(segments: readonly IndexedSegment[], coding: Coding): Layout {
+  let resources = 0;
+  let plain = 0;
+  let compressed = 0;
+  let crc = 0;
+  for (const s of segments) {
+    resources += s.resources;
+    compressed += s.compressed;
+    if (coding === 'gzip') crc = crc32Combine(crc, s.crc, s.plain);
+    plain += s.plain;
+  }
+  return { coding, segments, resources, plain, crc, length: coding === 'gzip' ? GZIP_HEADER.byteLength + compressed + 10 : plain };
+}
+
+/** The pieces of [start, end) of the download, in order; [0, length) is the whole. */
+export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece> {
+  let at = 0;
+  const cut = (length: number): { skip: number; take: number } | undefined => {
+    const from = Math.max(start, at);
+    const to = Math.min(end, at + length);
+    const found = from < to ? { skip: from - at, take: to - from } : undefined;
+    at += length;
+    return found;
+  };
+  const literal = function* (bytes: Uint8Array): Generator<Piece> {
+    const c = cut(bytes.byteLength);
+    if (c !== undefined) yield { kind: 'literal', bytes: bytes.subarray(c.skip, c.skip + c.take) };
+  };
+  if (of.coding === 'gzip') yield* literal(GZIP_HEADER);
+  for (const segment of of.segments) {
+    if (at >= end) return;
+    const c = cut(of.coding === 'gzip' ? segment.compressed : segment.plain);
+    if (c !== undefined) yield { kind: 'segment', segment, ...c };
+  }
+  if (of.coding === 'gzip') yield* literal(gzipTrailer(of.crc, of.plain));
+}
+
+/** Strong validator over part, coding and permitted set: equal tags mean equal bytes. */
+export function etag(part: string, of: Layout): string {
+  const hash = createHash('sha256').update(`${part}\n${of.coding}\n`);
+  // Segments are named by where they begin: a set of offsets is the permitted set, and says nothing of members.
+  hash.update(Float64Array.from(of.segments, (s) => s.offset));
+  return `"${hash.digest('base64url').slice(0, 32)}"`;
+}

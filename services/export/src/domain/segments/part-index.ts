@@ -1,0 +1,71 @@
+import { crc32Combine } from './crc32.ts';
+import type { SegmentSize } from './segment.ts';
+
+/**
+ * The index of a part file: whose bytes are where. A segment of a patient's resources names that patient; a segment of a
+ * supporting resource names members it came with (at most MEMBERS_OF_SUPPORTING, enough to outlive any plausible number
+ * of departures; beyond them it errs towards hiding).
+ */
+export interface PartIndex {
+  /** Resource type, or `Bundle` for deleted entries. */
+  readonly type: string;
+  readonly members: readonly string[];
+  readonly segments: readonly IndexedSegment[];
+  readonly total: SegmentSize;
+}
+export interface IndexedSegment extends SegmentSize {
+  /** Positions in `members`: one of them permitted is enough. */
+  readonly of: readonly number[];
+  /** Where its bytes begin in the part file. */
+  readonly offset: number;
+}
+export const MEMBERS_OF_SUPPORTING = 1000;
+
+/** Columns instead of objects: a third of the size and several times faster to parse. */
+interface Stored { v: 1; type: string; members: string[]; of: (number | number[])[]; resources: number[]; plain: number[]; compressed: number[]; crc: number[] }
+
+export class PartIndexBuilder {
+  private readonly type: string;
+  private readonly positions = new Map<string, number>();
+  private readonly of: (number | number[])[] = [];
+  private readonly sizes: SegmentSize[] = [];
+  constructor(type: string) {
+    this.type = type;
+  }
+  add(members: readonly string[], size: SegmentSize): void {
+    const at = members.slice(0, MEMBERS_OF_SUPPORTING).map((m) => this.position(m));
+    this.of.push(at.length === 1 ? at[0]! : at);
+    this.sizes.push({ resources: size.resources, plain: size.plain, compressed: size.compressed, crc: size.crc });
+  }
+  encode(): string {
+    const column = (field: keyof SegmentSize): number[] => this.sizes.map((s) => s[field]);
+    return JSON.stringify({ v: 1, type: this.type, members: [...this.positions.keys()], of: this.of, resources: column('resources'), plain: column('plain'), compressed: column('compressed'), crc: column('crc') } satisfies Stored);
+  }
+  private position(member: string): number {
+    let at = this.positions.get(member);
+    if (at === undefined) this.positions.set(member, (at = this.positions.size));
+    return at;
+  }
+}
+
+/** Reads an index. Throws when it is not one, or not consistent in itself. */
+export function decodeIndex(bytes: Uint8Array): PartIndex {
+  const stored = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Stored;
+  const n = stored.of.length;
+  if (stored.v !== 1 || [stored.resources, stored.plain, stored.compressed, stored.crc].some((c) => c.length !== n)) throw new Error('not a part index of version 1');
+  let offset = 0;
+  let resources = 0;
+  let plain = 0;
+  let crc = 0;
+  const segments: IndexedSegment[] = [];
+  for (let i = 0; i < n; i++) {
+    const of = stored.of[i]!;
+    const segment: IndexedSegment = { of: typeof of === 'number' ? [of] : of, offset, resources: stored.resources[i]!, plain: stored.plain[i]!, compressed: stored.compressed[i]!, crc: stored.crc[i]! };
+    segments.push(segment);
+    offset += segment.compressed;
+    resources += segment.resources;
+    crc = crc32Combine(crc, segment.crc, segment.plain);
+    plain += segment.plain;
+  }
+  return { type: stored.type, members: stored.members, segments, total: { resources, plain, compressed: offset, crc } };
+}

@@ -1,0 +1,35 @@
+/** RFC 9110 §14. Bytes [start, end). */
+export type RangeChoice = { readonly kind: 'whole' } | { readonly kind: 'part'; readonly start: number; readonly end: number } | { readonly kind: 'unsatisfiable' };
+
+/**
+ * What a Range header asks of a representation. Only one range, and only under an If-Range that names this very
+ * representation: bytes of two permitted sets must never be glued together. Anything else gets the whole, as RFC 9110
+ * §14.2 lets a server do.
+ */
+export function chooseRange(range: string | undefined, ifRange: string | undefined, etag: string, length: number): RangeChoice {
+  if (range === undefined || ifRange !== etag) return { kind: 'whole' };
+  const match = /^bytes=\s*(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))\s*$/i.exec(range);
+  if (match === null) return { kind: 'whole' };
+  const [, first, last, suffix] = match;
+  if (suffix !== undefined) {
+    const n = Math.min(Number(suffix), length);
+    return n === 0 ? { kind: 'unsatisfiable' } : { kind: 'part', start: length - n, end: length };
+  }
+  const start = Number(first);
+  if (last !== undefined && Number(last) < start) return { kind: 'whole' };
+  if (start >= length) return { kind: 'unsatisfiable' };
+  return { kind: 'part', start, end: last === undefined ? length : Math.min(Number(last) + 1, length) };
+}
+
+/** Whether the client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above zero. Nothing said: plain. */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  let star = false;
+  for (const item of (acceptEncoding ?? '').toLowerCase().split(',')) {
+    const [coding = '', ...parameters] = item.split(';').map((s) => s.trim());
+    const q = parameters.find((p) => p.startsWith('q='));
+    const weight = q === undefined ? 1 : Number(q.slice(2));
+    if (coding === 'gzip' || coding === 'x-gzip') return weight > 0;
+    if (coding === '*') star = weight > 0;
+  }
+  return star;
+}
