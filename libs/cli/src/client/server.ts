@@ -1,0 +1,65 @@
+import { CliError, EXIT } from '../output.ts';
+
+export interface Call {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Bearer token. */
+  readonly token?: string | undefined;
+  /** Statuses that are answers rather than errors, beside 2xx. */
+  readonly accept?: readonly number[];
+  readonly timeoutMs?: number;
+}
+export interface Answer { readonly status: number; readonly headers: Headers; readonly text: string }
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** The message of an OperationOutcome, of OAuth JSON, or of problem JSON; the status alone otherwise. */
+export function faultOf(status: number, text: string): string {
+  try {
+    const body = JSON.parse(text) as { issue?: { diagnostics?: string; details?: { text?: string } }[]; error?: string; error_description?: string; message?: string };
+    const said = body.issue?.map((i) => i.diagnostics ?? i.details?.text ?? '').filter((t) => t !== '').join('; ') ?? body.error_description ?? body.message;
+    if (said !== undefined && said !== '') return `${said} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
+  } catch {
+    // Not JSON: a proxy in between; the status says enough.
+  }
+  return `the server answered ${status}`;
+}
+
+/** One platform. Errors come as CliError with the exit code that fits. */
+export class Server {
+  readonly base: string;
+  constructor(base: string) {
+    if (!URL.canParse(base)) throw new CliError(EXIT.usage, `--server ${base} is not a URL`);
+    this.base = base.replace(/\/+$/, '');
+  }
+
+  /** `target` is a path below the base, or an absolute URL that the server gave. */
+  async call(target: string, call: Call = {}): Promise<Answer> {
+    const url = /^https?:/.test(target) ? target : `${this.base}${target}`;
+    const headers: Record<string, string> = { ...call.headers };
+    if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(url, { method: call.method ?? 'GET', headers, ...(call.body !== undefined && { body: call.body as string }), signal: AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS) });
+      text = await response.text();
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
+      throw new CliError(EXIT.unavailable, `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names another`);
+    }
+    if (response.ok || call.accept?.includes(response.status) === true) return { status: response.status, headers: response.headers, text };
+    const fault = faultOf(response.status, text);
+    if (response.status === 401 || response.status === 403) throw new CliError(EXIT.unauthorized, fault);
+    throw new CliError(response.status >= 500 || response.status === 429 ? EXIT.unavailable : EXIT.refused, fault);
+  }
+
+  async json<T>(target: string, call: Call = {}): Promise<T> {
+    const { text } = await this.call(target, { ...call, headers: { accept: 'application/json, application/fhir+json', ...call.headers } });
+    return JSON.parse(text) as T;
+  }
+
+  post<T>(target: string, body: unknown, call: Call = {}): Promise<T> {
+    return this.json<T>(target, { ...call, method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...call.headers } });
+  }
+}

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { bulkExport } from '../client/bulk.ts';
+import { KEY_ALGORITHMS, newKey, publicJwk, readApp, readKey, writeSecret, type AppFile, type KeyAlgorithm } from '../client/credentials.ts';
+import { requestToken } from '../client/token.ts';
+import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { CliError, EXIT, table } from '../output.ts';
+
+interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string }
+const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
+
+export interface GroupRow { readonly id: string; readonly name?: string; readonly quantity?: number; readonly identifier?: readonly { readonly system?: string; readonly value?: string }[] }
+export const groupsTarget = (npi?: string): string => `/fhir/Group?_summary=true${npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`}`;
+
+/** What a provider's developer does, and the reviewer who approves. */
+export function providerCommands(program: Command): void {
+  program.command('keys').description('keys of an app').command('new').description('make a private key; prints the public JWKS')
+    .requiredOption('--out <file>', 'where the private JWK goes (mode 0600)').option('--alg <alg>', KEY_ALGORITHMS.join(' | '), 'ES384')
+    .action(async (o: { out: string; alg: string }, command: Command) => {
+      if (!KEY_ALGORITHMS.includes(o.alg as KeyAlgorithm)) throw new CliError(EXIT.usage, `--alg is one of ${KEY_ALGORITHMS.join(', ')}`);
+      if (existsSync(o.out)) throw new CliError(EXIT.usage, `${o.out} exists: a key is never overwritten`);
+      const key = await newKey(o.alg as KeyAlgorithm);
+      writeSecret(o.out, key);
+      const jwks = { keys: [publicJwk(key)] };
+      contextOf(command).out.result(jwks, JSON.stringify(jwks, null, 2).split('\n'));
+    });
+
+  const apps = program.command('apps').description('register apps, approve them');
+  apps.command('register').requiredOption('--name <text>').requiredOption('--npi <npi...>').option('--tin <tin...>').option('--key <file>', 'private JWK; its public half is registered').option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
+    .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE).option('--contact <mail...>', 'whom to write to', ['mailto:developer@provider.example']).option('--out <file>', 'where the registration goes (mode 0600)')
+    .action(async (o: { name: string; npi: string[]; tin?: string[]; key?: string; jwksUri?: string; scope: string; contact: string[]; out?: string }, command: Command) => {
+      const { server, out } = contextOf(command);
+      if ((o.key === undefined) === (o.jwksUri === undefined)) throw new CliError(EXIT.usage, 'give --key FILE or --jwks-uri URL, one of them');
+      const answer = await server.post<Omit<AppFile, 'server' | 'key'> & { status: string }>('/auth/register', {
+        client_name: o.name, npi: o.npi, ...(o.tin !== undefined && { tin: o.tin }), scope: o.scope, contacts: o.contact,
+        ...(o.key !== undefined ? { jwks: { keys: [publicJwk(readKey(o.key))] } } : { jwks_uri: o.jwksUri }),
+      });
+      const app: AppFile = { server: server.base, client_id: answer.client_id, registration_client_uri: answer.registration_client_uri, registration_access_token: answer.registration_access_token, key: o.key ?? '', scope: o.scope };
+      if (o.out !== undefined) writeSecret(o.out, app);
+      out.result(answer, [`${answer.client_id} is ${answer.status}${o.out === undefined ? '' : `; written to ${o.out}`}`]);
+    });
+  apps.command('approve').argument('<client>').option('--reason <text>').description('as the reviewer').action(async (client: string, o: { reason?: string }, command: Command) => {
+    const { server, out, administratorToken } = contextOf(command);
+    const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/approve`, { ...(o.reason !== undefined && { reason: o.reason }) }, { token: administratorToken() });
+    out.result(answer, [`${client} is ${answer.status}`]);
+  });
+  for (const verb of ['reject', 'suspend'] as const) {
+    apps.command(verb).argument('<client>').requiredOption('--reason <text>').description('as the reviewer').action(async (client: string, o: { reason: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/${verb}`, { reason: o.reason }, { token: administratorToken() });
+      out.result(answer, [`${client} is ${answer.status}`]);
+    });
+  }
+  apps.command('list').option('--status <status>', 'pending | approved | rejected | suspended').description('as the reviewer').action(async (o: { status?: string }, command: Command) => {
+    const { server, out, administratorToken } = contextOf(command);
+    const { clients } = await server.json<{ clients: Client[] }>(`/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`, { token: administratorToken() });
+    out.result(clients, clients.length === 0 ? ['no apps'] : clientRows(clients));
+  });
+  apps.command('show').argument('<app>', 'client id (as the reviewer), or the app file (as its developer)').action(async (app: string, _o: unknown, command: Command) => {
+    const { server, out, administratorToken } = contextOf(command);
+    const own = existsSync(app) ? readApp(app) : undefined;
+    const client = own === undefined ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() }) : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
+    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`])]);
+  });
+
+  withApp(program.command('token')).description('get an access token (private_key_jwt)').action(async (o: AppOptions, command: Command) => {
+    const { server, out } = contextOf(command);
+    const token = await requestToken(server, appOf(o));
+    out.result({ access_token: token.value, scope: token.scope, expires_at: new Date(token.expiresAt).toISOString() }, [token.value]);
+  });
+  withApp(program.command('groups')).description('the Groups this app may see').option('--npi <npi>').action(async (o: AppOptions & { npi?: string }, command: Command) => {
+    const context = contextOf(command);
+    const bundle = await context.server.json<{ entry?: { resource: GroupRow }[] }>(groupsTarget(o.npi), { token: await tokenSource(context, o).get() });
+    const groups = (bundle.entry ?? []).map((e) => e.resource);
+    context.out.result(groups, groups.length === 0 ? ['no Groups'] : table(['id', 'members', 'name'], groups.map((g) => [g.id, String(g.quantity ?? ''), g.name ?? ''])));
+  });
+  withApp(program.command('export')).description('export a Group and download it; run again to go on where it stopped').requiredOption('--group <id>').requiredOption('--out <dir>').option('--since <instant>').option('--type <types>', 'comma list').option('--davinci', 'use $davinci-data-export')
+    .action(async (o: AppOptions & { group: string; out: string; since?: string; type?: string; davinci?: boolean }, command: Command) => {
+      const context = contextOf(command);
+      const tokens = tokenSource(context, o);
+      const progress = context.out.progress('export');
+      const result = await bulkExport({ server: context.server, token: () => tokens.get(), group: o.group, out: o.out, since: o.since, types: o.type, ...(o.davinci === true && { operation: '$davinci-data-export' as const }), onProgress: (text) => progress.update(text) });
+      progress.done(`${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
+      context.out.result({ transactionTime: result.manifest.transactionTime, status: result.status, files: result.files }, [...table(['type', 'count', 'file'], result.files.map((f, i) => [f.type, String([...result.manifest.output, ...(result.manifest.deleted ?? []), ...result.manifest.error][i]?.count ?? ''), f.file])), `transactionTime ${result.manifest.transactionTime}: the --since of next time`]);
+    });
+}

@@ -1,0 +1,8 @@
+import { run } from './program.ts';
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `pa … | head` closes the pipe: that is no fault.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+process.exitCode = await run(process.argv.slice(2));

@@ -1,0 +1,77 @@
+/** What a person or a script sees. Data goes to standard output, everything else to standard error. */
+
+/** Exit codes that scripts can trust. */
+export const EXIT = {
+  ok: 0,
+  /** The platform answered, and the answer is no (refused, parked, mismatch, not found). */
+  refused: 1,
+  /** The command was called wrongly, or a file it needs cannot be read. */
+  usage: 2,
+  /** The server cannot be reached, or answered 5xx: repeat later. */
+  unavailable: 3,
+  /** No or wrong credentials. */
+  unauthorized: 4,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly code: ExitCode;
+  constructor(code: ExitCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface Output {
+  readonly json: boolean;
+  /** The result: an object with `--json`, lines otherwise. */
+  result(value: unknown, lines: readonly string[]): void;
+  /** A line for people, on standard error. */
+  note(line: string): void;
+  /** Overwrites one line on a terminal; in a pipe a plain line at most every 5 s and at the end. */
+  progress(label: string): Progress;
+}
+export interface Progress {
+  update(text: string): void;
+  done(text: string): void;
+}
+
+const PLAIN_EVERY_MS = 5_000;
+
+export function createOutput(json: boolean, stdout: NodeJS.WritableStream = process.stdout, stderr: NodeJS.WriteStream = process.stderr): Output {
+  const terminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
+  return {
+    json,
+    result(value, lines) {
+      stdout.write(json ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(''));
+    },
+    note(line) {
+      stderr.write(`${line}\n`);
+    },
+    progress(label) {
+      let last = 0;
+      return {
+        update(text) {
+          if (terminal) {
+            stderr.write(`\r\u001b[2K${label} ${text}`.slice(0, (stderr.columns ?? 120) + 5));
+            return;
+          }
+          if (Date.now() - last < PLAIN_EVERY_MS) return;
+          last = Date.now();
+          stderr.write(`${label} ${text}\n`);
+        },
+        done(text) {
+          stderr.write(terminal ? `\r\u001b[2K${label} ${text}\n` : `${label} ${text}\n`);
+        },
+      };
+    },
+  };
+}
+
+/** Columns padded to the widest cell. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
+  const line = (cells: readonly string[]): string => cells.map((c, i) => c.padEnd(widths[i]!)).join('  ').trimEnd();
+  return [line(header), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)];
+}

@@ -1,0 +1,39 @@
+import { Command, CommanderError } from 'commander';
+import { generateCommand } from './commands/generate.ts';
+import { operatorCommands } from './commands/operator.ts';
+import { payerCommands } from './commands/payer.ts';
+import { providerCommands } from './commands/provider.ts';
+import { CliError, EXIT } from './output.ts';
+
+export function createProgram(): Command {
+  const program = new Command('pa')
+    .description('Provider Access: publish a payer\'s events, register apps, export Groups, ask why')
+    .option('--server <url>', 'the platform', process.env['PA_SERVER'] ?? 'http://127.0.0.1:8080')
+    .option('--json', 'results as JSON on standard output', false)
+    .option('--data-dir <dir>', 'where `npm start` wrote the administrator and payer tokens', process.env['DATA_DIR'] ?? '.data')
+    .showHelpAfterError()
+    .exitOverride()
+    .addHelpText('after', `
+Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
+Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, DATA_DIR`);
+  generateCommand(program);
+  payerCommands(program);
+  providerCommands(program);
+  operatorCommands(program);
+  return program;
+}
+
+/** Runs a command line; never throws. @returns the exit code */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...argv], { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CliError) {
+      process.stderr.write(`pa: ${error.message}\n`);
+      return error.code;
+    }
+    throw error;
+  }
+}
