@@ -1,4 +1,5 @@
 import type { LogRecord, Position } from '@provider-access/eventlog';
+import type { ViewStore } from './store.ts';
 
 /** The view port (ARCHITECTURE §4): documents built from `pa.*`, read by key and by declared indexes only. */
 
@@ -24,13 +25,15 @@ export interface TopicEvolve<Part = unknown> {
    */
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
+  /** Offer `pa.progress.v1` records to `keys` and `evolve` as well (the runner always reads positions from them). */
+  readonly progress?: boolean;
 }
 
 export interface Projection {
   readonly owner: string;
   readonly name: string;
   readonly version: number;
-  /** By topic. `pa.progress.v1` records are handled by the runner, not by evolve. */
+  /** By topic. `pa.progress.v1` records are handled by the runner, not by evolve, unless `progress` is set. */
   readonly topics: Readonly<Record<string, TopicEvolve<any>>>;
   readonly indexes: readonly IndexDefinition[];
   /** Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one part.field each. */
@@ -83,6 +86,8 @@ export interface Views {
   /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */
   reader(projection: Projection): ViewReader;
   close(): Promise<void>;
+  /** The engine below, for the projection runner (`ProjectionSet`); services read through `reader`. */
+  readonly store: ViewStore;
   /**
    * What a worker thread needs to open the same store read-only: a module that exports
    * `openReader(options): Views`, and structured-clonable options.

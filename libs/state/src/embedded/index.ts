@@ -1,0 +1,34 @@
+import type { EventLog } from '@provider-access/eventlog';
+import type { State } from '../port.ts';
+import { EmbeddedClaims } from './claims.ts';
+import { Database } from './database.ts';
+import { EmbeddedCounters, EmbeddedLeases } from './leases.ts';
+import { EmbeddedStreams } from './streams.ts';
+import { EmbeddedWork } from './work.ts';
+
+export interface EmbeddedStateOptions {
+  /** The SQLite file; its folder exists. One process opens it. */
+  readonly file: string;
+  /** Where decided events go. Without it they wait in the file for an opening with a log. */
+  readonly log?: EventLog;
+  /** ms since the epoch. Default the system's clock. */
+  readonly now?: () => number;
+}
+
+/** What instances must agree on, in one SQLite file. What a crash left unpublished is published at once. */
+export function openEmbeddedState({ file, log, now = Date.now }: EmbeddedStateOptions): State & { relayFailure(): string | undefined } {
+  const db = new Database(file);
+  const streams = new EmbeddedStreams(db, log);
+  return {
+    streams,
+    claims: new EmbeddedClaims(db, now),
+    leases: new EmbeddedLeases(db, now),
+    counters: new EmbeddedCounters(db, now),
+    work: new EmbeddedWork(db, now),
+    relayFailure: () => streams.relay?.failure(),
+    close: async () => {
+      await streams.relay?.stop();
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Counters, Lease, Leases } from '../port.ts';
+import type { Database } from './database.ts';
+
+interface Row { holder: string | null; token: number; expires: number }
+
+/** A row a name is kept for ever: its token only grows, also over restarts. */
+export class EmbeddedLeases implements Leases {
+  readonly #db: Database;
+  readonly #now: () => number;
+
+  constructor(db: Database, now: () => number) {
+    this.#db = db;
+    this.#now = now;
+  }
+
+  #row(name: string): Row | undefined {
+    return this.#db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
+  }
+
+  acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.#db.change(() => {
+      const row = this.#row(name);
+      const now = this.#now();
+      if (row !== undefined && row.holder !== null && row.holder !== holder && row.expires > now) return undefined;
+      const lease: Lease = { name, holder, token: (row?.token ?? 0) + 1, expiresAt: now + ttlMs };
+      this.#db.run('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)', name, holder, lease.token, lease.expiresAt);
+      return lease;
+    });
+  }
+
+  /** By token, not by clock: a lease that ran out and that nobody took is still the holder's. */
+  renew(lease: Lease, ttlMs: number): Promise<boolean> {
+    return this.#db.change(() => this.#db.run('UPDATE leases SET expires = ? WHERE name = ? AND token = ? AND holder = ?', this.#now() + ttlMs, lease.name, lease.token, lease.holder) > 0);
+  }
+
+  async release(lease: Lease): Promise<void> {
+    await this.#db.change(() => this.#db.run('UPDATE leases SET holder = NULL, expires = 0 WHERE name = ? AND token = ? AND holder = ?', lease.name, lease.token, lease.holder));
+  }
+
+  async current(name: string): Promise<Lease | undefined> {
+    const row = this.#row(name);
+    if (row === undefined || row.holder === null || row.expires <= this.#now()) return undefined;
+    return { name, holder: row.holder, token: row.token, expiresAt: row.expires };
+  }
+}
+
+export class EmbeddedCounters implements Counters {
+  readonly #db: Database;
+  readonly #now: () => number;
+
+  constructor(db: Database, now: () => number) {
+    this.#db = db;
+    this.#now = now;
+  }
+
+  hit(name: string, windowMs: number, by = 1): Promise<{ count: number; resetsAt: number }> {
+    return this.#db.change(() => {
+      const row = this.#db.get<{ count: number; resets: number }>('SELECT count, resets FROM counters WHERE name = ?', name);
+      const now = this.#now();
+      const next = row !== undefined && row.resets > now ? { count: row.count + by, resetsAt: row.resets } : { count: by, resetsAt: now + windowMs };
+      this.#db.run('INSERT OR REPLACE INTO counters VALUES (?, ?, ?)', name, next.count, next.resetsAt);
+      return next;
+    });
+  }
+}

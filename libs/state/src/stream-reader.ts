@@ -1,0 +1,22 @@
+/**
+ * Drops what a reader of a topic already has: the relay publishes at least once, and every record of a stream carries
+ * `pa_stream` and `pa_version`. Keeps one number a stream.
+ */
+export class StreamReader {
+  readonly #versions = new Map<string, number>();
+
+  /** True once for each version of a stream, in ascending order; true for a record that is of no stream. */
+  isNew(record: { readonly headers: Readonly<Record<string, string>> }): boolean {
+    const stream = record.headers['pa_stream'];
+    const version = Number(record.headers['pa_version']);
+    if (stream === undefined || !Number.isInteger(version)) return true;
+    if (version <= this.version(stream)) return false;
+    this.#versions.set(stream, version);
+    return true;
+  }
+
+  /** Newest version seen, 0 for none. */
+  version(stream: string): number {
+    return this.#versions.get(stream) ?? 0;
+  }
+}

@@ -1,0 +1,15 @@
+/** Who waits for a collection to advance, within this process. */
+export class Advances {
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  listen(collection: string, listener: () => void): () => void {
+    let listeners = this.#listeners.get(collection);
+    if (listeners === undefined) this.#listeners.set(collection, (listeners = new Set()));
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  announce(collection: string): void {
+    for (const listener of this.#listeners.get(collection) ?? []) listener();
+  }
+}

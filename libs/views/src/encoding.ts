@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import type { Digest, PartPosition } from './store.ts';
+
+/** How every adapter keeps a part: JSON without its bodies, bodies as bytes beside it. */
+export interface EncodedPart {
+  readonly json: string;
+  /** By body field; undefined where the part has none. */
+  readonly bodies: readonly (Uint8Array | undefined)[];
+}
+
+const utf8 = new TextEncoder();
+
+export function encodePart(value: unknown, bodyFields: readonly string[]): EncodedPart {
+  if (bodyFields.length === 0 || typeof value !== 'object' || value === null) return { json: JSON.stringify(value), bodies: [] };
+  const rest: Record<string, unknown> = { ...(value as Record<string, unknown>) };
+  const bodies = bodyFields.map((field) => {
+    const body = rest[field];
+    delete rest[field];
+    if (body === undefined || body === null) return undefined;
+    if (typeof body === 'string') return utf8.encode(body);
+    if (body instanceof Uint8Array) return body;
+    throw new TypeError('a body is text or bytes');
+  });
+  return { json: JSON.stringify(rest), bodies };
+}
+
+/** Has the part already seen this record? */
+export const isNewer = (position: PartPosition, partition: number, offset: number): boolean => offset > (position[partition] ?? -1);
+
+export const samePosition = (a: PartPosition, b: PartPosition): boolean => {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((k) => a[k] === b[k]);
+};
+
+/** Order-independent hash over documents: lanes of the documents' SHA-256 added up. */
+export class DocumentDigest {
+  readonly #lanes = new Uint32Array(8);
+  #count = 0;
+
+  /** Parts by name in ascending order, each with its JSON and its bodies. */
+  add(id: string, parts: readonly { part: string; json: string; bodies: readonly (Uint8Array | undefined | null)[] }[]): void {
+    const hash = createHash('sha256').update(id);
+    for (const { part, json, bodies } of parts) {
+      hash.update(`\0${part}\0${json}`);
+      for (const body of bodies) hash.update(body ? `\0${body.byteLength}\0` : '\0-\0').update(body ?? '');
+    }
+    const digest = hash.digest();
+    for (let i = 0; i < 8; i++) this.#lanes[i]! += digest.readUInt32LE(i * 4);
+    this.#count++;
+  }
+
+  result(): Digest {
+    return { count: this.#count, hash: Buffer.from(this.#lanes.buffer).toString('hex') };
+  }
+}

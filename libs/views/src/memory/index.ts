@@ -1,0 +1,14 @@
+import { StoreReader } from '../reader.ts';
+import type { Projection, Views } from '../port.ts';
+import { MemoryStore } from './store.ts';
+
+/** Views in memory, for unit tests only: same semantics, nothing survives. There is nothing that a worker could open. */
+export function openMemoryViews(): Views {
+  const store = new MemoryStore();
+  return {
+    store,
+    reader: (projection: Projection) => new StoreReader(store, projection),
+    close: async () => {},
+    remote: { module: '', options: undefined },
+  };
+}

@@ -1,0 +1,231 @@
+import type { Position } from '@provider-access/eventlog';
+import { Advances } from '../advances.ts';
+import { DocumentDigest, encodePart, isNewer, samePosition } from '../encoding.ts';
+import type { EncodedPart } from '../encoding.ts';
+import { collectionName } from '../port.ts';
+import type { FindQuery, Projection, Scalar, ViewDocument } from '../port.ts';
+import { topicPosition } from '../progress.ts';
+import { checkProjection, fieldOf, planQuery, splitPath } from '../query.ts';
+import type { QueryPlan } from '../query.ts';
+import type { Build, Checkpoint, PartPosition, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+
+interface Part { readonly encoded: EncodedPart | null; readonly position: PartPosition }
+interface Physical { readonly documents: Map<string, Map<string, Part>>; readonly checkpoints: Map<string, Checkpoint> }
+interface Collection { live: number; building?: number; last: number; readonly builds: Map<number, Physical> }
+
+const empty = (): Physical => ({ documents: new Map(), checkpoints: new Map() });
+
+/** As an engine compares: numbers, text by its UTF-8 bytes, false before true. */
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return Number(a) - Number(b);
+}
+
+const bodyFields = (projection: Projection, part: string): string[] =>
+  (projection.bodies ?? []).filter((b) => splitPath(b)[0] === part).map((b) => splitPath(b)[1][0]!);
+
+export class MemoryStore implements ViewStore {
+  readonly #collections = new Map<string, Collection>();
+  readonly #advances = new Advances();
+
+  async ensure(projection: Projection): Promise<void> {
+    checkProjection(projection);
+    const name = collectionName(projection);
+    if (!this.#collections.has(name)) this.#collections.set(name, { live: 1, last: 1, builds: new Map([[1, empty()]]) });
+  }
+
+  async builds(projection: Projection): Promise<{ live: number; building?: number } | undefined> {
+    const c = this.#collections.get(collectionName(projection));
+    return c && { live: c.live, ...(c.building !== undefined && { building: c.building }) };
+  }
+
+  async parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
+    const physical = this.#physical(projection, build);
+    const found = new Map<string, StoredPart>();
+    for (const id of ids) {
+      const stored = physical.documents.get(id)?.get(part);
+      if (stored) found.set(id, { value: this.#decode(projection, part, stored, projection.bodies ?? []) ?? null, position: stored.position });
+    }
+    return found;
+  }
+
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint): Promise<readonly string[]> {
+    const physical = this.#physical(projection, build);
+    const refused: string[] = [];
+    for (const op of ops) {
+      const parts = physical.documents.get(op.id) ?? new Map<string, Part>();
+      const position = parts.get(op.part)?.position ?? {};
+      if (!isNewer(position, op.partition, op.offset)) continue;
+      if (op.base !== undefined && !samePosition(op.base, position)) {
+        refused.push(op.id);
+        continue;
+      }
+      const encoded = op.value === null ? null : encodePart(op.value, bodyFields(projection, op.part));
+      if (encoded !== null) this.#checkUnique(projection, physical, op, encoded);
+      parts.set(op.part, { encoded, position: { ...position, [op.partition]: op.offset } });
+      physical.documents.set(op.id, parts);
+    }
+    if (checkpoint !== undefined && refused.length === 0) {
+      physical.checkpoints.set(`${checkpoint.topic}/${checkpoint.partition}`, structuredClone(checkpoint));
+      this.#advances.announce(collectionName(projection));
+    }
+    return refused;
+  }
+
+  async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
+    const c = this.#collections.get(collectionName(projection));
+    return c ? [...this.#physical(projection, build).checkpoints.values()] : [];
+  }
+
+  async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+    const documents = this.#live(projection)?.documents;
+    return ids.map((id) => this.#document(projection, id, documents?.get(id), bodies));
+  }
+
+  async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
+    const plan = planQuery(projection, query);
+    const paths = plan.index.fields.map(splitPath);
+    const hits: { document: ViewDocument; values: readonly unknown[] }[] = [];
+    for (const [id, parts] of this.#live(projection)?.documents ?? []) {
+      const document = this.#document(projection, id, parts, plan.bodies);
+      if (document === undefined) continue;
+      const values = paths.map(([part, fields]) => fieldOf(document[part], fields));
+      if (values.some((v) => v === undefined || v === null) || !matches(plan, document._id, values)) continue;
+      hits.push({ document, values: values.slice(plan.equals.length) });
+    }
+    const sign = plan.descending ? -1 : 1;
+    hits.sort((a, b) => sign * order(a.values, a.document._id, b.values, b.document._id));
+    return hits.slice(0, plan.limit).map((h) => h.document);
+  }
+
+  async count(projection: Projection, build: Build): Promise<number> {
+    if (!this.#collections.has(collectionName(projection))) return 0;
+    let count = 0;
+    for (const parts of this.#physical(projection, build).documents.values()) if ([...parts.values()].some((p) => p.encoded !== null)) count++;
+    return count;
+  }
+
+  async startBuild(projection: Projection): Promise<number> {
+    const c = this.#collection(projection);
+    if (c.building !== undefined) c.builds.delete(c.building);
+    c.building = ++c.last;
+    c.builds.set(c.building, empty());
+    return c.building;
+  }
+
+  async swap(projection: Projection, build: number): Promise<number> {
+    const c = this.#collection(projection);
+    if (c.building !== build) throw new Error(`${collectionName(projection)}: build ${build} is not being built`);
+    const old = c.live;
+    c.live = build;
+    delete c.building;
+    this.#advances.announce(collectionName(projection));
+    return old;
+  }
+
+  async dropBuild(projection: Projection, build: number): Promise<void> {
+    const c = this.#collection(projection);
+    if (c.live === build) throw new Error(`${collectionName(projection)}: the live build is not dropped`);
+    if (c.building === build) delete c.building;
+    c.builds.delete(build);
+  }
+
+  async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
+    const kept = new Map(builds.map((build) => {
+      const { documents, checkpoints } = this.#physical(projection, build);
+      return [build, { documents: new Map([...documents].map(([id, parts]) => [id, new Map(parts)])), checkpoints: [...checkpoints.values()] }];
+    }));
+    return {
+      positions: (build: number): Position => topicPosition(Object.keys(projection.topics), kept.get(build)!.checkpoints),
+      digest: async (build: number) => {
+        const digest = new DocumentDigest();
+        for (const [id, parts] of kept.get(build)!.documents) {
+          const present = [...parts].flatMap(([part, { encoded }]) => (encoded === null ? [] : [{ part, ...encoded }])).sort((a, b) => (a.part < b.part ? -1 : 1));
+          if (present.length > 0) digest.add(id, present);
+        }
+        return digest.result();
+      },
+      close: () => kept.clear(),
+    };
+  }
+
+  onAdvance(collection: string, listener: () => void): () => void {
+    return this.#advances.listen(collection, listener);
+  }
+
+  #collection(projection: Projection): Collection {
+    const c = this.#collections.get(collectionName(projection));
+    if (c === undefined) throw new Error(`${collectionName(projection)} was not ensured`);
+    return c;
+  }
+
+  #physical(projection: Projection, build: Build): Physical {
+    const c = this.#collection(projection);
+    const physical = c.builds.get(build === 'live' ? c.live : build);
+    if (physical === undefined) throw new Error(`${collectionName(projection)}: there is no build ${build}`);
+    return physical;
+  }
+
+  #live(projection: Projection): Physical | undefined {
+    return this.#collections.has(collectionName(projection)) ? this.#physical(projection, 'live') : undefined;
+  }
+
+  #decode(projection: Projection, part: string, stored: Part, bodies: readonly string[]): unknown {
+    if (stored.encoded === null) return undefined;
+    const value = JSON.parse(stored.encoded.json) as Record<string, unknown>;
+    bodyFields(projection, part).forEach((field, i) => {
+      const body = stored.encoded!.bodies[i];
+      if (body !== undefined && bodies.includes(`${part}.${field}`)) value[field] = body.slice();
+    });
+    return value;
+  }
+
+  #document(projection: Projection, id: string, parts: ReadonlyMap<string, Part> | undefined, bodies: readonly string[]): ViewDocument | undefined {
+    const document: Record<string, unknown> = { _id: id };
+    let any = false;
+    for (const [part, stored] of parts ?? []) {
+      const value = this.#decode(projection, part, stored, bodies);
+      if (value === undefined) continue;
+      document[part] = value;
+      any = true;
+    }
+    return any ? (document as ViewDocument) : undefined;
+  }
+
+  #checkUnique(projection: Projection, physical: Physical, op: ViewOp, encoded: EncodedPart): void {
+    for (const index of projection.indexes.filter((i) => i.unique)) {
+      const paths = index.fields.map(splitPath);
+      const values = (document: ViewDocument): unknown[] => paths.map(([part, fields]) => fieldOf(document[part], fields));
+      const mine = values({ ...this.#document(projection, op.id, physical.documents.get(op.id), []), _id: op.id, [op.part]: JSON.parse(encoded.json) });
+      if (mine.some((v) => v === undefined || v === null)) continue;
+      for (const [id, parts] of physical.documents) {
+        const other = id === op.id ? undefined : this.#document(projection, id, parts, []);
+        if (other !== undefined && values(other).every((v, i) => v === mine[i])) throw new Error(`${collectionName(projection)}: unique index "${index.name}" is violated`);
+      }
+    }
+  }
+}
+
+function order(a: readonly unknown[], aId: string, b: readonly unknown[], bId: string): number {
+  for (let i = 0; i < a.length; i++) {
+    const c = compare(a[i], b[i]);
+    if (c !== 0) return c;
+  }
+  return compare(aId, bId);
+}
+
+function matches(plan: QueryPlan, id: string, values: readonly unknown[]): boolean {
+  const n = plan.equals.length;
+  const member = plan.index.array ? values.length - 1 : -1;
+  for (let i = 0; i < n; i++) {
+    const value = values[i];
+    if (i === member ? !(Array.isArray(value) && value.includes(plan.equals[i])) : value !== plan.equals[i]) return false;
+  }
+  for (const { op, value } of plan.bounds) {
+    const c = compare(values[n], value as Scalar);
+    if (!(op === '>' ? c > 0 : op === '>=' ? c >= 0 : op === '<' ? c < 0 : c <= 0)) return false;
+  }
+  if (plan.after === undefined) return true;
+  const c = order(values.slice(n), id, plan.after.values, plan.after.id);
+  return plan.descending ? c < 0 : c > 0;
+}
