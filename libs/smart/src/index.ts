@@ -4,3 +4,7 @@ export * from './access-tokens.ts';
 export * from './authenticate.ts';
 export * from './smart-guard.ts';
 export * from './static-tokens.ts';
+export * from './client-keys.ts';
+export * from './client-assertion.ts';
+export * from './jwks-source.ts';
+export { isPublicAddress, type Resolve, type ResolvedAddress } from './pinned-fetch.ts';

@@ -1,4 +1,5 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
+import { importKey } from './import-key.ts';
 import { readOrCreatePrivateFile } from './private-file.ts';
 
 /** Public half of a signing key as `GET /auth/jwks` shows it. */
@@ -51,8 +52,8 @@ export class SigningKeys implements VerificationKeys {
     for (const { kid, privateJwk } of newestFirst) {
       const { kty, crv, x, y, d } = privateJwk ?? {};
       if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string' || typeof kid !== 'string') throw new SigningKeysUnreadable('The file of the token signing keys holds a key that is not a private P-256 key with a kid.');
-      current ??= { kid, privateKey: (await importJWK({ kty, crv, x, y, d }, 'ES256')) as CryptoKey };
-      byKid.set(kid, (await importJWK({ kty, crv, x, y }, 'ES256')) as CryptoKey);
+      current ??= { kid, privateKey: await importKey({ kty, crv, x, y, d }, 'ES256') };
+      byKid.set(kid, await importKey({ kty, crv, x, y }, 'ES256'));
       published.push({ kid, kty, crv, x, y, alg: 'ES256', use: 'sig' });
     }
     return new SigningKeys(current!, published, byKid);

@@ -1,0 +1,134 @@
+import { compactVerify, decodeJwt, decodeProtectedHeader, type JWK, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import type { Claims } from '@provider-access/state';
+import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicMembers, type AssertionAlgorithm } from './client-keys.ts';
+import { DUMMY_KEYS } from './dummy-keys.ts';
+import { importKey } from './import-key.ts';
+import type { JwksSource } from './jwks-source.ts';
+
+/** Seconds. SMART: exp SHALL be no more than five minutes ahead. */
+const MAX_AHEAD = 300;
+/** Seconds that clocks may differ. */
+const SKEW = 30;
+/** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
+const MAX_LENGTH = 8192;
+
+/** Where a client assertion failed, in the order of the checks (SPEC §3.2). */
+export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
+/** A client as the check needs it. Exactly one of `jwks` and `jwksUri`. */
+export interface AssertionClient { readonly jwks?: { readonly keys: readonly unknown[] }; readonly jwksUri?: string }
+
+export type AssertionResult =
+  | { readonly ok: true; readonly client: string; readonly jti: string }
+  /** `message` may be shown to the caller; `client` is what the assertion claims, undefined when it could not be read. */
+  | { readonly ok: false; readonly step: AssertionStep; readonly message: string; readonly client?: string };
+
+export interface AssertionInput {
+  readonly assertion: string;
+  /** Accepted values of `aud`: the token URL. */
+  readonly audiences: readonly string[];
+  /** ms since the epoch. */
+  readonly now: number;
+  /** undefined for one that is unknown, rejected, suspended or revoked: they look the same. */
+  lookup(clientId: string): AssertionClient | undefined;
+  readonly jwksSource: JwksSource;
+  readonly claims: Pick<Claims, 'insertOnce'>;
+}
+
+type Failure = Extract<AssertionResult, { ok: false }>;
+const fail = (step: AssertionStep, message: string, client?: string): Failure => ({ ok: false, step, message, ...(client !== undefined && { client }) });
+const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value !== '' && value.length <= max;
+const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/**
+ * Checks a `private_key_jwt` client assertion in the order of SPEC §3.2 (SMART App Launch 2.2, Backend Services). A `jti` is
+ * used up only by an assertion that is good in everything else, and for as long as the assertion could be presented again.
+ * @throws what `claims` throws when its engine is away: nothing is accepted then
+ */
+export async function verifyClientAssertion(input: AssertionInput): Promise<AssertionResult> {
+  const { assertion } = input;
+  if (assertion.length > MAX_LENGTH) return fail('decode', `client_assertion is longer than ${MAX_LENGTH} characters.`);
+  let header: ProtectedHeaderParameters;
+  let payload: JWTPayload;
+  try {
+    header = decodeProtectedHeader(assertion);
+    payload = decodeJwt(assertion);
+  } catch {
+    return fail('decode', 'client_assertion is not a signed JWT (three base64url parts with JSON header and claims).');
+  }
+  const { alg } = header;
+  if (!(ASSERTION_ALGORITHMS as readonly unknown[]).includes(alg)) return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
+  const algorithm = alg as AssertionAlgorithm;
+  if (header.crit !== undefined) return fail('decode', 'crit: no critical header is understood here.');
+  if (header.typ !== undefined && (typeof header.typ !== 'string' || header.typ.toUpperCase() !== 'JWT')) return fail('decode', 'typ of client_assertion must be JWT.');
+
+  const { iss } = payload;
+  if (!isText(iss, 256)) return fail('client', 'iss must be the client_id.');
+  if (payload.sub !== iss) return fail('client', 'sub must equal iss: both are the client_id.', iss);
+  const client = input.lookup(iss);
+  if (client === undefined) {
+    // As much work as for a client that exists, so that time does not tell which client_ids do.
+    await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);
+    return fail('client', 'iss is not an active client here, or client_assertion is not signed with its key.', iss);
+  }
+  const fault = audienceFault(payload, input.audiences) ?? timeFault(payload, input.now);
+  if (fault !== undefined) return { ...fault, client: iss };
+
+  const key = await selectKey(header, algorithm, client, input.jwksSource);
+  if ('ok' in key) return { ...key, client: iss };
+  if (!(await verifies(assertion, key, algorithm))) return fail('signature', 'iss is not an active client here, or client_assertion is not signed with its key.', iss);
+
+  if (!isText(payload.jti, 512)) return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
+  // Kept for as long as `exp` lets it in, so that an expired jti need not be remembered.
+  const fresh = await input.claims.insertOnce('jti', `${iss}|${payload.jti}`, (payload.exp! + SKEW) * 1000 + 1000);
+  return fresh ? { ok: true, client: iss, jti: payload.jti } : fail('jti', 'jti was used before: sign a new client_assertion for each request.', iss);
+}
+
+function audienceFault(payload: JWTPayload, accepted: readonly string[]): Failure | undefined {
+  const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
+  // Every entry: an assertion that is also good elsewhere could be replayed from there.
+  const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
+  return good ? undefined : fail('aud', `aud must be the token endpoint of this server: ${accepted[0]}`);
+}
+
+function timeFault(payload: JWTPayload, nowMs: number): Failure | undefined {
+  const now = nowMs / 1000;
+  if (!isTime(payload.exp)) return fail('time', 'exp must be there, in seconds since 1970.');
+  if (payload.exp + SKEW <= now) return fail('time', 'exp is past: client_assertion has expired.');
+  if (payload.exp > Math.ceil(now) + MAX_AHEAD) return fail('time', `exp must be at most ${MAX_AHEAD} seconds ahead.`);
+  for (const name of ['nbf', 'iat'] as const) {
+    const value = payload[name];
+    if (value === undefined) continue;
+    if (!isTime(value)) return fail('time', `${name} must be a number of seconds since 1970.`);
+    if (value > now + SKEW) return fail('time', `${name} is in the future.`);
+  }
+  return undefined;
+}
+
+async function selectKey(header: ProtectedHeaderParameters, algorithm: AssertionAlgorithm, client: AssertionClient, source: JwksSource): Promise<JWK | Failure> {
+  if (!isText(header.kid, 256)) return fail('key', 'kid must be in the header of client_assertion.');
+  if (header.jku !== undefined && (client.jwksUri === undefined || header.jku !== client.jwksUri)) return fail('key', 'jku must be the registered jwks_uri, or absent.');
+  const candidates = (keys: readonly unknown[]): JWK[] => keys.filter((k): k is JWK => typeof k === 'object' && k !== null && (k as JWK).kid === header.kid && algorithmOf(k as JWK) === algorithm);
+  let found: JWK[];
+  if (client.jwksUri === undefined) {
+    found = candidates(client.jwks?.keys ?? []);
+  } else {
+    let set = await source.get(client.jwksUri);
+    if (set.ok && candidates(set.keys).length === 0) set = await source.get(client.jwksUri, { refresh: true });
+    if (!set.ok) return fail('key', `The registered jwks_uri does not give a key set: ${set.reason}.`);
+    found = candidates(set.keys);
+  }
+  if (found.length === 0) return fail('key', `kid: no registered key has it and a kty for ${algorithm}.`);
+  if (found.length > 1) return fail('key', 'kid: more than one registered key has it.');
+  const fault = keyFault(found[0]);
+  return fault === undefined ? found[0]! : fail('key', `The registered key with this kid ${fault}.`);
+}
+
+async function verifies(assertion: string, jwk: JWK, algorithm: AssertionAlgorithm): Promise<boolean> {
+  try {
+    await compactVerify(assertion, await importKey(publicMembers(jwk), algorithm), { algorithms: [algorithm] });
+    return true;
+  } catch {
+    // A signature that does not verify and a key that is none are the same fault of the caller's.
+    return false;
+  }
+}

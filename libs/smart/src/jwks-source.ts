@@ -1,0 +1,120 @@
+import { isIP } from 'node:net';
+import { fetchPinned, type FetchedText, type Resolve } from './pinned-fetch.ts';
+import type { Clock } from '@provider-access/http';
+
+/** Keys as published, unchecked; or why there are none, fit to be shown to the client. */
+export type JwksResult = { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
+export interface JwksSource {
+  /** `refresh`: the key looked for was not there; fetched again unless that was done less than a minute ago. */
+  get(url: string, options?: { readonly refresh?: boolean }): Promise<JwksResult>;
+}
+
+/** ms: without Cache-Control a key set is kept this long, and a refetch for an unknown kid happens at most this often. */
+const MIN_INTERVAL = 60_000;
+/** ms: a longer max-age is not believed; a key that its owner withdrew must go. */
+const MAX_AGE = 24 * 3600_000;
+const MAX_KEYS = 100;
+
+/** A jwks_uri must be https, without user, password or fragment. With `allowInsecure` http on loopback is taken too (tests, demo). */
+export function jwksUriFault(text: string, allowInsecure: boolean): string | undefined {
+  if (text.length > 2048 || !URL.canParse(text)) return 'must be an absolute https URL';
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '' || url.hash !== '') return 'must have no user, password or fragment';
+  if (url.protocol === 'https:') return undefined;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const loopback = host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
+  return allowInsecure && url.protocol === 'http:' && loopback ? undefined : 'must be an https URL';
+}
+
+/** How long (ms) an answer may be kept, by Cache-Control and Age (RFC 9111 §5.2.2). */
+export function freshness(cacheControl: string | undefined, age: string | undefined): number {
+  if (cacheControl === undefined) return MIN_INTERVAL;
+  const directives = cacheControl.toLowerCase().split(',').map((d) => d.trim());
+  if (directives.some((d) => d === 'no-store' || d === 'no-cache' || d.startsWith('no-cache='))) return 0;
+  const maxAge = directives.map((d) => /^max-age="?(\d{1,10})"?$/.exec(d)?.[1]).find((v) => v !== undefined);
+  if (maxAge === undefined) return MIN_INTERVAL;
+  const spent = /^\d{1,10}$/.test(age ?? '') ? Number(age) : 0;
+  return Math.min(Math.max(0, Number(maxAge) - spent) * 1000, MAX_AGE);
+}
+
+interface Entry { keys: readonly unknown[]; goodUntil: number; lastAttempt: number }
+
+export interface JwksCacheOptions {
+  readonly clock: Clock;
+  /** Lets http on loopback and private addresses in. For tests and demonstrations only. */
+  readonly allowInsecure?: boolean;
+  /** ms, for the whole fetch. */
+  readonly timeoutMs?: number;
+  readonly capacity?: number;
+  /** Name resolution; the system's by default. */
+  readonly resolve?: Resolve;
+}
+
+/**
+ * Clients' published key sets, kept exactly as long as their owner's Cache-Control allows (SMART: never longer). When the
+ * owner's server is away, what is still fresh is used and nothing else.
+ */
+export class JwksCache implements JwksSource {
+  private readonly clock: Clock;
+  private readonly allowInsecure: boolean;
+  private readonly timeoutMs: number;
+  private readonly capacity: number;
+  private readonly resolve: Resolve | undefined;
+  private readonly entries = new Map<string, Entry>();
+  private readonly running = new Map<string, Promise<JwksResult>>();
+
+  constructor(options: JwksCacheOptions) {
+    this.clock = options.clock;
+    this.allowInsecure = options.allowInsecure ?? false;
+    this.timeoutMs = options.timeoutMs ?? 5000;
+    this.capacity = options.capacity ?? 2000;
+    this.resolve = options.resolve;
+  }
+
+  async get(url: string, options: { readonly refresh?: boolean } = {}): Promise<JwksResult> {
+    const now = this.clock.now();
+    const entry = this.entries.get(url);
+    if (entry !== undefined) {
+      const fresh = now < entry.goodUntil;
+      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return { ok: true, keys: entry.keys };
+      // Not kept at all, and fetched a moment ago for this very request: its answer stands.
+      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return { ok: true, keys: entry.keys };
+      entry.lastAttempt = now;
+    }
+    // Requests that come together share one fetch.
+    let running = this.running.get(url);
+    if (running === undefined) {
+      running = this.load(url, now).finally(() => this.running.delete(url));
+      this.running.set(url, running);
+    }
+    const result = await running;
+    // A forced refetch that fails takes nothing away that is still fresh.
+    return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil ? { ok: true, keys: entry.keys } : result;
+  }
+
+  private async load(url: string, now: number): Promise<JwksResult> {
+    const fault = jwksUriFault(url, this.allowInsecure);
+    if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
+    const fetched = await fetchPinned(url, { allowPrivate: this.allowInsecure, timeoutMs: this.timeoutMs, ...(this.resolve !== undefined && { resolve: this.resolve }) });
+    if (!fetched.ok) return fetched;
+    const result = readKeySet(fetched);
+    if (result.ok) {
+      this.entries.delete(url);
+      if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!);
+      this.entries.set(url, { keys: result.keys, goodUntil: now + freshness(fetched.cacheControl, fetched.age), lastAttempt: now });
+    }
+    return result;
+  }
+}
+
+function readKeySet(fetched: FetchedText): JwksResult {
+  let body: unknown;
+  try {
+    body = JSON.parse(fetched.body);
+  } catch {
+    return { ok: false, reason: 'the answer is not JSON' };
+  }
+  const keys = typeof body === 'object' && body !== null ? (body as { keys?: unknown }).keys : undefined;
+  if (!Array.isArray(keys)) return { ok: false, reason: 'the answer is not a JWK Set' };
+  return keys.length > MAX_KEYS ? { ok: false, reason: `the key set holds more than ${MAX_KEYS} keys` } : { ok: true, keys };
+}

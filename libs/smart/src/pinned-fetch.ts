@@ -1,0 +1,83 @@
+import { lookup } from 'node:dns/promises';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { BlockList, type LookupFunction } from 'node:net';
+
+/** Bytes. */
+const MAX_BODY = 100 * 1024;
+
+/** Addresses that are nobody's public server (IANA special-purpose registries): a URL of a client's must not lead there. */
+const NOT_PUBLIC = new BlockList();
+for (const [net, prefix] of [
+  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
+  ['192.88.99.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
+] as const) NOT_PUBLIC.addSubnet(net, prefix, 'ipv4');
+// Of IPv6 only 2000::/3 is public; within it what embeds or documents other addresses is not.
+for (const [net, prefix] of [
+  ['::', 3], ['4000::', 2], ['8000::', 1], ['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20],
+] as const) NOT_PUBLIC.addSubnet(net, prefix, 'ipv6');
+
+export interface ResolvedAddress { readonly address: string; readonly family: number }
+export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
+const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
+
+export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean => !NOT_PUBLIC.check(address, family === 6 ? 'ipv6' : 'ipv4');
+
+export interface FetchedText { readonly ok: true; readonly body: string; readonly cacheControl: string | undefined; readonly age: string | undefined }
+export type FetchResult = FetchedText | { readonly ok: false; readonly reason: string };
+export interface PinnedFetchOptions { readonly allowPrivate: boolean; readonly timeoutMs: number; readonly resolve?: Resolve }
+
+/**
+ * GETs a small JSON text from a URL that somebody else chose. The name is resolved once, every address of it must be
+ * public, and the connection goes to the very address that was checked (a name cannot change its mind in between). No
+ * redirects, 100 KB, one time limit over everything. Reasons may be shown to whoever registered the URL.
+ */
+export async function fetchPinned(text: string, options: PinnedFetchOptions): Promise<FetchResult> {
+  const url = new URL(text);
+  const signal = AbortSignal.timeout(options.timeoutMs);
+  try {
+    const addresses = await withSignal((options.resolve ?? systemResolve)(url.hostname.replace(/^\[|\]$/g, '')), signal);
+    const address = addresses[0];
+    if (address === undefined) return { ok: false, reason: 'its host has no address' };
+    if (!options.allowPrivate && !addresses.every(isPublicAddress)) return { ok: false, reason: 'its host is not on a public address' };
+    return await get(url, address, signal);
+  } catch {
+    return { ok: false, reason: signal.aborted ? 'it did not answer in time' : 'it cannot be reached' };
+  }
+}
+
+function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('timeout')), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+function get(url: URL, { address, family }: ResolvedAddress, signal: AbortSignal): Promise<FetchResult> {
+  const pinned: LookupFunction = (_hostname, { all }, callback) => (all === true ? callback(null, [{ address, family }]) : callback(null, address, family));
+  const options: RequestOptions = { method: 'GET', headers: { accept: 'application/json', 'user-agent': 'provider-access' }, lookup: pinned, signal, agent: false };
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
+      read(response).then((result) => {
+        if (!result.ok) request.destroy();
+        resolve(result);
+      }, reject);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+async function read(response: IncomingMessage): Promise<FetchResult> {
+  const status = response.statusCode ?? 0;
+  if (status >= 300 && status < 400) return { ok: false, reason: 'it redirects' };
+  if (status !== 200) return { ok: false, reason: `it answers with status ${status}` };
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) return { ok: false, reason: 'the answer is larger than 100 KB' };
+    chunks.push(chunk);
+  }
+  return { ok: true, body: Buffer.concat(chunks).toString('utf8'), cacheControl: response.headers['cache-control'], age: response.headers.age };
+}
