@@ -21,8 +21,8 @@ export interface Plan {
 
 const DROP: Step = { kind: 'drop' };
 const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
-/** Strings that identify or count and are no prose. */
-const NO_PROSE = new Set(['Identifier.value', 'ExplanationOfBenefit.preAuthRef', 'Claim.insurance.preAuthRef', 'Coverage.subscriberId', 'Coverage.dependent']);
+/** Elements that people write sentences in. All other strings identify something and must stay as they are. */
+const PROSE = new Set(['text', 'display', 'disposition', 'title', 'description', 'name', 'valueString', 'valueMarkdown']);
 
 const plans = new Map<string, Plan | undefined>();
 
@@ -33,7 +33,7 @@ export function planOf(name: string, context: Context): Plan | undefined {
     const structure = structureOf(name);
     if (structure === undefined) return undefined;
     const steps = new Map<string, Step>();
-    for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(name, element, context) : DROP);
+    for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(element, context) : DROP);
     plans.set(key, { structure, steps });
   }
   return plans.get(key);
@@ -47,13 +47,13 @@ function isAllowed(structure: string, element: ElementDefinition, context: Conte
   return allowed !== undefined && (allowed.always.has(name) || (context === 'prior-authorization' && allowed.priorAuthorization.has(name)));
 }
 
-function stepOf(structure: string, element: ElementDefinition, context: Context): Step {
+function stepOf(element: ElementDefinition, context: Context): Step {
   const { type } = element;
   if (type === 'Resource') return { kind: 'resource' };
   if (type === 'Money' || type === 'MoneyQuantity') return DROP;
   if (!element.primitive) return { kind: 'structure', type };
   if (NUMBERS.has(type)) return { kind: 'primitive', of: 'number' };
   if (type === 'boolean') return { kind: 'primitive', of: 'boolean' };
-  const prose = (type === 'string' || type === 'markdown') && element.name !== 'id' && !NO_PROSE.has(`${structure}.${element.name}`);
+  const prose = (type === 'string' || type === 'markdown') && PROSE.has(element.name);
   return prose && context !== 'clinical' ? { kind: 'text' } : { kind: 'primitive', of: 'string' };
 }

@@ -111,6 +111,7 @@ function keepElement(key: string, before: unknown, source: Source, name: string,
   const sibling = key.charCodeAt(0) === 95;
   const step = steps.get(sibling ? key.slice(1) : key);
   if (step === undefined) return count(run, `${path}.(unknown)`);
+  if (step.kind === 'primitive' && !sibling && typeof before === step.of && name !== 'Reference' && name !== ADJUDICATION) return before;
   const here = `${path}.${key}`;
   if (step.kind === 'drop') return name === ADJUDICATION && key === 'amount' && isMasked(before) && maskedAmount(source) !== undefined ? before : count(run, here);
   if (sibling) return step.kind === 'primitive' || step.kind === 'text' ? keepSibling(before, here, context, run, depth) : count(run, `${path}.(unknown)`);
