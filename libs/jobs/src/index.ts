@@ -1,1 +1,2 @@
-export {};
+export { Workers } from './workers.ts';
+export type { AbortReason, WorkersOptions } from './workers.ts';

@@ -1,0 +1,153 @@
+import type { Work, WorkItem } from '@provider-access/state';
+
+/** Why a handler's signal was aborted. */
+export type AbortReason = 'lost' | 'stopping';
+
+export interface WorkersOptions {
+  readonly work: Work;
+  readonly queue: string;
+  /** Who holds the leases: unique to this process. */
+  readonly holder: string;
+  /** Items at a time. Default 1. */
+  readonly concurrency?: number;
+  /** A lease runs so long without a heartbeat; one is sent every third of it. Default 30 s. */
+  readonly ttlMs?: number;
+  /** How often an idle worker looks by itself (for items of other processes and expired leases). Default 1 s. */
+  readonly pollMs?: number;
+  /** Wait before an item that failed comes again. Default 1 s, doubled for each attempt, at most 60 s. */
+  readonly backoffMs?: (attempts: number) => number;
+  /** ms since the epoch, as the work store reads it. Default the system's clock. */
+  readonly clock?: { now(): number };
+  /**
+   * Does one item; when it resolves, the item is done. It may run again at any time (another holder, the same item), so
+   * what it writes carries `item.fence`. `signal` is aborted when the lease is lost or the workers stop; `heartbeat` asks
+   * at once whether the lease still holds (false: stop, the result must not be used).
+   */
+  handle(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void>;
+  /** Told of each failure, before the item is given back. */
+  failed?(item: WorkItem, error: unknown): void;
+}
+
+const defaultBackoff = (attempts: number): number => Math.min(1000 * 2 ** Math.min(attempts - 1, 10), 60_000);
+
+/**
+ * Takes items of one queue, each under a lease that it keeps alive, and hands them to `handle`. Knows nothing of what an
+ * item means. Every process may run some: the store gives an item to one holder at a time.
+ */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #now: () => number;
+  readonly #ttlMs: number;
+  readonly #stopping = new AbortController();
+  readonly #idle = new Set<() => void>();
+  readonly #inFlight = new Map<WorkItem, AbortController>();
+  #loops: readonly Promise<void>[] = [];
+  #notified = 0;
+  #lastBeat = 0;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+    this.#now = options.clock ? () => options.clock!.now() : Date.now;
+    this.#ttlMs = options.ttlMs ?? 30_000;
+  }
+
+  start(): void {
+    if (this.#loops.length > 0) return;
+    this.#loops = Array.from({ length: this.#options.concurrency ?? 1 }, () => this.#loop());
+  }
+
+  /** There is something to do: idle workers look at once. */
+  notify(): void {
+    this.#notified++;
+    for (const wake of [...this.#idle]) wake();
+  }
+
+  /** Time of the last answer of the work store (ms since the epoch), 0 before the first: for readiness. */
+  lastBeat(): number {
+    return this.#lastBeat;
+  }
+
+  /** Items being done here. */
+  active(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Aborts what runs, hands back what did not finish, and resolves when nothing is in flight. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const controller of this.#inFlight.values()) controller.abort('stopping' satisfies AbortReason);
+    this.notify();
+    await Promise.all(this.#loops);
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      const seen = this.#notified;
+      let item: WorkItem | undefined;
+      try {
+        item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
+        this.#lastBeat = this.#now();
+      } catch {
+        // The store is away: lastBeat tells, and the next poll tries again.
+      }
+      if (item !== undefined) await this.#do(item);
+      else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
+    }
+  }
+
+  async #do(item: WorkItem): Promise<void> {
+    const controller = new AbortController();
+    this.#inFlight.set(item, controller);
+    if (this.#stopped) controller.abort('stopping' satisfies AbortReason);
+    let lost = false;
+    const heartbeat = async (): Promise<boolean> => {
+      if (lost) return false;
+      const holds = await this.#options.work.heartbeat(item, this.#ttlMs);
+      this.#lastBeat = this.#now();
+      if (!holds) {
+        lost = true;
+        controller.abort('lost' satisfies AbortReason);
+      }
+      return holds;
+    };
+    // A heartbeat that cannot be sent is not a lost lease yet: the fence decides when the result comes.
+    const timer = setInterval(() => void heartbeat().catch(() => {}), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    try {
+      let failure: { readonly error: unknown } | undefined;
+      try {
+        await this.#options.handle(item, controller.signal, heartbeat);
+      } catch (error) {
+        failure = { error };
+      }
+      if (lost) return;
+      if (failure === undefined) {
+        await this.#options.work.done(item);
+        return;
+      }
+      const handedBack = controller.signal.aborted;
+      if (!handedBack) this.#options.failed?.(item, failure.error);
+      await this.#options.work.release(item, handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts));
+    } catch {
+      // Neither done nor given back: the lease runs out and the item comes again.
+    } finally {
+      clearInterval(timer);
+      this.#inFlight.delete(item);
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#idle.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#idle.add(wake);
+    });
+  }
+}

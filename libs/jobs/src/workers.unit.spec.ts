@@ -1,0 +1,194 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { State, WorkItem } from '@provider-access/state';
+import { openMemoryState } from '@provider-access/state/memory';
+import { Workers } from './workers.ts';
+import type { WorkersOptions } from './workers.ts';
+
+const opened: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+function open(options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>, shared?: { state: State; clock: { at: number } }) {
+  const clock = shared?.clock ?? { at: 1_000_000 };
+  const state = shared?.state ?? openMemoryState({ now: () => clock.at });
+  if (!shared) opened.push(() => state.close());
+  const workers = new Workers({ work: state.work, queue: 'q', holder: 'me', clock: { now: () => clock.at }, pollMs: 5, ...options });
+  opened.push(() => workers.stop());
+  workers.start();
+  return { clock, state, workers };
+}
+
+const put = (state: State, ...ids: string[]): Promise<void> => state.work.put('q', ids.map((id) => ({ id, payload: { id } })));
+
+/** Resolves when the condition holds; the test's own limit ends it otherwise. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const whenAborted = (signal: AbortSignal): Promise<never> => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+
+describe('Workers', () => {
+  it('does each item once, in the order in which they were put, and marks it done', async () => {
+    const seen: string[] = [];
+    const { state, workers } = open({ handle: async (item) => void seen.push(item.id) });
+    await put(state, 'a', 'b', 'c');
+    workers.notify();
+    await until(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('looks at once when notified, however long its poll', async () => {
+    let done = 0;
+    const { state, workers } = open({ pollMs: 3_600_000, handle: async () => void done++ });
+    await until(() => workers.lastBeat() > 0);
+    await put(state, 'a');
+    workers.notify();
+    await until(() => done === 1);
+    expect(done).toBe(1);
+  });
+
+  it('runs as many at a time as it may, and no more', async () => {
+    let running = 0;
+    let most = 0;
+    const gate = deferred<void>();
+    const { state, workers } = open({
+      concurrency: 2,
+      handle: async () => {
+        most = Math.max(most, ++running);
+        await gate.promise;
+        running--;
+      },
+    });
+    await put(state, 'a', 'b', 'c');
+    workers.notify();
+    await until(() => workers.active() === 2);
+    expect(await state.work.count('q')).toEqual({ ready: 1, leased: 2 });
+    gate.resolve();
+    await until(async () => (await state.work.count('q')).leased + (await state.work.count('q')).ready === 0);
+    expect(most).toBe(2);
+  });
+
+  it('gives a failed item back, not before its backoff, and tells of it', async () => {
+    const failures: string[] = [];
+    const attempts: number[] = [];
+    const { state, workers, clock } = open({
+      backoffMs: (n) => n * 1000,
+      failed: (item, error) => failures.push(`${item.id}: ${(error as Error).message}`),
+      handle: async (item) => {
+        attempts.push(item.attempts);
+        if (item.attempts === 1) throw new Error('disk full');
+      },
+    });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => failures.length === 1);
+    await until(async () => (await state.work.count('q')).ready === 1);
+    expect(await state.work.take('q', 'other', 10)).toBeUndefined();
+    clock.at += 1000;
+    await until(() => attempts.length === 2);
+    expect(failures).toEqual(['a: disk full']);
+    expect(attempts).toEqual([1, 2]);
+  });
+
+  it('aborts the handler when the lease is lost, and neither marks it done nor gives it back', async () => {
+    const lost = deferred<unknown>();
+    const { state, workers, clock } = open({
+      ttlMs: 3,
+      handle: async (_item, signal) => {
+        await whenAborted(signal).catch(() => {});
+        lost.resolve(signal.reason);
+      },
+    });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => workers.active() === 1);
+    // The holder was silent for longer than its lease; the other one takes the item before the next heartbeat.
+    let taken: WorkItem | undefined;
+    await until(async () => {
+      clock.at += 1000;
+      return (taken = await state.work.take('q', 'other', 1_000_000)) !== undefined;
+    });
+    expect(await lost.promise).toBe('lost');
+    expect(await state.work.done(taken!)).toBe(true);
+  });
+
+  it('tells a handler that asks whether its lease still holds', async () => {
+    const answers: boolean[] = [];
+    const taken = deferred<void>();
+    const asked = deferred<void>();
+    const { state, workers, clock } = open({
+      handle: async (item, _signal, heartbeat) => {
+        if (item.attempts > 1) return;
+        answers.push(await heartbeat());
+        taken.resolve();
+        await asked.promise;
+        answers.push(await heartbeat(), await heartbeat());
+      },
+    });
+    await put(state, 'a');
+    workers.notify();
+    await taken.promise;
+    clock.at += 60_000;
+    expect((await state.work.take('q', 'other', 30_000))?.fence).toBeGreaterThan(1);
+    asked.resolve();
+    await until(() => workers.active() === 0);
+    expect(answers).toEqual([true, false, false]);
+  });
+
+  it('hands back at once what it is doing when it stops', async () => {
+    const reasons: unknown[] = [];
+    const { state, workers } = open({
+      handle: async (_item, signal) => {
+        await whenAborted(signal).catch(() => {});
+        reasons.push(signal.reason);
+        throw new Error('not finished');
+      },
+    });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => workers.active() === 1);
+    await workers.stop();
+    expect(reasons).toEqual(['stopping']);
+    expect((await state.work.take('q', 'other', 1000))?.id).toBe('a');
+  });
+
+  it('goes on when the store comes back, and its beat stands still meanwhile', async () => {
+    let away = true;
+    let done = 0;
+    let asked = 0;
+    const clock = { at: 5000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    const { workers } = open({
+      work: {
+        ...pass(state),
+        take: (queue, holder, ttl) => {
+          asked++;
+          return away ? Promise.reject(new Error('away')) : state.work.take(queue, holder, ttl);
+        },
+      },
+      handle: async () => void done++,
+    }, { state, clock });
+    await put(state, 'a');
+    await until(() => asked > 1);
+    expect(workers.lastBeat()).toBe(0);
+    away = false;
+    await until(() => done === 1);
+    expect(workers.lastBeat()).toBe(5000);
+  });
+});
+
+/** The methods of a work store, bound: a class does not spread. */
+function pass({ work }: State): State['work'] {
+  return {
+    put: (...a) => work.put(...a), take: (...a) => work.take(...a), heartbeat: (...a) => work.heartbeat(...a), done: (...a) => work.done(...a),
+    release: (...a) => work.release(...a), remove: (...a) => work.remove(...a), count: (...a) => work.count(...a),
+  };
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((r) => (resolve = r));
+  return { promise, resolve };
+}
