@@ -1,1 +1,4 @@
 export * from './port.ts';
+export * from './murmur2.ts';
+export * from './derivation.ts';
+export * from './progress.ts';

@@ -5,6 +5,8 @@ export interface NewRecord {
   readonly key: string;
   /** Chooses the partition (murmur2 as the Java client); order holds per partition key. */
   readonly partitionKey: string;
+  /** Overrides the choice by `partitionKey`; must exist. For progress records, which follow their inbound partition. */
+  readonly partition?: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly value: string | Uint8Array;
 }
@@ -89,6 +91,10 @@ export interface EventLog {
   /** Reads a range of one partition, for rebuild, dead letters and explain. */
   read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
   partitions(topic: string): Promise<number>;
+  /** Removes records appended before a time (ms since the epoch); offsets stay. Absent where the engine does it (Kafka: retention.ms). */
+  trim?(topic: string, beforeTimestamp: number): Promise<number>;
+  /** Keeps the last record of each key below the heads at the call; offsets stay. Absent where the engine does it (cleanup.policy=compact). */
+  compact?(topic: string): Promise<number>;
   close(): Promise<void>;
 }
 

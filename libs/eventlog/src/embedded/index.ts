@@ -1,0 +1,32 @@
+import type { EventLog } from '../port.ts';
+import type { Backoff } from '../local/lane.ts';
+import { recordLimit } from '../local/limits.ts';
+import { LocalLog } from '../local/local-log.ts';
+import { SqliteStore } from './sqlite-store.ts';
+
+export interface EmbeddedLogOptions {
+  /** Path of the SQLite file; its folder must exist. One process writes it. */
+  readonly file: string;
+  /** Of a new topic; a topic that exists keeps its count. Default 4. */
+  readonly partitions?: number;
+  /** Of an inbound (payer) topic; our own topics take twice that and 1 MiB. Default 6 MiB. */
+  readonly maxRecordBytes?: number;
+  /** Another process or thread writes: `head`, `read`, `follow` and `committed` work, `append` and `subscribe` are refused. */
+  readonly readonly?: boolean;
+  /** Of a failing handler. Default 50 ms, doubling to 2 s. */
+  readonly backoff?: Backoff;
+  readonly now?: () => number;
+}
+
+/** The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws EngineUnavailable. */
+export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
+  const store: SqliteStore = new SqliteStore({
+    file: options.file,
+    partitions: options.partitions ?? 4,
+    readonly: options.readonly ?? false,
+    now: options.now ?? Date.now,
+    changed: (topic) => log.wake(topic),
+  });
+  const log: LocalLog = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), ...(options.backoff && { backoff: options.backoff }) });
+  return log;
+}

@@ -1,0 +1,269 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import { EngineUnavailable } from '../port.ts';
+import type { Appended, LogRecord } from '../port.ts';
+import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
+
+export interface SqliteStoreOptions {
+  readonly file: string;
+  readonly partitions: number;
+  readonly readonly: boolean;
+  now(): number;
+  readonly changed: AppendListener;
+}
+
+interface Slot {
+  readonly topic: string;
+  readonly partition: number;
+  readonly table: string;
+  /** Next offset, durable. */
+  head: number;
+  readonly insert: StatementSync;
+  readonly read: StatementSync;
+}
+
+interface Waiting {
+  readonly topic: string;
+  readonly records: readonly PlacedRecord[];
+  readonly resolve: (appended: readonly Appended[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Lazy commits are written with the next append, or after this time. */
+const COMMIT_MS = 25;
+/** How often a reader of another process's file looks for changes. */
+const POLL_MS = 50;
+
+/**
+ * One table a topic-partition, `rowid` is the offset. Appends of one turn of the event loop and the commits so far go
+ * into one transaction: one fsync for all of them, and none spans an await.
+ */
+export class SqliteStore implements LocalStore {
+  readonly #db: DatabaseSync;
+  readonly #options: SqliteStoreOptions;
+  readonly #topics = new Map<string, Slot[]>();
+  readonly #commits = new Map<string, number>();
+  readonly #dirty = new Map<string, readonly [group: string, topic: string, partition: number, next: number]>();
+  #queue: Waiting[] = [];
+  #flushing: NodeJS.Immediate | undefined;
+  #commitTimer: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #upsert: StatementSync | undefined;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: 5000 }));
+    engine(() => {
+      if (options.readonly) return this.#watch();
+      this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16384;');
+      this.#db.exec(`
+        CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS heads (topic TEXT, partition INTEGER, head INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
+      `);
+      this.#upsert = this.#db.prepare('INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next');
+    });
+    engine(() => {
+      for (const { grp, topic, partition, next } of this.#db.prepare('SELECT * FROM commits').all()) this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
+    });
+  }
+
+  partitions(topic: string): number {
+    return this.#slots(topic).length;
+  }
+
+  head(topic: string): readonly number[] {
+    return this.#slots(topic).map((slot) => slot.head);
+  }
+
+  append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
+    if (this.#options.readonly) throw new Error('this log was opened to read');
+    this.#flushing ??= setImmediate(() => this.#flush());
+    return new Promise((resolve, reject) => this.#queue.push({ topic, records, resolve, reject }));
+  }
+
+  read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
+    const slot = this.#slots(topic)[partition];
+    const records: LogRecord[] = [];
+    if (slot === undefined || slot.head <= from) return records;
+    return engine(() => {
+      let bytes = 0;
+      for (const row of slot.read.iterate(from, Math.min(maxRecords, 2 ** 31)) as Iterable<{ o: number; k: string; h: string; v: Uint8Array; t: number }>) {
+        bytes += row.v.byteLength;
+        if (records.length > 0 && bytes > maxBytes) break;
+        records.push({ topic, partition, offset: row.o, key: row.k, headers: JSON.parse(row.h) as Record<string, string>, value: row.v, timestamp: row.t });
+      }
+      return records;
+    });
+  }
+
+  committed(group: string, topic: string, partition: number): number | undefined {
+    return this.#commits.get(`${group}\n${topic}\n${partition}`);
+  }
+
+  commit(group: string, topic: string, partition: number, next: number): void {
+    const id = `${group}\n${topic}\n${partition}`;
+    this.#commits.set(id, next);
+    this.#dirty.set(id, [group, topic, partition, next]);
+    this.#commitTimer ??= setTimeout(() => this.#flush(), COMMIT_MS);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#queue.length === 0 && this.#dirty.size === 0) return;
+    const failed = this.#flush();
+    if (failed !== undefined) throw failed;
+  }
+
+  trim(topic: string, before: number): number {
+    const slots = this.#slots(topic);
+    return this.#transaction(() => slots.reduce((sum, { table }) => {
+      // Timestamps rise with offsets: everything up to the last old one goes, nothing behind it.
+      const upTo = this.#db.prepare(`SELECT o FROM ${table} WHERE t < ? ORDER BY o DESC LIMIT 1`).get(before)?.['o'];
+      return upTo === undefined ? sum : sum + Number(this.#db.prepare(`DELETE FROM ${table} WHERE o <= ?`).run(Number(upTo)).changes);
+    }, 0));
+  }
+
+  compact(topic: string): number {
+    const slots = this.#slots(topic);
+    return this.#transaction(() => slots.reduce((sum, { table }) =>
+      sum + Number(this.#db.prepare(`DELETE FROM ${table} WHERE o NOT IN (SELECT max(o) FROM ${table} GROUP BY k)`).run().changes), 0));
+  }
+
+  close(): void {
+    clearTimeout(this.#commitTimer);
+    clearInterval(this.#poll);
+    if (this.#flushing) clearImmediate(this.#flushing);
+    for (const { reject } of this.#queue.splice(0)) reject(new EngineUnavailable('the log was closed'));
+    this.#db.close();
+  }
+
+  /** Everything that waits, in one transaction. All of it fails together: nothing of a failed call is in the log. */
+  #flush(): EngineUnavailable | undefined {
+    clearTimeout(this.#commitTimer);
+    if (this.#flushing) clearImmediate(this.#flushing);
+    this.#flushing = this.#commitTimer = undefined;
+    const queue = this.#queue.splice(0);
+    const dirty = [...this.#dirty];
+    const heads = new Map<Slot, number>();
+    const answers: Appended[][] = [];
+    try {
+      this.#transaction(() => {
+        const now = this.#options.now();
+        for (const { topic, records } of queue) {
+          const slots = this.#slots(topic);
+          const appended: Appended[] = [];
+          for (const { partition, key, headers, value } of records) {
+            const slot = slots[partition]!;
+            const offset = heads.get(slot) ?? slot.head;
+            slot.insert.run(offset, key, JSON.stringify(headers), typeof value === 'string' ? Buffer.from(value) : value, now);
+            heads.set(slot, offset + 1);
+            appended.push({ partition, offset });
+          }
+          answers.push(appended);
+        }
+        for (const [, commit] of dirty) this.#upsert!.run(...commit);
+      });
+    } catch (error) {
+      for (const { reject } of queue) reject(error);
+      this.#refreshHeads();
+      if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => this.#flush(), 1000);
+      return error as EngineUnavailable;
+    }
+    for (const [slot, head] of heads) slot.head = head;
+    for (const [id, commit] of dirty) if (this.#dirty.get(id) === commit) this.#dirty.delete(id);
+    queue.forEach(({ resolve }, i) => resolve(answers[i]!));
+    for (const topic of new Set(queue.map((waiting) => waiting.topic))) this.#options.changed(topic);
+    return undefined;
+  }
+
+  #transaction<T>(work: () => T): T {
+    return engine(() => {
+      this.#db.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        this.#db.exec('COMMIT');
+        return result;
+      } catch (error) {
+        // SQLite may have rolled back itself (disk full): then there is nothing to roll back.
+        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  #slots(topic: string): Slot[] {
+    return this.#topics.get(topic) ?? engine(() => this.#load(topic));
+  }
+
+  #load(topic: string): Slot[] {
+    let row = this.#db.prepare('SELECT id, partitions FROM topics WHERE topic = ?').get(topic) as { id: number; partitions: number } | undefined;
+    if (row === undefined) {
+      if (this.#options.readonly) return [];
+      row = this.#create(topic);
+    }
+    const slots = Array.from({ length: row.partitions }, (_, partition): Slot => {
+      const table = `log_${row.id}_${partition}`;
+      return {
+        topic, partition, table, head: this.#headOf(table),
+        insert: this.#options.readonly ? (undefined as never) : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
+        read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
+      };
+    });
+    this.#topics.set(topic, slots);
+    return slots;
+  }
+
+  #create(topic: string): { id: number; partitions: number } {
+    const work = (): { id: number; partitions: number } => {
+      const id = Number(this.#db.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM topics').get()!['id']);
+      const partitions = this.#options.partitions;
+      this.#db.prepare('INSERT INTO topics VALUES (?,?,?)').run(topic, id, partitions);
+      for (let p = 0; p < partitions; p++) this.#db.exec(`CREATE TABLE log_${id}_${p} (o INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT NOT NULL, h TEXT NOT NULL, v BLOB NOT NULL, t INTEGER NOT NULL)`);
+      return { id, partitions };
+    };
+    return this.#db.isTransaction ? work() : this.#transaction(work);
+  }
+
+  /** `sqlite_sequence` remembers the highest offset even when retention has removed every record. */
+  #headOf(table: string): number {
+    const seq = this.#db.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(table)?.['seq'];
+    return seq === undefined ? 0 : Number(seq) + 1;
+  }
+
+  /** After a failed commit nobody knows whether it was written: the file does. */
+  #refreshHeads(): void {
+    try {
+      for (const slots of this.#topics.values()) for (const slot of slots) slot.head = this.#headOf(slot.table);
+    } catch {
+      // The file is away: heads stay, and an append on a stale one fails by the primary key and comes here again.
+    }
+  }
+
+  /** A reader of another process's file sees its changes by the file's data version. */
+  #watch(): void {
+    let seen: unknown;
+    this.#poll = setInterval(() => {
+      try {
+        const version = this.#db.prepare('PRAGMA data_version').get()?.['data_version'];
+        if (version === seen) return;
+        seen = version;
+        this.#refreshHeads();
+        this.#options.changed();
+      } catch {
+        seen = undefined;
+        // The next look may find the writer's file again; reads report the fault themselves.
+      }
+    }, POLL_MS);
+    this.#poll.unref();
+  }
+}
+
+/** SQLite's faults are the engine's: disk full, I/O, busy, a file that is gone. Anything else is a bug and stays one. */
+function engine<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') throw new EngineUnavailable(`the log file: ${error.message}`, { cause: error });
+    throw error;
+  }
+}

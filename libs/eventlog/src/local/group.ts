@@ -1,0 +1,183 @@
+import type { SubscribeOptions, Subscription, Batch, Position } from '../port.ts';
+import { DEFAULT_BACKOFF, Lane } from './lane.ts';
+import type { Backoff, LaneOwner } from './lane.ts';
+import type { LocalStore } from './store.ts';
+
+export const DEFAULT_MAX_RECORDS = 500;
+export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+
+/** One member's view of its lanes: what `Subscription` reports. */
+export class Member implements LaneOwner {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly topics: readonly string[];
+  readonly lanes = new Set<Lane>();
+  readonly #handle: (batch: Batch) => Promise<void> | void;
+  readonly #failures = new Map<Lane, string>();
+  #lastPoll = Date.now();
+  #assignFailure: string | undefined;
+
+  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; handle(batch: Batch): Promise<void> | void }) {
+    this.topics = [...new Set(options.topics)];
+    this.maxRecords = options.maxRecords ?? DEFAULT_MAX_RECORDS;
+    this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#handle = (batch) => options.handle(batch);
+  }
+
+  handle(batch: Batch): Promise<void> | void {
+    return this.#handle(batch);
+  }
+
+  polled(): void {
+    this.#lastPoll = Date.now();
+  }
+
+  failed(lane: Lane, text: string): void {
+    this.#failures.set(lane, text);
+  }
+
+  recovered(lane: Lane): void {
+    this.#failures.delete(lane);
+  }
+
+  assigning(failure: string | undefined): void {
+    this.#assignFailure = failure;
+  }
+
+  failure(): string | undefined {
+    return this.#assignFailure ?? this.#failures.values().next().value;
+  }
+
+  lastPoll(): number {
+    return this.#lastPoll;
+  }
+
+  position(): Position {
+    const position: Record<string, number[]> = {};
+    for (const lane of this.lanes) (position[lane.topic] ??= [])[lane.partition] = lane.next;
+    for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
+    return position;
+  }
+}
+
+/** A consumer group inside this process: its members share the partitions of the topics they name. */
+export class Group {
+  readonly #name: string;
+  readonly #store: LocalStore;
+  readonly #backoff: Backoff;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #members: { member: Member; options: SubscribeOptions }[] = [];
+  readonly #owners = new Map<Lane, Member>();
+  readonly #partitions = new Map<string, number>();
+  #rebalancing: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(name: string, store: LocalStore, backoff: Backoff = DEFAULT_BACKOFF) {
+    this.#name = name;
+    this.#store = store;
+    this.#backoff = backoff;
+  }
+
+  get empty(): boolean {
+    return this.#members.length === 0;
+  }
+
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  async join(options: SubscribeOptions): Promise<Subscription> {
+    const member = new Member(options);
+    for (const topic of member.topics) this.#partitions.set(topic, this.#store.partitions(topic));
+    this.#members.push({ member, options });
+    await this.#rebalance();
+    return {
+      stop: async () => {
+        const at = this.#members.findIndex((m) => m.member === member);
+        if (at >= 0) this.#members.splice(at, 1);
+        await this.#rebalance();
+        // A commit that cannot be written now means redelivery, which handlers bear: stopping must end.
+        await this.#store.flush().catch(() => undefined);
+      },
+      position: () => member.position(),
+      failure: () => member.failure(),
+      lastPoll: () => member.lastPoll(),
+    };
+  }
+
+  /** Stops every member; for closing the log. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#members.length = 0;
+    await this.#rebalance();
+  }
+
+  #rebalance(): Promise<void> {
+    this.#rebalancing = this.#rebalancing.then(() => this.#assign());
+    return this.#rebalancing;
+  }
+
+  /** Lanes that change hands stop first, so that `assigned` sees everything their last owner did. Others go on. */
+  async #assign(): Promise<void> {
+    const gained = new Map<Member, Lane[]>();
+    const moved: Lane[] = [];
+    for (const [topic, partitions] of this.#partitions) {
+      const takers = this.#members.filter((m) => m.member.topics.includes(topic));
+      for (let partition = 0; partition < partitions; partition++) {
+        const lane = this.#lane(topic, partition);
+        const owner = takers.length === 0 ? undefined : takers[partition % takers.length]!.member;
+        const previous = this.#owners.get(lane);
+        if (owner === previous) continue;
+        previous?.lanes.delete(lane);
+        moved.push(lane);
+        if (owner === undefined) this.#owners.delete(lane);
+        else {
+          this.#owners.set(lane, owner);
+          gained.set(owner, [...(gained.get(owner) ?? []), lane]);
+        }
+      }
+    }
+    await Promise.all(moved.map((lane) => lane.release()));
+    // Not awaited: a member that is slow to take over must not hold back a stop or another join.
+    for (const [member, lanes] of gained) void this.#hand(member, lanes);
+  }
+
+  #lane(topic: string, partition: number): Lane {
+    const id = `${topic}/${partition}`;
+    let lane = this.#lanes.get(id);
+    if (lane === undefined) {
+      lane = new Lane(this.#store, topic, partition, this.#backoff, (l) => this.#store.commit(this.#name, topic, partition, l.next));
+      this.#lanes.set(id, lane);
+    }
+    return lane;
+  }
+
+  async #hand(member: Member, lanes: readonly Lane[]): Promise<void> {
+    const options = this.#members.find((m) => m.member === member)?.options;
+    const mine = (): Lane[] => (this.#stopped ? [] : lanes.filter((lane) => this.#owners.get(lane) === member));
+    for (let failures = 0; options !== undefined && mine().length > 0; failures = Math.min(failures + 1, 16)) {
+      try {
+        for (const lane of mine()) lane.next = this.#start(lane, options);
+        for (const lane of mine()) member.lanes.add(lane);
+        if (mine().length > 0) await options.assigned?.(mine().map(({ topic, partition }) => ({ topic, partition })));
+        member.assigning(undefined);
+        for (const lane of mine()) lane.give(member);
+        return;
+      } catch (error) {
+        member.assigning(`assigned: ${error instanceof Error ? error.name : 'an unknown error'}`);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures)));
+      }
+    }
+  }
+
+  /** A start at `latest` or a position is committed at once: records appended before the first batch are not passed over by a restart. */
+  #start(lane: Lane, options: SubscribeOptions): number {
+    const committed = this.#store.committed(this.#name, lane.topic, lane.partition);
+    if (committed !== undefined) return committed;
+    const from = options.from ?? 'earliest';
+    if (from === 'earliest') return 0;
+    const next = from === 'latest' ? this.#store.head(lane.topic)[lane.partition]! : from[lane.topic]?.[lane.partition] ?? 0;
+    this.#store.commit(this.#name, lane.topic, lane.partition, next);
+    return next;
+  }
+}

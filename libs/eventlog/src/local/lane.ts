@@ -1,0 +1,123 @@
+import { EngineUnavailable } from '../port.ts';
+import type { Batch } from '../port.ts';
+import type { LocalStore } from './store.ts';
+
+/** The member that handles a lane's batches. */
+export interface LaneOwner {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  handle(batch: Batch): Promise<void> | void;
+  polled(): void;
+  failed(lane: Lane, text: string): void;
+  recovered(lane: Lane): void;
+}
+
+export interface Backoff { readonly firstMs: number; readonly maxMs: number }
+export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * One topic-partition of a group: one batch at a time, in order, the same batch again until it is handled. Because a
+ * lane is the only one to call a handler for its partition, a new owner can never overlap with the old one.
+ */
+export class Lane {
+  readonly topic: string;
+  readonly partition: number;
+  next = 0;
+  readonly #store: LocalStore;
+  readonly #backoff: Backoff;
+  readonly #handled: (lane: Lane) => void;
+  #owner: LaneOwner | undefined;
+  #running: Promise<void> | undefined;
+  #wakeUp: (() => void) | undefined;
+
+  constructor(store: LocalStore, topic: string, partition: number, backoff: Backoff, handled: (lane: Lane) => void) {
+    this.#store = store;
+    this.topic = topic;
+    this.partition = partition;
+    this.#backoff = backoff;
+    this.#handled = handled;
+  }
+
+  /** Hands the lane to an owner, which gets its first batch in this turn; call after `release`. */
+  give(owner: LaneOwner): void {
+    this.#owner = owner;
+    this.kick();
+  }
+
+  /** Takes the lane from its owner; resolves when nothing is in flight. */
+  async release(): Promise<void> {
+    this.#owner?.recovered(this);
+    this.#owner = undefined;
+    this.#wakeUp?.();
+    await this.#running;
+  }
+
+  /** There may be something to read. */
+  kick(): void {
+    if (this.#running !== undefined || this.#owner === undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      // An append may have come between the last empty read and here.
+      if (this.#owner !== undefined && this.#behind()) this.kick();
+    });
+  }
+
+  #behind(): boolean {
+    try {
+      return (this.#store.head(this.topic)[this.partition] ?? 0) > this.next;
+    } catch {
+      return true;
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; this.#owner !== undefined; ) {
+      const owner: LaneOwner = this.#owner;
+      try {
+        const records = this.#store.read(this.topic, this.partition, this.next, owner.maxRecords, owner.maxBytes);
+        owner.polled();
+        if (records.length === 0) {
+          if (failures > 0) owner.recovered(this);
+          return;
+        }
+        await owner.handle({ topic: this.topic, partition: this.partition, records });
+        const before = this.next;
+        this.next = records[records.length - 1]!.offset + 1;
+        try {
+          this.#handled(this);
+        } catch (error) {
+          this.next = before;
+          throw error;
+        }
+        if (failures > 0) owner.recovered(this);
+        failures = 0;
+        // Others get a turn: this lane alone must not hold the event loop while it catches up.
+        await turn();
+      } catch (error) {
+        if (this.#owner !== owner) return;
+        owner.failed(this, describe(this, error));
+        await this.#sleep(Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures));
+        failures = Math.min(failures + 1, 16);
+      }
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+}
+
+/** Messages of handlers may carry what they choked on: only the engine's own words are passed on. */
+function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
+  const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
+  return `${lane.topic}/${lane.partition}: ${what}`;
+}

@@ -1,0 +1,146 @@
+import { EngineUnavailable, RecordTooLarge } from '../port.ts';
+import type { Appended, EventLog, FollowOptions, LogRecord, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import { partitionFor } from '../murmur2.ts';
+import { Group, Member } from './group.ts';
+import { DEFAULT_BACKOFF, Lane } from './lane.ts';
+import type { Backoff } from './lane.ts';
+import type { LocalStore, PlacedRecord } from './store.ts';
+
+/** Idle lanes are looked at this often, so that `lastPoll` says that the loop is alive. */
+const TICK_MS = 1000;
+
+/** The log inside one process: delivery, groups and waking over a `LocalStore`. */
+export class LocalLog implements EventLog {
+  readonly #store: LocalStore;
+  readonly #maxRecordBytes: (topic: string) => number;
+  readonly #backoff: Backoff;
+  readonly #groups = new Map<string, Group>();
+  readonly #follows = new Set<{ lanes: readonly Lane[]; stop(): Promise<void> }>();
+  readonly #tick: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(store: LocalStore, options: { maxRecordBytes(topic: string): number; backoff?: Backoff }) {
+    this.#store = store;
+    this.#maxRecordBytes = options.maxRecordBytes;
+    this.#backoff = options.backoff ?? DEFAULT_BACKOFF;
+    this.#tick = setInterval(() => this.wake(), TICK_MS);
+    this.#tick.unref();
+  }
+
+  /** Tells the lanes of a topic (all without one) that there may be something to read. */
+  wake(topic?: string): void {
+    for (const group of this.#groups.values()) for (const lane of group.lanes) if (topic === undefined || lane.topic === topic) lane.kick();
+    for (const { lanes } of this.#follows) for (const lane of lanes) if (topic === undefined || lane.topic === topic) lane.kick();
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
+    this.#open();
+    if (records.length === 0) return [];
+    const count = this.#store.partitions(topic);
+    const limit = this.#maxRecordBytes(topic);
+    return this.#store.append(topic, records.map((record) => place(record, topic, count, limit)));
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    this.#open();
+    let group = this.#groups.get(options.group);
+    if (group === undefined) this.#groups.set(options.group, (group = new Group(options.group, this.#store, this.#backoff)));
+    return group.join(options);
+  }
+
+  async follow(options: FollowOptions): Promise<Subscription> {
+    this.#open();
+    const member = new Member(options);
+    const heads = await this.head(member.topics);
+    let resolve!: () => void;
+    let reject!: (error: unknown) => void;
+    const caughtUp = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
+    const done = (): void => {
+      if ([...member.lanes].every((lane) => lane.next >= (heads[lane.topic]![lane.partition] ?? 0))) resolve();
+    };
+    for (const topic of member.topics) {
+      heads[topic]!.forEach((_, partition) => {
+        const lane = new Lane(this.#store, topic, partition, this.#backoff, done);
+        lane.next = options.from?.[topic]?.[partition] ?? 0;
+        member.lanes.add(lane);
+      });
+    }
+    const following = {
+      lanes: [...member.lanes],
+      stop: async () => {
+        this.#follows.delete(following);
+        await Promise.all(following.lanes.map((lane) => lane.release()));
+        reject(new EngineUnavailable('the log was closed'));
+      },
+    };
+    this.#follows.add(following);
+    for (const lane of following.lanes) lane.give(member);
+    done();
+    await caughtUp;
+    return { stop: following.stop, position: () => member.position(), failure: () => member.failure(), lastPoll: () => member.lastPoll() };
+  }
+
+  async head(topics: readonly string[]): Promise<Position> {
+    this.#open();
+    return Object.fromEntries(topics.map((topic) => [topic, [...this.#store.head(topic)]]));
+  }
+
+  async committed(group: string, topics: readonly string[]): Promise<Position> {
+    this.#open();
+    await this.#store.flush();
+    return Object.fromEntries(topics.map((topic) => [
+      topic, Array.from({ length: this.#store.partitions(topic) }, (_, partition) => this.#store.committed(group, topic, partition) ?? 0),
+    ]));
+  }
+
+  async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
+    this.#open();
+    return this.#store.read(topic, partition, fromOffset, limit, Infinity);
+  }
+
+  async partitions(topic: string): Promise<number> {
+    this.#open();
+    return this.#store.partitions(topic);
+  }
+
+  async trim(topic: string, beforeTimestamp: number): Promise<number> {
+    this.#open();
+    return this.#store.trim?.(topic, beforeTimestamp) ?? 0;
+  }
+
+  async compact(topic: string): Promise<number> {
+    this.#open();
+    return this.#store.compact?.(topic) ?? 0;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#tick);
+    await Promise.all([...[...this.#groups.values()].map((group) => group.stop()), ...[...this.#follows].map((follow) => follow.stop())]);
+    await this.#store.flush().catch((error: unknown) => {
+      // Commits that could not be written mean redelivery, which handlers bear; closing must still end.
+      if (!(error instanceof EngineUnavailable)) throw error;
+    });
+    this.#store.close();
+  }
+
+  #open(): void {
+    if (this.#closed) throw new EngineUnavailable('the log is closed');
+  }
+}
+
+function place(record: NewRecord, topic: string, count: number, limit: number): PlacedRecord {
+  const partition = record.partition ?? partitionFor(record.partitionKey, count);
+  if (!Number.isInteger(partition) || partition < 0 || partition >= count) throw new RangeError(`${topic} has ${count} partitions`);
+  const bytes = recordBytes(record);
+  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`);
+  return { partition, key: record.key, headers: record.headers, value: record.value };
+}
+
+/** Bytes that count against the limit: value, key and headers. */
+function recordBytes(record: NewRecord): number {
+  let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
+  for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);
+  return bytes;
+}

@@ -1,0 +1,125 @@
+import { EngineUnavailable } from '../port.ts';
+import type { Appended, EventLog, LogRecord } from '../port.ts';
+import type { Backoff } from '../local/lane.ts';
+import { recordLimit } from '../local/limits.ts';
+import { LocalLog } from '../local/local-log.ts';
+import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
+
+/** Faults a test switches on; counters count down. */
+export interface MemoryFaults {
+  /** The engine does not answer: every call throws EngineUnavailable. */
+  away: boolean;
+  /** The next appends are written and then fail: the answer was lost. */
+  loseAnswers: number;
+  /** The next commits fail after the handler: the same batch comes again. */
+  loseCommits: number;
+}
+
+/** What survives a close: give it to the next `openMemoryLog` to test reopening. */
+export interface MemoryData {
+  readonly topics: Map<string, LogRecord[][]>;
+  readonly commits: Map<string, number>;
+}
+
+export interface MemoryLogOptions {
+  /** Of a new topic. Default 4. */
+  readonly partitions?: number;
+  readonly faults?: Partial<MemoryFaults>;
+  readonly data?: MemoryData;
+  readonly maxRecordBytes?: number;
+  /** Default 1 ms to 20 ms: tests do not wait. */
+  readonly backoff?: Backoff;
+  readonly now?: () => number;
+}
+
+export type MemoryLog = EventLog & { readonly faults: MemoryFaults; readonly data: MemoryData };
+
+/** The in-memory double of the log, for unit tests only. Same delivery code as the embedded log. */
+export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
+  const faults: MemoryFaults = { away: false, loseAnswers: 0, loseCommits: 0, ...options.faults };
+  const data = options.data ?? { topics: new Map(), commits: new Map() };
+  const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, (topic) => log.wake(topic));
+  const log = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), backoff: options.backoff ?? { firstMs: 1, maxMs: 20 } });
+  return Object.assign(log, { faults, data });
+}
+
+class MemoryStore implements LocalStore {
+  readonly #data: MemoryData;
+  readonly #faults: MemoryFaults;
+  readonly #partitions: number;
+  readonly #now: () => number;
+  readonly #appended: AppendListener;
+
+  constructor(data: MemoryData, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener) {
+    this.#data = data;
+    this.#faults = faults;
+    this.#partitions = partitions;
+    this.#now = now;
+    this.#appended = appended;
+  }
+
+  #topic(topic: string): LogRecord[][] {
+    if (this.#faults.away) throw new EngineUnavailable('the log is away');
+    let partitions = this.#data.topics.get(topic);
+    if (partitions === undefined) this.#data.topics.set(topic, (partitions = Array.from({ length: this.#partitions }, () => [])));
+    return partitions;
+  }
+
+  partitions(topic: string): number {
+    return this.#topic(topic).length;
+  }
+
+  head(topic: string): readonly number[] {
+    return this.#topic(topic).map((records) => records.length);
+  }
+
+  async append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
+    // A turn passes before anything is written, as in a real engine.
+    await Promise.resolve();
+    const partitions = this.#topic(topic);
+    const appended = records.map(({ partition, key, headers, value }) => {
+      const offset = partitions[partition]!.length;
+      partitions[partition]!.push({ topic, partition, offset, key, headers: { ...headers }, value: Buffer.from(value as Uint8Array), timestamp: this.#now() });
+      return { partition, offset };
+    });
+    this.#appended(topic);
+    if (this.#faults.loseAnswers > 0) {
+      this.#faults.loseAnswers--;
+      throw new EngineUnavailable('the answer of an append was lost');
+    }
+    return appended;
+  }
+
+  read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
+    const records = this.#topic(topic)[partition] ?? [];
+    const found: LogRecord[] = [];
+    for (let offset = Math.max(0, from), bytes = 0; offset < records.length && found.length < maxRecords; offset++) {
+      bytes += records[offset]!.value.byteLength;
+      if (found.length > 0 && bytes > maxBytes) break;
+      found.push(records[offset]!);
+    }
+    return found;
+  }
+
+  committed(group: string, topic: string, partition: number): number | undefined {
+    this.#topic(topic);
+    return this.#data.commits.get(`${group}\n${topic}\n${partition}`);
+  }
+
+  commit(group: string, topic: string, partition: number, next: number): void {
+    this.#topic(topic);
+    if (this.#faults.loseCommits > 0) {
+      this.#faults.loseCommits--;
+      throw new EngineUnavailable('a commit was lost');
+    }
+    this.#data.commits.set(`${group}\n${topic}\n${partition}`, next);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#faults.away) throw new EngineUnavailable('the log is away');
+  }
+
+  close(): void {
+    // Nothing is held: the data belongs to the caller.
+  }
+}
