@@ -7,21 +7,23 @@ import { BlockList, type LookupFunction } from 'node:net';
 const MAX_BODY = 100 * 1024;
 
 /** Addresses that are nobody's public server (IANA special-purpose registries): a URL of a client's must not lead there. */
-const NOT_PUBLIC = new BlockList();
+const NOT_PUBLIC_4 = new BlockList();
+// A list of its own: BlockList also compares IPv4 addresses with IPv6 subnets, by their mapped form.
+const NOT_PUBLIC_6 = new BlockList();
 for (const [net, prefix] of [
   ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
   ['192.88.99.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
-] as const) NOT_PUBLIC.addSubnet(net, prefix, 'ipv4');
+] as const) NOT_PUBLIC_4.addSubnet(net, prefix, 'ipv4');
 // Of IPv6 only 2000::/3 is public; within it what embeds or documents other addresses is not.
 for (const [net, prefix] of [
   ['::', 3], ['4000::', 2], ['8000::', 1], ['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20],
-] as const) NOT_PUBLIC.addSubnet(net, prefix, 'ipv6');
+] as const) NOT_PUBLIC_6.addSubnet(net, prefix, 'ipv6');
 
 export interface ResolvedAddress { readonly address: string; readonly family: number }
 export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
 const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
-export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean => !NOT_PUBLIC.check(address, family === 6 ? 'ipv6' : 'ipv4');
+export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean => !(family === 6 ? NOT_PUBLIC_6.check(address, 'ipv6') : NOT_PUBLIC_4.check(address, 'ipv4'));
 
 export interface FetchedText { readonly ok: true; readonly body: string; readonly cacheControl: string | undefined; readonly age: string | undefined }
 export type FetchResult = FetchedText | { readonly ok: false; readonly reason: string };

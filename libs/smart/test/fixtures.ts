@@ -1,0 +1,50 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
+import type { ClientFacts, ClientStatus } from '@provider-access/access';
+
+export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
+export const NOW_S = NOW / 1000;
+export const TOKEN_URL = 'https://payer.example/auth/token';
+
+export class SettableClock {
+  ms = NOW;
+  now(): number {
+    return this.ms;
+  }
+  pass(ms: number): void {
+    this.ms += ms;
+  }
+}
+
+export interface KeyPair { readonly privateKey: CryptoKey; readonly jwk: JWK }
+export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: string): Promise<KeyPair> {
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+  return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid } };
+}
+
+/** Compact JWS with exactly these parts. */
+export const encode = (header: object, payload: object, signature = 'c2ln'): string => `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${signature}`;
+export const sign = (key: CryptoKey | Uint8Array, header: { alg: string } & Record<string, unknown>, payload: JWTPayload): Promise<string> => new SignJWT(payload).setProtectedHeader(header).sign(key);
+
+export const claims = (client: string, over: Record<string, unknown> = {}): JWTPayload => ({ iss: client, sub: client, aud: TOKEN_URL, exp: NOW_S + 240, jti: 'j-1', ...over }) as JWTPayload;
+
+/** The claims part of the state port, which `reopened` carries on as a restart does. */
+export class OnceStore {
+  readonly kept: Map<string, number>;
+  constructor(kept = new Map<string, number>()) {
+    this.kept = kept;
+  }
+  insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean> {
+    const id = `${namespace} ${key}`;
+    if (this.kept.has(id)) return Promise.resolve(false);
+    this.kept.set(id, expiresAt);
+    return Promise.resolve(true);
+  }
+}
+
+export const clientFacts = (client: string, history: readonly (readonly [ClientStatus, number])[]): ClientFacts => ({
+  client, name: 'An app', status: history.at(-1)![0], history: history.map(([status, at]) => ({ status, at: new Date(at).toISOString() })), providers: [], scope: 'system/*.rs',
+});
+export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'smart-'));
