@@ -1,0 +1,47 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { compareRanges, dateRange, matchesDate } from './dates.ts';
+
+const iso = (text: string): [string, string] | undefined => {
+  const range = dateRange(text);
+  return range === undefined ? undefined : [new Date(range.start).toISOString(), new Date(range.end).toISOString()];
+};
+
+describe('dateRange', () => {
+  it.each([
+    ['2024', '2024-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
+    ['2024-12', '2024-12-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
+    ['2024-02-29', '2024-02-29T00:00:00.000Z', '2024-03-01T00:00:00.000Z'],
+    ['2024-02-29T23:59', '2024-02-29T23:59:00.000Z', '2024-03-01T00:00:00.000Z'],
+    ['2024-02-29T10:00:00-05:00', '2024-02-29T15:00:00.000Z', '2024-02-29T15:00:01.000Z'],
+    ['2024-02-29T10:00:00.5Z', '2024-02-29T10:00:00.500Z', '2024-02-29T10:00:00.600Z'],
+    ['2024-02-29T10:00:00.123456Z', '2024-02-29T10:00:00.123Z', '2024-02-29T10:00:00.124Z'],
+    ['0001-01-01', '0001-01-01T00:00:00.000Z', '0001-01-02T00:00:00.000Z'],
+  ])('%s', (text, start, end) => {
+    expect(iso(text)).toEqual([start, end]);
+  });
+
+  it.each(['', '24', '0000', '2024-00', '2024-13', '2023-02-29', '2024-04-31', '2024-1-1', '2024-01-01T25:00', '2024-01-01T10:00:00+15:00', 'today', '2024-01-01 10:00', '2024-01-01T10'])('refuses %j', (text) => {
+    expect(dateRange(text)).toBeUndefined();
+  });
+
+  it('reads every instant that JavaScript writes', () => {
+    fc.assert(fc.property(fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }), (date) => dateRange(date.toISOString())?.start === date.getTime()));
+  });
+});
+
+describe('matchesDate', () => {
+  const range = (text: string) => dateRange(text) ?? expect.fail(text);
+  it.each([
+    ['eq', '2024-03', '2024-03-05', true], ['eq', '2024-03-05', '2024-03', false], ['ne', '2024-03', '2024-03-05', false],
+    ['gt', '2024-03-05', '2024-03-06', true], ['gt', '2024-03-05', '2024-03-05', false], ['ge', '2024-03-05', '2024-03-05', true], ['ge', '2024-03-05', '2024-03-04', false],
+    ['lt', '2024-03-05', '2024-03-04', true], ['lt', '2024-03-05', '2024-03-05', false], ['le', '2024-03-05', '2024-03-05', true], ['le', '2024-03-05', '2024-03-06', false],
+  ] as const)('%s %s of %s: %s', (prefix, value, target, expected) => {
+    expect(matchesDate(prefix, range(value), range(target))).toBe(expected);
+  });
+
+  it('orders ranges that do not overlap', () => {
+    expect([compareRanges(range('2023'), range('2024')), compareRanges(range('2024-02'), range('2024')), compareRanges(range('2025'), range('2024'))]).toEqual([-1, 0, 1]);
+  });
+});
