@@ -37,7 +37,8 @@ function moneyIn(object: Record<string, unknown>, key: string, parent: Record<st
   if (MONEY_ELEMENTS.has(key)) return key;
   if (key === 'payment' && ['date', 'amount', 'adjustment'].some((name) => name in object)) return 'payment beyond its type';
   if (key === 'amount' && typeof object['value'] === 'number' && parent !== undefined && 'category' in parent) return 'amount';
-  if (typeof object['url'] === 'string' && object['url'].toLowerCase().split(/[/#-]/).at(-1) === 'currency') return 'extension of a currency';
+  const isExtension = key === 'extension' || key === 'modifierExtension';
+  if (isExtension && typeof object['url'] === 'string' && object['url'].toLowerCase().split(/[/#-]/).at(-1) === 'currency') return 'extension of a currency';
   const system = typeof object['system'] === 'string' ? object['system'].trim().toLowerCase() : '';
   if (system.startsWith('urn:iso:std:iso:4217') && ('code' in object || 'unit' in object || typeof object['value'] === 'number')) return 'ISO 4217';
   const counts = typeof object['value'] === 'number' || 'comparator' in object || 'unit' in object;
