@@ -1,0 +1,33 @@
+import type { Resource } from './profiles.ts';
+
+/** What a correct platform does with an event once it is in the log (CONTRACT of intake: SPEC §7, ARCHITECTURE §2). */
+export type Outcome = 'recorded' | 'unchanged' | 'before-floor' | 'not-served' | 'parked';
+/** What is wrong with a poison event. */
+export type Fault = 'resource-not-an-object' | 'unknown-type' | 'missing-id' | 'wrong-json-type' | 'names-another-member' | 'owned-by-another-member' | 'unreadable-opt-out';
+
+/** An event before it has an id and a place in the stream. Times are ms UTC. */
+export interface Draft {
+  readonly type: string;
+  /** The payer's system that says it: enrollment, claims, clinical, authorizations, preferences. */
+  readonly system: string;
+  /** Business time. */
+  readonly time: number;
+  /** When it is published: events of a member leave in this order. */
+  readonly published: number;
+  readonly data: unknown;
+  readonly outcome: Outcome;
+  readonly fault?: Fault;
+  /** `Type/id`, or the event type for what is no resource. */
+  readonly about: string;
+  /** What the platform holds after this event, if it wins. Absent for deletes and what is not a resource. */
+  readonly resource?: Resource;
+  readonly deleted?: boolean;
+}
+
+export const RECORDED = 'payer.resource-recorded.v1';
+export const DELETED = 'payer.resource-deleted.v1';
+export const AUTHORIZATION_CHANGED = 'payer.prior-authorization-changed.v1';
+
+export function recorded(system: string, resource: Resource, time: number, published: number, outcome: Outcome = 'recorded'): Draft {
+  return { type: RECORDED, system, time, published, data: { resource }, outcome, about: `${resource.resourceType}/${resource.id}`, resource };
+}

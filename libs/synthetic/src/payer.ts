@@ -1,0 +1,93 @@
+import type { DomainEvent } from '@provider-access/events';
+import { instantOf } from './calendar.ts';
+import { type Ledger, ledgerOf, ledgerOver, type MemberLedger } from './ledger.ts';
+import { memberOf } from './member.ts';
+import { PAYER } from './profiles.ts';
+import { type ProviderOrganization, type Roster, roster as rosterOf } from './roster.ts';
+import { type MemberStory, tellStory } from './story.ts';
+
+export interface SyntheticPayerOptions {
+  readonly seed: string | number;
+  readonly members: number;
+  /** RFC 3339 instant: the present of the story; nothing happens after it. */
+  readonly asOf: string;
+  readonly providers?: { readonly practitionersEach?: number };
+  /** Members (by number) whose last event is an opt-out that cannot be read: it denies them until it is resolved. */
+  readonly unreadableOptOuts?: readonly number[];
+  /** How many members' stories overlap in `events()`. */
+  readonly window?: number;
+}
+
+export interface SyntheticPayer {
+  readonly roster: Roster;
+  readonly providerOrganizations: readonly ProviderOrganization[];
+  /** The roster and who is in network; for `payer.provider-events`. */
+  providerEvents(): IterableIterator<DomainEvent>;
+  /** 1-based; the same whatever the number of members. */
+  memberEvents(n: number): MemberStory;
+  /** Everything in publish order: providers first, then windows of members whose stories overlap. */
+  events(): IterableIterator<DomainEvent>;
+  readonly ledger: Ledger;
+}
+
+/**
+ * A payer that never was, as a pure function of seed and member number. Any number of members streams in constant memory.
+ * @throws RangeError when `members`, `asOf` or a member number is out of range.
+ */
+export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
+  const { seed, members, window = 20 } = options;
+  const asOf = Date.parse(options.asOf);
+  if (Number.isNaN(asOf) || asOf < Date.UTC(2020, 0, 1)) throw new RangeError('asOf must be an instant in 2020 or later');
+  if (!Number.isInteger(members) || members < 0) throw new RangeError('members must be a whole number');
+  if (!Number.isInteger(window) || window < 1) throw new RangeError('window must be a positive whole number');
+  const roster = rosterOf(seed, options.providers?.practitionersEach ?? 8);
+  const unreadable = new Set(options.unreadableOptOuts ?? []);
+
+  const memberEvents = (n: number): MemberStory => {
+    if (!Number.isInteger(n) || n < 1) throw new RangeError('members are numbered from 1');
+    return tellStory(seed, memberOf(seed, n, asOf, roster), roster, asOf, unreadable.has(n));
+  };
+
+  function* events(): IterableIterator<DomainEvent> {
+    yield* providerEvents(roster);
+    for (let first = 1; first <= members; first += window) {
+      const stories = Array.from({ length: Math.min(window, members - first + 1) }, (_, i) => memberEvents(first + i));
+      yield* interleave(stories);
+    }
+  }
+
+  const member = (n: number): MemberLedger => ledgerOf(memberEvents(n), asOf);
+  const npis = roster.organizations.map((o) => o.npi);
+  return { roster, providerOrganizations: roster.organizations, providerEvents: () => providerEvents(roster), memberEvents, events, ledger: ledgerOver(members, npis, member, countOf(roster)) };
+}
+
+const OPENED = Date.UTC(2014, 0, 2, 10);
+const LEFT = Date.UTC(2021, 5, 30);
+const countOf = (roster: Roster): number => roster.resources.length + roster.organizations.length + roster.organizations.filter((o) => !o.inNetwork).length;
+
+function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
+  const source = `${PAYER}/providers`;
+  for (const resource of roster.resources) {
+    yield { id: `provider.${resource.id}`, source, type: 'payer.provider-recorded.v1', time: instantOf(OPENED), subject: resource.id, data: { resource } };
+  }
+  for (const o of roster.organizations) {
+    const provider = { npi: o.npi, tin: o.tin };
+    yield { id: `network.${o.id}.1`, source, type: 'payer.network-status-changed.v1', time: instantOf(OPENED), subject: o.npi, data: { ...provider, status: 'in-network', from: '2014-01-02' } };
+    if (!o.inNetwork) yield { id: `network.${o.id}.2`, source, type: 'payer.network-status-changed.v1', time: instantOf(LEFT), subject: o.npi, data: { ...provider, status: 'out-of-network', from: '2021-06-30' } };
+  }
+}
+
+/** Merges by publish time; order within a member stays. */
+function* interleave(stories: readonly MemberStory[]): IterableIterator<DomainEvent> {
+  const at = stories.map(() => 0);
+  for (;;) {
+    let next = -1;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < stories.length; i++) {
+      const published = stories[i]!.published[at[i]!];
+      if (published !== undefined && published < earliest) [next, earliest] = [i, published];
+    }
+    if (next < 0) return;
+    yield stories[next]!.events[at[next]!++]!;
+  }
+}
