@@ -101,7 +101,7 @@ function checkElement(value: unknown, definition: ElementDefinition, parent: Rec
   for (let index = 0; index < value.length; index++) {
     if (issues.length >= MAX_ISSUES) return;
     // A null holds the place of a primitive that has only an id or extensions.
-    if (value[index] === null && Array.isArray(siblings) && siblings[index] != null) continue;
+    if (value[index] === null && Array.isArray(siblings) && isObject(siblings[index])) continue;
     checkValue(value[index], definition, place, index, issues, depth);
   }
 }
