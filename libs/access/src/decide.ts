@@ -31,7 +31,8 @@ export function clientStatusAt(client: ClientFacts, now: number): ClientFacts['s
   return status;
 }
 
-function inNetwork(party: PartyFacts, providers: AttributionFact['providers'], now: number): boolean {
+/** At least one of the providers is in network at `now` (ms since the epoch) and none is out of it. */
+export function inNetwork(party: PartyFacts, providers: AttributionFact['providers'], now: number): boolean {
   let known = false;
   for (const provider of providers) {
     let status: string | undefined;

@@ -6,7 +6,6 @@ import { dataOf, eventIdOf, recordedAt, typeOfRecord, withSource } from './recor
 import { pieces, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {
-  /** [] until it was asserted: an end may come first. */
   readonly p: readonly ProviderKey[];
   /** Contract. */
   readonly k?: string;
@@ -15,37 +14,46 @@ export interface GroupAttribution {
 /** Part `attribution` of the member facts, from pa.attribution. */
 export interface AttributionPart {
   readonly groups: Readonly<Record<string, GroupAttribution>>;
+  /** Ends by provider and contract: they hold for every Group that has these, also for one asserted later on. */
+  readonly ends?: Readonly<Record<string, GroupAttribution>>;
   readonly holds?: Holds;
   readonly sources: readonly string[];
 }
 export const ATTRIBUTED = 'pa.member-attributed.v1';
-export const ATTRIBUTION_ENDED = 'pa.attribution-ended.v1';
 
-/** undefined when the event changes nothing. */
-export function evolveGroupAttribution(known: GroupAttribution | undefined, record: LogRecord): GroupAttribution | undefined {
-  const base = { e: eventIdOf(record), q: 0 };
-  if (typeOfRecord(record) === ATTRIBUTED) {
-    const a = dataOf<MemberAttributed>(record);
-    const steps = withStep(known?.steps ?? [], { ...base, b: a.businessTime, s: a.from, f: a.from, ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }) }, recordedAt(record));
-    // An end that came first and covers this assertion must still learn whose Group it is.
-    if (steps === undefined && (known === undefined || known.p.length > 0)) return undefined;
-    return { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps: steps ?? known!.steps };
-  }
-  const ended = dataOf<AttributionEndedRecord>(record);
-  const steps = withStep(known?.steps ?? [], { ...base, b: ended.businessTime, s: ended.to }, recordedAt(record));
-  return steps && { p: known?.p ?? [], ...(known?.k !== undefined && { k: known.k }), steps };
+const endsOf = (part: AttributionPart | undefined, group: Pick<GroupAttribution, 'p' | 'k'>): readonly Step[] => {
+  const ends = part?.ends;
+  if (ends === undefined) return [];
+  return Object.values(ends).filter((end) => end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k)).flatMap((end) => end.steps);
+};
+
+/** The attribution to one Group with one assertion more; undefined when it changes nothing. */
+export function asserted(known: GroupAttribution | undefined, record: LogRecord, ends: readonly Step[] = []): GroupAttribution | undefined {
+  const a = dataOf<MemberAttributed>(record);
+  const step = { e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from, ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }) };
+  const steps = withStep(known?.steps ?? [], step, recordedAt(record), ends);
+  return steps && { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps };
+}
+
+function ended(part: AttributionPart | undefined, record: LogRecord): Pick<AttributionPart, 'ends'> | undefined {
+  const end = dataOf<AttributionEndedRecord>(record);
+  const key = JSON.stringify([...[...end.providers].sort(), end.contract ?? null]);
+  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to }, recordedAt(record));
+  return steps && { ends: { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } } };
 }
 
 /** undefined when the event changes nothing. */
 export function evolveAttribution(part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined {
-  const sources = withSource(part?.sources, record);
-  const base = { groups: {}, ...part, sources };
+  const base = { groups: {}, ...part, sources: withSource(part?.sources, record) };
   switch (typeOfRecord(record)) {
-    case ATTRIBUTED:
-    case ATTRIBUTION_ENDED: {
-      const { group } = dataOf<{ group: string }>(record);
-      const next = evolveGroupAttribution(part?.groups[group], record);
+    case ATTRIBUTED: {
+      const { group, providers, contract } = dataOf<MemberAttributed>(record);
+      const next = asserted(part?.groups[group], record, endsOf(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
       return next && { ...base, groups: { ...part?.groups, [group]: next } };
+    }
+    case 'pa.attribution-ended.v1': {
+      const ends = ended(part, record);
+      return ends && { ...base, ...ends };
     }
     case 'pa.access-held.v1': {
       const h = dataOf<AccessHeld>(record);
@@ -61,7 +69,7 @@ export function evolveAttribution(part: AttributionPart | undefined, record: Log
 export function attributionFacts(part: AttributionPart | undefined): AttributionFact[] {
   const out: AttributionFact[] = [];
   for (const [group, a] of Object.entries(part?.groups ?? {})) {
-    for (const piece of pieces(a.steps)) out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
+    for (const piece of pieces([...a.steps, ...endsOf(part, a)])) out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
   }
   return out;
 }

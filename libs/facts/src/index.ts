@@ -1,4 +1,4 @@
-export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, membershipIntervals, type MembershipPart, type GroupPart } from './projections.ts';
+export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, type MembershipPart, type GroupPart } from './projections.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
 export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
@@ -9,3 +9,7 @@ export type { ClientRegistration } from './registrations.ts';
 export { InboundProgress } from './inbound-progress.ts';
 export { Freshness, MEMBER_DERIVERS, PROVIDER_DERIVERS, type FreshnessOptions } from './freshness.ts';
 export { Access, FactsStale, type AccessOptions } from './access.ts';
+export { Facts, type FactsOptions } from './facts.ts';
+export { AccessHolds } from './access-holds.ts';
+export { derivedEventId, derivedRecord, type Cause } from './derived-event.ts';
+export { checkInbound, concerned, readInbound, type InboundEvent, type InboundFault } from './inbound.ts';

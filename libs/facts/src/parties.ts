@@ -46,6 +46,10 @@ export class Parties implements PartyFacts {
   network(provider: ProviderKey): readonly NetworkFact[] {
     return this.networks.get(provider)?.facts ?? [];
   }
+  /** Whether the last words about this provider's network status include this (derived) event. */
+  knowsNetworkEvent(provider: ProviderKey, event: string): boolean {
+    return this.networks.get(provider)?.steps.some((s) => s.e === event) ?? false;
+  }
   sourceHolds(source: string): readonly HoldFact[] {
     const holds = this.holds.get(source);
     return holds === undefined ? [] : holdFacts(holds);

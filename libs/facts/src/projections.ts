@@ -1,11 +1,10 @@
 import { type GroupOpened, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve } from '@provider-access/views';
-import { ATTRIBUTED, ATTRIBUTION_ENDED, evolveAttribution, evolveGroupAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
+import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
 import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart } from './coverage.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
-import { pieces } from './steps.ts';
 
 /** The subject of our member events is the member; a hold of a whole source has none and concerns no document. */
 const bySubject = (record: LogRecord): readonly string[] => {
@@ -25,22 +24,15 @@ export const memberFacts: Projection = {
 
 export interface MembershipPart extends GroupAttribution { readonly group: string; readonly member: string }
 export const membershipId = (group: string, member: string): string => `${group}/${member}`;
-/** Intervals of one membership, oldest first, [from, to). */
-export const membershipIntervals = (part: MembershipPart) => pieces(part.steps);
-
 const membershipTopic: TopicEvolve<MembershipPart> = {
   part: 'membership',
-  keys: (record) => {
-    const type = typeOfRecord(record);
-    if (type !== ATTRIBUTED && type !== ATTRIBUTION_ENDED) return [];
-    return [membershipId(dataOf<{ group: string }>(record).group, subjectOf(record)!)];
-  },
+  keys: (record) => (typeOfRecord(record) === ATTRIBUTED ? [membershipId(dataOf<{ group: string }>(record).group, subjectOf(record)!)] : []),
   evolve: (part, record) => {
-    const next = evolveGroupAttribution(part, record);
+    const next = asserted(part, record);
     return next && { ...next, group: dataOf<{ group: string }>(record).group, member: subjectOf(record)! };
   },
 };
-/** One document per (Group, member), ended ones included: a plan is a keyset scan of `by_group`, then decides. */
+/** One document per (Group, member) ever asserted, ended ones included: a plan is a keyset scan of `by_group`, then decides. */
 export const memberships: Projection = {
   owner: 'facts', name: 'memberships', version: 1,
   topics: { [PA_ATTRIBUTION]: membershipTopic },

@@ -1,0 +1,51 @@
+import type { EventLog } from '@provider-access/eventlog';
+import type { Clock } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
+import type { ViewReader, Views } from '@provider-access/views';
+import { Access } from './access.ts';
+import { Freshness } from './freshness.ts';
+import { Parties } from './parties.ts';
+import { memberFacts } from './projections.ts';
+
+export interface FactsOptions {
+  readonly log: EventLog;
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly metrics?: Metrics;
+  /** ms; default 5000. */
+  readonly boundMs?: number;
+  /** ms; default 500. */
+  readonly pollMs?: number;
+}
+
+/** Everything a service needs to decide, wired: start it before the first request, stop it at the end. */
+export class Facts {
+  readonly reader: ViewReader;
+  readonly parties = new Parties();
+  readonly freshness: Freshness;
+  readonly access: Access;
+  private readonly log: EventLog;
+
+  constructor(options: FactsOptions) {
+    const { log, views, clock, metrics, boundMs, pollMs } = options;
+    this.log = log;
+    this.reader = views.reader(memberFacts);
+    this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
+    this.access = new Access({ reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics });
+  }
+
+  async start(): Promise<void> {
+    await this.parties.start(this.log);
+    await this.freshness.start();
+  }
+  async stop(): Promise<void> {
+    this.freshness.stop();
+    await this.parties.stop();
+  }
+  /** For readiness: PHI-free. */
+  check(): { readonly ready: boolean; readonly detail?: string } {
+    if (!this.parties.ready()) return { ready: false, detail: 'the registry is still being read' };
+    if (this.freshness.fresh()) return { ready: true };
+    return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms` };
+  }
+}

@@ -1,0 +1,101 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { Audit, disclosures } from '@provider-access/audit';
+import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { type AccessTokens, Authenticator, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
+import { ProjectionSet } from '@provider-access/views';
+import type { AttributionConfig } from './config.ts';
+import { DeadLettersIntake } from './intake/dead-letters.ts';
+import { IntakeController } from './intake/intake.controller.ts';
+import { MemberEventsIntake } from './intake/member-events.ts';
+import { ProviderEventsIntake } from './intake/provider-events.ts';
+import { type ForwardExport, GroupExportController } from './operations/group/export.controller.ts';
+import { GroupReadController } from './operations/group/read.controller.ts';
+import { GroupSearchController } from './operations/group/search-type.controller.ts';
+import { GroupView } from './operations/group/group-view.ts';
+import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
+import { ExplainController } from './operations/ops/explain.controller.ts';
+import { ViewsController } from './operations/ops/views.controller.ts';
+import { CONFIG, FACTS, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
+
+export interface AttributionOptions {
+  readonly ports: ServicePorts;
+  readonly config: AttributionConfig;
+  readonly forwardExport: ForwardExport;
+  readonly accessTokens: AccessTokens;
+  readonly staticTokens: StaticTokens;
+}
+
+/** The projections that attribution runs: the facts that every service reads, and the disclosures. */
+export const PROJECTIONS_RUN = [...FACTS_PROJECTIONS, disclosures];
+
+@Module({})
+export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
+  private readonly projections: ProjectionSet;
+  private readonly facts: Facts;
+  private readonly adapter: HttpAdapterHost;
+  constructor(@Inject(PROJECTIONS) projections: ProjectionSet, @Inject(FACTS) facts: Facts, @Inject(HttpAdapterHost) adapter: HttpAdapterHost) {
+    this.projections = projections;
+    this.facts = facts;
+    this.adapter = adapter;
+  }
+
+  static register(options: AttributionOptions): DynamicModule {
+    const { ports, config } = options;
+    const { log, views, clock, logger, metrics } = ports;
+    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS });
+    const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
+    const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution' });
+    return {
+      module: AttributionModule,
+      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, ViewsController],
+      providers: [
+        { provide: PORTS, useValue: ports },
+        { provide: CONFIG, useValue: config },
+        { provide: FACTS, useValue: facts },
+        { provide: PROJECTIONS, useValue: projections },
+        { provide: FORWARD_EXPORT, useValue: options.forwardExport },
+        { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },
+        { provide: STATIC_TOKENS, useValue: options.staticTokens },
+        { provide: Audit, useValue: audit },
+        { provide: GroupView, useValue: new GroupView(ports, facts, config) },
+        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts) },
+        { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts) },
+        { provide: DeadLettersIntake, useValue: new DeadLettersIntake(ports) },
+        SmartGuard,
+        { provide: READINESS, useValue: readiness(facts, projections) },
+      ],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    takeFhirJson(this.adapter.httpAdapter.getInstance<FastifyInstance>());
+    await this.projections.start();
+    await this.facts.start();
+  }
+  async onApplicationShutdown(): Promise<void> {
+    await this.facts.stop();
+    await this.projections.stop();
+  }
+}
+
+/** Parameters of a kick-off go on to export as they came. */
+function takeFhirJson(fastify: FastifyInstance): void {
+  if (!fastify.hasContentTypeParser('application/fhir+json')) fastify.addContentTypeParser('application/fhir+json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+}
+
+/** A standing intake shows as old facts: what it does not handle is never confirmed. */
+function readiness(facts: Facts, projections: ProjectionSet): ReadinessCheck[] {
+  return [
+    { name: 'attribution.facts', check: async () => facts.check() },
+    {
+      name: 'attribution.views',
+      check: async () => {
+        const failure = projections.failure();
+        return failure === undefined ? { ready: true } : { ready: false, detail: failure };
+      },
+    },
+  ];
+}

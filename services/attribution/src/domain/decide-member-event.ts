@@ -1,0 +1,85 @@
+import { attributionAsserted, attributionEnded, type CoverageChanged, type DomainEvent, memberChanged, memberEnrolled, type MemberMerged, membersMerged, memberTerminated, payerEvent, type ProviderKey, providerKeys } from '@provider-access/events';
+import { checkInbound, EVER, EVERY_COVERAGE, type InboundFault } from '@provider-access/facts';
+import { readCoverage } from './coverage-resource.ts';
+import { endOf, instantOf, startOf } from './dates.ts';
+
+/** Whose list: one Group per provider identity and contract. */
+export interface GroupIdentity { readonly providers: readonly ProviderKey[]; readonly contract?: string }
+export interface Attributed { readonly identity: GroupIdentity; readonly from: string; readonly to?: string; readonly coverageId?: string; readonly basis?: string; readonly businessTime: string }
+
+/** What an event means. `merged` concerns two members; the others the subject. */
+export type Statement =
+  | { readonly kind: 'coverage'; readonly change: CoverageChanged }
+  | { readonly kind: 'merged'; readonly merge: MemberMerged }
+  | { readonly kind: 'attributed'; readonly attribution: Attributed }
+  | { readonly kind: 'attribution-ended'; readonly identity: GroupIdentity; readonly to: string; readonly businessTime: string };
+export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[] } | { readonly ok: false; readonly fault: InboundFault };
+
+/** Events that attribution decides the outcome of. */
+export const isOwn = (type: string): boolean => payerEvent(type)?.owner === 'attribution';
+/** Resource events are resources' own; Coverages among them say who is covered. */
+export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
+
+/** A parked one of these might have said that access ends: it denies until it is resolved. */
+const DENYING = new Set(['payer.member-enrolled.v1', 'payer.member-changed.v1', 'payer.member-terminated.v1', 'payer.members-merged.v1', 'payer.attribution-ended.v1', ...RESOURCE_TYPES]);
+export const deniesWhenUnreadable = (type: string): boolean => DENYING.has(type);
+
+const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
+const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
+const identityOf = (p: { npi?: string | undefined; tin?: string | undefined; contract?: string | undefined }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
+
+/** Pure. `now` (ms since the epoch) only tells what lies in the future. */
+export function decideMemberEvent(event: DomainEvent, now: number): MemberEventDecision {
+  const schema = payerEvent(event.type)!.schema;
+  const checked = checkInbound(event, schema, now);
+  if (!checked.ok) return checked;
+  const member = event.subject!;
+  const businessTime = instantOf(event.time);
+  const coverage = (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>, sequence = 0): MemberEventDecision =>
+    ok({ kind: 'coverage', change: { member, businessTime, sequence, ...change } });
+  switch (event.type) {
+    case 'payer.member-enrolled.v1':
+    case 'payer.member-changed.v1': {
+      const { coverageId, from, to } = event.type === 'payer.member-enrolled.v1' ? memberEnrolled.parse(event.data) : memberChanged.parse(event.data);
+      if (from === undefined && to === undefined) return ok();
+      if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
+      // Only an end: it can shorten a coverage. What lengthens it says `from` too.
+      if (from === undefined) return coverage({ coverageId, from: endOf(to!), cancelled: true });
+      if (to !== undefined && endOf(to) <= startOf(from)) return invalid('data.to: must not lie before from');
+      return coverage({ coverageId, from: startOf(from), ...(to !== undefined && { to: endOf(to) }) });
+    }
+    case 'payer.member-terminated.v1': {
+      const { coverageId, to } = memberTerminated.parse(event.data);
+      return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: endOf(to), cancelled: true });
+    }
+    case 'payer.members-merged.v1': {
+      const { from } = membersMerged.parse(event.data);
+      if (from === member) return invalid('data.from: must be another id than the subject');
+      return ok({ kind: 'merged', merge: { member, retired: from, businessTime } });
+    }
+    case 'payer.attribution-asserted.v1': {
+      const a = attributionAsserted.parse(event.data);
+      if (a.to !== undefined && endOf(a.to) <= startOf(a.from)) return invalid('data.to: must not lie before from');
+      return ok({
+        kind: 'attributed',
+        attribution: { identity: identityOf(a.provider), from: startOf(a.from), businessTime, ...(a.to !== undefined && { to: endOf(a.to) }), ...(a.coverageId !== undefined && { coverageId: a.coverageId }), ...(a.basis !== undefined && { basis: a.basis }) },
+      });
+    }
+    case 'payer.attribution-ended.v1': {
+      const { provider, to } = attributionEnded.parse(event.data);
+      return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: endOf(to), businessTime });
+    }
+    case 'payer.resource-deleted.v1': {
+      const { id, resourceType, sequence } = checked.data as { id: string; resourceType: string; sequence?: number };
+      return resourceType === 'Coverage' ? coverage({ coverageId: id, from: EVER, cancelled: true, replaces: true }, sequence) : ok();
+    }
+    case 'payer.resource-recorded.v1': {
+      const { resource, sequence } = checked.data as { resource: Record<string, unknown>; sequence?: number };
+      if (resource['resourceType'] !== 'Coverage') return ok();
+      const reading = readCoverage(resource, member);
+      return reading.ok ? coverage({ ...reading.span, replaces: true }, sequence) : invalid(reading.detail);
+    }
+    default:
+      return ok();
+  }
+}

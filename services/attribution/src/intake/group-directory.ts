@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
+import type { NewRecord } from '@provider-access/eventlog';
+import { groups } from '@provider-access/facts';
+import { instant, type ServicePorts } from '@provider-access/http';
+import type { ViewReader } from '@provider-access/views';
+import type { GroupIdentity } from '../domain/decide-member-event.ts';
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+/** 128 random bits, base32: says nothing about the provider, never comes back. */
+export function newGroupId(): string {
+  let bits = 0n;
+  for (const byte of randomBytes(16)) bits = (bits << 8n) | BigInt(byte);
+  let id = '';
+  for (let i = 0; i < 26; i++, bits >>= 5n) id += BASE32[Number(bits & 31n)];
+  return id;
+}
+const KEPT = 100_000;
+
+/** Group ids by provider identity and contract, minted once however many intakes race (state.claims). */
+export class GroupDirectory {
+  private readonly ports: ServicePorts;
+  private readonly reader: ViewReader;
+  private readonly known = new Map<string, string>();
+
+  constructor(ports: ServicePorts) {
+    this.ports = ports;
+    this.reader = ports.views.reader(groups);
+  }
+
+  /** For the Groups of one batch. */
+  batch(): GroupBatch {
+    return new GroupBatch((key, identity) => this.find(key, identity), (key, group) => this.remember(key, group));
+  }
+
+  private async find(key: string, identity: GroupIdentity): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
+    const known = this.known.get(key);
+    if (known !== undefined) return { group: known };
+    const group = await this.ports.state.claims.claim('group', key, newGroupId());
+    if ((await this.reader.get(group)) === undefined) return { group, opened: this.openedRecord(group, identity) };
+    this.remember(key, group);
+    return { group };
+  }
+  private remember(key: string, group: string): void {
+    if (this.known.size >= KEPT) this.known.clear();
+    this.known.set(key, group);
+  }
+  private openedRecord(group: string, identity: GroupIdentity): NewRecord {
+    const openedAt = instant(this.ports.clock.now());
+    const data: GroupOpened = { group, providers: identity.providers as ProviderKey[], ...(identity.contract !== undefined && { contract: identity.contract }), openedAt };
+    return encodeEvent({ id: `opened~${group}`, source: 'urn:provider-access:attribution', type: 'pa.group-opened.v1', time: openedAt, subject: group, data });
+  }
+}
+
+/**
+ * Groups that a batch asserts something about. Who is not known to have opened a Group appends its opening (again after a
+ * crash between claim and append; readers keep the first).
+ */
+export class GroupBatch {
+  private readonly found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();
+  private readonly find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>;
+  private readonly remember: (key: string, group: string) => void;
+  constructor(find: GroupBatch['find'], remember: GroupBatch['remember']) {
+    this.find = find;
+    this.remember = remember;
+  }
+  async groupOf(identity: GroupIdentity): Promise<string> {
+    const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
+    let found = this.found.get(key);
+    if (found === undefined) this.found.set(key, (found = await this.find(key, identity)));
+    return found.group;
+  }
+  openings(): readonly NewRecord[] {
+    return [...this.found.values()].map((f) => f.opened).filter((o) => o !== undefined);
+  }
+  /** Call when the openings are durable. */
+  done(): void {
+    for (const [key, { group }] of this.found) this.remember(key, group);
+  }
+}

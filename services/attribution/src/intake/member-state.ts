@@ -1,0 +1,59 @@
+import { PA_ATTRIBUTION, PA_MEMBERS } from '@provider-access/events';
+import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
+import { type AttributionPart, evolveAttribution, evolveMembers, type MemberFactsDocument, type MembersPart } from '@provider-access/facts';
+import type { ViewReader } from '@provider-access/views';
+
+/** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
+const WAIT_MS = 1000;
+
+interface Parts { members?: MembersPart; attribution?: AttributionPart }
+
+/**
+ * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated or overtaken event
+ * (`unchanged`, nothing appended) from news. The same folds as the view, so both agree. When the view is behind or away
+ * everything counts as news: the outcome is told less exactly, the facts end the same.
+ */
+export class MemberState {
+  private readonly parts: Map<string, Parts>;
+  private readonly now: number;
+  private constructor(parts: Map<string, Parts>, now: number) {
+    this.parts = parts;
+    this.now = now;
+  }
+
+  static async load(log: EventLog, reader: ViewReader, members: readonly string[], now: number): Promise<MemberState> {
+    const parts = new Map<string, Parts>();
+    if (members.length === 0) return new MemberState(parts, now);
+    const head = await log.head([PA_MEMBERS, PA_ATTRIBUTION]);
+    try {
+      if (await reader.waitFor(head, WAIT_MS)) {
+        for (const doc of await reader.getMany(members)) {
+          if (doc === undefined) continue;
+          const { members: m, attribution } = doc as MemberFactsDocument;
+          parts.set(doc._id, { ...(m !== undefined && { members: m }), ...(attribution !== undefined && { attribution }) });
+        }
+      }
+    } catch {
+      // The views are away: everything counts as news.
+    }
+    return new MemberState(parts, now);
+  }
+
+
+  /** Applies a derived event; false when it changes nothing. */
+  apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
+    const known = this.parts.get(member) ?? {};
+    const value = typeof record.value === 'string' ? Buffer.from(record.value) : record.value;
+    const seen: LogRecord = { topic, partition: 0, offset: 0, key: record.key, headers: record.headers, value, timestamp: this.now };
+    if (topic === PA_MEMBERS) {
+      const members = evolveMembers(known.members, seen);
+      if (members === undefined) return false;
+      this.parts.set(member, { ...known, members });
+    } else {
+      const attribution = evolveAttribution(known.attribution, seen);
+      if (attribution === undefined) return false;
+      this.parts.set(member, { ...known, attribution });
+    }
+    return true;
+  }
+}

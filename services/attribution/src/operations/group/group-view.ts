@@ -1,0 +1,106 @@
+import { inNetwork } from '@provider-access/access';
+import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
+import { type Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
+import type { FhirResource } from '@provider-access/fhir';
+import { Refusal, type ServicePorts } from '@provider-access/http';
+import { type GroupMember, groupResource } from '@provider-access/pdex';
+import type { ViewDocument, ViewReader } from '@provider-access/views';
+import type { AttributionConfig } from '../../config.ts';
+
+export interface ClientGroup extends GroupPart { readonly id: string }
+/** A Group as one client may see it now. */
+export interface VisibleGroup { readonly resource: FhirResource; readonly members: readonly string[]; readonly lastUpdated: number }
+
+const PAGE = 500;
+const day = (instant: string): string => instant.slice(0, 10);
+/** Ends inside are exclusive; Period.end is the last day. */
+const lastDay = (end: string): string => day(new Date(Date.parse(end) - 1).toISOString());
+const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined => providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
+
+/** Groups of a client: those of providers that it is bound to and that are in network. Others do not exist for it. */
+export class GroupView {
+  private readonly facts: Facts;
+  private readonly ports: ServicePorts;
+  private readonly config: AttributionConfig;
+  private readonly groups: ViewReader;
+  private readonly memberships: ViewReader;
+  constructor(ports: ServicePorts, facts: Facts, config: AttributionConfig) {
+    this.ports = ports;
+    this.facts = facts;
+    this.config = config;
+    this.groups = ports.views.reader(groups);
+    this.memberships = ports.views.reader(memberships);
+  }
+
+  /** In the order of ids. @throws FactsStale */
+  async ofClient(client: string): Promise<readonly ClientGroup[]> {
+    this.facts.access.assertFresh();
+    const found = new Map<string, ClientGroup>();
+    for (const provider of this.facts.parties.client(client)?.providers ?? []) {
+      for await (const doc of this.groups.scan({ index: 'by_provider', equals: [provider] })) {
+        const group = this.admit(doc, client);
+        if (group !== undefined) found.set(group.id, group);
+      }
+    }
+    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** undefined for a Group that is not there and for another's: nobody can tell which. @throws FactsStale */
+  async one(client: string, id: string): Promise<ClientGroup | undefined> {
+    this.facts.access.assertFresh();
+    const doc = await this.groups.get(id);
+    return doc && this.admit(doc, client);
+  }
+
+  private admit(doc: ViewDocument, client: string): ClientGroup | undefined {
+    const group = doc['group'] as GroupPart;
+    const bound = this.facts.parties.client(client)?.providers ?? [];
+    if (!group.providers.some((p) => bound.includes(p)) || !inNetwork(this.facts.parties, group.providers, this.ports.clock.now())) return undefined;
+    return { ...group, id: doc._id };
+  }
+
+  /** Every member decided now; the quantity counts the permitted alone. @throws FactsStale, Refusal too-costly */
+  async render(client: string, group: ClientGroup, summary: boolean): Promise<VisibleGroup> {
+    const members: GroupMember[] = [];
+    let lastUpdated = Date.parse(group.openedAt);
+    let page: string[] = [];
+    let quantity = 0;
+    const decidePage = async (): Promise<void> => {
+      const decisions = await this.facts.access.decideMany(client, { kind: 'group', group: group.id }, page);
+      decisions.forEach((decision, i) => {
+        if (!decision.permit) return;
+        quantity++;
+        if (quantity > this.config.MAX_GROUP_MEMBERS && !summary) throw new Refusal('too-costly', `This Group has more than ${this.config.MAX_GROUP_MEMBERS} members. Read it with _summary=true and get its members by $export.`);
+        const attribution = decision.attributions[0]!;
+        lastUpdated = Math.max(lastUpdated, Date.parse(attribution.recordedAt));
+        if (summary) return;
+        members.push({ member: page[i]!, from: day(attribution.from), ...(attribution.to !== undefined && { to: lastDay(attribution.to) }), ...(attribution.coverageId !== undefined && { coverageId: attribution.coverageId }) });
+      });
+      page = [];
+    };
+    for await (const doc of this.memberships.scan({ index: 'by_group', equals: [group.id], pageSize: PAGE })) {
+      page.push((doc['membership'] as MembershipPart).member);
+      if (page.length === PAGE) await decidePage();
+    }
+    if (page.length > 0) await decidePage();
+    const npi = valueOf(group.providers, 'npi|');
+    const tin = valueOf(group.providers, 'tin|');
+    const resource = groupResource({
+      id: group.id, versionId: String(lastUpdated), lastUpdated: new Date(lastUpdated).toISOString(), members, quantity, summary,
+      ...(npi !== undefined && { providerNpi: npi }), ...(tin !== undefined && { tin }), ...(group.contract !== undefined && { contract: { value: group.contract } }),
+      payer: { reference: this.config.PAYER_ORGANIZATION, ...(this.config.PAYER_NAME !== undefined && { display: this.config.PAYER_NAME }) },
+    });
+    return { resource, members: members.map((m) => m.member), lastUpdated };
+  }
+}
+
+/** Identifiers that a Group can be searched by. */
+export function identifiersOf(group: ClientGroup): readonly { readonly system: string | undefined; readonly value: string }[] {
+  const npi = valueOf(group.providers, 'npi|');
+  const tin = valueOf(group.providers, 'tin|');
+  return [
+    ...(npi === undefined ? [] : [{ system: NPI_SYSTEM, value: npi }]),
+    ...(tin === undefined ? [] : [{ system: TIN_SYSTEM, value: tin }]),
+    ...(group.contract === undefined ? [] : [{ system: undefined, value: group.contract }]),
+  ];
+}

@@ -1,0 +1,51 @@
+import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import { parseSearch } from '@provider-access/fhir';
+import { Refusal } from '@provider-access/http';
+import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { GroupView } from './group-view.ts';
+
+/** Says the same of a Group that is not there and of another client's. */
+const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group.');
+
+/** https://hl7.org/fhir/R4/http.html#read , SPEC §4.1: the list of one provider, as it is for this client now. */
+@Controller()
+export class GroupReadController {
+  private readonly view: GroupView;
+  private readonly audit: Audit;
+  constructor(@Inject(GroupView) view: GroupView, @Inject(Audit) audit: Audit) {
+    this.view = view;
+    this.audit = audit;
+  }
+
+  @Get('fhir/Group/:id')
+  @UseGuards(SmartGuard)
+  async read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { client, scopes } = request.smart;
+    requireScope(scopes, 'Group', 'r');
+    const summary = readSummary(request.url);
+    const refuse = async (reason: string): Promise<void> => this.audit.record({ client, action: 'group-read', outcome: 'refused', reason, members: [], resources: 0, types: ['Group'] });
+    const group = await this.view.one(client, id);
+    if (group === undefined) {
+      await refuse('group-unknown');
+      throw notFound();
+    }
+    const visible = await this.view.render(client, group, summary).catch(async (error: unknown) => {
+      if (error instanceof Refusal) await refuse(error.kind);
+      throw error;
+    });
+    await this.audit.record({ client, action: 'group-read', outcome: 'released', members: [...visible.members], resources: 1, types: ['Group'], group: group.id });
+    const { versionId, lastUpdated } = visible.resource['meta'] as { versionId: string; lastUpdated: string };
+    void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store', etag: `W/"${versionId}"`, 'last-modified': new Date(lastUpdated).toUTCString() }).send(JSON.stringify(visible.resource));
+  }
+}
+
+/** `_summary` and `_format` as a search reads them; anything else is refused. */
+function readSummary(url: string): boolean {
+  const parameters = new URL(url, 'http://localhost').searchParams;
+  for (const name of parameters.keys()) if (name !== '_summary' && name !== '_format') throw new Refusal('not-supported', 'A read takes _summary and _format only.');
+  const parsed = parseSearch('Group', parameters);
+  if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.diagnostics ?? 'A parameter is not valid.');
+  return parsed.query.summary ?? false;
+}

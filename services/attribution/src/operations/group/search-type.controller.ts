@@ -1,0 +1,114 @@
+import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import { type BundleEntryLine, compareRanges, type DateSearch, matchesToken, parseSearch, searchsetBundle, type SearchQuery, type Token } from '@provider-access/fhir';
+import { Refusal } from '@provider-access/http';
+import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/pdex';
+import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import type { AttributionConfig } from '../../config.ts';
+import { CONFIG } from '../../tokens.ts';
+import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from './group-view.ts';
+
+const DEFAULT_COUNT = 50;
+const MAX_COUNT = 200;
+/** Cursor of a page: the last Group id of the one before. It names nothing that the client may not see. */
+const PAGE = '_page';
+
+/** https://hl7.org/fhir/R4/http.html#search , SPEC §4.2: a client finds its own Groups and no others. */
+@Controller()
+export class GroupSearchController {
+  private readonly view: GroupView;
+  private readonly audit: Audit;
+  private readonly config: AttributionConfig;
+  constructor(@Inject(GroupView) view: GroupView, @Inject(Audit) audit: Audit, @Inject(CONFIG) config: AttributionConfig) {
+    this.view = view;
+    this.audit = audit;
+    this.config = config;
+  }
+
+  @Get('fhir/Group')
+  @UseGuards(SmartGuard)
+  async search(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { client, scopes } = request.smart;
+    requireScope(scopes, 'Group', 's');
+    const parameters = new URL(request.url, 'http://localhost').searchParams;
+    const { query, after } = readQuery(parameters);
+    try {
+      const { entries, total, next, members } = await this.find(client, query, after);
+      await this.audit.record({ client, action: 'group-search', outcome: 'released', members: [...members], resources: entries.length, types: ['Group'] });
+      const body = searchsetBundle({ selfUrl: this.url(parameters), total, entries, ...(next !== undefined && { nextUrl: this.url(parameters, next) }) });
+      void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(body);
+    } catch (error) {
+      if (error instanceof Refusal) await this.audit.record({ client, action: 'group-search', outcome: 'refused', reason: error.kind, members: [], resources: 0, types: ['Group'] });
+      throw error;
+    }
+  }
+
+  private async find(client: string, query: SearchQuery, after: string | undefined): Promise<{ entries: BundleEntryLine[]; total: number; next?: string; members: ReadonlySet<string> }> {
+    const summary = query.summary ?? false;
+    const matching = (await this.view.ofClient(client)).filter((group) => matches(group, query));
+    const rendered = new Map<string, VisibleGroup>();
+    const render = async (group: ClientGroup): Promise<VisibleGroup> => {
+      const known = rendered.get(group.id) ?? (await this.view.render(client, group, summary));
+      rendered.set(group.id, known);
+      return known;
+    };
+    const found: ClientGroup[] = [];
+    for (const group of matching) {
+      const { lastUpdated } = query;
+      if (lastUpdated === undefined || updatedWithin(lastUpdated, await render(group))) found.push(group);
+    }
+    const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
+    const rest = after === undefined ? found : found.filter((g) => g.id > after);
+    const page = rest.slice(0, count);
+    const members = new Set<string>();
+    const entries: BundleEntryLine[] = [];
+    for (const group of page) {
+      const visible = await render(group);
+      for (const member of visible.members) members.add(member);
+      entries.push({ fullUrl: `${this.config.PUBLIC_URL}/fhir/Group/${group.id}`, line: JSON.stringify(visible.resource) });
+    }
+    return { entries, total: found.length, members, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
+  }
+
+  private url(parameters: URLSearchParams, page?: string): string {
+    const own = new URLSearchParams(parameters);
+    if (page !== undefined) own.set(PAGE, page);
+    const query = own.toString();
+    return `${this.config.PUBLIC_URL}/fhir/Group${query === '' ? '' : `?${query}`}`;
+  }
+}
+
+function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonly after: string | undefined } {
+  const parameters = new URLSearchParams(all);
+  const after = parameters.get(PAGE) ?? undefined;
+  parameters.delete(PAGE);
+  if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
+  const parsed = parseSearch('Group', parameters);
+  if (parsed.ok) return { query: parsed.query, after };
+  const { code, diagnostics, expression } = parsed.issue;
+  throw new Refusal(code === 'not-supported' ? 'not-supported' : 'invalid-value', diagnostics ?? 'A parameter is not valid.', expression?.[0] === undefined ? {} : { expression: expression[0] });
+}
+
+/** Every Group here has the one code and the one characteristic. */
+function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean {
+  if (ids !== undefined && !ids.includes(group.id)) return false;
+  const coded = (list: readonly (readonly Token[])[]): boolean => list.every((any) => any.some((t) => matchesToken(t, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE)));
+  const identified = (tokens['identifier'] ?? []).every((any) => any.some((t) => identifiersOf(group).some((i) => matchesToken(t, i.system, i.value) || (i.system !== undefined && t.code?.replace('-', '') === i.value && matchesToken({ ...t, code: i.value }, i.system, i.value)))));
+  return identified && coded(tokens['code'] ?? []) && coded(tokens['characteristic'] ?? []);
+}
+
+const updatedWithin = (wanted: readonly DateSearch[], group: VisibleGroup): boolean => wanted.every((d) => dateHolds(d, group.lastUpdated));
+
+/** Prefixes of R4 search on an instant (ms since the epoch). */
+function dateHolds({ prefix, range }: DateSearch, at: number): boolean {
+  const order = compareRanges({ start: at, end: at + 1 }, range);
+  switch (prefix) {
+    case 'eq': return order === 0;
+    case 'ne': return order !== 0;
+    case 'gt': return order > 0;
+    case 'ge': return order >= 0;
+    case 'lt': return order < 0;
+    case 'le': return order <= 0;
+  }
+}

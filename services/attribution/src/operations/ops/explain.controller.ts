@@ -1,0 +1,63 @@
+import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
+import { clientStatusAt, decide, type Decision, inNetwork, type Interval } from '@provider-access/access';
+import { Audit } from '@provider-access/audit';
+import type { Facts } from '@provider-access/facts';
+import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { StaticTokenGuard } from '@provider-access/smart';
+import { FACTS } from '../../tokens.ts';
+
+interface Explanation {
+  readonly client: string; readonly member: string; readonly at: string; readonly decision: 'permit' | 'deny'; readonly reason?: string;
+  readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
+  readonly clientFacts: unknown; readonly memberFacts: unknown;
+}
+const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } => (d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason });
+
+/** Who could see whom at a time, and why: the same decision as always over the facts' intervals, which are listed with it. */
+@Controller()
+export class ExplainController {
+  private readonly ports: ServicePorts;
+  private readonly facts: Facts;
+  private readonly audit: Audit;
+  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(FACTS) facts: Facts, @Inject(Audit) audit: Audit) {
+    this.ports = ports;
+    this.facts = facts;
+    this.audit = audit;
+  }
+
+  @Get('ops/explain')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @Header('cache-control', 'no-store')
+  @UseGuards(StaticTokenGuard('administrator'))
+  async explain(@Query('client') client: unknown, @Query('member') member: unknown, @Query('at') at: unknown): Promise<string> {
+    if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
+    if (typeof member !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(member)) throw new Refusal('required', 'member is required: an id.');
+    const now = instant(this.ports.clock.now());
+    if (at !== undefined && (typeof at !== 'string' || Number.isNaN(Date.parse(at)))) throw new Refusal('invalid-value', 'at must be an RFC 3339 instant.');
+    const when = at === undefined ? now : instant(Date.parse(at));
+    const explanation = await this.answer(client, member, when, now);
+    await this.audit.record({ client, action: 'explain', outcome: 'released', members: [member], resources: 0 });
+    return JSON.stringify(explanation);
+  }
+
+  private async answer(client: string, member: string, at: string, now: string): Promise<Explanation> {
+    const facts = await this.facts.access.facts(member);
+    const { parties: party } = this.facts;
+    const moment = Date.parse(at);
+    const decideAt = (time: string): Decision => decide({ client, purpose: { kind: 'explain' }, member, now: time }, { member: facts, party });
+    const marked = <T extends Interval>(intervals: readonly T[]) => intervals.map((i) => ({ ...i, holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)) }));
+    const known = party.client(client);
+    return {
+      client, member, at, ...verdict(decideAt(at)), now: verdict(decideAt(now)),
+      clientFacts: known === undefined ? null : { name: known.name, statusAt: clientStatusAt(known, moment) ?? null, history: known.history, providers: known.providers },
+      memberFacts: facts === undefined ? null : {
+        coverage: marked(facts.coverage),
+        attributions: marked(facts.attributions).map((a) => ({ ...a, boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false, inNetwork: inNetwork(party, a.providers, moment) })),
+        optOuts: marked(facts.optOuts),
+        holds: marked(facts.holds),
+        sourceHolds: facts.sources.flatMap((source) => marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold }))),
+        mergedWith: facts.mergedWith,
+      },
+    };
+  }
+}
