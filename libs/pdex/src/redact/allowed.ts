@@ -88,6 +88,8 @@ export const ALLOWED: ReadonlyMap<string, AllowedElements> = new Map(
 export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   DATA_ABSENT_REASON,
   'http://hl7.org/fhir/StructureDefinition/translation',
+  // Required by C4BB-Coverage 2.1.0.
+  'http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind',
   ...['us-core-race', 'us-core-ethnicity', 'us-core-birthsex', 'us-core-sex', 'us-core-genderIdentity', 'us-core-tribal-affiliation', 'us-core-jurisdiction', 'us-core-direct'].map((id) => US_CORE + id),
   ...[
     'extension-levelOfServiceCode', 'extension-reviewAction', 'extension-reviewActionCode', 'base-ext-when-adjudicated', 'base-ext-identifier-status',

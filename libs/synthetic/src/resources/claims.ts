@@ -74,7 +74,7 @@ export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
   });
   return eob(c, 'Professional-NonClinician', 'professional', reference('Organization', c.member.home.id), split(c.random, total), {
     careTeam: careTeam(c, 'rendering'), diagnosis: diagnoses(c, PRINCIPAL),
-    supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(2, 'servicefacility', { valueReference: reference('Location', c.member.home.locations[0]!) }), ...account(c, 3)],
+    supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(2, 'servicefacility', { valueReference: reference('Organization', c.member.home.id) }), ...account(c, 3)],
     adjudication: [status('billingnetworkstatus', 'innetwork'), status('renderingnetworkstatus', 'innetwork')], item,
   });
 }
@@ -139,7 +139,7 @@ export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS)
 
 export function oralClaim(c: ClaimContext): Resource {
   const s = split(c.random, 14_000);
-  return eob(c, 'Oral', 'oral', reference('Organization', c.member.home.id), s, {
+  return eob(c, 'Oral', 'oral', reference('Practitioner', c.practitioner.id), s, {
     careTeam: careTeam(c, 'rendering'), diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, 'Z01.21'), type: [PRINCIPAL] }],
     supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), ...account(c, 2)],
     adjudication: [status('renderingnetworkstatus', 'innetwork'), status('benefitpaymentstatus', 'innetwork'), status('billingnetworkstatus', 'innetwork')],

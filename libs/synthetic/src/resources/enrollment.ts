@@ -37,6 +37,7 @@ export function coverage(member: Member, roster: Roster, time: number, end: numb
   return {
     resourceType: 'Coverage', id: member.coverageId,
     meta: { lastUpdated: instantOf(time), profile: [usCore('us-core-coverage'), c4bb('C4BB-Coverage')] },
+    extension: [{ url: 'http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind', valueCode: 'insurance' }, { url: `${PAYER}/fhir/StructureDefinition/monthly-premium`, valueMoney: usd(18_500) }],
     identifier: [{ type: coded(`${THO}v2-0203`, 'MB', 'Member Number'), system: `${PAYER}/member-number`, value: member.cardNumber }],
     status: end === undefined ? 'active' : 'cancelled',
     type: coded('https://nahdo.org/sopt', member.age >= 65 ? '111' : '512', undefined, member.age >= 65 ? 'Medicare HMO' : 'Commercial PPO'),
