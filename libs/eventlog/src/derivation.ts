@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PROGRESS_TYPE, deadLetterTopic, encodeEvent } from '@provider-access/events';
+import { PROGRESS_TYPE, TOPICS, deadLetterTopic, encodeEvent } from '@provider-access/events';
 import type { EventParked, Progress, ProgressOutcome } from '@provider-access/events';
 import { partitionFor } from './murmur2.ts';
 import type { Batch, EventLog, LogRecord, NewRecord } from './port.ts';
@@ -23,25 +23,37 @@ export interface DerivationOptions {
   /** Name of the service. */
   readonly deriver: string;
   readonly progressTopic: string;
+  /** Every topic the service derives. Default: those that TOPICS says it writes. */
+  readonly topics?: readonly string[];
   /** Default Date.now. */
   readonly now?: () => number;
 }
 
+/** Output topic -> partition -> next offset. */
+type Offsets = Record<string, Record<string, number>>;
+
 /**
  * A service that derives topics from others: appends what it derived from a batch, then how far it has come
  * (ARCHITECTURE §2). A crash in between appends the outputs again: readers of derived topics are idempotent.
+ *
+ * `after` is cumulative per inbound partition: the outputs of a batch may be in a partition that a reader has not read
+ * while the progress record of a later batch is (or earlier progress records are compacted away), so each one stands for
+ * all before it. What this instance did not append itself (before a start or a rebalance) is covered by the heads.
  */
 export class Derivation {
   readonly #log: EventLog;
   readonly #deriver: string;
   readonly #topic: string;
   readonly #now: () => number;
+  readonly #topics: readonly string[];
+  readonly #inbound = new Map<string, { readonly next: number; readonly after: Offsets }>();
 
   constructor(options: DerivationOptions) {
     this.#log = options.log;
     this.#deriver = options.deriver;
     this.#topic = options.progressTopic;
     this.#now = options.now ?? Date.now;
+    this.#topics = options.topics ?? TOPICS.filter(({ writtenBy }) => writtenBy.split(', ').includes(this.#deriver)).map(({ name }) => name);
   }
 
   /**
@@ -56,14 +68,16 @@ export class Derivation {
     const outputs = result.outputs.filter((output) => output.records.length > 0);
     const rest = outputs[outputs.length - 1];
     const joined = rest?.topic === this.#topic && rest.records.every((record) => (record.partition ?? partitionFor(record.partitionKey, count)) === partition);
-    const after: Record<string, Record<string, number>> = {};
+    const inbound = `${batch.topic}/${batch.partition}`;
+    const known = this.#inbound.get(inbound);
+    this.#inbound.delete(inbound);
+    const after = known?.next === batch.records[0]!.offset ? known.after : await this.#heads(outputs);
     for (const { topic, records } of joined ? outputs.slice(0, -1) : outputs) {
-      for (const appended of await this.#log.append(topic, records)) {
-        // What went before the progress record in its own partition is passed before it anyway.
-        if (topic === this.#topic && appended.partition === partition) continue;
-        (after[topic] ??= {})[appended.partition] = appended.offset + 1;
-      }
+      for (const appended of await this.#log.append(topic, records)) (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
+    // What went before the progress record in its own partition is passed before it anyway.
+    delete after[this.#topic]?.[partition];
+    if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
     const outcomes = byReceipt(result.outcomes);
     const progress: Progress = {
       deriver: this.#deriver, topic: batch.topic, partition: batch.partition, next: last.offset + 1,
@@ -71,6 +85,19 @@ export class Derivation {
       ...(outcomes.length > 0 && { outcomes }),
     };
     await this.#log.append(this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
+    this.#inbound.set(inbound, { next: progress.next, after });
+  }
+
+  /** Where the outputs end now: everything that this or another instance derived so far is before it. */
+  async #heads(outputs: readonly DerivationOutput[]): Promise<Offsets> {
+    const heads = await this.#log.head([...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)])]);
+    const after: Offsets = {};
+    for (const [topic, offsets] of Object.entries(heads)) {
+      offsets.forEach((head, partition) => {
+        if (head > 0) (after[topic] ??= {})[partition] = head;
+      });
+    }
+    return after;
   }
 
   #record(progress: Progress, partition: number): NewRecord {

@@ -38,9 +38,16 @@ export interface Batch { readonly topic: string; readonly partition: number; rea
 export class EngineUnavailable extends Error {
   override readonly name = 'EngineUnavailable';
 }
-/** A record larger than the log takes: the caller refuses it by name. */
+/** A record larger than the log takes: the caller refuses it by name. Nothing of its append call was written. */
 export class RecordTooLarge extends Error {
   override readonly name = 'RecordTooLarge';
+  /** Index in the append call. */
+  readonly index: number | undefined;
+
+  constructor(message: string, index?: number) {
+    super(message);
+    this.index = index;
+  }
 }
 
 export interface SubscribeOptions {

@@ -13,6 +13,8 @@ export interface EmbeddedLogOptions {
   readonly maxRecordBytes?: number;
   /** Another process or thread writes: `head`, `read`, `follow` and `committed` work, `append` and `subscribe` are refused. */
   readonly readonly?: boolean;
+  /** How long a write waits for a lock that another process holds, blocking, before EngineUnavailable. Default 1,000 ms. */
+  readonly busyMs?: number;
   /** Of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: Backoff;
   readonly now?: () => number;
@@ -24,6 +26,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
     file: options.file,
     partitions: options.partitions ?? 4,
     readonly: options.readonly ?? false,
+    busyMs: options.busyMs ?? 1000,
     now: options.now ?? Date.now,
     changed: (topic) => log.wake(topic),
   });

@@ -8,6 +8,7 @@ export interface SqliteStoreOptions {
   readonly file: string;
   readonly partitions: number;
   readonly readonly: boolean;
+  readonly busyMs: number;
   now(): number;
   readonly changed: AppendListener;
 }
@@ -52,7 +53,7 @@ export class SqliteStore implements LocalStore {
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: 5000 }));
+    this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     engine(() => {
       if (options.readonly) return this.#watch();
       this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16384;');

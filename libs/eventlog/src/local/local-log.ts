@@ -38,7 +38,7 @@ export class LocalLog implements EventLog {
     if (records.length === 0) return [];
     const count = this.#store.partitions(topic);
     const limit = this.#maxRecordBytes(topic);
-    return this.#store.append(topic, records.map((record) => place(record, topic, count, limit)));
+    return this.#store.append(topic, records.map((record, index) => place(record, index, topic, count, limit)));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -130,11 +130,11 @@ export class LocalLog implements EventLog {
   }
 }
 
-function place(record: NewRecord, topic: string, count: number, limit: number): PlacedRecord {
+function place(record: NewRecord, index: number, topic: string, count: number, limit: number): PlacedRecord {
   const partition = record.partition ?? partitionFor(record.partitionKey, count);
   if (!Number.isInteger(partition) || partition < 0 || partition >= count) throw new RangeError(`${topic} has ${count} partitions`);
   const bytes = recordBytes(record);
-  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`);
+  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
   return { partition, key: record.key, headers: record.headers, value: record.value };
 }
 

@@ -1,1 +1,2 @@
-export {};
+export * from './event-log-transport.ts';
+export * from './patterns.ts';

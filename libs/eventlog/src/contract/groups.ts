@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import { EngineUnavailable } from '../port.ts';
+import type { Batch, EventLog, Subscription } from '../port.ts';
+import { record, records, sum, texts, until } from './support.ts';
+import type { LogHarness } from './support.ts';
+
+/** Consumer groups: order, redelivery, commits, sharing, faults. */
+export function groupContract(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
+  const committed = async (group: string, topic: string): Promise<number> => sum((await log().committed(group, [topic]))[topic]);
+
+  describe('subscribe', () => {
+    it('hands out every record in the order of its partition key, and waits for the handler', async () => {
+      await log().append('t', records(300));
+      const byMember = new Map<string, number[]>();
+      const inFlight = new Set<number>();
+      const subscription = await log().subscribe({
+        group: 'g', topics: ['t'], maxRecords: 10,
+        handle: async (batch) => {
+          expect(inFlight.has(batch.partition)).toBe(false);
+          expect(batch.records.length).toBeLessThanOrEqual(10);
+          inFlight.add(batch.partition);
+          await new Promise((resolve) => setImmediate(resolve));
+          for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(Buffer.from(r.value).toString())]);
+          inFlight.delete(batch.partition);
+        },
+      });
+      await log().append('t', records(100, 16, 300));
+      await until(() => [...byMember.values()].flat().length >= 400);
+      expect([...byMember.values()].flat()).toHaveLength(400);
+      for (const seen of byMember.values()) expect(seen).toEqual([...seen].sort((a, b) => a - b));
+      expect(subscription.position()).toEqual(await log().head(['t']));
+      expect(subscription.failure()).toBeUndefined();
+      await subscription.stop();
+    });
+
+    it('keeps batches below maxBytes, but never empty', async () => {
+      await log().append('t', [10, 10, 500, 10].map((size) => record('m', Buffer.alloc(size))));
+      const sizes: number[][] = [];
+      const subscription = await log().subscribe({ group: 'g', topics: ['t'], maxBytes: 25, handle: async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)) });
+      await until(() => sizes.flat().length === 4);
+      expect(sizes).toEqual([[10, 10], [500], [10]]);
+      await subscription.stop();
+    });
+
+    it('starts a new group where it was told, and an old one where it was', async () => {
+      await log().append('t', records(4, 1));
+      const at = await log().head(['t']);
+      await log().append('t', records(4, 1, 4));
+      const seen: Record<string, string[]> = { early: [], late: [], at: [] };
+      const join = (group: string, from: 'earliest' | 'latest' | typeof at): Promise<Subscription> => log().subscribe({ group, topics: ['t'], from, handle: async (batch) => void seen[group]!.push(...texts(batch)) });
+      const subscriptions = [await join('early', 'earliest'), await join('at', at)];
+      const late = await join('late', 'latest');
+      await until(async () => (await committed('late', 't')) === 8);
+      await late.stop();
+      await log().append('t', records(2, 1, 8));
+      // The group has its offsets now: `latest` does not pass over what came while it was away.
+      subscriptions.push(await join('late', 'latest'));
+      await until(() => seen['early']!.length >= 10 && seen['at']!.length >= 6 && seen['late']!.length >= 2);
+      expect(seen['early']!.map(Number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      expect(seen['at']!.map(Number)).toEqual([4, 5, 6, 7, 8, 9]);
+      expect(seen['late']!.map(Number)).toEqual([8, 9]);
+      for (const each of subscriptions) await each.stop();
+    });
+
+    it('goes on after the last commit when it is opened again, groups apart', async () => {
+      await log().append('t', records(50));
+      let seen = 0;
+      const handle = async (batch: Batch): Promise<void> => void (seen += batch.records.length);
+      await log().subscribe({ group: 'g', topics: ['t'], handle });
+      await until(async () => (await committed('g', 't')) === 50);
+      await reopen();
+      expect(await committed('g', 't')).toBe(50);
+      expect(await committed('other', 't')).toBe(0);
+      await log().append('t', records(7));
+      await log().subscribe({ group: 'g', topics: ['t'], handle });
+      await until(() => seen >= 57);
+      expect(seen).toBe(57);
+    });
+
+    it('hands the same batch out again after a failure, shows it, and commits nothing of it', async () => {
+      await log().append('t', records(6, 1));
+      const attempts: string[] = [];
+      let healthy = false;
+      const subscription = await log().subscribe({
+        group: 'g', topics: ['t'], maxRecords: 3,
+        handle: async (batch) => {
+          attempts.push(texts(batch).join());
+          if (!healthy) throw new Error('choked on member 4711');
+        },
+      });
+      await until(() => attempts.length >= 3 && subscription.failure() !== undefined);
+      expect(new Set(attempts)).toEqual(new Set(['0,1,2']));
+      expect(subscription.failure()).not.toContain('4711');
+      expect(await committed('g', 't')).toBe(0);
+      healthy = true;
+      await until(async () => (await committed('g', 't')) === 6);
+      expect(attempts.at(-1)).toBe('3,4,5');
+      expect(subscription.failure()).toBeUndefined();
+      await subscription.stop();
+    });
+
+    it('lets other partitions and other groups go on beside a record that nobody can handle, and skips nothing', async () => {
+      await log().append('t', [0, 1, 2, 3].flatMap((partition) => ['a', 'b', 'c'].map((v) => record('m', `${partition}${v}`, { partition }))));
+      const seen: string[] = [];
+      let poisoned = true;
+      let attempts = 0;
+      const one = await log().subscribe({
+        group: 'one', topics: ['t'], maxRecords: 1,
+        handle: async (batch) => {
+          if (poisoned && texts(batch).includes('1b')) {
+            attempts++;
+            throw new Error('poison');
+          }
+          seen.push(...texts(batch));
+        },
+      });
+      let others = 0;
+      const two = await log().subscribe({ group: 'two', topics: ['t'], handle: async (batch) => void (others += batch.records.length) });
+      await until(() => seen.length === 10 && others === 12 && attempts > 2);
+      expect([...seen].sort()).toEqual(['0a', '0b', '0c', '1a', '2a', '2b', '2c', '3a', '3b', '3c']);
+      poisoned = false;
+      await until(() => seen.length >= 12);
+      expect(seen.slice(10)).toEqual(['1b', '1c']);
+      await Promise.all([one.stop(), two.stop()]);
+    });
+
+    it('waits in stop for the handler in flight, and commits it', async () => {
+      await log().append('t', records(2, 1));
+      let finish!: () => void;
+      const began = new Promise<void>((resolve) => {
+        void log().subscribe({ group: 'g', topics: ['t'], maxRecords: 1, handle: async () => (resolve(), new Promise<void>((done) => (finish = done))) }).then((s) => (subscription = s));
+      });
+      let subscription: Subscription | undefined;
+      await began;
+      await until(() => subscription !== undefined);
+      let stopped = false;
+      const stopping = subscription!.stop().then(() => (stopped = true));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(stopped).toBe(false);
+      finish();
+      await stopping;
+      expect(await committed('g', 't')).toBe(1);
+    });
+
+    it('pauses while the engine is away and skips nothing when it is back', async () => {
+      await log().append('t', records(20));
+      const seen = new Set<string>();
+      const subscription = await log().subscribe({ group: 'g', topics: ['t'], maxRecords: 2, handle: async (batch) => {
+        const away = seen.size === 6;
+        for (const t of texts(batch)) seen.add(t);
+        if (away) {
+          await harness().away(true);
+          throw new EngineUnavailable('the store is away');
+        }
+      } });
+      await until(() => seen.size >= 8);
+      await expect(log().append('t', records(1))).rejects.toThrow(EngineUnavailable);
+      await harness().away(false);
+      await log().append('t', records(20, 16, 20));
+      await until(() => Array.from({ length: 40 }, (_, i) => String(i)).every((t) => seen.has(t)));
+      await until(async () => (await committed('g', 't')) === sum((await log().head(['t']))['t']));
+      await subscription.stop();
+    });
+  });
+
+  describe('members of one group', () => {
+    it('share the partitions, tell what they got before its first batch, and lose nothing when one joins or leaves', async () => {
+      const seen: { member: string; value: string }[] = [];
+      const owns = { one: new Set<number>(), two: new Set<number>() };
+      const join = (member: 'one' | 'two'): Promise<Subscription> => log().subscribe({
+        group: 'g', topics: ['t'], maxRecords: 5,
+        assigned: async (partitions) => {
+          await new Promise((resolve) => setImmediate(resolve));
+          for (const { partition } of partitions) owns[member].add(partition);
+        },
+        handle: async (batch) => {
+          expect(owns[member].has(batch.partition)).toBe(true);
+          await new Promise((resolve) => setImmediate(resolve));
+          for (const value of texts(batch)) seen.push({ member, value });
+        },
+      });
+      await log().append('t', records(200));
+      const one = await join('one');
+      await until(() => seen.length >= 20);
+      const two = await join('two');
+      await log().append('t', records(200, 16, 200));
+      await until(() => seen.some((s) => s.member === 'two'));
+      await until(() => new Set(seen.map((s) => s.value)).size === 400);
+      await one.stop();
+      await log().append('t', records(100, 16, 400));
+      await until(() => new Set(seen.map((s) => s.value)).size === 500);
+      await until(async () => (await committed('g', 't')) === 500);
+      expect(owns.one.size).toBe(4);
+      expect(owns.two.size).toBe(4);
+      // In one process a rebalance waits for what is in flight; at least once is what the port promises.
+      expect(seen.length).toBeGreaterThanOrEqual(500);
+      await two.stop();
+    });
+
+    it('are given nothing while `assigned` fails, and everything once it works', async () => {
+      await log().append('t', records(8));
+      let failures = 0;
+      let seen = 0;
+      const subscription = await log().subscribe({
+        group: 'g', topics: ['t'],
+        assigned: () => {
+          if (failures++ < 2) throw new EngineUnavailable('the view is behind');
+          expect(seen).toBe(0);
+        },
+        handle: async (batch) => void (seen += batch.records.length),
+      });
+      await until(() => seen === 8);
+      expect(failures).toBe(3);
+      expect(subscription.failure()).toBeUndefined();
+      await subscription.stop();
+    });
+  });
+}

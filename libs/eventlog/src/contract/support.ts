@@ -1,0 +1,25 @@
+import type { Batch, EventLog, NewRecord } from '../port.ts';
+
+/** What a contract suite needs of an adapter. One harness is one storage. */
+export interface LogHarness {
+  /** Opens the storage, again after a close. New topics get `partitions` of `create`. */
+  open(): Promise<EventLog>;
+  /** Makes the engine refuse writes (and reads, where it can), and come back. */
+  away(yes: boolean): Promise<void> | void;
+  /** Closes what is open and removes the storage. */
+  destroy(): Promise<void>;
+}
+
+export type CreateHarness = (options: { readonly partitions: number; readonly maxRecordBytes: number }) => Promise<LogHarness>;
+
+export const record = (partitionKey: string, value: string | Uint8Array = partitionKey, more: Partial<NewRecord> = {}): NewRecord => ({ key: partitionKey, partitionKey, headers: { ce_type: 'test.happened.v1' }, value, ...more });
+export const records = (count: number, keys = 16, from = 0): NewRecord[] => Array.from({ length: count }, (_, i) => record(`member-${(from + i) % keys}`, String(from + i)));
+export const text = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+export const texts = (batch: Pick<Batch, 'records'>): string[] => batch.records.map((r) => text(r.value));
+
+/** Waits for a condition; the test's own timeout is the limit. */
+export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await check())) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+export const sum = (offsets: readonly number[] | undefined): number => (offsets ?? []).reduce((a, b) => a + b, 0);

@@ -1,0 +1,105 @@
+import { Server } from '@nestjs/microservices';
+import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { Batch, EventLog, SubscribeOptions, Subscription } from '../port.ts';
+import { isAssignedPattern, isBatchPattern } from './patterns.ts';
+import type { BatchPattern } from './patterns.ts';
+
+/** One subscription of this process, for readiness and liveness. */
+export interface SubscriptionStatus {
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** Set while the last attempt failed; PHI-free. */
+  readonly failure: string | undefined;
+  /** ms since the epoch. */
+  readonly lastPoll: number;
+}
+
+/** The batch was not handled: it comes again. */
+export class BatchNotHandled extends Error {
+  override readonly name = 'BatchNotHandled';
+}
+
+/**
+ * Nest microservice over the log port: `@EventPattern({ group, topics })` methods get batches in order, their offsets are
+ * committed when they resolve. Whatever else happens (rejection, failing stream, a filter's answer) is not a commit.
+ */
+export class EventLogTransport extends Server implements CustomTransportStrategy {
+  /** Failures go to the log port, which redelivers: Nest must not treat them as lost. */
+  override readonly propagatesEventHandlerErrors = true;
+  readonly #log: EventLog;
+  readonly #batches = new Map<string, { readonly pattern: BatchPattern; readonly handler: MessageHandler }>();
+  readonly #assigned = new Map<string, MessageHandler[]>();
+  readonly #running: { readonly pattern: BatchPattern; readonly subscription: Subscription }[] = [];
+
+  constructor(options: { readonly log: EventLog }) {
+    super();
+    this.#log = options.log;
+  }
+
+  /** Nest's normalised route loses arrays, so the pattern is kept as it was written. */
+  override addHandler(pattern: unknown, handler: MessageHandler, isEventHandler = false, extras: Record<string, unknown> = {}): void {
+    if (isAssignedPattern(pattern)) {
+      this.#assigned.set(pattern.group, [...(this.#assigned.get(pattern.group) ?? []), handler]);
+      return;
+    }
+    if (!isEventHandler || !isBatchPattern(pattern)) throw new TypeError('the log takes @EventPattern({ group, topics }) and @EventPattern({ group, on: "assigned" })');
+    const id = `${pattern.group} ${[...pattern.topics].sort().join(' ')}`;
+    if (this.#batches.has(id)) throw new TypeError(`two handlers of group ${pattern.group} take the same topics`);
+    this.#batches.set(id, { pattern, handler });
+    super.addHandler(pattern, handler, isEventHandler, extras);
+  }
+
+  /** Called by Nest: subscribes every handler. */
+  listen(callback: (error?: unknown) => void): void {
+    this.#subscribe().then(() => callback(), callback);
+  }
+
+  async #subscribe(): Promise<void> {
+    for (const { pattern, handler } of this.#batches.values()) {
+      const assigned = this.#assigned.get(pattern.group) ?? [];
+      const options: SubscribeOptions = {
+        group: pattern.group, topics: pattern.topics,
+        ...(pattern.maxRecords !== undefined && { maxRecords: pattern.maxRecords }),
+        handle: (batch: Batch) => acknowledged(handler, batch),
+        assigned: async (partitions) => {
+          for (const each of assigned) await acknowledged(each, partitions);
+        },
+      };
+      this.#running.push({ pattern, subscription: await this.#log.subscribe(options) });
+    }
+  }
+
+  /** Called by Nest: resolves when nothing is in flight. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running.splice(0).map(({ subscription }) => subscription.stop()));
+  }
+
+  subscriptions(): readonly SubscriptionStatus[] {
+    return this.#running.map(({ pattern: { group, topics }, subscription }) => ({ group, topics, failure: subscription.failure(), lastPoll: subscription.lastPoll() }));
+  }
+
+  /** There are no transport events: subscriptions tell their state by `subscriptions()`. */
+  on(): never {
+    throw new TypeError('the log transport has no events');
+  }
+
+  unwrap<T>(): T {
+    return this.#log as T;
+  }
+}
+
+/**
+ * Nest wraps a failure into a stream that errors, and an exception filter may turn it into any value or an empty stream.
+ * A handler that succeeded resolves with nothing: only that is taken for an acknowledgement.
+ */
+async function acknowledged(handler: MessageHandler, payload: unknown): Promise<void> {
+  let result: unknown;
+  try {
+    const returned: unknown = await handler(payload, payload);
+    result = isObservable(returned) ? await lastValueFrom(returned) : returned;
+  } catch (error) {
+    throw error instanceof Error ? error : new BatchNotHandled('the handler failed');
+  }
+  if (result !== undefined) throw new BatchNotHandled('a batch handler resolves with nothing');
+}
