@@ -1,0 +1,40 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Facts } from '@provider-access/facts';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import type { ConsentConfig } from './config.ts';
+import { ConsentEventsIntake } from './intake/consent-events.ts';
+import { IntakeController } from './intake/intake.controller.ts';
+import { FACTS } from './tokens.ts';
+
+export interface ConsentOptions { readonly ports: ServicePorts; readonly config: ConsentConfig }
+
+@Module({})
+export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
+  private readonly facts: Facts;
+  constructor(@Inject(FACTS) facts: Facts) {
+    this.facts = facts;
+  }
+
+  static register({ ports, config }: ConsentOptions): DynamicModule {
+    const { log, views, clock, metrics } = ports;
+    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS });
+    const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
+    return {
+      module: ConsentModule,
+      controllers: [IntakeController],
+      providers: [
+        { provide: PORTS, useValue: ports },
+        { provide: FACTS, useValue: facts },
+        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
+        { provide: READINESS, useValue: readiness },
+      ],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.facts.start();
+  }
+  async onApplicationShutdown(): Promise<void> {
+    await this.facts.stop();
+  }
+}
