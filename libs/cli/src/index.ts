@@ -1,1 +1,10 @@
-export {};
+export * from './output.ts';
+export * from './client/bulk.ts';
+export * from './client/credentials.ts';
+export * from './client/download.ts';
+export * from './client/publish.ts';
+export * from './client/server.ts';
+export * from './client/sources.ts';
+export * from './client/token.ts';
+export * from './demo/platform-process.ts';
+export { run } from './program.ts';

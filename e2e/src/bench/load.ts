@@ -1,0 +1,65 @@
+import { connect, type Socket } from 'node:net';
+
+export interface LoadResult { readonly requests: number; readonly seconds: number; readonly perSecond: number; readonly failures: number; readonly p50: number; readonly p99: number; readonly bytes: number }
+
+/**
+ * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator does not
+ * become what is measured. Understands answers with Content-Length only.
+ */
+export async function load(options: { base: string; targets: readonly string[]; token?: string; connections: number; seconds: number }): Promise<LoadResult> {
+  const { hostname, port, host } = new URL(options.base);
+  const requests = options.targets.map((target) => Buffer.from(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\naccept: application/fhir+json\r\n${options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`}\r\n`));
+  const latencies: number[] = [];
+  let failures = 0;
+  let bytes = 0;
+  let next = 0;
+  const end = performance.now() + options.seconds * 1000;
+  const started = performance.now();
+
+  const drive = (socket: Socket): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let pending = Buffer.alloc(0);
+      let need = -1;
+      let sentAt = 0;
+      const send = (): void => {
+        if (performance.now() >= end) {
+          socket.end();
+          resolve();
+          return;
+        }
+        sentAt = performance.now();
+        socket.write(requests[next++ % requests.length]!);
+      };
+      socket.on('data', (chunk) => {
+        pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+        if (need < 0) {
+          const split = pending.indexOf('\r\n\r\n');
+          if (split < 0) return;
+          const head = pending.subarray(0, split).toString('latin1');
+          if (!head.startsWith('HTTP/1.1 200')) failures += 1;
+          need = split + 4 + Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+        }
+        if (pending.length < need) return;
+        bytes += need;
+        latencies.push(performance.now() - sentAt);
+        pending = pending.subarray(need);
+        need = -1;
+        send();
+      });
+      socket.on('error', reject);
+      send();
+    });
+
+  await Promise.all(Array.from({ length: options.connections }, async () => {
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    await new Promise((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    await drive(socket);
+  }));
+  const seconds = (performance.now() - started) / 1000;
+  latencies.sort((a, b) => a - b);
+  const at = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0;
+  return { requests: latencies.length, seconds, perSecond: latencies.length / seconds, failures, p50: at(0.5), p99: at(0.99), bytes };
+}

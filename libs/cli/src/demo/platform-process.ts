@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { CliError, EXIT } from '../output.ts';
+
+export interface PlatformProcess {
+  readonly base: string;
+  readonly dataDir: string;
+  readonly pid: number;
+  readonly payerToken: string;
+  readonly administratorToken: string;
+  /** Resident memory, bytes; 0 where /proc is not there. */
+  memory(): number;
+  /** SIGTERM, then waits. */
+  stop(): Promise<void>;
+  /** SIGKILL: what a crash looks like. */
+  kill(): Promise<void>;
+  /** Resolves with the exit code (or signal) when it ends by itself. */
+  readonly ended: Promise<number | string>;
+}
+
+const START_MS = 60_000;
+/** The built platform of this checkout. */
+const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
+
+/** Starts `npm start`'s process on a free loopback port (or the one given) and waits until it is ready. */
+export async function startPlatform(options: { dataDir: string; port?: number; env?: Readonly<Record<string, string>>; onLine?: (line: string) => void }): Promise<PlatformProcess> {
+  if (!existsSync(MAIN)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
+  const child: ChildProcess = spawn(process.execPath, [MAIN], {
+    env: { ...process.env, PORT: String(options.port ?? 0), HOST: '127.0.0.1', PUBLIC_URL: '', DATA_DIR: options.dataDir, LOG_LEVEL: 'warn', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said: string[] = [];
+  const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')));
+  const base = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new CliError(EXIT.unavailable, `the platform did not start within ${START_MS / 1000} s: ${said.slice(-3).join(' | ')}`));
+    }, START_MS);
+    const listen = (stream: NodeJS.ReadableStream): void => {
+      createInterface({ input: stream }).on('line', (line) => {
+        said.push(line);
+        if (said.length > 50) said.shift();
+        options.onLine?.(line);
+        const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
+        if (url !== undefined) {
+          clearTimeout(timer);
+          resolve(url);
+        }
+      });
+    };
+    listen(child.stdout!);
+    listen(child.stderr!);
+    void ended.then((code) => {
+      clearTimeout(timer);
+      reject(new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${said.slice(-3).join(' | ')}`));
+    });
+  });
+  const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    await ended;
+  };
+  return {
+    base, dataDir: options.dataDir, pid: child.pid!, payerToken: token('payer'), administratorToken: token('administrator'), ended,
+    memory() {
+      try {
+        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+        return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+      } catch {
+        return 0;
+      }
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
+}

@@ -1,0 +1,39 @@
+import { ConfigurationError, readConfig } from '@provider-access/config';
+import { createLogger } from '@provider-access/observability';
+import { standaloneConfig } from './config.ts';
+import { DataFolderInUse } from './data-folder.ts';
+import { startPlatform, type Platform } from './platform.ts';
+
+const fail = (message: string): never => {
+  console.error(message);
+  process.exit(1);
+};
+
+/** `npm start`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
+export async function start(): Promise<void> {
+  const started = performance.now();
+  let platform: Platform;
+  try {
+    const config = readConfig(standaloneConfig, process.env);
+    platform = await startPlatform(config, createLogger('provider-access', config.LOG_LEVEL));
+  } catch (error) {
+    if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return fail('PORT: the port is taken; set PORT to another, or stop what listens there');
+    throw error;
+  }
+  console.log(`Provider Access ${platform.version}, five services in one process`);
+  console.log(`  FHIR base          ${platform.publicUrl}/fhir`);
+  console.log(`  data folder        ${platform.dataDir}`);
+  console.log(`  administrator      ${platform.administratorTokenFile}`);
+  console.log(`  payer              ${platform.payerTokenFile}`);
+  console.log(`listening on ${platform.address} after ${Math.round(performance.now() - started)} ms`);
+
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(130);
+      stopping = true;
+      platform.stop().then(() => process.exit(0), () => process.exit(1));
+    });
+  }
+}
