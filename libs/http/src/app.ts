@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { CustomStrategy } from '@nestjs/microservices';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/eventlog';
@@ -15,7 +15,7 @@ export interface ServiceAppOptions {
   /** Largest request body that is buffered, bytes. Default 1 MiB. Streamed bodies are the route's own matter. */
   readonly bodyLimit?: number;
   /** The log transport, for services with `@EventPattern()` handlers. */
-  readonly strategy?: CustomStrategy;
+  readonly strategy?: CustomTransportStrategy;
 }
 
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {

@@ -1,0 +1,36 @@
+import { hash } from 'node:crypto';
+import { type FhirResource, isObject } from '@provider-access/fhir';
+
+/** A resource as accepted, encoded once: `head` + meta of the version + `tail` is the line. */
+export interface AcceptedContent {
+  /** sha256 of the content without versionId and lastUpdated. */
+  readonly hash: string;
+  readonly references: readonly string[];
+  readonly serviceDate?: string;
+  /** `{"resourceType":…,"id":…,"meta":{` */
+  readonly head: string;
+  /** What follows `lastUpdated`, up to the end of the line. */
+  readonly tail: string;
+}
+
+/** Of the payer's meta only what a reader needs stays; version and time are ours. */
+const META = ['profile', 'security', 'tag'] as const;
+
+/**
+ * Encodes a redacted resource so that versionId and lastUpdated can be put in later without another stringify: resourceType, id and meta
+ * come first, the other elements keep the payer's order.
+ */
+export function encodeContent(resource: FhirResource, id: string, references: readonly string[], serviceDate: string | undefined): AcceptedContent {
+  const { resourceType, id: _id, meta, ...rest } = resource;
+  const kept: Record<string, unknown> = {};
+  if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
+  const metaText = JSON.stringify(kept);
+  const restText = JSON.stringify(rest);
+  const head = `{"resourceType":${JSON.stringify(resourceType)},"id":${JSON.stringify(id)},"meta":{`;
+  const tail = `${metaText.length > 2 ? `,${metaText.slice(1, -1)}` : ''}}${restText.length > 2 ? `,${restText.slice(1)}` : '}'}`;
+  return { hash: hash('sha256', head + tail, 'base64url'), references, head, tail, ...(serviceDate !== undefined && { serviceDate }) };
+}
+
+/** The line of a version. `lastUpdated` is an RFC 3339 instant. */
+export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>
+  `${content.head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${content.tail}`;

@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { condition, House, patient } from '../../test/house.ts';
+
+describe('from POST /events to the records view', () => {
+  let house: House;
+  beforeAll(async () => {
+    house = await House.open();
+  });
+  afterAll(() => house.close());
+
+  it('records resources, in order and once', async () => {
+    const { rows, summary, receipt } = await house.publish([
+      { id: 'a1', subject: 'm1', resource: patient('m1') },
+      { id: 'a2', subject: 'm1', resource: condition('m1', 'c1') },
+      { id: 'a2', subject: 'm1', resource: condition('m1', 'c1') },
+      { id: 'a3', subject: 'm1', type: 'payer.member-opted-out.v1', data: {} },
+    ]);
+    expect(rows.map((r) => [r.index, r.id, r.status])).toEqual([[0, 'a1', 'accepted'], [1, 'a2', 'accepted'], [2, 'a2', 'accepted'], [3, 'a3', 'effective']]);
+    expect(summary).toMatchObject({ complete: true, accepted: 3, effective: 1, refused: 0 });
+    expect(receipt).toMatchObject({ expected: 4, handled: 4, counts: { recorded: 3, unchanged: 1 }, items: [{ event: 'a2', outcome: 'unchanged', reason: 'duplicate', about: 'Condition/c1' }] });
+    await house.settled();
+    const record = await house.records.byTypeId('m1', 'Condition', 'c1');
+    expect(JSON.parse(Buffer.from(record!.line).toString())).toMatchObject({ resourceType: 'Condition', id: 'c1', meta: { versionId: '1' }, code: { text: 'asthma' } });
+    expect(await house.records.locate('Condition', 'c1')).toBe('m1');
+  });
+});

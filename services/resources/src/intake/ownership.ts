@@ -1,0 +1,149 @@
+import type { Clock } from '@provider-access/http';
+import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import type { Claims } from '@provider-access/state';
+import type { Head } from '../domain/decide.ts';
+import type { Judgement } from '../domain/judge.ts';
+
+const OWNER = 'record-owner';
+const MERGED = 'member-merged-into';
+/** A claim bridges the time until the locators view knows: days are plenty, and the store does not grow for ever. */
+const CLAIM_MS = 7 * 24 * 3600_000;
+const MAX_CHAIN = 5;
+
+interface Thing { readonly member: string; readonly type: string; readonly id: string }
+/** Directory resources belong to nobody, a Medication may be had by several members. */
+const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
+
+/** Who has which Type/id while one batch is decided. */
+export class BatchOwners {
+  /** Type/id -> member other than whom nobody may have it. */
+  readonly owners = new Map<string, string>();
+  /** Retired member -> the member it was merged into. */
+  readonly merged = new Map<string, string>();
+  readonly releases = new Map<string, string>();
+  readonly claims = new Map<string, string>();
+
+  otherOwner(thing: Thing): string | undefined {
+    if (!isExclusive(thing)) return undefined;
+    const owner = this.owners.get(locatorId(thing.type, thing.id));
+    return owner === thing.member ? undefined : owner;
+  }
+  mayTakeOver(retired: string, member: string): boolean {
+    let at: string | undefined = retired;
+    for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+      at = this.merged.get(at);
+      if (at === member) return true;
+    }
+    return false;
+  }
+  took(thing: Thing): void {
+    if (!isExclusive(thing)) return;
+    const key = locatorId(thing.type, thing.id);
+    const before = this.owners.get(key);
+    if (before === thing.member) return;
+    if (before !== undefined) this.releases.set(key, before);
+    this.owners.set(key, thing.member);
+    this.claims.set(key, thing.member);
+  }
+  removed(thing: Thing): void {
+    if (!isExclusive(thing)) return;
+    const key = locatorId(thing.type, thing.id);
+    const owner = this.owners.get(key);
+    if (owner !== undefined && owner !== thing.member) return;
+    this.owners.delete(key);
+    this.claims.delete(key);
+    if (!this.releases.has(key)) this.releases.set(key, thing.member);
+  }
+}
+
+/**
+ * A Type/id belongs to the member that first claims it. The locators view knows who has what; for what it has not seen yet
+ * the claims store decides, also between processes.
+ */
+export class Ownership {
+  private readonly claims: Claims;
+  private readonly reader: RecordsReader;
+  private readonly clock: Clock;
+  private readonly inFlight: (recordId: string) => Head | undefined;
+  constructor(claims: Claims, reader: RecordsReader, clock: Clock, inFlight: (recordId: string) => Head | undefined) {
+    this.clock = clock;
+    this.claims = claims;
+    this.reader = reader;
+    this.inFlight = inFlight;
+  }
+
+  /** Reads who has what the batch is about, and claims what nobody has. Adds heads of members whose records may be taken over. */
+  async prepare(judgements: readonly Judgement[], heads: Map<string, Head>): Promise<BatchOwners> {
+    const batch = new BatchOwners();
+    for (const j of judgements) {
+      if (j.kind !== 'merge') continue;
+      await this.claims.claim(MERGED, j.retired, j.member);
+      batch.merged.set(j.retired, j.member);
+    }
+    const wanted = new Map<string, Thing>();
+    for (const j of judgements) {
+      if (j.kind !== 'accept' || !isExclusive(j.about)) continue;
+      const { member, type, id } = j.about;
+      const key = locatorId(type, id);
+      const own = heads.get(recordId(member, type, id));
+      if (own !== undefined && own.deleted !== true) batch.owners.set(key, member);
+      else if (!wanted.has(key)) wanted.set(key, j.about);
+    }
+    const open = [...wanted.keys()].filter((key) => !batch.owners.has(key));
+    if (open.length > 0) await this.claimOpen(open, wanted, batch);
+    await this.readMerges(judgements, batch, heads);
+    return batch;
+  }
+
+  private async claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+    const located = await this.reader.views.locators.getMany(open);
+    const free: string[] = [];
+    open.forEach((key, i) => {
+      const holder = this.holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!);
+      if (holder === undefined) free.push(key);
+      else batch.owners.set(key, holder);
+    });
+    if (free.length === 0) return;
+    const expiresAt = this.clock.now() + CLAIM_MS;
+    const owners = await this.claims.claimMany(OWNER, free.map((key) => ({ key, owner: wanted.get(key)!.member, expiresAt })));
+    free.forEach((key, i) => batch.owners.set(key, owners[i]!));
+  }
+
+  /** The member in the view, unless this process has already removed it there. */
+  private holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
+    if (locator === undefined) return undefined;
+    return Object.keys(locator.members).find((member) => {
+      const head = this.inFlight(recordId(member, type, id));
+      return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
+    });
+  }
+
+  private async readMerges(judgements: readonly Judgement[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {
+    const foreign = new Map<string, string>();
+    for (const j of judgements) {
+      if (j.kind !== 'accept') continue;
+      const other = batch.otherOwner(j.about);
+      if (other !== undefined) foreign.set(recordId(other, j.about.type, j.about.id), other);
+    }
+    for (const owner of new Set(foreign.values())) {
+      let at: string | undefined = owner;
+      for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+        const next: string | undefined = batch.merged.get(at) ?? (await this.claims.get(MERGED, at));
+        if (next !== undefined) batch.merged.set(at, next);
+        at = next;
+      }
+    }
+    const missing = [...foreign.keys()].filter((id) => !heads.has(id));
+    const found = missing.length === 0 ? [] : await this.reader.heads(missing);
+    missing.forEach((id, i) => {
+      const head = this.inFlight(id) ?? found[i];
+      if (head !== undefined) heads.set(id, head);
+    });
+  }
+
+  /** After the append: what was removed is free, what was taken over is claimed. */
+  async settle(batch: BatchOwners): Promise<void> {
+    await Promise.all([...batch.releases].map(([key, owner]) => this.claims.release(OWNER, key, owner)));
+    if (batch.claims.size > 0) await this.claims.claimMany(OWNER, [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.clock.now() + CLAIM_MS })));
+  }
+}

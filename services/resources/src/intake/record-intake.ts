@@ -1,0 +1,214 @@
+import { PA_RECORDS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
+import type { Clock } from '@provider-access/http';
+import type { Logger, Metrics } from '@provider-access/observability';
+import { recordId, type RecordsReader } from '@provider-access/records';
+import type { Claims } from '@provider-access/state';
+import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
+import { InFlight } from '../domain/in-flight.ts';
+import type { Judgement, ParkReason } from '../domain/judge.ts';
+import { Ownership } from './ownership.ts';
+import { type ReadEvent, readEvent } from './read-event.ts';
+
+export interface RecordIntakeOptions {
+  readonly log: EventLog;
+  readonly derivation: Derivation;
+  readonly reader: RecordsReader;
+  readonly claims: Claims;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** FHIR date: care that was over before it is not kept. */
+  readonly floor: string;
+}
+
+/** More heads in flight than this, and intake waits for the view: memory stays bounded. */
+const MAX_IN_FLIGHT = 5_000;
+const VIEW_PATIENCE_MS = 10_000;
+type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
+
+/** Payer events to records: judges each event alone, then decides its version against what stands. One append a batch. */
+export class RecordIntake {
+  private readonly options: RecordIntakeOptions;
+  private readonly inFlight = new InFlight();
+  private readonly ownership: Ownership;
+  private caughtUp = false;
+  private lastStamp = 0;
+  /** Shared records have no one partition: their batches take turns. */
+  private sharedTurn: Promise<void> = Promise.resolve();
+
+  constructor(options: RecordIntakeOptions) {
+    this.options = options;
+    this.ownership = new Ownership(options.claims, options.reader, options.clock, (id) => this.inFlight.get(id));
+  }
+
+  /** Called when partitions are given to this process: another one may have written since. */
+  reassigned(): void {
+    this.caughtUp = false;
+  }
+
+  /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
+  async handle(batch: Batch): Promise<void> {
+    if (batch.topic !== PAYER_PROVIDER_EVENTS) return this.derive(batch);
+    const turn = this.sharedTurn.then(() => this.derive(batch));
+    this.sharedTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async derive(batch: Batch): Promise<void> {
+    const { derivation, log, clock, floor } = this.options;
+    await this.ready();
+    const now = clock.now();
+    const events = batch.records.map((record) => readEvent(record, { now, floor }));
+    const versioned = events.filter((e): e is ReadEvent & { judgement: Versioned } => e.judgement.kind === 'accept' || e.judgement.kind === 'remove');
+    const heads = await this.headsOf(versioned.map((e) => idOf(e.judgement)));
+    const owners = await this.ownership.prepare(events.map((e) => e.judgement), heads);
+
+    this.lastStamp = Math.max(this.lastStamp, now);
+    const run = new BatchRun(batch, heads, this.lastStamp);
+    for (const event of events) run.take(event, owners);
+    try {
+      await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
+    } catch (error) {
+      // Part of it may be in the log: what stands is asked of the view again.
+      this.caughtUp = false;
+      throw error;
+    }
+    if (run.changed.size > 0) this.inFlight.add(run.changed, await log.head([PA_RECORDS]));
+    await this.ownership.settle(owners);
+    this.count(run.outcomes);
+  }
+
+  /** The view has passed all that was written before this process had the partition, and not too much is in flight. */
+  private async ready(): Promise<void> {
+    const { log, reader } = this.options;
+    const { records, locators } = reader.views;
+    if (!this.caughtUp) {
+      const head = await log.head([PA_RECORDS]);
+      if (!(await records.waitFor(head, VIEW_PATIENCE_MS)) || !(await locators.waitFor(head, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the records view has not caught up');
+      this.caughtUp = true;
+    }
+    if (this.inFlight.size > 0) this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
+    while (this.inFlight.size > MAX_IN_FLIGHT) {
+      const target = this.inFlight.oldest!;
+      if (!(await records.waitFor(target, VIEW_PATIENCE_MS)) || !(await locators.waitFor(target, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the records view does not keep up');
+      this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
+    }
+  }
+
+  private async headsOf(ids: readonly string[]): Promise<Map<string, Head>> {
+    const heads = new Map<string, Head>();
+    const missing: string[] = [];
+    for (const id of new Set(ids)) {
+      const head = this.inFlight.get(id);
+      if (head === undefined) missing.push(id);
+      else heads.set(id, head);
+    }
+    if (missing.length > 0) {
+      const found = await this.options.reader.heads(missing);
+      missing.forEach((id, i) => {
+        const head = found[i];
+        if (head !== undefined) heads.set(id, head);
+      });
+    }
+    return heads;
+  }
+
+  private count(outcomes: readonly OutcomeRow[]): void {
+    const counts = new Map<string, number>();
+    for (const { outcome } of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    for (const [outcome, n] of counts) this.options.metrics.count('pa_intake_events_total', 'Payer events by what became of them', { service: 'resources', outcome }, n);
+  }
+}
+
+const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
+
+/** Decides one batch in order, against heads that move with it. */
+class BatchRun {
+  readonly records: NewRecord[] = [];
+  readonly parked: NewRecord[] = [];
+  readonly outcomes: OutcomeRow[] = [];
+  readonly changed = new Map<string, Head>();
+  private readonly batch: Batch;
+  private readonly heads: Map<string, Head>;
+  private readonly stamp: number;
+
+  /** `stamp`: time of acceptance, ms since the epoch. */
+  constructor(batch: Batch, heads: Map<string, Head>, stamp: number) {
+    this.batch = batch;
+    this.heads = heads;
+    this.stamp = stamp;
+  }
+
+  take(event: ReadEvent, owners: Awaited<ReturnType<Ownership['prepare']>>): void {
+    const { judgement } = event;
+    switch (judgement.kind) {
+      case 'other':
+      case 'merge': return;
+      case 'park': return this.park(event, judgement.reason, judgement.detail, judgement.about);
+      case 'not-served': return this.outcome(event, 'not-served', judgement.about);
+      case 'accept':
+      case 'remove': return this.version(event, judgement, owners);
+    }
+  }
+
+  private version(event: ReadEvent, judgement: Versioned, owners: Awaited<ReturnType<Ownership['prepare']>>): void {
+    const { about } = judgement;
+    const name = `${about.type}/${about.id}`;
+    const id = idOf(judgement);
+    if (judgement.kind === 'accept') {
+      const other = owners.otherOwner(about);
+      if (other !== undefined && !owners.mayTakeOver(other, about.member)) return this.park(event, 'owned-by-another-member', 'this Type/id belongs to another member until a delete or merge releases it', name);
+      if (other !== undefined) this.release(event, about, other);
+    }
+    const head = this.heads.get(id);
+    const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
+    if (decided.outcome === 'parked') return this.park(event, decided.reason as ParkReason, 'this event id came before with other content', name);
+    this.apply(event, id, decided);
+    const after = this.heads.get(id);
+    if (after !== undefined && after.deleted !== true) {
+      if (judgement.kind === 'accept') owners.took(about);
+    } else if (judgement.kind === 'accept' || (head !== undefined && (head.deleted !== true || decided.event === undefined))) {
+      // Nobody has it any more (or the event that removed it came again, and the release may have been lost).
+      owners.removed(about);
+    }
+    this.outcome(event, decided.outcome, name, decided.reason);
+  }
+
+  private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {
+    const id = recordId(other, about.type, about.id);
+    const head = this.heads.get(id);
+    if (head === undefined || head.deleted === true) return;
+    this.apply(event, id, takeOver(about, head, other, Math.max(this.stamp, head.lastUpdated + 1)));
+  }
+
+  private apply(event: ReadEvent, id: string, decided: Pick<Decided, 'event' | 'head'>): void {
+    if (decided.event === undefined || decided.head === undefined) return;
+    this.records.push(encode(event, id, decided.event));
+    this.heads.set(id, decided.head);
+    this.changed.set(id, decided.head);
+  }
+
+  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string): void {
+    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
+  }
+
+  private park(event: ReadEvent, reason: ParkReason, detail: string, about?: string): void {
+    const { record } = event;
+    this.parked.push(park(this.batch, record, reason, detail, 'resources', this.stamp));
+    this.outcome(event, 'parked', about, reason, deadLetterId(record.topic, record.partition, record.offset));
+  }
+}
+
+/** The id of our event names the inbound one: a redelivery that writes again writes the same id. */
+function encode({ record, traceparent }: ReadEvent, id: string, event: RecordEvent): NewRecord {
+  const { data } = event;
+  return {
+    key: id, partitionKey: data.member,
+    headers: {
+      ce_specversion: '1.0', ce_id: `${record.topic}/${record.partition}/${record.offset}/${data.member}`, ce_type: event.type, ce_source: '/resources', ce_time: data.lastUpdated,
+      ce_subject: data.member, 'content-type': 'application/json', ...(traceparent !== undefined && { traceparent }),
+    },
+    value: JSON.stringify(data),
+  };
+}

@@ -1,0 +1,111 @@
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { EventParked } from '@provider-access/events';
+import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { StaticTokenGuard } from '@provider-access/smart';
+import type { ViewReader } from '@provider-access/views';
+import { type DeadLetterPart, deadLetters, type DeadLetterStatus, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
+import { discard, replay } from './resolve.ts';
+
+const STATUSES: readonly DeadLetterStatus[] = ['open', 'replayed', 'discarded'];
+const PAGE = 100;
+type RoleRequest = FastifyRequest & { role?: 'payer' | 'administrator' };
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** GET and POST /events/dead-letters: what was parked, why, and what is done about it. */
+@Controller('events/dead-letters')
+@UseGuards(StaticTokenGuard('payer', 'administrator'))
+export class DeadLettersController {
+  private readonly ports: ServicePorts;
+  private readonly reader: ViewReader;
+  constructor(@Inject(PORTS) ports: ServicePorts) {
+    this.ports = ports;
+    this.reader = ports.views.reader(deadLetters);
+  }
+
+  @Get()
+  @Header('content-type', JSON_TYPE)
+  @Header('cache-control', 'no-store')
+  async list(@Query('status') status?: string, @Query('cursor') cursor?: string): Promise<string> {
+    if (status !== undefined && !STATUSES.includes(status as DeadLetterStatus)) throw new Refusal('invalid-value', 'status is open, replayed or discarded.');
+    const after = cursor === undefined ? undefined : readCursor(cursor);
+    const found = await findDeadLetters(this.reader, status as DeadLetterStatus | undefined, after, PAGE + 1);
+    const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
+    const last = page.at(-1);
+    return JSON.stringify({ deadLetters: page, ...(found.length > PAGE && last !== undefined && { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }) });
+  }
+
+  /** With the original event: the payer's own data, which may be PHI. */
+  @Get(':id')
+  @Header('content-type', JSON_TYPE)
+  @Header('cache-control', 'no-store')
+  async get(@Param('id') id: string): Promise<string> {
+    const letter = await this.letter(id);
+    const original = await this.original(letter);
+    return JSON.stringify({ ...summary(id, letter), ...(letter.resolution !== undefined && { resolution: letter.resolution }), origin: letter.origin, headers: original.headers, ...content(original.value) });
+  }
+
+  /** Hands the event, or a corrected one, to intake again. The original stays. */
+  @Post(':id/replay')
+  @HttpCode(202)
+  @Header('content-type', JSON_TYPE)
+  async replay(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
+    const letter = await this.open(id);
+    return JSON.stringify(await replay(this.ports, this.reader, { id, letter, original: await this.original(letter), body, by: request.role ?? 'payer' }));
+  }
+
+  @Post(':id/discard')
+  @HttpCode(200)
+  @Header('content-type', JSON_TYPE)
+  async discard(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
+    const reason = (body as { reason?: unknown } | undefined)?.reason;
+    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500) throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
+    const letter = await this.open(id);
+    return JSON.stringify(await discard(this.ports, this.reader, { id, letter, reason, by: request.role ?? 'payer' }));
+  }
+
+  private async letter(id: string): Promise<DeadLetterPart> {
+    const letter = /^dl-[a-z2-7]{26}$/.test(id) ? await getDeadLetter(this.reader, id) : undefined;
+    if (letter === undefined) throw new Refusal('not-found', 'There is no such dead letter.');
+    return letter;
+  }
+
+  private async open(id: string): Promise<DeadLetterPart> {
+    const letter = await this.letter(id);
+    if (letter.status !== 'open') throw new Refusal('conflict', `This dead letter was ${letter.status} before.`);
+    return letter;
+  }
+
+  private async original({ place }: DeadLetterPart): Promise<EventParked> {
+    const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
+    if (record === undefined || record.offset !== place.offset) throw new Refusal('not-found', 'The original event is not in the log any more.');
+    return JSON.parse(Buffer.from(record.value).toString('utf8')) as EventParked;
+  }
+}
+
+function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & { id: string; parkedAt: string } {
+  return {
+    id, status: letter.status, reason: letter.reason, detail: letter.detail, topic: letter.origin.topic, parkedBy: letter.parkedBy, parkedAt: letter.parkedAt, attempt: letter.attempt,
+    ...(letter.event.type !== undefined && { eventType: letter.event.type }), ...(letter.event.id !== undefined && { event: letter.event.id }),
+    ...(letter.event.source !== undefined && { source: letter.event.source }), ...(letter.event.subject !== undefined && { subject: letter.event.subject }),
+  };
+}
+
+/** The value as JSON where it is JSON, otherwise as it came. */
+function content(base64: string): { data: unknown } | { base64: string } {
+  try {
+    return { data: JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) };
+  } catch {
+    return { base64 };
+  }
+}
+
+function readCursor(cursor: string): { at: string; id: string } {
+  try {
+    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
+    if (typeof at === 'string' && typeof id === 'string') return { at, id };
+  } catch {
+    // told below
+  }
+  throw new Refusal('invalid-value', 'cursor is not one that this server gave out.');
+}

@@ -1,0 +1,67 @@
+import { EngineUnavailable, type EventLog, type NewRecord, type Position } from '@provider-access/eventlog';
+import type { Incoming } from './incoming.ts';
+
+/** The part of `Access` that says when an opt-out has effect. */
+export interface PayerFacts {
+  /** True once the facts have passed a position on payer topics, false after the timeout. */
+  waitForPayer(position: Position, timeoutMs: number): Promise<boolean>;
+}
+
+/** The answer for one event. `accepted`: durable in the log; `effective`: the facts have passed it; `refused`: stored nowhere. */
+export interface EventRow {
+  readonly index: number;
+  readonly id?: string;
+  readonly status: 'accepted' | 'effective' | 'refused';
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly receipt: string;
+}
+
+export const EFFECT_PATIENCE_MS = 5_000;
+
+/** Appends the events of a request, one append a topic, and says of each what it can rely on. */
+export class EventAppender {
+  private readonly log: EventLog;
+  private readonly facts: PayerFacts;
+  constructor(log: EventLog, facts: PayerFacts) {
+    this.log = log;
+    this.facts = facts;
+  }
+
+  /**
+   * Resolves when all are durable. Rows of opt-outs and opt-ins are still open then: they resolve as `effective` once the
+   * facts have passed them, as `accepted` after 5 s. @throws EngineUnavailable when the log is away
+   */
+  async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
+    const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
+    for (const event of events) {
+      if (!event.ok) continue;
+      let entry = byTopic.get(event.topic);
+      if (entry === undefined) byTopic.set(event.topic, (entry = { records: [], consents: [] }));
+      if (event.consent) entry.consents.push(entry.records.length);
+      entry.records.push(event.record);
+    }
+    const effects = new Map<string, Promise<boolean>>();
+    for (const [topic, { records, consents }] of byTopic) {
+      const appended = await this.log.append(topic, records);
+      if (consents.length === 0) continue;
+      const offsets: number[] = [];
+      for (const i of consents) {
+        const { partition, offset } = appended[i]!;
+        while (offsets.length <= partition) offsets.push(0);
+        offsets[partition] = Math.max(offsets[partition]!, offset + 1);
+      }
+      effects.set(topic, this.facts.waitForPayer({ [topic]: offsets }, EFFECT_PATIENCE_MS).catch((error: unknown) => {
+        // It is durable: that it has no effect yet is all there is to say.
+        if (error instanceof EngineUnavailable || (error instanceof Error && error.name === 'FactsStale')) return false;
+        throw error;
+      }));
+    }
+    return events.map((event) => {
+      if (!event.ok) return { index: event.index, ...(event.id !== undefined && { id: event.id }), status: 'refused', reason: event.reason, detail: event.detail, receipt };
+      const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
+      const effect = event.consent ? effects.get(event.topic) : undefined;
+      return effect === undefined ? row : effect.then((passed): EventRow => (passed ? { ...row, status: 'effective' } : row));
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import { type DomainEvent, encodeEvent, fromStructured, PAYER_MEMBER_EVENTS, payerEvent } from '@provider-access/events';
+import type { NewRecord } from '@provider-access/eventlog';
+
+/** Largest event that is taken, bytes of its structured form. */
+export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
+
+export type RefusedReason = 'not-a-cloudevent' | 'not-json' | 'not-utf8' | 'too-large';
+/** One event of a request: a record for the log, or why it is stored nowhere. */
+export type Incoming =
+  | { readonly index: number; readonly ok: true; readonly id: string; readonly topic: string; readonly record: NewRecord; readonly bytes: number; readonly consent: boolean }
+  | { readonly index: number; readonly ok: false; readonly id?: string; readonly reason: RefusedReason; readonly detail: string };
+
+/** Extensions that say something inside the platform: never taken from outside. */
+const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
+const CONSENT = new Set(['payer.member-opted-out.v1', 'payer.member-opted-in.v1']);
+
+export const tooLarge = (index: number, bytes: number): Incoming => ({ index, ok: false, reason: 'too-large', detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}` });
+export const notUtf8 = (index: number): Incoming => ({ index, ok: false, reason: 'not-utf8', detail: 'the line is not UTF-8' });
+
+/** A structured event (application/cloudevents+json) as text. */
+export function fromText(index: number, text: string, receipt: string): Incoming {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return { index, ok: false, reason: 'not-json', detail: 'this is not JSON' };
+  }
+  return fromObject(index, body, receipt, text);
+}
+
+/** A structured event that is already parsed; `text` saves encoding its data again. */
+export function fromObject(index: number, body: unknown, receipt: string, text?: string): Incoming {
+  const read = fromStructured(body);
+  if (!read.ok) {
+    const id = typeof body === 'object' && body !== null ? (body as { id?: unknown }).id : undefined;
+    return { index, ok: false, ...(typeof id === 'string' && id.length <= 200 && { id }), reason: read.reason, detail: read.detail };
+  }
+  const value = text === undefined ? undefined : dataText(text, body as Record<string, unknown>);
+  const bytes = text === undefined ? undefined : Buffer.byteLength(text);
+  return incoming(index, read.event, receipt, value, bytes);
+}
+
+/** Binary mode: attributes in `ce-*` headers, the body is the data. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode */
+export function fromBinary(headers: Readonly<Record<string, string | string[] | undefined>>, text: string, receipt: string): Incoming {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return { index: 0, ok: false, reason: 'not-json', detail: 'the data is not JSON' };
+  }
+  const attributes: Record<string, unknown> = { data };
+  for (const [name, value] of Object.entries(headers)) if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = unescape(value);
+  const read = fromStructured(attributes);
+  return read.ok ? incoming(0, read.event, receipt, text, Buffer.byteLength(text)) : { index: 0, ok: false, reason: read.reason, detail: read.detail };
+}
+
+function unescape(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+function incoming(index: number, event: DomainEvent, receipt: string, value: string | undefined, size: number | undefined): Incoming {
+  const extensions: Record<string, string> = {};
+  for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
+  extensions['pareceipt'] = receipt;
+  const encoded = value === undefined ? encodeEvent({ ...event, extensions }) : { ...encodeEvent({ ...event, data: null, extensions }), value };
+  const bytes = size ?? Buffer.byteLength(encoded.value as string);
+  if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
+  return { index, ok: true, id: event.id, topic: payerEvent(event.type)?.topic ?? PAYER_MEMBER_EVENTS, record: encoded, bytes, consent: CONSENT.has(event.type) };
+}
+
+/**
+ * The text of `data` when it is the last member, as `pa` and most producers write it: cut out, not encoded again. The
+ * envelope before it has strings only, so the first `"data":` outside a string is its key. Undefined when in doubt.
+ */
+function dataText(text: string, body: Record<string, unknown>): string | undefined {
+  let last: string | undefined;
+  for (const name in body) last = name;
+  if (last !== 'data') return undefined;
+  const end = text.lastIndexOf('}');
+  let at = text.indexOf('{') + 1;
+  // Key, colon, value, comma: over the members before data.
+  for (;;) {
+    at = skipSpace(text, at);
+    const keyEnd = endOfString(text, at);
+    if (keyEnd < 0) return undefined;
+    const isData = text.slice(at, keyEnd) === '"data"';
+    at = skipSpace(text, keyEnd);
+    if (text.charCodeAt(at) !== 58) return undefined;
+    at = skipSpace(text, at + 1);
+    if (isData) return text.slice(at, end);
+    if (text.charCodeAt(at) === 34) at = endOfString(text, at);
+    else while (at < end && text.charCodeAt(at) !== 44) at += 1;
+    if (at < 0) return undefined;
+    at = skipSpace(text, at);
+    if (text.charCodeAt(at) !== 44) return undefined;
+    at += 1;
+  }
+}
+
+function skipSpace(text: string, at: number): number {
+  while (at < text.length && text.charCodeAt(at) <= 32) at += 1;
+  return at;
+}
+
+/** Index behind the closing quote of the string that starts at `at`, or -1. */
+function endOfString(text: string, at: number): number {
+  if (text.charCodeAt(at) !== 34) return -1;
+  for (let i = at + 1; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 92) i += 1;
+    else if (c === 34) return i + 1;
+  }
+  return -1;
+}

@@ -1,0 +1,24 @@
+import { isServedType } from '@provider-access/fhir';
+import { Refusal } from '@provider-access/http';
+
+export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+export const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
+const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json', 'text/json', 'application/json+fhir']);
+
+/** @throws Refusal 404 for a type that is not served: a route that does not exist */
+export function servedType(type: string): void {
+  if (!isServedType(type)) throw new Refusal('not-found', 'There is no such resource type here; see /fhir/metadata.');
+}
+
+/** JSON is all there is. @throws Refusal 406 */
+export function acceptsJson(accept: string | undefined): void {
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/fhir+json') return;
+  for (const range of accept.split(',')) {
+    const [media = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    if (JSON_RANGES.has(media) && !parameters.includes('q=0')) return;
+  }
+  throw new Refusal('not-acceptable', 'Only application/fhir+json is served.');
+}
+
+/** One answer for a resource that is not there and for one that the client may not see. */
+export const unknownResource = (): Refusal => new Refusal('not-found', 'There is no such resource, or it is not available to you.');

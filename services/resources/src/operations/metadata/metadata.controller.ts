@@ -1,0 +1,21 @@
+import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { CONFIG, type ResourcesConfig } from '../../config.ts';
+import { acceptsJson, FHIR_JSON } from '../fhir-request.ts';
+import { capabilityStatement } from './capability-statement.ts';
+
+/** GET [base]/metadata, without authentication. https://hl7.org/fhir/R4/http.html#capabilities */
+@Controller('fhir/metadata')
+export class MetadataController {
+  private readonly statement: string;
+  constructor(@Inject(CONFIG) config: ResourcesConfig) {
+    this.statement = capabilityStatement(config.publicUrl);
+  }
+
+  @Get()
+  @Header('content-type', FHIR_JSON)
+  get(@Req() request: FastifyRequest): string {
+    acceptsJson(request.headers.accept);
+    return this.statement;
+  }
+}

@@ -1,0 +1,69 @@
+import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import type { DenialReason } from '@provider-access/access';
+import { Facts } from '@provider-access/facts';
+import { isSharedType } from '@provider-access/fhir';
+import { lineText, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/records';
+import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { RECORDS } from '../../projections/index.ts';
+import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
+
+type Found = { readonly record: StoredRecord; readonly member?: string } | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
+const UNKNOWN: Found = { reason: 'unknown-resource' };
+/** No member id can look like this: an id that nobody has costs the same decision. */
+const NOBODY = '?';
+
+/** GET [base]/{type}/{id}. https://hl7.org/fhir/R4/http.html#read */
+@Controller('fhir')
+@UseGuards(SmartGuard)
+export class ReadController {
+  private readonly records: RecordsReader;
+  private readonly facts: Facts;
+  private readonly audit: Audit;
+  constructor(@Inject(RECORDS) records: RecordsReader, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit) {
+    this.records = records;
+    this.facts = facts;
+    this.audit = audit;
+  }
+
+  @Get(':type/:id')
+  async read(@Param('type') type: string, @Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    servedType(type);
+    const { client, scopes } = request.smart;
+    requireScope(scopes, type, 'r');
+    acceptsJson(request.headers.accept);
+    const found = FHIR_ID.test(id) ? await (isSharedType(type) ? this.shared(type, id) : this.ofMember(client, type, id)) : UNKNOWN;
+    const members = found.member === undefined ? [] : [found.member];
+    if (!('record' in found)) {
+      await this.audit.record({ client, action: 'read', outcome: 'refused', reason: found.reason, members, resources: 0, types: [type] });
+      throw unknownResource();
+    }
+    await this.audit.record({ client, action: 'read', outcome: 'released', members, resources: 1, types: [type] });
+    const { record } = found;
+    void reply.header('content-type', FHIR_JSON).header('etag', `W/"${record.versionId}"`).header('last-modified', new Date(record.lastUpdated).toUTCString())
+      .header('cache-control', 'no-store').send(lineText(record));
+  }
+
+  private async shared(type: string, id: string): Promise<Found> {
+    this.facts.access.assertFresh();
+    const record = await this.records.byTypeId(SHARED, type, id);
+    return record === undefined ? UNKNOWN : { record };
+  }
+
+  /** Locator, decision, record. What lives under `shared` without being a directory type needs a referrer: no direct read. */
+  private async ofMember(client: string, type: string, id: string): Promise<Found> {
+    const holders = (await this.records.holders(type, id)).filter((member) => member !== SHARED);
+    const asked = holders.length === 0 ? [NOBODY] : holders;
+    const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
+    const at = decisions.findIndex((d) => d.permit);
+    if (holders.length === 0) return UNKNOWN;
+    if (at < 0) {
+      const [first] = decisions;
+      return { reason: first !== undefined && !first.permit ? first.reason : 'member-unknown', member: holders[0]! };
+    }
+    const member = holders[at]!;
+    const record = await this.records.byTypeId(member, type, id);
+    return record === undefined ? { reason: 'unknown-resource', member } : { record, member };
+  }
+}

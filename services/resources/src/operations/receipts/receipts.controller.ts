@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { StaticTokenGuard } from '@provider-access/smart';
+import type { ViewReader } from '@provider-access/views';
+import { type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';
+import { expectedEvents } from './expected.ts';
+
+const MAX_WAIT_S = 60;
+const POLL_MS = 50;
+
+export interface ReceiptAnswer {
+  readonly receipt: string;
+  /** Events of the request that are in the log; null while the request runs. */
+  readonly expected: number | null;
+  readonly handled: number;
+  readonly counts: Readonly<Record<string, number>>;
+  /** One row for everything that was not plainly recorded. */
+  readonly items: HandledPart['items'];
+}
+
+/** GET /events/receipts/{id}?wait=seconds: what intake decided about each event of a request. */
+@Controller('events/receipts')
+@UseGuards(StaticTokenGuard('payer', 'administrator'))
+export class ReceiptsController {
+  private readonly ports: ServicePorts;
+  private readonly reader: ViewReader;
+  constructor(@Inject(PORTS) ports: ServicePorts) {
+    this.ports = ports;
+    this.reader = ports.views.reader(receipts);
+  }
+
+  @Get(':id')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @Header('cache-control', 'no-store')
+  async get(@Param('id') id: string, @Query('wait') wait?: string): Promise<string> {
+    if (!/^r-[a-z2-7]{26}$/.test(id)) throw new Refusal('not-found', 'There is no such receipt.');
+    if (wait !== undefined && !/^\d{1,4}$/.test(wait)) throw new Refusal('invalid-value', 'wait is a whole number of seconds.');
+    const deadline = performance.now() + Math.min(Number(wait ?? 0), MAX_WAIT_S) * 1000;
+    for (;;) {
+      const answer = await this.answer(id);
+      const done = answer.expected !== null && answer.handled >= answer.expected;
+      if (done || performance.now() >= deadline) return JSON.stringify(answer);
+      await delay(POLL_MS);
+    }
+  }
+
+  private async answer(receipt: string): Promise<ReceiptAnswer> {
+    const expected = await expectedEvents(this.ports, receipt);
+    const counts: Record<string, number> = {};
+    const items: HandledPart['items'][number][] = [];
+    let handled = 0;
+    for await (const part of handledOf(this.reader, receipt)) {
+      for (const [outcome, n] of Object.entries(part.counts)) {
+        counts[outcome] = (counts[outcome] ?? 0) + n;
+        handled += n;
+      }
+      for (const item of part.items) items.push(item);
+    }
+    if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
+    return { receipt, expected: expected ?? null, handled, counts, items };
+  }
+}

@@ -1,0 +1,9 @@
+import { locators, records } from '@provider-access/records';
+import type { Projection } from '@provider-access/views';
+import { deadLetters } from './dead-letters.ts';
+import { receipts } from './receipts.ts';
+
+/** Injected: a RecordsReader. */
+export const RECORDS = Symbol('RecordsReader');
+/** Views that this service keeps. */
+export const PROJECTIONS: readonly Projection[] = [records, locators, receipts, deadLetters];

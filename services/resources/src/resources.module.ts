@@ -1,0 +1,104 @@
+import { type DynamicModule, Module, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import { PA_RECORDS } from '@provider-access/events';
+import { Derivation } from '@provider-access/eventlog';
+import { Facts } from '@provider-access/facts';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { recordsReader } from '@provider-access/records';
+import { AccessTokens, Authenticator, loadOrCreateToken, SigningKeys, SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import { ProjectionSet } from '@provider-access/views';
+import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
+import { IntakeController } from './intake/intake.controller.ts';
+import { RecordIntake } from './intake/record-intake.ts';
+import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
+import { EventAppender } from './operations/events/append-events.ts';
+import { registerBodyParsers } from './operations/events/body-parsers.ts';
+import { EventsController } from './operations/events/events.controller.ts';
+import { MetadataController } from './operations/metadata/metadata.controller.ts';
+import { ReadController } from './operations/read/read.controller.ts';
+import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
+import { PageLinks } from './operations/search/page-links.ts';
+import { SearchController } from './operations/search/search.controller.ts';
+import { ViewsController } from './operations/views/views.controller.ts';
+import { PROJECTIONS, RECORDS } from './projections/index.ts';
+
+export interface ResourcesOptions { readonly ports: ServicePorts; readonly config: ResourcesConfig }
+const STALE_MS = 30_000;
+
+/** Starts and stops what runs behind the requests. */
+class Background implements OnModuleInit, OnModuleDestroy {
+  private readonly host: HttpAdapterHost;
+  private readonly projections: ProjectionSet;
+  private readonly facts: Facts;
+  constructor(host: HttpAdapterHost, projections: ProjectionSet, facts: Facts) {
+    this.host = host;
+    this.projections = projections;
+    this.facts = facts;
+  }
+  async onModuleInit(): Promise<void> {
+    registerBodyParsers(this.host.httpAdapter.getInstance<FastifyInstance>());
+    await this.projections.start();
+    await this.facts.start();
+  }
+  async onModuleDestroy(): Promise<void> {
+    await this.facts.stop();
+    await this.projections.stop();
+  }
+}
+
+function providers({ ports, config: input }: ResourcesOptions): Provider[] {
+  const config = resourcesConfig.parse(input);
+  const { log, views, state, clock, logger, metrics } = ports;
+  return [
+    { provide: PORTS, useValue: ports },
+    { provide: CONFIG, useValue: config },
+    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs }) },
+    { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources' }) },
+    { provide: ProjectionSet, useFactory: () => new ProjectionSet({ log, views, projections: PROJECTIONS, logger }) },
+    { provide: RECORDS, useFactory: () => recordsReader(views) },
+    { provide: STATIC_TOKENS, useFactory: async () => new StaticTokens({ payer: await loadOrCreateToken(config.payerTokenFile), administrator: await loadOrCreateToken(config.administratorTokenFile) }) },
+    {
+      provide: SMART, inject: [Facts],
+      useFactory: async (facts: Facts) => new Authenticator(new AccessTokens({ keys: await SigningKeys.open(config.signingKeyFile, clock.now()), publicUrl: config.publicUrl, clock }), facts.parties),
+    },
+    { provide: PageLinks, useFactory: () => PageLinks.open(config.pageKeyFile) },
+    { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access) },
+    {
+      provide: RecordIntake, inject: [RECORDS],
+      useFactory: (reader: ReturnType<typeof recordsReader>) => new RecordIntake({
+        log, reader, claims: state.claims, clock, logger, metrics, floor: config.floor,
+        derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now() }),
+      }),
+    },
+    { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts) => new Background(host, projections, facts) },
+    {
+      provide: READINESS, inject: [ProjectionSet, Facts],
+      useFactory: (projections: ProjectionSet, facts: Facts): ReadinessCheck[] => [
+        { name: 'facts', check: async () => facts.check() },
+        {
+          name: 'views',
+          async check() {
+            const failure = projections.failure();
+            if (failure !== undefined) return { ready: false, detail: failure };
+            return Date.now() - projections.lastPoll() < STALE_MS ? { ready: true } : { ready: false, detail: 'a view has not asked the log for 30 s' };
+          },
+        },
+      ],
+    },
+  ];
+}
+
+/** Intake of payer data, FHIR reads and searches, CapabilityStatement. */
+@Module({})
+export class ResourcesModule {
+  static register(options: ResourcesOptions): DynamicModule {
+    return {
+      module: ResourcesModule,
+      controllers: [IntakeController, EventsController, ReceiptsController, DeadLettersController, ViewsController, MetadataController, SearchController, ReadController],
+      providers: providers(options),
+      exports: [READINESS],
+    };
+  }
+}
