@@ -2,7 +2,7 @@ import type { AttributionFact } from '@provider-access/access';
 import type { AccessHeld, AccessReleased, AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { held, type Holds, released } from './holds.ts';
-import { dataOf, eventIdOf, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { pieces, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {
@@ -43,7 +43,9 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
 }
 
 /** undefined when the event changes nothing. */
-export function evolveAttribution(part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined {
+export const evolveAttribution = (part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined => heardFrom(part, fold(part, record), record, { groups: {}, sources: [] });
+
+function fold(part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined {
   const base = { groups: {}, ...part, sources: withSource(part?.sources, record) };
   switch (typeOfRecord(record)) {
     case ATTRIBUTED: {

@@ -2,7 +2,7 @@ import type { OptOutFact } from '@provider-access/access';
 import type { AccessHeld, AccessReleased, OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { held, type Holds, released } from './holds.ts';
-import { dataOf, eventIdOf, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 
 interface OptIn { readonly e: string; readonly b: string; readonly f: string; readonly r: string }
 interface OptOut extends OptIn { readonly sc: string; readonly tg?: readonly ProviderKey[] }
@@ -15,7 +15,9 @@ export interface ConsentPart {
 }
 
 /** undefined when the event changes nothing. */
-export function evolveConsent(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
+export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined => heardFrom(part, fold(part, record), record, { sources: [] });
+
+function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
   const base = { ...part, sources: withSource(part?.sources, record) };
   const id = eventIdOf(record);
   switch (typeOfRecord(record)) {

@@ -1,7 +1,7 @@
 import type { CoverageFact } from '@provider-access/access';
 import type { CoverageChanged, MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
+import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { EVER, pieces, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */
@@ -15,7 +15,9 @@ export interface MembersPart {
 export const EVERY_COVERAGE = '*';
 
 /** undefined when the event changes nothing: it is known, or overtaken. */
-export function evolveMembers(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
+export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined => heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
+
+function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
   const type = typeOfRecord(record);
   if (type === 'pa.coverage-changed.v1') return withCoverage(part, record, dataOf<CoverageChanged>(record));
   if (type !== 'pa.member-merged.v1') return undefined;

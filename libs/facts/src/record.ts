@@ -17,3 +17,10 @@ export function withSource(sources: readonly string[] | undefined, record: LogRe
   const known = sources ?? [];
   return source === undefined || known.includes(source) ? known : [...known, source];
 }
+
+/** A part whose sources include the record's, whether or not the record changed anything else in it. */
+export function heardFrom<Part extends { readonly sources: readonly string[] }>(before: Part | undefined, after: Part | undefined, record: LogRecord, empty: Part): Part | undefined {
+  if (after !== undefined) return after;
+  const sources = withSource(before?.sources, record);
+  return sources.length === (before?.sources.length ?? 0) ? undefined : { ...(before ?? empty), sources };
+}
