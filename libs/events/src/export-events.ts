@@ -1,16 +1,32 @@
 import { z } from 'zod';
 
-/** pa.exports: a job's life (ARCHITECTURE §6). Key is the job id; `jobVersion` is the stream version readers deduplicate by. */
+/**
+ * pa.exports: a job's life (ARCHITECTURE §6). Key is the job id; header `pa_version` is the stream version that readers
+ * deduplicate by (downloads are facts beside the stream and have none). Events stay small at any size of Group: what grows
+ * with it (member lists, parts, who was dropped) is in files that the events name.
+ */
 const position = z.record(z.string(), z.array(z.int()));
+const instant = z.string();
+
 export const exportRequested = z.object({
-  job: z.string(), client: z.string(), group: z.string(), operation: z.enum(['$export', '$davinci-data-export']), request: z.string(),
-  types: z.array(z.string()).optional(), since: z.string().optional(), exportType: z.string().optional(), positions: position, transactionTime: z.string(), requestedAt: z.string(),
+  job: z.string(), client: z.string(), group: z.string(), operation: z.enum(['$export', '$davinci-data-export']),
+  /** The kick-off URL as the manifest repeats it. */
+  request: z.string(),
+  /** Every type that is exported: asked for, or all in scope. Never empty. */
+  types: z.array(z.string()).min(1), since: instant.optional(), exportType: z.string().optional(),
+  /** What a lenient client asked for and does not get: one OperationOutcome each. */
+  warnings: z.array(z.object({ code: z.string(), text: z.string(), parameter: z.string() })),
+  /** Heads of the payer topics that the views had passed at kick-off. */
+  positions: position, transactionTime: instant, requestedAt: instant,
 });
-export const exportPlanned = z.object({ job: z.string(), members: z.int(), chunks: z.int(), plan: z.string() });
-export const exportChunkWritten = z.object({ job: z.string(), chunk: z.int(), fence: z.int(), parts: z.array(z.object({ name: z.string(), type: z.string(), resources: z.int(), bytes: z.int() })), refused: z.int() });
-export const exportSealed = z.object({ job: z.string(), parts: z.array(z.string()), dropped: z.array(z.string()), sealedAt: z.string(), expiresAt: z.string() });
-export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: z.string() });
-export const exportDownloaded = z.object({ job: z.string(), file: z.string(), at: z.string(), bytes: z.int() });
+/** The member list is frozen under `plan` (a file prefix), one file a chunk. No members: no chunks. */
+export const exportPlanned = z.object({ job: z.string(), members: z.int().nonnegative(), chunks: z.int().nonnegative(), plan: z.string() });
+/** `summary` names the file that lists the chunk's parts. A higher fence replaces the chunk as a whole. */
+export const exportChunkWritten = z.object({ job: z.string(), chunk: z.int().nonnegative(), fence: z.int(), summary: z.string(), members: z.int(), refused: z.int(), resources: z.int(), bytes: z.int() });
+/** `manifest` names the file that lists what can be downloaded; `dropped` counts members whose access ended while the job ran. */
+export const exportSealed = z.object({ job: z.string(), manifest: z.string(), files: z.int(), resources: z.int(), dropped: z.int(), sealedAt: instant, expiresAt: instant });
+export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
+export const exportDownloaded = z.object({ job: z.string(), client: z.string(), file: z.string(), at: instant, bytes: z.int(), complete: z.boolean() });
 
 export type ExportRequested = z.infer<typeof exportRequested>;
 export type ExportPlanned = z.infer<typeof exportPlanned>;
@@ -24,7 +40,6 @@ export const EXPORT_EVENTS = {
   'pa.export-planned.v1': { topic: 'pa.exports', schema: exportPlanned },
   'pa.export-chunk-written.v1': { topic: 'pa.exports', schema: exportChunkWritten },
   'pa.export-sealed.v1': { topic: 'pa.exports', schema: exportSealed },
-  'pa.export-withdrawn.v1': { topic: 'pa.exports', schema: exportEnded },
   'pa.export-cancelled.v1': { topic: 'pa.exports', schema: exportEnded },
   'pa.export-failed.v1': { topic: 'pa.exports', schema: exportEnded },
   'pa.export-expired.v1': { topic: 'pa.exports', schema: exportEnded },

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+const count = (fallback: number) => z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
+
+/** Environment of the export service; every limit has a default (SPEC §6.8, ARCHITECTURE §6). */
+export const exportConfig = z.object({
+  /** Members a chunk: the unit of work, of retry and of progress. */
+  EXPORT_CHUNK_MEMBERS: count(250),
+  /** Worker threads that write chunks. */
+  EXPORT_WRITERS: count(1),
+  EXPORT_RUNNING_PER_CLIENT: count(3),
+  EXPORT_KICK_OFFS_PER_HOUR: count(60),
+  /** Status requests a minute and job before 429. */
+  EXPORT_POLLS_PER_MINUTE: count(120),
+  EXPORT_KEEP_HOURS: count(72),
+});
+
+/** Durations in ms. */
+export interface ExportConfig {
+  /** Public base URL without a last slash. Links come from here, never from a request. */
+  readonly publicUrl: string;
+  readonly chunkMembers: number;
+  /** 0 writes in this thread (tests on doubles that no thread can open). */
+  readonly writers: number;
+  readonly runningPerClient: number;
+  readonly kickOffsPerHour: number;
+  readonly pollsPerMinute: number;
+  readonly keepMs: number;
+  /** How long files outlive their expiry for downloads that had begun. */
+  readonly graceMs: number;
+  /** transactionTime lies so far before the moment at which the positions were read: more than clocks differ. */
+  readonly skewMarginMs: number;
+  /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
+  readonly waitMs: number;
+  /** Attempts at one piece of work before the job fails. */
+  readonly attempts: number;
+  readonly leaseMs: number;
+  readonly backoffMs?: (attempts: number) => number;
+  /** How often idle workers look for work of other processes. */
+  readonly pollMs: number;
+}
+
+const HOUR = 3_600_000;
+export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
+  chunkMembers: 250, writers: 1, runningPerClient: 3, kickOffsPerHour: 60, pollsPerMinute: 120, keepMs: 72 * HOUR, graceMs: HOUR, skewMarginMs: 1000, waitMs: 10_000,
+  attempts: 12, leaseMs: 30_000, pollMs: 1000,
+};
+
+/** What the environment says, as the module takes it. */
+export function exportConfigOf(env: z.infer<typeof exportConfig>, publicUrl: string): ExportConfig {
+  return {
+    ...EXPORT_DEFAULTS, publicUrl, chunkMembers: env.EXPORT_CHUNK_MEMBERS, writers: env.EXPORT_WRITERS, runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
+    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR, pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE, keepMs: env.EXPORT_KEEP_HOURS * HOUR,
+  };
+}

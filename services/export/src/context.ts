@@ -1,0 +1,24 @@
+import type { Audit } from '@provider-access/audit';
+import type { Blobs } from '@provider-access/blob';
+import type { Facts } from '@provider-access/facts';
+import type { ServicePorts } from '@provider-access/http';
+import type { RecordsReader } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
+import type { ExportConfig } from './config.ts';
+import type { JobStreams } from './jobs/job-stream.ts';
+import type { RunningSlots } from './jobs/running-slots.ts';
+import type { Releases } from './operations/releases.ts';
+
+/** What the operations of this service work with; built once by the module. */
+export interface ExportContext {
+  readonly ports: ServicePorts;
+  readonly config: ExportConfig;
+  readonly blobs: Blobs;
+  readonly facts: Facts;
+  readonly audit: Audit;
+  readonly records: RecordsReader;
+  readonly streams: JobStreams;
+  readonly slots: RunningSlots;
+  readonly releases: Releases;
+  readonly views: { readonly jobs: ViewReader; readonly groups: ViewReader; readonly memberships: ViewReader };
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { type DynamicModule, Inject, Module, type BeforeApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import type { Blobs } from '@provider-access/blob';
+import { Facts, groups, memberships } from '@provider-access/facts';
+import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { recordsReader } from '@provider-access/records';
+import { type AccessTokens, Authenticator, SMART, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
+import { ProjectionSet } from '@provider-access/views';
+import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
+import type { ExportContext } from './context.ts';
+import { ChunkPool, type ChunkWriting } from './jobs/chunk-pool.ts';
+import { writeChunk } from './jobs/chunk-writer.ts';
+import { ExportWork } from './jobs/export-work.ts';
+import { FollowExportsController } from './jobs/follow-exports.controller.ts';
+import { JobStreams } from './jobs/job-stream.ts';
+import { RunningSlots } from './jobs/running-slots.ts';
+import { DownloadController } from './operations/download.controller.ts';
+import { ExportController } from './operations/export.controller.ts';
+import { Releases } from './operations/releases.ts';
+import { StatusController } from './operations/status.controller.ts';
+import { ViewsController } from './operations/views.controller.ts';
+import { exportJobs } from './projections/export-jobs.ts';
+import { EXPORT } from './tokens.ts';
+
+export interface ExportOptions {
+  readonly ports: ServicePorts;
+  readonly config: Partial<ExportConfig> & Pick<ExportConfig, 'publicUrl'>;
+  readonly blobs: Blobs;
+  readonly accessTokens: AccessTokens;
+  readonly staticTokens: StaticTokens;
+  /** Facts older than this decide nothing, ms, and how often heads are polled. */
+  readonly facts?: { readonly boundMs?: number; readonly pollMs?: number };
+}
+
+/** A worker that has not asked for work for so long is not there. */
+const STALE_MS = 15_000;
+
+/** Bulk exports: kick-off, jobs, part files, status, downloads. */
+@Module({})
+export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, OnModuleDestroy {
+  private readonly adapter: HttpAdapterHost;
+  private readonly projections: ProjectionSet;
+  private readonly context: ExportContext;
+  private readonly work: ExportWork;
+  constructor(@Inject(HttpAdapterHost) adapter: HttpAdapterHost, @Inject(ProjectionSet) projections: ProjectionSet, @Inject(EXPORT) context: ExportContext, @Inject(ExportWork) work: ExportWork) {
+    this.adapter = adapter;
+    this.projections = projections;
+    this.context = context;
+    this.work = work;
+  }
+
+  static register(options: ExportOptions): DynamicModule {
+    const { ports, blobs } = options;
+    const { log, views, state, clock, logger, metrics } = ports;
+    const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
+    const facts = new Facts({ log, views, clock, metrics, ...options.facts });
+    const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
+    const streams = new JobStreams(state, clock);
+    const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
+    const records = recordsReader(views);
+    const audit = new Audit({ log, clock, source: 'urn:provider-access:export' });
+    const context: ExportContext = {
+      ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access),
+      views: { jobs: views.reader(exportJobs), groups: views.reader(groups), memberships: views.reader(memberships) },
+    };
+    const chunks: ChunkWriting = config.writers > 0 ? new ChunkPool(views, blobs, config.writers) : { write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock }), close: async () => undefined };
+    const work = new ExportWork({
+      ports, config, blobs, streams, slots, access: facts.access, parties: facts.parties, audit, records, facts: facts.reader, memberships: context.views.memberships, chunks, holder: `export-${randomUUID()}`,
+    });
+    return {
+      module: ExportModule,
+      controllers: [ExportController, StatusController, DownloadController, ViewsController, FollowExportsController],
+      providers: [
+        { provide: EXPORT, useValue: context },
+        { provide: ProjectionSet, useValue: projections },
+        { provide: ExportWork, useValue: work },
+        { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },
+        { provide: STATIC_TOKENS, useValue: options.staticTokens },
+        { provide: READINESS, useFactory: () => readiness(context, projections, work) },
+      ],
+      exports: [READINESS],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    const fastify = this.adapter.httpAdapter.getInstance<FastifyInstance>();
+    for (const type of ['application/fhir+json', 'application/json']) {
+      if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
+      // A kick-off without parameters has no body, whatever its Content-Type says.
+      fastify.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+        try {
+          done(null, body === '' ? undefined : JSON.parse(String(body)));
+        } catch {
+          done(Object.assign(new Error('not JSON'), { code: 'FST_ERR_CTP_INVALID_JSON_BODY', statusCode: 400 }));
+        }
+      });
+    }
+    await this.projections.start();
+    await this.context.facts.start();
+    this.work.start();
+  }
+  /** Before the log's subscriptions go: what is being done is handed back. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.work.stop();
+  }
+  async onModuleDestroy(): Promise<void> {
+    await this.work.stop();
+    await this.context.facts.stop();
+    await this.projections.stop();
+  }
+}
+
+function readiness({ facts, ports }: ExportContext, projections: ProjectionSet, work: ExportWork): ReadinessCheck[] {
+  return [
+    { name: 'facts', check: async () => facts.check() },
+    {
+      name: 'views',
+      async check() {
+        const failure = projections.failure();
+        return failure === undefined ? { ready: true } : { ready: false, detail: failure };
+      },
+    },
+    { name: 'workers', check: async () => (ports.clock.now() - work.lastBeat() < STALE_MS ? { ready: true } : { ready: false, detail: 'no worker has asked for work for 15 s' }) },
+    { name: 'storage', check: async () => (work.storageFull() ? { ready: false, detail: 'the file storage is full: exports wait' } : { ready: true }) },
+  ];
+}

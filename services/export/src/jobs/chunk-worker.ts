@@ -1,0 +1,32 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { BlobStoreFull, type Blobs } from '@provider-access/blob';
+import { memberFacts } from '@provider-access/facts';
+import { systemClock } from '@provider-access/http';
+import { recordsReader } from '@provider-access/records';
+import type { Views } from '@provider-access/views';
+import { writeChunk, type ChunkSources, type ChunkSummary, type ChunkTask } from './chunk-writer.ts';
+
+/** A thread that writes chunks: its own read-only connection to the views, its own hands on the files. */
+export interface ChunkWorkerData { readonly views: Views['remote']; readonly blobs: Blobs['remote'] }
+export type ChunkReply = { readonly ok: true; readonly summary: ChunkSummary } | { readonly ok: false; readonly full: boolean; readonly error: string; readonly stack: string | undefined };
+
+async function open({ views, blobs }: ChunkWorkerData): Promise<ChunkSources> {
+  const { openReader } = (await import(views.module)) as { openReader: (options: unknown) => Views };
+  const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
+  const store = openReader(views.options);
+  return { records: recordsReader(store), facts: store.reader(memberFacts), blobs: openBlobs(blobs.options), clock: systemClock };
+}
+
+let sources: Promise<ChunkSources> | undefined;
+parentPort!.on('message', (task: ChunkTask) => {
+  sources ??= open(workerData as ChunkWorkerData);
+  sources.then((opened) => writeChunk(task, opened)).then(
+    (summary) => parentPort!.postMessage({ ok: true, summary } satisfies ChunkReply),
+    (error: unknown) => {
+      // Views may have been swapped or the file moved: the next task opens them anew.
+      sources = undefined;
+      const { name, stack } = error as Error;
+      parentPort!.postMessage({ ok: false, full: error instanceof BlobStoreFull, error: name, stack: stack?.split('\n').slice(1, 5).join('|') } satisfies ChunkReply);
+    },
+  );
+});

@@ -1,0 +1,167 @@
+import { decide, visibleSince, type ClientFacts, type DenialReason, type HoldFact, type NetworkFact, type PartyFacts } from '@provider-access/access';
+import type { Blobs } from '@provider-access/blob';
+import type { ProviderKey } from '@provider-access/events';
+import { toMemberFacts } from '@provider-access/facts';
+import { isSharedType } from '@provider-access/fhir';
+import { type Clock, instant } from '@provider-access/http';
+import type { RecordsReader } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
+import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
+import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
+
+/** Party facts that a chunk needs, as they were when it was handed out; seal and download decide again on the newest. */
+export interface PartySnapshot {
+  readonly client: ClientFacts | undefined;
+  readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
+  readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
+}
+/** Structured-clonable: goes to a worker thread as it is. */
+export interface ChunkTask {
+  readonly job: string; readonly chunk: number; readonly fence: number;
+  readonly client: string; readonly group: string;
+  readonly types: readonly string[];
+  /** ms since the epoch */
+  readonly since?: number;
+  readonly members: readonly string[];
+  readonly party: PartySnapshot;
+  readonly limits?: PartLimits;
+}
+/** A reference (`Type/id`) and positions in `released` of the members it came with. */
+export type CarriedBy = readonly [reference: string, members: readonly number[]];
+/** What the summary file of a chunk holds. */
+export interface ChunkSummary {
+  readonly v: 1;
+  readonly parts: readonly PartInfo[];
+  readonly released: readonly string[];
+  readonly refused: Readonly<Partial<Record<DenialReason, readonly string[]>>>;
+  /** Shared resources that released resources refer to. */
+  readonly references: readonly CarriedBy[];
+  /** With `_since`: those that only unchanged resources refer to; they go along when they changed themselves. */
+  readonly unchanged: readonly CarriedBy[];
+  /** Resources without a patient that several members have (Medication): written once, at seal. */
+  readonly common: readonly CarriedBy[];
+}
+export interface ChunkSources { readonly records: RecordsReader; readonly facts: ViewReader; readonly blobs: Blobs; readonly clock: Clock }
+
+/** Kept under a member although it has no patient: two members may have the same one. */
+const MAY_BE_COMMON = new Set(['Medication']);
+/** Above this many types one scan of everything is cheaper than a scan a type. */
+const SCAN_ALL_ABOVE = 8;
+const DELETES_A_BUNDLE = 1000;
+
+class Carried {
+  private readonly by = new Map<string, number[]>();
+  add(reference: string, member: number): void {
+    const members = this.by.get(reference);
+    if (members === undefined) this.by.set(reference, [member]);
+    else if (members.at(-1) !== member && members.length < MEMBERS_OF_SUPPORTING) members.push(member);
+  }
+  without(other: Carried): CarriedBy[] {
+    return this.all().filter(([reference]) => !other.by.has(reference));
+  }
+  all(): CarriedBy[] {
+    return [...this.by].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+function partyOf(snapshot: PartySnapshot): PartyFacts {
+  const network = new Map(snapshot.network);
+  const holds = new Map(snapshot.sourceHolds);
+  return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [] };
+}
+const sharedType = (reference: string): string | undefined => {
+  const type = reference.slice(0, reference.indexOf('/'));
+  return isSharedType(type) ? type : undefined;
+};
+const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
+
+/**
+ * Writes one chunk: for each member decide, then append its lines, each type to its own part, one segment a patient. Everything
+ * goes under the task's fence, so that a redone chunk replaces this one as a whole. Bounded memory: one member's type at
+ * a time (8 MB) and a stretch a type. Throws BlobStoreFull when the disk is full, and whatever the store throws.
+ */
+export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock }: ChunkSources): Promise<ChunkSummary> {
+  const party = partyOf(task.party);
+  const prefix = `jobs/${task.job}/${task.chunk}/${task.fence}/`;
+  const parts = new PartSet(blobs, prefix, String(task.chunk), task.limits);
+  const types = new Set(task.types);
+  const released: string[] = [];
+  const refused: Partial<Record<DenialReason, string[]>> = {};
+  const references = new Carried();
+  const unchanged = new Carried();
+  const common = new Carried();
+  try {
+    for (const member of task.members) {
+      const document = await facts.get(member);
+      const request = { client: task.client, purpose: { kind: 'export' as const, group: task.group }, member, now: instant(clock.now()) };
+      const memberFacts = document && toMemberFacts(document);
+      const decision = decide(request, { member: memberFacts, party });
+      if (!decision.permit) {
+        (refused[decision.reason] ??= []).push(member);
+        continue;
+      }
+      const at = released.push(member) - 1;
+      // Visible only since: never seen before by this client, so everything goes along.
+      const since = task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since ? task.since : undefined;
+      await writeMember(member, at, since);
+    }
+    return { v: 1, parts: await parts.commit(), released, refused, references: references.all(), unchanged: unchanged.without(references), common: common.all() };
+  } catch (error) {
+    await parts.abort();
+    throw error;
+  }
+
+  async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
+    const only = types.size > SCAN_ALL_ABOVE ? undefined : task.types;
+    const builder = new SegmentBuilder();
+    let current = '';
+    const end = async (): Promise<void> => {
+      const segment = builder.end();
+      if (segment !== undefined) await parts.add('output', current, [member], segment);
+    };
+    for await (const record of records.scanMember(member, { ...(only !== undefined && { types: only }), ...(since !== undefined && { since }) })) {
+      if (!types.has(record.type)) continue;
+      if (record.type !== current) {
+        await end();
+        current = record.type;
+      }
+      for (const reference of record.references) {
+        const type = sharedType(reference);
+        if (type !== undefined && types.has(type)) references.add(reference, at);
+      }
+      if (MAY_BE_COMMON.has(record.type) && (await records.holders(record.type, record.id)).length > 1) {
+        common.add(`${record.type}/${record.id}`, at);
+        continue;
+      }
+      const segment = builder.add(record.line);
+      if (segment !== undefined) await parts.add('output', current, [member], segment);
+    }
+    await end();
+    if (task.since !== undefined) await writeChanges(member, at, task.since, since !== undefined);
+  }
+
+  /** What a delta needs beside changed resources: true deletes, and who refers to what although unchanged. */
+  async function writeChanges(member: string, at: number, since: number, references_: boolean): Promise<void> {
+    let gone: string[] = [];
+    const flush = async (): Promise<void> => {
+      if (gone.length === 0) return;
+      const builder = new SegmentBuilder();
+      const segment = builder.add(deleteBundle(gone)) ?? builder.end();
+      await parts.add('deleted', 'Bundle', [member], segment!);
+      gone = [];
+    };
+    for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
+      const record = document['record'] as { type: string; id: string; lastUpdated: number; deleted?: true; references: readonly string[] };
+      if (!types.has(record.type)) continue;
+      if (record.deleted !== true) {
+        if (references_) for (const reference of record.references) if (types.has(sharedType(reference) ?? '')) unchanged.add(reference, at);
+        continue;
+      }
+      // What moved to another member (a merge) is not gone: it must not be deleted by who just got it.
+      if (record.lastUpdated < since || (await records.holders(record.type, record.id)).length > 0) continue;
+      gone.push(`${record.type}/${record.id}`);
+      if (gone.length >= DELETES_A_BUNDLE) await flush();
+    }
+    await flush();
+  }
+}

@@ -1,0 +1,176 @@
+import { BlobStoreFull, type Blobs } from '@provider-access/blob';
+import type { Audit } from '@provider-access/audit';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import type { Access } from '@provider-access/facts';
+import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+import { Workers } from '@provider-access/jobs';
+import type { RecordsReader } from '@provider-access/records';
+import type { WorkItem } from '@provider-access/state';
+import type { ViewReader } from '@provider-access/views';
+import type { PartyFacts } from '@provider-access/access';
+import { allWritten, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
+import type { ExportConfig } from '../config.ts';
+import type { ChunkWriting } from './chunk-pool.ts';
+import type { ChunkTask } from './chunk-writer.ts';
+import { jobPrefix, readPlanChunk } from './job-files.ts';
+import type { JobStreams } from './job-stream.ts';
+import { partySnapshot } from './party-snapshot.ts';
+import { planExport } from './plan-export.ts';
+import { sealExport } from './seal-export.ts';
+import type { RunningSlots } from './running-slots.ts';
+
+export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
+export type Queue = (typeof QUEUES)[number];
+export interface JobItem { readonly job: string; readonly chunk?: number }
+
+export interface ExportWorkOptions {
+  readonly ports: ServicePorts;
+  readonly config: ExportConfig;
+  readonly blobs: Blobs;
+  readonly streams: JobStreams;
+  readonly slots: RunningSlots;
+  readonly access: Access;
+  readonly parties: PartyFacts;
+  readonly audit: Audit;
+  readonly records: RecordsReader;
+  readonly facts: ViewReader;
+  readonly memberships: ViewReader;
+  readonly chunks: ChunkWriting;
+  readonly holder: string;
+}
+
+/**
+ * What is to be done for a job, as durable items that any process may take: plan, write each chunk, seal, expire, sweep. Each
+ * step may run twice or die in the middle: what counts is the event that it appends, decided on the job's stream.
+ */
+export class ExportWork {
+  private readonly o: ExportWorkOptions;
+  private readonly workers: ReadonlyMap<Queue, Workers>;
+  private fullSince: number | undefined;
+
+  constructor(options: ExportWorkOptions) {
+    this.o = options;
+    const { ports, config } = options;
+    const handlers: Record<Queue, (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>> = {
+      'export-plan': (item) => this.plan(item), 'export-chunk': (item, signal, heartbeat) => this.chunk(item, signal, heartbeat), 'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
+      'export-expire': (item) => this.expire(item), 'export-sweep': (item) => this.sweep(item),
+    };
+    this.workers = new Map(QUEUES.map((queue) => [queue, new Workers({
+      work: ports.state.work, queue, holder: options.holder, clock: ports.clock, ttlMs: config.leaseMs, pollMs: config.pollMs,
+      concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
+      ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
+      handle: (item, signal, heartbeat) => this.attempt(item, () => handlers[queue](item, signal, heartbeat)),
+      failed: (item, error) => ports.logger.warn({ queue, attempts: item.attempts, error: (error as Error).name, detail: (error as Error).message, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again'),
+    })] as const));
+  }
+
+  start(): void {
+    for (const workers of this.workers.values()) workers.start();
+  }
+  async stop(): Promise<void> {
+    // A chunk that is being written is given back, not waited for.
+    const stopped = [...this.workers.values()].map((w) => w.stop());
+    await this.o.chunks.close();
+    await Promise.all(stopped);
+  }
+  /** ms since the epoch of the oldest answer of the work store among the workers. */
+  lastBeat(): number {
+    return Math.min(...[...this.workers.values()].map((w) => w.lastBeat()));
+  }
+  /** The last write found the disk full. */
+  storageFull(): boolean {
+    return this.fullSince !== undefined;
+  }
+  async put(queue: Queue, items: readonly { id: string; payload: JobItem; notBefore?: number }[]): Promise<void> {
+    await this.o.ports.state.work.put(queue, items);
+    this.workers.get(queue)!.notify();
+  }
+  /** Counts attempts: what goes on failing ends the job with a reason, and never leaves it running for ever. */
+  private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+      if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.fullSince = undefined;
+    } catch (error) {
+      const full = error instanceof BlobStoreFull;
+      if (full) this.fullSince ??= this.o.ports.clock.now();
+      // Facts that are too old are the payer intake's trouble, not this job's: it waits as long as it takes.
+      const waits = error instanceof Refusal && error.kind === 'unavailable';
+      if (waits || item.attempts < this.o.config.attempts) throw error;
+      this.o.ports.logger.error({ queue: item.queue, error: (error as Error).name, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'an export failed for good');
+      await this.o.streams.execute({ kind: 'fail', data: { job: (item.payload as JobItem).job, reason: full ? 'storage-full' : 'internal', at: instant(this.o.ports.clock.now()) } });
+    }
+  }
+
+  private async plan(item: WorkItem): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job?.status !== 'requested') return;
+    const planned = await planExport(id, job.group, item.fence, this.o.memberships, this.o.blobs, this.o.config.chunkMembers);
+    await this.o.streams.execute({ kind: 'plan', data: planned });
+  }
+
+  private async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { job: id, chunk } = item.payload as Required<JobItem>;
+    const { streams, blobs, access, parties, chunks, audit } = this.o;
+    const job = await streams.load(id);
+    if (job?.status !== 'writing' || job.written[chunk] !== 0) return;
+    const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
+    const task: ChunkTask = {
+      job: id, chunk, fence: item.fence, client: job.client, group: job.group, types: job.types, ...(job.since !== undefined && { since: Date.parse(job.since) }), members,
+      party: await partySnapshot(job.client, job.group, members, access, parties),
+    };
+    const summary = await chunks.write(task);
+    // Another may have taken the chunk over while this one wrote: only who holds the lease speaks for it.
+    if (signal.aborted) throw new EngineUnavailable('this process stops');
+    if (!(await heartbeat())) return;
+    const name = summaryOf(id, chunk, item.fence);
+    await blobs.put(name, JSON.stringify(summary));
+    const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
+    for (const [reason, list] of Object.entries(summary.refused)) await audit.record({ client: job.client, action: 'export-requested', outcome: 'refused', reason, members: [...list], resources: 0, group: job.group, job: id });
+    const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
+    await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
+  }
+
+  private async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job === undefined || !isRunning(job) || !allWritten(job)) return;
+    const { ports: { log, clock }, access, facts, records, blobs, config } = this.o;
+    const sealed = await sealExport(job, item.fence, { log, access, facts, records, blobs, clock }, config);
+    if (await heartbeat()) await this.o.streams.execute({ kind: 'seal', data: sealed });
+  }
+
+  private async expire(item: WorkItem): Promise<void> {
+    await this.o.streams.execute({ kind: 'expire', data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) } });
+  }
+
+  /** Removes what an ended job has left; harmless when there is nothing. */
+  private async sweep(item: WorkItem): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job !== undefined && job.ended === undefined) return;
+    await this.o.blobs.deletePrefix(jobPrefix(id));
+    // Ids begin with the job.
+    for (const queue of QUEUES) if (queue !== 'export-sweep') await this.o.ports.state.work.remove(queue, `${id}/`);
+  }
+
+  /** What follows from an event of a job; at least once, in any state. */
+  async follow(id: string, type: string): Promise<void> {
+    const job = await this.o.streams.load(id);
+    if (job === undefined) return;
+    await this.next(job, type);
+  }
+  private async next(job: Job, type: string): Promise<void> {
+    const id = job.job;
+    const { clock } = this.o.ports;
+    if (job.ended !== undefined) {
+      await this.o.slots.release(job.client, id);
+      await this.put('export-sweep', [{ id: `${id}/sweep`, payload: { job: id }, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
+    } else if (job.status === 'sealed') {
+      await this.o.slots.release(job.client, id);
+      await this.put('export-expire', [{ id: `${id}/expire`, payload: { job: id }, notBefore: Date.parse(job.sealed!.expiresAt) }]);
+    } else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: { job: id } }]);
+    else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: { job: id } }]);
+    else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { job: id, chunk } })));
+  }
+}

@@ -1,0 +1,25 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { EXPORT_EVENTS, PA_EXPORTS, typeOf } from '@provider-access/events';
+import type { Batch } from '@provider-access/eventlog';
+import { OnBatch } from '@provider-access/eventlog/transport';
+import { ExportWork } from './export-work.ts';
+
+const STEPS = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
+
+/** Turns what happened to a job into what is to be done next; items are idempotent, so redelivery is harmless. */
+@Controller()
+export class FollowExportsController {
+  private readonly work: ExportWork;
+  constructor(@Inject(ExportWork) work: ExportWork) {
+    this.work = work;
+  }
+
+  @OnBatch({ group: 'export-work', topics: [PA_EXPORTS] })
+  async follow(@Payload() batch: Batch): Promise<void> {
+    for (const record of batch.records) {
+      const type = typeOf(record);
+      if (STEPS.has(type)) await this.work.follow(record.key, type!);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
+import { type Clock, instant } from '@provider-access/http';
+import type { State, StreamEvent } from '@provider-access/state';
+import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
+
+export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
+
+/** A job's stream: decisions are made once, whoever else decides at the same time (ARCHITECTURE §3). */
+export class JobStreams {
+  private readonly state: State;
+  private readonly clock: Clock;
+  constructor(state: State, clock: Clock) {
+    this.state = state;
+    this.clock = clock;
+  }
+  async load(job: string): Promise<Job | undefined> {
+    return (await this.state.streams.load<Job>(`export/${job}`))?.snapshot;
+  }
+  /** Decides on the head as it is, appends, and decides anew when another was faster. */
+  async execute(command: JobCommand): Promise<Executed> {
+    const stream = `export/${command.data.job}`;
+    for (;;) {
+      const head = await this.state.streams.load<Job>(stream);
+      const decision = decide(command, head?.snapshot);
+      if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
+      let job = head?.snapshot;
+      for (const event of decision.events) job = evolve(job, event);
+      const appended = await this.state.streams.append(stream, head?.version ?? 0, decision.events.map((event) => this.encode(command.data.job, event)), job!);
+      if (appended.ok) return { ok: true, job: job!, version: appended.version };
+    }
+  }
+  /** Position on pa.exports behind this version, undefined when the relay did not get there in time. */
+  published(job: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
+    return this.state.streams.published(`export/${job}`, version, timeoutMs);
+  }
+  private encode(job: string, event: JobEvent): StreamEvent {
+    return { topic: PA_EXPORTS, record: encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: event.type, time: instant(this.clock.now()), subject: job, data: event.data }) };
+  }
+}

@@ -1,0 +1,79 @@
+import type { Blobs, BlobWriter } from '@provider-access/blob';
+import { PartIndexBuilder, type Segment } from '../domain/segments/index.ts';
+
+export type FileKind = 'output' | 'deleted' | 'error';
+/** One part file: `part` and `index` are blobs, `file` is the last segment of its URL. */
+export interface PartInfo { readonly file: string; readonly kind: FileKind; readonly type: string; readonly part: string; readonly index: string; readonly resources: number; readonly plain: number; readonly compressed: number }
+export interface PartLimits { readonly resources: number; readonly plain: number }
+/** SPEC §6.7: at most 100,000 resources or 256 MB uncompressed a file. */
+export const PART_LIMITS: PartLimits = { resources: 100_000, plain: 256 * 1024 * 1024 };
+/** Segments are small and many: they go to disk in stretches of this size. */
+const STRETCH = 512 * 1024;
+
+interface OpenPart { readonly writer: BlobWriter; readonly index: PartIndexBuilder; readonly n: number; pending: Uint8Array[]; pendingBytes: number; resources: number; plain: number; compressed: number }
+
+/** The part files of one chunk, one open per type; memory is bounded by a stretch a type. */
+export class PartSet {
+  private readonly blobs: Blobs;
+  private readonly prefix: string;
+  private readonly label: string;
+  private readonly limits: PartLimits;
+  private readonly open = new Map<string, OpenPart>();
+  private readonly counts = new Map<string, number>();
+  private readonly done: PartInfo[] = [];
+  constructor(blobs: Blobs, prefix: string, label: string, limits: PartLimits = PART_LIMITS) {
+    this.blobs = blobs;
+    this.prefix = prefix;
+    this.label = label;
+    this.limits = limits;
+  }
+
+  /** Appends a segment of these members; begins another part when the limits are reached. */
+  async add(kind: FileKind, type: string, members: readonly string[], segment: Segment): Promise<void> {
+    const key = kind === 'output' ? type : kind;
+    let part = this.open.get(key);
+    if (part !== undefined && (part.resources + segment.resources > this.limits.resources || part.plain + segment.plain > this.limits.plain)) {
+      await this.finish(key, kind, type, part);
+      part = undefined;
+    }
+    if (part === undefined) {
+      const n = this.counts.get(key) ?? 0;
+      this.counts.set(key, n + 1);
+      part = { writer: await this.blobs.writer(`${this.prefix}${key}-${n}.part`), index: new PartIndexBuilder(type), n, pending: [], pendingBytes: 0, resources: 0, plain: 0, compressed: 0 };
+      this.open.set(key, part);
+    }
+    part.index.add(members, segment);
+    part.resources += segment.resources;
+    part.plain += segment.plain;
+    part.compressed += segment.compressed;
+    part.pending.push(segment.bytes);
+    part.pendingBytes += segment.bytes.byteLength;
+    if (part.pendingBytes >= STRETCH) await this.flush(part);
+  }
+
+  /** Makes everything durable. The parts in the order of their names. */
+  async commit(): Promise<readonly PartInfo[]> {
+    for (const [key, part] of [...this.open]) await this.finish(key, key === 'deleted' || key === 'error' ? key : 'output', key === 'deleted' ? 'Bundle' : key === 'error' ? 'OperationOutcome' : key, part);
+    return this.done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
+  }
+  async abort(): Promise<void> {
+    for (const part of this.open.values()) await part.writer.abort();
+    this.open.clear();
+  }
+
+  private async flush(part: OpenPart): Promise<void> {
+    const bytes = Buffer.concat(part.pending, part.pendingBytes);
+    part.pending = [];
+    part.pendingBytes = 0;
+    await part.writer.write(bytes);
+  }
+  private async finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
+    await this.flush(part);
+    const name = `${this.prefix}${key}-${part.n}`;
+    // The index last: a part without one is never named by anybody.
+    await part.writer.commit();
+    await this.blobs.put(`${name}.index`, part.index.encode());
+    this.open.delete(key);
+    this.done.push({ file: `${key}-${this.label}-${part.n}.ndjson`, kind, type, part: `${name}.part`, index: `${name}.index`, resources: part.resources, plain: part.plain, compressed: part.compressed });
+  }
+}

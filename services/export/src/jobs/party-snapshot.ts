@@ -1,0 +1,21 @@
+import type { HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
+import type { ProviderKey } from '@provider-access/events';
+import type { Access } from '@provider-access/facts';
+import type { PartySnapshot } from './chunk-writer.ts';
+
+/**
+ * The party facts that decisions about these members need, taken while the facts are fresh, for a thread that cannot follow
+ * topics itself. Throws FactsStale.
+ */
+export async function partySnapshot(client: string, group: string, members: readonly string[], access: Access, parties: PartyFacts): Promise<PartySnapshot> {
+  const network = new Map<ProviderKey, readonly NetworkFact[]>();
+  const sourceHolds = new Map<string, readonly HoldFact[]>();
+  for (const facts of await access.factsOfMany(members)) {
+    for (const attribution of facts?.attributions ?? []) if (attribution.group === group) for (const provider of attribution.providers) network.set(provider, parties.network(provider));
+    for (const source of facts?.sources ?? []) {
+      const holds = parties.sourceHolds(source);
+      if (holds.length > 0) sourceHolds.set(source, holds);
+    }
+  }
+  return { client: parties.client(client), network: [...network], sourceHolds: [...sourceHolds] };
+}

@@ -1,0 +1,29 @@
+import type { Blobs } from '@provider-access/blob';
+import type { ExportPlanned } from '@provider-access/events';
+import type { MembershipPart } from '@provider-access/facts';
+import type { ViewReader } from '@provider-access/views';
+import { planPrefix } from './job-files.ts';
+
+/**
+ * Freezes who belongs to the Group, ended memberships included (each member is decided upon when written), into one file
+ * a chunk. A Group without members has no chunks: an explicit empty result, never "no filter".
+ */
+export async function planExport(job: string, group: string, fence: number, memberships: ViewReader, blobs: Blobs, chunkMembers: number): Promise<ExportPlanned> {
+  const prefix = planPrefix(job, fence);
+  let chunk: string[] = [];
+  let chunks = 0;
+  let members = 0;
+  const flush = async (): Promise<void> => {
+    if (chunk.length === 0) return;
+    await blobs.put(`${prefix}${chunks}.json`, JSON.stringify({ members: chunk }));
+    chunks++;
+    chunk = [];
+  };
+  for await (const document of memberships.scan({ index: 'by_group', equals: [group], pageSize: 500 })) {
+    chunk.push((document['membership'] as MembershipPart).member);
+    members++;
+    if (chunk.length >= chunkMembers) await flush();
+  }
+  await flush();
+  return { job, members, chunks, plan: prefix };
+}

@@ -1,0 +1,68 @@
+import type { Blobs } from '@provider-access/blob';
+import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PAYER_TOPICS, type ExportSealed } from '@provider-access/events';
+import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
+import type { Access } from '@provider-access/facts';
+import { operationOutcome, type IssueType } from '@provider-access/fhir';
+import { type Clock, instant } from '@provider-access/http';
+import type { RecordsReader } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
+import { summaryOf, type Job } from '../domain/job/job.ts';
+import { deflateSegment } from '../domain/segments/index.ts';
+import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
+import { PartSet, type PartInfo } from './part-set.ts';
+import { Supporting } from './supporting.ts';
+
+export interface SealSources { readonly log: EventLog; readonly access: Access; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
+
+/** Members decided upon at once. */
+export const DECIDE_BATCH = 500;
+
+/** Resolves when the facts have passed everything that is in the log now; throws EngineUnavailable when they do not in time. */
+async function passEverything({ log, access, facts }: SealSources, waitMs: number): Promise<void> {
+  const payer = await log.head(PAYER_TOPICS);
+  const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
+  const [derived, followed] = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs)]);
+  if (!derived || !followed) throw new EngineUnavailable('the facts have not passed the newest events yet');
+}
+
+/**
+ * The last gate of the job: with facts that have passed every head, decides again about everybody, drops whoever changed,
+ * writes what the others' resources refer to, and lists the files. Nothing is downloadable before.
+ */
+export async function sealExport(job: Job, fence: number, sources: SealSources, options: { waitMs: number; keepMs: number }): Promise<ExportSealed> {
+  const { access, records, blobs, clock } = sources;
+  await passEverything(sources, options.waitMs);
+  const files: PartInfo[] = [];
+  const dropped: string[] = [];
+  const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since));
+  for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
+    const summary = await readSummary(blobs, summaryOf(job.job, chunk, job.written[chunk]!));
+    const gone = new Set<string>();
+    for (let i = 0; i < summary.released.length; i += DECIDE_BATCH) {
+      const members = summary.released.slice(i, i + DECIDE_BATCH);
+      const decisions = await access.decideMany(job.client, { kind: 'export', group: job.group }, members);
+      decisions.forEach((d, at) => {
+        if (!d.permit) gone.add(members[at]!);
+      });
+    }
+    dropped.push(...gone);
+    files.push(...summary.parts);
+    supporting.collect(summary, (member) => !gone.has(member));
+  }
+  const parts = new PartSet(blobs, sealPrefix(job.job, fence), 'shared');
+  try {
+    await supporting.write(records, parts);
+    if (job.warnings.length > 0) {
+      const lines = job.warnings.map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`).join('');
+      await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
+    }
+    files.push(...(await parts.commit()));
+  } catch (error) {
+    await parts.abort();
+    throw error;
+  }
+  const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
+  await blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
+  const now = clock.now();
+  return { job: job.job, manifest, files: files.length, resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0), dropped: dropped.length, sealedAt: instant(now), expiresAt: instant(now + options.keepMs) };
+}

@@ -1,0 +1,106 @@
+import { isSharedType } from '@provider-access/fhir';
+import { recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
+import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
+import type { CarriedBy } from './chunk-writer.ts';
+import type { PartSet } from './part-set.ts';
+
+/** What a chunk carries, with the member ids in place of positions. */
+export interface Carriers { readonly references: readonly CarriedBy[]; readonly unchanged: readonly CarriedBy[]; readonly common: readonly CarriedBy[]; readonly released: readonly string[] }
+
+interface Node { readonly members: Set<string>; /** Goes along in any case; otherwise only if it changed since. */ always: boolean }
+const BATCH = 500;
+
+/**
+ * Resources without a patient that released resources refer to, directly or through one another (a role leads to its
+ * practitioner, an organization to the one it is part of). Each is a segment of its own that names members it came with.
+ */
+export class Supporting {
+  private readonly nodes = new Map<string, Node>();
+  private readonly common = new Map<string, Set<string>>();
+  private readonly types: ReadonlySet<string>;
+  private readonly since: number | undefined;
+  constructor(types: readonly string[], since: number | undefined) {
+    this.types = new Set(types);
+    this.since = since;
+  }
+
+  /** Takes a chunk's references, for the members that are still permitted. */
+  collect(chunk: Carriers, permitted: (member: string) => boolean): void {
+    const members = (positions: readonly number[]): string[] => positions.map((p) => chunk.released[p]!).filter(permitted);
+    for (const [list, always] of [[chunk.references, true], [chunk.unchanged, false]] as const) for (const [reference, positions] of list) this.reach(reference, members(positions), always);
+    for (const [reference, positions] of chunk.common) {
+      const known = this.common.get(reference) ?? new Set<string>();
+      for (const member of members(positions)) if (known.size < MEMBERS_OF_SUPPORTING) known.add(member);
+      if (known.size > 0) this.common.set(reference, known);
+    }
+  }
+
+  /** Follows references to their end, then writes what is there, in order of type and id. */
+  async write(records: RecordsReader, parts: PartSet): Promise<void> {
+    const heads = await this.follow(records);
+    for (const reference of [...heads.keys()].toSorted()) {
+      const head = heads.get(reference)!;
+      const node = this.nodes.get(reference)!;
+      if (!node.always && !(this.since !== undefined && head.lastUpdated >= this.since)) continue;
+      await this.add(records, parts, SHARED, head, node.members);
+    }
+    for (const reference of [...this.common.keys()].toSorted()) {
+      const [type, id] = reference.split('/') as [string, string];
+      const members = this.common.get(reference)!;
+      // Several copies of one resource: the one accepted last is the latest version.
+      const copies = (await records.heads([...members].map((m) => recordId(m, type, id)))).filter((h) => h !== undefined && h.deleted !== true) as RecordPart[];
+      const latest = copies.toSorted((a, b) => b.lastUpdated - a.lastUpdated || (a.member < b.member ? -1 : 1))[0];
+      if (latest !== undefined) await this.add(records, parts, latest.member, latest, members);
+    }
+  }
+
+  private reach(reference: string, members: Iterable<string>, always: boolean): boolean {
+    let node = this.nodes.get(reference);
+    let changed = false;
+    for (const member of members) {
+      if (node === undefined) this.nodes.set(reference, (node = { members: new Set(), always: false }));
+      if (node.members.size >= MEMBERS_OF_SUPPORTING || node.members.has(member)) continue;
+      node.members.add(member);
+      changed = true;
+    }
+    if (node !== undefined && always && !node.always) {
+      node.always = true;
+      changed = true;
+    }
+    return changed;
+  }
+
+  private async follow(records: RecordsReader): Promise<Map<string, RecordPart>> {
+    const heads = new Map<string, RecordPart>();
+    let open = [...this.nodes.keys()];
+    while (open.length > 0) {
+      const next = new Set<string>();
+      for (let i = 0; i < open.length; i += BATCH) {
+        const batch = open.slice(i, i + BATCH);
+        const missing = batch.filter((r) => !heads.has(r));
+        const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
+        found.forEach((head, at) => {
+          if (head !== undefined && head.deleted !== true) heads.set(missing[at]!, head);
+        });
+        for (const reference of batch) {
+          const head = heads.get(reference);
+          if (head === undefined) continue;
+          const node = this.nodes.get(reference)!;
+          const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
+          for (const further of head.references) {
+            const type = further.slice(0, further.indexOf('/'));
+            if (isSharedType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
+          }
+        }
+      }
+      open = [...next];
+    }
+    return heads;
+  }
+
+  private async add(records: RecordsReader, parts: PartSet, under: string, head: RecordPart, members: Iterable<string>): Promise<void> {
+    const record = await records.byTypeId(under, head.type, head.id);
+    if (record === undefined) return;
+    await parts.add('output', head.type, [...members], deflateSegment(Buffer.concat([record.line, Buffer.from('\n')]), 1));
+  }
+}

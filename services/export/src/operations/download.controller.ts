@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { encodeEvent, PA_EXPORTS, type ExportDownloaded } from '@provider-access/events';
+import { instant, Refusal } from '@provider-access/http';
+import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import type { ExportContext } from '../context.ts';
+import { acceptsGzip, chooseRange, etag, layout } from '../domain/segments/index.ts';
+import { EXPORT } from '../tokens.ts';
+import { findJob, unknownExport } from './find-job.ts';
+import { segmentStream } from './segment-stream.ts';
+
+const first = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header.join(', ') : header);
+
+/**
+ * GET and HEAD /fhir/bulk/{job}/{file}: one ordinary gzip stream (or plain NDJSON) of the segments that may be seen now, in
+ * ranges that can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
+ */
+@Controller('fhir/bulk')
+@UseGuards(SmartGuard)
+export class DownloadController {
+  private readonly context: ExportContext;
+  constructor(@Inject(EXPORT) context: ExportContext) {
+    this.context = context;
+  }
+
+  @Head(':job/:file')
+  head(@Param('job') id: string, @Param('file') name: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.serve(id, name, request, reply);
+  }
+  @Get(':job/:file')
+  get(@Param('job') id: string, @Param('file') name: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.serve(id, name, request, reply);
+  }
+
+  private async serve(id: string, name: string, request: SmartRequest, reply: FastifyReply): Promise<void> {
+    const { releases, blobs, audit } = this.context;
+    const { client, scopes } = request.smart;
+    const job = await findJob(this.context, client, id);
+    if (job.sealed === undefined) throw unknownExport();
+    const { manifest } = await releases.manifest(job);
+    const file = manifest.files.find((f) => f.file === name);
+    if (file === undefined) throw unknownExport();
+    if (file.kind === 'output' && !allows(scopes, file.type, 'r')) throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
+    const decided = new Map<string, boolean>();
+    const { index, segments } = await releases.visible(job, file, decided);
+    // As in the manifest: a file of which nothing may be seen is not there.
+    if (segments.length === 0) throw unknownExport();
+
+    const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
+    const whole = layout(segments, coding);
+    const tag = etag(file.part, whole);
+    reply.headers({
+      'content-type': 'application/fhir+ndjson', ...(coding === 'gzip' && { 'content-encoding': 'gzip' }), vary: 'Accept-Encoding', etag: tag, 'accept-ranges': 'bytes',
+      expires: new Date(job.sealed.expiresAt).toUTCString(), 'cache-control': 'private, no-transform',
+    });
+    const ifNoneMatch = first(request.headers['if-none-match']);
+    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag)) return void (await reply.code(304).send());
+    const range = chooseRange(request.method === 'GET' ? first(request.headers['range']) : undefined, first(request.headers['if-range']), tag, whole.length);
+    if (range.kind === 'unsatisfiable') {
+      for (const header of ['content-encoding', 'etag', 'content-type']) reply.removeHeader(header);
+      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', { headers: { 'content-range': `bytes */${whole.length}` } });
+    }
+    const { start, end } = range.kind === 'part' ? range : { start: 0, end: whole.length };
+    reply.code(range.kind === 'part' ? 206 : 200).header('content-length', String(end - start));
+    if (range.kind === 'part') reply.header('content-range', `bytes ${start}-${end - 1}/${whole.length}`);
+    if (request.method === 'HEAD') return void (await reply.send());
+
+    const members = [...new Set(segments.flatMap((s) => s.of.map((m) => index.members[m]!)).filter((m) => decided.get(m) === true))];
+    await audit.record({ client, action: 'download', outcome: 'released', members, resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
+    const stream = segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(job.job, client, who) });
+    this.count(stream, { job: id, client, file: name });
+    await reply.send(stream);
+  }
+
+  /** Whether any of these members may still be seen, on the newest facts; the job must still be there, too. */
+  private async mayGoOn(id: string, client: string, groups: readonly (readonly string[])[]): Promise<boolean> {
+    const job = await findJob(this.context, client, id).catch((error: unknown) => {
+      if (error instanceof Refusal && error.kind === 'not-found') return undefined;
+      throw error;
+    });
+    if (job === undefined) return false;
+    const decided = new Map<string, boolean>();
+    await this.context.releases.decide(job, [...new Set(groups.flat())], decided);
+    return groups.every((members) => members.some((m) => decided.get(m) === true));
+  }
+
+  /** A fact for the operator, beside the audit: how much of a file really left. */
+  private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {
+    const { log, clock, logger, metrics } = this.context.ports;
+    let bytes = 0;
+    let complete = false;
+    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    stream.once('end', () => (complete = true));
+    stream.once('close', () => {
+      metrics.count('export_downloaded_bytes_total', 'Bytes of export files that were sent', {}, bytes);
+      const at = instant(clock.now());
+      const record = encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: 'pa.export-downloaded.v1', time: at, subject: of.job, data: { ...of, at, bytes, complete } satisfies ExportDownloaded });
+      log.append(PA_EXPORTS, [record]).catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));
+    });
+  }
+}

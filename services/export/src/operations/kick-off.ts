@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { PAYER_MEMBER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import { MEMBER_DERIVERS, type GroupPart } from '@provider-access/facts';
+import { instant, Refusal } from '@provider-access/http';
+import { allows, type SmartContext } from '@provider-access/smart';
+import type { ExportContext } from '../context.ts';
+import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
+
+export interface KickOff { readonly operation: Operation; readonly group: string; readonly url: string; readonly query: readonly GivenParameter[]; readonly body: readonly GivenParameter[]; readonly prefer: string | undefined; readonly smart: SmartContext }
+export interface Accepted { readonly job: string; readonly location: string; readonly preferencesApplied: string }
+
+const HOUR = 3_600_000;
+const unavailable = (): Refusal => new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
+
+/** 128 random bits, base32: a job's id is its capability's first half, the token the other. */
+function newJobId(): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+  let bits = 0n;
+  for (const byte of randomBytes(17)) bits = (bits << 8n) | BigInt(byte);
+  return Array.from({ length: 26 }, (_, i) => alphabet[Number((bits >> BigInt(5 * i)) & 31n)]).join('');
+}
+
+/**
+ * Starts an export of a Group (Bulk Data `group-export`, Da Vinci ATR `davinci-data-export`). Resolves when the job is durable and
+ * the next status request will see it. Throws Refusal.
+ * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
+ */
+export async function kickOff(context: ExportContext, request: KickOff): Promise<Accepted> {
+  const { ports: { log, clock, state }, config, streams, slots, audit } = context;
+  const { smart } = request;
+  if (!allows(smart.scopes, 'Group', 'r')) throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
+  await ownGroup(context, smart.client, request.group);
+
+  const parsed = parseKickOff(request.operation, request.query, request.body, { lenient: isLenient(request.prefer), now: clock.now(), inScope: (type) => allows(smart.scopes, type, 'r') });
+  if (!parsed.ok) throw new Refusal(parsed.fault.kind, parsed.fault.text, { expression: parsed.fault.parameter });
+
+  const rate = await state.counters.hit(`export-kick-off/${smart.client}`, HOUR);
+  if (rate.count > config.kickOffsPerHour) throw new Refusal('too-many-requests', `No more than ${config.kickOffsPerHour} exports can be started in an hour.`, { retryAfter: Math.max(1, Math.ceil((rate.resetsAt - clock.now()) / 1000)) });
+
+  // Before the positions are read: what is not in them is accepted later than this, whatever clock accepts it.
+  const transactionTime = clock.now() - config.skewMarginMs;
+  const positions = await log.head(PAYER_TOPICS);
+  await passed(context, positions);
+
+  const job = newJobId();
+  if (!(await slots.take(smart.client, job))) throw new Refusal('too-many-requests', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, { retryAfter: 5 });
+  try {
+    const now = instant(clock.now());
+    const { types, since, exportType, warnings } = parsed.request;
+    await audit.record({ client: smart.client, action: 'export-requested', outcome: 'released', members: [], resources: 0, types: [...types], group: request.group, job });
+    const executed = await streams.execute({
+      kind: 'request',
+      data: {
+        job, client: smart.client, group: request.group, operation: request.operation, request: config.publicUrl + request.url, types: [...types], ...(since !== undefined && { since }), ...(exportType !== undefined && { exportType }),
+        warnings: [...warnings], positions: Object.fromEntries(Object.entries(positions).map(([topic, offsets]) => [topic, [...offsets]])), transactionTime: instant(transactionTime), requestedAt: now,
+      },
+    });
+    if (!executed.ok) throw new Error('a new job id was taken');
+    if (!(await seen(context, job, executed.version))) {
+      // Not acknowledged, so it must not run: the client will ask again.
+      await streams.execute({ kind: 'cancel', data: { job, reason: 'not acknowledged', at: instant(clock.now()) } });
+      throw unavailable();
+    }
+  } catch (error) {
+    await slots.release(smart.client, job);
+    throw error;
+  }
+  return { job, location: `${config.publicUrl}/fhir/bulk/${job}`, preferencesApplied: isLenient(request.prefer) ? 'respond-async, handling=lenient' : 'respond-async' };
+}
+
+/** True once the view that status and downloads read has passed this version of the job, wherever the next request lands. */
+export async function seen({ config, streams, views }: ExportContext, job: string, version: number): Promise<boolean> {
+  const position = await streams.published(job, version, config.waitMs);
+  return position !== undefined && (await views.jobs.waitFor(position, config.waitMs));
+}
+
+/** A Group of another provider and one that does not exist get the same answer. */
+async function ownGroup({ views, facts, audit }: ExportContext, client: string, id: string): Promise<void> {
+  const group = /^[A-Za-z0-9\-.]{1,64}$/.test(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
+  const providers = facts.parties.client(client)?.providers ?? [];
+  if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
+  if (group !== undefined) await audit.record({ client, action: 'export-requested', outcome: 'refused', reason: 'group-of-another', members: [], resources: 0, group: id });
+  throw new Refusal('not-found', 'There is no such resource, or it is not available to you.');
+}
+
+/** Waits until records, facts and memberships have passed these positions of the payer's topics. */
+async function passed({ config, facts, records, views }: ExportContext, positions: Readonly<Record<string, readonly number[]>>): Promise<void> {
+  const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };
+  const all = await Promise.all([
+    records.views.records.waitFor(positions, config.waitMs, ['resources']),
+    facts.access.waitForPayer(positions, config.waitMs),
+    views.memberships.waitFor(members, config.waitMs, MEMBER_DERIVERS.filter((d) => d === 'attribution')),
+  ]);
+  if (!all.every(Boolean)) throw unavailable();
+}

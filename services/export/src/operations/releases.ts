@@ -1,0 +1,80 @@
+import type { Blobs } from '@provider-access/blob';
+import type { Access } from '@provider-access/facts';
+import type { Job } from '../domain/job/job.ts';
+import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../domain/segments/index.ts';
+import { readManifest, type Manifest } from '../jobs/job-files.ts';
+import type { PartInfo } from '../jobs/part-set.ts';
+import { DECIDE_BATCH } from '../jobs/seal-export.ts';
+
+/** Segments whose indexes are kept decoded: some 20 MB. */
+const CACHED_SEGMENTS = 100_000;
+const CACHED_MANIFESTS = 16;
+
+/** What of a sealed job its client may see at this moment. Manifests and indexes never change, so they are kept; decisions never are. */
+export class Releases {
+  private readonly blobs: Blobs;
+  private readonly access: Access;
+  private readonly manifests = new Map<string, { manifest: Manifest; dropped: ReadonlySet<string> }>();
+  private readonly indexes = new Map<string, PartIndex>();
+  private cachedSegments = 0;
+  constructor(blobs: Blobs, access: Access) {
+    this.blobs = blobs;
+    this.access = access;
+  }
+
+  async manifest(job: Job): Promise<{ manifest: Manifest; dropped: ReadonlySet<string> }> {
+    const name = job.sealed!.manifest;
+    const known = this.manifests.get(name);
+    if (known !== undefined) return known;
+    const manifest = await readManifest(this.blobs, name);
+    const read = { manifest, dropped: new Set(manifest.dropped) };
+    if (this.manifests.size >= CACHED_MANIFESTS) this.manifests.delete(this.manifests.keys().next().value!);
+    this.manifests.set(name, read);
+    return read;
+  }
+
+  /** Segments that may be seen now. `decided` spares a second look at a member within one request. Throws FactsStale. */
+  async visible(job: Job, file: PartInfo, decided = new Map<string, boolean>()): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
+    const index = await this.index(file);
+    // Warnings about the request's own parameters concern no member.
+    if (file.kind === 'error') return { index, segments: index.segments };
+    await this.decide(job, index.members, decided);
+    return { index, segments: permittedSegments(index, (member) => decided.get(member) === true) };
+  }
+
+  /** Adds what is not decided yet. Who was dropped at seal stays so. */
+  async decide(job: Job, members: readonly string[], decided: Map<string, boolean>): Promise<void> {
+    const { dropped } = await this.manifest(job);
+    const open: string[] = [];
+    for (const member of members) {
+      if (decided.has(member)) continue;
+      if (dropped.has(member)) decided.set(member, false);
+      else open.push(member);
+    }
+    for (let i = 0; i < open.length; i += DECIDE_BATCH) {
+      const batch = open.slice(i, i + DECIDE_BATCH);
+      const decisions = await this.access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
+      batch.forEach((member, at) => decided.set(member, decisions[at]!.permit));
+    }
+  }
+
+  private async index(file: PartInfo): Promise<PartIndex> {
+    const known = this.indexes.get(file.index);
+    if (known !== undefined) {
+      this.indexes.delete(file.index);
+      this.indexes.set(file.index, known);
+      return known;
+    }
+    const bytes = await this.blobs.get(file.index);
+    if (bytes === undefined) throw new Error('the index of a part is missing');
+    const index = decodeIndex(bytes);
+    this.indexes.set(file.index, index);
+    this.cachedSegments += index.segments.length;
+    for (const [name, old] of this.indexes) {
+      if (this.cachedSegments <= CACHED_SEGMENTS || name === file.index) break;
+      this.indexes.delete(name);
+      this.cachedSegments -= old.segments.length;
+    }
+    return index;
+  }
+}

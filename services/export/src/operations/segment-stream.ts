@@ -1,0 +1,83 @@
+import { Readable } from 'node:stream';
+import type { Blobs } from '@provider-access/blob';
+import { inflateSegment, pieces, type Layout, type PartIndex, type Piece } from '../domain/segments/index.ts';
+
+export interface SegmentStreamOptions {
+  readonly blobs: Blobs;
+  readonly part: string;
+  readonly layout: Layout;
+  /** Bytes [start, end) of the layout. */
+  readonly start: number;
+  readonly end: number;
+  readonly index: PartIndex;
+  /** Asked just before segments are read, with the members of each: false ends the response. */
+  mayGoOn(members: readonly (readonly string[])[]): boolean | Promise<boolean>;
+}
+
+/** Access ended while the response was on its way: the connection is cut, so that nobody takes the rest for complete. */
+export class AccessEnded extends Error {
+  override readonly name = 'AccessEnded';
+}
+
+/** Segments decided upon and read together: at most this many, and about this many compressed bytes. */
+const TOGETHER = 32;
+const TOGETHER_BYTES = 1024 * 1024;
+type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
+
+/** The bytes of a download, a stretch at a time as the client takes them; each stretch is decided upon before it is read. */
+export function segmentStream(options: SegmentStreamOptions): Readable {
+  return Readable.from(stretches(options), { objectMode: false, highWaterMark: 64 * 1024 });
+}
+
+async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Array> {
+  const { layout, start, end } = options;
+  let batch: SegmentPiece[] = [];
+  let bytes = 0;
+  for (const piece of pieces(layout, start, end)) {
+    if (piece.kind === 'literal') {
+      if (batch.length > 0) yield* read(options, batch);
+      batch = [];
+      bytes = 0;
+      yield piece.bytes;
+      continue;
+    }
+    batch.push(piece);
+    bytes += piece.segment.compressed;
+    if (batch.length < TOGETHER && bytes < TOGETHER_BYTES) continue;
+    yield* read(options, batch);
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield* read(options, batch);
+}
+
+async function* read({ blobs, part, layout, index, mayGoOn }: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
+  if (!(await mayGoOn(batch.map((p) => p.segment.of.map((m) => index.members[m]!))))) throw new AccessEnded('access ended during the download');
+  for (const run of runs(batch)) {
+    const from = run[0]!.segment.offset;
+    const to = run.at(-1)!.segment.offset + run.at(-1)!.segment.compressed;
+    if (layout.coding === 'gzip') {
+      // Neighbours in the file are sent as they lie there.
+      const last = run.at(-1)!;
+      yield* blobs.range(part, from + run[0]!.skip, last.segment.offset + last.skip + last.take) as AsyncIterable<Uint8Array>;
+      continue;
+    }
+    const bytes = Buffer.concat(await (blobs.range(part, from, to) as Readable).toArray());
+    for (const piece of run) {
+      const at = piece.segment.offset - from;
+      yield inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(piece.skip, piece.skip + piece.take);
+    }
+  }
+}
+
+/** Segments that lie behind one another in the part file. */
+function runs(batch: readonly SegmentPiece[]): SegmentPiece[][] {
+  const found: SegmentPiece[][] = [];
+  let expected = -1;
+  for (const piece of batch) {
+    if (piece.segment.offset === expected) found.at(-1)!.push(piece);
+    else found.push([piece]);
+    expected = piece.segment.offset + piece.segment.compressed;
+  }
+  return found;
+}

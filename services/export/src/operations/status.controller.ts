@@ -1,0 +1,79 @@
+import { Controller, Delete, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { operationOutcome } from '@provider-access/fhir';
+import { instant, Refusal } from '@provider-access/http';
+import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import type { ExportContext } from '../context.ts';
+import { chunksWritten } from '../domain/job/job.ts';
+import type { JobPart } from '../projections/export-jobs.ts';
+import { EXPORT } from '../tokens.ts';
+import { findJob, unknownExport } from './find-job.ts';
+import { seen } from './kick-off.ts';
+
+const FAILURES: Readonly<Record<string, string>> = {
+  'storage-full': 'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
+};
+
+/** GET and DELETE /fhir/bulk/{job}: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
+@Controller('fhir/bulk')
+@UseGuards(SmartGuard)
+export class StatusController {
+  private readonly context: ExportContext;
+  constructor(@Inject(EXPORT) context: ExportContext) {
+    this.context = context;
+  }
+
+  @Get(':job')
+  async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { ports: { state, clock }, config } = this.context;
+    const job = await findJob(this.context, request.smart.client, id);
+    const polls = await state.counters.hit(`export-status/${id}`, 60_000);
+    if (polls.count > config.pollsPerMinute) throw new Refusal('too-many-requests', `The status may be asked for ${config.pollsPerMinute} times a minute.`, { retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)) });
+    if (job.status === 'failed') throw new Refusal('internal', FAILURES[job.ended!.reason] ?? 'The export failed. It has been logged; start it again.');
+    if (job.status !== 'sealed') {
+      await reply.code(202).headers({ 'x-progress': progress(job), 'retry-after': String(retryAfter(job, clock.now())), 'cache-control': 'no-store' }).send();
+      return;
+    }
+    const body = JSON.stringify(await this.manifest(job, request));
+    await reply.code(200).headers({ 'content-type': 'application/json; charset=utf-8', expires: new Date(job.sealed!.expiresAt).toUTCString(), 'cache-control': 'no-store' }).send(body);
+  }
+
+  @Delete(':job')
+  async cancel(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    await findJob(this.context, request.smart.client, id);
+    const cancelled = await this.context.streams.execute({ kind: 'cancel', data: { job: id, reason: 'deleted by the client', at: instant(this.context.ports.clock.now()) } });
+    if (!cancelled.ok) throw unknownExport();
+    if (!(await seen(this.context, id, cancelled.version))) throw new Refusal('unavailable', 'The export is deleted, but not everywhere seen yet. Repeat the request.', { retryAfter: 2 });
+    await reply.code(202).headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
+  }
+
+  /** Counts are of what the client may see as it asks; what it may see nothing of is not listed. */
+  private async manifest(job: JobPart, request: SmartRequest): Promise<unknown> {
+    const { releases, config } = this.context;
+    const { manifest } = await releases.manifest(job);
+    const decided = new Map<string, boolean>();
+    const lists: Record<'output' | 'deleted' | 'error', { type: string; url: string; count?: number }[]> = { output: [], deleted: [], error: [] };
+    for (const file of manifest.files) {
+      if (file.kind === 'output' && !allows(request.smart.scopes, file.type, 'r')) continue;
+      const { segments } = await releases.visible(job, file, decided);
+      const count = segments.reduce((n, s) => n + s.resources, 0);
+      if (count > 0) lists[file.kind].push({ type: file.type, url: `${config.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });
+    }
+    return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
+  }
+}
+
+/** Written over planned chunks; at most 99 % until it is sealed. */
+function progress(job: JobPart): string {
+  if (job.plan === undefined) return 'planning, 0 %';
+  const done = chunksWritten(job);
+  return `${done} of ${job.plan.chunks} chunks written, ${job.plan.chunks === 0 ? 99 : Math.min(99, Math.floor((100 * done) / job.plan.chunks))} %`;
+}
+
+/** Seconds, 1 to 5: half of what the rest will take at the pace so far. */
+function retryAfter(job: JobPart, now: number): number {
+  const done = chunksWritten(job);
+  if (job.plan === undefined || done === 0) return 1;
+  const rest = ((now - Date.parse(job.requestedAt)) / done) * (job.plan.chunks - done);
+  return Math.min(5, Math.max(1, Math.round(rest / 2000)));
+}

@@ -1,0 +1,37 @@
+import { EXPORT_EVENTS, PA_EXPORTS, typeOf } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
+import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
+
+/** A job as status and downloads read it, and the stream version that made it. */
+export type JobPart = Job & { readonly version: number };
+
+const OF_THE_STREAM = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
+const utf8 = new TextDecoder();
+
+const exportsTopic: TopicEvolve<JobPart> = {
+  part: 'job',
+  keys: (record: LogRecord) => (OF_THE_STREAM.has(typeOf(record)) ? [record.key] : []),
+  evolve(part, record) {
+    // The relay publishes at least once: a version that is already in is passed over.
+    const version = Number(record.headers['pa_version']);
+    if (part !== undefined && version <= part.version) return undefined;
+    const { version: _before, ...job } = part ?? { version: 0 };
+    const next = evolve(part === undefined ? undefined : (job as Job), { type: typeOf(record), data: JSON.parse(utf8.decode(record.value)) } as JobEvent);
+    return next && { ...next, version };
+  },
+};
+
+/** One document a job: what status, manifest and downloads read. */
+export const exportJobs: Projection = {
+  owner: 'export', name: 'jobs', version: 1,
+  topics: { [PA_EXPORTS]: exportsTopic },
+  indexes: [
+    { name: 'by_client', fields: ['job.client', 'job.status'] },
+    { name: 'by_status', fields: ['job.status', 'job.requestedAt'] },
+  ],
+};
+
+export async function getJob(reader: ViewReader, job: string): Promise<JobPart | undefined> {
+  return (await reader.get(job))?.['job'] as JobPart | undefined;
+}
