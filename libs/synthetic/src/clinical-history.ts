@@ -8,7 +8,7 @@ import type { Random } from './random.ts';
 import * as clinical from './resources/clinical.ts';
 
 /** Share of professional claims whose visit we also hold as clinical data. */
-const VISITS_WITH_DATA = 0.32;
+const VISITS_WITH_DATA = 0.42;
 const PRELIMINARY_FIRST = 0.02;
 
 export function clinicalOf(t: Telling): void {

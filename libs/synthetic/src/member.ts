@@ -54,7 +54,7 @@ export function memberOf(seed: string | number, n: number, asOf: number, roster:
   const years = Math.min(random.weighted([[30, 1 + random.unit() * 2], [40, 3 + random.unit() * 3], [20, 6 + random.unit() * 2], [10, 8 + random.unit() * 2]]), age + 0.5);
   const start = Math.max(birth, dayStart(asOf - years * YEAR));
   const legacy = age >= 18 && random.chance(MEMBER_RATES.beforeFloor);
-  const sigma = 0.65;
+  const sigma = 0.55;
   const burden = Math.min(8, Math.exp(sigma * random.normal() - (sigma * sigma) / 2));
   const terminated = random.chance(MEMBER_RATES.coverageTerminated);
   const terminatedAt = terminated ? dayStart(asOf - random.int(20, 200) * DAY) : undefined;

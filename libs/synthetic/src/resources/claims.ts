@@ -29,6 +29,9 @@ function split(random: Random, charged: number): Split {
 }
 const totals = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('eligible', s.allowed), amount('paidtoprovider', s.paid), amount('memberliability', s.member), amount('discount', s.discount)];
 const itemAmounts = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('benefit', s.paid), amount('discount', s.discount), amount('memberliability', s.member), amount('paidtoprovider', s.paid), submitted('copay', s.member)];
+/** Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The code may be shown, its amount not. */
+const adjusted = (code: '45' | '50', cents: number): Json => ({ category: coded(DISCRIMINATOR, 'adjustmentreason'), reason: coded('https://x12.org/codes/claim-adjustment-reason-codes', code), amount: usd(cents) });
+const units = (value: number): Json => ({ category: coded(DISCRIMINATOR, 'allowedunits'), value });
 const info = (sequence: number, code: string, value: Json): Json => ({ sequence, category: coded(INFO, code), ...value });
 
 function eob(c: ClaimContext, kind: string, claimType: string, provider: Json, s: Split, parts: Json): Resource {
@@ -59,6 +62,9 @@ const account = (c: ClaimContext, from: number): Json[] => [
   info(from, 'medicalrecordnumber', { valueString: `MRN-${c.member.cardNumber}` }), info(from + 1, 'patientaccountnumber', { valueString: `ACC-${c.id.toUpperCase()}` }),
 ];
 
+/** Share of professional lines that the plan did not pay. */
+const DENIED_LINES = 0.05;
+
 /** An office visit or another professional service; `visit` makes the first line an evaluation. */
 export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
   const lines: Service[] = [visit ? c.random.pick(OFFICE_VISITS) : c.random.pick(SERVICES)];
@@ -66,10 +72,11 @@ export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
   let total = 0;
   const item = lines.map((service, i) => {
     const s = split(c.random, service.cents);
+    const denied = c.random.chance(DENIED_LINES);
     total += service.cents;
     return {
       sequence: i + 1, careTeamSequence: [1], diagnosisSequence: [1], productOrService: coded(CPT, service.cpt), servicedDate: dateOf(c.start), locationCodeableConcept: coded(PLACE_OF_SERVICE, visit ? '11' : '22'),
-      quantity: { value: 1 }, unitPrice: usd(service.cents), net: usd(service.cents), adjudication: [status('benefitpaymentstatus', 'innetwork'), ...itemAmounts(s)],
+      quantity: { value: 1 }, unitPrice: usd(service.cents), net: usd(service.cents), adjudication: [status('benefitpaymentstatus', 'innetwork'), units(denied ? 0 : 1), adjusted(denied ? '50' : '45', denied ? service.cents : s.discount), ...itemAmounts(s)],
     };
   });
   return eob(c, 'Professional-NonClinician', 'professional', reference('Organization', c.member.home.id), split(c.random, total), {

@@ -153,7 +153,7 @@ export const goal = (m: Member, id: string, disease: Disease, start: number): Re
 
 export const careTeam = (m: Member, id: string, start: number, recorded: number, members: readonly RosterPractitioner[]): Resource => ({
   resourceType: 'CareTeam', id, meta: meta(recorded, usCore('us-core-careteam')), status: 'active', name: `Care team of ${m.given} ${m.family}`, subject: subject(m), period: { start: dateOf(start) },
-  participant: members.map((p, i) => ({ role: [coded(SNOMED, i === 0 ? '453231000124104' : '17561000', undefined, i === 0 ? 'Primary care provider' : 'Cardiologist')], member: doctor(p), onBehalfOf: reference('Organization', m.home.id) })),
+  participant: members.map((p, i) => ({ role: [coded(SNOMED, i === 0 ? '453231000124104' : '17561000', undefined, i === 0 ? 'Primary care provider' : 'Cardiologist')], member: i === 0 ? doctor(p) : reference('PractitionerRole', p.role), ...(i === 0 && { onBehalfOf: reference('Organization', m.home.id) }) })),
   managingOrganization: [reference('Organization', m.home.id)],
 });
 

@@ -31,13 +31,16 @@ export function patient(member: Member, random: Random, time: number, moved: boo
   };
 }
 
-/** With the copayments a payer has in it; no version of it may reach a provider with them. */
+/**
+ * With the copayments a payer has in it; no version of it may reach a provider with them. It does not claim C4BB-Coverage: 2.1.0
+ * asks for an R5 extension that no R4 validator resolves.
+ */
 export function coverage(member: Member, roster: Roster, time: number, end: number | undefined): Resource {
   const self = member.age >= 18;
   return {
     resourceType: 'Coverage', id: member.coverageId,
-    meta: { lastUpdated: instantOf(time), profile: [usCore('us-core-coverage'), c4bb('C4BB-Coverage')] },
-    extension: [{ url: 'http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind', valueCode: 'insurance' }, { url: `${PAYER}/fhir/StructureDefinition/monthly-premium`, valueMoney: usd(18_500) }],
+    meta: { lastUpdated: instantOf(time), profile: [usCore('us-core-coverage')] },
+    extension: [{ url: `${PAYER}/fhir/StructureDefinition/monthly-premium`, valueMoney: usd(18_500) }],
     identifier: [{ type: coded(`${THO}v2-0203`, 'MB', 'Member Number'), system: `${PAYER}/member-number`, value: member.cardNumber }],
     status: end === undefined ? 'active' : 'cancelled',
     type: coded('https://nahdo.org/sopt', member.age >= 65 ? '111' : '512', undefined, member.age >= 65 ? 'Medicare HMO' : 'Commercial PPO'),
