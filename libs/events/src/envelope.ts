@@ -74,6 +74,8 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
     return fromStructured(body);
   }
   for (const name of ['ce_id', 'ce_source', 'ce_time'] as const) if (!h[name]) return failure('not-a-cloudevent', `${name} is missing`);
+  if ((h['ce_specversion'] ?? '1.0') !== '1.0') return failure('not-a-cloudevent', 'ce_specversion must be 1.0');
+  if (!isInstant(h['ce_time']!)) return failure('not-a-cloudevent', 'ce_time must be an RFC 3339 instant');
   let data: unknown;
   try {
     data = JSON.parse(text(record.value));
@@ -93,6 +95,8 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
   };
 }
 
+/** An RFC 3339 instant with a zone, that exists. */
+const isInstant = (time: string): boolean => INSTANT.test(time) && !Number.isNaN(Date.parse(time));
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** Reads a structured-mode JSON object (application/cloudevents+json). */
@@ -103,7 +107,7 @@ export function fromStructured(body: unknown): DecodeResult {
   for (const name of ['id', 'source', 'type', 'time'] as const) {
     if (typeof e[name] !== 'string' || e[name] === '') return failure('not-a-cloudevent', `${name} must be a non-empty string`);
   }
-  if (!INSTANT.test(e['time'] as string) || Number.isNaN(Date.parse(e['time'] as string))) return failure('not-a-cloudevent', 'time must be an RFC 3339 instant');
+  if (!isInstant(e['time'] as string)) return failure('not-a-cloudevent', 'time must be an RFC 3339 instant');
   if (e['subject'] !== undefined && typeof e['subject'] !== 'string') return failure('not-a-cloudevent', 'subject must be a string');
   let data = e['data'];
   if (data === undefined && typeof e['data_base64'] === 'string') {

@@ -4,3 +4,5 @@ export * from './payer-events.ts';
 export * from './platform-events.ts';
 export * from './export-events.ts';
 export * from './provider-key.ts';
+export * from './upcast.ts';
+export * from './validate.ts';
