@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AuthModule } from '@provider-access/auth';
+import { openFsBlobs } from '@provider-access/blob/fs';
+import { ConfigurationError, readConfig } from '@provider-access/config';
+import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
+import { Facts, Parties } from '@provider-access/facts';
+import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { Metrics, type Logger } from '@provider-access/observability';
+import { ResourcesModule } from '@provider-access/resources';
+import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openEmbeddedState } from '@provider-access/state/embedded';
+import { openEmbeddedViews } from '@provider-access/views/embedded';
+import type { StandaloneConfig } from './config.ts';
+import { takeDataFolder } from './data-folder.ts';
+import { bind, dispatch } from './listener.ts';
+import { processRoutes } from './operations.ts';
+import type { ServiceName } from './route-table.ts';
+
+export interface Platform {
+  readonly version: string;
+  readonly address: string;
+  readonly publicUrl: string;
+  readonly dataDir: string;
+  readonly administratorTokenFile: string;
+  readonly payerTokenFile: string;
+  stop(): Promise<void>;
+}
+
+const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const LOOPBACK = /^(127\.|::1$|localhost$)/;
+
+function requireLoopback(config: StandaloneConfig): void {
+  if (config.ALLOW_PLAIN_HTTP) return;
+  if (!LOOPBACK.test(config.HOST)) throw new ConfigurationError(`HOST: ${config.HOST} is not loopback and this process speaks plain HTTP; put TLS in front, or set ALLOW_PLAIN_HTTP=true`);
+  if (config.PUBLIC_URL?.startsWith('http:') === true && !LOOPBACK.test(new URL(config.PUBLIC_URL).hostname.replace(/^\[|\]$/g, ''))) throw new ConfigurationError('PUBLIC_URL: must be https outside loopback, or set ALLOW_PLAIN_HTTP=true');
+}
+
+/** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
+export async function startPlatform(config: StandaloneConfig, logger: Logger): Promise<Platform> {
+  requireLoopback(config);
+  const dataDir = resolve(config.DATA_DIR);
+  const release = takeDataFolder(dataDir);
+  const file = (name: string): string => join(dataDir, name);
+  const closing: (() => Promise<void> | void)[] = [release];
+  const stop = async (): Promise<void> => {
+    for (const close of closing.splice(0).reverse()) await close();
+  };
+  try {
+    const log = openEmbeddedLog({ file: file('log.db') });
+    closing.push(() => log.close());
+    const views = openEmbeddedViews({ file: file('views.db') });
+    closing.push(() => views.close());
+    const state = openEmbeddedState({ file: file('state.db'), log });
+    closing.push(() => state.close());
+    const blobs = openFsBlobs({ root: file('files') });
+
+    const administratorTokenFile = file('administrator.token');
+    const payerTokenFile = file('payer.token');
+    const staticTokens = new StaticTokens({ administrator: await loadOrCreateToken(administratorTokenFile), payer: await loadOrCreateToken(payerTokenFile) });
+    const signingKeyFile = file('token-signing-keys.json');
+    const keys = await SigningKeys.open(signingKeyFile, systemClock.now());
+
+    const listening = await bind(config);
+    const publicUrl = config.PUBLIC_URL ?? listening.address;
+
+    const metrics: Metrics[] = [];
+    const ports = (): ServicePorts => {
+      const own = new Metrics();
+      metrics.push(own);
+      return { log, views, state, clock: systemClock, logger, metrics: own };
+    };
+    const accessTokens = (): AccessTokens => new AccessTokens({ keys, publicUrl, clock: systemClock });
+    const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
+    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
+      const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: body }) });
+      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
+    };
+    const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
+      const own = ports();
+      const app = await createServiceApp(module(own), { name, logger, metrics: own.metrics, strategy: new EventLogTransport({ log }) });
+      apps[name] = app;
+      closing.push(() => app.close());
+      await app.startAllMicroservices();
+    };
+
+    const env = { ...process.env, PUBLIC_URL: publicUrl };
+    const parties = new Parties();
+    await parties.start(log);
+    closing.push(() => parties.stop());
+    // Whoever answers the next request must know a registration or decision before it is acknowledged.
+    const readers: { waitFor: Parties['waitFor'] }[] = [parties];
+    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, accessTokens: accessTokens(), staticTokens }));
+    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env) }));
+    await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl, payerTokenFile, administratorTokenFile, signingKeyFile, pageKeyFile: file('page-links.key') } }));
+    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs, accessTokens: accessTokens(), staticTokens }));
+    for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
+    await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, keys, staticTokens, readers }));
+
+    const all = apps as Record<ServiceName, NestFastifyApplication>;
+    const checks = Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])) as Record<ServiceName, ReadinessCheck[]>;
+    const viewsOf = async (authorization: string): Promise<Record<string, unknown>> => {
+      const merged: Record<string, unknown> = {};
+      for (const name of ['attribution', 'resources', 'export'] as const) {
+        const answer = await all[name].getHttpAdapter().getInstance().inject({ method: 'GET', url: `/ops/views/${name}`, headers: { authorization } });
+        merged[name] = (JSON.parse(answer.payload) as { views?: unknown }).views ?? [];
+      }
+      return merged;
+    };
+    // Closed first: nothing new comes while the services stop.
+    closing.push(() => new Promise((done) => {
+      listening.server.close(() => done());
+      listening.server.closeAllConnections();
+    }));
+    listening.serve(dispatch(all, processRoutes({ checks, metrics, tokens: staticTokens, logger, views: viewsOf })));
+    return { version: VERSION, address: listening.address, publicUrl, dataDir, administratorTokenFile, payerTokenFile, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
