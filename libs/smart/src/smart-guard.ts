@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Authenticator, type SmartContext } from './authenticate.ts';
+import type { Authenticator, SmartContext } from './authenticate.ts';
 
 /** Provided by the module that uses SmartGuard: an Authenticator. */
 export const SMART = Symbol('smart.Authenticator');

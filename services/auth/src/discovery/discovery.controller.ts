@@ -1,0 +1,45 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { SERVED_TYPES } from '@provider-access/fhir';
+import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
+import { AUTH, type Auth } from '../auth.ts';
+import { urls } from '../config.ts';
+
+/** Scopes that may be asked for (SPEC §3.4): v1 and v2. */
+export const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [`system/${type}.rs`, `system/${type}.read`]);
+
+/** SMART discovery (SPEC §3.1) and our public keys; open to everybody, JSON whatever Accept says. */
+@Controller()
+export class DiscoveryController {
+  private readonly auth: Auth;
+  private readonly configuration: string;
+  constructor(@Inject(AUTH) auth: Auth) {
+    this.auth = auth;
+    const { token, register, introspect, jwks } = urls(auth.config.publicUrl);
+    this.configuration = JSON.stringify({
+      token_endpoint: token,
+      registration_endpoint: register,
+      introspection_endpoint: introspect,
+      jwks_uri: jwks,
+      grant_types_supported: ['client_credentials'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+      code_challenge_methods_supported: ['S256'],
+      scopes_supported: SCOPES_SUPPORTED,
+      capabilities: ['client-confidential-asymmetric', 'permission-v1', 'permission-v2'],
+    });
+  }
+
+  @Get(['.well-known/smart-configuration', 'fhir/.well-known/smart-configuration'])
+  @Header('content-type', 'application/json')
+  @Header('cache-control', 'public, max-age=300')
+  smartConfiguration(): string {
+    return this.configuration;
+  }
+
+  @Get('auth/jwks')
+  @Header('content-type', 'application/json')
+  @Header('cache-control', 'public, max-age=300')
+  jwks(): string {
+    return JSON.stringify(this.auth.keys.jwks());
+  }
+}

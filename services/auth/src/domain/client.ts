@@ -1,0 +1,87 @@
+import type { ClientStatus } from '@provider-access/access';
+import { npiKey, tinKey, type AppApproved, type AppRegistered, type AppRejected, type ProviderKey } from '@provider-access/events';
+import { grantScopes } from '@provider-access/smart';
+
+/** An app as its stream tells it. */
+export interface ClientState {
+  readonly status: ClientStatus;
+  readonly registered: AppRegistered;
+  /** Bound at the last approval. */
+  readonly approved?: { readonly providers: readonly ProviderKey[]; readonly scope: string };
+  /** Of the last decision. */
+  readonly reason?: string;
+}
+
+export interface Approve {
+  readonly kind: 'approve';
+  readonly by: string;
+  readonly reason?: string;
+  /** Without: as approved before, or as registered. */
+  readonly npis?: readonly string[];
+  readonly tins?: readonly string[];
+  readonly scope?: string;
+}
+export type ClientCommand =
+  | { readonly kind: 'register'; readonly app: AppRegistered }
+  | Approve
+  | { readonly kind: 'reject'; readonly by: string; readonly reason: string }
+  | { readonly kind: 'suspend'; readonly by: string; readonly reason: string };
+
+export type ClientEvent =
+  | { readonly type: 'pa.app-registered.v1'; readonly data: AppRegistered }
+  | { readonly type: 'pa.app-approved.v1'; readonly data: AppApproved }
+  | { readonly type: 'pa.app-rejected.v1' | 'pa.app-suspended.v1' | 'pa.app-revoked.v1'; readonly data: AppRejected };
+
+/** `events` is empty when what is asked for is so already. */
+export type ClientDecision =
+  | { readonly ok: true; readonly events: readonly ClientEvent[] }
+  | { readonly ok: false; readonly fault: 'unknown' | 'conflict' | 'invalid'; readonly text: string };
+
+const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true, events });
+const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): ClientDecision => ({ ok: false, fault, text });
+const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((v) => b.includes(v));
+
+/** Pure: what a command makes of a client. Rejected is final; suspended can be approved again. */
+export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
+  if (command.kind === 'register') {
+    return state === undefined ? done({ type: 'pa.app-registered.v1', data: command.app }) : refuse('conflict', 'A client of this id is registered already.');
+  }
+  if (state === undefined) return refuse('unknown', 'There is no client of this id.');
+  const { status } = state;
+  const { client } = state.registered;
+  switch (command.kind) {
+    case 'approve':
+      return approve(command, state);
+    case 'reject':
+      if (status === 'rejected') return done();
+      if (status !== 'pending') return refuse('conflict', `The client is ${status}: only a pending one can be rejected. Suspend it to end its access.`);
+      return done({ type: 'pa.app-rejected.v1', data: { client, by: command.by, reason: command.reason } });
+    case 'suspend':
+      if (status === 'suspended') return done();
+      if (status !== 'approved') return refuse('conflict', `The client is ${status}: only an approved one can be suspended.`);
+      return done({ type: 'pa.app-suspended.v1', data: { client, by: command.by, reason: command.reason } });
+  }
+}
+
+function approve(command: Approve, { status, registered, approved }: ClientState): ClientDecision {
+  if (status === 'rejected' || status === 'revoked') return refuse('conflict', `The client is ${status}, which is final. The app has to be registered again.`);
+  const explicit = command.npis !== undefined || command.tins !== undefined;
+  const given = [...(command.npis ?? []).map(npiKey), ...(command.tins ?? []).map(tinKey)];
+  const providers = [...new Set(explicit ? given : (approved?.providers ?? [...registered.npis.map(npiKey), ...registered.tins.map(tinKey)]))];
+  if (providers.length === 0) return refuse('invalid', 'npis, tins: at least one provider must be bound.');
+  const scope = command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
+  if (scope === '') return refuse('invalid', 'scope: nothing of it is in the scope that the app registered.');
+  if (status === 'approved' && approved !== undefined && same(approved.providers, providers) && approved.scope === scope) return done();
+  return done({ type: 'pa.app-approved.v1', data: { client: registered.client, providers, scope, by: command.by, ...(command.reason !== undefined && { reason: command.reason }) } });
+}
+
+const STATUS = { 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked' } as const;
+
+export function evolve(state: ClientState | undefined, event: ClientEvent): ClientState {
+  if (event.type === 'pa.app-registered.v1') return { status: 'pending', registered: event.data };
+  const { reason: _before, ...before } = state!;
+  const { reason } = event.data;
+  const after = { ...before, ...(reason !== undefined && { reason }) };
+  if (event.type === 'pa.app-approved.v1') return { ...after, status: 'approved', approved: { providers: event.data.providers as ProviderKey[], scope: event.data.scope } };
+  return { ...after, status: STATUS[event.type] };
+}

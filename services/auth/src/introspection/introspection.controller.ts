@@ -1,0 +1,33 @@
+import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Refusal } from '@provider-access/http';
+import { bearerToken } from '@provider-access/smart';
+import { AUTH, type Auth } from '../auth.ts';
+import { readForm } from '../form.ts';
+
+/** RFC 7662. A client learns about its own tokens only; the administrator about all. */
+@Controller('auth/introspect')
+export class IntrospectionController {
+  private readonly auth: Auth;
+  constructor(@Inject(AUTH) auth: Auth) {
+    this.auth = auth;
+  }
+
+  @Post()
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  async introspect(@Req() request: FastifyRequest): Promise<Record<string, unknown>> {
+    const { tokens, authenticator, staticTokens } = this.auth;
+    const own = bearerToken(request);
+    const administrator = own !== undefined && staticTokens.roleOf(own) === 'administrator';
+    const caller = administrator ? undefined : (await authenticator.authenticate(request)).client;
+    const { token } = readForm(request);
+    if (!token) throw new Refusal('invalid-request', 'token is missing.');
+    const found = await tokens.verify(token);
+    if (!authenticator.live(found) || (!administrator && found.client !== caller)) return { active: false };
+    return {
+      active: true, scope: found.scopes.text, client_id: found.client, sub: found.client, token_type: 'bearer',
+      iss: tokens.issuer, aud: tokens.audience, iat: found.issuedAt, exp: found.expiresAt, jti: found.jti,
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
+import type { Position } from '@provider-access/eventlog';
+import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+import type { StreamEvent } from '@provider-access/state';
+import { decide, evolve, type ClientCommand, type ClientState } from './domain/client.ts';
+
+/** Whoever must know of a change before it is acknowledged. */
+export interface RegistryReader { waitFor(position: Position, timeoutMs: number): Promise<boolean> }
+
+export const SOURCE = 'urn:provider-access:auth';
+/** ms */
+const ACKNOWLEDGE_WITHIN = 5000;
+/** Deciders that race for one client: each round one of them wins. */
+const ROUNDS = 10;
+const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
+const later = (): Refusal => new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', { retryAfter: 5 });
+
+/** The decisions about apps: made once (state.streams), published to pa.registry, acknowledged when readers know them. */
+export class Registry {
+  private readonly ports: Pick<ServicePorts, 'state' | 'clock'>;
+  private readonly readers: readonly RegistryReader[];
+  private readonly timeoutMs: number;
+  constructor(ports: Pick<ServicePorts, 'state' | 'clock'>, readers: readonly RegistryReader[], timeoutMs = ACKNOWLEDGE_WITHIN) {
+    this.ports = ports;
+    this.readers = readers;
+    this.timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Decides, and resolves when the next request anywhere here sees it. A repeat of what is so already changes nothing and
+   * waits the same. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not follow in time
+   */
+  async execute(client: string, command: ClientCommand): Promise<ClientState> {
+    const { streams } = this.ports.state;
+    const stream = `client/${client}`;
+    for (let round = 0; round < ROUNDS; round++) {
+      const head = await streams.load<ClientState>(stream);
+      const decision = decide(command, head?.snapshot);
+      if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
+      const version = head?.version ?? 0;
+      if (decision.events.length === 0) return this.acknowledged(stream, version, head!.snapshot);
+      const time = instant(this.ports.clock.now());
+      const events = decision.events.map((event, i): StreamEvent => ({
+        topic: PA_REGISTRY,
+        record: encodeEvent({ id: `${client}/${version + i + 1}`, source: SOURCE, type: event.type, time, subject: client, data: event.data }),
+      }));
+      const snapshot = decision.events.reduce(evolve, head?.snapshot as ClientState);
+      const result = await streams.append(stream, version, events, snapshot);
+      if (result.ok) return this.acknowledged(stream, result.version, snapshot);
+    }
+    throw new Refusal('conflict', 'Others are changing this client at the same time. Repeat the request.');
+  }
+
+  private async acknowledged(stream: string, version: number, state: ClientState): Promise<ClientState> {
+    const position = await this.ports.state.streams.published(stream, version, this.timeoutMs);
+    if (position === undefined) throw later();
+    const known = await Promise.all(this.readers.map((reader) => reader.waitFor(position, this.timeoutMs)));
+    if (!known.every(Boolean)) throw later();
+    return state;
+  }
+}

@@ -1,0 +1,107 @@
+import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { ClientRegistration } from '@provider-access/facts';
+import { Refusal, REFUSALS } from '@provider-access/http';
+import { approvedSince, grantScopes, verifyClientAssertion, type AssertionClient } from '@provider-access/smart';
+import { AUTH, type Auth } from '../auth.ts';
+import { urls } from '../config.ts';
+import { readForm } from '../form.ts';
+import { SCOPE_TYPES } from '../registration/client-metadata.ts';
+
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const MINUTE = 60_000;
+
+/** A refusal with what the audit says about it: who claims to be asking, and where it failed. */
+class TokenRefusal extends Error {
+  readonly refusal: Refusal;
+  readonly client: string | undefined;
+  readonly step: string | undefined;
+  constructor(refusal: Refusal, client?: string, step?: string) {
+    super(refusal.message);
+    this.refusal = refusal;
+    this.client = client;
+    this.step = step;
+  }
+}
+export interface TokenResponse { readonly access_token: string; readonly token_type: 'bearer'; readonly expires_in: number; readonly scope: string }
+
+/** `POST /auth/token`: client credentials with private_key_jwt (SMART Backend Services; SPEC §3.2, §3.3). */
+@Controller('auth/token')
+export class TokenController {
+  private readonly auth: Auth;
+  constructor(@Inject(AUTH) auth: Auth) {
+    this.auth = auth;
+  }
+
+  @Get()
+  get(): never {
+    throw new Refusal('method-not-allowed', 'Use POST.', { headers: { allow: 'POST' } });
+  }
+
+  /** Every token and every refusal is in the audit before the answer leaves. */
+  @Post()
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @Header('pragma', 'no-cache')
+  async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
+    try {
+      const { client, scope, approvedAt } = await this.grant(request);
+      const issued = await this.auth.tokens.issue(client, scope, approvedAt);
+      await this.auth.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
+      return { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope };
+    } catch (error) {
+      const refused = error instanceof Refusal ? new TokenRefusal(error) : error;
+      if (!(refused instanceof TokenRefusal)) throw error;
+      const { refusal, client, step } = refused;
+      if (refusal.status < 500) {
+        const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
+        // A made-up iss is not written down.
+        await this.auth.audit.record({ client: client !== undefined && this.auth.parties.client(client) !== undefined ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 });
+        this.auth.ports.metrics.count('auth_token_refusals_total', 'Token requests refused', { error: REFUSALS[refusal.kind].oauth });
+      }
+      throw refusal;
+    }
+  }
+
+  private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number }> {
+    const { ports, config, parties, jwksSource } = this.auth;
+    const form = readForm(request);
+    if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
+    if (form['grant_type'] !== 'client_credentials') throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
+    if (form['client_assertion_type'] !== ASSERTION_TYPE) throw new Refusal('invalid-client', `client_assertion_type must be ${ASSERTION_TYPE}.`);
+    if (!form['client_assertion']) throw new Refusal('invalid-request', 'client_assertion is missing.');
+    if (form['scope'] === undefined) throw new Refusal('invalid-request', 'scope is missing.');
+
+    const result = await verifyClientAssertion({
+      assertion: form['client_assertion'], audiences: [urls(config.publicUrl).token], now: ports.clock.now(),
+      lookup: (id) => assertionClient(parties.registration(id)), jwksSource, claims: ports.state.claims,
+    });
+    if (!result.ok) throw new TokenRefusal(new Refusal('invalid-client', result.message), result.client, result.step);
+    const { client } = result;
+    const refuse = (refusal: Refusal, step?: string): TokenRefusal => new TokenRefusal(refusal, client, step);
+    if (form['client_id'] !== undefined && form['client_id'] !== client) throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
+
+    // Counted after the signature: nobody can use up the share of another.
+    const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
+    if (count > config.tokensPerMinute) throw refuse(new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) }));
+
+    const registration = parties.registration(client);
+    const approvedAt = approvedSince(registration);
+    if (registration === undefined || approvedAt === undefined) throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
+    if (!registration.providers.some((p) => this.inNetwork(p))) throw refuse(new Refusal('unauthorized-client', 'None of the providers bound to this app is in the network of this payer now.'), 'not-in-network');
+    const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
+    if (scope === '') throw refuse(new Refusal('invalid-scope', 'Nothing of the scope asked for is registered and granted here.'));
+    return { client, scope, approvedAt };
+  }
+
+  private inNetwork(provider: ClientRegistration['providers'][number]): boolean {
+    const now = this.auth.ports.clock.now();
+    return this.auth.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network';
+  }
+}
+
+/** Pending apps may prove who they are (and are told to wait); rejected and suspended ones look like unknown ones. */
+function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
+  if (client === undefined || (client.status !== 'approved' && client.status !== 'pending')) return undefined;
+  return { ...(client.jwks !== undefined && { jwks: client.jwks }), ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }) };
+}

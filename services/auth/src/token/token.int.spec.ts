@@ -1,0 +1,126 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
+import { Bench, NOW, NPI, NPI_2, prepare, PUBLIC_URL, type App } from '../../test/bench.ts';
+
+beforeAll(prepare);
+let bench: Bench;
+const open = async (...options: Parameters<typeof Bench.start>): Promise<Bench> => (bench = await Bench.start(...options));
+afterEach(() => bench.stop());
+
+describe('POST /auth/token', () => {
+  it('gives an approved app in the network a bearer token of 300 s', async () => {
+    await open();
+    const app = await bench.approved();
+    const { status, headers, body } = await bench.token(app, { scope: 'system/Patient.rs system/Group.read' });
+    expect({ status, body }).toEqual({ status: 200, body: { access_token: expect.any(String), token_type: 'bearer', expires_in: 300, scope: 'system/Patient.rs system/Group.read' } });
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': expect.stringMatching(/^application\/json/) });
+    expect(decodeProtectedHeader(body['access_token'] as string)).toMatchObject({ alg: 'ES256', typ: 'at+jwt' });
+    expect(decodeJwt(body['access_token'] as string)).toMatchObject({ iss: PUBLIC_URL, aud: `${PUBLIC_URL}/fhir`, sub: app.id, client_id: app.id, exp: NOW / 1000 + 300 });
+    expect(await bench.audited()).toEqual([{ client: app.id, action: 'token', outcome: 'released', members: [], resources: 0, at: '2027-01-04T12:00:00.000Z' }]);
+  });
+
+  it.each<[string, number, string, RegExp, (app: App) => Promise<Parameters<Bench['call']>[2]>]>([
+    ['JSON', 400, 'invalid_request', /Content-Type/, async (app) => ({ json: await bench.form(app) })],
+    ['another media type', 400, 'invalid_request', /Content-Type/, () => Promise.resolve({ body: 'x', type: 'text/plain' })],
+    ['no body', 400, 'invalid_request', /Content-Type/, () => Promise.resolve({})],
+    ['an empty form', 400, 'invalid_request', /grant_type is missing/, () => Promise.resolve({ form: '' })],
+    ['a parameter twice', 400, 'invalid_request', /scope is given more than once/, async (app) => ({ form: `${new URLSearchParams(await bench.form(app))}&scope=system%2FPatient.rs` })],
+    ['no assertion', 400, 'invalid_request', /client_assertion is missing/, async (app) => ({ form: { ...(await bench.form(app)), client_assertion: '' } })],
+    ['no scope', 400, 'invalid_request', /scope is missing/, async (app) => ({ form: await bench.form(app, { scope: undefined }) })],
+    ['another grant', 400, 'unsupported_grant_type', /client_credentials/, async (app) => ({ form: await bench.form(app, { grant_type: 'authorization_code' }) })],
+    ['no assertion type', 401, 'invalid_client', /client_assertion_type/, async (app) => ({ form: await bench.form(app, { client_assertion_type: undefined }) })],
+    ['another assertion type', 401, 'invalid_client', /client_assertion_type/, async (app) => ({ form: await bench.form(app, { client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer' }) })],
+    ['garbage for an assertion', 401, 'invalid_client', /not a signed JWT/, async (app) => ({ form: await bench.form(app, { client_assertion: 'garbage' }) })],
+    ['an unknown client', 401, 'invalid_client', /not an active client/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion('c-unknown') }) })],
+    ['a signature of another key', 401, 'invalid_client', /not an active client.*not signed/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, {}, (await generateKeyPair('ES384')).privateKey) }) })],
+    ['aud of the FHIR base', 401, 'invalid_client', /aud/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { aud: `${PUBLIC_URL}/fhir` }) }) })],
+    ['an expired assertion', 401, 'invalid_client', /exp/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { exp: NOW / 1000 - 60 }) }) })],
+    ['client_id of another', 401, 'invalid_client', /client_id/, async (app) => ({ form: await bench.form(app, { client_id: 'c-other' }) })],
+    ['an empty scope', 400, 'invalid_scope', /scope/, async (app) => ({ form: await bench.form(app, { scope: '' }) })],
+    ['scopes of no use', 400, 'invalid_scope', /scope/, async (app) => ({ form: await bench.form(app, { scope: 'launch user/*.rs system/Patient.dus system/Nonsense.read system/Patient.write' }) })],
+  ])('refuses %s', async (_name, status, error, text, request) => {
+    await open();
+    const app = await bench.approved();
+    const answer = await bench.call('POST', '/auth/token', await request(app));
+    expect(answer).toMatchObject({ status, body: { error, error_description: expect.stringMatching(text) } });
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(await bench.audited()).toMatchObject([{ action: 'token', outcome: 'refused', reason: expect.stringMatching(`^${error}`) }]);
+  });
+
+  it('answers 413 to a body that is too large, and 405 to GET', async () => {
+    await open();
+    expect(await bench.call('POST', '/auth/token', { form: `client_assertion=${'x'.repeat(70_000)}` })).toMatchObject({ status: 413, body: { error: 'invalid_request' } });
+    expect(await bench.call('GET', '/auth/token')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+  });
+
+  it('refuses an assertion the second time, also after a restart', async () => {
+    const stateFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'state.db');
+    await open({ stateFile });
+    const app = await bench.approved();
+    const form = await bench.form(app);
+    expect((await bench.call('POST', '/auth/token', { form })).status).toBe(200);
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/jti was used/) } });
+    const { log } = bench;
+    await bench.stop();
+    await open({ stateFile, log });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/jti was used/) } });
+  });
+
+  it('tells a pending app to wait, and a stranger who uses its name nothing', async () => {
+    await open();
+    const app = await bench.register();
+    expect(await bench.token(app)).toMatchObject({ status: 400, body: { error: 'unauthorized_client', error_description: expect.stringMatching(/not approved/) } });
+    const forged = await bench.assertion(app.id, {}, (await generateKeyPair('ES384')).privateKey);
+    expect(await bench.token(app, { client_assertion: forged })).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+  });
+  it('gives rejected and suspended apps what it gives strangers', async () => {
+    await open();
+    const stranger = await bench.token({ id: 'c-none', token: '', uri: '' });
+    const rejected = await bench.register();
+    await bench.review(rejected, 'reject');
+    const suspended = await bench.approved();
+    await bench.review(suspended, 'suspend');
+    for (const app of [rejected, suspended]) expect(await bench.token(app)).toMatchObject({ status: 401, body: stranger.body });
+  });
+  it('needs a bound provider in the network now', async () => {
+    await open();
+    const app = await bench.register({ npi: [NPI, NPI_2] });
+    await bench.review(app, 'approve');
+    const refused = { status: 400, body: { error: 'unauthorized_client', error_description: expect.stringMatching(/network/) } };
+    expect(await bench.token(app)).toMatchObject(refused);
+    await bench.network(`npi|${NPI_2}`, 'in-network', '2027-02-01T00:00:00.000Z');
+    expect(await bench.token(app)).toMatchObject(refused);
+    await bench.network(`npi|${NPI}`, 'in-network');
+    expect((await bench.token(app)).status).toBe(200);
+    await bench.network(`npi|${NPI}`, 'out-of-network', '2027-01-01T00:00:00.000Z');
+    expect(await bench.token(app)).toMatchObject(refused);
+  });
+  it('grants what was approved, though more was registered', async () => {
+    await open();
+    await bench.network(`npi|${NPI}`, 'in-network');
+    const app = await bench.register();
+    await bench.review(app, 'approve', { scope: 'system/Patient.rs' });
+    expect((await bench.token(app, { scope: 'system/*.rs' })).body).toMatchObject({ scope: 'system/Patient.rs' });
+  });
+  it('limits a client, and leaves the others alone', async () => {
+    await open({ config: { tokensPerMinute: 2 } });
+    const [one, two] = [await bench.approved(), await bench.approved()];
+    const forged = await bench.assertion(one.id, {}, (await generateKeyPair('ES384')).privateKey);
+    for (let i = 0; i < 3; i++) await bench.token(one, { client_assertion: forged });
+    for (let i = 0; i < 2; i++) expect((await bench.token(one)).status).toBe(200);
+    expect(await bench.token(one)).toMatchObject({ status: 429, headers: { 'retry-after': '60' }, body: { error: expect.any(String) } });
+    expect((await bench.token(two)).status).toBe(200);
+    bench.clock.ms += 60_000;
+    expect((await bench.token(one)).status).toBe(200);
+  });
+  it('gives no token that cannot be recorded', async () => {
+    await open();
+    const app = await bench.approved();
+    bench.log.faults.away = true;
+    expect(await bench.token(app)).toMatchObject({ status: 503, headers: { 'retry-after': expect.any(String) } });
+    bench.log.faults.away = false;
+  });
+});

@@ -1,0 +1,132 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
+import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
+import { Parties } from '@provider-access/facts';
+import { createServiceApp, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openEmbeddedState } from '@provider-access/state/embedded';
+import { AuthModule } from '../src/index.ts';
+import type { AuthConfigInput } from '../src/config.ts';
+import type { RegistryReader } from '../src/registry.ts';
+
+export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
+export const PUBLIC_URL = 'https://payer.example';
+export const ADMINISTRATOR = 'a'.repeat(43);
+export const NPI = '1234567893';
+export const NPI_2 = '1245319599';
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+export interface Answer { readonly status: number; readonly headers: Record<string, string | undefined>; readonly body: Record<string, any> }
+export interface App { readonly id: string; readonly token: string; readonly uri: string }
+
+let serial = 0;
+let keyFile: string | undefined;
+export let privateKey: CryptoKey;
+export let publicJwk: JWK;
+/** One key pair and one key file for all benches of a file: making them is what takes time. */
+export async function prepare(): Promise<void> {
+  const pair = await generateKeyPair('ES384', { extractable: true });
+  privateKey = pair.privateKey;
+  publicJwk = { ...(await exportJWK(pair.publicKey)), kid: 'k1' };
+  keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
+}
+
+export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly lateParties?: boolean }
+
+/** The auth service over in-memory engines and a clock that is set. */
+export class Bench {
+  readonly clock = { ms: NOW, now: (): number => this.clock.ms };
+  readonly log: MemoryLog;
+  readonly parties = new Parties();
+  readonly stateFile: string;
+  ports!: ServicePorts;
+  app!: NestFastifyApplication;
+
+  private constructor(options: BenchOptions) {
+    this.log = options.log ?? openMemoryLog({ partitions: 2, now: () => this.clock.ms });
+    this.stateFile = options.stateFile ?? ':memory:';
+  }
+
+  static async start(options: BenchOptions = {}): Promise<Bench> {
+    const bench = new Bench(options);
+    const { log, clock } = bench;
+    const state = openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
+    bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: undefined as never };
+    await bench.parties.start(log);
+    const keys = await SigningKeys.open(keyFile!, NOW);
+    const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
+    bench.app = await createServiceApp(
+      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }) }),
+      { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
+    );
+    return bench;
+  }
+  /** Ends the service; the log stays. */
+  async stop(): Promise<void> {
+    await this.app.close();
+    await this.parties.stop();
+    await this.ports.state.close();
+  }
+
+  async call(method: 'GET' | 'POST', url: string, options: { json?: unknown; form?: string | Record<string, string>; body?: string; type?: string; token?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
+    const { json, form, body, type, token } = options;
+    const payload = json !== undefined ? JSON.stringify(json) : form !== undefined ? (typeof form === 'string' ? form : new URLSearchParams(form).toString()) : body;
+    const contentType = type ?? (json !== undefined ? 'application/json' : form !== undefined ? 'application/x-www-form-urlencoded' : undefined);
+    const response = await this.app.getHttpAdapter().getInstance().inject({
+      method, url, ...(payload !== undefined && { payload }),
+      headers: { ...(contentType !== undefined && { 'content-type': contentType }), ...(token !== undefined && { authorization: `Bearer ${token}` }), ...options.headers },
+    });
+    return { status: response.statusCode, headers: response.headers as Record<string, string | undefined>, body: JSON.parse(response.body || '{}') as Record<string, any> };
+  }
+
+  metadata(over: Record<string, unknown> = {}): Record<string, unknown> {
+    return { client_name: 'An EHR', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['mailto:dev@app.example'], npi: NPI, tin: '12-3456789', ...over };
+  }
+  async register(over: Record<string, unknown> = {}): Promise<App> {
+    const { status, body } = await this.call('POST', '/auth/register', { json: this.metadata(over) });
+    if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);
+    return { id: body['client_id'] as string, token: body['registration_access_token'] as string, uri: body['registration_client_uri'] as string };
+  }
+  review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json: unknown = verb === 'approve' ? {} : { reason: 'because' }): Promise<Answer> {
+    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json, token: ADMINISTRATOR });
+  }
+  async network(provider: string, status: 'in-network' | 'out-of-network', from = '2020-01-01T00:00:00.000Z'): Promise<void> {
+    const time = new Date(this.clock.ms).toISOString();
+    await this.log.append(PA_PROVIDERS, [encodeEvent({ id: `n-${++serial}`, source: 'test', type: 'pa.network-status-recorded.v1', time, subject: provider, data: { provider, status, from, businessTime: time } })]);
+    await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 5000);
+  }
+  /** Registered, approved and in network. */
+  async approved(over: Record<string, unknown> = {}): Promise<App> {
+    await this.network(`npi|${NPI}`, 'in-network');
+    const app = await this.register(over);
+    await this.review(app, 'approve');
+    return app;
+  }
+  assertion(client: string, over: Record<string, unknown> = {}, key: CryptoKey = privateKey, header: Record<string, unknown> = {}): Promise<string> {
+    const payload = { iss: client, sub: client, aud: `${PUBLIC_URL}/auth/token`, exp: Math.floor(this.clock.ms / 1000) + 240, jti: `j-${++serial}`, ...over };
+    return new SignJWT(payload).setProtectedHeader({ alg: 'ES384', kid: 'k1', typ: 'JWT', ...header }).sign(key);
+  }
+  async form(app: App, over: Record<string, string | undefined> = {}): Promise<Record<string, string>> {
+    const all = { grant_type: 'client_credentials', scope: 'system/*.rs', client_assertion_type: ASSERTION_TYPE, client_assertion: over['client_assertion'] ?? (await this.assertion(app.id)), ...over };
+    return Object.fromEntries(Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined));
+  }
+  async token(app: App, over: Record<string, string | undefined> = {}): Promise<Answer> {
+    return this.call('POST', '/auth/token', { form: await this.form(app, over) });
+  }
+  async records(topic: string): Promise<{ type: string; data: any }[]> {
+    const all = [];
+    for (let p = 0; p < (await this.log.partitions(topic)); p++) all.push(...(await this.log.read(topic, p, 0, 1000)));
+    return all.map((r) => ({ type: r.headers['ce_type']!, data: JSON.parse(Buffer.from(r.value).toString()) }));
+  }
+  async audited(): Promise<Disclosure[]> {
+    return (await this.records(PA_AUDIT)).map((r) => r.data as Disclosure);
+  }
+  registry(): Promise<{ type: string; data: any }[]> {
+    return this.records(PA_REGISTRY);
+  }
+}
