@@ -1,3 +1,5 @@
+// Answers and events are read as they come over the wire: their shape is what the tests assert.
+/* eslint-disable @typescript-eslint/no-explicit-any */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
