@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { QueryPlan } from '../query.ts';
 import { isOlder } from './positions.ts';
-import { arrayTable, physicalName, quoted } from './tables.ts';
+import { arrayTable, bodyTable, physicalName, quoted } from './tables.ts';
 import type { Layout, PartColumns } from './tables.ts';
 
 /** The prepared statements of one build, made when first needed. Rows come as arrays. */
@@ -31,19 +31,28 @@ export class Statements {
     return quoted(this.#physical);
   }
 
-  /** Values: _id, position, indexed columns, JSON, bodies. `conditional` writes only over an older position. */
+  /** Values: _id, position, indexed columns, JSON. `conditional` writes only over an older position. */
   upsert(part: PartColumns, conditional: boolean): StatementSync {
     return this.#prepare(`upsert/${part.n}/${conditional}`, () => {
-      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`, ...part.bodies.map((b) => b.column)];
+      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
       const where = conditional ? ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}` : '';
       return `INSERT INTO ${this.#table} (_id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}${where}`;
     });
   }
 
+  /** Values: _id, bodies of the part. */
+  upsertBodies(part: PartColumns): StatementSync {
+    return this.#prepare(`bodies/${part.n}`, () => {
+      const columns = part.bodies.map((b) => b.column);
+      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
+      return `INSERT INTO ${quoted(bodyTable(this.#physical))} (_id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}`;
+    });
+  }
+
   /** Position, JSON, bodies of a part. */
   part(part: PartColumns): StatementSync {
-    return this.#prepare(`part/${part.n}`, () => `SELECT p${part.n}, d${part.n}${part.bodies.map((b) => `, ${b.column}`).join('')} FROM ${this.#table} WHERE _id = ?`);
+    return this.#prepare(`part/${part.n}`, () => `SELECT p${part.n}, d${part.n}${part.bodies.map((b) => `, b.${b.column}`).join('')} FROM ${this.#table} t${this.#joined(part.bodies.length > 0)} WHERE t._id = ?`);
   }
 
   position(part: PartColumns): StatementSync {
@@ -61,18 +70,22 @@ export class Statements {
     });
   }
 
-  #selected(bodies: readonly string[], prefix = ''): string {
-    const columns = ['_id', ...this.layout.parts.map((p) => `d${p.n}`), ...this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)).map((b) => b.column))];
-    return columns.map((c) => prefix + c).join(', ');
+  #selected(bodies: readonly string[]): string {
+    const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)).map((b) => `b.${b.column}`));
+    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted].join(', ');
+  }
+
+  #joined(bodies: boolean): string {
+    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b._id = t._id` : '';
   }
 
   get(bodies: readonly string[]): StatementSync {
-    return this.#prepare(`get/${bodies.join()}`, () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} WHERE _id = ?`);
+    return this.#prepare(`get/${bodies.join()}`, () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id = ?`);
   }
 
   /** Documents with bodies by id, 500 after the given one. */
   page(bodies: readonly string[]): StatementSync {
-    return this.#prepare('page', () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} WHERE _id > ? ORDER BY _id LIMIT 500`);
+    return this.#prepare('page', () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
   }
 
   count(): StatementSync {
@@ -100,7 +113,7 @@ export class Statements {
       const from = index.array
         ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`
         : `${this.#table} t INDEXED BY ${quoted(`${this.#physical}__${index.name}`)}`;
-      return `SELECT ${this.#selected(plan.bodies, 't.')} FROM ${from}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`;
+      return `SELECT ${this.#selected(plan.bodies)} FROM ${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`;
     });
   }
 }

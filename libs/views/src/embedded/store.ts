@@ -57,7 +57,7 @@ export class EmbeddedStore implements ViewStore {
     this.#readonly = readonly;
     this.#db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (!readonly) {
-      this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
+      this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
     }
     this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY');
     const db = this.#db;
@@ -129,16 +129,23 @@ export class EmbeddedStore implements ViewStore {
   /** False when the part has moved since `base`. */
   #write(statements: Statements, part: PartColumns, op: ViewOp): boolean {
     const encoded = op.value === null ? undefined : encodePart(op.value, part.bodies.map((b) => b.field));
-    const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null, ...part.bodies.map((_, i) => encoded?.bodies[i] ?? null)];
+    const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null];
+    const writeBodies = (): void => {
+      if (part.bodies.length > 0) statements.upsertBodies(part).run(op.id, ...part.bodies.map((_, i) => encoded?.bodies[i] ?? null));
+    };
     const position = packed(op.partition, op.offset);
     if (op.base === undefined && part.arrays.length === 0 && position !== undefined) {
-      if (statements.upsert(part, true).run(op.id, position, ...values).changes !== 0) return true;
+      if (statements.upsert(part, true).run(op.id, position, ...values).changes !== 0) {
+        writeBodies();
+        return true;
+      }
     }
     const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
     const before = decodePosition(row?.[0]);
     if (!isNewer(before, op.partition, op.offset)) return true;
     if (op.base !== undefined && !samePosition(op.base, before)) return false;
     statements.upsert(part, false).run(op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values);
+    writeBodies();
     part.arrays.forEach(({ paths }, n) => {
       statements.clearArray(part, n).run(op.id);
       const found = paths.map((fields) => fieldOf(op.value, fields));

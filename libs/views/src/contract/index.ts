@@ -1,0 +1,11 @@
+import type { ViewsHarness } from './fixture.ts';
+import { runnerContract } from './runner-contract.ts';
+import { storeContract } from './store-contract.ts';
+
+export type { ViewsHarness } from './fixture.ts';
+
+/** What every adapter of the view port must do: call it in a spec file with a way to open a fresh store. */
+export function viewsContract(name: string, open: () => Promise<ViewsHarness>): void {
+  storeContract(name, open);
+  runnerContract(name, open);
+}

@@ -1,0 +1,252 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventLog, NewRecord, Position } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import type { Projection, Views } from '../port.ts';
+import { ProjectionSet } from '../projection-set.ts';
+import type { ViewOp } from '../store.ts';
+import { appendAll, items, poison, progress, record, totals, until } from './fixture.ts';
+import type { ViewsHarness } from './fixture.ts';
+
+/** The runner's half of the contract, over the adapter's store and a log in memory. */
+export function runnerContract(name: string, open: () => Promise<ViewsHarness>): void {
+  describe(`${name}: projections`, () => {
+    let harness: ViewsHarness;
+    let views: Views;
+    let log: EventLog;
+    const running = new Set<ProjectionSet>();
+    beforeEach(async () => {
+      harness = await open();
+      views = harness.views;
+      log = openMemoryLog({ partitions: 3 });
+      poison.on = true;
+    });
+    afterEach(async () => {
+      for (const set of running) await set.stop();
+      running.clear();
+      await log.close();
+      await harness.close();
+    });
+
+    async function start(projections: readonly Projection[] = [items, totals], maxRecords?: number): Promise<ProjectionSet> {
+      const set = new ProjectionSet({ log, views, projections, ...(maxRecords && { maxRecords }) });
+      running.add(set);
+      await set.start();
+      return set;
+    }
+    async function stop(set: ProjectionSet): Promise<void> {
+      running.delete(set);
+      await set.stop();
+    }
+    const total = async (id: string): Promise<unknown> => {
+      const document = await views.reader(totals).get(id);
+      return document && { left: (document['left'] as { sum: number } | undefined)?.sum, right: (document['right'] as { sum: number } | undefined)?.sum };
+    };
+    const passed = (projection: Projection, at: Position): Promise<boolean> => views.reader(projection).waitFor(at, 10_000);
+
+    it('builds documents from what was there before it started and from what comes after', async () => {
+      await log.append('t.items', [record('a', { n: 1, group: 'g' }), record('b', { n: 2, group: 'g' })]);
+      await start();
+      expect(await passed(items, await appendAll(log, 't.items', [record('a', { n: 3, group: 'g' }), record('b', {}, 'removed')]))).toBe(true);
+      expect(await views.reader(items).get('a')).toEqual({ _id: 'a', item: { n: 3, group: 'g' } });
+      expect(await views.reader(items).get('b')).toBeUndefined();
+    });
+
+    it('keeps several topics in one document apart, whatever their order', async () => {
+      await start();
+      await log.append('t.right', [record('a', { n: 10 })]);
+      await log.append('t.left', [record('a', { n: 1 }), record('a', { n: 2 }), record('a', {}, 'note')]);
+      expect(await passed(totals, await log.head(['t.left', 't.right']))).toBe(true);
+      expect(await total('a')).toEqual({ left: 3, right: 10 });
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', {}, 'removed')]))).toBe(true);
+      expect(await total('a')).toEqual({ left: undefined, right: 10 });
+      expect(await passed(totals, await appendAll(log, 't.right', [record('a', {}, 'removed')]))).toBe(true);
+      expect(await total('a')).toBeUndefined();
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 7 })]))).toBe(true);
+      expect(await total('a')).toEqual({ left: 7, right: undefined });
+    });
+
+    it('counts a record once when the store was written and its checkpoint was not, with batches cut otherwise', async () => {
+      const apply = views.store.apply.bind(views.store);
+      let crashes = 0;
+      views.store.apply = async (projection, build, ops: readonly ViewOp[], checkpoint) => {
+        if (checkpoint !== undefined && ops.length > 0 && crashes < 3) {
+          crashes++;
+          await apply(projection, build, ops.slice(0, crashes)); // documents, some of them; the checkpoint is lost
+          throw new Error('crash');
+        }
+        return apply(projection, build, ops, checkpoint);
+      };
+      const records = Array.from({ length: 12 }, (_, i) => record(`k${i % 3}`, { n: 1 }, 'added', 'one'));
+      await log.append('t.left', records);
+      const first = await start([totals], 5);
+      await until(() => crashes >= 2);
+      await stop(first);
+      await start([totals], 3);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect(crashes).toBe(3);
+      for (const id of ['k0', 'k1', 'k2']) expect(await total(id)).toEqual({ left: 4, right: undefined });
+    });
+
+    it('reads again what the group has committed and the store has lost', async () => {
+      const first = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 }), record('b', { n: 2 })]))).toBe(true);
+      await stop(first);
+      await harness.close();
+      harness = await open(); // an empty store behind the same log
+      views = harness.views;
+      await start([totals]);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect([await total('a'), await total('b')]).toEqual([{ left: 1, right: undefined }, { left: 2, right: undefined }]);
+    });
+
+    it('goes on from its checkpoint after a restart', async () => {
+      if (harness.reopen === undefined) return;
+      const first = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 })]))).toBe(true);
+      await stop(first);
+      await log.append('t.left', [record('a', { n: 2 })]);
+      views = await harness.reopen();
+      await start([totals]);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect(await total('a')).toEqual({ left: 3, right: undefined });
+    });
+
+    it('stands still in front of a record that evolve refuses, says so without naming the key, and goes on when it can', async () => {
+      const set = await start([totals]);
+      await log.append('t.left', [record('member-4711', { n: 1 }, 'added', 'p'), record('member-4711', { n: 2 }, 'poison', 'p'), record('member-4711', { n: 4 }, 'added', 'p')]);
+      await until(() => set.failure()?.includes('evolve failed') ?? false);
+      expect(await total('member-4711')).toEqual({ left: 1, right: undefined });
+      const [status] = await set.status();
+      expect(status!.failure).toMatch(/test_totals_v1: evolve failed on t\.left\/\d at offset 1, key sha256:[0-9a-f]{12} \(TypeError\)/);
+      expect(status!.failure).not.toContain('4711');
+      expect(await views.reader(totals).waitFor(await log.head(['t.left']), 20)).toBe(false);
+      // Another partition of the same view goes on.
+      const other = await partitionedApart(log, 't.left', 'p');
+      await log.append('t.left', [record('b', { n: 5 }, 'added', other)]);
+      await until(async () => (await total('b')) !== undefined);
+      poison.on = false;
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect(await total('member-4711')).toEqual({ left: 7, right: undefined });
+      expect(set.failure()).toBeUndefined();
+    });
+
+    it('knows positions of inbound topics through progress, once what was derived is passed', async () => {
+      await start([totals]);
+      const reader = views.reader(totals);
+      expect(await reader.waitFor({ 'in.events': [1] }, 5)).toBe(false);
+      expect(await reader.waitFor({ 'in.events': [0, 0] }, 5)).toBe(true);
+      // Progress arrives on one partition while its output on another topic is not there yet.
+      await log.append('t.left', [progress('d1', 'in.events', 0, 4, { 't.right': { 0: 1 }, 't.elsewhere': { 0: 99 } })]);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect(await reader.waitFor({ 'in.events': [4] }, 5)).toBe(false);
+      expect((await reader.position()).derived).toEqual({ d1: { 'in.events': [0] } });
+      const key = await keyOfPartition(log, 't.right', 0);
+      await log.append('t.right', [record('a', { n: 1 }, 'added', key)]);
+      expect(await reader.waitFor({ 'in.events': [4] }, 10_000)).toBe(true);
+      expect(await reader.waitFor({ 'in.events': [4] }, 5, ['d2'])).toBe(false);
+      expect(await reader.waitFor({ 'in.events': [5] }, 5)).toBe(false);
+      // A second deriver of the same topic counts from when it is heard of.
+      await log.append('t.left', [progress('d2', 'in.events', 0, 2), progress('d1', 'in.events', 0, 6)]);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect(await reader.waitFor({ 'in.events': [6] }, 5)).toBe(false);
+      expect(await reader.waitFor({ 'in.events': [2] }, 5, ['d2'])).toBe(true);
+    });
+
+    it('wakes who waits as soon as the view has passed, and gives up after the timeout', async () => {
+      await start([items]);
+      const reader = views.reader(items);
+      const [partition] = await log.append('t.items', [record('warm', { n: 0, group: 'g' })]);
+      const target = { 't.items': Array.from({ length: partition!.partition + 1 }, (_, p) => (p === partition!.partition ? partition!.offset + 2 : 0)) };
+      const waiting = reader.waitFor(target, 10_000);
+      expect(await reader.waitFor(target, 5)).toBe(false);
+      await log.append('t.items', [record('warm', { n: 1, group: 'g' })]);
+      expect(await waiting).toBe(true);
+      expect((await reader.get('warm'))!['item']).toMatchObject({ n: 1 });
+    });
+
+    it('rebuilds beside the live view while both are written and read, and readers notice nothing', async () => {
+      const set = await start([items, totals], 20);
+      const add = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 17}`, { n: 1 }));
+      await log.append('t.left', add(0, 200));
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      let busy = true;
+      let missing = 0;
+      let sum = 0;
+      const reading = (async () => {
+        while (busy) {
+          const now = (await views.reader(totals).getMany(Array.from({ length: 17 }, (_, i) => `k${i}`))).reduce((s, d) => s + (d === undefined ? (missing++, 0) : (d['left'] as { sum: number }).sum), 0);
+          if (now < sum) missing++;
+          sum = now;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      const writing = (async () => {
+        for (let i = 200; busy; i += 5) {
+          await log.append('t.left', add(i, i + 5));
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      })();
+      const result = await set.rebuild('totals', { graceMs: 0 });
+      busy = false;
+      await Promise.all([reading, writing]);
+      expect(result).toMatchObject({ view: 'test_totals_v1', build: 2, equal: true });
+      expect(result.live).toEqual(result.rebuilt);
+      expect(result.live!.count).toBe(17);
+      expect(missing).toBe(0);
+      await result.dropped;
+      const head = await log.head(['t.left']);
+      expect(await passed(totals, head)).toBe(true);
+      const documents = await views.reader(totals).find({ index: 'by_sum', limit: 100 });
+      expect(documents.reduce((s, d) => s + (d['left'] as { sum: number }).sum, 0)).toBe(head['t.left']!.reduce((a, b) => a + b, 0));
+      expect((await set.status()).find((s) => s.view === 'test_totals_v1')).toMatchObject({ version: 2, documents: 17 });
+      expect(await views.store.builds(totals)).toEqual({ live: 2 });
+    });
+
+    it('reports a live view that differs from the log, and the log wins', async () => {
+      const set = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 }, 'added', 'p')]))).toBe(true);
+      await views.store.apply(totals, 'live', [{ id: 'a', part: 'left', partition: 9, offset: 0, value: { sum: 999, seen: 1 } }]);
+      const result = await set.rebuild('test_totals_v1', { graceMs: 0 });
+      expect(result.equal).toBe(false);
+      expect(await total('a')).toEqual({ left: 1, right: undefined });
+      await expect(set.rebuild('nobody')).rejects.toThrow(RangeError);
+    });
+
+    it('drops at the next start what a crash left half-built', async () => {
+      await start([totals]).then(stop);
+      const build = await views.store.startBuild(totals);
+      if (harness.reopen !== undefined) views = await harness.reopen();
+      const set = await start([totals]);
+      expect(await views.store.builds(totals)).toEqual({ live: 1 });
+      expect((await set.rebuild('totals', { graceMs: 0 })).build).toBeGreaterThan(build);
+    });
+
+    it('leaves the live view alone when evolve refuses a record of the rebuild', async () => {
+      poison.on = false;
+      const set = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 }, 'poison')]))).toBe(true);
+      poison.on = true;
+      await expect(set.rebuild('totals')).rejects.toThrow(/evolve failed/);
+      expect(await views.store.builds(totals)).toEqual({ live: 1 });
+      expect(await total('a')).toEqual({ left: 1, right: undefined });
+      expect(set.failure()).toBeUndefined();
+    });
+  });
+}
+
+/** A partition key that lands in the partition. */
+async function keyOfPartition(log: EventLog, topic: string, partition: number): Promise<string> {
+  for (let i = 0; ; i++) {
+    const [placed] = await log.append(`probe.${topic}`, [record(`key${i}`, {})]);
+    if (placed!.partition === partition) return `key${i}`;
+  }
+}
+
+/** A partition key that lands in another partition than the given one. */
+async function partitionedApart(log: EventLog, topic: string, key: string): Promise<string> {
+  const [mine] = await log.append(`probe.${topic}`, [record(key, {})]);
+  for (let i = 0; ; i++) {
+    const [placed] = await log.append(`probe.${topic}`, [record(`key${i}`, {})]);
+    if (placed!.partition !== mine!.partition) return `key${i}`;
+  }
+}
