@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { DomainEvent } from './envelope.ts';
-import { PAYER_EVENTS, payerEvent } from './payer-events.ts';
-import type { PayerEventType } from './payer-events.ts';
+import { payerEvent } from './payer-events.ts';
+import type { PayerEventType , PAYER_EVENTS} from './payer-events.ts';
 import { upcast } from './upcast.ts';
 
 /** What is wrong with an event itself. `detail` names paths and expectations, never values: they may be PHI. */

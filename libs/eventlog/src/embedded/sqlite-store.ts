@@ -59,26 +59,28 @@ export class SqliteStore implements LocalStore {
       this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16384;');
       this.#db.exec(`
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
-        CREATE TABLE IF NOT EXISTS heads (topic TEXT, partition INTEGER, head INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
       this.#upsert = this.#db.prepare('INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next');
     });
-    engine(() => {
-      for (const { grp, topic, partition, next } of this.#db.prepare('SELECT * FROM commits').all()) this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
-    });
+    engine(() => this.#loadCommits());
+  }
+
+  get readonly(): boolean {
+    return this.#options.readonly;
   }
 
   partitions(topic: string): number {
-    return this.#slots(topic).length;
+    return this.head(topic).length;
   }
 
   head(topic: string): readonly number[] {
-    return this.#slots(topic).map((slot) => slot.head);
+    const slots = this.#slots(topic);
+    // A reader may come before the writer has created the topic: it will be empty, with as many partitions.
+    return slots.length > 0 ? slots.map((slot) => slot.head) : Array.from({ length: this.#options.partitions }, () => 0);
   }
 
   append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
-    if (this.#options.readonly) throw new Error('this log was opened to read');
     this.#flushing ??= setImmediate(() => this.#flush());
     return new Promise((resolve, reject) => this.#queue.push({ topic, records, resolve, reject }));
   }
@@ -231,6 +233,10 @@ export class SqliteStore implements LocalStore {
     return seq === undefined ? 0 : Number(seq) + 1;
   }
 
+  #loadCommits(): void {
+    for (const { grp, topic, partition, next } of this.#db.prepare('SELECT grp, topic, partition, next FROM commits').all()) this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
+  }
+
   /** After a failed commit nobody knows whether it was written: the file does. */
   #refreshHeads(): void {
     try {
@@ -249,6 +255,7 @@ export class SqliteStore implements LocalStore {
         if (version === seen) return;
         seen = version;
         this.#refreshHeads();
+        this.#loadCommits();
         this.#options.changed();
       } catch {
         seen = undefined;

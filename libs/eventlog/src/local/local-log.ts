@@ -34,7 +34,7 @@ export class LocalLog implements EventLog {
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
-    this.#open();
+    this.#writable();
     if (records.length === 0) return [];
     const count = this.#store.partitions(topic);
     const limit = this.#maxRecordBytes(topic);
@@ -42,7 +42,7 @@ export class LocalLog implements EventLog {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    this.#open();
+    this.#writable();
     let group = this.#groups.get(options.group);
     if (group === undefined) this.#groups.set(options.group, (group = new Group(options.group, this.#store, this.#backoff)));
     return group.join(options);
@@ -104,12 +104,12 @@ export class LocalLog implements EventLog {
   }
 
   async trim(topic: string, beforeTimestamp: number): Promise<number> {
-    this.#open();
+    this.#writable();
     return this.#store.trim?.(topic, beforeTimestamp) ?? 0;
   }
 
   async compact(topic: string): Promise<number> {
-    this.#open();
+    this.#writable();
     return this.#store.compact?.(topic) ?? 0;
   }
 
@@ -123,6 +123,11 @@ export class LocalLog implements EventLog {
       if (!(error instanceof EngineUnavailable)) throw error;
     });
     this.#store.close();
+  }
+
+  #writable(): void {
+    this.#open();
+    if (this.#store.readonly === true) throw new Error('this log was opened to read');
   }
 
   #open(): void {

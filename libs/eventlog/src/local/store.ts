@@ -13,6 +13,8 @@ export interface PlacedRecord {
  * All methods throw EngineUnavailable when the storage is away.
  */
 export interface LocalStore {
+  /** Another process writes: nothing that changes the storage is allowed. */
+  readonly readonly?: boolean;
   /** Fixed when the topic is first used. */
   partitions(topic: string): number;
   /** Offsets the next records will get; they never run ahead of what is durable. */
