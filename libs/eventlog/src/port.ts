@@ -60,7 +60,10 @@ export interface SubscribeOptions {
   readonly maxRecords?: number;
   /** Value bytes a batch at most (at least one record comes). Default 4 MiB. */
   readonly maxBytes?: number;
-  /** Offsets are committed after it resolves. Must be idempotent: the same batch may come again. */
+  /**
+   * Offsets are committed after it resolves. Must be idempotent: the same batch may come again. One batch a partition at
+   * a time; batches of different partitions may overlap.
+   */
   handle(batch: Batch): Promise<void>;
   /** Called when this member gets partitions, before their first batch. */
   assigned?(partitions: readonly { topic: string; partition: number }[]): Promise<void> | void;

@@ -43,10 +43,9 @@ async function callsIn(log: EventLog): Promise<Map<number, number>> {
 
 describe('the embedded log', () => {
   it('has every acknowledged append after kill -9, each call whole', async () => {
-    let acknowledged = -1;
     for (let round = 0; round < 3; round++) {
       const lines = await run('', [file], (seen) => seen.length >= 40 + round * 7);
-      acknowledged = Number(lines.at(-1));
+      const acknowledged = Number(lines.at(-1));
       expect(acknowledged).toBeGreaterThanOrEqual(39);
       const log = openEmbeddedLog({ file });
       const calls = await callsIn(log);

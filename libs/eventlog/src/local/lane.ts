@@ -15,7 +15,20 @@ export interface LaneOwner {
 export interface Backoff { readonly firstMs: number; readonly maxMs: number }
 export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const waiting: (() => void)[] = [];
+
+/** One lane a turn of the event loop: requests are served between two batches, however many lanes catch up. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(next);
+  });
+}
+
+function next(): void {
+  waiting[0]!();
+  waiting.shift();
+  if (waiting.length > 0) setImmediate(next);
+}
 
 /**
  * One topic-partition of a group: one batch at a time, in order, the same batch again until it is handled. Because a
@@ -57,6 +70,7 @@ export class Lane {
   /** There may be something to read. */
   kick(): void {
     if (this.#running !== undefined || this.#owner === undefined) return;
+    if (!this.#behind()) return this.#owner.polled();
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       // An append may have come between the last empty read and here.
@@ -74,7 +88,9 @@ export class Lane {
 
   async #run(): Promise<void> {
     for (let failures = 0; this.#owner !== undefined; ) {
-      const owner: LaneOwner = this.#owner;
+      await turn();
+      const owner: LaneOwner | undefined = this.#owner;
+      if (owner === undefined) return;
       try {
         const records = this.#store.read(this.topic, this.partition, this.next, owner.maxRecords, owner.maxBytes);
         owner.polled();
@@ -93,8 +109,6 @@ export class Lane {
         }
         if (failures > 0) owner.recovered(this);
         failures = 0;
-        // Others get a turn: this lane alone must not hold the event loop while it catches up.
-        await turn();
       } catch (error) {
         if (this.#owner !== owner) return;
         owner.failed(this, describe(this, error));
