@@ -12,6 +12,7 @@ import { publishSigningKeys } from './publish-signing-keys.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
 import { ReviewController } from './review/review.controller.ts';
+import { ReplayMemory } from './token/replay-memory.ts';
 import { TokenController } from './token/token.controller.ts';
 
 export interface AuthOptions {
@@ -37,6 +38,7 @@ function createAuth({ ports, config: input, parties, keys, staticTokens, readers
     registry: new Registry(ports, [parties, ...(readers ?? [])]),
     authenticator: new Authenticator(tokens, parties),
     jwksSource: new JwksCache({ clock, allowInsecure: config.allowInsecureJwks }),
+    replays: new ReplayMemory(ports.state.claims, clock),
     audit: new Audit({ log, clock, source: 'urn:provider-access:auth' }),
   };
 }
@@ -76,6 +78,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    await this.auth.replays.open();
     await publishSigningKeys(this.auth.ports, this.auth.keys);
   }
   onModuleDestroy(): void {

@@ -4,6 +4,7 @@ import type { ServicePorts } from '@provider-access/http';
 import type { AccessTokens, Authenticator, JwksSource, SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Registry } from './registry.ts';
+import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** What of the party facts auth reads. */
 export type AuthParties = Pick<Parties, 'client' | 'registration' | 'list' | 'network' | 'waitFor' | 'onChange' | 'ready' | 'failure'>;
@@ -19,6 +20,7 @@ export interface Auth {
   readonly authenticator: Authenticator;
   readonly staticTokens: StaticTokens;
   readonly jwksSource: JwksSource;
+  readonly replays: ReplayMemory;
   readonly audit: Pick<Audit, 'record'>;
 }
 export const AUTH = Symbol('Auth');

@@ -38,7 +38,7 @@ export async function prepare(): Promise<void> {
   keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
 }
 
-export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly lateParties?: boolean }
+export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number }
 
 /** The auth service over in-memory engines and a clock that is set. */
 export class Bench {
@@ -51,6 +51,7 @@ export class Bench {
 
   private constructor(options: BenchOptions) {
     this.log = options.log ?? openMemoryLog({ partitions: 2, now: () => this.clock.ms });
+    this.clock.ms = options.now ?? NOW;
     this.stateFile = options.stateFile ?? ':memory:';
   }
 

@@ -64,7 +64,7 @@ export class TokenController {
   }
 
   private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number }> {
-    const { ports, config, parties, jwksSource } = this.auth;
+    const { ports, config, parties, jwksSource, replays } = this.auth;
     const form = readForm(request);
     if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
     if (form['grant_type'] !== 'client_credentials') throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
@@ -86,6 +86,8 @@ export class TokenController {
     if (count > config.tokensPerMinute) throw refuse(new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) }));
 
     const registration = parties.registration(client);
+    const wait = registration === undefined ? 0 : replays.wait(registration.registeredAt);
+    if (wait > 0) throw new Refusal('unavailable', 'The memory of used assertions was lost. Tokens are given again when every assertion from before has expired.', { retryAfter: wait });
     const approvedAt = approvedSince(registration);
     if (registration === undefined || approvedAt === undefined) throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
     if (!registration.providers.some((p) => this.inNetwork(p))) throw refuse(new Refusal('unauthorized-client', 'None of the providers bound to this app is in the network of this payer now.'), 'not-in-network');

@@ -69,6 +69,23 @@ describe('POST /auth/token', () => {
     expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/jti was used/) } });
   });
 
+  it('gives no token to earlier apps until replays can be told, when the state was lost', async () => {
+    await open();
+    const app = await bench.approved();
+    const form = await bench.form(app);
+    expect((await bench.call('POST', '/auth/token', { form })).status).toBe(200);
+    const { log } = bench;
+    await bench.stop();
+    await open({ log, now: NOW + 1000 });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 503, headers: { 'retry-after': '330' } });
+    expect((await bench.token(await bench.approved())).status).toBe(200);
+    bench.clock.ms += 329_000;
+    expect((await bench.token(app)).status).toBe(503);
+    bench.clock.ms += 1000;
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/exp is past/) } });
+    expect((await bench.token(app)).status).toBe(200);
+  });
+
   it('tells a pending app to wait, and a stranger who uses its name nothing', async () => {
     await open();
     const app = await bench.register();

@@ -1,0 +1,28 @@
+import type { Clock } from '@provider-access/http';
+import type { Claims } from '@provider-access/state';
+
+/** ms: the longest that an assertion can be presented (SPEC §3.2: five minutes and the skew). */
+const LONGEST = 330_000;
+
+/**
+ * Since when used `jti`s are remembered. If the state store was lost, what was used shortly before is unknown: apps from
+ * before then get no token until every assertion of that time has expired. Losing the store costs minutes, never a replay.
+ */
+export class ReplayMemory {
+  private readonly claims: Pick<Claims, 'claim'>;
+  private readonly clock: Clock;
+  private since = 0;
+  constructor(claims: Pick<Claims, 'claim'>, clock: Clock) {
+    this.claims = claims;
+    this.clock = clock;
+  }
+
+  async open(): Promise<void> {
+    this.since = Number(await this.claims.claim('auth', 'jti-remembered-since', String(this.clock.now())));
+  }
+  /** Seconds until assertions of an app registered at this instant can be told from replays; 0 when they can. */
+  wait(registeredAt: string): number {
+    if (Date.parse(registeredAt) >= this.since) return 0;
+    return Math.max(0, Math.ceil((this.since + LONGEST - this.clock.now()) / 1000));
+  }
+}
