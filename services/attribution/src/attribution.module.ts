@@ -55,6 +55,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
         { provide: FACTS, useValue: facts },
+        { provide: Facts, useExisting: FACTS },
         { provide: PROJECTIONS, useValue: projections },
         { provide: FORWARD_EXPORT, useValue: options.forwardExport },
         { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },

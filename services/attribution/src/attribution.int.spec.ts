@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deadLetterTopic, encodeEvent, PA_AUDIT, PA_GROUPS, PA_MEMBERS, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
+
+interface GroupJson { id: string; quantity: number; member?: { entity: { reference: string }; period: { start: string; end?: string } }[]; meta: { lastUpdated: string } }
+interface BundleJson { total: number; entry?: { fullUrl: string; resource: GroupJson }[]; link: { relation: string; url: string }[] }
+
+let h: Harness;
+beforeEach(async () => {
+  h = await new Harness().start();
+});
+afterEach(() => h.stop());
+
+async function records(topic: string): Promise<readonly LogRecord[]> {
+  const all: LogRecord[] = [];
+  for (let p = 0; p < (await h.log.partitions(topic)); p++) all.push(...(await h.log.read(topic, p, 0, 1000)));
+  return all;
+}
+const dataOf = (r: LogRecord): Record<string, unknown> => JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>;
+const typed = async (topic: string, type: string): Promise<Record<string, unknown>[]> => (await records(topic)).filter((r) => r.headers['ce_type'] === type).map(dataOf);
+const members = (g: GroupJson): string[] => (g.member ?? []).map((m) => m.entity.reference);
+async function find(headers: Record<string, string>, query = ''): Promise<BundleJson> {
+  const answer = await h.get(`/fhir/Group${query}`, headers);
+  expect(answer.statusCode, answer.body).toBe(200);
+  return answer.json<BundleJson>();
+}
+const onlyGroup = async (headers: Record<string, string>): Promise<GroupJson> => (await find(headers)).entry![0]!.resource;
+
+describe('Group', () => {
+  it('is found by NPI and read with its members by the client of that provider', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('not-covered'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const bundle = await find(app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
+    expect(bundle.total).toBe(1);
+    const { resource, fullUrl } = bundle.entry![0]!;
+    expect(fullUrl).toBe(`https://pa.example/fhir/Group/${resource.id}`);
+    expect(members(resource)).toEqual(['Patient/m1', 'Patient/m2']);
+    expect(resource).toMatchObject({ resourceType: 'Group', quantity: 2, member: [{ period: { start: '2025-01-01' } }, {}] });
+    const read = await h.get(`/fhir/Group/${resource.id}`, app);
+    expect(read.json()).toEqual(resource);
+    expect(read.headers['content-type']).toContain('application/fhir+json');
+    expect(await typed(PA_AUDIT, 'pa.disclosure.v1')).toMatchObject(
+      expect.arrayContaining([expect.objectContaining({ action: 'group-read', outcome: 'released', members: ['m1', 'm2'] }), expect.objectContaining({ action: 'group-search', outcome: 'released' })]),
+    );
+  });
+
+  it('of another provider and one that does not exist are the same 404, to the byte', async () => {
+    await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'));
+    const [own, other] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${OTHER_NPI}`])];
+    const { id } = await onlyGroup(own);
+    const [foreign, unknown] = [await h.get(`/fhir/Group/${id}`, other), await h.get(`/fhir/Group/${'a'.repeat(26)}`, other)];
+    expect(foreign.statusCode).toBe(404);
+    expect(foreign.rawPayload.equals(unknown.rawPayload)).toBe(true);
+    const { date: _d1, ...fh } = foreign.headers;
+    const { date: _d2, ...uh } = unknown.headers;
+    expect(fh).toEqual(uh);
+    expect(await find(other)).toMatchObject({ total: 0 });
+    expect(await find(other, `?_id=${id}`)).toMatchObject({ total: 0 });
+  });
+
+  it('needs a token and its scope', async () => {
+    expect((await h.get('/fhir/Group', {})).statusCode).toBe(401);
+    expect((await h.get('/fhir/Group', await h.app1('c1', [`npi|${NPI}`], 'system/Patient.rs'))).statusCode).toBe(403);
+  });
+
+  it('disappears when its provider leaves the network', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect((await find(app)).total).toBe(1);
+    await h.publish(payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'out-of-network', from: '2026-05-01' }));
+    expect((await find(app)).total).toBe(0);
+  });
+
+  it('leaves out who opted out, in members and quantity', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await h.consentSays('pa.opted-out.v1', 'm1', { scope: 'global', effective: '2026-05-01T00:00:00.000Z', businessTime: '2026-05-01T00:00:00.000Z', setBy: 'member' });
+    const group = await onlyGroup(app);
+    expect(members(group)).toEqual(['Patient/m2']);
+    expect(group.quantity).toBe(1);
+    expect(await find(app, '?_summary=true')).toMatchObject({ entry: [{ resource: { quantity: 1, meta: { tag: [{ code: 'SUBSETTED' }] } } }] });
+  });
+
+  it('is minted once by provider and contract, and keeps its id', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), attributed('m1'), payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract: 'k1' }, from: '2025-01-01' }));
+    expect(await typed(PA_GROUPS, 'pa.group-opened.v1')).toHaveLength(2);
+    expect((await find(await h.app1('c1', [`npi|${NPI}`]))).total).toBe(2);
+  });
+
+  it('pages with links of its own, and refuses what it does not know', async () => {
+    await h.publish(inNetwork(), ...['k1', 'k2', 'k3'].map((contract) => payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract }, from: '2025-01-01' })));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const ids: string[] = [];
+    for (let url: string | undefined = '/fhir/Group?_count=2&code=pdexprovidergroup'; url !== undefined; ) {
+      const page: BundleJson = (await h.get(url, app)).json<BundleJson>();
+      expect(page.total).toBe(3);
+      ids.push(...page.entry!.map((e) => e.resource.id));
+      url = page.link.find((l) => l.relation === 'next')?.url.replace('https://pa.example', '');
+    }
+    expect(new Set(ids).size).toBe(3);
+    expect((await h.get('/fhir/Group?_page=tampered', app)).statusCode).toBe(400);
+    expect((await h.get('/fhir/Group?color=blue', app)).statusCode).toBe(400);
+    expect((await find(app, '?identifier=k2')).total).toBe(1);
+    expect((await find(app, '?characteristic=other')).total).toBe(0);
+    expect((await find(app, '?_lastUpdated=ge2026-06-01')).total).toBe(3);
+    expect((await find(app, '?_lastUpdated=lt2026-06-01')).total).toBe(0);
+  });
+
+  it('passes $export and $davinci-data-export on unchanged', async () => {
+    const seen: unknown[] = [];
+    h.forwardExport = async (request) => {
+      seen.push([request.method, request.url, request.body, request.headers['prefer']]);
+      return { status: 202, headers: { 'content-location': 'https://pa.example/fhir/bulk/1' }, body: '' };
+    };
+    const kickOff = await h.get('/fhir/Group/g1/$export?_type=Patient', { prefer: 'respond-async' });
+    expect([kickOff.statusCode, kickOff.headers['content-location']]).toEqual([202, 'https://pa.example/fhir/bulk/1']);
+    await h.app.inject({ method: 'POST', url: '/fhir/Group/g1/$davinci-data-export', headers: { 'content-type': 'application/fhir+json' }, payload: '{"resourceType" : "Parameters"}' });
+    expect(seen).toEqual([
+      ['GET', '/fhir/Group/g1/$export?_type=Patient', undefined, 'respond-async'],
+      ['POST', '/fhir/Group/g1/$davinci-data-export', '{"resourceType" : "Parameters"}', undefined],
+    ]);
+  });
+
+  it('is not read whole when it is too large, but summarised', async () => {
+    await h.stop();
+    h = await new Harness().start({ MAX_GROUP_MEMBERS: 1 });
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const id = (await find(app, '?_summary=true')).entry![0]!.resource.id;
+    expect((await h.get(`/fhir/Group/${id}`, app)).json()).toMatchObject({ issue: [{ code: 'too-costly' }] });
+    expect((await h.get(`/fhir/Group/${id}?_summary=true`, app)).json()).toMatchObject({ quantity: 2 });
+  });
+});
+
+describe('facts that cannot be trusted', () => {
+  const covered = async (): Promise<{ app: Record<string, string>; id: string }> => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    return { app, id: (await onlyGroup(app)).id };
+  };
+
+  it('a stopped consent intake turns reads into 503 within the bound, never into a stale permit', async () => {
+    const { app, id } = await covered();
+    await h.stopConsent();
+    await h.append(payerEvent('payer.member-opted-out.v1', 'm1', { scope: 'global' }));
+    await h.advance(5001);
+    const [read, search] = [await h.get(`/fhir/Group/${id}`, app), await h.get('/fhir/Group', app)];
+    expect([read.statusCode, search.statusCode]).toEqual([503, 503]);
+    expect(read.headers['retry-after']).toBe('1');
+    await h.startConsent();
+    await h.facts.access.waitForPayer(await h.payerHead(), 5000);
+    await h.advance(0);
+    expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
+  });
+
+  it('a stopped attribution intake likewise', async () => {
+    const { app, id } = await covered();
+    await h.transport.close();
+    await h.append(payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: NPI }, to: '2025-06-01' }));
+    await h.advance(5001);
+    expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(503);
+  });
+
+  it('a log that is away ends it too, after the bound', async () => {
+    const { app, id } = await covered();
+    h.log.faults.away = true;
+    await h.advance(4000);
+    h.log.faults.away = false;
+    expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
+    h.log.faults.away = true;
+    await h.advance(6000);
+    const answer = await h.get(`/fhir/Group/${id}`, app);
+    h.log.faults.away = false;
+    expect(answer.statusCode).toBe(503);
+  });
+
+  it('nothing leaves that cannot be audited', async () => {
+    const { app, id } = await covered();
+    h.log.faults.away = true;
+    const answer = await h.get(`/fhir/Group/${id}`, app);
+    h.log.faults.away = false;
+    expect(answer.statusCode).toBe(503);
+  });
+});
+
+describe('intake', () => {
+  const outcomes = async (): Promise<Record<string, number>> => {
+    const counts: Record<string, number> = {};
+    for (const p of await typed('pa.attribution', PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
+    return counts;
+  };
+  const receipt = { extensions: { pareceipt: 'r-1' } };
+
+  it('tells news, repetition and what is overtaken', async () => {
+    const first = { ...enrolled('m1'), ...receipt };
+    await h.publish(first, first, { ...first, id: 'other', time: '2020-01-01T00:00:00Z' });
+    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 2 });
+    expect(await typed(PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(1);
+  });
+
+  it('parks what is at fault, with its reason, and denies until it is discarded', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: 'not an npi' }, to: '2025-06-01' }), ...receipt });
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
+    expect(letter).toMatchObject({ reason: 'invalid-data', parkedBy: 'attribution' });
+    expect(await outcomes()).toEqual({ parked: 1 });
+    const deadLetter = letter!['deadLetter'] as string;
+    await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  it('a corrected replay takes the hold away', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const bad = payerEvent('payer.member-terminated.v1', 'm1', { to: 'someday' });
+    await h.publish(bad);
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
+    await h.publish({ ...bad, data: { to: '2030-12-31' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
+    expect((await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  it('an event without a subject that might have ended access denies its whole source', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
+    expect(members(await onlyGroup(app))).toEqual(['Patient/m2']);
+  });
+
+  it.each([
+    ['not JSON', '{"to":', 'not-json', {}],
+    ['time in the future', '{"to":"2026-01-01"}', 'time-in-future', { ce_time: new Date(START + 600_000).toISOString() }],
+    ['no time', '{"to":"2026-01-01"}', 'not-a-cloudevent', { ce_time: '' }],
+  ])('%s', async (_name, value, reason, headers) => {
+    const { headers: good } = encodeEvent(payerEvent('payer.member-terminated.v1', 'm1', {}));
+    await h.appendRaw({ key: 'm1', partitionKey: 'm1', headers: { ...good, ...headers }, value });
+    expect(await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toMatchObject([{ reason }]);
+    expect((await h.facts.access.facts('m1'))!.holds).toMatchObject([{ eventType: 'payer.member-terminated.v1' }]);
+  });
+
+  it('Coverages say who is covered; one that cannot be read denies; other resources are not looked at', async () => {
+    const coverage = (extra: object, id = 'c1') => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id, status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2024' }, ...extra } });
+    await h.publish(inNetwork(), attributed('m1'), payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1' } }));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    await h.publish(coverage({}));
+    expect((await onlyGroup(app)).quantity).toBe(1);
+    await h.publish(coverage({ payor: [{ display: 'NO_INSURANCE' }] }, 'c2'));
+    expect((await onlyGroup(app)).quantity).toBe(1);
+    await h.publish(coverage({ beneficiary: { reference: 'Patient/m9' } }, 'c3'));
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await h.facts.access.facts('m1'))!.holds).toHaveLength(1);
+  });
+
+  it('a merge is known under both ids', async () => {
+    await h.publish(payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }));
+    expect([(await h.facts.access.facts('m1'))!.mergedWith, (await h.facts.access.facts('m2'))!.mergedWith]).toEqual([['m2'], ['m1']]);
+  });
+});
+
+describe('operators', () => {
+  const admin = { authorization: `Bearer ${ADMIN}` };
+  it('explain who could see whom, and when; others may not ask', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect((await h.get('/ops/explain?client=c1&member=m1', app)).statusCode).toBe(401);
+    h.now += 1000;
+    expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({ decision: 'permit', memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] } });
+    expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({ decision: 'deny', reason: 'client-not-approved', now: { decision: 'permit' } });
+    expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({ decision: 'deny', reason: 'member-unknown', memberFacts: null });
+    expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
+  });
+  it('list disclosures of a member', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await find(await h.app1('c1', [`npi|${NPI}`]));
+    await expect.poll(async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures).toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1' }]);
+  });
+  it('list and rebuild views', async () => {
+    await h.publish(enrolled('m1'));
+    expect((await h.get('/ops/views/attribution', admin)).json<{ views: { view: string }[] }>().views.map((v) => v.view)).toEqual(expect.arrayContaining(['facts_members_v1']));
+    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/nothing/rebuild', headers: admin })).statusCode).toBe(404);
+    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/members/rebuild', headers: admin })).statusCode).toBe(200);
+    expect((await h.facts.access.facts('m1'))!.coverage).toHaveLength(1);
+  });
+});

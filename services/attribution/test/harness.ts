@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type DomainEvent, encodeEvent, PA_CONSENT, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type ProviderKey } from '@provider-access/events';
+import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import type { Facts } from '@provider-access/facts';
+import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
+import { FACTS } from '../src/tokens.ts';
+
+export const START = Date.UTC(2026, 5, 1, 12);
+export const ADMIN = 'administrator-token-of-the-tests-0123456789';
+export const NPI = '1000000001';
+export const OTHER_NPI = '1000000002';
+
+/** The service on memory engines, with a clock that stands, and a stand-in for consent's progress. */
+export class Harness {
+  now = START;
+  readonly log = openMemoryLog({ now: () => this.now });
+  readonly state = openMemoryState({ log: this.log, now: () => this.now });
+  readonly ports: ServicePorts = { log: this.log, views: openMemoryViews(), state: this.state, clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
+  readonly transport = new EventLogTransport({ log: this.log });
+  forwardExport: ForwardExport = async () => ({ status: 202, headers: {}, body: '' });
+  app!: NestFastifyApplication;
+  facts!: Facts;
+  private folder!: string;
+  private tokens!: AccessTokens;
+  private consent: Subscription | undefined;
+
+  async start(config: Record<string, unknown> = {}): Promise<this> {
+    this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
+    this.tokens = new AccessTokens({ keys: await SigningKeys.open(join(this.folder, 'keys.json'), this.now), publicUrl: 'https://pa.example', clock: this.ports.clock });
+    const module = AttributionModule.register({
+      ports: this.ports, config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }), forwardExport: (request) => this.forwardExport(request),
+      accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }),
+    });
+    this.app = await createServiceApp(module, { name: 'attribution', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    await this.app.startAllMicroservices();
+    this.facts = this.app.get<Facts>(FACTS);
+    await this.startConsent();
+    return this;
+  }
+  async stop(): Promise<void> {
+    await this.stopConsent();
+    await this.app.close();
+    await this.log.close();
+    await this.state.close();
+    await rm(this.folder, { recursive: true });
+  }
+  async startConsent(): Promise<void> {
+    const derivation = new Derivation({ log: this.log, deriver: 'consent', progressTopic: PA_CONSENT });
+    this.consent = await this.log.subscribe({ group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS], handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }) });
+  }
+  async stopConsent(): Promise<void> {
+    await this.consent?.stop();
+    this.consent = undefined;
+  }
+
+  /** Appends payer events and waits until the facts have passed them. */
+  async publish(...events: readonly DomainEvent[]): Promise<void> {
+    await this.append(...events);
+    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 5000))) throw new Error('the facts did not pass the events');
+  }
+  async append(...events: readonly DomainEvent[]): Promise<void> {
+    for (const event of events) await this.log.append(event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
+  }
+  async appendRaw(record: NewRecord): Promise<void> {
+    await this.log.append(PAYER_MEMBER_EVENTS, [record]);
+    await this.facts.access.waitForPayer(await this.payerHead(), 5000);
+  }
+  payerHead(): Promise<Position> {
+    return this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
+  }
+  /** What consent would have published. */
+  async consentSays(type: string, member: string | undefined, data: Record<string, unknown>): Promise<void> {
+    const event: DomainEvent = { id: randomUUID(), source: 'urn:provider-access:consent', type, time: instant(this.now), data: { ...data, ...(member !== undefined && { member }) }, ...(member !== undefined && { subject: member }), extensions: { pasource: 'urn:payer' } };
+    await this.log.append(PA_CONSENT, [encodeEvent(event, { key: member ?? 'source' })]);
+    await this.settle();
+  }
+  /** Until everything of ours that is in the log has been seen. */
+  async settle(): Promise<void> {
+    const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT]);
+    if (!(await this.facts.reader.waitFor(head, 5000))) throw new Error('the view did not pass');
+    await this.facts.parties.waitFor(await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]), 5000);
+    await this.facts.freshness.poll();
+  }
+
+  /** An approved app, bound to providers; returns the header of its token. */
+  async app1(client: string, providers: readonly ProviderKey[], scope = 'system/Group.rs'): Promise<{ authorization: string }> {
+    const at = instant(this.now);
+    const event = (type: string, data: unknown): NewRecord => encodeEvent({ id: randomUUID(), source: 'urn:provider-access:auth', type, time: at, subject: client, data });
+    await this.log.append(PA_REGISTRY, [
+      event('pa.app-registered.v1', { client, name: client, scope, contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at }),
+      event('pa.app-approved.v1', { client, providers, scope, by: 'test' }),
+    ]);
+    await this.settle();
+    return { authorization: `Bearer ${(await this.tokens.issue(client, scope)).token}` };
+  }
+  get(url: string, headers: Record<string, string>) {
+    return this.app.inject({ method: 'GET', url, headers });
+  }
+  /** Moves the clock and confirms the facts at the new time, if they can be. */
+  async advance(ms: number): Promise<void> {
+    this.now += ms;
+    await this.facts.freshness.poll();
+  }
+}
+
+let n = 0;
+export const payerEvent = (type: string, subject: string | undefined, data: unknown, more: Partial<DomainEvent> = {}): DomainEvent => ({
+  id: `e-${++n}`, source: 'urn:payer', type, time: instant(START - 60_000), data, ...(subject !== undefined && { subject }), ...more,
+});
+export const enrolled = (member: string): DomainEvent => payerEvent('payer.member-enrolled.v1', member, { coverageId: `cov-${member}`, from: '2025-01-01' });
+export const attributed = (member: string, npi = NPI): DomainEvent => payerEvent('payer.attribution-asserted.v1', member, { provider: { npi }, from: '2025-01-01' });
+export const inNetwork = (npi = NPI, status = 'in-network'): DomainEvent => payerEvent('payer.network-status-changed.v1', npi, { npi, status, from: '2025-01-01' });
