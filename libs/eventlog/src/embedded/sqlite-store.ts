@@ -23,6 +23,8 @@ interface Slot {
   readonly read: StatementSync;
 }
 
+interface Row { readonly o: number; readonly k: string; readonly h: string; readonly v: Uint8Array; readonly t: number }
+
 interface Waiting {
   readonly topic: string;
   readonly records: readonly PlacedRecord[];
@@ -30,6 +32,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const FIRST_PAGE = 8;
+const MAX_PAGE = 10_000;
 /** Lazy commits are written with the next append, or after this time. */
 const COMMIT_MS = 25;
 /** How often a reader of another process's file looks for changes. */
@@ -91,10 +95,19 @@ export class SqliteStore implements LocalStore {
     if (slot === undefined || slot.head <= from) return records;
     return engine(() => {
       let bytes = 0;
-      for (const row of slot.read.iterate(from, Math.min(maxRecords, 2 ** 31)) as Iterable<{ o: number; k: string; h: string; v: Uint8Array; t: number }>) {
-        bytes += row.v.byteLength;
-        if (records.length > 0 && bytes > maxBytes) break;
-        records.push({ topic, partition, offset: row.o, key: row.k, headers: JSON.parse(row.h) as Record<string, string>, value: row.v, timestamp: row.t });
+      let next = from;
+      // Pages by `all`, twice as fast as `iterate`: a small one first, whose mean says how many more fit.
+      for (let page = Math.min(FIRST_PAGE, maxRecords); page > 0; ) {
+        const rows = slot.read.all(next, page) as unknown as Row[];
+        for (const { o, k, h, v, t } of rows) {
+          bytes += v.byteLength;
+          if (records.length > 0 && bytes > maxBytes) return records;
+          records.push({ topic, partition, offset: o, key: k, headers: JSON.parse(h) as Record<string, string>, value: v, timestamp: t });
+          next = o + 1;
+        }
+        if (rows.length < page) return records;
+        const fitting = Math.max(1, Math.ceil((maxBytes - bytes) / Math.max(1, bytes / records.length)));
+        page = Math.min(maxRecords - records.length, fitting, MAX_PAGE);
       }
       return records;
     });
