@@ -34,6 +34,7 @@ export interface Projection {
   readonly name: string;
   readonly version: number;
   /** By topic. `pa.progress.v1` records are handled by the runner, not by evolve, unless `progress` is set. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each topic has a part type of its own
   readonly topics: Readonly<Record<string, TopicEvolve<any>>>;
   readonly indexes: readonly IndexDefinition[];
   /** Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one part.field each. */

@@ -16,8 +16,6 @@ export function progressOf(record: LogRecord): ProgressEntry | undefined {
   return { deriver: p.deriver, topic: p.topic, partition: p.partition, next: p.next, ...(p.after !== undefined && { after: p.after }) };
 }
 
-const same = (a: ProgressEntry, b: ProgressEntry): boolean => a.deriver === b.deriver && a.topic === b.topic && a.partition === b.partition;
-
 const passed = (at: Position, entry: ProgressEntry): boolean => {
   for (const [topic, offsets] of Object.entries(entry.after ?? {})) {
     const mine = at[topic];
@@ -27,16 +25,37 @@ const passed = (at: Position, entry: ProgressEntry): boolean => {
   return true;
 };
 
-/** Adds entries to those of a partition; keeps per deriver and inbound partition the newest that holds and those still waiting. */
-export function withProgress(entries: readonly ProgressEntry[], added: readonly ProgressEntry[], at: Position): readonly ProgressEntry[] {
-  const kept: ProgressEntry[] = [];
-  const all = [...entries, ...added];
-  for (let i = 0; i < all.length; i++) {
-    const entry = all[i]!;
-    const replaced = all.some((other, j) => j !== i && same(entry, other) && passed(at, other) && (other.next > entry.next || (other.next === entry.next && j > i)));
-    if (!replaced) kept.push(entry);
+const keyOf = (entry: ProgressEntry): string => `${entry.deriver}\n${entry.topic}\n${entry.partition}`;
+
+function byKey(entries: readonly ProgressEntry[]): ProgressEntry[][] {
+  const groups = new Map<string, ProgressEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(keyOf(entry));
+    if (group) group.push(entry);
+    else groups.set(keyOf(entry), [entry]);
   }
-  return kept;
+  return [...groups.values()].map((group) => group.sort((a, b) => a.next - b.next));
+}
+
+/**
+ * How many of the entries of one deriver and inbound partition, in ascending order, hold. One that waits holds back those
+ * behind it: their `after` names their own outputs only.
+ */
+function holding(at: Position, entries: readonly ProgressEntry[]): number {
+  const first = entries.findIndex((entry) => !passed(at, entry));
+  return first === -1 ? entries.length : first;
+}
+
+/** Adds entries to those of a partition; what holds is folded into one entry a deriver and inbound partition. */
+export function withProgress(entries: readonly ProgressEntry[], added: readonly ProgressEntry[], at: Position): readonly ProgressEntry[] {
+  // Folded first: an older entry that is delivered again must not hold back what was reached.
+  const reached = new Map(entries.filter((e) => e.after === undefined).map((e) => [keyOf(e), e.next]));
+  const news = added.filter((e) => e.next > (reached.get(keyOf(e)) ?? -1)).map((e) => (e.after === undefined ? { ...e, after: {} } : e));
+  return byKey([...entries, ...news]).flatMap((group) => {
+    const held = holding(at, group);
+    const last = group[held - 1];
+    return [...(last ? [{ deriver: last.deriver, topic: last.topic, partition: last.partition, next: last.next }] : []), ...group.slice(held)];
+  });
 }
 
 /** Topics of the projection from its checkpoints (partitions not begun are 0). */
@@ -53,12 +72,11 @@ export function topicPosition(topics: readonly string[], checkpoints: readonly C
 export function viewPosition(topics: readonly string[], checkpoints: readonly Checkpoint[]): ViewPosition {
   const position = topicPosition(topics, checkpoints);
   const derived: Record<string, Record<string, number[]>> = {};
-  for (const { progress } of checkpoints) {
-    for (const entry of progress) {
-      const offsets = ((derived[entry.deriver] ??= {})[entry.topic] ??= []);
-      while (offsets.length <= entry.partition) offsets.push(0);
-      if (passed(position, entry) && entry.next > offsets[entry.partition]!) offsets[entry.partition] = entry.next;
-    }
+  for (const group of byKey(checkpoints.flatMap((c) => c.progress))) {
+    const { deriver, topic, partition } = group[0]!;
+    const offsets = ((derived[deriver] ??= {})[topic] ??= []);
+    while (offsets.length <= partition) offsets.push(0);
+    offsets[partition] = group[holding(position, group) - 1]?.next ?? 0;
   }
   return { topics: position, derived };
 }

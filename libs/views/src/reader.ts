@@ -61,18 +61,18 @@ export class StoreReader implements ViewReader {
   async waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     let wake: (() => void) | undefined;
-    let advanced = false;
+    let advances = 0;
     const stopListening = this.#store.onAdvance(collectionName(this.#projection), () => {
-      advanced = true;
+      advances++;
       wake?.();
     });
     try {
       for (;;) {
-        advanced = false;
+        const before = advances;
         if (hasPassed(await this.position(), position, derivers)) return true;
         const left = deadline - performance.now();
         if (left <= 0) return false;
-        if (advanced) continue;
+        if (advances !== before) continue;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, Math.min(left, POLL_MS));
           wake = () => {

@@ -7,7 +7,7 @@ import { viewsContract } from '../contract/index.ts';
 import { items } from '../contract/fixture.ts';
 import type { FindQuery, Views } from '../port.ts';
 import { planQuery } from '../query.ts';
-import { openEmbeddedViews, openReader } from './index.ts';
+import { openEmbeddedViews } from './index.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
 
@@ -37,8 +37,8 @@ describe('embedded: readers of other threads', () => {
     harness = await open();
     const { store, remote } = harness.views;
     await store.ensure(items);
-    const module = (await import(remote.module)) as { openReader: typeof openReader };
-    const there = module.openReader(structuredClone(remote.options) as { file: string });
+    const module = (await import(remote.module)) as { openReader(options: unknown): Views };
+    const there = module.openReader(structuredClone(remote.options));
     try {
       const reader = there.reader(items);
       expect(await reader.get('a')).toBeUndefined();
