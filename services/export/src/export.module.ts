@@ -75,6 +75,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
       controllers: [ExportController, StatusController, DownloadController, ViewsController, FollowExportsController],
       providers: [
         { provide: EXPORT, useValue: context },
+        { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
         { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },

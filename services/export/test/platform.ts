@@ -1,0 +1,183 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { openFsBlobs } from '@provider-access/blob/fs';
+import type { Blobs } from '@provider-access/blob';
+import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY } from '@provider-access/events';
+import type { EventLog, NewRecord } from '@provider-access/eventlog';
+import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
+import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { locators, recordId, records } from '@provider-access/records';
+import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openEmbeddedState } from '@provider-access/state/embedded';
+import { ProjectionSet } from '@provider-access/views';
+import { openEmbeddedViews } from '@provider-access/views/embedded';
+import { ExportModule, type ExportConfig } from '../src/index.ts';
+
+export const NPI = 'npi|1234567893';
+export const GROUP = 'g-one';
+export const ADMIN = 'administrator-token-of-32-characters!';
+export const ALL = 'system/*.rs';
+const LONG_AGO = '2020-01-01T00:00:00.000Z';
+
+/** Everything over the embedded engine in one folder; opened again over the same folder it is a restart. */
+export class Platform {
+  readonly folder: string;
+  url = '';
+  log!: EventLog;
+  blobs!: Blobs;
+  clock: Clock & { offset: number } = { offset: 0, now() { return Date.now() + this.offset; } };
+  private app!: NestFastifyApplication;
+  private server!: Server;
+  private closers: (() => Promise<unknown>)[] = [];
+  private tokens!: AccessTokens;
+  private views!: ReturnType<typeof openEmbeddedViews>;
+  private state!: ReturnType<typeof openEmbeddedState>;
+  private sequence = 0;
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async start(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<Platform> {
+    const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')));
+    await platform.open(config, wrap);
+    return platform;
+  }
+
+  async open(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<void> {
+    const { folder } = this;
+    this.log = openEmbeddedLog({ file: join(folder, 'log.sqlite') });
+    this.views = openEmbeddedViews({ file: join(folder, 'views.sqlite') });
+    this.state = openEmbeddedState({ file: join(folder, 'state.sqlite'), log: this.log, now: () => this.clock.now() });
+    this.blobs = wrap(openFsBlobs({ root: join(folder, 'files') }));
+    const projections = new ProjectionSet({ log: this.log, views: this.views, projections: [...FACTS_PROJECTIONS, records, locators] });
+    await projections.start();
+    this.tokens = new AccessTokens({ keys: await SigningKeys.open(join(folder, 'keys.json'), Date.now()), publicUrl: 'http://test', clock: this.clock });
+    const metrics = new Metrics();
+    const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger: silentLogger, metrics };
+    const module = ExportModule.register({
+      ports, blobs: this.blobs, accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
+      config: { publicUrl: 'http://test', pollMs: 50, backoffMs: () => 20, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
+    });
+    this.app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
+    await this.app.startAllMicroservices();
+    const fastify = this.app.getHttpAdapter().getInstance<FastifyInstance>();
+    this.server = createServer((request, response) => fastify.routing(request, response));
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.closers = [
+      async () => { this.server.closeAllConnections(); await new Promise((resolve) => this.server.close(resolve)); },
+      () => this.app.close(), () => projections.stop(), () => this.state.close(), () => this.log.close(), () => this.views.close(),
+    ];
+  }
+  async close(): Promise<void> {
+    for (const close of this.closers) await close();
+    this.closers = [];
+  }
+  async restart(config: Partial<ExportConfig> = {}, wrap?: (blobs: Blobs) => Blobs): Promise<void> {
+    await this.close();
+    await this.open(config, wrap);
+  }
+  async dispose(): Promise<void> {
+    await this.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async token(client = 'c1', scope = ALL): Promise<string> {
+    return (await this.tokens.issue(client, scope)).token;
+  }
+  readiness(): Promise<{ name: string; ready: boolean; detail?: string }[]> {
+    return Promise.all(this.app.get<ReadinessCheck[]>(READINESS, { strict: false }).map(async (c) => ({ name: c.name, ...(await c.check()) })));
+  }
+
+  /** Appends facts of ours and waits until every view that reads them has passed them. */
+  async append(topic: string, events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[]): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    const encoded: NewRecord[] = events.map((e) => encodeEvent({ id: `e${process.hrtime.bigint()}-${this.sequence++}`, source: 'urn:test', type: e.type, time: e.at ?? at, subject: e.subject, data: e.data, extensions: { pasource: 'urn:payer' } }, { key: e.key ?? e.subject, partitionKey: e.subject }));
+    await this.log.append(topic, encoded);
+    const head = await this.log.head([topic]);
+    for (const projection of [memberFacts, memberships, groups, records, locators]) {
+      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 10_000))) throw new Error(`${projection.name} did not pass ${topic}`);
+    }
+  }
+  async client(client: string, provider = NPI): Promise<void> {
+    const at = LONG_AGO;
+    await this.append(PA_REGISTRY, [
+      { type: 'pa.app-registered.v1', subject: client, at, data: { client, name: client, scope: ALL, contacts: [], npis: [], tins: [], registrationTokenHash: 'h', registeredAt: at } },
+      { type: 'pa.app-approved.v1', subject: client, at, data: { client, providers: [provider], scope: ALL, by: 'test' } },
+    ]);
+    await this.append(PA_PROVIDERS, [{ type: 'pa.network-status-recorded.v1', subject: provider, at, data: { provider, status: 'in-network', from: at, businessTime: at } }]);
+  }
+  suspend(client: string): Promise<void> {
+    return this.append(PA_REGISTRY, [{ type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } }]);
+  }
+  async group(group = GROUP, provider = NPI): Promise<void> {
+    await this.append(PA_GROUPS, [{ type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } }]);
+  }
+  /** Covered since and attributed since `from`. */
+  async members(members: readonly string[], { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {}): Promise<void> {
+    await this.append(PA_MEMBERS, members.map((member) => ({ type: 'pa.coverage-changed.v1', subject: member, at: LONG_AGO, data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 } })));
+    await this.append(PA_ATTRIBUTION, members.map((member) => ({ type: 'pa.member-attributed.v1', subject: member, at: from, data: { member, group, providers: [provider], from, businessTime: from } })));
+  }
+  async optOut(member: string): Promise<void> {
+    const at = new Date(this.clock.now() - 1).toISOString();
+    await this.append(PA_CONSENT, [{ type: 'pa.opted-out.v1', subject: member, data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' } }]);
+  }
+  async optIn(member: string): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    await this.append(PA_CONSENT, [{ type: 'pa.opted-in.v1', subject: member, data: { member, effective: at, businessTime: at, setBy: 'member' } }]);
+  }
+  async resources(list: readonly { member: string; type: string; id: string; references?: readonly string[]; text?: string; at?: string; version?: number }[]): Promise<void> {
+    await this.append(PA_RECORDS, list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
+      type: 'pa.record-accepted.v1', subject: member, key: recordId(member, type, id), at,
+      data: { member, type, id, versionId: version, lastUpdated: at, businessTime: at, sequence: 0, contentHash: text, references, tokens: [], line: JSON.stringify({ resourceType: type, id, text }) },
+    })));
+  }
+  async deleted(member: string, type: string, id: string, reason = 'deleted'): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    await this.append(PA_RECORDS, [{ type: 'pa.record-deleted.v1', subject: member, key: recordId(member, type, id), data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason } }]);
+  }
+
+  async fetch(path: string, options: { token?: string; method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Response> {
+    const token = options.token ?? (await this.token());
+    return fetch(this.url + path.replace('http://test', ''), { method: options.method ?? 'GET', headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'identity', ...options.headers }, ...(options.body !== undefined && { body: options.body }) });
+  }
+  /** Path of the job. */
+  async kickOff(query = '', options: { token?: string; group?: string } = {}): Promise<string> {
+    const response = await this.fetch(`/fhir/Group/${options.group ?? GROUP}/$export${query}`, { ...(options.token !== undefined && { token: options.token }), headers: { prefer: 'respond-async' } });
+    if (response.status !== 202) throw new Error(`kick-off ${response.status}: ${await response.text()}`);
+    return response.headers.get('content-location')!.replace('http://test', '');
+  }
+  /** Asks until the answer is not 202. */
+  async finish(job: string): Promise<Response> {
+    for (;;) {
+      const response = await this.fetch(job);
+      if (response.status !== 202) return response;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  async manifest(job: string): Promise<ManifestBody> {
+    const response = await this.finish(job);
+    if (response.status !== 200) throw new Error(`status ${response.status}: ${await response.text()}`);
+    return (await response.json()) as ManifestBody;
+  }
+  /** Every line of a manifest's output, parsed, by type. */
+  async lines(manifest: ManifestBody, list: 'output' | 'deleted' | 'error' = 'output'): Promise<Record<string, { id: string; [key: string]: unknown }[]>> {
+    const found: Record<string, { id: string }[]> = {};
+    for (const { url, type } of manifest[list]) {
+      const response = await this.fetch(url);
+      if (response.status !== 200) throw new Error(`file ${response.status}`);
+      const text = await response.text();
+      (found[type] ??= []).push(...text.split('\n').filter((l) => l !== '').map((l) => JSON.parse(l) as { id: string }));
+    }
+    return found;
+  }
+}
+export interface ManifestBody { transactionTime: string; request: string; requiresAccessToken: boolean; output: { type: string; url: string; count: number }[]; deleted: { type: string; url: string; count: number }[]; error: { type: string; url: string; count: number }[] }
