@@ -83,10 +83,6 @@ export async function createServiceApp(module: DynamicModule, options: ServiceAp
     logger.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
     done();
   });
-  fastify.setErrorHandler((error, request, reply) => {
-    const { status, headers, body } = renderRefusal(toRefusal(error, logger), formatOf(request.url));
-    return reply.code(status).headers(headers).send(body);
-  });
   if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
   await app.init();
   await fastify.ready();

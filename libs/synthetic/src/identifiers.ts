@@ -34,6 +34,6 @@ export function mbiOf(random: Random): string {
 export const isSyntheticMbi = (value: string): boolean => /^[1-9]S[0-9AC-HJKMNP-RT-Y]\d[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d[AC-HJKMNP-RT-Y]{2}\d{2}$/.test(value);
 
 /** Nine digits; the prefix 00 is no campus of the IRS. */
-export const tinOf = (number: number): string => `00${String(number).padStart(7, '0')}`;
+export const tinOf = (number: number): string => `00${String(number % 10_000_000).padStart(7, '0')}`;
 
 export const memberId = (n: number): string => `m-${String(n).padStart(6, '0')}`;

@@ -25,6 +25,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: FACTS, useValue: facts },
+        { provide: Facts, useExisting: FACTS },
         { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
         { provide: READINESS, useValue: readiness },
       ],
