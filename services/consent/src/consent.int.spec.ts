@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import { Harness, merged, optedIn, optedOut, payerEvent, START } from '../test/harness.ts';
+
+let h: Harness;
+beforeEach(async () => {
+  h = await new Harness().start();
+  await h.member('m1');
+  expect(await h.verdict('m1')).toBe('permit');
+});
+afterEach(() => h.stop());
+
+async function typed(topic: string, type: string): Promise<Record<string, unknown>[]> {
+  const out: Record<string, unknown>[] = [];
+  for (let p = 0; p < (await h.log.partitions(topic)); p++) for (const r of await h.log.read(topic, p, 0, 1000)) if (r.headers['ce_type'] === type) out.push(JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>);
+  return out;
+}
+async function outcomes(): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const p of await typed(PA_CONSENT, PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
+  return counts;
+}
+const receipt = { extensions: { pareceipt: 'r-1' } };
+const letters = () => typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
+async function discard(deadLetter: string): Promise<void> {
+  await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+}
+
+describe('opt-out', () => {
+  it('denies at once, an opt-in permits again, and late or repeated events change nothing', async () => {
+    const [out, back] = [optedOut('m1', receipt), optedIn('m1', receipt)];
+    await h.publish(out);
+    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.publish(back);
+    expect(await h.verdict('m1')).toBe('permit');
+    await h.publish(out, back);
+    expect(await h.verdict('m1')).toBe('permit');
+    expect(await outcomes()).toEqual({ recorded: 2, unchanged: 2 });
+    expect(await typed(PA_CONSENT, 'pa.opted-out.v1')).toHaveLength(1);
+  });
+  it('wins over an opt-in that was said before it and arrives after it', async () => {
+    const back = optedIn('m1');
+    await h.publish(optedOut('m1'), back);
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+  it('takes effect at once though the clock of the payer runs ahead', async () => {
+    await h.publish(optedOut('m1', { time: new Date(START + 240_000).toISOString() }));
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+  it('takes effect on its date', async () => {
+    await h.publish(payerEvent('payer.member-opted-out.v1', 'm1', { effectiveFrom: '2026-07-01' }));
+    expect(await h.verdict('m1')).toBe('permit');
+    h.now = Date.UTC(2026, 6, 1);
+    await h.facts.freshness.poll();
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+  it('of the same id with other content is the first one', async () => {
+    const out = optedOut('m1');
+    const back = optedIn('m1', receipt);
+    await h.publish(out, back, { ...back, type: 'payer.member-opted-in.v1', data: { effectiveFrom: '2030-01-01' } });
+    expect(await h.verdict('m1')).toBe('permit');
+    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1 });
+  });
+});
+
+describe('two ids of one person', () => {
+  it.each([['as their ids fall', async () => 'm1'], ['in two partitions', async () => h.elsewhere('m1', 'x')]])('%s: an opt-out of either holds for both, whichever comes first', async (_name, other) => {
+    const far = await other();
+    const pairs = far === 'm1' ? [['a1', 'a1-old'], ['a2', 'a2-old']] : [[far, 'm1'], [await h.elsewhere('m1', 'y'), 'm1']];
+    const [[keep, gone], [keep2, gone2]] = pairs as [[string, string], [string, string]];
+    for (const m of new Set([keep, gone, keep2, gone2])) await h.member(m);
+    await h.publish(optedOut(gone), merged(keep, gone));
+    expect([await h.verdict(keep), await h.verdict(gone)]).toEqual(['opted-out', 'opted-out']);
+    await h.publish(merged(keep2, gone2), optedOut(gone2));
+    expect([await h.verdict(keep2), await h.verdict(gone2)]).toEqual(['opted-out', 'opted-out']);
+  });
+  it('published together, in two partitions, end denied on both', async () => {
+    const far = await h.elsewhere('m1', 'x');
+    for (let round = 0; round < 10; round++) {
+      const [a, b] = [`${far}-a${round}`, `m1-b${round}`];
+      await h.member(a);
+      await h.member(b);
+      await Promise.all([merged(a, b), optedOut(b)].map((event) => h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)])));
+      await h.passed();
+      expect([await h.verdict(a), await h.verdict(b)]).toEqual(['opted-out', 'opted-out']);
+    }
+  });
+  it('an opt-in under either id ends it for both; a third id joins them', async () => {
+    await h.member('m2');
+    await h.member('m3');
+    await h.publish(optedOut('m1'), merged('m2', 'm1'), merged('m3', 'm2'));
+    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['opted-out', 'opted-out', 'opted-out']);
+    await h.publish(optedIn('m3'));
+    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['permit', 'permit', 'permit']);
+  });
+});
+
+describe('an opt-out that cannot be read', () => {
+  const broken = (headers: Record<string, string> = {}) => ({ ...encodeEvent(optedOut('m1')), value: '{"scope":', headers: { ...encodeEvent(optedOut('m1')).headers, ...headers } });
+  it('denies its member until it is discarded', async () => {
+    await h.publishRaw(broken());
+    expect(await h.verdict('m1')).toBe('on-hold');
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ reason: 'not-json', parkedBy: 'consent' });
+    await discard(letter!['deadLetter'] as string);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
+  });
+  it('denies until the corrected event is there, which then counts', async () => {
+    const bad = payerEvent('payer.member-opted-out.v1', 'm1', { scope: 'everything' }, receipt);
+    await h.publish(bad);
+    expect(await h.verdict('m1')).toBe('on-hold');
+    const [letter] = await letters();
+    await h.publish({ ...bad, data: { scope: 'global' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
+    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.publish(optedIn('m1'));
+    expect(await h.verdict('m1')).toBe('permit');
+  });
+  it('names nobody: its whole source is denied, and only that', async () => {
+    await h.member('m2', 'urn:other');
+    const { ce_subject: _, ...headers } = broken().headers;
+    await h.publishRaw({ ...broken(), headers });
+    expect([await h.verdict('m1'), await h.verdict('m2')]).toEqual(['source-on-hold', 'permit']);
+    await discard((await letters())[0]!['deadLetter'] as string);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
+  });
+  it('holds the other id of the person too', async () => {
+    await h.member('m2');
+    await h.publish(merged('m2', 'm1'));
+    await h.publishRaw(broken());
+    expect(await h.verdict('m2')).toBe('on-hold');
+  });
+  it('in structured mode, broken: denies under the name that its bytes give', async () => {
+    const value = '{"specversion":"1.0","type":"payer.member-opted-out.v1","source":"urn:payer","subject":"m1","id":"x","time":';
+    await h.publishRaw({ key: 'm1', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value });
+    expect(await h.verdict('m1')).toBe('on-hold');
+    expect(await letters()).toEqual([]);
+  });
+});
+
+it('a stopped intake means 503 within the bound, not a stale permit', async () => {
+  await h.transport.close();
+  await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(optedOut('m1'))]);
+  h.now += 5001;
+  await h.facts.freshness.poll();
+  await expect(h.verdict('m1')).rejects.toMatchObject({ kind: 'unavailable', retryAfter: 1 });
+});
+
+it('a batch that comes again publishes nothing new', async () => {
+  h.log.faults.loseCommits = 1;
+  await h.publish(optedOut('m1'), optedIn('m1'));
+  expect(await h.verdict('m1')).toBe('permit');
+});
+
+it('FHIR Consent is not served yet', async () => {
+  expect((await h.app.inject({ method: 'GET', url: '/fhir/Consent' })).statusCode).toBe(404);
+});

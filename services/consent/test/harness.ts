@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type DomainEvent, encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { openMemoryState } from '@provider-access/state/memory';
+import { ProjectionSet } from '@provider-access/views';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { consentConfig, ConsentModule } from '../src/index.ts';
+
+export const START = Date.UTC(2026, 5, 1, 12);
+export const NPI = '1000000001';
+
+/** The service on memory engines, with a stand-in for attribution: the views, and members that one client may see. */
+export class Harness {
+  now = START;
+  readonly log = openMemoryLog({ now: () => this.now });
+  readonly state = openMemoryState({ log: this.log, now: () => this.now });
+  readonly ports: ServicePorts = { log: this.log, views: openMemoryViews(), state: this.state, clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
+  readonly transport = new EventLogTransport({ log: this.log });
+  readonly facts = new Facts({ log: this.log, views: this.ports.views, clock: this.ports.clock });
+  readonly projections = new ProjectionSet({ log: this.log, views: this.ports.views, projections: FACTS_PROJECTIONS });
+  app!: NestFastifyApplication;
+  private attribution!: Subscription;
+  private providers!: Subscription;
+
+  async start(): Promise<this> {
+    await this.projections.start();
+    const progress = (topic: string) => {
+      const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic });
+      return (batch: Batch): Promise<void> => derivation.complete(batch, { outputs: [], outcomes: [] });
+    };
+    this.attribution = await this.log.subscribe({ group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS], handle: progress(PA_ATTRIBUTION) });
+    this.providers = await this.log.subscribe({ group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS], handle: progress(PA_PROVIDERS) });
+    const at = '2025-01-01T00:00:00.000Z';
+    await this.ours(PA_REGISTRY, 'pa.app-registered.v1', 'c1', { client: 'c1', name: 'c1', scope: '', contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at });
+    await this.ours(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [`npi|${NPI}`], scope: '', by: 'test' });
+    await this.ours(PA_PROVIDERS, 'pa.network-status-recorded.v1', `npi|${NPI}`, { provider: `npi|${NPI}`, status: 'in-network', from: at, businessTime: at });
+    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse({}) }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    await this.app.startAllMicroservices();
+    await this.facts.start();
+    return this;
+  }
+  async stop(): Promise<void> {
+    await this.facts.stop();
+    await this.app.close();
+    await Promise.all([this.attribution.stop(), this.providers.stop(), this.projections.stop()]);
+    await this.log.close();
+    await this.state.close();
+  }
+
+  /** What attribution would have published of a covered and attributed member. */
+  async member(member: string, source = 'urn:payer'): Promise<void> {
+    const from = '2025-01-01T00:00:00.000Z';
+    await this.ours(PA_MEMBERS, 'pa.coverage-changed.v1', member, { member, coverageId: 'c', from, businessTime: from, sequence: 0 }, source);
+    await this.ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', member, { member, group: 'g1', providers: [`npi|${NPI}`], from, businessTime: from }, source);
+    await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 5000);
+  }
+  private async ours(topic: string, type: string, subject: string, data: unknown, source = 'urn:payer'): Promise<void> {
+    await this.log.append(topic, [encodeEvent({ id: randomUUID(), source: 'urn:test', type, time: '2025-01-01T00:00:00.000Z', subject, data, extensions: { pasource: source } })]);
+  }
+
+  /** Appends payer events, one after another, and waits until the facts have passed them. */
+  async publish(...events: readonly DomainEvent[]): Promise<void> {
+    for (const event of events) await this.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
+    await this.passed();
+  }
+  async publishRaw(record: NewRecord): Promise<void> {
+    await this.log.append(PAYER_MEMBER_EVENTS, [record]);
+    await this.passed();
+  }
+  async passed(): Promise<void> {
+    if (!(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 5000))) throw new Error('the facts did not pass the events');
+    await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 5000);
+    await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 5000);
+    await this.facts.freshness.poll();
+  }
+  async verdict(member: string): Promise<string> {
+    const decision = await this.facts.access.decide('c1', { kind: 'read' }, member);
+    return decision.permit ? 'permit' : decision.reason;
+  }
+  /** An id like the prefix whose member events lie in another partition than `of`. */
+  async elsewhere(of: string, prefix: string): Promise<string> {
+    const count = await this.log.partitions(PAYER_MEMBER_EVENTS);
+    for (let i = 0; ; i++) if (partitionFor(`${prefix}${i}`, count) !== partitionFor(of, count)) return `${prefix}${i}`;
+  }
+}
+
+let n = 0;
+export const payerEvent = (type: string, subject: string | undefined, data: unknown, more: Partial<DomainEvent> = {}): DomainEvent => ({
+  id: `e-${++n}`, source: 'urn:payer', type, time: instant(START - 60_000 + n), data, ...(subject !== undefined && { subject }), ...more,
+});
+export const optedOut = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-out.v1', member, {}, more);
+export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-in.v1', member, {}, more);
+export const merged = (survivor: string, retired: string): DomainEvent => payerEvent('payer.members-merged.v1', survivor, { from: retired });
