@@ -66,6 +66,8 @@ export const AUTHORIZED: readonly { type: string; cpt: string; text: string }[] 
   { type: '62', cpt: '70551', text: 'MRI brain without contrast' }, { type: '62', cpt: '72148', text: 'MRI lumbar spine without contrast' }, { type: '1', cpt: '97110', text: 'Therapeutic exercises' },
   { type: '2', cpt: '27447', text: 'Total knee arthroplasty' }, { type: '3', cpt: '99205', text: 'Specialist consultation' }, { type: '73', cpt: '95811', text: 'Polysomnography with positive airway pressure' },
 ];
-export const VACCINES = [['140', 'Influenza, seasonal, injectable, preservative free'], ['115', 'Tdap'], ['33', 'Pneumococcal polysaccharide PPV23'], ['187', 'Zoster vaccine recombinant'], ['208', 'COVID-19, mRNA, LNP-S, PF, 30 mcg/0.3 mL dose']] as const;
-export const ALLERGIES = [['91936005', 'Allergy to penicillin', 'medication'], ['91934008', 'Allergy to nut', 'food'], ['300916003', 'Allergy to latex', 'environment'], ['294505008', 'Allergy to amoxicillin', 'medication']] as const;
+export type Vaccine = readonly [cvx: string, text: string];
+export const VACCINES: readonly Vaccine[] = [['140', 'Influenza, seasonal, injectable, preservative free'], ['115', 'Tdap'], ['33', 'Pneumococcal polysaccharide PPV23'], ['187', 'Zoster vaccine recombinant'], ['208', 'COVID-19, mRNA, LNP-S, PF, 30 mcg/0.3 mL dose']];
+export type Allergy = readonly [snomed: string, text: string, category: string];
+export const ALLERGIES: readonly Allergy[] = [['91936005', 'Allergy to penicillin', 'medication'], ['91934008', 'Allergy to nut', 'food'], ['300916003', 'Allergy to latex', 'environment'], ['294505008', 'Allergy to amoxicillin', 'medication']];
 export const NOTE_TYPES = [['11506-3', 'Progress note'], ['34117-2', 'History and physical note'], ['11488-4', 'Consult note']] as const;

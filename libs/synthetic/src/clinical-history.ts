@@ -169,6 +169,6 @@ function legacyVisits(t: Telling): void {
     old(clinical.encounter(m, encounterId, at, at + HOUR, false, practitioner, diseaseFor(t, 1, random.unit()), OFFICE_VISITS[0]!.text, { organization: t.roster.hospital, location: t.roster.hospitalLocation }));
     vitals(m.age, random).forEach(([profile, loinc, text, value]) => old(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)));
     old(clinical.procedure(m, t.nextId('proc'), SERVICES[0]!, at, encounterId, practitioner));
-    old(clinical.immunization(m, t.nextId('imm'), VACCINES[0], at, practitioner));
+    old(clinical.immunization(m, t.nextId('imm'), VACCINES[0]!, at, practitioner));
   }
 }

@@ -2,7 +2,7 @@ import type { DomainEvent } from '@provider-access/events';
 import { instantOf } from './calendar.ts';
 import { type Ledger, ledgerOf, ledgerOver, type MemberLedger } from './ledger.ts';
 import { memberOf } from './member.ts';
-import { PAYER } from './profiles.ts';
+import { PAYER, type Resource } from './profiles.ts';
 import { type ProviderOrganization, type Roster, roster as rosterOf } from './roster.ts';
 import { type MemberStory, tellStory } from './story.ts';
 
@@ -68,13 +68,21 @@ const countOf = (roster: Roster): number => roster.resources.length + roster.org
 function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
   const source = `${PAYER}/providers`;
   for (const resource of roster.resources) {
-    yield { id: `provider.${resource.id}`, source, type: 'payer.provider-recorded.v1', time: instantOf(OPENED), subject: resource.id, data: { resource } };
+    yield { id: `provider.${resource.id}`, source, type: 'payer.provider-recorded.v1', time: instantOf(OPENED), subject: subjectOf(resource, roster), data: { resource } };
   }
   for (const o of roster.organizations) {
     const provider = { npi: o.npi, tin: o.tin };
     yield { id: `network.${o.id}.1`, source, type: 'payer.network-status-changed.v1', time: instantOf(OPENED), subject: o.npi, data: { ...provider, status: 'in-network', from: '2014-01-02' } };
     if (!o.inNetwork) yield { id: `network.${o.id}.2`, source, type: 'payer.network-status-changed.v1', time: instantOf(LEFT), subject: o.npi, data: { ...provider, status: 'out-of-network', from: '2021-06-30' } };
   }
+}
+
+/** NPI for people, organization id for organizations and their sites: the key of payer.provider-events. */
+function subjectOf(resource: Resource, roster: Roster): string {
+  const practitioner = roster.organizations.flatMap((o) => o.practitioners).find((p) => p.id === resource.id || p.role === resource.id);
+  if (practitioner !== undefined) return practitioner.npi;
+  const managing = resource['managingOrganization'] as { reference: string } | undefined;
+  return managing?.reference.slice('Organization/'.length) ?? resource.id;
 }
 
 /** Merges by publish time; order within a member stays. */

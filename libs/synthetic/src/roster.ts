@@ -57,10 +57,12 @@ function location(random: Random, id: string, name: string, owner: string): Reso
 /** The payer, its provider organizations and what members' resources refer to. Depends on the seed alone. */
 export function roster(seed: string | number, practitionersEach: number): Roster {
   const random = Random.keyed(seed, 'roster');
-  const base = random.int(1, 899) * 100_000;
+  const series = random.int(1, 899);
+  const base = series * 100_000;
+  const tins = series * 1_000;
   const resources: Resource[] = [
-    organization(random, 'org-payer', 'Northfield Health Plan', [npi(npiOf(base + 90_000)), tin(tinOf(base + 9)), { type: coded('http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType', 'payerid'), system: `${PAYER}/payer-id`, value: '90210' }], 'pay'),
-    organization(random, 'org-hospital', 'St. Alban Hospital', [npi(npiOf(base + 91_000)), tin(tinOf(base + 91))], 'prov'),
+    organization(random, 'org-payer', 'Northfield Health Plan', [npi(npiOf(base + 90_000)), tin(tinOf(tins + 90)), { type: coded('http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType', 'payerid'), system: `${PAYER}/payer-id`, value: '90210' }], 'pay'),
+    organization(random, 'org-hospital', 'St. Alban Hospital', [npi(npiOf(base + 91_000)), tin(tinOf(tins + 91))], 'prov'),
     location(random, 'loc-hospital', 'St. Alban Hospital', 'org-hospital'),
     organization(random, 'org-lab', 'Tri-County Laboratory', [npi(npiOf(base + 92_000))], 'prov'),
     organization(random, 'org-pharmacy-1', 'Main Street Pharmacy', [npi(npiOf(base + 93_000))], 'prov'),
@@ -68,7 +70,7 @@ export function roster(seed: string | number, practitionersEach: number): Roster
   ];
   const organizations = NAMES.map((name, o): ProviderOrganization => {
     const id = `org-${o + 1}`;
-    const own = { npi: npiOf(base + o * 1000), tin: tinOf(base + o + 1) };
+    const own = { npi: npiOf(base + o * 1000), tin: tinOf(tins + o + 1) };
     resources.push(organization(random, id, name, [npi(own.npi), tin(own.tin)], 'prov'));
     const locations = [1, 2].map((l) => `loc-${o + 1}-${l}`);
     locations.forEach((l, i) => resources.push(location(random, l, `${name}, ${i === 0 ? 'main site' : 'annex'}`, id)));

@@ -1,5 +1,5 @@
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
-import { ALLERGIES, type Disease, type Drug, type LabTest, NOTE_TYPES, type Panel, type Service, VACCINES } from '../catalogue.ts';
+import { type Allergy, type Disease, type Drug, type LabTest, NOTE_TYPES, type Panel, type Service, type Vaccine } from '../catalogue.ts';
 import type { Member } from '../member.ts';
 import { coded, CPT, CVX, ICD10, type Json, LOINC, NDC, PAYER, quantity, reference, type Resource, RXNORM, SNOMED, THO, usCore } from '../profiles.ts';
 import type { Random } from '../random.ts';
@@ -125,14 +125,14 @@ export const medicationDispense = (m: Member, id: string, drug: Drug, requestId:
   quantity: { value: 30, unit: drug.unit }, daysSupply: quantity(30, 'days', 'd'), whenHandedOver: secondOf(at), dosageInstruction: [{ text: `1 ${drug.unit} daily` }],
 });
 
-export function immunization(m: Member, id: string, vaccine: (typeof VACCINES)[number], at: number, p: RosterPractitioner): Resource {
+export function immunization(m: Member, id: string, vaccine: Vaccine, at: number, p: RosterPractitioner): Resource {
   return {
     resourceType: 'Immunization', id, meta: meta(at + HOUR, usCore('us-core-immunization')), status: 'completed', vaccineCode: coded(CVX, vaccine[0], undefined, vaccine[1]), patient: subject(m), occurrenceDateTime: secondOf(at), primarySource: true,
     location: reference('Location', m.home.locations[0]!), performer: [{ actor: doctor(p) }],
   };
 }
 
-export const allergy = (m: Member, id: string, [code, text, category]: (typeof ALLERGIES)[number], at: number): Resource => ({
+export const allergy = (m: Member, id: string, [code, text, category]: Allergy, at: number): Resource => ({
   resourceType: 'AllergyIntolerance', id, meta: meta(at, usCore('us-core-allergyintolerance')), clinicalStatus: coded(`${THO}allergyintolerance-clinical`, 'active'), verificationStatus: coded(`${THO}allergyintolerance-verification`, 'confirmed'),
   category: [category], criticality: 'high', code: coded(SNOMED, code, undefined, text), patient: subject(m), recordedDate: secondOf(at), reaction: [{ manifestation: [coded(SNOMED, '271807003', undefined, 'skin rash')], severity: 'mild' }],
 });
