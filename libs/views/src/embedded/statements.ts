@@ -10,6 +10,7 @@ export class Statements {
   readonly #db: DatabaseSync;
   readonly #physical: string;
   readonly #cache = new Map<string, StatementSync>();
+  #body: number | null | undefined;
 
   constructor(db: DatabaseSync, layout: Layout, build: number) {
     this.#db = db;
@@ -31,23 +32,36 @@ export class Statements {
     return quoted(this.#physical);
   }
 
-  /** Values: _id, position, indexed columns, JSON. `conditional` writes only over an older position. */
+  /**
+   * Values: number for the document's bodies if it is new, _id, position, indexed columns, JSON. `conditional` writes
+   * only over an older position. Where the part has bodies it returns the number that the document has.
+   */
   upsert(part: PartColumns, conditional: boolean): StatementSync {
     return this.#prepare(`upsert/${part.n}/${conditional}`, () => {
       const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
       const where = conditional ? ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}` : '';
-      return `INSERT INTO ${this.#table} (_id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}${where}`;
+      const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
+      return `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}${where}${returning}`;
     });
   }
 
-  /** Values: _id, bodies of the part. */
+  /** Values: number, bodies of the part. */
   upsertBodies(part: PartColumns): StatementSync {
     return this.#prepare(`bodies/${part.n}`, () => {
       const columns = part.bodies.map((b) => b.column);
       const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
-      return `INSERT INTO ${quoted(bodyTable(this.#physical))} (_id, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}`;
+      return `INSERT INTO ${quoted(bodyTable(this.#physical))} (body, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)}) ON CONFLICT (body) DO UPDATE SET ${set}`;
     });
+  }
+
+  /** A number that no document's bodies have; null where the view has none. Only the writer asks. */
+  nextBody(): number | null {
+    if (this.#body === undefined) {
+      const has = this.layout.parts.some((p) => p.bodies.length > 0);
+      this.#body = has ? (this.#db.prepare(`SELECT coalesce(max(body), 0) AS last FROM ${quoted(bodyTable(this.#physical))}`).get() as { last: number }).last : null;
+    }
+    return this.#body === null ? null : ++this.#body;
   }
 
   /** Position, JSON, bodies of a part. */
@@ -76,7 +90,7 @@ export class Statements {
   }
 
   #joined(bodies: boolean): string {
-    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b._id = t._id` : '';
+    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b.body = t.body` : '';
   }
 
   get(bodies: readonly string[]): StatementSync {

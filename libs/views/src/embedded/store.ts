@@ -130,22 +130,15 @@ export class EmbeddedStore implements ViewStore {
   #write(statements: Statements, part: PartColumns, op: ViewOp): boolean {
     const encoded = op.value === null ? undefined : encodePart(op.value, part.bodies.map((b) => b.field));
     const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null];
-    const writeBodies = (): void => {
-      if (part.bodies.length > 0) statements.upsertBodies(part).run(op.id, ...part.bodies.map((_, i) => encoded?.bodies[i] ?? null));
-    };
     const position = packed(op.partition, op.offset);
     if (op.base === undefined && part.arrays.length === 0 && position !== undefined) {
-      if (statements.upsert(part, true).run(op.id, position, ...values).changes !== 0) {
-        writeBodies();
-        return true;
-      }
+      if (this.#upsert(statements, part, true, [op.id, position, ...values], encoded?.bodies)) return true;
     }
     const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
     const before = decodePosition(row?.[0]);
     if (!isNewer(before, op.partition, op.offset)) return true;
     if (op.base !== undefined && !samePosition(op.base, before)) return false;
-    statements.upsert(part, false).run(op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values);
-    writeBodies();
+    this.#upsert(statements, part, false, [op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values], encoded?.bodies);
     part.arrays.forEach(({ paths }, n) => {
       statements.clearArray(part, n).run(op.id);
       const found = paths.map((fields) => fieldOf(op.value, fields));
@@ -157,6 +150,17 @@ export class EmbeddedStore implements ViewStore {
         if (value !== null) statements.addArray(part, n).run(...prefix, value, op.id);
       }
     });
+    return true;
+  }
+
+  /** False when the condition did not hold. */
+  #upsert(statements: Statements, part: PartColumns, conditional: boolean, values: readonly (string | number | null)[], bodies: readonly (Uint8Array | undefined)[] = []): boolean {
+    const upsert = statements.upsert(part, conditional);
+    const fresh = statements.nextBody();
+    if (part.bodies.length === 0) return upsert.run(fresh, ...values).changes !== 0;
+    const row = upsert.get(fresh, ...values) as unknown as readonly [number] | undefined;
+    if (row === undefined) return false;
+    statements.upsertBodies(part).run(row[0], ...part.bodies.map((_, i) => bodies[i] ?? null));
     return true;
   }
 
@@ -229,14 +233,14 @@ export class EmbeddedStore implements ViewStore {
   /** Emptied piece by piece, so that dropping a large table never holds the process up. */
   async #drop(layout: Layout, build: number): Promise<void> {
     this.#statements.delete(`${layout.collection}/${build}`);
-    for (const table of tablesOf(layout, build).map(quoted)) {
-      if (this.#db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table.slice(1, -1)) === undefined) continue;
-      const piece = this.#db.prepare(`DELETE FROM ${table} WHERE _id IN (SELECT _id FROM ${table} LIMIT 500)`);
+    for (const { table, key } of tablesOf(layout, build)) {
+      if (this.#db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
+      const piece = this.#db.prepare(`DELETE FROM ${quoted(table)} WHERE ${key} IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`);
       while (this.#db.isOpen && this.#transaction(() => piece.run()).changes !== 0) await nextTurn();
     }
     if (!this.#db.isOpen) return; // the next `ensure` goes on
     this.#transaction(() => {
-      for (const table of tablesOf(layout, build)) this.#db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
+      for (const { table } of tablesOf(layout, build)) this.#db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
       this.#db.prepare('DELETE FROM checkpoints WHERE collection = ? AND build = ?').run(layout.collection, build);
       this.#db.prepare('DELETE FROM builds WHERE collection = ? AND build = ?').run(layout.collection, build);
     });

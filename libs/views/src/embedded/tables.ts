@@ -6,7 +6,7 @@ import { checkProjection, splitPath } from '../query.ts';
 /**
  * How a projection lies in SQLite. A row a document, kept in the order of `_id`: per part its JSON (`d<n>`) and its
  * position (`p<n>`), and a real column for each indexed path (`f<n>`). Bodies (`b<n>`) lie in a table of their own, in the
- * order in which they came: rows stay small and dense, and a body is read only when asked for. (Measured against bodies in
+ * order in which they came, by the number in the row's `body`: rows stay small and dense, and a body is read only when asked for. (Measured against bodies in
  * the row, and against rows in order of arrival: pages of 20 two times faster, writing equal, scans with bodies equal.)
  */
 export interface PartColumns {
@@ -64,10 +64,11 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
     ...layout.parts.map((p) => `p${p.n} INTEGER`), // integer for one partition, JSON text for several
     ...layout.columns.values(),
     ...layout.parts.map((p) => `d${p.n} TEXT`),
+    'body INTEGER',
   ];
   db.exec(`CREATE TABLE ${quoted(physical)} (${columns.join(', ')}) WITHOUT ROWID`);
   const bodies = layout.parts.flatMap((p) => p.bodies.map((b) => `${b.column} BLOB`));
-  if (bodies.length > 0) db.exec(`CREATE TABLE ${quoted(bodyTable(physical))} (_id TEXT NOT NULL PRIMARY KEY, ${bodies.join(', ')})`);
+  if (bodies.length > 0) db.exec(`CREATE TABLE ${quoted(bodyTable(physical))} (body INTEGER PRIMARY KEY, ${bodies.join(', ')})`);
   for (const index of layout.projection.indexes) {
     if (index.array) {
       const keys = index.fields.map((_, i) => `k${i}`);
@@ -85,8 +86,9 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
 }
 
-export const tablesOf = (layout: Layout, build: number): readonly string[] => {
+/** The tables of a build, each with the column by which its rows are found. */
+export const tablesOf = (layout: Layout, build: number): readonly { readonly table: string; readonly key: string }[] => {
   const physical = physicalName(layout.collection, build);
-  const bodies = layout.parts.some((p) => p.bodies.length > 0) ? [bodyTable(physical)] : [];
-  return [physical, ...bodies, ...layout.projection.indexes.filter((i) => i.array).map((i) => arrayTable(physical, i))];
+  const bodies = layout.parts.some((p) => p.bodies.length > 0) ? [{ table: bodyTable(physical), key: 'body' }] : [];
+  return [{ table: physical, key: '_id' }, ...bodies, ...layout.projection.indexes.filter((i) => i.array).map((i) => ({ table: arrayTable(physical, i), key: '_id' }))];
 };
