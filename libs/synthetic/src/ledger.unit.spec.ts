@@ -3,7 +3,7 @@ import { checkShape, type FhirResource, isObject, isServedType, KNOWN_R4_TYPES }
 import { beforeFloor } from '@provider-access/pdex';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from './draft.ts';
-import type { MemberLedger } from './ledger.ts';
+import type { LedgerSummary, MemberLedger } from './ledger.ts';
 import { syntheticPayer } from './payer.ts';
 
 /**
@@ -75,7 +75,7 @@ class Replayer {
   visibleTo(member: string, now: number, npis: readonly string[]): string[] {
     const within = (i: { from: number; to: number } | undefined): boolean => i !== undefined && i.from <= now && now < i.to;
     const out = this.optOut.get(member);
-    if (!within(this.coverage.get(member)) || (out != null && out.targets === undefined)) return [];
+    if (!within(this.coverage.get(member)) || (out !== undefined && out !== null && out.targets === undefined)) return [];
     return npis.filter((npi) => within(this.attributions.get(`${member} ${npi}`)) && this.network.get(npi) === 'in-network' && out?.targets?.includes(npi) !== true);
   }
 }
@@ -84,11 +84,13 @@ const asOf = '2026-11-24T12:00:00Z';
 describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, size) => {
   const payer = syntheticPayer({ seed, members: size, asOf });
   const members: MemberLedger[] = [];
+  let summary: LedgerSummary;
   const replayer = new Replayer();
   const outcomes = { recorded: 0, unchanged: 0, 'before-floor': 0, 'not-served': 0, parked: 0 };
   let streamed = 0;
   beforeAll(() => {
     members.push(...payer.ledger.members());
+    summary = payer.ledger.summary();
     const told = new Map<string, { outcomes: Outcome[]; next: number }>();
     for (const event of payer.events()) {
       streamed++;
@@ -103,7 +105,6 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
   });
 
   it('agrees with an independent replay about every event', () => {
-    const summary = payer.ledger.summary();
     expect(summary.events).toBe(streamed);
     expect(summary.outcomes).toEqual(outcomes);
     if (size > 50) for (const n of Object.values(outcomes)) expect(n).toBeGreaterThan(0);
@@ -131,7 +132,7 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
   });
 
   it('adds members up for each provider, and shows nobody to one that left the network', () => {
-    const { providers } = payer.ledger.summary();
+    const { providers } = summary;
     for (const o of payer.providerOrganizations) {
       const visible = members.filter((m) => m.visibleTo.includes(o.npi));
       const expected = providers.get(o.npi)!;
