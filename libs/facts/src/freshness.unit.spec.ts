@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { EventLog, Position } from '@provider-access/eventlog';
+import type { ViewReader } from '@provider-access/views';
+import { Access, FactsStale } from './access.ts';
+import { Freshness } from './freshness.ts';
+import { Parties } from './parties.ts';
+
+const M = 'payer.member-events';
+const P = 'payer.provider-events';
+
+/** A world in which every figure is set by hand. */
+function world() {
+  const w = {
+    now: 1_000_000, head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position, away: false, viewsAway: false,
+    view: { attribution: { [M]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
+    party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>, registry: { 'pa.registry': [0] } as Position,
+  };
+  const parties = Object.assign(new Parties(), { derived: (d: string) => w.party[d] ?? {}, position: () => w.registry, ready: () => true });
+  const answer = <T>(value: T): Promise<T> => (w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
+  const reader = { position: () => answer({ topics: {}, derived: w.view }), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader;
+  const log = { head: () => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(w.head)) } as unknown as EventLog;
+  const clock = { now: () => w.now };
+  const freshness = new Freshness({ log, memberFactsReader: reader, parties, clock });
+  return { w, freshness, access: new Access({ reader, parties, freshness, clock }) };
+}
+const seen = (w: ReturnType<typeof world>['w'], n: number): void => {
+  w.view = { attribution: { [M]: [n] }, consent: { [M]: [n] } };
+  w.party = { attribution: { [M]: [n], [P]: [0] }, consent: { [M]: [n] } };
+};
+
+describe('freshness', () => {
+  it('is never before the first confirmation', () => expect(world().freshness.ageMs()).toBe(Number.POSITIVE_INFINITY));
+
+  it('counts from the newest sampled head that the facts have passed', async () => {
+    const { w, freshness } = world();
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(0);
+    w.now += 500;
+    w.head = { ...w.head, [M]: [10] };
+    await freshness.poll();
+    w.now += 500;
+    w.head = { ...w.head, [M]: [20] };
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(1000);
+    seen(w, 10);
+    w.now += 500;
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(1000);
+    seen(w, 20);
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(0);
+  });
+
+  it.each<[string, (w: ReturnType<typeof world>['w']) => void]>([
+    ['consent stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, consent: { [M]: [0] } }; }],
+    ['attribution stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, attribution: { [M]: [0] } }; }],
+    ['the parties stand on consent', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.party = { ...w.party, consent: { [M]: [0] } }; }],
+    ['provider events stand', (w) => { w.head = { ...w.head, [P]: [1] }; }],
+    ['the registry stands', (w) => { w.head = { ...w.head, 'pa.registry': [1] }; }],
+    ['the log is away', (w) => { w.away = true; }],
+    ['the views are away', (w) => { w.viewsAway = true; }],
+  ])('when %s, nothing is decided after the bound', async (_name, fault) => {
+    const { w, freshness, access } = world();
+    await freshness.poll();
+    fault(w);
+    w.now += 5000;
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(5000);
+    w.now += 1;
+    await expect(access.decide('c', { kind: 'read' }, 'm')).rejects.toBeInstanceOf(FactsStale);
+  });
+
+  it('views that fail decide nothing, however fresh', async () => {
+    const { w, freshness, access } = world();
+    await freshness.poll();
+    expect(await access.decide('c', { kind: 'read' }, 'm')).toEqual({ permit: false, reason: 'client-unknown' });
+    w.viewsAway = true;
+    await expect(access.decide('c', { kind: 'read' }, 'm')).rejects.toBeInstanceOf(FactsStale);
+  });
+});

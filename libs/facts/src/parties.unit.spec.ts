@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DomainEvent, encodeEvent, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY } from '@provider-access/events';
+import type { MemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { Parties } from './parties.ts';
+
+let log: MemoryLog;
+let parties: Parties;
+beforeEach(async () => {
+  log = openMemoryLog();
+  parties = new Parties();
+  await parties.start(log);
+});
+afterEach(async () => {
+  await parties.stop();
+  await log.close();
+});
+
+let n = 0;
+async function say(topic: string, type: string, subject: string | undefined, data: unknown, headers: Record<string, string> = {}): Promise<void> {
+  const event: DomainEvent = { id: `e${++n}`, source: 'urn:test', type, time: `2026-01-01T00:00:00.${String(n).padStart(3, '0')}Z`, data, ...(subject !== undefined && { subject }) };
+  const record = encodeEvent(event, { key: subject ?? 'source' });
+  await log.append(topic, [{ ...record, headers: { ...record.headers, ...headers } }]);
+  expect(await parties.waitFor(await log.head([topic]), 5000)).toBe(true);
+}
+const registered = { client: 'c1', name: 'App', jwks: { keys: [{ kty: 'RSA' }] }, scope: 'system/*.rs', contacts: ['a@b'], npis: ['1000000001'], tins: [], registrationTokenHash: 'h', registeredAt: '2026-01-01T00:00:00Z' };
+
+describe('parties', () => {
+  it('know an app through its life, and what auth needs of it', async () => {
+    const changed: string[] = [];
+    parties.onChange((client) => changed.push(client));
+    expect([parties.ready(), parties.client('c1')]).toEqual([true, undefined]);
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
+    expect(parties.client('c1')).toMatchObject({ status: 'pending', providers: [] });
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: ['npi|1000000001'], scope: 'system/Patient.rs', by: 'x' });
+    expect(parties.registration('c1')).toMatchObject({ status: 'approved', providers: ['npi|1000000001'], scope: 'system/Patient.rs', requestedScope: 'system/*.rs', jwks: registered.jwks, registrationTokenHash: 'h' });
+    await say(PA_REGISTRY, 'pa.app-suspended.v1', 'c1', { client: 'c1', by: 'x', reason: 'why' });
+    expect(parties.client('c1')!.history.map((h) => h.status)).toEqual(['pending', 'approved', 'suspended']);
+    expect([parties.list('suspended').length, parties.list('approved').length]).toEqual([1, 0]);
+    expect(changed).toEqual(['c1', 'c1', 'c1']);
+  });
+
+  it('drop a version of a stream that the relay repeats', async () => {
+    const at = (v: number) => ({ pa_stream: 'client/c1', pa_version: String(v) });
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered, at(1));
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [], scope: '', by: 'x' }, at(2));
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered, at(1));
+    expect(parties.client('c1')!.status).toBe('approved');
+  });
+
+  it('a later word on the network overrules everything from its date on, in any order', async () => {
+    const status = (s: string, from: string, businessTime: string) => say(PA_PROVIDERS, 'pa.network-status-recorded.v1', 'npi|1', { provider: 'npi|1', status: s, from, businessTime });
+    await status('in-network', '2026-01-01T00:00:00.000Z', '2026-01-03T00:00:00.000Z');
+    await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z');
+    expect(parties.network('npi|1')).toEqual([{ status: 'in-network', from: '2026-01-01T00:00:00.000Z' }]);
+    await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-04T00:00:00.000Z');
+    expect(parties.network('npi|1')).toHaveLength(2);
+    expect(parties.network('npi|2')).toEqual([]);
+  });
+
+  it('keep holds of a source, and nothing of single members', async () => {
+    await say(PA_CONSENT, 'pa.access-held.v1', undefined, { source: 's', deadLetter: 'dl-1', eventType: 't' });
+    await say(PA_CONSENT, 'pa.access-held.v1', 'm1', { member: 'm1', source: 's', deadLetter: 'dl-2', eventType: 't' });
+    expect(parties.sourceHolds('s').map((h) => [h.deadLetter, h.to])).toEqual([['dl-1', undefined]]);
+    await say(PA_CONSENT, 'pa.access-released.v1', undefined, { source: 's', deadLetter: 'dl-1' });
+    expect(parties.sourceHolds('s')[0]!.to).toBeDefined();
+  });
+
+  it('count progress once the outputs that it names are known', async () => {
+    const progress = (next: number, after?: object) => say(PA_PROVIDERS, 'pa.progress.v1', 'progress', { deriver: 'attribution', topic: 'payer.provider-events', partition: 1, next, ...after });
+    await progress(4);
+    expect(parties.derived('attribution')).toEqual({ 'payer.provider-events': [0, 4] });
+    const head = (await log.head([PA_CONSENT]))[PA_CONSENT]!;
+    await progress(9, { after: { [PA_CONSENT]: { 0: head[0]! + 1 }, 'pa.groups': { 0: 99 } } });
+    expect(parties.derived('attribution')).toEqual({ 'payer.provider-events': [0, 4] });
+    await log.append(PA_CONSENT, [{ key: 'k', partitionKey: 'k', partition: 0, headers: { ce_type: 'other', ce_subject: 'm' }, value: '{}' }]);
+    expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 9] } }], 5000)).toBe(true);
+    expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 10] } }], 0)).toBe(false);
+  });
+});

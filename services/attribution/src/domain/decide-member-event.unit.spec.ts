@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
+import { readCoverage } from './coverage-resource.ts';
+import { endOf, startOf } from './dates.ts';
+import { decideMemberEvent } from './decide-member-event.ts';
+
+const NOW = Date.UTC(2026, 5, 1);
+const decide = (type: string, data: unknown, over: Partial<DomainEvent> = {}) => decideMemberEvent({ id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over }, NOW);
+const change = (type: string, data: unknown) => {
+  const d = decide(type, data);
+  return d.ok && d.statements[0]?.kind === 'coverage' ? d.statements[0].change : d;
+};
+
+describe('dates', () => {
+  it.each([
+    ['2024-02-29', '2024-02-29T00:00:00.000Z', '2024-03-01T00:00:00.000Z'], ['2024', '2024-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
+    ['2024-12', '2024-12-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'], ['2024-01-01T00:00:00-05:00', '2024-01-01T05:00:00.000Z', '2024-01-01T05:00:00.000Z'],
+  ])('%s', (value, start, end) => expect([startOf(value), endOf(value)]).toEqual([start, end]));
+});
+
+describe('member events', () => {
+  it('enrolled and changed say a coverage from a day on; terminated says none, of one or of all', () => {
+    expect(change('payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '2026-12-31' })).toEqual({ member: 'm1', coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z', businessTime: '2026-05-01T08:00:00.000Z', sequence: 0 });
+    expect(change('payer.member-changed.v1', { coverageId: 'c', to: '2026-06-30' })).toMatchObject({ coverageId: 'c', from: '2026-07-01T00:00:00.000Z', cancelled: true });
+    expect(change('payer.member-terminated.v1', { to: '2026-06-30' })).toMatchObject({ coverageId: '*', from: '2026-07-01T00:00:00.000Z', cancelled: true });
+  });
+  it('a change without dates says nothing about access', () => expect(decide('payer.member-changed.v1', { plan: 'gold' })).toEqual({ ok: true, statements: [] }));
+  it.each<[string, string, unknown, Partial<DomainEvent>]>([
+    ['dates without a coverage', 'payer.member-changed.v1', { from: '2026-01-01' }, {}],
+    ['an end before its start', 'payer.member-enrolled.v1', { coverageId: 'c', from: '2026-02-01', to: '2026-01-31' }, {}],
+    ['an attribution that ends before it starts', 'payer.attribution-asserted.v1', { provider: { npi: '1000000001' }, from: '2026-02-01', to: '2026-01-01' }, {}],
+    ['a provider without an identifier', 'payer.attribution-ended.v1', { provider: { contract: 'k' }, to: '2026-02-01' }, {}],
+    ['a merge with itself', 'payer.members-merged.v1', { from: 'm1' }, {}],
+    ['a date that does not exist', 'payer.member-terminated.v1', { to: '2026-13-01' }, {}],
+    ['a time far ahead', 'payer.member-terminated.v1', { to: '2026-01-01' }, { time: '2027-01-01T00:00:00Z' }],
+    ['no subject', 'payer.member-terminated.v1', { to: '2026-01-01' }, { subject: undefined }],
+  ])('%s is at fault', (_name, type, data, over) => expect(decide(type, data, over).ok).toBe(false));
+  it('a deleted Coverage covers nothing; another deleted resource says nothing', () => {
+    expect(change('payer.resource-deleted.v1', { resourceType: 'Coverage', id: 'c' })).toMatchObject({ coverageId: 'c', cancelled: true, replaces: true });
+    expect(decide('payer.resource-deleted.v1', { resourceType: 'Patient', id: 'm1' })).toEqual({ ok: true, statements: [] });
+  });
+});
+
+describe('a Coverage', () => {
+  const coverage = (over: object) => readCoverage({ resourceType: 'Coverage', id: 'c', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], ...over }, 'm1');
+  it('covers from its start to the end of its last day; without a period always', () => {
+    expect(coverage({ period: { start: '2026-01-01', end: '2026-12-31' } })).toEqual({ ok: true, span: { coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' } });
+    expect(coverage({})).toEqual({ ok: true, span: { coverageId: 'c', from: '1900-01-01T00:00:00.000Z' } });
+  });
+  it.each([
+    ['cancelled', { status: 'cancelled' }], ['entered in error', { status: 'entered-in-error' }], ['a draft', { status: 'draft' }], ['NO_INSURANCE', { payor: [{ display: 'NO_INSURANCE' }] }],
+    ['NO_INSURANCE by a contained organization', { contained: [{ resourceType: 'Organization', id: 'o', name: 'NO_INSURANCE' }], payor: [{ reference: '#o' }] }],
+  ])('%s covers nothing', (_name, over) => expect(coverage(over)).toMatchObject({ ok: true, span: { cancelled: true } }));
+  it.each([
+    ['without id', { id: undefined }], ['of another member', { beneficiary: { reference: 'Patient/m2' } }], ['of nobody', { beneficiary: undefined }], ['of unknown status', { status: 'maybe' }],
+    ['with a period that is none', { period: { start: 'soon' } }], ['that ends before it starts', { period: { start: '2026-02-01', end: '2026-01-01' } }],
+  ])('%s cannot be read', (_name, over) => expect(coverage(over).ok).toBe(false));
+});
