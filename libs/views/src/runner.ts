@@ -119,7 +119,13 @@ export class ProjectionRunner {
    * build after `graceMs`. The log is the truth: a difference is reported and the rebuilt view wins. Throws when a
    * rebuild is running, or when evolve refuses a record; then the live view stays as it is.
    */
-  async rebuild(graceMs: number): Promise<RebuildResult> {
+  rebuild(graceMs: number): Promise<RebuildResult> {
+    const run = this.#rebuild(graceMs);
+    this.#inBackground(run.then(() => {})); // `stop` waits for it to be abandoned
+    return run;
+  }
+
+  async #rebuild(graceMs: number): Promise<RebuildResult> {
     if (this.#building !== undefined) throw new Error(`${this.view} is being rebuilt already`);
     const state: BuildState = { build: -1, checkpoints: new Map() };
     this.#building = state;
@@ -130,6 +136,7 @@ export class ProjectionRunner {
       this.#building = building;
       await this.#buildTo(building, () => this.#target());
       const compared = await this.#compare(building, build);
+      this.#stopping.signal.throwIfAborted();
       await this.#buildTo(building, () => this.#target());
       const old = await this.#exclusive(async () => {
         await this.#fillAll(building, this.#position(this.#live));

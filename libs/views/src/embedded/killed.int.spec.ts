@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, it } from 'vitest';
+import { items } from '../contract/fixture.ts';
+import { openEmbeddedViews } from './index.ts';
+
+/** Writes batches of ten documents with their checkpoint until it is killed, and says which are answered. */
+const writer = (file: string): string => `
+  import { openEmbeddedViews } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
+  import { items } from ${JSON.stringify(new URL('../contract/fixture.ts', import.meta.url).href)};
+  const { store } = openEmbeddedViews({ file: ${JSON.stringify(file)} });
+  await store.ensure(items);
+  for (let next = 0; ; next += 10) {
+    const ops = Array.from({ length: 10 }, (_, i) => ({ id: 'd' + (next + i), part: 'item', partition: 0, offset: next + i, value: { n: next + i, group: 'g', line: 'l'.repeat(1000) } }));
+    await store.apply(items, 'live', ops, { topic: 't.items', partition: 0, next: next + 10, progress: [] });
+    process.stdout.write(next + 10 + '\\n');
+    await new Promise((resolve) => setImmediate(resolve));
+  }`;
+
+it('killed in the middle of writing, it holds what was answered, and its documents are those of its checkpoint', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'views-'));
+  const file = join(folder, 'views.db');
+  try {
+    const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--input-type=module', '-e', writer(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    let answered = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      answered = Number(line);
+      if (answered === 3000) child.kill('SIGKILL');
+    }
+    await exited;
+    const views = openEmbeddedViews({ file });
+    const [checkpoint] = await views.store.checkpoints(items, 'live');
+    expect(answered).toBeGreaterThanOrEqual(3000);
+    expect(checkpoint!.next).toBeGreaterThanOrEqual(answered);
+    expect(await views.reader(items).count()).toBe(checkpoint!.next);
+    expect(await views.reader(items).get(`d${checkpoint!.next - 1}`, { bodies: ['item.line'] })).toBeDefined();
+    await views.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
