@@ -18,7 +18,7 @@ import { GroupView } from './operations/group/group-view.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ViewsController } from './operations/ops/views.controller.ts';
-import { CONFIG, FACTS, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
+import { CONFIG, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
 
 export interface AttributionOptions {
   readonly ports: ServicePorts;
@@ -36,7 +36,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   private readonly projections: ProjectionSet;
   private readonly facts: Facts;
   private readonly adapter: HttpAdapterHost;
-  constructor(@Inject(PROJECTIONS) projections: ProjectionSet, @Inject(FACTS) facts: Facts, @Inject(HttpAdapterHost) adapter: HttpAdapterHost) {
+  constructor(@Inject(PROJECTIONS) projections: ProjectionSet, @Inject(Facts) facts: Facts, @Inject(HttpAdapterHost) adapter: HttpAdapterHost) {
     this.projections = projections;
     this.facts = facts;
     this.adapter = adapter;
@@ -54,8 +54,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
-        { provide: FACTS, useValue: facts },
-        { provide: Facts, useExisting: FACTS },
+        { provide: Facts, useValue: facts },
         { provide: PROJECTIONS, useValue: projections },
         { provide: FORWARD_EXPORT, useValue: options.forwardExport },
         { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },

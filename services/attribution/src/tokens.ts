@@ -1,5 +1,4 @@
 /** Injection tokens of this service. */
 export const CONFIG = Symbol('AttributionConfig');
-export const FACTS = Symbol('Facts');
 export const PROJECTIONS = Symbol('ProjectionSet');
 export const FORWARD_EXPORT = Symbol('ForwardExport');

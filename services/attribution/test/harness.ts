@@ -7,14 +7,13 @@ import { type DomainEvent, encodeEvent, PA_CONSENT, PA_REGISTRY, PAYER_MEMBER_EV
 import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
-import type { Facts } from '@provider-access/facts';
+import { Facts } from '@provider-access/facts';
 import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
-import { FACTS } from '../src/tokens.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);
 export const ADMIN = 'administrator-token-of-the-tests-0123456789';
@@ -44,7 +43,7 @@ export class Harness {
     });
     this.app = await createServiceApp(module, { name: 'attribution', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
     await this.app.startAllMicroservices();
-    this.facts = this.app.get<Facts>(FACTS);
+    this.facts = this.app.get(Facts);
     await this.startConsent();
     return this;
   }

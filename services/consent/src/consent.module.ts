@@ -4,14 +4,13 @@ import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provi
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { IntakeController } from './intake/intake.controller.ts';
-import { FACTS } from './tokens.ts';
 
 export interface ConsentOptions { readonly ports: ServicePorts; readonly config: ConsentConfig }
 
 @Module({})
 export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
   private readonly facts: Facts;
-  constructor(@Inject(FACTS) facts: Facts) {
+  constructor(@Inject(Facts) facts: Facts) {
     this.facts = facts;
   }
 
@@ -24,8 +23,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
       controllers: [IntakeController],
       providers: [
         { provide: PORTS, useValue: ports },
-        { provide: FACTS, useValue: facts },
-        { provide: Facts, useExisting: FACTS },
+        { provide: Facts, useValue: facts },
         { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
         { provide: READINESS, useValue: readiness },
       ],

@@ -1,10 +1,9 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import { clientStatusAt, decide, type Decision, inNetwork, type Interval } from '@provider-access/access';
 import { Audit } from '@provider-access/audit';
-import type { Facts } from '@provider-access/facts';
+import { Facts } from '@provider-access/facts';
 import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
 import { StaticTokenGuard } from '@provider-access/smart';
-import { FACTS } from '../../tokens.ts';
 
 interface Explanation {
   readonly client: string; readonly member: string; readonly at: string; readonly decision: 'permit' | 'deny'; readonly reason?: string;
@@ -19,7 +18,7 @@ export class ExplainController {
   private readonly ports: ServicePorts;
   private readonly facts: Facts;
   private readonly audit: Audit;
-  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(FACTS) facts: Facts, @Inject(Audit) audit: Audit) {
+  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit) {
     this.ports = ports;
     this.facts = facts;
     this.audit = audit;
