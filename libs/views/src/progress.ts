@@ -46,15 +46,20 @@ function holding(at: Position, entries: readonly ProgressEntry[]): number {
   return first === -1 ? entries.length : first;
 }
 
-/** Adds entries to those of a partition; what holds is folded into one entry a deriver and inbound partition. */
-export function withProgress(entries: readonly ProgressEntry[], added: readonly ProgressEntry[], at: Position): readonly ProgressEntry[] {
+/**
+ * Adds entries to those of a partition; what holds is folded into one entry a deriver and inbound partition. `others` are
+ * the entries of the view's other partitions: a deriver's progress may have come on them before.
+ */
+export function withProgress(entries: readonly ProgressEntry[], added: readonly ProgressEntry[], at: Position, others: readonly ProgressEntry[] = []): readonly ProgressEntry[] {
   // Folded first: an older entry that is delivered again must not hold back what was reached.
   const reached = new Map(entries.filter((e) => e.after === undefined).map((e) => [keyOf(e), e.next]));
   const news = added.filter((e) => e.next > (reached.get(keyOf(e)) ?? -1)).map((e) => (e.after === undefined ? { ...e, after: {} } : e));
-  return byKey([...entries, ...news]).flatMap((group) => {
+  const mine = new Set([...entries, ...news]);
+  return byKey([...others, ...mine]).flatMap((group) => {
+    if (!group.some((e) => mine.has(e))) return [];
     const held = holding(at, group);
     const last = group[held - 1];
-    return [...(last ? [{ deriver: last.deriver, topic: last.topic, partition: last.partition, next: last.next }] : []), ...group.slice(held)];
+    return [...(last ? [{ deriver: last.deriver, topic: last.topic, partition: last.partition, next: last.next }] : []), ...group.slice(held).filter((e) => mine.has(e))];
   });
 }
 

@@ -5,7 +5,7 @@ import { evolveBatch } from './evolve.ts';
 import { collectionName } from './port.ts';
 import type { Projection, ViewStatus } from './port.ts';
 import { topicPosition, viewPosition, withProgress } from './progress.ts';
-import type { Build, Checkpoint, Digest, ViewStore } from './store.ts';
+import type { Build, Checkpoint, Digest, ProgressEntry, ViewStore } from './store.ts';
 
 /** pino's shape; messages and details are PHI-free. */
 export interface ViewLogger {
@@ -236,7 +236,7 @@ export class ProjectionRunner {
       const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, (ids) => this.#store.parts(this.projection, state.build, evolve.part, ids));
       const known = state.checkpoints.get(keyOf(topic, partition))?.progress ?? [];
       const next = stop?.offset ?? until;
-      const checkpoint: Checkpoint = { topic, partition, next, progress: progress.length === 0 ? known : withProgress(known, progress, this.#position(state, { topic, partition, next })) };
+      const checkpoint: Checkpoint = { topic, partition, next, progress: progress.length === 0 ? known : this.#withProgress(state, { topic, partition, next, progress: known }, progress) };
       const refused = await this.#store.apply(this.projection, state.build, ops, checkpoint);
       if (refused.length > 0) {
         // Another instance wrote the same part from another partition: load and evolve again.
@@ -268,9 +268,13 @@ export class ProjectionRunner {
     return state.checkpoints.get(keyOf(topic, partition))?.next ?? 0;
   }
 
-  #position(state: BuildState, ahead?: { topic: string; partition: number; next: number }): Position {
-    const checkpoints: Checkpoint[] = [...state.checkpoints.values()];
-    return topicPosition(this.#topics, ahead ? [...checkpoints, { ...ahead, progress: [] }] : checkpoints);
+  #position(state: BuildState): Position {
+    return topicPosition(this.#topics, [...state.checkpoints.values()]);
+  }
+
+  #withProgress(state: BuildState, ahead: Checkpoint, heard: readonly ProgressEntry[]): readonly ProgressEntry[] {
+    const others = [...state.checkpoints.values()].filter((c) => c.topic !== ahead.topic || c.partition !== ahead.partition);
+    return withProgress(ahead.progress, heard, topicPosition(this.#topics, [...others, ahead]), others.flatMap((c) => c.progress));
   }
 
   /** One at a time, in the order of the calls: a batch, a swap, a reload. */
