@@ -1,7 +1,7 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve } from '@provider-access/views';
-import { locatorId, type LocatorPart, recordId, type RecordPart } from './record.ts';
+import type { LocatorPart, RecordPart } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';

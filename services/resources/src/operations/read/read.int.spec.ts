@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_AUDIT } from '@provider-access/events';
-import { type Answer, condition, House, patient } from '../../../test/house.ts';
+import { type Answer, condition, House, patient, type Loose } from '../../../test/house.ts';
 
 const practitioner = (id: string): object => ({ resourceType: 'Practitioner', id, name: [{ family: 'Who' }] });
 
@@ -62,13 +62,13 @@ describe('reads and searches', () => {
     const first = await get('/fhir/Condition?patient=Patient/m1&_count=3');
     const bundle = first.json();
     expect(bundle.total).toBeUndefined();
-    const seen: string[] = bundle.entry.map((e: any) => e.resource.id);
-    let next: string | undefined = bundle.link.find((l: any) => l.relation === 'next').url;
+    const seen: string[] = bundle.entry.map((e: Loose) => e.resource.id);
+    let next: string | undefined = bundle.link.find((l: Loose) => l.relation === 'next').url;
     const link = next!.replace('https://pa.example.org', '');
     while (next !== undefined) {
       const page = (await get(next.replace('https://pa.example.org', ''))).json();
-      seen.push(...page.entry.map((e: any) => e.resource.id));
-      next = page.link.find((l: any) => l.relation === 'next')?.url;
+      seen.push(...page.entry.map((e: Loose) => e.resource.id));
+      next = page.link.find((l: Loose) => l.relation === 'next')?.url;
     }
     expect(seen).toEqual(['m1-c', ...Array.from({ length: 7 }, (_, i) => `page-${i}`)]);
     const foreign = await get(link, other);
@@ -86,7 +86,7 @@ describe('reads and searches', () => {
     await house.attribute('leaver');
     await house.publish(Array.from({ length: 4 }, (_, i) => ({ subject: 'leaver', resource: condition('leaver', `leave-${i}`) })));
     await house.settled();
-    const next = (await get('/fhir/Condition?patient=leaver&_count=2')).json().link.find((l: any) => l.relation === 'next').url as string;
+    const next = (await get('/fhir/Condition?patient=leaver&_count=2')).json().link.find((l: Loose) => l.relation === 'next').url as string;
     await house.optOut('leaver');
     expect((await get(next.replace('https://pa.example.org', ''))).json().entry).toBeUndefined();
   });
@@ -104,9 +104,9 @@ describe('reads and searches', () => {
     const seen: string[] = [];
     let url: string | undefined = '/fhir/Condition?patient=m1&_count=3&_lastUpdated=gt2020-01-01';
     while (url !== undefined) {
-      const page: any = (await get(url)).json();
-      seen.push(...page.entry.map((e: any) => e.resource.id));
-      url = page.link.find((l: any) => l.relation === 'next')?.url.replace('https://pa.example.org', '');
+      const page: Loose = (await get(url)).json();
+      seen.push(...page.entry.map((e: Loose) => e.resource.id));
+      url = page.link.find((l: Loose) => l.relation === 'next')?.url.replace('https://pa.example.org', '');
     }
     expect(seen.toSorted()).toEqual(['m1-c', ...Array.from({ length: 7 }, (_, i) => `page-${i}`)]);
   });
@@ -139,7 +139,7 @@ describe('reads and searches', () => {
     await get('/fhir/Condition/m1-c');
     await get('/fhir/Condition/out-c');
     await get('/fhir/Condition/nobody');
-    const entries: any[] = [];
+    const entries: Loose[] = [];
     const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
     for (const [p, end] of head!.entries()) for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(Buffer.from(r.value).toString()));
     expect(entries).toHaveLength(before + 3);
@@ -153,8 +153,8 @@ describe('reads and searches', () => {
     expect(answer.status).toBe(200);
     const { rest, instantiates } = answer.json();
     expect(instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
-    expect(rest[0].resource.find((r: any) => r.type === 'Group').operation.map((o: any) => o.name)).toEqual(['export', 'davinci-data-export']);
-    expect(rest[0].resource.find((r: any) => r.type === 'Condition').searchParam.map((p: any) => p.name)).toEqual(['_id', 'patient', '_lastUpdated']);
+    expect(rest[0].resource.find((r: Loose) => r.type === 'Group').operation.map((o: Loose) => o.name)).toEqual(['export', 'davinci-data-export']);
+    expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual(['_id', 'patient', '_lastUpdated']);
   });
 });
 

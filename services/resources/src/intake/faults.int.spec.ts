@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { condition, event, type EventInput, House, patient, type Loose } from '../../test/house.ts';
+
+let house: House;
+afterEach(() => house.close());
+const textOf = async (member: string, id: string): Promise<string | undefined> => {
+  const record = await house.records.byTypeId(member, 'Condition', id);
+  return record === undefined ? undefined : (JSON.parse(Buffer.from(record.line).toString()) as { code: { text: string } }).code.text;
+};
+const named = (member: string, id: string, text: string): object => condition(member, id, { code: { text } });
+
+describe('who has a Type/id', () => {
+  it('belongs to the first member until a delete', async () => {
+    house = await House.open();
+    const first = await house.publish([{ subject: 'm1', resource: named('m1', 'c1', 'mine') }, { subject: 'm2', resource: named('m2', 'c1', 'theirs') }]);
+    expect(first.receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ reason: 'owned-by-another-member', about: 'Condition/c1' }] });
+    // At once, while the view may not know yet; in one request and in the next.
+    const freed = await house.publish([{ subject: first.receipt.items[0].event === first.rows[0].id ? 'm2' : 'm1', type: 'payer.resource-deleted.v1', time: '2025-02-01T00:00:00Z', data: { resourceType: 'Condition', id: 'c1' } }]);
+    expect(freed.receipt.counts).toEqual({ recorded: 1 });
+    const second = await house.publish([{ subject: 'm3', resource: named('m3', 'c1', 'new owner') }]);
+    expect(second.receipt.counts).toEqual({ recorded: 1 });
+    await house.settled();
+    expect(await house.records.locate('Condition', 'c1')).toBe('m3');
+    expect(await textOf('m3', 'c1')).toBe('new owner');
+    expect((await house.publish([{ subject: 'm1', resource: named('m1', 'c1', 'again') }])).receipt.items).toMatchObject([{ reason: 'owned-by-another-member' }]);
+  });
+
+  it('goes to the member into whom its owner was merged', async () => {
+    house = await House.open();
+    expect((await house.publish([{ subject: 'old', resource: named('old', 'c1', 'before') }])).receipt.counts).toEqual({ recorded: 1 });
+    expect((await house.publish([{ subject: 'new', type: 'payer.members-merged.v1', data: { from: 'old' } }])).receipt.counts).toEqual({ recorded: 1 });
+    await house.settled();
+    expect((await house.publish([{ subject: 'new', resource: named('new', 'c1', 'after') }])).receipt.counts).toEqual({ recorded: 1 });
+    await house.settled();
+    expect(await house.records.locate('Condition', 'c1')).toBe('new');
+    expect(await textOf('old', 'c1')).toBeUndefined();
+    expect((await house.records.heads(['old/Condition/c1']))[0]).toMatchObject({ deleted: true, reason: 'merged' });
+  });
+
+  it('does not let a late older delete free what a newer version holds', async () => {
+    house = await House.open();
+    await house.publish([{ subject: 'm1', time: '2025-03-01T00:00:00Z', resource: named('m1', 'c1', 'new') }, { subject: 'm1', time: '2025-01-01T00:00:00Z', type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c1' } }]);
+    expect((await house.publish([{ subject: 'm2', resource: named('m2', 'c1', 'x') }])).receipt.items).toMatchObject([{ reason: 'owned-by-another-member' }]);
+  });
+});
+
+describe('what comes twice, late or broken', () => {
+  it('parks a known id with other content and goes on', async () => {
+    house = await House.open();
+    const { receipt } = await house.publish([{ id: 'e', resource: named('m1', 'c1', 'one') }, { id: 'e', resource: named('m1', 'c1', 'two') }, { id: 'f', time: '2025-01-03T00:00:00Z', resource: named('m1', 'c1', 'three') }]);
+    expect(receipt).toMatchObject({ counts: { recorded: 2, parked: 1 }, items: [{ event: 'e', reason: 'event-id-reused' }] });
+    await house.settled();
+    expect(await textOf('m1', 'c1')).toBe('three');
+  });
+
+  it('parks bytes that are no event, once, and goes on behind them', async () => {
+    const log = openMemoryLog({ partitions: 1 });
+    house = await House.open({ log });
+    log.faults.loseCommits = 2;
+    await log.append(PAYER_MEMBER_EVENTS, [
+      { key: 'k', partitionKey: 'm1', headers: {}, value: 'rubbish' },
+      { key: 'k', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: '{' },
+      { key: 'k', partitionKey: 'm1', headers: { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z', ce_subject: 'm1' }, value: '{' },
+      { key: 'k', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: JSON.stringify(event({ resource: patient('m1') })) },
+    ]);
+    await house.settled();
+    await expect.poll(async () => (await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters.map((l: Loose) => l.reason).toSorted()).toEqual(['not-a-cloudevent', 'not-json', 'not-json']);
+    expect(await house.records.byTypeId('m1', 'Patient', 'm1')).toBeDefined();
+  });
+});
+
+describe('an engine that fails', () => {
+  const input: EventInput[] = Array.from({ length: 20 }, (_, i) => ({ id: `k${i}`, subject: `m${i % 3}`, time: `2025-01-01T00:00:${String(10 + i)}Z`, resource: named(`m${i % 3}`, `c${i % 5}-m${i % 3}`, `text ${i}`) }));
+  const stateOf = async (): Promise<Record<string, string | undefined>> => Object.fromEntries(await Promise.all(input.map(async (e) => {
+    const { id } = e.resource as { id: string };
+    return [id, await textOf(e.subject!, id)] as const;
+  })));
+
+  it('parks nothing and loses nothing: answers lost, commits lost, log away', async () => {
+    house = await House.open();
+    await house.publish(input);
+    await house.settled();
+    const expected = await stateOf();
+    await house.close();
+
+    const log = openMemoryLog();
+    house = await House.open({ log });
+    const records = input.map((e) => {
+      const read = fromStructured(event(e));
+      if (!read.ok) throw new Error(read.detail);
+      return encodeEvent(read.event);
+    });
+    log.faults.loseCommits = 3;
+    await log.append(PAYER_MEMBER_EVENTS, records.slice(0, 10));
+    log.faults.loseAnswers = 2;
+    await expect.poll(() => log.faults.loseAnswers).toBe(0);
+    await log.append(PAYER_MEMBER_EVENTS, records.slice(10)).catch(() => log.append(PAYER_MEMBER_EVENTS, records.slice(10)));
+    log.faults.away = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    log.faults.away = false;
+    await house.settled();
+    expect(await stateOf()).toEqual(expected);
+    expect((await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters).toEqual([]);
+  });
+
+  it('goes on after a restart where it was, with what it knew', async () => {
+    const first = openMemoryLog();
+    house = await House.open({ log: first });
+    await house.publish(input.slice(0, 12));
+    await house.settled();
+    // Only the log survives: views and state are built again.
+    const { data } = first;
+    await house.close();
+    house = await House.open({ log: openMemoryLog({ data }) });
+    await house.publish(input);
+    await house.settled();
+    const heads = (await house.log.head([PA_RECORDS]))[PA_RECORDS]!.reduce((a, b) => a + b, 0);
+    expect(heads).toBeGreaterThan(0);
+    expect(await stateOf()).toMatchObject({ 'c4-m1': 'text 19' });
+  });
+});
