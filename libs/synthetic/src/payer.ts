@@ -14,7 +14,7 @@ export interface SyntheticPayerOptions {
   readonly providers?: { readonly practitionersEach?: number };
   /** Members (by number) whose last event is an opt-out that cannot be read: it denies them until it is resolved. */
   readonly unreadableOptOuts?: readonly number[];
-  /** How many members' stories overlap in `events()`. */
+  /** How many members' stories overlap in `events()`, 10 unless said; each costs some megabytes. */
   readonly window?: number;
 }
 
@@ -35,7 +35,7 @@ export interface SyntheticPayer {
  * @throws RangeError when `members`, `asOf` or a member number is out of range.
  */
 export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
-  const { seed, members, window = 20 } = options;
+  const { seed, members, window = 10 } = options;
   const asOf = Date.parse(options.asOf);
   if (Number.isNaN(asOf) || asOf < Date.UTC(2020, 0, 1)) throw new RangeError('asOf must be an instant in 2020 or later');
   if (!Number.isInteger(members) || members < 0) throw new RangeError('members must be a whole number');
@@ -51,8 +51,7 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   function* events(): IterableIterator<DomainEvent> {
     yield* providerEvents(roster);
     for (let first = 1; first <= members; first += window) {
-      const stories = Array.from({ length: Math.min(window, members - first + 1) }, (_, i) => memberEvents(first + i));
-      yield* interleave(stories);
+      yield* interleave(Array.from({ length: Math.min(window, members - first + 1) }, (_, i) => queueOf(memberEvents(first + i))));
     }
   }
 
@@ -85,17 +84,17 @@ function subjectOf(resource: Resource, roster: Roster): string {
   return managing?.reference.slice('Organization/'.length) ?? resource.id;
 }
 
+/** A story still to be told, last event first, so that what was told is free to go. */
+interface Queue { readonly events: DomainEvent[]; readonly published: number[] }
+const queueOf = ({ events, published }: MemberStory): Queue => ({ events: [...events].reverse(), published: [...published].reverse() });
+
 /** Merges by publish time; order within a member stays. */
-function* interleave(stories: readonly MemberStory[]): IterableIterator<DomainEvent> {
-  const at = stories.map(() => 0);
+function* interleave(queues: readonly Queue[]): IterableIterator<DomainEvent> {
   for (;;) {
-    let next = -1;
-    let earliest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < stories.length; i++) {
-      const published = stories[i]!.published[at[i]!];
-      if (published !== undefined && published < earliest) [next, earliest] = [i, published];
-    }
-    if (next < 0) return;
-    yield stories[next]!.events[at[next]!++]!;
+    let next: Queue | undefined;
+    for (const queue of queues) if (queue.events.length > 0 && (next === undefined || queue.published.at(-1)! < next.published.at(-1)!)) next = queue;
+    if (next === undefined) return;
+    next.published.pop();
+    yield next.events.pop()!;
   }
 }

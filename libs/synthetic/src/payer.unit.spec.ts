@@ -26,8 +26,8 @@ describe('syntheticPayer', () => {
     const stream = payer(50_000_000).events();
     const seen = new Set<string>();
     for (let i = 0; i < 1_500; i++) seen.add(stream.next().value!.subject!);
-    expect(seen).toContain('m-000020');
-    expect(seen).not.toContain('m-000041');
+    expect(seen).toContain('m-000010');
+    expect(seen).not.toContain('m-000021');
   });
 
   it('streams what the members say, each in its order, and lets members overlap', () => {
@@ -37,7 +37,7 @@ describe('syntheticPayer', () => {
     expect(events.slice(0, roster.length)).toEqual(roster);
     let switches = 0;
     for (let i = roster.length + 1; i < events.length; i++) if (events[i]!.subject !== events[i - 1]!.subject) switches++;
-    expect(switches).toBeGreaterThan(events.length / 2);
+    expect(switches).toBeGreaterThan(events.length / 5);
     const ofOne = events.filter((e) => e.subject === 'm-000013');
     expect(ofOne).toEqual(p.memberEvents(13).events);
     expect(new Set(events.slice(roster.length).map((e) => e.subject)).size).toBe(25);

@@ -15,10 +15,27 @@ export interface ClaimContext {
 
 const PAID = `${C4BB_CODES}C4BBPayerAdjudicationStatus`;
 const DISCRIMINATOR = `${C4BB_CODES}C4BBAdjudicationDiscriminator`;
-const INFO = `${C4BB_CODES}C4BBSupportingInfoType`;
-const amount = (code: string, cents: number): Json => ({ category: coded(`${C4BB_CODES}C4BBAdjudication`, code), amount: usd(cents) });
-const submitted = (code: string, cents: number): Json => ({ category: coded(`${THO}adjudication`, code), amount: usd(cents) });
-const status = (slice: string, code: string): Json => ({ category: coded(DISCRIMINATOR, slice), reason: coded(PAID, code) });
+
+/** Concepts that every claim repeats are made once and shared: nobody changes a resource in place. */
+const concepts = <Code extends string>(system: string, ...codes: Code[]): Readonly<Record<Code, Json>> => Object.fromEntries(codes.map((code) => [code, coded(system, code)])) as Record<Code, Json>;
+const CARIN_AMOUNTS = concepts(`${C4BB_CODES}C4BBAdjudication`, 'paidtoprovider', 'memberliability', 'discount', 'drugcost');
+const BASE_AMOUNTS = concepts(`${THO}adjudication`, 'submitted', 'eligible', 'benefit', 'copay');
+const SLICES = concepts(DISCRIMINATOR, 'benefitpaymentstatus', 'billingnetworkstatus', 'renderingnetworkstatus', 'adjustmentreason', 'allowedunits');
+const CARC = concepts('https://x12.org/codes/claim-adjustment-reason-codes', '45', '50');
+const STATUSES = concepts(PAID, 'innetwork', 'paid');
+const INFO = concepts(`${C4BB_CODES}C4BBSupportingInfoType`, 'clmrecvddate', 'servicefacility', 'medicalrecordnumber', 'patientaccountnumber', 'typeofbill', 'pointoforigin', 'admtype', 'discharge-status', 'admissionperiod', 'drg', 'dayssupply', 'dawcode', 'refillnum', 'brandgenericindicator', 'rxorigincode', 'refillsauthorized', 'compoundcode');
+const CLAIM_TYPES = concepts(`${THO}claim-type`, 'professional', 'institutional', 'pharmacy', 'oral');
+const UNIQUE_CLAIM = coded(`${C4BB_CODES}C4BBIdentifierType`, 'uc');
+const PRIOR = coded(`${THO}ex-relatedclaimrelationship`, 'prior');
+const BENEFIT = coded(`${THO}ex-benefitcategory`, '1');
+const DEDUCTIBLE = coded(`${THO}benefit-type`, 'deductible');
+
+const amount = (code: keyof typeof CARIN_AMOUNTS, cents: number): Json => ({ category: CARIN_AMOUNTS[code], amount: usd(cents) });
+const submitted = (code: keyof typeof BASE_AMOUNTS, cents: number): Json => ({ category: BASE_AMOUNTS[code], amount: usd(cents) });
+const IN_NETWORK = { benefit: inNetwork('benefitpaymentstatus'), billing: inNetwork('billingnetworkstatus'), rendering: inNetwork('renderingnetworkstatus') };
+function inNetwork(slice: keyof typeof SLICES): Json {
+  return { category: SLICES[slice], reason: STATUSES.innetwork };
+}
 
 /** What the plan and the member pay of a charge, in cents. */
 interface Split { readonly charged: number; readonly allowed: number; readonly paid: number; readonly member: number; readonly discount: number }
@@ -30,24 +47,24 @@ function split(random: Random, charged: number): Split {
 const totals = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('eligible', s.allowed), amount('paidtoprovider', s.paid), amount('memberliability', s.member), amount('discount', s.discount)];
 const itemAmounts = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('benefit', s.paid), amount('discount', s.discount), amount('memberliability', s.member), amount('paidtoprovider', s.paid), submitted('copay', s.member)];
 /** Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The code may be shown, its amount not. */
-const adjusted = (code: '45' | '50', cents: number): Json => ({ category: coded(DISCRIMINATOR, 'adjustmentreason'), reason: coded('https://x12.org/codes/claim-adjustment-reason-codes', code), amount: usd(cents) });
-const units = (value: number): Json => ({ category: coded(DISCRIMINATOR, 'allowedunits'), value });
-const info = (sequence: number, code: string, value: Json): Json => ({ sequence, category: coded(INFO, code), ...value });
+const adjusted = (code: keyof typeof CARC, cents: number): Json => ({ category: SLICES.adjustmentreason, reason: CARC[code], amount: usd(cents) });
+const units = (value: number): Json => ({ category: SLICES.allowedunits, value });
+const info = (sequence: number, code: keyof typeof INFO, value: Json): Json => ({ sequence, category: INFO[code], ...value });
 
-function eob(c: ClaimContext, kind: string, claimType: string, provider: Json, s: Split, parts: Json): Resource {
+function eob(c: ClaimContext, kind: string, claimType: keyof typeof CLAIM_TYPES, provider: Json, s: Split, parts: Json): Resource {
   const adjudicated = c.received + c.random.int(1, 12) * DAY;
   return {
     resourceType: 'ExplanationOfBenefit', id: c.id, meta: { lastUpdated: instantOf(adjudicated), profile: [basis(kind)] },
-    identifier: [{ type: coded(`${C4BB_CODES}C4BBIdentifierType`, 'uc'), system: `${PAYER}/claim-number`, value: c.id.toUpperCase() }],
-    status: 'active', type: coded(`${THO}claim-type`, claimType), use: 'claim', patient: reference('Patient', c.member.id),
+    identifier: [{ type: UNIQUE_CLAIM, system: `${PAYER}/claim-number`, value: c.id.toUpperCase() }],
+    status: 'active', type: CLAIM_TYPES[claimType], use: 'claim', patient: reference('Patient', c.member.id),
     billablePeriod: { start: dateOf(c.start), end: dateOf(c.end) }, created: instantOf(c.received),
     insurer: { ...reference('Organization', c.roster.payer), display: 'Northfield Health Plan' }, provider, outcome: 'complete',
-    ...(c.prior !== undefined && { related: [{ relationship: coded(`${THO}ex-relatedclaimrelationship`, 'prior'), reference: { system: `${PAYER}/claim-number`, value: c.prior.toUpperCase() } }] }),
+    ...(c.prior !== undefined && { related: [{ relationship: PRIOR, reference: { system: `${PAYER}/claim-number`, value: c.prior.toUpperCase() } }] }),
     insurance: [{ focal: true, coverage: reference('Coverage', c.member.coverageId) }],
     ...parts,
     total: totals(s),
-    payment: { type: coded(PAID, 'paid'), date: dateOf(adjudicated + 3 * DAY), amount: usd(s.paid) },
-    benefitBalance: [{ category: coded(`${THO}ex-benefitcategory`, '1'), financial: [{ type: coded(`${THO}benefit-type`, 'deductible'), allowedMoney: usd(150_000), usedMoney: usd(s.member * 3) }] }],
+    payment: { type: STATUSES.paid, date: dateOf(adjudicated + 3 * DAY), amount: usd(s.paid) },
+    benefitBalance: [{ category: BENEFIT, financial: [{ type: DEDUCTIBLE, allowedMoney: usd(150_000), usedMoney: usd(s.member * 3) }] }],
     processNote: [{ number: 1, type: 'display', text: `You may owe $${(s.member / 100).toFixed(2)} to the provider of this service.` }],
     extension: [{ url: `${PAYER}/fhir/StructureDefinition/allowed-amount`, valueMoney: usd(s.allowed) }],
   };
@@ -76,13 +93,13 @@ export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
     total += service.cents;
     return {
       sequence: i + 1, careTeamSequence: [1], diagnosisSequence: [1], productOrService: coded(CPT, service.cpt), servicedDate: dateOf(c.start), locationCodeableConcept: coded(PLACE_OF_SERVICE, visit ? '11' : '22'),
-      quantity: { value: 1 }, unitPrice: usd(service.cents), net: usd(service.cents), adjudication: [status('benefitpaymentstatus', 'innetwork'), units(denied ? 0 : 1), adjusted(denied ? '50' : '45', denied ? service.cents : s.discount), ...itemAmounts(s)],
+      quantity: { value: 1 }, unitPrice: usd(service.cents), net: usd(service.cents), adjudication: [IN_NETWORK.benefit, units(denied ? 0 : 1), adjusted(denied ? '50' : '45', denied ? service.cents : s.discount), ...itemAmounts(s)],
     };
   });
   return eob(c, 'Professional-NonClinician', 'professional', reference('Organization', c.member.home.id), split(c.random, total), {
     careTeam: careTeam(c, 'rendering'), diagnosis: diagnoses(c, PRINCIPAL),
     supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(2, 'servicefacility', { valueReference: reference('Organization', c.member.home.id) }), ...account(c, 3)],
-    adjudication: [status('billingnetworkstatus', 'innetwork'), status('renderingnetworkstatus', 'innetwork')], item,
+    adjudication: [IN_NETWORK.billing, IN_NETWORK.rendering], item,
   });
 }
 
@@ -99,13 +116,13 @@ export function outpatientClaim(c: ClaimContext): Resource {
     total += service.cents * 2;
     return {
       sequence: i + 1, revenue: coded(`${NUBC}RevenueCodes`, '0450'), productOrService: coded(CPT, service.cpt), servicedDate: dateOf(c.start), quantity: { value: 1 }, net: usd(service.cents * 2),
-      adjudication: [status('benefitpaymentstatus', 'innetwork'), ...itemAmounts(split(c.random, service.cents * 2))],
+      adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, service.cents * 2))],
     };
   });
   return eob(c, 'Outpatient-Institutional', 'institutional', reference('Organization', c.roster.hospital), split(c.random, total), {
     subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'outpatient'), careTeam: careTeam(c, 'rendering'),
     diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')), supportingInfo: institutionalInfo(c, 1, '131'),
-    adjudication: [status('benefitpaymentstatus', 'innetwork'), status('billingnetworkstatus', 'innetwork')], item,
+    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing], item,
   });
 }
 
@@ -122,7 +139,7 @@ export function inpatientClaim(c: ClaimContext): Resource {
   return eob(c, 'Inpatient-Institutional', 'institutional', reference('Organization', c.roster.hospital), split(c.random, total), {
     subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'inpatient'), careTeam: careTeam(c, 'attending'), diagnosis: diagnoses(c, PRINCIPAL),
     supportingInfo: [info(1, 'admissionperiod', { timingPeriod: { start: dateOf(c.start), end: dateOf(c.end) } }), ...institutionalInfo(c, 2, '111'), info(9, 'drg', { code: coded('https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software', '291') })],
-    adjudication: [status('benefitpaymentstatus', 'innetwork'), status('billingnetworkstatus', 'innetwork')], item,
+    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing], item,
   });
 }
 
@@ -136,7 +153,7 @@ export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS)
       info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }), info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
       info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }), info(7, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
     ],
-    adjudication: [status('benefitpaymentstatus', 'innetwork'), status('billingnetworkstatus', 'innetwork')],
+    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
     item: [{
       sequence: 1, productOrService: coded(NDC, drug.ndc), servicedDate: dateOf(c.start), quantity: { value: days, unit: drug.unit }, unitPrice: usd(Math.round(drug.cents / days)), net: usd(drug.cents),
       adjudication: [...itemAmounts(s), amount('drugcost', s.allowed)],
@@ -149,10 +166,10 @@ export function oralClaim(c: ClaimContext): Resource {
   return eob(c, 'Oral', 'oral', reference('Practitioner', c.practitioner.id), s, {
     careTeam: careTeam(c, 'rendering'), diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, 'Z01.21'), type: [PRINCIPAL] }],
     supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), ...account(c, 2)],
-    adjudication: [status('renderingnetworkstatus', 'innetwork'), status('benefitpaymentstatus', 'innetwork'), status('billingnetworkstatus', 'innetwork')],
+    adjudication: [IN_NETWORK.rendering, IN_NETWORK.benefit, IN_NETWORK.billing],
     item: ['D0120', 'D1110'].map((code, i) => ({
       sequence: i + 1, productOrService: coded(CDT, code), servicedDate: dateOf(c.start), locationCodeableConcept: coded(PLACE_OF_SERVICE, '11'), net: usd(7_000),
-      adjudication: [status('benefitpaymentstatus', 'innetwork'), ...itemAmounts(split(c.random, 7_000))],
+      adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, 7_000))],
     })),
   });
 }

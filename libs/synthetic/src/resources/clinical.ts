@@ -8,7 +8,13 @@ import type { RosterPractitioner } from '../roster.ts';
 const meta = (time: number, ...profile: string[]): Json => ({ lastUpdated: instantOf(time), profile });
 const subject = (member: Member): Json => ({ ...reference('Patient', member.id), display: `${member.given} ${member.family}` });
 const doctor = (p: RosterPractitioner): Json => reference('Practitioner', p.id);
-const observationCategory = (code: string, display: string): Json => coded(`${THO}observation-category`, code, display);
+/** Shared by all: nobody changes a resource in place. */
+const VITAL_SIGNS = [coded(`${THO}observation-category`, 'vital-signs', 'Vital Signs')];
+const LABORATORY = [coded(`${THO}observation-category`, 'laboratory', 'Laboratory')];
+const SOCIAL_HISTORY = [coded(`${THO}observation-category`, 'social-history', 'Social History')];
+const SURVEY = [coded(`${THO}observation-category`, 'survey', 'Survey')];
+const SYSTOLIC = coded(LOINC, '8480-6', undefined, 'Systolic blood pressure');
+const DIASTOLIC = coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure');
 
 export function encounter(m: Member, id: string, start: number, end: number, inpatient: boolean, p: RosterPractitioner, disease: Disease, visitText: string, hospital: { organization: string; location: string }): Resource {
   return {
@@ -24,21 +30,21 @@ export function encounter(m: Member, id: string, start: number, end: number, inp
 /** A vital sign as the US Core vital-signs profiles have it. */
 export function vital(m: Member, id: string, profile: string, loinc: string, text: string, value: Json, at: number, encounterId: string, p: RosterPractitioner): Resource {
   return {
-    resourceType: 'Observation', id, meta: meta(at + HOUR, usCore(profile)), status: 'final', category: [observationCategory('vital-signs', 'Vital Signs')], code: coded(LOINC, loinc, undefined, text),
+    resourceType: 'Observation', id, meta: meta(at + HOUR, usCore(profile)), status: 'final', category: VITAL_SIGNS, code: coded(LOINC, loinc, undefined, text),
     subject: subject(m), encounter: reference('Encounter', encounterId), effectiveDateTime: secondOf(at), issued: instantOf(at + HOUR), performer: [doctor(p)], ...value,
   };
 }
 export const bloodPressure = (systolic: number, diastolic: number): Json => ({
   component: [
-    { code: coded(LOINC, '8480-6', undefined, 'Systolic blood pressure'), valueQuantity: quantity(systolic, 'mmHg', 'mm[Hg]') },
-    { code: coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure'), valueQuantity: quantity(diastolic, 'mmHg', 'mm[Hg]') },
+    { code: SYSTOLIC, valueQuantity: quantity(systolic, 'mmHg', 'mm[Hg]') },
+    { code: DIASTOLIC, valueQuantity: quantity(diastolic, 'mmHg', 'mm[Hg]') },
   ],
 });
 
 export function labResult(m: Member, id: string, test: LabTest, random: Random, at: number, encounterId: string, specimenId: string | undefined, laboratory: string): Resource {
   const value = Number((test.low + random.unit() * (test.high - test.low)).toFixed(test.digits));
   return {
-    resourceType: 'Observation', id, meta: meta(at + 20 * HOUR, usCore('us-core-observation-lab')), status: 'final', category: [observationCategory('laboratory', 'Laboratory')], code: coded(LOINC, test.loinc, undefined, test.text),
+    resourceType: 'Observation', id, meta: meta(at + 20 * HOUR, usCore('us-core-observation-lab')), status: 'final', category: LABORATORY, code: coded(LOINC, test.loinc, undefined, test.text),
     subject: subject(m), encounter: reference('Encounter', encounterId), effectiveDateTime: secondOf(at), issued: instantOf(at + 20 * HOUR), performer: [reference('Organization', laboratory)],
     valueQuantity: quantity(value, test.unit, test.ucum), referenceRange: [{ low: quantity(test.low, test.unit, test.ucum), high: quantity(test.high, test.unit, test.ucum) }],
     ...(specimenId !== undefined && { specimen: reference('Specimen', specimenId) }),
@@ -163,12 +169,12 @@ export const device = (m: Member, id: string, at: number): Resource => ({
 });
 
 export const smokingStatus = (m: Member, id: string, at: number, code: string, text: string): Resource => ({
-  resourceType: 'Observation', id, meta: meta(at, usCore('us-core-smokingstatus')), status: 'final', category: [observationCategory('social-history', 'Social History')], code: coded(LOINC, '72166-2', undefined, 'Tobacco smoking status'),
+  resourceType: 'Observation', id, meta: meta(at, usCore('us-core-smokingstatus')), status: 'final', category: SOCIAL_HISTORY, code: coded(LOINC, '72166-2', undefined, 'Tobacco smoking status'),
   subject: subject(m), effectiveDateTime: secondOf(at), issued: instantOf(at), valueCodeableConcept: coded(SNOMED, code, undefined, text),
 });
 
 export const screening = (m: Member, id: string, at: number, score: number, encounterId: string, p: RosterPractitioner): Resource => ({
-  resourceType: 'Observation', id, meta: meta(at, usCore('us-core-observation-screening-assessment')), status: 'final', category: [observationCategory('survey', 'Survey')], code: coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]'),
+  resourceType: 'Observation', id, meta: meta(at, usCore('us-core-observation-screening-assessment')), status: 'final', category: SURVEY, code: coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]'),
   subject: subject(m), encounter: reference('Encounter', encounterId), effectiveDateTime: secondOf(at), issued: instantOf(at), performer: [doctor(p)], valueQuantity: quantity(score, '{score}'),
 });
 
