@@ -19,6 +19,7 @@ import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart'
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { ProjectionSet } from '@provider-access/views';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
+import { JobStreams } from '../src/jobs/job-stream.ts';
 import { ExportModule, type ExportConfig } from '../src/index.ts';
 
 export const NPI = 'npi|1234567893';
@@ -92,6 +93,15 @@ export class Platform {
 
   async token(client = 'c1', scope = ALL): Promise<string> {
     return (await this.tokens.issue(client, scope)).token;
+  }
+  /** Jobs as another process decides on them. */
+  streams(): JobStreams {
+    return new JobStreams(this.state, this.clock);
+  }
+  async fileNames(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.blobs.list('jobs/')) names.push(name);
+    return names;
   }
   readiness(): Promise<{ name: string; ready: boolean; detail?: string }[]> {
     return Promise.all(this.app.get<ReadinessCheck[]>(READINESS, { strict: false }).map(async (c) => ({ name: c.name, ...(await c.check()) })));

@@ -27,6 +27,7 @@ export class ChunkPool implements ChunkWriting {
 
   /** Throws BlobStoreFull, or EngineUnavailable for any other failure of the thread: the chunk can be tried again. */
   write(task: ChunkTask): Promise<ChunkSummary> {
+    if (this.closed) return Promise.reject(new EngineUnavailable('this process stops'));
     return new Promise((resolve, reject) => {
       this.queue.push({ task, resolve, reject });
       this.next();

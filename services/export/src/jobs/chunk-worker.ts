@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BlobStoreFull, type Blobs } from '@provider-access/blob';
-import { memberFacts } from '@provider-access/facts';
-import { systemClock } from '@provider-access/http';
+import { memberFacts } from '@provider-access/facts/views';
 import { recordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/views';
 import { writeChunk, type ChunkSources, type ChunkSummary, type ChunkTask } from './chunk-writer.ts';
 
-/** A thread that writes chunks: its own read-only connection to the views, its own hands on the files. */
+/**
+ * A thread that writes chunks: its own read-only connection to the views, its own hands on the files. Nothing here may import
+ * the framework: the thread starts in milliseconds, and from source in tests (where no decorator runs).
+ */
 export interface ChunkWorkerData { readonly views: Views['remote']; readonly blobs: Blobs['remote'] }
 export type ChunkReply = { readonly ok: true; readonly summary: ChunkSummary } | { readonly ok: false; readonly full: boolean; readonly error: string; readonly stack: string | undefined };
 
@@ -14,7 +16,7 @@ async function open({ views, blobs }: ChunkWorkerData): Promise<ChunkSources> {
   const { openReader } = (await import(views.module)) as { openReader: (options: unknown) => Views };
   const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
   const store = openReader(views.options);
-  return { records: recordsReader(store), facts: store.reader(memberFacts), blobs: openBlobs(blobs.options), clock: systemClock };
+  return { records: recordsReader(store), facts: store.reader(memberFacts), blobs: openBlobs(blobs.options), clock: { now: () => Date.now() } };
 }
 
 let sources: Promise<ChunkSources> | undefined;

@@ -1,9 +1,9 @@
 import { decide, visibleSince, type ClientFacts, type DenialReason, type HoldFact, type NetworkFact, type PartyFacts } from '@provider-access/access';
 import type { Blobs } from '@provider-access/blob';
 import type { ProviderKey } from '@provider-access/events';
-import { toMemberFacts } from '@provider-access/facts';
+import { toMemberFacts } from '@provider-access/facts/views';
 import { isSharedType } from '@provider-access/fhir';
-import { type Clock, instant } from '@provider-access/http';
+import type { Clock } from '@provider-access/http';
 import type { RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
@@ -93,7 +93,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
   try {
     for (const member of task.members) {
       const document = await facts.get(member);
-      const request = { client: task.client, purpose: { kind: 'export' as const, group: task.group }, member, now: instant(clock.now()) };
+      const request = { client: task.client, purpose: { kind: 'export' as const, group: task.group }, member, now: new Date(clock.now()).toISOString() };
       const memberFacts = document && toMemberFacts(document);
       const decision = decide(request, { member: memberFacts, party });
       if (!decision.permit) {

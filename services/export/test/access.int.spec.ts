@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Gate, interfered, type Interference } from './faults.ts';
+import { GROUP, Platform } from './platform.ts';
+
+const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
+
+/** An opt-out against everything that runs (ARCHITECTURE §6): whoever opted out is in no answer from then on. */
+describe('a member who opts out', () => {
+  let platform: Platform;
+  let interference: Interference = () => undefined;
+  beforeEach(async () => {
+    interference = () => undefined;
+    platform = await Platform.start({ chunkMembers: 10 }, (blobs) => interfered(blobs, (action, name) => interference(action, name)));
+    await platform.client('c1');
+    await platform.group();
+    await platform.members(MEMBERS);
+    await platform.resources([
+      ...MEMBERS.flatMap((member) => [{ member, type: 'Patient', id: member, references: [`Organization/of-${member}`, 'Organization/all'] }, { member, type: 'Observation', id: `${member}-o` }]),
+      ...MEMBERS.map((member) => ({ member: 'shared', type: 'Organization', id: `of-${member}` })), { member: 'shared', type: 'Organization', id: 'all' },
+    ]);
+  });
+  afterEach(() => platform.dispose());
+
+  const idsIn = async (job: string): Promise<string[]> => Object.values(await platform.lines(await platform.manifest(job))).flat().map((r) => r.id).toSorted();
+  const everything = (members: readonly string[]): string[] => [...members.flatMap((m) => [m, `${m}-o`, `of-${m}`]), 'all'].toSorted();
+  const stored = async (): Promise<string> => {
+    let text = '';
+    for await (const { name } of platform.blobs.list('jobs/')) if (name.endsWith('.index')) text += Buffer.from((await platform.blobs.get(name))!).toString();
+    return text;
+  };
+  const holdAt = (where: (name: string) => boolean): Gate => {
+    const gate = new Gate();
+    let once = false;
+    interference = async (action, name) => {
+      if (action !== 'put' || once || !where(name)) return;
+      once = true;
+      await gate.pass();
+    };
+    return gate;
+  };
+
+  it('before the kick-off is not written', async () => {
+    await platform.optOut('m1');
+    const job = await platform.kickOff();
+    expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
+    expect(await stored()).not.toContain('"m1"');
+  });
+
+  it('between kick-off and write is not written', async () => {
+    const gate = holdAt((name) => name.includes('/plan/'));
+    const job = await platform.kickOff();
+    await gate.reached;
+    await platform.optOut('m1');
+    gate.letThrough();
+    expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
+    expect(await stored()).not.toContain('"m1"');
+  });
+
+  it('between write and seal is dropped, with what only they brought along, for good', async () => {
+    const gate = holdAt((name) => name.endsWith('chunk.json'));
+    const job = await platform.kickOff();
+    await gate.reached;
+    await platform.optOut('m1');
+    gate.letThrough();
+    expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
+    expect(await stored()).toContain('"m1"');
+    // Opting in again means a new export, not a file that changes back.
+    await platform.optIn('m1');
+    expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
+    expect(await idsIn(await platform.kickOff())).toEqual(everything(MEMBERS));
+  });
+
+  it('between seal and download is not served, nor counted, and the file has another ETag', async () => {
+    const job = await platform.kickOff();
+    const before = await platform.manifest(job);
+    const patients = before.output.find((f) => f.type === 'Patient')!;
+    const first = await platform.fetch(patients.url);
+    const tag = first.headers.get('etag')!;
+    const length = (await first.arrayBuffer()).byteLength;
+    await platform.optOut('m1');
+    const after = await platform.manifest(job);
+    expect(after.output.find((f) => f.url === patients.url)!.count).toBe(patients.count - 1);
+    expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
+    const again = await platform.fetch(patients.url, { headers: { range: 'bytes=5-', 'if-range': tag } });
+    expect([again.status, again.headers.get('etag') === tag]).toEqual([200, false]);
+    const body = await again.text();
+    expect(body.length).toBeLessThan(length);
+    expect(body).not.toContain('"m1"');
+  });
+
+  it('takes a file with them when they were all that was in it', async () => {
+    await platform.resources([{ member: 'm1', type: 'Goal', id: 'only' }]);
+    const job = await platform.kickOff('?_type=Goal');
+    const [file] = (await platform.manifest(job)).output;
+    expect((await platform.fetch(file!.url)).status).toBe(200);
+    await platform.optOut('m1');
+    expect((await platform.manifest(job)).output).toEqual([]);
+    const gone = await platform.fetch(file!.url);
+    const never = await platform.fetch(`${job}/Goal-9-9.ndjson`);
+    expect([gone.status, await gone.text()]).toEqual([404, await never.text()]);
+  });
+
+  it.each(['opts out', 'loses their provider', 'is exported by a client that is suspended', 'is in a job that is deleted'])('in the middle of a download (%s) ends it: the connection is cut', async (what) => {
+    // More than one stretch a member, and what no compression makes small.
+    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 12 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-${i}`, text: randomBytes(150_000).toString('base64') }))));
+    const job = await platform.kickOff('?_type=DocumentReference');
+    const [file] = (await platform.manifest(job)).output;
+    const response = await platform.fetch(file!.url);
+    const reader = response.body!.getReader();
+    let text = Buffer.from((await reader.read()).value!).toString();
+    if (what === 'opts out') await platform.optOut('m4');
+    else if (what === 'loses their provider') await platform.append('pa.providers', [{ type: 'pa.network-status-recorded.v1', subject: 'npi|1234567893', data: { provider: 'npi|1234567893', status: 'out-of-network', from: '2021-01-01T00:00:00.000Z', businessTime: '2021-01-01T00:00:00.000Z' } }]);
+    else if (what === 'is in a job that is deleted') expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202);
+    else await platform.suspend('c1');
+    const rest = (async (): Promise<void> => {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) text += Buffer.from(next.value).toString();
+    })();
+    await expect(rest).rejects.toThrow();
+    expect(text).toContain('"m1-');
+    expect(text).not.toContain('"m4-');
+  });
+
+  it('is refused and audited by reason, never named to the client', async () => {
+    await platform.optOut('m1');
+    const job = await platform.kickOff();
+    const manifest = await platform.manifest(job);
+    expect(JSON.stringify(manifest)).not.toContain('m1');
+    const audit: { outcome: string; reason?: string; members: string[]; job?: string; file?: string; resources: number }[] = [];
+    await platform.lines(manifest);
+    for (let p = 0; p < (await platform.log.partitions('pa.audit')); p++) {
+      for (const record of await platform.log.read('pa.audit', p, 0, 1000)) audit.push(JSON.parse(Buffer.from(record.value).toString()));
+    }
+    expect(audit.find((a) => a.outcome === 'refused')).toMatchObject({ reason: 'opted-out', members: ['m1'] });
+    const files = audit.filter((a) => a.file !== undefined);
+    expect(files).toHaveLength(manifest.output.length);
+    expect(files.flatMap((f) => f.members)).not.toContain('m1');
+    expect(files.reduce((n, f) => n + f.resources, 0)).toBe(manifest.output.reduce((n, f) => n + f.count, 0));
+  });
+});
+
+describe('another client', () => {
+  let platform: Platform;
+  beforeEach(async () => {
+    platform = await Platform.start();
+    await platform.client('c1');
+    await platform.client('c2');
+    await platform.client('c3', 'npi|1093817465');
+    await platform.group();
+    await platform.members(['m1']);
+    await platform.resources([{ member: 'm1', type: 'Patient', id: 'm1' }]);
+  });
+  afterEach(() => platform.dispose());
+
+  it('gets for a job and a file what it gets for one that never was, to the byte', async () => {
+    const job = await platform.kickOff();
+    const [file] = (await platform.manifest(job)).output;
+    const token = await platform.token('c2');
+    const unknown = `/fhir/bulk/${'a'.repeat(26)}`;
+    const answers = [];
+    for (const [path, method] of [[job, 'GET'], [unknown, 'GET'], [file!.url, 'GET'], [`${unknown}/Patient-0-0.ndjson`, 'GET'], [`${job}/nothing`, 'GET'], [job, 'DELETE'], [unknown, 'DELETE'], ['/fhir/bulk/..%2f..%2fetc', 'GET']] as const) {
+      const response = await platform.fetch(path, { token, method });
+      answers.push([response.status, await response.text(), response.headers.get('content-type')]);
+    }
+    expect(new Set(answers.map((a) => JSON.stringify(a))).size).toBe(1);
+    expect(answers[0]![0]).toBe(404);
+    expect((await platform.fetch(job)).status).toBe(200);
+  });
+
+  it('gets the same for its neighbour’s Group as for one that does not exist', async () => {
+    const token = await platform.token('c3');
+    const foreign = await platform.fetch(`/fhir/Group/${GROUP}/$export`, { token });
+    const missing = await platform.fetch('/fhir/Group/none/$export', { token });
+    expect([foreign.status, await foreign.text()]).toEqual([404, await missing.text()]);
+  });
+
+  it('without a token, with a token of a suspended client or with nonsense gets 401', async () => {
+    const job = await platform.kickOff();
+    const [file] = (await platform.manifest(job)).output;
+    const suspended = await platform.token('c2');
+    await platform.suspend('c2');
+    for (const path of [`/fhir/Group/${GROUP}/$export`, job, file!.url.replace('http://test', '')]) {
+      expect((await fetch(platform.url + path)).status).toBe(401);
+      expect((await platform.fetch(path, { token: 'nonsense' })).status).toBe(401);
+      expect((await platform.fetch(path, { token: suspended })).status).toBe(401);
+    }
+  });
+
+  it('with a narrower token sees only what that token covers', async () => {
+    await platform.resources([{ member: 'm1', type: 'Coverage', id: 'c' }]);
+    const job = await platform.kickOff();
+    const coverage = (await platform.manifest(job)).output.find((f) => f.type === 'Coverage')!;
+    const narrow = await platform.token('c1', 'system/Group.rs system/Patient.rs');
+    const manifest = (await (await platform.fetch(job, { token: narrow })).json()) as { output: { type: string }[] };
+    expect(manifest.output.map((f) => f.type)).toEqual(['Patient']);
+    expect((await platform.fetch(coverage.url, { token: narrow })).status).toBe(403);
+    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export?_type=Coverage`, { token: narrow })).status).toBe(403);
+    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { token: await platform.token('c1', 'system/Patient.rs') })).status).toBe(403);
+  });
+});

@@ -1,0 +1,33 @@
+import type { Readable } from 'node:stream';
+import type { Blobs } from '@provider-access/blob';
+
+export type BlobAction = 'put' | 'writer' | 'get' | 'range';
+/** Called before each use of a file: may wait, or throw what a disk throws. */
+export type Interference = (action: BlobAction, name: string) => Promise<void> | void;
+
+/** The same files with somebody in between. `range` calls it synchronously, and cannot wait. */
+export function interfered(blobs: Blobs, interfere: Interference): Blobs {
+  return {
+    put: async (name, content) => { await interfere('put', name); return blobs.put(name, content); },
+    writer: async (name) => { await interfere('writer', name); return blobs.writer(name); },
+    get: async (name) => { await interfere('get', name); return blobs.get(name); },
+    range: (name, start, end): Readable => { void interfere('range', name); return blobs.range(name, start, end); },
+    stat: (name) => blobs.stat(name), list: (prefix) => blobs.list(prefix), delete: (name) => blobs.delete(name), deletePrefix: (prefix) => blobs.deletePrefix(prefix),
+    remote: blobs.remote,
+  };
+}
+
+/** A point at which work waits until it is let through. */
+export class Gate {
+  private open!: () => void;
+  private arrive!: () => void;
+  readonly reached = new Promise<void>((resolve) => (this.arrive = resolve));
+  private readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+  pass(): Promise<void> {
+    this.arrive();
+    return this.opened;
+  }
+  letThrough(): void {
+    this.open();
+  }
+}

@@ -1,0 +1,179 @@
+import { BlobStoreFull } from '@provider-access/blob';
+import { afterEach, describe, expect, it } from 'vitest';
+import { JobStreams } from '../src/jobs/job-stream.ts';
+import { Gate, interfered } from './faults.ts';
+import { GROUP, Platform } from './platform.ts';
+
+const MEMBERS = Array.from({ length: 6 }, (_, i) => `m${i}`);
+let platform: Platform;
+afterEach(() => platform?.dispose());
+
+async function populated(...[config, wrap]: Parameters<typeof Platform.start>): Promise<Platform> {
+  platform = await Platform.start({ chunkMembers: 2, ...config }, wrap);
+  await platform.client('c1');
+  await platform.group();
+  await platform.members(MEMBERS);
+  await platform.resources([
+    ...MEMBERS.flatMap((member) => [{ member, type: 'Patient', id: member, references: ['Organization/payer'] }, { member, type: 'Observation', id: `${member}-o`, references: ['Practitioner/p'] }]),
+    { member: 'shared', type: 'Organization', id: 'payer' }, { member: 'shared', type: 'Practitioner', id: 'p' },
+  ]);
+  return platform;
+}
+const expected = [...MEMBERS, ...MEMBERS.map((m) => `${m}-o`), 'payer', 'p'].toSorted();
+const idsIn = async (job: string): Promise<string[]> => Object.values(await platform.lines(await platform.manifest(job))).flat().map((r) => r.id).toSorted();
+
+describe('a process that dies', () => {
+  // Every kind of file that a job writes, before and after it is there.
+  it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'manifest.json'])('at %s goes on after the restart: nothing missing, nothing twice', async (where) => {
+    let dead = false;
+    const died = new Gate();
+    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
+      if (dead || (action !== 'range' && action !== 'get' && name.includes(where))) {
+        dead = true;
+        void died.pass();
+        throw new Error('this process is dead');
+      }
+    }));
+    const job = await platform.kickOff();
+    await died.reached;
+    await platform.restart({ chunkMembers: 2 });
+    expect(await idsIn(job)).toEqual(expected);
+  });
+
+  it('in the middle of a chunk is replaced by a higher fence, and its own result is refused', async () => {
+    let failures = 2;
+    await populated({}, (blobs) => interfered(blobs, (action, name) => {
+      if (action === 'put' && name.endsWith('chunk.json') && failures-- > 0) throw new Error('gone');
+    }));
+    const job = await platform.kickOff();
+    expect(await idsIn(job)).toEqual(expected);
+    const id = job.split('/').at(-1)!;
+    const fences = new Map<string, Set<number>>();
+    for await (const { name } of platform.blobs.list(`jobs/${id}/`)) {
+      const [, , chunk, fence] = name.split('/') as [string, string, string, string];
+      if (/^\d+$/.test(chunk)) fences.set(chunk, (fences.get(chunk) ?? new Set()).add(Number(fence)));
+    }
+    expect([...fences.values()].reduce((n, f) => n + f.size, 0)).toBe(3 + 2);
+    const counted = (await platform.streams().load(id))!.written;
+    for (const [chunk, all] of fences) expect(counted[Number(chunk)]).toBe(Math.max(...all));
+  });
+
+  it('a result that comes after its lease was lost changes nothing', async () => {
+    await populated();
+    const streams: JobStreams = platform.streams();
+    const data = { job: 'x', client: 'c1', group: GROUP, operation: '$export' as const, request: '', types: ['Patient'], warnings: [], positions: {}, transactionTime: '', requestedAt: '' };
+    await streams.execute({ kind: 'request', data });
+    await streams.execute({ kind: 'plan', data: { job: 'x', members: 1, chunks: 2, plan: '' } });
+    const chunk = (fence: number) => streams.execute({ kind: 'write-chunk', data: { job: 'x', chunk: 0, fence, summary: '', members: 0, refused: 0, resources: 0, bytes: 0 } });
+    expect((await chunk(1_000_007)).ok).toBe(true);
+    expect(await chunk(1_000_006)).toMatchObject({ ok: false, refusal: 'stale-fence' });
+  });
+});
+
+describe('a disk that is full', () => {
+  it('makes the job wait, says so in readiness, and costs nothing', async () => {
+    let full = true;
+    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
+      if (full && action === 'writer' && name.startsWith('jobs/')) throw new BlobStoreFull('full');
+    }));
+    const job = await platform.kickOff();
+    const storage = async () => (await platform.readiness()).find((c) => c.name === 'storage')!;
+    await expect.poll(storage, { timeout: 10_000 }).toMatchObject({ ready: false, detail: expect.stringContaining('full') as string });
+    const status = await platform.fetch(job);
+    expect([status.status, status.headers.get('x-progress')]).toEqual([202, '0 of 3 chunks written, 0 %']);
+    full = false;
+    expect(await idsIn(job)).toEqual(expected);
+    expect(await storage()).toMatchObject({ ready: true });
+  });
+
+  it('for too long fails the job by name, and never leaves a part of it', async () => {
+    await populated({ attempts: 3 }, (blobs) => interfered(blobs, (action, name) => {
+      if (action === 'writer' && name.includes('/1/')) throw new BlobStoreFull('full');
+    }));
+    const job = await platform.kickOff();
+    const response = await platform.finish(job);
+    const outcome = (await response.json()) as { resourceType: string; issue: { diagnostics: string }[] };
+    expect(response.status).toBe(500);
+    expect(outcome).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ diagnostics: expect.stringContaining('storage') as string }] });
+    expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
+    expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202);
+    expect((await platform.fetch(job)).status).toBe(404);
+  });
+});
+
+describe('an export of nobody', () => {
+  it('exports nothing, and not everybody', async () => {
+    await populated();
+    await platform.group('g-empty');
+    const manifest = await platform.manifest(await platform.kickOff('', { group: 'g-empty' }));
+    expect(manifest).toMatchObject({ output: [], deleted: [], error: [] });
+  });
+});
+
+describe('a job', () => {
+  it('writes in worker threads as it does here', async () => {
+    await populated({ writers: 2 });
+    expect(await idsIn(await platform.kickOff())).toEqual(expected);
+  });
+
+  it('is deleted: running or done, with its files, and is not there any more', async () => {
+    const gate = new Gate();
+    await populated({ leaseMs: 200 }, (blobs) => interfered(blobs, (action, name) => (action === 'put' && name.endsWith('/1.json') ? gate.pass() : undefined)));
+    const running = await platform.kickOff();
+    await gate.reached;
+    expect((await platform.fetch(running, { method: 'DELETE' })).status).toBe(202);
+    expect((await platform.fetch(running)).status).toBe(404);
+    gate.letThrough();
+    const done = await platform.kickOff();
+    const [file] = (await platform.manifest(done)).output;
+    expect((await platform.fetch(done, { method: 'DELETE' })).status).toBe(202);
+    for (const path of [done, file!.url]) expect((await platform.fetch(path)).status).toBe(404);
+    expect((await platform.fetch(done, { method: 'DELETE' })).status).toBe(404);
+    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('expires after its time: gone at once, its files a while later', async () => {
+    await populated({ graceMs: 500 });
+    const job = await platform.kickOff();
+    const { output: [file] } = await platform.manifest(job);
+    const response = await platform.fetch(job);
+    expect(Date.parse(response.headers.get('expires')!) - Date.now()).toBeGreaterThan(71 * 3_600_000);
+    platform.clock.offset = 73 * 3_600_000;
+    await expect.poll(async () => (await platform.fetch(job)).status, { timeout: 10_000 }).toBe(404);
+    expect((await platform.fetch(file!.url)).status).toBe(404);
+    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('is one of so many at a time, and the next may start when one is done', async () => {
+    const gate = new Gate();
+    await populated({ runningPerClient: 2 }, (blobs) => interfered(blobs, (action, name) => (action === 'put' && name.includes('/plan/') ? gate.pass() : undefined)));
+    const answers = await Promise.all([1, 2, 3].map(() => platform.fetch(`/fhir/Group/${GROUP}/$export`)));
+    expect(answers.map((a) => a.status).toSorted()).toEqual([202, 202, 429]);
+    const refused = answers.find((a) => a.status === 429)!;
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(((await refused.json()) as { resourceType: string }).resourceType).toBe('OperationOutcome');
+    gate.letThrough();
+    for (const accepted of answers.filter((a) => a.status === 202)) await platform.manifest(accepted.headers.get('content-location')!);
+    await expect.poll(async () => (await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status, { timeout: 10_000 }).toBe(202);
+  });
+
+  it('is asked for, and started, only so often', async () => {
+    await populated({ pollsPerMinute: 3, kickOffsPerHour: 1 });
+    const job = await platform.kickOff();
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await platform.fetch(job)).status);
+    expect(statuses.slice(3)).toEqual([429, 429]);
+    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
+  });
+
+  it('shows honest progress and when to ask again', async () => {
+    const gate = new Gate();
+    await populated({}, (blobs) => interfered(blobs, (action, name) => (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name) ? gate.pass() : undefined)));
+    const job = await platform.kickOff();
+    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress'), { timeout: 10_000 }).toBe('2 of 3 chunks written, 66 %');
+    const retry = Number((await platform.fetch(job)).headers.get('retry-after'));
+    expect(retry >= 1 && retry <= 5).toBe(true);
+    gate.letThrough();
+    expect(await idsIn(job)).toEqual(expected);
+  });
+});
