@@ -1,57 +1,61 @@
 import { type SearchQuery, matchesDate } from '@provider-access/fhir';
-import { type RecordPart, recordId, type StoredRecord } from '@provider-access/records';
+import { type RecordPart, recordId } from '@provider-access/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/views';
 import type { PageCursor } from './page-links.ts';
 
 /** A page is cut at the entry that passes this: pages are weighed, not only counted. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+/** Rows with their lines that are read at once: what lies in memory beyond a page is bounded by so many. */
+const CHUNK = 32;
 const LINE = ['record.line'];
 
-export interface Page { readonly records: readonly (StoredRecord & { readonly line: Uint8Array | string })[]; readonly next?: PageCursor }
+/** The line as the store gives it: text or UTF-8 bytes. */
+export interface Entry extends RecordPart { readonly line: Uint8Array | string }
+export interface Page { readonly records: readonly Entry[]; readonly next?: PageCursor }
 
 /** Entries of one search for the members that may be seen, in (member, id) order, or (member, lastUpdated, id) with `_lastUpdated`. */
 export async function findPage(reader: ViewReader, query: SearchQuery, members: readonly string[], after: PageCursor | undefined, count: number): Promise<Page> {
-  const found: RecordPart[] = [];
+  const records: Entry[] = [];
   let bytes = 0;
-  let full = false;
   for (const member of members) {
     if (after !== undefined && member < after.member) continue;
     const from = after?.member === member ? after : undefined;
-    for await (const part of candidates(reader, query, member, from, count)) {
-      if (found.length >= count || (found.length > 0 && bytes + part.bytes > MAX_PAGE_BYTES)) {
-        full = true;
-        break;
+    for await (const entry of candidates(reader, query, member, from, count)) {
+      const last = records.at(-1);
+      if (last !== undefined && (records.length >= count || bytes + entry.bytes > MAX_PAGE_BYTES)) {
+        return { records, next: { member: last.member, id: last.id, ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }) } };
       }
-      found.push(part);
-      bytes += part.bytes;
+      records.push(entry);
+      bytes += entry.bytes;
     }
-    if (full) break;
   }
-  const documents = found.length === 0 ? [] : await reader.getMany(found.map((p) => recordId(p.member, p.type, p.id)), { bodies: LINE });
-  // What was deleted in between is left out.
-  const records = documents.flatMap((d) => (d === undefined || recordOf(d).deleted === true ? [] : [recordOf(d) as StoredRecord]));
-  const last = found.at(-1);
-  return { records, ...(full && last !== undefined && { next: { member: last.member, id: last.id, ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }) } }) };
+  return { records };
 }
 
-const recordOf = (document: ViewDocument): RecordPart => document['record'] as RecordPart;
+const entryOf = (document: ViewDocument): Entry => document['record'] as Entry;
 
-async function* candidates(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined, count: number): AsyncGenerator<RecordPart> {
-  const ids = query.ids === undefined ? undefined : [...query.ids].toSorted();
-  if (ids !== undefined) {
-    const documents = await reader.getMany(ids.map((id) => recordId(member, query.type, id)));
-    const parts = documents.flatMap((d) => (d === undefined ? [] : [recordOf(d)])).filter((p) => keeps(query, p));
-    if (query.lastUpdated !== undefined) parts.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
-    for (const part of parts) if (after === undefined || isAfter(part, after)) yield part;
-    return;
-  }
+async function* candidates(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined, count: number): AsyncGenerator<Entry> {
+  if (query.ids !== undefined) return yield* byIds(reader, query, member, after);
+  const limit = Math.min(count + 1, CHUNK);
   let at = after;
   for (;;) {
-    const documents = await reader.find({ ...indexOf(query, member, at), limit: count + 1 });
-    for (const document of documents) if (keeps(query, recordOf(document))) yield recordOf(document);
-    if (documents.length <= count) return;
-    const last = recordOf(documents.at(-1)!);
+    const documents = await reader.find({ ...indexOf(query, member, at), limit, bodies: LINE });
+    for (const document of documents) if (keeps(query, entryOf(document))) yield entryOf(document);
+    if (documents.length < limit) return;
+    const last = entryOf(documents.at(-1)!);
     at = { member, id: last.id, lastUpdated: last.lastUpdated };
+  }
+}
+
+/** Heads first: ids may be many, and only those of the page need their lines. */
+async function* byIds(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined): AsyncGenerator<Entry> {
+  const ids = [...(query.ids ?? [])].toSorted().map((id) => recordId(member, query.type, id));
+  const heads = (await reader.getMany(ids)).flatMap((d) => (d === undefined ? [] : [entryOf(d)])).filter((p) => keeps(query, p) && (after === undefined || isAfter(p, after)));
+  if (query.lastUpdated !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
+  for (let i = 0; i < heads.length; i += CHUNK) {
+    const documents = await reader.getMany(heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)), { bodies: LINE });
+    // What was deleted in between is left out.
+    for (const document of documents) if (document !== undefined && entryOf(document).deleted !== true) yield entryOf(document);
   }
 }
 
