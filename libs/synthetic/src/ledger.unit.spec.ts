@@ -3,7 +3,7 @@ import { checkShape, type FhirResource, isObject, isServedType, KNOWN_R4_TYPES }
 import { beforeFloor } from '@provider-access/pdex';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from './draft.ts';
-import type { LedgerSummary, MemberLedger } from './ledger.ts';
+import { ledgerOf, type LedgerSummary, type MemberLedger } from './ledger.ts';
 import { syntheticPayer } from './payer.ts';
 
 /**
@@ -81,7 +81,7 @@ class Replayer {
 }
 
 const asOf = '2026-11-24T12:00:00Z';
-describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, size) => {
+describe.each([['ledger-1', 50], [4711, 12]])('the ledger of seed %s', (seed, size) => {
   const payer = syntheticPayer({ seed, members: size, asOf });
   const members: MemberLedger[] = [];
   let summary: LedgerSummary;
@@ -89,16 +89,19 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
   const outcomes = { recorded: 0, unchanged: 0, 'before-floor': 0, 'not-served': 0, parked: 0 };
   let streamed = 0;
   beforeAll(() => {
-    members.push(...payer.ledger.members());
     summary = payer.ledger.summary();
     const told = new Map<string, { outcomes: Outcome[]; next: number }>();
+    for (let n = 1; n <= size; n++) {
+      const story = payer.memberEvents(n);
+      members.push(ledgerOf(story, Date.parse(asOf)));
+      told.set(story.member.id, { outcomes: story.expected.map((e) => e.outcome), next: 0 });
+    }
     for (const event of payer.events()) {
       streamed++;
       const outcome = replayer.read(event);
       outcomes[outcome]++;
-      if (!/^m-/.test(event.subject!)) continue;
-      const own = told.get(event.subject!) ?? { outcomes: payer.memberEvents(Number(event.subject!.slice(2))).expected.map((e) => e.outcome), next: 0 };
-      told.set(event.subject!, own);
+      const own = told.get(event.subject!);
+      if (own === undefined) continue;
       const expected = own.outcomes[own.next++];
       if (outcome !== expected) throw new Error(`${event.id} ${event.type}: the ledger says ${expected}, the replay ${outcome}`);
     }
@@ -107,7 +110,7 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
   it('agrees with an independent replay about every event', () => {
     expect(summary.events).toBe(streamed);
     expect(summary.outcomes).toEqual(outcomes);
-    if (size > 50) for (const n of Object.values(outcomes)) expect(n).toBeGreaterThan(0);
+    if (size > 40) for (const n of Object.values(outcomes)) expect(n).toBeGreaterThan(0);
     expect(Object.values(summary.faults).reduce((a, b) => a + b, 0)).toBe(outcomes.parked);
   });
 
@@ -128,7 +131,7 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
       expect([...m.visibleTo].sort()).toEqual(visible.sort());
       if (visible.length < m.attributedTo.length) hidden++;
     }
-    expect(hidden).toBeGreaterThan(0);
+    if (size > 40) expect(hidden).toBeGreaterThan(0);
   });
 
   it('adds members up for each provider, and shows nobody to one that left the network', () => {
@@ -139,7 +142,7 @@ describe.each([['ledger-1', 60], [4711, 25]])('the ledger of seed %s', (seed, si
       expect(expected.members).toBe(visible.length);
       expect(expected.resources).toBe(visible.reduce((sum, m) => sum + m.resources.size, 0));
       if (!o.inNetwork) expect(expected.members).toBe(0);
-      if (expected.members > 0) expect(expected.supporting).toContain(`Organization/${o.id}`);
+      if (expected.members > 0) expect(expected.supporting).toContain('Organization/org-payer');
     }
     const own = new Set(payer.roster.resources.map((r) => `${r.resourceType}/${r.id}`));
     for (const p of providers.values()) for (const s of p.supporting) expect(own).toContain(s);
