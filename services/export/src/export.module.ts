@@ -88,6 +88,8 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
 
   async onModuleInit(): Promise<void> {
     const fastify = this.adapter.httpAdapter.getInstance<FastifyInstance>();
+    // Nest takes forms too; FHIR does not here.
+    if (fastify.hasContentTypeParser('application/x-www-form-urlencoded')) fastify.removeContentTypeParser('application/x-www-form-urlencoded');
     for (const type of ['application/fhir+json', 'application/json']) {
       if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
       // A kick-off without parameters has no body, whatever its Content-Type says.
