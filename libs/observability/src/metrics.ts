@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
  * Metrics in Prometheus' text format. Labels are closed sets or route patterns: never a member, a client or a URL.
@@ -36,7 +36,15 @@ export class Metrics {
   }
 }
 
-/** One exposition of several services' metrics (families of one name are merged by the labels they carry). */
+/** Memory, event loop delay, garbage collection and open handles of this process: once a process. */
+export function processMetrics(): Metrics {
+  const metrics = new Metrics();
+  collectDefaultMetrics({ register: metrics.registry });
+  return metrics;
+}
+
+/** One exposition of several services' metrics: samples of the same name and labels are added up. */
 export async function mergedText(all: readonly Metrics[]): Promise<string> {
-  return (await Registry.merge(all.map((m) => m.registry)).metrics()) + '\n';
+  const samples = await Promise.all(all.map((metrics) => metrics.registry.getMetricsAsJSON()));
+  return AggregatorRegistry.aggregate(samples).metrics();
 }

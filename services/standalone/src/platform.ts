@@ -12,7 +12,7 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { Metrics, type Logger } from '@provider-access/observability';
+import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
 import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -70,7 +70,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     const listening = await bind(config);
     const publicUrl = config.PUBLIC_URL ?? listening.address;
 
-    const metrics: Metrics[] = [];
+    const metrics: Metrics[] = [processMetrics()];
     const ports = (): ServicePorts => {
       const own = new Metrics();
       metrics.push(own);
