@@ -22,6 +22,8 @@ export const DISORDER_RATES = {
 
 /** How far back the owner of a stolen `Type/id` is: far enough that its own event is long in. */
 const OWNER_DISTANCE = 40;
+/** The type that is stolen; never deleted here, for a delete gives its id free. */
+const COVETED = 'CareTeam';
 const FAULTS: readonly Fault[] = ['resource-not-an-object', 'unknown-type', 'missing-id', 'wrong-json-type', 'names-another-member', 'owned-by-another-member'];
 
 export interface Disordered extends Draft { readonly duplicateOf?: Draft }
@@ -55,7 +57,7 @@ export function disorder(seed: string | number, member: Member, drafts: readonly
     const held = swapped.get(d.about);
     if (nth === of && held !== undefined) out.push({ ...held, published: published + days * HOUR });
     if (of > 1) continue;
-    if (random.chance(DISORDER_RATES.deleted) && d.time < member.end - 40 * DAY) out.push(deleted(d, d.time + 20 * DAY, published + 20 * DAY));
+    if (random.chance(DISORDER_RATES.deleted) && d.time < member.end - 40 * DAY && d.resource.resourceType !== COVETED) out.push(deleted(d, d.time + 20 * DAY, published + 20 * DAY));
     else if (fate < DISORDER_RATES.duplicate) out.push({ ...said, published: published + days * (DAY / 5), outcome: 'unchanged', duplicateOf: said });
     else if (fate < DISORDER_RATES.duplicate + DISORDER_RATES.repeat) out.push({ ...said, time: d.time + 60_000, published: published + days * (DAY / 5) });
   }
@@ -109,9 +111,9 @@ function poisonOf(seed: string | number, member: Member, drafts: readonly Draft[
     case 'names-another-member': return bad({ ...good, subject: { reference: `Patient/${memberId(member.n + 1)}` } }, `Observation/${id}`);
     case 'owned-by-another-member': {
       if (member.n <= OWNER_DISTANCE) return [];
-      const team = drafts.find((d) => d.resource?.resourceType === 'CareTeam')!.resource!;
+      const team = drafts.find((d) => d.resource?.resourceType === COVETED)!.resource!;
       const stolen: Resource = { ...team, id: `${memberId(member.n - OWNER_DISTANCE)}-ct-1` };
-      return [{ ...recorded('clinical', stolen, time, last + DAY, 'parked'), fault, about: `CareTeam/${stolen.id}`, resource: undefined }];
+      return [{ ...recorded('clinical', stolen, time, last + DAY, 'parked'), fault, about: `${COVETED}/${stolen.id}`, resource: undefined }];
     }
     case 'unreadable-opt-out': return [];
   }
