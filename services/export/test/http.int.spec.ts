@@ -105,6 +105,7 @@ describe('the same lines come out of', () => {
       await run(name, args);
       return true;
     } catch {
+      // eslint-disable-next-line no-console -- what is not tested is said aloud
       console.warn(`${name} is not installed: what it makes of a file was NOT tested`);
       return false;
     }

@@ -1,6 +1,6 @@
 import { BlobStoreFull } from '@provider-access/blob';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobStreams } from '../src/jobs/job-stream.ts';
+import type { JobStreams } from '../src/jobs/job-stream.ts';
 import { Gate, interfered } from './faults.ts';
 import { GROUP, Platform } from './platform.ts';
 

@@ -69,7 +69,7 @@ export class Platform {
     });
     this.app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
     await this.app.startAllMicroservices();
-    const fastify = this.app.getHttpAdapter().getInstance<FastifyInstance>();
+    const fastify = this.app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     this.server = createServer((request, response) => fastify.routing(request, response));
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;

@@ -111,6 +111,10 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
     throw error;
   }
 
+  function carry(from: readonly string[], to: Carried, at: number): void {
+    for (const reference of from) if (types.has(sharedType(reference) ?? '')) to.add(reference, at);
+  }
+
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
     const only = types.size > SCAN_ALL_ABOVE ? undefined : task.types;
     const builder = new SegmentBuilder();
@@ -125,10 +129,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
         await end();
         current = record.type;
       }
-      for (const reference of record.references) {
-        const type = sharedType(reference);
-        if (type !== undefined && types.has(type)) references.add(reference, at);
-      }
+      carry(record.references, references, at);
       if (MAY_BE_COMMON.has(record.type) && (await records.holders(record.type, record.id)).length > 1) {
         common.add(`${record.type}/${record.id}`, at);
         continue;
@@ -141,7 +142,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
   }
 
   /** What a delta needs beside changed resources: true deletes, and who refers to what although unchanged. */
-  async function writeChanges(member: string, at: number, since: number, references_: boolean): Promise<void> {
+  async function writeChanges(member: string, at: number, since: number, partial: boolean): Promise<void> {
     let gone: string[] = [];
     const flush = async (): Promise<void> => {
       if (gone.length === 0) return;
@@ -154,7 +155,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
       const record = document['record'] as { type: string; id: string; lastUpdated: number; deleted?: true; references: readonly string[] };
       if (!types.has(record.type)) continue;
       if (record.deleted !== true) {
-        if (references_) for (const reference of record.references) if (types.has(sharedType(reference) ?? '')) unchanged.add(reference, at);
+        if (partial) carry(record.references, unchanged, at);
         continue;
       }
       // What moved to another member (a merge) is not gone: it must not be deleted by who just got it.

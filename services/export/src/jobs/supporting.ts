@@ -77,25 +77,31 @@ export class Supporting {
       const next = new Set<string>();
       for (let i = 0; i < open.length; i += BATCH) {
         const batch = open.slice(i, i + BATCH);
-        const missing = batch.filter((r) => !heads.has(r));
-        const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
-        found.forEach((head, at) => {
-          if (head !== undefined && head.deleted !== true) heads.set(missing[at]!, head);
-        });
-        for (const reference of batch) {
-          const head = heads.get(reference);
-          if (head === undefined) continue;
-          const node = this.nodes.get(reference)!;
-          const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
-          for (const further of head.references) {
-            const type = further.slice(0, further.indexOf('/'));
-            if (isSharedType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
-          }
-        }
+        await this.load(batch, heads, records);
+        for (const reference of batch) this.pass(reference, heads.get(reference), next);
       }
       open = [...next];
     }
     return heads;
+  }
+
+  private async load(references: readonly string[], heads: Map<string, RecordPart>, records: RecordsReader): Promise<void> {
+    const missing = references.filter((r) => !heads.has(r));
+    const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
+    found.forEach((head, at) => {
+      if (head !== undefined && head.deleted !== true) heads.set(missing[at]!, head);
+    });
+  }
+
+  /** Hands a resource's members on to what it refers to; `next` gets those that learned something. */
+  private pass(reference: string, head: RecordPart | undefined, next: Set<string>): void {
+    if (head === undefined) return;
+    const node = this.nodes.get(reference)!;
+    const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
+    for (const further of head.references) {
+      const type = further.slice(0, further.indexOf('/'));
+      if (isSharedType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
+    }
   }
 
   private async add(records: RecordsReader, parts: PartSet, under: string, head: RecordPart, members: Iterable<string>): Promise<void> {

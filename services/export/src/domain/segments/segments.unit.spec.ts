@@ -35,7 +35,7 @@ function read(part: Part, of: Layout, start = 0, end = of.length): Buffer {
   return Buffer.concat(out);
 }
 const line = fc.string({ unit: 'grapheme', maxLength: 60 }).map((s) => JSON.stringify({ s }));
-const member = fc.constantFrom('m1', 'm2', 'm3', 'm4', 'm5');
+const member = fc.constantFrom<string[]>('m1', 'm2', 'm3', 'm4', 'm5');
 const content = fc.array(fc.record({ members: fc.uniqueArray(member, { minLength: 1, maxLength: 3 }), lines: fc.array(line, { minLength: 1, maxLength: 8 }) }), { maxLength: 12 });
 
 describe('crc32Combine', () => {
