@@ -74,9 +74,16 @@ function providers({ ports, config: input }: ResourcesOptions): Provider[] {
     },
     { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts) => new Background(host, projections, facts) },
     {
-      provide: READINESS, inject: [ProjectionSet, Facts],
-      useFactory: (projections: ProjectionSet, facts: Facts): ReadinessCheck[] => [
+      provide: READINESS, inject: [ProjectionSet, Facts, RecordIntake],
+      useFactory: (projections: ProjectionSet, facts: Facts, intake: RecordIntake): ReadinessCheck[] => [
         { name: 'facts', check: async () => facts.check() },
+        {
+          name: 'intake',
+          async check() {
+            const failure = intake.failure();
+            return failure === undefined ? { ready: true } : { ready: false, detail: failure };
+          },
+        },
         {
           name: 'views',
           async check() {

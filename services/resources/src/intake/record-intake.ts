@@ -2,7 +2,7 @@ import { PA_RECORDS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import type { Logger, Metrics } from '@provider-access/observability';
-import { recordId, type RecordsReader } from '@provider-access/records';
+import { recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
@@ -32,10 +32,13 @@ export class RecordIntake {
   private readonly options: RecordIntakeOptions;
   private readonly inFlight = new InFlight();
   private readonly ownership: Ownership;
-  private caughtUp = false;
+  /** Raised when the view may lack what is in the log; `caughtUp` follows once it has passed that. */
+  private doubts = 1;
+  private caughtUp = 0;
   private lastStamp = 0;
   /** Shared records have no one partition: their batches take turns. */
   private sharedTurn: Promise<void> = Promise.resolve();
+  private failing: string | undefined;
 
   constructor(options: RecordIntakeOptions) {
     this.options = options;
@@ -44,24 +47,37 @@ export class RecordIntake {
 
   /** Called when partitions are given to this process: another one may have written since. */
   reassigned(): void {
-    this.caughtUp = false;
+    this.doubts += 1;
+  }
+  /** Why the last batch failed; undefined while intake goes on. PHI-free. */
+  failure(): string | undefined {
+    return this.failing;
   }
 
   /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
   async handle(batch: Batch): Promise<void> {
-    if (batch.topic !== PAYER_PROVIDER_EVENTS) return this.derive(batch);
-    const turn = this.sharedTurn.then(() => this.derive(batch));
-    this.sharedTurn = turn.catch(() => undefined);
-    return turn;
+    try {
+      await this.ready();
+      const { clock, floor } = this.options;
+      const now = clock.now();
+      const events = batch.records.map((record) => readEvent(record, { now, floor }));
+      const shared = batch.topic === PAYER_PROVIDER_EVENTS || events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED);
+      if (!shared) await this.derive(batch, events, now);
+      else {
+        const turn = this.sharedTurn.then(() => this.derive(batch, events, now));
+        this.sharedTurn = turn.catch(() => undefined);
+        await turn;
+      }
+      this.failing = undefined;
+    } catch (error) {
+      this.failing = error instanceof EngineUnavailable ? error.message : 'a batch of events failed';
+      throw error;
+    }
   }
 
-  private async derive(batch: Batch): Promise<void> {
-    const { derivation, log, clock, floor } = this.options;
-    await this.ready();
-    const now = clock.now();
-    const events = batch.records.map((record) => readEvent(record, { now, floor }));
-    const versioned = events.filter((e): e is ReadEvent & { judgement: Versioned } => e.judgement.kind === 'accept' || e.judgement.kind === 'remove');
-    const heads = await this.headsOf(versioned.map((e) => idOf(e.judgement)));
+  private async derive(batch: Batch, events: readonly ReadEvent[], now: number): Promise<void> {
+    const { derivation, log } = this.options;
+    const heads = await this.headsOf(events.filter(isVersioned).map((e) => idOf(e.judgement)));
     const owners = await this.ownership.prepare(events.map((e) => e.judgement), heads);
 
     this.lastStamp = Math.max(this.lastStamp, now);
@@ -71,7 +87,7 @@ export class RecordIntake {
       await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
     } catch (error) {
       // Part of it may be in the log: what stands is asked of the view again.
-      this.caughtUp = false;
+      this.doubts += 1;
       throw error;
     }
     if (run.changed.size > 0) this.inFlight.add(run.changed, await log.head([PA_RECORDS]));
@@ -83,10 +99,11 @@ export class RecordIntake {
   private async ready(): Promise<void> {
     const { log, reader } = this.options;
     const { records, locators } = reader.views;
-    if (!this.caughtUp) {
+    while (this.caughtUp < this.doubts) {
+      const { doubts } = this;
       const head = await log.head([PA_RECORDS]);
       if (!(await records.waitFor(head, VIEW_PATIENCE_MS)) || !(await locators.waitFor(head, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the records view has not caught up');
-      this.caughtUp = true;
+      this.caughtUp = Math.max(this.caughtUp, doubts);
     }
     if (this.inFlight.size > 0) this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
     while (this.inFlight.size > MAX_IN_FLIGHT) {
@@ -121,6 +138,7 @@ export class RecordIntake {
   }
 }
 
+const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Versioned } => e.judgement.kind === 'accept' || e.judgement.kind === 'remove';
 const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
 
 /** Decides one batch in order, against heads that move with it. */
