@@ -66,13 +66,21 @@ class RefusalFilter implements ExceptionFilter {
   }
 }
 
+/** `%24export` is `$export`: clients that encode `$` in a path mean the same operation, and the router does not decode it. */
+function rewriteUrl(request: { url?: string | undefined }): string {
+  const url = request.url ?? '/';
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return path.includes('%24') ? path.replaceAll('%24', '$') + (query < 0 ? '' : url.slice(query)) : url;
+}
+
 /**
  * A Nest container of one service on Fastify, initialised but not listening: the runner owns the listener and hands
  * requests to `app.getHttpAdapter().getInstance().routing(req, res)`.
  */
 export async function createServiceApp(module: DynamicModule, options: ServiceAppOptions): Promise<NestFastifyApplication> {
   const { logger, metrics } = options;
-  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true });
+  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, rewriteUrl, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: true, abortOnError: false });
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();

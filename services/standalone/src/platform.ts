@@ -53,9 +53,9 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    const log = openEmbeddedLog({ file: file('log.db') });
+    const log = openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true });
     closing.push(() => log.close());
-    const views = openEmbeddedViews({ file: file('views.db') });
+    const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
     const state = openEmbeddedState({ file: file('state.db'), log });
     closing.push(() => state.close());

@@ -2,6 +2,7 @@ import type { EventLog } from '../port.ts';
 import type { Backoff } from '../local/lane.ts';
 import { recordLimit } from '../local/limits.ts';
 import { LocalLog } from '../local/local-log.ts';
+import { checkpointInBackground } from './checkpoints.ts';
 import { SqliteStore } from './sqlite-store.ts';
 
 export interface EmbeddedLogOptions {
@@ -18,7 +19,11 @@ export interface EmbeddedLogOptions {
   /** Of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: Backoff;
   readonly now?: () => number;
+  /** Checkpoints the file in a thread of its own: for long-running processes. Default false. */
+  readonly backgroundCheckpoints?: boolean;
 }
+
+export { checkpointInBackground } from './checkpoints.ts';
 
 /** The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws EngineUnavailable. */
 export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
@@ -31,5 +36,12 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
     changed: (topic) => log.wake(topic),
   });
   const log: LocalLog = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), ...(options.backoff && { backoff: options.backoff }) });
+  if (options.backgroundCheckpoints !== true) return log;
+  const stopCheckpoints = checkpointInBackground(options.file);
+  const close = log.close.bind(log);
+  log.close = async () => {
+    await stopCheckpoints();
+    await close();
+  };
   return log;
 }

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { EngineUnavailable } from '../port.ts';
 import type { Appended, LogRecord } from '../port.ts';
+import { RecentRecords } from './recent-records.ts';
 import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
 
 export interface SqliteStoreOptions {
@@ -32,6 +33,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Bytes of the newest records that stay in memory. */
+const RECENT_BYTES = 24 * 1024 * 1024;
 const FIRST_PAGE = 8;
 const MAX_PAGE = 10_000;
 /** Lazy commits are written with the next append, or after this time. */
@@ -49,6 +52,7 @@ export class SqliteStore implements LocalStore {
   readonly #topics = new Map<string, Slot[]>();
   readonly #commits = new Map<string, number>();
   readonly #dirty = new Map<string, readonly [group: string, topic: string, partition: number, next: number]>();
+  readonly #recent = new RecentRecords(RECENT_BYTES);
   #queue: Waiting[] = [];
   #flushing: NodeJS.Immediate | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
@@ -60,7 +64,7 @@ export class SqliteStore implements LocalStore {
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     engine(() => {
       if (options.readonly) return this.#watch();
-      this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16384;');
+      this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; PRAGMA cache_size=-16384;');
       this.#db.exec(`
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
@@ -93,6 +97,8 @@ export class SqliteStore implements LocalStore {
     const slot = this.#slots(topic)[partition];
     const records: LogRecord[] = [];
     if (slot === undefined || slot.head <= from) return records;
+    const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
+    if (recent !== undefined) return recent;
     return engine(() => {
       let bytes = 0;
       let next = from;
@@ -131,6 +137,7 @@ export class SqliteStore implements LocalStore {
   }
 
   trim(topic: string, before: number): number {
+    this.#recent.clear();
     const slots = this.#slots(topic);
     return this.#transaction(() => slots.reduce((sum, { table }) => {
       // Timestamps rise with offsets: everything up to the last old one goes, nothing behind it.
@@ -140,6 +147,7 @@ export class SqliteStore implements LocalStore {
   }
 
   compact(topic: string): number {
+    this.#recent.clear();
     const slots = this.#slots(topic);
     return this.#transaction(() => slots.reduce((sum, { table }) =>
       sum + Number(this.#db.prepare(`DELETE FROM ${table} WHERE o NOT IN (SELECT max(o) FROM ${table} GROUP BY k)`).run().changes), 0));
@@ -162,6 +170,7 @@ export class SqliteStore implements LocalStore {
     const dirty = [...this.#dirty];
     const heads = new Map<Slot, number>();
     const answers: Appended[][] = [];
+    const written: (readonly [Slot, LogRecord])[] = [];
     try {
       this.#transaction(() => {
         const now = this.#options.now();
@@ -171,7 +180,9 @@ export class SqliteStore implements LocalStore {
           for (const { partition, key, headers, value } of records) {
             const slot = slots[partition]!;
             const offset = heads.get(slot) ?? slot.head;
-            slot.insert.run(offset, key, JSON.stringify(headers), typeof value === 'string' ? Buffer.from(value) : value, now);
+            const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+            slot.insert.run(offset, key, JSON.stringify(headers), bytes, now);
+            written.push([slot, { topic, partition, offset, key, headers, value: bytes, timestamp: now }]);
             heads.set(slot, offset + 1);
             appended.push({ partition, offset });
           }
@@ -181,11 +192,13 @@ export class SqliteStore implements LocalStore {
       });
     } catch (error) {
       for (const { reject } of queue) reject(error);
+      this.#recent.clear();
       this.#refreshHeads();
       if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => this.#flush(), 1000);
       return error as EngineUnavailable;
     }
     for (const [slot, head] of heads) slot.head = head;
+    for (const [slot, record] of written) this.#recent.add(slot.table, record);
     for (const [id, commit] of dirty) if (this.#dirty.get(id) === commit) this.#dirty.delete(id);
     queue.forEach(({ resolve }, i) => resolve(answers[i]!));
     for (const topic of new Set(queue.map((waiting) => waiting.topic))) this.#options.changed(topic);

@@ -1,3 +1,4 @@
+import { checkpointInBackground } from '@provider-access/eventlog/embedded';
 import type { Projection, Views } from '../port.ts';
 import { StoreReader } from '../reader.ts';
 import { EmbeddedStore } from './store.ts';
@@ -8,10 +9,14 @@ export type { EmbeddedViewsOptions } from './store.ts';
 /** Views in one SQLite file. One process writes it; others open it `readonly`. */
 export function openEmbeddedViews(options: EmbeddedViewsOptions): Views {
   const store = new EmbeddedStore(options);
+  const stopCheckpoints = options.backgroundCheckpoints === true ? checkpointInBackground(options.file) : async () => undefined;
   return {
     store,
     reader: (projection: Projection) => new StoreReader(store, projection),
-    close: async () => store.close(),
+    async close() {
+      await stopCheckpoints();
+      store.close();
+    },
     remote: { module: import.meta.url, options: { file: options.file } },
   };
 }

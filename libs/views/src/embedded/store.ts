@@ -17,6 +17,8 @@ export interface EmbeddedViewsOptions {
   /** The SQLite file; its folder exists. */
   readonly file: string;
   readonly readonly?: boolean;
+  /** Checkpoints the file in a thread of its own: for long-running processes. Default false. */
+  readonly backgroundCheckpoints?: boolean;
 }
 
 const REGISTRY = `
@@ -57,7 +59,7 @@ export class EmbeddedStore implements ViewStore {
     this.#readonly = readonly;
     this.#db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (!readonly) {
-      this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
+      this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
     }
     this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY');
     const db = this.#db;
