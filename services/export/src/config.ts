@@ -13,6 +13,8 @@ export const exportConfig = z.object({
   /** Status requests a minute and job before 429. */
   EXPORT_POLLS_PER_MINUTE: count(120),
   EXPORT_KEEP_HOURS: count(72),
+  /** How long work of a process that died waits before another takes it over. A living one renews its lease. */
+  EXPORT_LEASE_SECONDS: count(30),
 });
 
 /** Durations in ms. */
@@ -50,6 +52,6 @@ export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
 export function exportConfigOf(env: z.infer<typeof exportConfig>, publicUrl: string): ExportConfig {
   return {
     ...EXPORT_DEFAULTS, publicUrl, chunkMembers: env.EXPORT_CHUNK_MEMBERS, writers: env.EXPORT_WRITERS, runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
-    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR, pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE, keepMs: env.EXPORT_KEEP_HOURS * HOUR,
+    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR, pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE, keepMs: env.EXPORT_KEEP_HOURS * HOUR, leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
   };
 }
