@@ -1,16 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { JsonWebKey as JWK } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, startPlatform, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
 
 /** A platform of its own in a fresh folder; everything is removed at the end. */
-export async function freshPlatform(options: { env?: Record<string, string> } = {}): Promise<{ platform: () => PlatformProcess; server: () => Server; restart: (how: 'kill' | 'stop') => Promise<void>; dispose: () => Promise<void>; folder: string }> {
+export async function freshPlatform(options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<{ platform: () => PlatformProcess; server: () => Server; restart: (how: 'kill' | 'stop') => Promise<void>; dispose: () => Promise<void>; folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-e2e-'));
   const dataDir = join(folder, 'data');
   const env = options.env ?? {};
-  let current = await startPlatform({ dataDir, env });
+  const listen = options.onLine === undefined ? {} : { onLine: options.onLine };
+  let current = await startPlatform({ dataDir, env, ...listen });
   const port = Number(new URL(current.base).port);
   return {
     folder,
@@ -18,7 +20,7 @@ export async function freshPlatform(options: { env?: Record<string, string> } = 
     server: () => new Server(current.base),
     async restart(how) {
       await (how === 'kill' ? current.kill() : current.stop());
-      current = await startPlatform({ dataDir, env, port });
+      current = await startPlatform({ dataDir, env, port, ...listen });
     },
     async dispose() {
       await current.kill();
@@ -40,7 +42,7 @@ export function publishAll(platform: PlatformProcess, events: Iterable<DomainEve
   return publish(items(), { server: new Server(platform.base), token: platform.payerToken });
 }
 
-export interface TestApp { readonly clientId: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }
+export interface TestApp { readonly clientId: string; readonly key: JWK; readonly scope: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }
 
 /** Registers an app with a new key, approves it unless told otherwise. */
 export async function registerApp(platform: PlatformProcess, app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean }): Promise<TestApp> {
@@ -51,5 +53,5 @@ export async function registerApp(platform: PlatformProcess, app: { name: string
     client_name: app.name, npi: [app.npi], ...(app.tin !== undefined && { tin: [app.tin] }), scope, contacts: ['mailto:developer@clinic.example'], jwks: { keys: [publicJwk(key)] },
   });
   if (app.approve !== false) await server.post(`/auth/clients/${registration.client_id}/approve`, { reason: 'test' }, { token: platform.administratorToken });
-  return { clientId: registration.client_id, tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }), registration };
+  return { clientId: registration.client_id, key, scope, tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }), registration };
 }

@@ -7,4 +7,5 @@ export * from './client/server.ts';
 export * from './client/sources.ts';
 export * from './client/token.ts';
 export * from './demo/platform-process.ts';
+export * from './demo/verify.ts';
 export { run } from './program.ts';

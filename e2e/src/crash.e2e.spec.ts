@@ -1,0 +1,220 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import { bulkExport, gunzipLines, verifyExport, type BulkResult } from '@provider-access/cli';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optOut, seeded, sealed, tell, type EventRow } from './road.ts';
+
+const SEED = Number(process.env['E2E_SEED'] ?? Date.now() % 1_000_000);
+const KILLS = Number(process.env['E2E_KILLS'] ?? 8);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+type Fresh = Awaited<ReturnType<typeof freshPlatform>>;
+
+/**
+ * Posts events as one NDJSON stream; `onRows` is told how many were answered so far.
+ * @returns how many were answered before the answer ended or broke off; rows come in order
+ */
+function post(fresh: Fresh, events: readonly DomainEvent[], onRows: (count: number) => void): Promise<number> {
+  return new Promise((resolve) => {
+    let answered = 0;
+    const call = request(`${fresh.platform().base}/events`, { method: 'POST', agent: false, headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${fresh.platform().payerToken}` } }, (response) => {
+      const lines = createInterface({ input: response });
+      lines.on('line', (line) => {
+        let row: Partial<EventRow>;
+        try {
+          row = JSON.parse(line) as Partial<EventRow>;
+        } catch {
+          return; // the line at which the connection broke
+        }
+        if (row.index === undefined) return;
+        expect(row.status).not.toBe('refused');
+        answered = row.index + 1;
+        onRows(answered);
+      });
+      lines.on('error', () => resolve(answered)).on('close', () => resolve(answered));
+      response.on('error', () => resolve(answered));
+    });
+    call.on('error', () => resolve(answered));
+    for (const event of events) call.write(`${JSON.stringify(toStructured(event))}\n`);
+    call.end();
+  });
+}
+
+/** Chunks written of an export, 'sealed', or undefined when it cannot be asked. */
+async function progressOf(status: string, token: string): Promise<{ written: number; planned: number } | 'sealed' | undefined> {
+  const answer = await http(status, { token }).catch(() => undefined);
+  if (answer?.status === 200) return 'sealed';
+  const progress = /(\d+) of (\d+) chunks/.exec(String(answer?.headers['x-progress'] ?? ''));
+  return progress === null ? undefined : { written: Number(progress[1]), planned: Number(progress[2]) };
+}
+
+describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})`, () => {
+  const random = seeded(SEED);
+  const upTo = (n: number): number => Math.floor(random() * n);
+  const payer = syntheticPayer({ seed: 'crash', members: 14, asOf: AS_OF });
+  // The organization with most members: one chunk each.
+  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  let fresh: Fresh;
+  let app: TestApp;
+
+  beforeAll(async () => {
+    fresh = await freshPlatform({ env: { EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_LEASE_SECONDS: '1' } });
+    app = await registerApp(fresh.platform(), { name: 'Crash', npi: organization.npi, tin: organization.tin });
+  });
+  afterAll(() => fresh?.dispose());
+
+  test('intake: whatever was answered accepted is there, killed while events are posted and right after', async () => {
+    let rest = [...payer.events()];
+    const total = rest.length;
+    const kills = Math.max(2, Math.floor(KILLS / 2));
+    for (let kill = 0; kill < kills; kill += 1) {
+      // Alternately in the middle of a stream, and after a slice of it was acknowledged: then records and views lag behind.
+      const inTheMiddle = kill % 2 === 0;
+      const slice = inTheMiddle ? rest : rest.slice(0, Math.floor(rest.length / (kills + 1 - kill)));
+      const rows = 1 + upTo(Math.floor(rest.length / 2));
+      let killed: Promise<void> | undefined;
+      const answered = await post(fresh, slice, (count) => {
+        if (inTheMiddle && count >= rows) killed ??= fresh.platform().kill();
+      });
+      if (!inTheMiddle) {
+        expect(answered).toBe(slice.length);
+        await sleep(upTo(3) * 60);
+      }
+      await killed;
+      await fresh.restart('kill');
+      console.info(`intake kill ${kill + 1}: ${inTheMiddle ? `while posting, after ${rows} rows or more` : 'after the answer'}; ${answered} acknowledged, ${rest.length - answered} of ${total} left`);
+      rest = rest.slice(answered);
+    }
+    const report = await publishAll(fresh.platform(), rest);
+    expect(report.refused).toEqual([]);
+    expect(report.outcomes['pending'] ?? 0).toBe(0);
+
+    const files = await exported('after-intake');
+    await holdsExactly(files, new Set());
+    // Handled twice is stored once: as many versions as the payer made.
+    const versions = new Map(organization.visible.flatMap((m) => [...m.resources].map(([about, held]) => [about, held.versions] as const)));
+    const wrong: string[] = [];
+    for (const { file } of files) for await (const line of gunzipLines(file)) {
+      const resource = JSON.parse(line) as { resourceType: string; id: string; meta: { versionId: string } };
+      const about = `${resource.resourceType}/${resource.id}`;
+      const expected = versions.get(about);
+      if (expected !== undefined && resource.meta.versionId !== String(expected)) wrong.push(`${about} is version ${resource.meta.versionId}, not ${expected}`);
+    }
+    expect(wrong).toEqual([]);
+
+    const parked = [...payer.ledger.members()].flatMap((m) => m.parked.map((p) => p.event));
+    await vi.waitFor(async () => {
+      const { deadLetters } = json<{ deadLetters: { event: string }[] }>(await http(`${fresh.platform().base}/events/dead-letters?status=open`, { token: fresh.platform().payerToken }));
+      expect(new Set(deadLetters.map((d) => d.event))).toEqual(new Set(parked));
+    }, { timeout: 10_000 });
+  }, 120_000);
+
+  const leftOut = new Set<string>();
+  test('export: it goes on where it was and is complete, without whoever left meanwhile', async () => {
+    const moments = ['accepted', 'chunk', 'opt-out', 'sealing', 'download'] as const;
+    const kills = Math.max(moments.length, Math.ceil(KILLS / 2));
+    for (let kill = 0; kill < kills; kill += 1) {
+      const moment = moments[kill % moments.length]!;
+      const out = join(fresh.folder, `killed-${kill}`);
+      const group = await findGroup(fresh.platform(), await app.tokens.get(), organization.npi);
+      const token = await app.tokens.get();
+      let status = '';
+      let seen = '';
+      const stop = new Error('the client goes away');
+      const interrupted = (): Promise<BulkResult> => bulkExport({ server: fresh.server(), token: () => app.tokens.get(), group: group.id, out, onAccepted: (url) => {
+        status = url;
+        if (moment !== 'download') throw stop;
+      }, onProgress: (text) => {
+        if (!/MB/.test(text) || seen !== '') return;
+        seen = text;
+        void fresh.platform().kill();
+      } });
+      if (moment === 'download') await interrupted().catch(() => undefined);
+      else await expect(interrupted()).rejects.toBe(stop);
+
+      if (moment === 'chunk' || moment === 'sealing') {
+        const share = moment === 'sealing' ? 1 : random() * 0.8;
+        for (;;) {
+          const progress = await progressOf(status, token);
+          seen = JSON.stringify(progress);
+          if (progress === 'sealed' || (progress !== undefined && progress.written >= Math.max(1, progress.planned * share))) break;
+        }
+      } else if (moment === 'opt-out') {
+        const leaver = organization.visible.find((m) => !leftOut.has(m.member))!.member;
+        await sleep(upTo(3) * 15);
+        expect((await tell(fresh.platform(), optOut(leaver))).status).toBe('effective');
+        leftOut.add(leaver);
+      } else if (moment === 'accepted') await sleep(upTo(3) * 5);
+      await fresh.restart('kill');
+      console.info(`export kill ${kill + 1}: ${moment} ${seen}`);
+
+      const result = await bulkExport({ server: fresh.server(), token: () => app.tokens.get(), group: group.id, out });
+      expect(result.resumed).toBe(true);
+      expect(result.status).toBe(status);
+      await holdsExactly(result.files, leftOut);
+      const counts = result.manifest.output.reduce((n, f) => n + (f.count ?? 0), 0);
+      let lines = 0;
+      for (const { file } of result.files) for await (const line of gunzipLines(file)) lines += line === '' ? 0 : 1;
+      expect(lines).toBe(counts);
+    }
+  }, 120_000);
+
+  async function exported(name: string): Promise<BulkResult['files']> {
+    const group = await findGroup(fresh.platform(), await app.tokens.get(), organization.npi);
+    return (await bulkExport({ server: fresh.server(), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, name) })).files;
+  }
+  async function holdsExactly(files: BulkResult['files'], without: ReadonlySet<string>): Promise<void> {
+    const verification = await verifyExport(files, payer, organization.npi, without);
+    expect(verification.faults).toEqual([]);
+    expect(verification.membersFound).toBe(organization.visible.length - without.size);
+    expect(verification.resourcesFound).toBe(verification.resourcesExpected);
+    expect(verification.optedOutFound).toBe(0);
+  }
+});
+
+describe.each(['stop', 'kill'] as const)('%s and start', (how) => {
+  test('tokens, registrations, page links, exports and replayed assertions are remembered', async () => {
+    const fresh = await freshPlatform();
+    onTestFinished(() => fresh.dispose());
+    const payer = syntheticPayer({ seed: 'restart', members: 4, asOf: AS_OF });
+    const organization = payer.providerOrganizations.find((o) => !payer.ledger.visibleMembers(o.npi).next().done)!;
+    const [member] = payer.ledger.visibleMembers(organization.npi);
+    await publishAll(fresh.platform(), payer.events());
+    const app = await registerApp(fresh.platform(), { name: 'Stays', npi: organization.npi });
+    const { base } = fresh.platform();
+    const token = await app.tokens.get();
+
+    const assertion = clientAssertion(app, `${base}/auth/token`);
+    const exchange = form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: assertion });
+    expect((await http(`${base}/auth/token`, exchange)).status).toBe(200);
+    const replayed = await http(`${base}/auth/token`, exchange);
+    expect([replayed.status, json<{ error: string }>(replayed).error]).toEqual([401, 'invalid_client']);
+
+    const read = `${base}/fhir/Patient/${member!.member}`;
+    const search = await http(`${base}/fhir/ExplanationOfBenefit?patient=${member!.member}&_count=2`, { token });
+    const next = json<{ link: { relation: string; url: string }[] }>(search).link.find((l) => l.relation === 'next')!.url;
+    const group = await findGroup(fresh.platform(), token, organization.npi);
+    const status = await kickOff(fresh.platform(), token, group.id);
+    const manifest = await sealed(status, token);
+    const before = await Promise.all([read, next, manifest.output[0]!.url, status].map((url) => http(url, { token })));
+    const jwks = await http(`${base}/auth/jwks`);
+    const metadata = await http(app.registration.registration_client_uri, { token: app.registration.registration_access_token });
+    const [payerToken, administratorToken] = ['payer', 'administrator'].map((role) => readFileSync(join(fresh.platform().dataDir, `${role}.token`), 'utf8'));
+
+    await fresh.restart(how);
+    expect(fresh.platform().base).toBe(base);
+    expect(['payer', 'administrator'].map((role) => readFileSync(join(fresh.platform().dataDir, `${role}.token`), 'utf8'))).toEqual([payerToken, administratorToken]);
+    const after = await Promise.all([read, next, manifest.output[0]!.url, status].map((url) => http(url, { token })));
+    expect(after.map((a) => a.status)).toEqual([200, 200, 200, 200]);
+    expect(after.map((a) => a.body.toString('utf8'))).toEqual(before.map((b) => b.body.toString('utf8')));
+    expect((await http(`${base}/auth/jwks`)).body.toString()).toBe(jwks.body.toString());
+    expect((await http(app.registration.registration_client_uri, { token: app.registration.registration_access_token })).body.toString()).toBe(metadata.body.toString());
+    const again = await http(`${base}/auth/token`, exchange);
+    expect([again.status, json<{ error: string }>(again).error]).toEqual([401, 'invalid_client']);
+    expect((await http(`${base}/auth/token`, form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, `${base}/auth/token`) }))).status).toBe(200);
+  }, 60_000);
+});

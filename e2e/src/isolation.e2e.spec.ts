@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import type { Manifest, PlatformProcess } from '@provider-access/cli';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optOut, payerEvent, sealed, tell, texts, type HttpAnswer, type HttpCall } from './road.ts';
+
+/** Parts of what only a body may hold: a family name, an id of a card, a member id, a value. Nobody else writes them. */
+const MARK = 'Zqxmarker';
+const MEMBER = 'm-zqxmarker-1';
+const CARD = 'ZQXMARKER123456789';
+const MARKED = /zqxmarker/i;
+
+const reply = ({ status, headers, body }: HttpAnswer): unknown => ({ status, headers: { ...headers, date: undefined }, body: body.toString('utf8') });
+
+describe('one client and another', () => {
+  const payer = syntheticPayer({ seed: '1', members: 12, asOf: AS_OF });
+  const byMembers = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length);
+  const [mine, theirs] = [byMembers[0]!, byMembers[1]!];
+  const lines: string[] = [];
+  const errors: string[] = [];
+  let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+  let platform: PlatformProcess;
+  let app: TestApp;
+  let other: TestApp;
+  let token: string;
+  let otherToken: string;
+  let otherGroup: string;
+  let otherStatus: string;
+  let otherManifest: Manifest;
+
+  const at = (path: string): string => (path.startsWith('http') ? path : `${platform.base}${path}`);
+  const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => http(at(path), { token, ...call });
+
+  beforeAll(async () => {
+    fresh = await freshPlatform({ env: { LOG_LEVEL: 'debug', EXPORT_POLLS_PER_MINUTE: '1000000' }, onLine: (line) => lines.push(line) });
+    platform = fresh.platform();
+    await publishAll(platform, payer.events());
+    app = await registerApp(platform, { name: 'Mine', npi: mine.npi, tin: mine.tin });
+    other = await registerApp(platform, { name: 'Theirs', npi: theirs.npi, tin: theirs.tin });
+    token = await app.tokens.get();
+    otherToken = await other.tokens.get();
+    otherGroup = (await findGroup(platform, otherToken, theirs.npi)).id;
+    otherStatus = await kickOff(platform, otherToken, otherGroup);
+    otherManifest = await sealed(otherStatus, otherToken);
+  });
+  afterAll(() => fresh?.dispose());
+
+  test("another's Group, export, status, file, and members are answered as those that never were, to the byte", async () => {
+    const unknown = 'a'.repeat(26);
+    const job = new URL(otherStatus).pathname.split('/').at(-1)!;
+    const file = new URL(otherManifest.output[0]!.url).pathname;
+    const member = theirs.visible.find((m) => !mine.visible.some((v) => v.member === m.member))!.member;
+    const async = { accept: 'application/fhir+json', prefer: 'respond-async' };
+    const pairs: readonly (readonly [theirs: string, nobodys: string, call?: HttpCall])[] = [
+      [`/fhir/Group/${otherGroup}`, `/fhir/Group/${unknown}`],
+      [`/fhir/Group/${otherGroup}/$export`, `/fhir/Group/${unknown}/$export`, { headers: async }],
+      [`/fhir/Group/${otherGroup}/$davinci-data-export`, `/fhir/Group/${unknown}/$davinci-data-export`, { headers: async }],
+      [`/fhir/bulk/${job}`, `/fhir/bulk/${unknown}`],
+      [`/fhir/bulk/${job}`, `/fhir/bulk/${unknown}`, { method: 'DELETE' }],
+      [file, file.replace(job, unknown)],
+      [file, file.replace(job, unknown), { method: 'HEAD' }],
+      [file, file.replace(job, unknown), { headers: { range: 'bytes=0-9', 'accept-encoding': 'gzip' } }],
+      [`/fhir/Patient/${member}`, '/fhir/Patient/m-999999'],
+      [`/fhir/Condition?patient=${member}`, '/fhir/Condition?patient=m-999999'],
+      [`/fhir/Patient?_id=${member}`, '/fhir/Patient?_id=m-999999'],
+      [`/fhir/Group?_id=${otherGroup}`, `/fhir/Group?_id=${unknown}`],
+      [`/fhir/Group?identifier=${theirs.npi}`, '/fhir/Group?identifier=1999999984'],
+    ];
+    for (const [one, nobodys, call] of pairs) {
+      const [a, b] = [await ask(one, call), await ask(nobodys, call)];
+      // A search answers with its own URL: the one thing that may differ is what the client itself wrote.
+      const same = (answer: HttpAnswer, names: readonly string[]): unknown => ({ ...(reply(answer) as object), headers: { ...answer.headers, date: undefined, 'content-length': undefined }, body: names.reduce((text, name) => text.replaceAll(name, '*'), answer.body.toString()) });
+      expect(same(a, [member, otherGroup, theirs.npi]), one).toEqual(same(b, ['m-999999', unknown, '1999999984']));
+      if (!one.includes('?')) expect(a.status, one).toBe(404);
+      if (a.status === 404) expect(reply(a), one).toEqual(reply(b));
+      else expect(json<{ entry?: unknown[] }>(a).entry ?? [], one).toEqual([]);
+    }
+    // Nothing of it touched theirs.
+    expect((await http(otherStatus, { token: otherToken })).status).toBe(200);
+    expect(json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id)).not.toContain(otherGroup);
+  });
+
+  test("another's page link, or one that was changed, is no link", async () => {
+    const shared = payer.ledger;
+    const member = [...shared.visibleMembers(theirs.npi)].find((m) => (m.perType['ExplanationOfBenefit'] ?? 0) > 2)!;
+    const page = await http(at(`/fhir/ExplanationOfBenefit?patient=${member.member}&_count=1`), { token: otherToken });
+    const next = json<{ link: { relation: string; url: string }[] }>(page).link.find((l) => l.relation === 'next')!.url;
+    expect((await http(next, { token: otherToken })).status).toBe(200);
+    const changed = next.slice(0, -3) + (next.endsWith('AAA') ? 'BBB' : 'AAA');
+    const [stolen, tampered, invented] = [await ask(next), await http(changed, { token: otherToken }), await ask(next.replace(/_page=.*/, `_page=${'A'.repeat(80)}`))];
+    expect(stolen.status).toBe(400);
+    expect(reply(stolen)).toEqual(reply(tampered));
+    expect(reply(stolen)).toEqual(reply(invented));
+    expect((await http(next.replace('/ExplanationOfBenefit', '/Condition'), { token: otherToken })).status).toBe(400);
+  });
+
+  test("another's registration and token: not read, not introspected", async () => {
+    const uri = other.registration.registration_client_uri;
+    const own = app.registration.registration_access_token;
+    const [foreign, unknown] = [await http(uri, { token: own }), await http(uri.replace(/c-[0-9a-f]+$/, `c-${'0'.repeat(32)}`), { token: own })];
+    expect(foreign.status).toBe(401);
+    expect(reply(foreign)).toEqual(reply(unknown));
+    expect((await http(uri, { token: other.registration.registration_access_token })).status).toBe(200);
+    expect((await http(uri)).status).toBe(401);
+
+    const introspect = async (of: string): Promise<HttpAnswer> => http(at('/auth/introspect'), form({ token: of, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, at('/auth/introspect')) }));
+    const audience = async (of: string): Promise<HttpAnswer> => {
+      const answer = await introspect(of);
+      return answer.status === 200 ? answer : http(at('/auth/introspect'), form({ token: of, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, at('/auth/token')) }));
+    };
+    expect(json(await audience(token))).toMatchObject({ active: true, client_id: app.clientId });
+    const [theirToken, garbage] = [await audience(otherToken), await audience('not.a.token')];
+    expect(json(theirToken)).toEqual({ active: false });
+    expect(reply(theirToken)).toEqual(reply(garbage));
+    expect((await http(at('/auth/introspect'), form({ token }))).status).toBe(401);
+  });
+
+  test('a token reads what its scope says and no more', async () => {
+    const answer = await http(at('/auth/token'), form({ grant_type: 'client_credentials', scope: 'system/Patient.rs', client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, at('/auth/token')) }));
+    const { access_token: narrow, scope } = json<{ access_token: string; scope: string }>(answer);
+    expect(scope).toBe('system/Patient.rs');
+    const member = mine.visible[0]!.member;
+    expect((await ask(`/fhir/Patient/${member}`, { token: narrow })).status).toBe(200);
+    for (const path of [`/fhir/Condition?patient=${member}`, '/fhir/Condition/m-000001-x', '/fhir/Group', '/fhir/Practitioner?_id=x', `/fhir/ExplanationOfBenefit?patient=${member}`]) {
+      const refused = await ask(path, { token: narrow });
+      expect(refused.status, path).toBe(403);
+      expect(refused.headers['www-authenticate'], path).toContain('insufficient_scope');
+      expect(json<{ resourceType: string }>(refused).resourceType).toBe('OperationOutcome');
+    }
+    // A file of another type is closed to the narrow token, and its manifest does not list it.
+    const group = (await findGroup(platform, token, mine.npi)).id;
+    const status = await kickOff(platform, token, group, '?_type=Patient,Condition');
+    const manifest = await sealed(status, token);
+    const condition = manifest.output.find((f) => f.type === 'Condition')!;
+    expect((await http(condition.url, { token: narrow })).status).toBe(403);
+    expect((await sealed(status, narrow)).output.map((f) => f.type)).toEqual(['Patient']);
+  });
+
+  test('no token, garbage, a stranger signature, and another role: 401 with a challenge', async () => {
+    const [head, claims, signature] = token.split('.') as [string, string, string];
+    const parsed = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
+    const forged = (over: Record<string, unknown>): string => `${head}.${Buffer.from(JSON.stringify({ ...parsed, ...over })).toString('base64url')}.${signature}`;
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`;
+    const bad = ['garbage', 'a.b.c', `${head}.${claims}.${'A'.repeat(86)}`, forged({ sub: other.clientId, client_id: other.clientId }), forged({ exp: Math.floor(Date.now() / 1000) + 99_999 }), none, clientAssertion(app, `${platform.base}/fhir`), platform.payerToken, platform.administratorToken, app.registration.registration_access_token];
+    for (const path of ['/fhir/Patient/m-000001', '/fhir/Group', `/fhir/Group/${otherGroup}/$export`, new URL(otherStatus).pathname, new URL(otherManifest.output[0]!.url).pathname]) {
+      for (const of of bad) {
+        const answer = await ask(path, { token: of });
+        expect(answer.status, `${path} ${bad.indexOf(of)}`).toBe(401);
+        expect(answer.headers['www-authenticate'], path).toMatch(/^Bearer\b.*error="invalid_token"/);
+      }
+      const bare = await http(at(path));
+      expect(bare.status).toBe(401);
+      expect(bare.headers['www-authenticate']).toMatch(/^Bearer\b/);
+      expect((await http(at(`${path}?access_token=${token}`))).status).toBe(401);
+    }
+    for (const path of ['/events/dead-letters', '/auth/clients', '/ops/views', `/ops/explain?client=${app.clientId}&member=m-000001`, '/ops/disclosures?member=m-000001']) expect((await ask(path)).status, path).toBe(401);
+    for (const path of ['/auth/clients', '/ops/views', '/ops/disclosures?member=m-000001']) expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
+    expect((await ask('/events', { method: 'POST', token, headers: { 'content-type': 'application/cloudevents+json' }, body: '{}' })).status).toBe(401);
+  });
+
+  test('a marked member leaves no mark in logs, metrics or answers that refuse', async () => {
+    const refused = (answer: HttpAnswer): HttpAnswer => {
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      // The body and the headers; a URL that the client itself sent is not repeated either.
+      errors.push(`${answer.status} ${JSON.stringify(answer.headers)} ${answer.body.toString()}`);
+      return answer;
+    };
+    const resource = (type: string, id: string, rest: Record<string, unknown>): DomainEvent => payerEvent('payer.resource-recorded.v1', MEMBER, { resource: { resourceType: type, id, ...rest } });
+    const patient = { identifier: [{ system: 'urn:example:card', value: CARD }], name: [{ family: MARK, given: ['Ann'] }], gender: 'female', birthDate: '1970-01-01' };
+    const asserted = payerEvent('payer.attribution-asserted.v1', MEMBER, { provider: { npi: mine.npi, tin: mine.tin, contract: mine.contract }, from: '2020-01-01' });
+    const good = [
+      payerEvent('payer.member-enrolled.v1', MEMBER, { coverageId: `${MEMBER}-cov`, from: '2020-01-01' }), asserted,
+      resource('Patient', MEMBER, patient),
+      resource('Condition', `${MEMBER}-c1`, { subject: { reference: `Patient/${MEMBER}`, display: MARK }, code: { text: MARK } }),
+    ];
+    expect((await publishAll(platform, good)).outcomes).toEqual({ recorded: 4 });
+    const poison: DomainEvent[] = [
+      resource('Condition', `${MEMBER}-c2`, { subject: { reference: `Patient/${MEMBER}` }, code: MARK }),
+      resource('Condition', `${MEMBER} ${MARK}`, { subject: { reference: `Patient/${MEMBER}` } }),
+      resource('Condition', `${MEMBER}-c3`, { subject: { reference: `Patient/${MARK}` } }),
+      resource('Observation', `${MEMBER}-o1`, { [MARK]: MARK, status: MARK, subject: { reference: `Patient/${MEMBER}` }, code: { text: MARK } }),
+      resource(MARK, `${MEMBER}-x`, { subject: { reference: `Patient/${MEMBER}` } }),
+      resource('Patient', mine.visible[0]!.member, patient),
+      payerEvent('payer.member-enrolled.v1', MEMBER, { coverageId: MARK, from: MARK }),
+      payerEvent('payer.attribution-asserted.v1', MEMBER, { provider: { npi: MARK }, from: '2020-01-01' }),
+      payerEvent(`payer.${MARK}.v1`, MEMBER, { [MARK]: MARK }),
+      payerEvent('payer.resource-recorded.v1', MEMBER, { resource: MARK }),
+      payerEvent('payer.resource-recorded.v1', MEMBER, MARK),
+    ];
+    const report = await publishAll(platform, poison);
+    expect((report.outcomes['parked'] ?? 0) + (report.outcomes['not-served'] ?? 0)).toBe(poison.length);
+
+    // Stored nowhere: what the answer says of it names no value.
+    const post = (body: string, type = 'application/cloudevents+json'): Promise<HttpAnswer> => http(at('/events'), { method: 'POST', token: platform.payerToken, headers: { 'content-type': type }, body });
+    refused(await post(`{"specversion":"1.0","data":"${MARK}"`));
+    refused(await post(JSON.stringify({ specversion: '1.0', source: MARK, type: 'x', data: MARK })));
+    refused(await post(JSON.stringify({ ...toStructured(asserted), time: MARK })));
+    refused(await post(MARK, `text/${MARK}`));
+    refused(await post(`["${MARK}"`, 'application/cloudevents-batch+json'));
+    const streamed = await post(`${MARK}\n{"${MARK}":1}\n`, 'application/x-ndjson');
+    errors.push(streamed.body.toString());
+
+    // The whole road of reads, and everything that can be asked wrongly.
+    expect((await ask(`/fhir/Patient/${MEMBER}`)).body.toString()).toContain(MARK);
+    expect((await ask(`/fhir/Condition?patient=${MEMBER}`)).status).toBe(200);
+    const group = (await findGroup(platform, token, mine.npi)).id;
+    const status = await kickOff(platform, token, group);
+    const manifest = await sealed(status, token);
+    expect([...(await texts(manifest, token)).values()].join('')).toContain(MARK);
+    for (const path of [
+      `/fhir/Patient/${MARK}`, `/fhir/${MARK}/1`, `/fhir/${MARK}`, `/fhir/Patient?${MARK}=1`, `/fhir/Patient?family=${MARK}`, `/fhir/Patient?_id=${MARK}&_count=${MARK}`, `/fhir/Condition?patient=${MARK}/${MARK}&_lastUpdated=${MARK}`,
+      `/fhir/Condition?_page=${MARK}`, `/fhir/Group/${MARK}`, `/fhir/Group?name=${MARK}`, `/fhir/Group/${MARK}/$export`, `/fhir/Group/${group}/$export?_type=${MARK}`, `/fhir/Group/${group}/$export?_since=${MARK}`, `/fhir/Group/${group}/$export?patient=${MARK}`,
+      `/fhir/bulk/${MARK}`, `/fhir/bulk/${MARK}/${MARK}`, `/fhir/Patient/${MEMBER}/_history/${MARK}`, `/${MARK}`,
+    ]) {
+      const answer = await ask(path, { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
+      // An unknown id is an empty Bundle whose own link repeats the request: that is no error.
+      if (answer.status >= 400) refused(answer);
+    }
+    expect((await tell(platform, optOut(MEMBER))).status).toBe('effective');
+    refused(await ask(`/fhir/Patient/${MEMBER}`));
+    refused(await ask(`/fhir/Condition/${MEMBER}-c1`));
+    refused(await http(at(`/fhir/Patient/${MEMBER}`), { token: `${token}${MARK}` }));
+    refused(await http(at('/auth/token'), form({ grant_type: MARK, client_assertion: MARK, client_assertion_type: MARK, scope: MARK })));
+    refused(await http(at('/auth/register'), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ client_name: 1, jwks: MARK, contacts: [MARK] }) }));
+    refused(await http(at(`/events/dead-letters/${MARK}`), { token: platform.payerToken }));
+    refused(await http(at(`/events/receipts/${MARK}`), { token: platform.payerToken }));
+    refused(await http(at(`/events/dead-letters?cursor=${MARK}`), { token: platform.payerToken }));
+    await vi.waitFor(async () => {
+      const open = json<{ deadLetters: { subject?: string }[] }>(await http(at('/events/dead-letters?status=open'), { token: platform.payerToken })).deadLetters;
+      expect(open.filter((d) => d.subject === MEMBER).length).toBeGreaterThan(5);
+    }, { timeout: 10_000 });
+
+    const metrics = (await http(at('/metrics'))).body.toString();
+    const health = (await http(at('/health/ready'))).body.toString();
+    expect(metrics).toContain('# TYPE');
+    // The log is at work: it would have said it.
+    expect(lines.length).toBeGreaterThan(5);
+    expect([...lines, ...metrics.split('\n'), health].filter((line) => MARKED.test(line))).toEqual([]);
+    expect(errors.filter((text) => MARKED.test(text))).toEqual([]);
+    // Nor anybody else's member id in logs and metrics.
+    expect([...lines, ...metrics.split('\n')].filter((line) => /m-0000\d\d/.test(line))).toEqual([]);
+  });
+});

@@ -1,0 +1,109 @@
+import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto';
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import type { Manifest, PlatformProcess } from '@provider-access/cli';
+import type { TestApp } from './harness.ts';
+
+/** What a provider's system does, one request at a time, so that a test can stand between any two. */
+
+/** The present of the synthetic payers here: behind any machine's clock. */
+export const AS_OF = '2026-01-31T00:00:00.000Z';
+
+export interface HttpAnswer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+export interface HttpCall { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string; readonly token?: string }
+
+/** The response as it comes: nothing decoded, nothing pooled, nothing followed. */
+export function open(url: string, call: HttpCall = {}): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { ...call.headers, ...(call.token !== undefined && { authorization: `Bearer ${call.token}` }) };
+    request(url, { method: call.method ?? 'GET', headers, agent: false }, resolve).on('error', reject).end(call.body);
+  });
+}
+
+export async function http(url: string, call: HttpCall = {}): Promise<HttpAnswer> {
+  const response = await open(url, call);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+export const json = <T>(answer: HttpAnswer): T => JSON.parse(answer.body.toString('utf8')) as T;
+
+/** An event of the payer, now. */
+export const payerEvent = (type: string, member: string, data: unknown): DomainEvent => ({ id: randomUUID(), source: 'urn:example:payer', type, time: new Date().toISOString(), subject: member, data });
+export const optOut = (member: string, data: Record<string, unknown> = { scope: 'global' }): DomainEvent => payerEvent('payer.member-opted-out.v1', member, { setBy: 'member', ...data });
+export const optIn = (member: string): DomainEvent => payerEvent('payer.member-opted-in.v1', member, { setBy: 'member' });
+
+export interface EventRow { readonly index: number; readonly id?: string; readonly status: 'accepted' | 'effective' | 'refused'; readonly reason?: string; readonly receipt: string }
+
+/** One event, in structured mode. */
+export async function tell(platform: PlatformProcess, event: DomainEvent): Promise<EventRow> {
+  const answer = await http(`${platform.base}/events`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
+  return json<EventRow>(answer);
+}
+
+export interface GroupResource { readonly id: string; readonly quantity?: number; readonly member?: readonly { readonly entity: { readonly reference?: string } }[] }
+
+/** The Group of a provider, as its own app finds it. */
+export async function findGroup(platform: PlatformProcess, token: string, npi: string): Promise<GroupResource> {
+  const answer = await http(`${platform.base}/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`, { token });
+  const group = json<{ entry?: { resource: GroupResource }[] }>(answer).entry?.[0]?.resource;
+  if (group === undefined) throw new Error(`no Group of that NPI (${answer.status})`);
+  return group;
+}
+
+/** @returns the status URL */
+export async function kickOff(platform: PlatformProcess, token: string, group: string, query = ''): Promise<string> {
+  const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, { token, headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
+  const location = answer.headers['content-location'];
+  if (answer.status !== 202 || typeof location !== 'string') throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);
+  return location;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until the export is sealed. */
+export async function sealed(status: string, token: string): Promise<Manifest> {
+  for (;;) {
+    const answer = await http(status, { token });
+    if (answer.status === 200) return json<Manifest>(answer);
+    if (answer.status !== 202) throw new Error(`the status was answered ${answer.status}: ${answer.body.toString('utf8')}`);
+    await pause(25);
+  }
+}
+
+/** All output files as text, by type. */
+export async function texts(manifest: Manifest, token: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const { type, url } of manifest.output) {
+    const answer = await http(url, { token });
+    if (answer.status !== 200) throw new Error(`a file of ${type} was answered ${answer.status}`);
+    found.set(type, (found.get(type) ?? '') + answer.body.toString('utf8'));
+  }
+  return found;
+}
+
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A client assertion (RFC 7523) signed with the app's ES384 key; `claims` override. */
+export function clientAssertion(app: TestApp, audience: string, claims: Record<string, unknown> = {}): string {
+  const now = Math.floor(Date.now() / 1000);
+  const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url({ iss: app.clientId, sub: app.clientId, aud: audience, iat: now, exp: now + 240, jti: randomUUID(), ...claims })}`;
+  const key = createPrivateKey({ key: app.key as JsonWebKey, format: 'jwk' });
+  return `${body}.${sign('sha384', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
+
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** A form as the token and introspection endpoints take it. */
+export const form = (fields: Record<string, string>): Pick<HttpCall, 'method' | 'headers' | 'body'> => ({ method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(fields).toString() });
+
+/** Mulberry32: a stream of numbers in [0, 1) from a seed that a failing run prints. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
