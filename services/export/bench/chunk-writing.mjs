@@ -44,9 +44,9 @@ try {
       return { type: 'pa.record-accepted.v1', subject: member, key: recordId(member, type, id), data: { member, type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0, contentHash: '', references: ['Practitioner/p'], tokens: [], line: JSON.stringify(resource(type, id, member)) } };
     }));
   }
-  const head = await log.head(['pa.records', 'pa.members', 'pa.attribution']);
-  await views.reader(memberFacts).waitFor(head, 60_000);
-  if (!(await views.reader(records).waitFor(head, 600_000))) throw new Error('the view did not get there');
+  for (const [projection, topics] of [[memberFacts, ['pa.members', 'pa.attribution']], [records, ['pa.records']]]) {
+    if (!(await views.reader(projection).waitFor(await log.head(topics), 600_000))) throw new Error('a view did not get there');
+  }
   await set.stop();
 
   const blobs = openFsBlobs({ root: join(folder, 'files') });
