@@ -15,9 +15,11 @@ export interface Context {
 }
 
 export function contextOf(command: Command): Context {
-  const options = command.optsWithGlobals<GlobalOptions>();
+  const options = command.optsWithGlobals<GlobalOptions & AppOptions>();
+  // An app belongs to the platform where it was registered, unless another is named.
+  const named = command.getOptionValueSourceWithGlobals('server') !== 'default' || process.env['PA_SERVER'] !== undefined;
   return {
-    server: new Server(options.server),
+    server: new Server(!named && options.app !== undefined ? readApp(options.app).server : options.server),
     out: createOutput(options.json),
     payerToken: () => roleToken('payer', options.dataDir),
     administratorToken: () => roleToken('administrator', options.dataDir),

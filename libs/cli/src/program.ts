@@ -11,7 +11,7 @@ export function createProgram(): Command {
     .option('--server <url>', 'the platform', process.env['PA_SERVER'] ?? 'http://127.0.0.1:8080')
     .option('--json', 'results as JSON on standard output', false)
     .option('--data-dir <dir>', 'where `npm start` wrote the administrator and payer tokens', process.env['DATA_DIR'] ?? '.data')
-    .showHelpAfterError()
+    .showHelpAfterError('(add --help for what can be said here)')
     .exitOverride()
     .addHelpText('after', `
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized

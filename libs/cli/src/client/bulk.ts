@@ -68,7 +68,8 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   await options.onAccepted?.(state.status);
 
   while (state.manifest === undefined) {
-    const answer = await server.call(state.status, { token: await options.token(), headers: { accept: 'application/json' }, accept: [202, 429, 503] });
+    const answer = await server.call(state.status, { token: await options.token(), headers: { accept: 'application/json' }, accept: [202, 404, 429, 503] });
+    if (answer.status === 404) throw new CliError(EXIT.refused, `the export that ${stateFile} names is gone (deleted, expired, or of another app): name another --out folder to start anew`);
     if (answer.status === 200) {
       const manifest = JSON.parse(answer.text) as Manifest;
       const numbers = new Map<string, number>();

@@ -1,21 +1,25 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CliError, EXIT } from '../output.ts';
 import type { Server } from './server.ts';
 import type { Item } from './sources.ts';
 
 export interface Receipt {
   readonly receipt: string;
-  readonly expected: number;
+  readonly expected: number | null;
   readonly handled: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly items: readonly { readonly event: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string; readonly about?: string }[];
 }
-export interface Explained { readonly event: string; readonly about: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string }
+/** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
+export interface Explained { readonly event?: string; readonly about: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string }
 export interface PublishReport {
   read: number;
   accepted: number;
   effective: number;
   refused: { place: string; reason: string }[];
-  /** recorded, unchanged, before-floor, not-served, parked */
+  /** recorded, unchanged, before-floor, not-served, parked; pending when patience ended */
   outcomes: Record<string, number>;
+  /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
   seconds: number;
 }
@@ -25,7 +29,7 @@ export interface PublishOptions {
   readonly onProgress?: (report: Readonly<PublishReport>) => void;
   /** A row for every event, when its outcome is known. */
   readonly onExplained?: (row: Explained) => void;
-  /** Give up when a receipt is not handled for so long. Default 120 s. */
+  /** Give up waiting for a receipt after so long. Default 120 s. */
   readonly patienceMs?: number;
 }
 
@@ -34,11 +38,29 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** Receipts awaited at once: bounds what is remembered while intake lags behind. */
 const WINDOW = 8;
 const LISTED = 1_000;
+/** How often a batch is sent again that the platform could not take. The same event twice changes nothing. */
+const ATTEMPTS = 5;
 
-interface Line { readonly index: number; readonly status: string; readonly reason?: string; readonly receipt?: string }
+interface Row { readonly index?: number; readonly status?: string; readonly reason?: string; readonly detail?: string; readonly receipt?: string }
 type Sent = Extract<Item, { ok: true }>;
+interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; receipt: string }
 
-/** Publishes items in order and waits until intake has said what became of each. */
+/** What intake decided about one receipt; waits until all of it is handled, or patience ends. */
+export async function awaitReceipt(server: Server, token: string, receipt: string, events: number, patienceMs = 120_000): Promise<Receipt> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, { token, accept: [404] });
+    // Not yet known: nothing of it is handled.
+    const answer = status === 404 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
+    if (answer.handled >= events || Date.now() >= deadline) return answer;
+    if (status === 404) await delay(500);
+  }
+}
+
+/**
+ * Publishes items in order and waits until intake has said what became of each. Events that the platform could not take are sent
+ * again. @throws CliError when it stays away; what was accepted until then is durable
+ */
 export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
@@ -47,53 +69,48 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
   let batch: Sent[] = [];
   let bytes = 0;
 
+  const refuse = (place: string, reason: string, event?: string): void => {
+    report.refused.push({ place, reason });
+    options.onExplained?.({ ...(event !== undefined && { event }), about: place, outcome: 'refused', reason });
+  };
+
   const settle = async (): Promise<void> => {
     const { receipt: id, events } = open.shift()!;
-    const deadline = Date.now() + (options.patienceMs ?? 120_000);
-    let receipt: Receipt;
-    do {
-      receipt = await server.json<Receipt>(`/events/receipts/${id}?wait=20`, { token });
-    } while (receipt.handled < events.length && Date.now() < deadline);
-    for (const [outcome, count] of Object.entries(receipt.counts)) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
-    if (receipt.handled < events.length) report.outcomes['pending'] = (report.outcomes['pending'] ?? 0) + events.length - receipt.handled;
+    const receipt = await awaitReceipt(server, token, id, events.length, options.patienceMs);
+    const pending = Math.max(0, events.length - receipt.handled);
+    for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) })) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
     if (options.onExplained !== undefined) {
       const told = new Map(receipt.items.map((item) => [item.event, item]));
-      for (const { event, about } of events) options.onExplained({ event, about, ...(told.get(event) ?? { outcome: 'recorded' }) });
+      // What is not told was recorded, or is still to be handled.
+      for (const { event, about } of events) options.onExplained({ event, ...(told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' }), about });
     }
     options.onProgress?.(report);
   };
 
   const send = async (): Promise<void> => {
-    if (batch.length === 0) return;
-    const events = batch;
+    let events: readonly Sent[] = batch;
     batch = [];
     bytes = 0;
-    const { text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n' });
-    const kept: Sent[] = [];
-    let receipt = '';
-    for (const row of text.split('\n')) {
-      if (row === '') continue;
-      const line = JSON.parse(row) as Line;
-      if (line.receipt !== undefined) receipt = line.receipt;
-      if (line.index === undefined) continue;
-      const event = events[line.index]!;
-      if (line.status === 'refused') report.refused.push({ place: event.about, reason: line.reason ?? '' });
-      else {
-        kept.push(event);
-        if (line.status === 'effective') report.effective += 1;
-        report.accepted += 1;
-      }
+    for (let attempt = 1; events.length > 0; attempt += 1) {
+      const { kept, rest, receipt } = await post(server, token, events, (row, event) => {
+        if (row.status === 'effective') report.effective += 1;
+        if (row.status === 'refused') refuse(event.about, row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`, event.event);
+        else report.accepted += 1;
+      });
+      if (kept.length > 0) open.push({ receipt, events: kept });
+      options.onProgress?.(report);
+      if (rest.length > 0 && attempt === ATTEMPTS) throw new CliError(EXIT.unavailable, `the platform takes no events at the moment: ${report.accepted} are accepted and durable, publish the rest again later (the same event twice changes nothing)`);
+      events = rest;
+      if (events.length > 0) await delay(250 * 2 ** attempt);
     }
-    if (kept.length > 0) open.push({ receipt, events: kept });
-    options.onProgress?.(report);
     while (open.length > WINDOW) await settle();
   };
 
   for await (const item of items) {
     report.read += 1;
     if (!item.ok) {
-      report.refused.push({ place: item.place, reason: item.reason });
+      refuse(item.place, item.reason);
       continue;
     }
     batch.push(item);
@@ -104,4 +121,24 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
   while (open.length > 0) await settle();
   report.seconds = (Date.now() - started) / 1000;
   return report;
+}
+
+/** One NDJSON request. `rest` are the events that it was not told about: they are stored nowhere. */
+async function post(server: Server, token: string, events: readonly Sent[], onRow: (row: Row, event: Sent) => void): Promise<Sending> {
+  const { status, text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n', accept: [429, 503] });
+  if (status !== 200) return { kept: [], rest: events, receipt: '' };
+  const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
+  const told = new Set<number>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const row = JSON.parse(line) as Row;
+    sending.receipt = row.receipt ?? sending.receipt;
+    const event = row.index === undefined ? undefined : events[row.index];
+    if (event === undefined) continue;
+    told.add(row.index!);
+    onRow(row, event);
+    if (row.status !== 'refused') sending.kept.push(event);
+  }
+  for (const [index, event] of events.entries()) if (!told.has(index)) sending.rest.push(event);
+  return sending;
 }

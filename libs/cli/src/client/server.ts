@@ -45,12 +45,13 @@ export class Server {
       response = await fetch(url, { method: call.method ?? 'GET', headers, ...(call.body !== undefined && { body: call.body as string }), signal: AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS) });
       text = await response.text();
     } catch (error) {
-      const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
+      const { cause: below } = error as { cause?: { code?: string; message?: string } };
+      const cause = below?.code ?? below?.message ?? (error as Error).name;
       throw new CliError(EXIT.unavailable, `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names another`);
     }
     if (response.ok || call.accept?.includes(response.status) === true) return { status: response.status, headers: response.headers, text };
     const fault = faultOf(response.status, text);
-    if (response.status === 401 || response.status === 403) throw new CliError(EXIT.unauthorized, fault);
+    if (response.status === 401 || response.status === 403 || /"error":"(unauthorized_client|invalid_client)"/.test(text)) throw new CliError(EXIT.unauthorized, fault);
     throw new CliError(response.status >= 500 || response.status === 429 ? EXIT.unavailable : EXIT.refused, fault);
   }
 

@@ -58,7 +58,7 @@ export class Wrapper {
       }
       if (member === undefined) return { ok: false, reason: 'no target of the Provenance names a member, in this file or those before it' };
     } else member = namedPatient(resource);
-    if (member === undefined && owner.kind === 'unreadable') return { ok: false, reason: `${owner.element} names no Patient` };
+    if (member === undefined && owner.kind === 'unreadable') return { ok: false, reason: owner.element === 'id' ? 'a Patient without id' : `${resource.resourceType}.${owner.element} holds no reference to Patient/<id>: nobody's record` };
     if (member !== undefined) this.members.set(about, member);
     const lastUpdated = isObject(resource['meta']) && typeof resource['meta']['lastUpdated'] === 'string' ? resource['meta']['lastUpdated'] : undefined;
     const time = lastUpdated !== undefined && !Number.isNaN(Date.parse(lastUpdated)) ? new Date(lastUpdated).toISOString() : this.time;

@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
-import { table } from '../output.ts';
+import { CliError, EXIT, table } from '../output.ts';
 
 interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown }
-interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources: number; readonly job?: string }
+interface Verdict { readonly decision: 'permit' | 'deny'; readonly reason?: string }
+const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
+interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources: number; readonly types?: readonly string[]; readonly job?: string }
 
 /** What an operator asks. */
 export function operatorCommands(program: Command): void {
   const views = program.command('views').description('the materialized views');
-  views.command('list').action(async (_o: unknown, command: Command) => {
+  views.command('list').description('documents and state of each').action(async (_o: unknown, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
     const services = await server.json<Record<string, View[]>>('/ops/views', { token: administratorToken() });
     out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : 'live')]))));
@@ -16,18 +18,19 @@ export function operatorCommands(program: Command): void {
   views.command('rebuild').argument('<view>', 'as `pa views list` names it').description('build the view anew beside the live one, compare, swap').action(async (view: string, _o: unknown, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
     const services = await server.json<Record<string, View[]>>('/ops/views', { token: administratorToken() });
-    const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0] ?? 'resources';
+    const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0];
+    if (service === undefined) throw new CliError(EXIT.refused, `there is no view ${view}: \`pa views list\` names them`);
     const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/rebuild`, { method: 'POST', token: administratorToken(), timeoutMs: 60 * 60 * 1000 });
     out.result(answer, [`rebuilt ${view}`]);
   });
   program.command('explain').description('could this client see this member, and why').requiredOption('--client <id>').requiredOption('--member <id>').option('--at <instant>').action(async (o: { client: string; member: string; at?: string }, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
-    const answer = await server.json<{ permit: boolean; reason?: string }>(`/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`, { token: administratorToken() });
-    out.result(answer, [answer.permit ? 'permit' : `deny: ${answer.reason}`, ...JSON.stringify(answer, null, 2).split('\n')]);
+    const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`, { token: administratorToken() });
+    out.result(answer, [said(answer), ...(o.at === undefined ? [] : [`at ${answer.at}; now ${said(answer.now)}`]), ...JSON.stringify(answer, null, 2).split('\n')]);
   });
   program.command('disclosures').description('who was given what of a member, and who was refused').requiredOption('--member <id>').action(async (o: { member: string }, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
     const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(`/ops/disclosures?${new URLSearchParams({ member: o.member })}`, { token: administratorToken() });
-    out.result(disclosures, disclosures.length === 0 ? ['nothing'] : table(['at', 'client', 'action', 'outcome', 'resources'], disclosures.map((d) => [d.at, d.client, d.action, d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`, String(d.resources)])));
+    out.result(disclosures, disclosures.length === 0 ? ['nothing'] : table(['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'], disclosures.map((d) => [d.at, d.client, d.action, d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`, String(d.resources), (d.types ?? []).join(' '), d.job ?? ''])));
   });
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { bulkExport } from '../client/bulk.ts';
 import { KEY_ALGORITHMS, newKey, publicJwk, readApp, readKey, writeSecret, type AppFile, type KeyAlgorithm } from '../client/credentials.ts';
@@ -10,6 +11,7 @@ interface Client { readonly client_id: string; readonly client_name: string; rea
 const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
 
 export interface GroupRow { readonly id: string; readonly name?: string; readonly quantity?: number; readonly identifier?: readonly { readonly system?: string; readonly value?: string }[] }
+interface GroupBundle { readonly entry?: readonly { readonly resource: GroupRow }[]; readonly link?: readonly { readonly relation: string; readonly url: string }[] }
 export const groupsTarget = (npi?: string): string => `/fhir/Group?_summary=true${npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`}`;
 
 /** What a provider's developer does, and the reviewer who approves. */
@@ -26,7 +28,7 @@ export function providerCommands(program: Command): void {
     });
 
   const apps = program.command('apps').description('register apps, approve them');
-  apps.command('register').requiredOption('--name <text>').requiredOption('--npi <npi...>').option('--tin <tin...>').option('--key <file>', 'private JWK; its public half is registered').option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
+  apps.command('register').description('as the developer; a reviewer approves it then').requiredOption('--name <text>', 'as reviewers and members read it').requiredOption('--npi <npi...>', 'of the provider organization').option('--tin <tin...>', 'of the provider organization').option('--key <file>', 'private JWK; its public half is registered').option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
     .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE).option('--contact <mail...>', 'whom to write to', ['mailto:developer@provider.example']).option('--out <file>', 'where the registration goes (mode 0600)')
     .action(async (o: { name: string; npi: string[]; tin?: string[]; key?: string; jwksUri?: string; scope: string; contact: string[]; out?: string }, command: Command) => {
       const { server, out } = contextOf(command);
@@ -35,7 +37,7 @@ export function providerCommands(program: Command): void {
         client_name: o.name, npi: o.npi, ...(o.tin !== undefined && { tin: o.tin }), scope: o.scope, contacts: o.contact,
         ...(o.key !== undefined ? { jwks: { keys: [publicJwk(readKey(o.key))] } } : { jwks_uri: o.jwksUri }),
       });
-      const app: AppFile = { server: server.base, client_id: answer.client_id, registration_client_uri: answer.registration_client_uri, registration_access_token: answer.registration_access_token, key: o.key ?? '', scope: o.scope };
+      const app: AppFile = { server: server.base, client_id: answer.client_id, registration_client_uri: answer.registration_client_uri, registration_access_token: answer.registration_access_token, key: o.key === undefined ? '' : resolve(o.key), scope: o.scope };
       if (o.out !== undefined) writeSecret(o.out, app);
       out.result(answer, [`${answer.client_id} is ${answer.status}${o.out === undefined ? '' : `; written to ${o.out}`}`]);
     });
@@ -53,7 +55,13 @@ export function providerCommands(program: Command): void {
   }
   apps.command('list').option('--status <status>', 'pending | approved | rejected | suspended').description('as the reviewer').action(async (o: { status?: string }, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
-    const { clients } = await server.json<{ clients: Client[] }>(`/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`, { token: administratorToken() });
+    const clients: Client[] = [];
+    let next: string | undefined = `/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`;
+    while (next !== undefined) {
+      const page: { clients: Client[]; next?: string } = await server.json(next, { token: administratorToken() });
+      clients.push(...page.clients);
+      next = page.next;
+    }
     out.result(clients, clients.length === 0 ? ['no apps'] : clientRows(clients));
   });
   apps.command('show').argument('<app>', 'client id (as the reviewer), or the app file (as its developer)').action(async (app: string, _o: unknown, command: Command) => {
@@ -70,11 +78,17 @@ export function providerCommands(program: Command): void {
   });
   withApp(program.command('groups')).description('the Groups this app may see').option('--npi <npi>').action(async (o: AppOptions & { npi?: string }, command: Command) => {
     const context = contextOf(command);
-    const bundle = await context.server.json<{ entry?: { resource: GroupRow }[] }>(groupsTarget(o.npi), { token: await tokenSource(context, o).get() });
-    const groups = (bundle.entry ?? []).map((e) => e.resource);
-    context.out.result(groups, groups.length === 0 ? ['no Groups'] : table(['id', 'members', 'name'], groups.map((g) => [g.id, String(g.quantity ?? ''), g.name ?? ''])));
+    const tokens = tokenSource(context, o);
+    const groups: GroupRow[] = [];
+    let next: string | undefined = groupsTarget(o.npi);
+    while (next !== undefined) {
+      const bundle: GroupBundle = await context.server.json(next, { token: await tokens.get() });
+      groups.push(...(bundle.entry ?? []).map((e) => e.resource));
+      next = bundle.link?.find((l) => l.relation === 'next')?.url;
+    }
+    context.out.result(groups, groups.length === 0 ? ['no Groups'] : table(['id', 'members', 'identifiers'], groups.map((g) => [g.id, String(g.quantity ?? ''), (g.identifier ?? []).map((i) => i.value ?? '').join(' ')])));
   });
-  withApp(program.command('export')).description('export a Group and download it; run again to go on where it stopped').requiredOption('--group <id>').requiredOption('--out <dir>').option('--since <instant>').option('--type <types>', 'comma list').option('--davinci', 'use $davinci-data-export')
+  withApp(program.command('export')).description('export a Group and download it; run again to go on where it stopped').requiredOption('--group <id>', 'as `pa groups` names it').requiredOption('--out <dir>', 'one folder an export').option('--since <instant>', 'what changed since; the transactionTime of last time').option('--type <types>', 'comma list').option('--davinci', 'use $davinci-data-export')
     .action(async (o: AppOptions & { group: string; out: string; since?: string; type?: string; davinci?: boolean }, command: Command) => {
       const context = contextOf(command);
       const tokens = tokenSource(context, o);

@@ -1,0 +1,128 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gunzipLines, type Explained, type PublishReport } from '@provider-access/cli';
+import type { FhirResource } from '@provider-access/fhir';
+import { findMoney, redact } from '@provider-access/pdex';
+import { classify, foreignFolder, memberOf, renewCoverage, resourcesOf, unpack, type Given } from './foreign-data.ts';
+import { freshPlatform } from './harness.ts';
+import { paOf, type Pa } from './pa.ts';
+
+const folder = foreignFolder();
+const NPI = '1234567893';
+if (folder === undefined) console.warn('SKIPPED: foreign data, since there is no shared/data/foreign beside this checkout');
+
+describe.skipIf(folder === undefined)('FHIR data from elsewhere goes through', () => {
+  const work = mkdtempSync(join(tmpdir(), 'provider-access-foreign-'));
+  const sets = ['pathling', 'smart-bulkserver'].map((name) => ({ name, dir: join(work, name), rows: [] as Explained[], given: [] as Given[], uninsured: [] as string[], report: undefined as PublishReport | undefined }));
+  let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+  let pa: Pa;
+  let exported: Map<string, FhirResource>;
+
+  beforeAll(async () => {
+    fresh = await freshPlatform();
+    pa = paOf(fresh.platform(), work);
+    for (const set of sets) {
+      unpack(join(folder!, `${set.name}.tar.gz`), set.dir);
+      set.uninsured.push(...renewCoverage(set.dir));
+      set.given.push(...resourcesOf(set.dir));
+      const explain = join(work, `${set.name}.explained`);
+      const published = await pa('--json', 'publish', set.dir, '--explain', explain);
+      expect(published.stderr).not.toMatch(/^pa:/m);
+      set.report = JSON.parse(published.stdout) as PublishReport;
+      set.rows.push(...readFileSync(explain, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Explained));
+    }
+    const members = sets.flatMap((set) => set.given.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? [resource.id!] : [])));
+    for (const step of [
+      ['network', '--npi', NPI, '--status', 'in-network'],
+      ['attribute', '--npi', NPI, '--from', '2020-01-01', '--member', ...members],
+      ['keys', 'new', '--out', join(work, 'key.json')],
+      ['apps', 'register', '--name', 'Reader', '--npi', NPI, '--key', join(work, 'key.json'), '--out', join(work, 'app.json')],
+    ]) expect(await pa(...step)).toMatchObject({ code: 0 });
+    const { client_id: client } = JSON.parse(readFileSync(join(work, 'app.json'), 'utf8')) as { client_id: string };
+    expect(await pa('apps', 'approve', client)).toMatchObject({ code: 0 });
+    const groups = JSON.parse((await pa('--json', 'groups', '--app', join(work, 'app.json'), '--npi', NPI)).stdout) as { id: string }[];
+    const answer = await pa('--json', 'export', '--app', join(work, 'app.json'), '--group', groups[0]!.id, '--out', join(work, 'files'));
+    expect(answer.code).toBe(0);
+    exported = new Map();
+    for (const { kind, file } of (JSON.parse(answer.stdout) as { files: { kind: string; file: string }[] }).files) {
+      expect(kind).toBe('output');
+      for await (const line of gunzipLines(file)) {
+        const resource = JSON.parse(line) as FhirResource;
+        const about = `${resource.resourceType}/${resource.id}`;
+        expect(exported.has(about)).toBe(false);
+        exported.set(about, resource);
+      }
+    }
+  }, 600_000);
+  afterAll(async () => {
+    await fresh?.dispose();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  test.each(sets)('$name: every resource has one row, and its outcome is what an independent reading says', ({ given, rows, report, name }) => {
+    expect(rows).toHaveLength(given.length);
+    expect(report).toMatchObject({ read: given.length, accepted: given.length, refused: [], parked: [] });
+    const before = new Set(sets.slice(0, sets.findIndex((s) => s.name === name)).flatMap((s) => s.given.map((g) => g.about)));
+    const outcomes = Map.groupBy(rows, (row) => row.about);
+    const differ: string[] = [];
+    for (const { about, resource } of given) {
+      const expected = classify(resource);
+      const row = outcomes.get(about)!.shift()!;
+      // The payors are in both sets, and more than once in one: the same content again changes nothing.
+      const again = row.outcome === 'unchanged' && (before.has(about) || given.filter((g) => g.about === about).length > 1);
+      if (row.outcome !== expected && !again) differ.push(`${about}: ${expected}, told ${row.outcome} ${row.reason ?? ''}`);
+    }
+    expect(differ).toEqual([]);
+    const counted: Record<string, number> = {};
+    for (const { outcome } of rows) counted[outcome] = (counted[outcome] ?? 0) + 1;
+    expect(report!.outcomes).toEqual(counted);
+    console.log(`${name}: ${given.length} published, ${Object.entries(counted).map(([o, n]) => `${o} ${n}`).join(', ')} in ${report!.seconds.toFixed(1)} s`);
+  });
+
+  test('what is exported is all of it, minus money, minus care before 2016, minus what is not served, minus who is not covered', () => {
+    const uninsured = new Set(sets.flatMap((s) => s.uninsured));
+    const expected = new Map<string, FhirResource>();
+    for (const { about, resource } of sets.flatMap((s) => s.given)) {
+      const member = memberOf(resource);
+      if (member !== undefined && !uninsured.has(member) && classify(resource) === 'recorded') expected.set(about, resource);
+    }
+    const faults: string[] = [];
+    for (const [about, resource] of expected) {
+      const found = exported.get(about);
+      if (found === undefined) faults.push(`${about} is missing`);
+      else {
+        const { meta: _f, ...content } = found;
+        const { meta: _s, ...sent } = redact(resource).resource;
+        if (!isDeepStrictEqual(content, sent)) faults.push(`${about} has other content`);
+      }
+    }
+    let supporting = 0;
+    const shared = new Set(sets.flatMap((s) => s.given.filter((g) => memberOf(g.resource) === undefined).map((g) => g.about)));
+    for (const [about, resource] of exported) {
+      if (findMoney(resource).length > 0) faults.push(`${about} holds money`);
+      if (shared.has(about)) supporting += 1;
+      else if (!expected.has(about)) faults.push(`${about} should not be there`);
+    }
+    // Everything shared that a kept resource refers to came along.
+    for (const resource of exported.values()) for (const [, about] of JSON.stringify(resource).matchAll(/"reference":"((?:Organization|Practitioner)\/[^"]+)"/g)) if (shared.has(about!) && !exported.has(about!)) faults.push(`${about} is referred to and missing`);
+    expect(faults.slice(0, 20)).toEqual([]);
+    expect(expected.size).toBeGreaterThan(1000);
+    console.log(`exported ${exported.size}: ${expected.size} of members, ${supporting} supporting; ${uninsured.size} members without insurance`);
+  });
+
+  test('a member whom nobody insures is explained', async () => {
+    const { client_id: client } = JSON.parse(readFileSync(join(work, 'app.json'), 'utf8')) as { client_id: string };
+    const [member] = sets.flatMap((s) => s.uninsured);
+    expect(JSON.parse((await pa('--json', 'explain', '--client', client, '--member', member!)).stdout)).toMatchObject({ decision: 'deny', reason: 'not-covered' });
+  });
+
+  test('publishing again changes nothing', async () => {
+    const { dir, rows } = sets.at(-1)!;
+    const encounters = rows.filter((row) => row.about.startsWith('Encounter/'));
+    const again = JSON.parse((await pa('--json', 'publish', join(dir, 'Encounter.ndjson'))).stdout) as PublishReport;
+    expect(again.outcomes).toEqual({ unchanged: encounters.filter((row) => row.outcome === 'recorded').length, 'before-floor': encounters.filter((row) => row.outcome === 'before-floor').length });
+  });
+});

@@ -1,0 +1,88 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import type { FhirResource } from '@provider-access/fhir';
+
+/** Data that lies beside the checkout, in `shared/data/foreign` of a folder above it; undefined where it is not. */
+export function foreignFolder(): string | undefined {
+  for (let folder = join(import.meta.dirname, '../..'); ; folder = dirname(folder)) {
+    const found = join(folder, 'shared/data/foreign');
+    if (existsSync(found)) return found;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+export function unpack(archive: string, into: string): void {
+  mkdirSync(into, { recursive: true });
+  const { status, stderr } = spawnSync('tar', ['xzf', archive, '-C', into], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`tar: ${stderr}`);
+}
+
+export interface Given { readonly about: string; readonly resource: FhirResource; readonly file: string }
+
+/** Every resource of a folder of NDJSON files, its subfolders included. */
+export function* resourcesOf(folder: string): Generator<Given> {
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ndjson')).sort()) {
+    for (const line of readFileSync(join(folder, file), 'utf8').split('\n')) {
+      if (line === '') continue;
+      const resource = JSON.parse(line) as FhirResource;
+      yield { about: `${resource.resourceType}/${resource.id}`, resource, file };
+    }
+  }
+}
+
+type Field = { readonly [name: string]: Field } & string;
+const at = (value: unknown, path: string): string | undefined => {
+  let here = value as Field | undefined;
+  for (const name of path.split('.')) here = here?.[name];
+  return typeof here === 'string' ? here : undefined;
+};
+const patientOf = (resource: FhirResource): string | undefined => (at(resource, 'subject.reference') ?? at(resource, 'patient.reference') ?? at(resource, 'beneficiary.reference'))?.split('/')[1];
+/** The member of a resource; undefined for what is shared. */
+export const memberOf = (resource: FhirResource): string | undefined => (resource.resourceType === 'Patient' ? resource.id : patientOf(resource));
+
+/**
+ * Coverage in the sets ends with the last claim, years ago. The payer of this test has them still: one Coverage without end
+ * for each member whom anybody else than NO_INSURANCE ever covered, in `renewed/`. @returns members without
+ */
+export function renewCoverage(folder: string): string[] {
+  const latest = new Map<string, FhirResource>();
+  const all = new Set<string>();
+  for (const { resource } of resourcesOf(join(folder, 'derived'))) {
+    if (resource.resourceType !== 'Coverage') continue;
+    const member = memberOf(resource)!;
+    all.add(member);
+    const payor = (resource['payor'] as { display?: string }[])[0]!;
+    if (payor.display !== 'NO_INSURANCE' && (at(resource, 'period.end') ?? '9') > (at(latest.get(member), 'period.end') ?? '')) latest.set(member, resource);
+  }
+  mkdirSync(join(folder, 'renewed'));
+  writeFileSync(join(folder, 'renewed/Coverage.ndjson'), [...latest].map(([member, coverage]) => `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') } })}\n`).join(''));
+  return [...all].filter((member) => !latest.has(member));
+}
+
+const NOT_SERVED = new Set(['Claim', 'ImagingStudy', 'MedicationAdministration', 'Group']);
+const done = (resource: FhirResource): boolean => !['active', 'on-hold', 'draft', 'in-progress', 'planned', 'arrived', 'preparation', 'unknown'].includes(String(resource['status']));
+const clinical = (resource: FhirResource): string => String((resource['clinicalStatus'] as { coding?: { code?: string }[] } | undefined)?.coding?.[0]?.code);
+const last = (...days: (string | undefined)[]): string | undefined => days.filter((d) => d !== undefined).sort().at(-1);
+
+/** The day on which the care was over by the issue's words, told again and independently: end of service, the start where there is no end; undated and active stay. */
+const OVER: Readonly<Record<string, (r: FhirResource) => string | undefined>> = {
+  ExplanationOfBenefit: (r) => last(at(r, 'billablePeriod.end'), ...((r['item'] as unknown[] | undefined) ?? []).flatMap((item) => [at(item, 'servicedPeriod.end'), at(item, 'servicedDate')])) ?? at(r, 'billablePeriod.start'),
+  Encounter: (r) => at(r, 'period.end') ?? (done(r) ? at(r, 'period.start') : undefined),
+  Condition: (r) => last(at(r, 'abatementDateTime')) ?? (['resolved', 'inactive', 'remission'].includes(clinical(r)) ? at(r, 'onsetDateTime') : undefined),
+  Procedure: (r) => at(r, 'performedPeriod.end') ?? at(r, 'performedDateTime') ?? (done(r) ? at(r, 'performedPeriod.start') : undefined),
+  Observation: (r) => at(r, 'effectiveDateTime') ?? at(r, 'issued'),
+  DiagnosticReport: (r) => at(r, 'effectiveDateTime') ?? at(r, 'issued'),
+  Immunization: (r) => at(r, 'occurrenceDateTime'),
+  MedicationRequest: (r) => (done(r) ? at(r, 'authoredOn') : undefined),
+  CarePlan: (r) => at(r, 'period.end') ?? (done(r) ? at(r, 'period.start') : undefined),
+  CareTeam: (r) => at(r, 'period.end') ?? (done(r) ? at(r, 'period.start') : undefined),
+};
+
+export type Expected = 'recorded' | 'before-floor' | 'not-served';
+/** What must become of a resource, by this test's own rules. */
+export function classify(resource: FhirResource): Expected {
+  if (NOT_SERVED.has(resource.resourceType)) return 'not-served';
+  const over = OVER[resource.resourceType]?.(resource);
+  return over !== undefined && over < '2016-01-01' ? 'before-floor' : 'recorded';
+}

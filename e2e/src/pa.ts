@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { PlatformProcess } from '@provider-access/cli';
+
+const BIN = join(import.meta.dirname, '../../libs/cli/bin/pa.mjs');
+
+export interface Ran { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+export type Pa = ((...args: string[]) => Promise<Ran>) & {
+  /** With something on standard input, or other variables. */
+  with(options: { stdin?: string | Uint8Array; env?: Record<string, string | undefined>; killOn?: (stderr: string) => boolean }, ...args: string[]): Promise<Ran>;
+};
+
+/** `pa` as a process of its own, as a person would start it in `cwd` for a platform. */
+export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string): Pa {
+  const run: Pa['with'] = ({ stdin, env, killOn }, ...args) =>
+    new Promise((resolve, reject) => {
+      const { NODE_OPTIONS: _options, ...inherited } = process.env;
+      const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...inherited, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+      let stdout = '';
+      let stderr = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text;
+        if (killOn?.(stderr) === true) child.kill('SIGKILL');
+      });
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, stdout, stderr }));
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(stdin);
+    });
+  return Object.assign((...args: string[]) => run({}, ...args), { with: run });
+}

@@ -1,0 +1,40 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { createOutput, table } from './output.ts';
+
+const sink = (isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } => {
+  const stream = Object.assign(new PassThrough(), { isTTY, columns: 40 });
+  const chunks: string[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString('utf8')));
+  return { stream: stream as unknown as NodeJS.WriteStream, text: () => chunks.join('') };
+};
+
+test('--json prints one JSON value, otherwise lines; nothing else goes to standard output', () => {
+  const plain = sink(false);
+  const json = sink(false);
+  const err = sink(false);
+  createOutput(false, plain.stream, err.stream).result({ a: 1 }, ['a is 1', 'that is all']);
+  const out = createOutput(true, json.stream, err.stream);
+  out.note('for people');
+  out.progress('working').done('done');
+  out.result({ a: 1 }, ['a is 1']);
+  expect(plain.text()).toBe('a is 1\nthat is all\n');
+  expect(json.text()).toBe('{"a":1}\n');
+  expect(err.text()).toBe('for people\nworking done\n');
+});
+
+test('progress: one line rewritten on a terminal, plain lines and few of them in a pipe', () => {
+  const terminal = sink(true);
+  const pipe = sink(false);
+  for (const { stream } of [terminal, pipe]) {
+    const progress = createOutput(false, sink(false).stream, stream).progress('export');
+    for (let i = 1; i <= 100; i++) progress.update(`${i} %`);
+    progress.done('100 files');
+  }
+  expect(terminal.text()).toContain('\r\u001b[2Kexport 57 %');
+  expect(pipe.text()).toBe('export 1 %\nexport 100 files\n');
+});
+
+test('a table is as wide as its widest cell and has no trailing blanks', () => {
+  expect(table(['id', 'state'], [['a-long-id', 'ok'], ['b', '']])).toEqual(['id         state', '---------  -----', 'a-long-id  ok', 'b']);
+});
