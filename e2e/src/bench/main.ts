@@ -48,6 +48,21 @@ async function optOuts(platform: PlatformProcess, count: number, rows: Row[]): P
   rows.push({ what: 'opt-out to effect, p50', value: quantile(times, 0.5), unit: 'ms' }, { what: 'opt-out to effect, p99', value: quantile(times, 0.99), unit: 'ms' });
 }
 
+/** Counts all lines and keeps some of each type. */
+async function sample(files: readonly { readonly type: string; readonly file: string }[]): Promise<{ resources: number; lines: Map<string, string[]> }> {
+  const lines = new Map<string, string[]>();
+  let resources = 0;
+  for (const { file, type } of files) {
+    const kept = lines.get(type) ?? [];
+    lines.set(type, kept);
+    for await (const line of gunzipLines(file)) {
+      resources += 1;
+      if (kept.length < 2_000) kept.push(line);
+    }
+  }
+  return { resources, lines };
+}
+
 async function bench(options: { members: number; seconds: number }): Promise<Row[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const rows: Row[] = [];
@@ -76,16 +91,7 @@ async function bench(options: { members: number; seconds: number }): Promise<Row
       const downloaded = performance.now();
       const output = result.files.filter((f) => f.kind === 'output');
       const plain = await gzipCopy(output.map((f) => f.file), join(scratch, 'copy'));
-      let resources = 0;
-      const lines = new Map<string, string[]>();
-      for (const { file, type } of output) {
-        for await (const line of gunzipLines(file)) {
-          resources += 1;
-          const kept = lines.get(type) ?? [];
-          if (kept.length < 2_000) kept.push(line);
-          lines.set(type, kept);
-        }
-      }
+      const { resources, lines } = await sample(output);
       const seconds = (downloaded - started) / 1000;
       rows.push(
         { what: 'export and download', value: resources / seconds, unit: 'resources/s', aim: '60,000' },

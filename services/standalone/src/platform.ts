@@ -4,7 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
-import { openFsBlobs } from '@provider-access/blob/fs';
+import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
 import { ConfigurationError, readConfig } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
@@ -59,6 +59,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     closing.push(() => views.close());
     const state = openEmbeddedState({ file: file('state.db'), log });
     closing.push(() => state.close());
+    await removeUnfinished({ root: file('files') });
     const blobs = openFsBlobs({ root: file('files') });
 
     const administratorTokenFile = file('administrator.token');

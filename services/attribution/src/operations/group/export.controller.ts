@@ -18,7 +18,9 @@ export class GroupExportController {
 
   @All(['fhir/Group/:id/$export', 'fhir/Group/:id/$davinci-data-export'])
   async export(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { method, url, headers, body } = request;
+    const { method, url, body } = request;
+    // The body may be written anew: its length is the forwarder's to tell.
+    const { 'content-length': _received, ...headers } = request.headers;
     if (method !== 'GET' && method !== 'POST') throw new Refusal('method-not-allowed', 'Use GET or POST.', { headers: { allow: 'GET, POST' } });
     const text = body === undefined || body === null ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
     const answer = await this.forward({ method, url, headers, body: text });
