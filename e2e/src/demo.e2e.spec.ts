@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const DEMO = join(import.meta.dirname, '../../libs/cli/dist/demo.js');
+const work = mkdtempSync(join(tmpdir(), 'provider-access-demo-'));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+function demo(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const { NODE_OPTIONS: _options, ...env } = process.env;
+    const child = spawn(process.execPath, [DEMO, ...args], { cwd: work, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+interface Report {
+  members: number; seed: string; mismatches: string[]; outcomesExpected: Record<string, number>; published: { accepted: number; refused: unknown[]; outcomes: Record<string, number> };
+  deadLetters: { expected: number; found: number };
+  verification: { membersExpected: number; membersFound: number; resourcesExpected: number; resourcesFound: number; moneyElements: number; optedOutFound: number; faultCount: number; perType: Record<string, { expected: number; found: number }> };
+}
+
+test('twice in a row in the same folder: everything as the ledger says, and the report says so', async () => {
+  const reports: Report[] = [];
+  for (const round of ['first', 'second']) {
+    const { code, stdout, stderr } = await demo('--members', '25', '--folder', 'run', '--report', `${round}.json`);
+    expect(stderr).toContain('what was downloaded is what the ledger says, and nothing else');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/members +\d+ +\d+/);
+    reports.push(JSON.parse(readFileSync(join(work, `${round}.json`), 'utf8')) as Report);
+  }
+  for (const { published, outcomesExpected, verification, deadLetters, ...report } of reports) {
+    expect(report).toMatchObject({ members: 25, seed: '1', mismatches: [] });
+    expect(published.refused).toEqual([]);
+    for (const [outcome, count] of Object.entries(outcomesExpected)) expect(published.outcomes[outcome] ?? 0, outcome).toBe(count);
+    expect(deadLetters.found).toBe(deadLetters.expected);
+    expect(verification).toMatchObject({ moneyElements: 0, optedOutFound: 0, faultCount: 0, membersFound: verification.membersExpected, resourcesFound: verification.resourcesExpected });
+    expect(verification.resourcesFound).toBeGreaterThan(500);
+    for (const { expected, found } of Object.values(verification.perType)) expect(found).toBe(expected);
+  }
+  // The same seed is the same payer.
+  expect(reports[1]!.verification.perType).toEqual(reports[0]!.verification.perType);
+});
+
+test.each([
+  [['--members', 'many'], /whole number above 0/],
+  [['--nonsense'], /unknown option/],
+])('%s is wrong usage', async (args, said) => {
+  const { code, stderr } = await demo(...args);
+  expect(stderr).toMatch(said);
+  expect(code).toBe(2);
+});

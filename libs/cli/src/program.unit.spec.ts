@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { run } from './program.ts';
+
+const NPI = '1234567893';
+let said = '';
+beforeEach(() => {
+  said = '';
+  const take = (text: string | Uint8Array): boolean => ((said += String(text)), true);
+  vi.spyOn(process.stdout, 'write').mockImplementation(take);
+  vi.spyOn(process.stderr, 'write').mockImplementation(take);
+  vi.stubEnv('PA_PAYER_TOKEN', 't');
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+test.each([
+  [['--help'], 0, /Exit codes: 0 done/],
+  [['publish', '--help'], 0, /--explain/],
+  [['nonsense'], 2, /unknown command 'nonsense'/],
+  [['publish'], 2, /missing required argument/],
+  [['publish', 'no/such/file'], 2, /no\/such\/file does not exist/],
+  [['opt-out', '--member', ' '], 2, /--member is empty/],
+  [['opt-out', '--member', 'm', '--by', 'nobody'], 2, /--by is one of member/],
+  [['network', '--npi', NPI, '--status', 'maybe'], 2, /--status is one of/],
+  [['attribute', '--member', 'm'], 2, /--npi or --tin/],
+  [['generate', '--members', '0', '--out', 'x'], 2, /above 0/],
+  [['token'], 2, /--app FILE/],
+  [['token', '--app', 'no.json'], 2, /no.json cannot be read \(ENOENT\)/],
+  [['--server', 'here', 'views', 'list'], 2, /not a URL/],
+  [['--server', 'http://127.0.0.1:9', 'opt-in', '--member', 'm'], 3, /cannot be reached/],
+  [['--data-dir', 'nowhere', 'views', 'list'], 4, /no administrator token: set PA_ADMINISTRATOR_TOKEN/],
+])('pa %s exits %i', async (args, code, sentence) => {
+  expect(await run(args)).toBe(code);
+  expect(said).toMatch(sentence);
+  expect(said).not.toMatch(/^\s+at /m);
+});
+
