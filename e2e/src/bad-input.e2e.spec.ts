@@ -1,0 +1,286 @@
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { awaitReceipt, publish, Server, startPlatform, type Item, type PlatformProcess, type Receipt } from '@provider-access/cli';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { findGroup, http, json, kickOff, optOut, payerEvent, sealed, tell, texts, type EventRow, type HttpAnswer } from './road.ts';
+
+/** Each row of "Bad input it must meet": a status, an answer that names the fault, and the neighbours are there. */
+
+const NPI = '1234567893';
+const OTHER_NPI = '1245319599';
+let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+let app: TestApp;
+let other: TestApp;
+const platform = (): PlatformProcess => fresh.platform();
+
+const recorded = (member: string, resource: object, more: Partial<DomainEvent> = {}): DomainEvent => ({ ...payerEvent('payer.resource-recorded.v1', member, { resource }), ...more });
+const patient = (id: string, more: object = {}): object => ({ resourceType: 'Patient', id, gender: 'female', ...more });
+const observation = (id: string, member: string, more: object = {}): object => ({ resourceType: 'Observation', id, status: 'final', code: { text: 'Test' }, subject: { reference: `Patient/${member}` }, effectiveDateTime: '2024-02-03', ...more });
+/** A member with everything that lets the app see it. */
+const member = (id: string, npi = NPI): DomainEvent[] => [
+  recorded(id, patient(id)),
+  payerEvent('payer.member-enrolled.v1', id, { coverageId: `cov-${id}`, from: '2020-01-01' }),
+  payerEvent('payer.attribution-asserted.v1', id, { provider: { npi }, from: '2020-01-01' }),
+];
+const network = (npi: string): DomainEvent => ({ ...payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2000-01-01' }) });
+
+const post = (body: string, type = 'application/x-ndjson', token = platform().payerToken): Promise<HttpAnswer> => http(`${platform().base}/events`, { method: 'POST', token, headers: { 'content-type': type }, body });
+const ndjson = (...events: (DomainEvent | string)[]): string => events.map((e) => `${typeof e === 'string' ? e : JSON.stringify(toStructured(e))}\n`).join('');
+const rows = (answer: HttpAnswer): EventRow[] => answer.body.toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as EventRow & { summary?: unknown }).filter((row) => row.summary === undefined);
+const receiptOf = (receipt: string, events: number): Promise<Receipt> => awaitReceipt(fresh.server(), platform().payerToken, receipt, events);
+/** Posts events as one stream and says what intake decided. */
+async function outcome(...events: DomainEvent[]): Promise<Receipt> {
+  const [row] = rows(await post(ndjson(...events)));
+  return receiptOf(row!.receipt, events.length);
+}
+const read = async (path: string, by = app): Promise<HttpAnswer> => http(/^http/.test(path) ? path : `${platform().base}/fhir/${path}`, { token: await by.tokens.get() });
+const faultOf = (answer: HttpAnswer): string => JSON.stringify(json<{ issue: object[] }>(answer).issue);
+
+beforeAll(async () => {
+  fresh = await freshPlatform();
+  await publishAll(platform(), [network(NPI), network(OTHER_NPI), ...member('m1'), ...member('m2'), ...member('o1', OTHER_NPI)]);
+  app = await registerApp(platform(), { name: 'Clinic', npi: NPI });
+  other = await registerApp(platform(), { name: 'Hospital', npi: OTHER_NPI });
+  expect((await read('Patient/m1')).status).toBe(200);
+});
+afterAll(() => fresh?.dispose());
+
+describe('what is refused is stored nowhere, and its neighbours are recorded', () => {
+  test('not JSON: alone 400, in a stream a row', async () => {
+    const single = await post('{"specversion"', 'application/cloudevents+json');
+    expect([single.status, json<EventRow>(single)]).toMatchObject([400, { status: 'refused', reason: 'not-json' }]);
+    const stream = await post(ndjson(recorded('m1', observation('nj1', 'm1')), 'this is not JSON', '[1]', '{"specversion":"1.0"}', recorded('m1', observation('nj2', 'm1'))));
+    expect(stream.status).toBe(200);
+    expect(rows(stream)).toMatchObject([{ status: 'accepted' }, { status: 'refused', reason: 'not-json' }, { status: 'refused', reason: 'not-a-cloudevent' }, { status: 'refused', reason: 'not-a-cloudevent' }, { status: 'accepted' }]);
+    expect(await receiptOf(rows(stream)[0]!.receipt, 2)).toMatchObject({ expected: 2, handled: 2, counts: { recorded: 2 } });
+    for (const id of ['nj1', 'nj2']) expect((await read(`Observation/${id}`)).status).toBe(200);
+  });
+
+  test('a resource of 5 MB', async () => {
+    const large = recorded('m1', observation('large', 'm1', { note: [{ text: 'x'.repeat(5 * 1024 * 1024) }] }));
+    const single = await post(JSON.stringify(toStructured(large)), 'application/cloudevents+json');
+    expect(single.status).toBe(413);
+    expect(single.body.toString('utf8')).toMatch(/4194304 bytes/);
+    const stream = rows(await post(ndjson(recorded('m1', observation('l1', 'm1')), large, recorded('m1', observation('l2', 'm1')))));
+    expect(stream).toMatchObject([{ status: 'accepted' }, { status: 'refused', reason: 'too-large' }, { status: 'accepted' }]);
+    expect(await receiptOf(stream[0]!.receipt, 2)).toMatchObject({ counts: { recorded: 2 } });
+    expect((await read('Observation/large')).status).toBe(404);
+  });
+
+  test('a wrong payer token, and none, at every payer route', async () => {
+    for (const token of ['wrong', platform().administratorToken, await app.tokens.get()]) expect((await post(ndjson(recorded('m1', observation('wt', 'm1'))), undefined, token)).status).toBeGreaterThanOrEqual(401);
+    const none = await http(`${platform().base}/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: '{}\n' });
+    expect(none.status).toBe(401);
+    expect(none.headers['www-authenticate']).toMatch(/^Bearer/);
+    expect((await http(`${platform().base}/events/dead-letters`, { token: 'wrong' })).status).toBe(401);
+    expect((await read('Observation/wt')).status).toBe(404);
+  });
+});
+
+describe('what is at fault itself is parked with its reason', () => {
+  test.each<[string, () => DomainEvent, string]>([
+    ['no resource', () => payerEvent('payer.resource-recorded.v1', 'm1', { resource: 'Observation' }), 'not-a-resource'],
+    ['no resourceType', () => recorded('m1', { id: 'x' }), 'not-a-resource'],
+    ['an unknown resource type', () => recorded('m1', { resourceType: 'Observatory', id: 'x', subject: { reference: 'Patient/m1' } }), 'unknown-resource-type'],
+    ['an unknown event type', () => payerEvent('payer.weather-changed.v1', 'm1', {}), 'unknown-event-type'],
+    ['a missing id', () => recorded('m1', { ...observation('x', 'm1'), id: undefined }), 'missing-id'],
+    ['a broken shape', () => recorded('m1', observation('x', 'm1', { status: 7 })), 'invalid-resource'],
+    ['no subject', () => ({ ...recorded('m1', observation('x', 'm1')), subject: undefined }) as unknown as DomainEvent, 'missing-subject'],
+    ['a resource that names another member', () => recorded('m1', observation('x', 'm2')), 'names-another-member'],
+    ['a time in the future', () => recorded('m1', observation('x', 'm1'), { time: new Date(Date.now() + 3_600_000).toISOString() }), 'time-in-future'],
+  ])('%s', async (_what, fault, reason) => {
+    const id = `n-${randomUUID()}`;
+    const receipt = await outcome(recorded('m1', observation(`${id}.a`, 'm1')), fault(), recorded('m1', observation(`${id}.b`, 'm1')));
+    expect(receipt).toMatchObject({ expected: 3, handled: 3, counts: { recorded: 2, parked: 1 }, items: [{ outcome: 'parked', reason }] });
+    const letter = await fresh.server().json<{ reason: string; detail: string; status: string; data: unknown }>(`/events/dead-letters/${receipt.items[0]!.deadLetter}`, { token: platform().payerToken });
+    expect(letter).toMatchObject({ reason, status: 'open' });
+    expect(letter.detail.length).toBeGreaterThan(10);
+    expect(letter.data).toBeDefined();
+    for (const neighbour of ['a', 'b']) expect((await read(`Observation/${id}.${neighbour}`)).status).toBe(200);
+    expect((await read('Observation/x')).status).toBe(404);
+  });
+
+  test('a Type/id that another member owns stays the other\'s', async () => {
+    expect(await outcome(recorded('m1', observation('owned', 'm1')))).toMatchObject({ counts: { recorded: 1 } });
+    expect(await outcome(recorded('m2', observation('owned', 'm2')))).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'owned-by-another-member' }] });
+    expect(json(await read('Observation/owned'))).toMatchObject({ subject: { reference: 'Patient/m1' } });
+  });
+
+  test('the same event id with other content: the first stays, the second is parked; the same again changes nothing', async () => {
+    const first = recorded('m1', observation('twice', 'm1'));
+    expect(await outcome(first)).toMatchObject({ counts: { recorded: 1 } });
+    expect(await outcome(first)).toMatchObject({ counts: { unchanged: 1 } });
+    expect(await outcome({ ...first, data: { resource: observation('twice', 'm1', { status: 'amended' }) } })).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'event-id-reused' }] });
+    expect(json(await read('Observation/twice'))).toMatchObject({ status: 'final', meta: { versionId: '1' } });
+  });
+
+  test('an unreadable opt-out denies until it is resolved', async () => {
+    await publishAll(platform(), member('m3'));
+    expect((await read('Patient/m3')).status).toBe(200);
+    const { receipt } = await tell(platform(), payerEvent('payer.member-opted-out.v1', 'm3', { scope: 'everything?' }));
+    const answer = await receiptOf(receipt, 1);
+    expect(answer).toMatchObject({ counts: { parked: 1 } });
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(404), { timeout: 5_000 });
+    expect((await read('Patient/m2')).status).toBe(200);
+    await fresh.server().post(`/events/dead-letters/${answer.items[0]!.deadLetter}/discard`, { reason: 'was a test call' }, { token: platform().payerToken });
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 5_000 });
+  });
+
+  test('what comes before its member is kept until the member arrives', async () => {
+    expect(await outcome(recorded('late', observation('early', 'late')))).toMatchObject({ counts: { recorded: 1 } });
+    expect((await read('Observation/early')).status).toBe(404);
+    await publishAll(platform(), member('late'));
+    await vi.waitFor(async () => expect((await read('Observation/early')).status).toBe(200), { timeout: 5_000 });
+  });
+});
+
+describe('what a provider asks wrongly', () => {
+  const answered = (answer: HttpAnswer): [number, string] => [answer.status, faultOf(answer)];
+  const exportOf = async (group: string, query: string, by = app): Promise<HttpAnswer> => http(`${platform().base}/fhir/Group/${group}/$export${query}`, { token: await by.tokens.get(), headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
+
+  test('a Group that does not exist and a foreign one are answered alike', async () => {
+    const foreign = await findGroup(platform(), await other.tokens.get(), OTHER_NPI);
+    for (const ask of [(id: string) => read(`Group/${id}`), (id: string) => exportOf(id, '')]) {
+      const [none, theirs] = [await ask('nosuchgroup'), await ask(foreign.id)];
+      expect([none.status, theirs.status]).toEqual([404, 404]);
+      expect(faultOf(theirs)).toBe(faultOf(none));
+    }
+  });
+
+  test.each([
+    ['?_since=2999-01-01T00:00:00Z', 400, /_since is in the future/],
+    ['?_since=yesterday', 400, /_since must be an instant/],
+    ['?_type=Patient,Klaim', 400, /_type names something/],
+    ['?_type=Claim', 400, /Claim is not exported/],
+    ['?_outputFormat=csv', 400, /NDJSON/],
+  ])('$export%s', async (query, status, fault) => {
+    const { id } = await findGroup(platform(), await app.tokens.get(), NPI);
+    const answer = await exportOf(id, query);
+    expect(answered(answer)).toEqual([status, expect.stringMatching(fault)]);
+  });
+
+  test('a job of another client is no job, in status, files and DELETE', async () => {
+    const token = await app.tokens.get();
+    const status = await kickOff(platform(), token, (await findGroup(platform(), token, NPI)).id, '?_type=Patient');
+    const { output: [file] } = await sealed(status, token);
+    const theirs = await other.tokens.get();
+    const unknown = await http(status.replace(/[^/]+$/, 'a'.repeat(26)), { token });
+    for (const [url, method] of [[status, 'GET'], [file!.url, 'GET'], [status, 'DELETE']] as const) {
+      const answer = await http(url, { method, token: theirs });
+      expect(answer.status).toBe(404);
+      expect(faultOf(answer)).toBe(faultOf(unknown));
+    }
+    expect((await http(file!.url, { token })).status).toBe(200);
+  });
+
+  test('a page link of another client, a tampered one, and one of another search', async () => {
+    await publishAll(platform(), [1, 2, 3, 4].map((n) => recorded('m1', observation(`page${n}`, 'm1'))));
+    const first = await read('Observation?patient=m1&_count=2');
+    const next = json<{ link: { relation: string; url: string }[] }>(first).link.find((l) => l.relation === 'next')!.url;
+    expect((await read(next)).status).toBe(200);
+    const at = Math.floor(next.length - 10);
+    const tampered = next.slice(0, at) + (next[at] === 'A' ? 'B' : 'A') + next.slice(at + 1);
+    for (const answer of [await read(tampered), await read(next, other)]) {
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.status).toBeLessThan(500);
+      expect(faultOf(answer)).toMatch(/link|page/i);
+    }
+  });
+});
+
+describe('more than fits', () => {
+  test('a JSON batch that is too large is 413 and says how', async () => {
+    const answer = await post(`[${'{"x":"'.padEnd(1000, 'x')}"},`.repeat(17_000), 'application/cloudevents-batch+json');
+    expect(answer.status).toBe(413);
+    expect(answer.body.toString('utf8')).toMatch(/application\/x-ndjson/);
+  });
+
+  test('100,000 events in one stream: all accepted, memory bounded', async () => {
+    const count = 100_000;
+    const watched = await startPlatform({ dataDir: join(fresh.folder, 'stream') });
+    try {
+      const before = watched.memory();
+      let peak = before;
+      const watch = setInterval(() => (peak = Math.max(peak, watched.memory())), 100);
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          // The answer is read while this is still being sent.
+          const lines: DomainEvent[] = [];
+          for (const end = Math.min(count, sent + 500); sent < end; sent++) lines.push(optOut(`s${sent % 1000}`));
+          controller.enqueue(Buffer.from(ndjson(...lines)));
+          if (sent >= count) controller.close();
+        },
+      });
+      const answer = await fetch(`${watched.base}/events`, { method: 'POST', headers: { authorization: `Bearer ${watched.payerToken}`, 'content-type': 'application/x-ndjson' }, body, duplex: 'half' } as RequestInit);
+      let accepted = 0;
+      let tail = '';
+      for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+        const lines = (tail + chunk).split('\n');
+        tail = lines.pop()!;
+        for (const line of lines) if (/"status":"(accepted|effective)"/.test(line)) accepted += 1;
+        else if (line.includes('"summary"')) expect(JSON.parse(line)).toMatchObject({ summary: { complete: true, refused: 0 } });
+      }
+      clearInterval(watch);
+      expect(answer.status).toBe(200);
+      expect(accepted).toBe(count);
+      console.log(`100,000 events in one stream: memory ${Math.round(before / 1e6)} MB before, ${Math.round(peak / 1e6)} MB at most`);
+      expect(peak).toBeLessThan(600e6);
+    } finally {
+      await watched.kill();
+    }
+  }, 120_000);
+});
+
+/** A file system of its own for the files, so that it can be full. */
+const mountable = ((): boolean => {
+  const dir = mkdtempSync(join(tmpdir(), 'provider-access-mount-'));
+  const mounted = process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir]).status === 0;
+  if (mounted) spawnSync('umount', [dir]);
+  rmSync(dir, { recursive: true, force: true });
+  return mounted;
+})();
+if (!mountable) console.warn('SKIPPED: a full disk while exporting, since this process may not mount a tmpfs');
+
+describe.skipIf(!mountable)('the disk is full while an export runs', () => {
+  const work = mkdtempSync(join(tmpdir(), 'provider-access-full-'));
+  const files = join(work, 'data/files');
+  let full: PlatformProcess;
+  beforeAll(async () => {
+    mkdirSync(files, { recursive: true, mode: 0o700 });
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', files]).status).toBe(0);
+    full = await startPlatform({ dataDir: join(work, 'data') });
+  });
+  afterAll(async () => {
+    await full?.kill();
+    spawnSync('umount', [files]);
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  test('it waits, the rest of the platform works, and it ends whole when there is room again', async () => {
+    const items = [network(NPI), ...member('m1'), ...Array.from({ length: 50 }, (_, i) => recorded('m1', observation(`d${i}`, 'm1')))].map((event): Item => ({ ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: '' }));
+    await publish(items, { server: new Server(full.base), token: full.payerToken });
+    const reader = await registerApp(full, { name: 'Clinic', npi: NPI });
+    const token = await reader.tokens.get();
+    const { id } = await findGroup(full, token, NPI);
+    // The store keeps 64 MiB free; with this it has less.
+    const ballast = join(files, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(40 * 1024 * 1024));
+    const status = await kickOff(full, token, id);
+    const waiting = await http(status, { token });
+    expect(waiting.status).toBe(202);
+    expect(waiting.headers['retry-after']).toMatch(/^\d+$/);
+    await vi.waitFor(async () => expect((await http(`${full.base}/health/ready`)).body.toString('utf8')).toMatch(/storage|disk|room|full/i), { timeout: 10_000 });
+    expect((await http(`${full.base}/fhir/Patient/m1`, { token })).status).toBe(200);
+    expect((await tell(full, recorded('m1', observation('meanwhile', 'm1')))).status).toBe('accepted');
+    rmSync(ballast);
+    const found = await texts(await sealed(status, token), token);
+    expect(found.get('Observation')!.trim().split('\n')).toHaveLength(50);
+    expect(found.get('Patient')!.trim().split('\n')).toHaveLength(1);
+  });
+});
