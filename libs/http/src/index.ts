@@ -2,3 +2,4 @@ export * from './clock.ts';
 export * from './ports.ts';
 export * from './refusal.ts';
 export * from './app.ts';
+export * from './views-controller.ts';

@@ -3,8 +3,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, disclosures } from '@provider-access/audit';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
-import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { type AccessTokens, Authenticator, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { type AccessTokens, Authenticator, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
 import { DeadLettersIntake } from './intake/dead-letters.ts';
@@ -17,7 +17,6 @@ import { GroupSearchController } from './operations/group/search-type.controller
 import { GroupView } from './operations/group/group-view.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
-import { ViewsController } from './operations/ops/views.controller.ts';
 import { CONFIG, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
 
 export interface AttributionOptions {
@@ -50,12 +49,13 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution' });
     return {
       module: AttributionModule,
-      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, ViewsController],
+      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, viewsController('attribution', StaticTokenGuard('administrator'))],
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
         { provide: Facts, useValue: facts },
         { provide: PROJECTIONS, useValue: projections },
+        { provide: ProjectionSet, useExisting: PROJECTIONS },
         { provide: FORWARD_EXPORT, useValue: options.forwardExport },
         { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },

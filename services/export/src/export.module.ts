@@ -5,9 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/blob';
 import { Facts, groups, memberships } from '@provider-access/facts';
-import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
-import { type AccessTokens, Authenticator, SMART, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
+import { type AccessTokens, Authenticator, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
@@ -21,7 +21,6 @@ import { DownloadController } from './operations/download.controller.ts';
 import { ExportController } from './operations/export.controller.ts';
 import { Releases } from './operations/releases.ts';
 import { StatusController } from './operations/status.controller.ts';
-import { ViewsController } from './operations/views.controller.ts';
 import { exportJobs } from './projections/export-jobs.ts';
 import { EXPORT } from './tokens.ts';
 
@@ -72,7 +71,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     });
     return {
       module: ExportModule,
-      controllers: [ExportController, StatusController, DownloadController, ViewsController, FollowExportsController],
+      controllers: [ExportController, StatusController, DownloadController, viewsController('export', StaticTokenGuard('administrator')), FollowExportsController],
       providers: [
         { provide: EXPORT, useValue: context },
         { provide: Facts, useValue: facts },

@@ -1,16 +1,17 @@
-import { type DynamicModule, Module, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
 import { Facts } from '@provider-access/facts';
-import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
-import { AccessTokens, Authenticator, loadOrCreateToken, SigningKeys, SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import { AccessTokens, Authenticator, loadOrCreateToken, SigningKeys, SMART, STATIC_TOKENS, StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
+import { ReadingThread } from './intake/reading-thread.ts';
 import { RecordIntake } from './intake/record-intake.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
@@ -21,18 +22,19 @@ import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
-import { ViewsController } from './operations/views/views.controller.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions { readonly ports: ServicePorts; readonly config: ResourcesConfig }
 const STALE_MS = 30_000;
 
 /** Starts and stops what runs behind the requests. */
-class Background implements OnModuleInit, OnModuleDestroy {
+class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly host: HttpAdapterHost;
   private readonly projections: ProjectionSet;
   private readonly facts: Facts;
-  constructor(host: HttpAdapterHost, projections: ProjectionSet, facts: Facts) {
+  private readonly reading: ReadingThread;
+  constructor(host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) {
+    this.reading = reading;
     this.host = host;
     this.projections = projections;
     this.facts = facts;
@@ -45,6 +47,10 @@ class Background implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.facts.stop();
     await this.projections.stop();
+  }
+  /** No batch is in flight any more. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.reading.close();
   }
 }
 
@@ -66,13 +72,14 @@ function providers({ ports, config: input }: ResourcesOptions): Provider[] {
     { provide: PageLinks, useFactory: () => PageLinks.open(config.pageKeyFile) },
     { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access) },
     {
-      provide: RecordIntake, inject: [RECORDS],
-      useFactory: (reader: ReturnType<typeof recordsReader>) => new RecordIntake({
-        log, reader, claims: state.claims, clock, logger, metrics, floor: config.floor,
+      provide: RecordIntake, inject: [RECORDS, ReadingThread],
+      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread) => new RecordIntake({
+        log, reader, reading, claims: state.claims, clock, logger, metrics, floor: config.floor,
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now() }),
       }),
     },
-    { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts) => new Background(host, projections, facts) },
+    { provide: ReadingThread, useFactory: () => new ReadingThread() },
+    { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) => new Background(host, projections, facts, reading) },
     {
       provide: READINESS, inject: [ProjectionSet, Facts, RecordIntake],
       useFactory: (projections: ProjectionSet, facts: Facts, intake: RecordIntake): ReadinessCheck[] => [
@@ -103,7 +110,7 @@ export class ResourcesModule {
   static register(options: ResourcesOptions): DynamicModule {
     return {
       module: ResourcesModule,
-      controllers: [IntakeController, EventsController, ReceiptsController, DeadLettersController, ViewsController, MetadataController, SearchController, ReadController],
+      controllers: [IntakeController, EventsController, ReceiptsController, DeadLettersController, viewsController('resources', StaticTokenGuard('administrator')), MetadataController, SearchController, ReadController],
       providers: providers(options),
       exports: [READINESS],
     };

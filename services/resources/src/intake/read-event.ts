@@ -2,30 +2,39 @@ import { decodeEvent, typeOf, payerEvent } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type InboundEvent, judge, type JudgeOptions, type Judgement } from '../domain/judge.ts';
 
-export interface ReadEvent {
-  readonly record: LogRecord;
+/** The part of a log record that reading looks at. */
+export type Readable = Pick<LogRecord, 'topic' | 'headers' | 'value'>;
+
+/** What one record says, without the record: it travels between threads. */
+export interface Reading {
   readonly judgement: Judgement;
   /** For receipts; empty when the envelope could not be read. */
   readonly id: string;
   readonly receipt: string | undefined;
-  readonly traceparent: string | undefined;
+}
+export interface ReadEvent extends Reading {
+  readonly record: LogRecord;
 }
 
-/** Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges. */
-export function readEvent(record: LogRecord, options: JudgeOptions): ReadEvent {
+/** The headers alone say that another service decides about it: its data need not be looked at. */
+export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
+  const type = typeOf({ headers });
+  const definition = type === undefined ? undefined : payerEvent(type);
+  return definition !== undefined && definition.owner !== 'resources' && type !== 'payer.members-merged.v1';
+}
+
+/** Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges. Pure. */
+export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
-  const type = typeOf(record);
-  const common = { record, id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'], traceparent: headers['traceparent'] };
-  if (type !== undefined) {
-    const definition = payerEvent(type);
-    if (definition !== undefined && definition.owner !== 'resources' && type !== 'payer.members-merged.v1') return { ...common, judgement: { kind: 'other' } };
-  }
+  const common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
+  if (isElsewhere(record)) return { ...common, judgement: { kind: 'other' } };
   const decoded = decodeEvent(record);
   if (!decoded.ok) {
+    const type = typeOf(record);
     if (type !== undefined && payerEvent(type)?.owner !== 'resources' && payerEvent(type) !== undefined) return { ...common, judgement: { kind: 'other' } };
     return { ...common, judgement: { kind: 'park', reason: decoded.reason, detail: decoded.detail } };
   }
   const { event } = decoded;
   const inbound: InboundEvent = { topic: record.topic, id: event.id, source: event.source, type: event.type, time: event.time, data: event.data, ...(event.subject !== undefined && { subject: event.subject }) };
-  return { ...common, id: event.id, receipt: event.extensions?.['pareceipt'], judgement: judge(inbound, options) };
+  return { id: event.id, receipt: event.extensions?.['pareceipt'], judgement: judge(inbound, options) };
 }

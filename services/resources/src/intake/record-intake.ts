@@ -8,13 +8,15 @@ import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } fr
 import { InFlight } from '../domain/in-flight.ts';
 import type { Judgement, ParkReason } from '../domain/judge.ts';
 import { Ownership } from './ownership.ts';
-import { type ReadEvent, readEvent } from './read-event.ts';
+import type { ReadEvent } from './read-event.ts';
+import type { ReadingThread } from './reading-thread.ts';
 
 export interface RecordIntakeOptions {
   readonly log: EventLog;
   readonly derivation: Derivation;
   readonly reader: RecordsReader;
   readonly claims: Claims;
+  readonly reading: Pick<ReadingThread, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -57,10 +59,9 @@ export class RecordIntake {
   /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
   async handle(batch: Batch): Promise<void> {
     try {
-      await this.ready();
-      const { clock, floor } = this.options;
+      const { clock, floor, reading } = this.options;
       const now = clock.now();
-      const events = batch.records.map((record) => readEvent(record, { now, floor }));
+      const [events] = await Promise.all([reading.read(batch.records, { now, floor }), this.ready()]);
       const shared = batch.topic === PAYER_PROVIDER_EVENTS || events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED);
       if (!shared) await this.derive(batch, events, now);
       else {
@@ -219,8 +220,9 @@ class BatchRun {
 }
 
 /** The id of our event names the inbound one: a redelivery that writes again writes the same id. */
-function encode({ record, traceparent }: ReadEvent, id: string, event: RecordEvent): NewRecord {
+function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
   const { data } = event;
+  const { traceparent } = record.headers;
   return {
     key: id, partitionKey: data.member,
     headers: {
