@@ -1,0 +1,69 @@
+import { afterEach, expect, it } from 'vitest';
+import { encodeEvent, fromStructured, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
+import { condition, event, type EventInput, patient } from '../../test/house.ts';
+import { readEvent } from './read-event.ts';
+import { ReadingThread } from './reading-thread.ts';
+
+const OPTIONS = { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' };
+let reading: ReadingThread;
+afterEach(() => reading.close());
+
+const stored = (offset: number, value: string | Uint8Array, headers: Readonly<Record<string, string>>): LogRecord =>
+  ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: 'k', headers, value: Buffer.from(value), timestamp: 0 });
+function record(offset: number, input: EventInput): LogRecord {
+  const read = fromStructured(event(input));
+  if (!read.ok) throw new Error(read.detail);
+  const { value, headers } = encodeEvent({ ...read.event, extensions: { pareceipt: 'r-1' } });
+  return stored(offset, value, headers);
+}
+/** Large enough for the thread: one of every kind of judgement among many of the usual one. */
+const batch = (): LogRecord[] => [
+  ...Array.from({ length: 100 }, (_, i) => record(i, { id: `e${i}`, subject: 'm1', resource: condition('m1', `c${i}`, { code: { text: `Müller – 東京 ${'x'.repeat(400)}` } }) })),
+  record(100, { subject: 'm1', resource: { resourceType: 'Nonsense', id: 'n' } }),
+  record(101, { subject: 'm2', resource: patient('m1') }),
+  record(102, { subject: 'm1', type: 'payer.member-opted-out.v1', data: {} }),
+  record(103, { subject: 'm1', type: 'payer.members-merged.v1', data: { from: 'm0' } }),
+  record(104, { subject: 'm1', type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c1' } }),
+  stored(105, JSON.stringify(event({ id: 's', subject: 'm1', resource: patient('m1') })), { 'content-type': 'application/cloudevents+json' }),
+  stored(106, Buffer.from([0xff, 0xfe]), {}),
+  stored(107, '{', { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z' }),
+  stored(108, '', { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z' }),
+];
+
+it('reads in the thread what it reads at once, record by record', async () => {
+  reading = new ReadingThread();
+  const records = batch();
+  const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
+  expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(new Set(['accept', 'remove', 'park', 'merge', 'other']));
+  expect(reading['thread']).toBeUndefined();
+  const [first, second] = await Promise.all([reading.read(records, OPTIONS), reading.read(records.slice(3), OPTIONS)]);
+  expect(reading['thread']).toBeDefined();
+  expect(first).toEqual(expected);
+  expect(second).toEqual(expected.slice(3));
+  // The bytes of the log are still there: others read them too.
+  expect(records[0]!.value.byteLength).toBeGreaterThan(400);
+});
+
+it('starts no thread for what is small', async () => {
+  reading = new ReadingThread();
+  const [one] = await reading.read([record(0, { resource: patient('m1') })], OPTIONS);
+  expect(one!.judgement.kind).toBe('accept');
+  expect(reading['thread']).toBeUndefined();
+});
+
+it('fails as an engine does when the thread ends, and starts another', async () => {
+  reading = new ReadingThread();
+  const lost = reading.read(batch(), OPTIONS);
+  const died = reading['thread']!.terminate();
+  await expect(lost).rejects.toThrow(EngineUnavailable);
+  await died;
+  expect(await reading.read(batch(), OPTIONS)).toHaveLength(batch().length);
+});
+
+it('refuses to read once it is closed', async () => {
+  reading = new ReadingThread();
+  const lost = reading.read(batch(), OPTIONS);
+  await Promise.all([expect(lost).rejects.toThrow(EngineUnavailable), reading.close()]);
+  await expect(reading.read(batch(), OPTIONS)).rejects.toThrow(EngineUnavailable);
+});
