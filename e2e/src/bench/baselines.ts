@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, createWriteStream, fdatasyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { once } from 'node:events';
+import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import Fastify from 'fastify';
 import { load, type LoadResult } from './load.ts';
@@ -24,8 +25,11 @@ export function appendWithFsync(file: string, lines: readonly string[], batch = 
 export async function gzipCopy(files: readonly string[], scratch: string): Promise<{ megabytesPerSecond: number; bytes: number }> {
   const plain = `${scratch}.plain`;
   const out = createWriteStream(plain);
-  for (const file of files) await pipeline(createReadStream(file), createGunzip(), out, { end: false });
-  await new Promise((resolve) => out.end(resolve));
+  for (const file of files) {
+    for await (const chunk of createReadStream(file).pipe(createGunzip())) if (!out.write(chunk)) await once(out, 'drain');
+  }
+  out.end();
+  await finished(out);
   const bytes = statSync(plain).size;
   const started = performance.now();
   await pipeline(createReadStream(plain, { highWaterMark: 1 << 20 }), createGzip({ level: 1 }), createWriteStream(`${scratch}.gz`));
