@@ -28,16 +28,17 @@ const COMMON: Readonly<Record<string, string>> = {
   E: 'id?string;extension*Extension',
 };
 
-const compiled = new Map<string, Structure | undefined>();
+const compiled = new Map<string, Structure>();
 
 /** The structure of a resource type, datatype or backbone path of R4; undefined when R4 has none of that name. Compiled on first use. */
 export function structureOf(name: string): Structure | undefined {
-  if (!compiled.has(name)) {
-    const line = name === 'Element' ? 'E' : Object.hasOwn(R4_ELEMENT_LINES, name) ? R4_ELEMENT_LINES[name] : undefined;
-    if (line === undefined) return undefined;
-    compiled.set(name, compile(name, line));
-  }
-  return compiled.get(name);
+  const known = compiled.get(name);
+  if (known !== undefined) return known;
+  const line = name === 'Element' ? 'E' : Object.hasOwn(R4_ELEMENT_LINES, name) ? R4_ELEMENT_LINES[name] : undefined;
+  if (line === undefined) return undefined;
+  const structure = compile(name, line);
+  compiled.set(name, structure);
+  return structure;
 }
 
 function compile(name: string, line: string): Structure {

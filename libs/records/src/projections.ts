@@ -7,16 +7,9 @@ const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';
 const RELEVANT = new Set<string | undefined>([ACCEPTED, DELETED]);
 
-/** One parse a record, although `keys` and `evolve` of two projections look at it. */
-const parsed = new WeakMap<LogRecord, RecordAccepted | RecordDeleted>();
-function dataOf(record: LogRecord): RecordAccepted | RecordDeleted {
-  let data = parsed.get(record);
-  if (data === undefined) {
-    data = JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as RecordAccepted | RecordDeleted;
-    parsed.set(record, data);
-  }
-  return data;
-}
+/** Not kept: the log keeps its newest records in memory, and every line would be there a second time. */
+const dataOf = ({ value }: LogRecord): RecordAccepted | RecordDeleted =>
+  JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as RecordAccepted | RecordDeleted;
 
 /** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
 const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);

@@ -24,19 +24,19 @@ const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
 /** Elements that people write sentences in. All other strings identify something and must stay as they are. */
 const PROSE = new Set(['text', 'display', 'disposition', 'title', 'description', 'name', 'valueString', 'valueMarkdown']);
 
-const plans = new Map<string, Plan | undefined>();
+const plans: Readonly<Record<Context, Map<string, Plan>>> = { 'clinical': new Map(), 'claim': new Map(), 'prior-authorization': new Map() };
 
 /** The plan of a structure in a context, made once. Undefined when R4 has no such structure. */
 export function planOf(name: string, context: Context): Plan | undefined {
-  const key = `${context} ${name}`;
-  if (!plans.has(key)) {
-    const structure = structureOf(name);
-    if (structure === undefined) return undefined;
-    const steps = new Map<string, Step>();
-    for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(element, context) : DROP);
-    plans.set(key, { structure, steps });
-  }
-  return plans.get(key);
+  const made = plans[context].get(name);
+  if (made !== undefined) return made;
+  const structure = structureOf(name);
+  if (structure === undefined) return undefined;
+  const steps = new Map<string, Step>();
+  for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(element, context) : DROP);
+  const plan: Plan = { structure, steps };
+  plans[context].set(name, plan);
+  return plan;
 }
 
 function isAllowed(structure: string, element: ElementDefinition, context: Context): boolean {
