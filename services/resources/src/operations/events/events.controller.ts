@@ -11,6 +11,8 @@ import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/** How many times the limit is still read, and dropped, so that the sender gets its answer. */
+const LINGER = 16;
 const NDJSON = new Set(['application/x-ndjson', 'application/ndjson']);
 const FORMS = 'application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or application/json with ce- headers';
 
@@ -74,13 +76,16 @@ function fromBatch(text: string, receipt: string): Incoming[] {
 
 async function read(request: FastifyRequest, limit: number, batch: boolean): Promise<string> {
   const refusal = (): Refusal => new Refusal('too-large', batch ? `A JSON batch may have ${limit} bytes. Send more as application/x-ndjson, one event a line: it has no limit.` : `An event may have ${MAX_EVENT_BYTES} bytes.`);
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw refusal();
-  const chunks: Uint8Array[] = [];
+  if (Number(request.headers['content-length'] ?? 0) > limit * LINGER) throw refusal();
+  let chunks: Uint8Array[] = [];
   let length = 0;
+  // Read to its end and dropped: many clients see a broken connection, and no answer, when they are cut off while they send.
   for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > limit) throw refusal();
-    chunks.push(chunk);
+    if (length > limit * LINGER) throw refusal();
+    if (length > limit) chunks = [];
+    else chunks.push(chunk);
   }
+  if (length > limit) throw refusal();
   return Buffer.concat(chunks, length).toString('utf8');
 }
