@@ -75,7 +75,7 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
       // Alternately in the middle of a stream, and after a slice of it was acknowledged: then records and views lag behind.
       const inTheMiddle = kill % 2 === 0;
       const slice = inTheMiddle ? rest : rest.slice(0, Math.floor(rest.length / (kills + 1 - kill)));
-      const rows = 1 + upTo(Math.floor(rest.length / 2));
+      const rows = 1 + upTo(Math.floor(rest.length / (kills + 1 - kill)));
       let killed: Promise<void> | undefined;
       const answered = await post(fresh, slice, (count) => {
         if (inTheMiddle && count >= rows) killed ??= fresh.platform().kill();
