@@ -26,6 +26,8 @@ import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions { readonly ports: ServicePorts; readonly config: ResourcesConfig }
 const STALE_MS = 30_000;
+/** Records a transaction of a view: requests wait for one, not for a thousand lines. */
+const VIEW_BATCH = 250;
 
 /** Starts and stops what runs behind the requests. */
 class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
@@ -62,7 +64,7 @@ function providers({ ports, config: input }: ResourcesOptions): Provider[] {
     { provide: CONFIG, useValue: config },
     { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs }) },
     { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources' }) },
-    { provide: ProjectionSet, useFactory: () => new ProjectionSet({ log, views, projections: PROJECTIONS, logger }) },
+    { provide: ProjectionSet, useFactory: () => new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH }) },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: STATIC_TOKENS, useFactory: async () => new StaticTokens({ payer: await loadOrCreateToken(config.payerTokenFile), administrator: await loadOrCreateToken(config.administratorTokenFile) }) },
     {

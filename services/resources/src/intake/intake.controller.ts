@@ -6,6 +6,8 @@ import { OnAssigned, OnBatch } from '@provider-access/eventlog/transport';
 import { RecordIntake } from './record-intake.ts';
 
 const GROUP = 'resources-intake';
+/** Deciding and writing so many holds the event loop up for a few milliseconds. */
+const BATCH_EVENTS = 250;
 
 /** Payer events in batches; a rejected promise pauses the partition and the batch comes again. */
 @Controller()
@@ -15,7 +17,7 @@ export class IntakeController {
     this.intake = intake;
   }
 
-  @OnBatch({ group: GROUP, topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS] })
+  @OnBatch({ group: GROUP, topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS], maxRecords: BATCH_EVENTS })
   handle(@Payload() batch: Batch): Promise<void> {
     return this.intake.handle(batch);
   }
