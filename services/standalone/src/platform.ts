@@ -57,7 +57,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     closing.push(() => log.close());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
-    const state = openEmbeddedState({ file: file('state.db'), log });
+    const state = openEmbeddedState({ file: file('state.db'), log, soleOwner: true });
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
     const blobs = openFsBlobs({ root: file('files') });

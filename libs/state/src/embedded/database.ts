@@ -38,6 +38,11 @@ export class Database {
     this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`);
   }
 
+  /** Every lease and every leased work item is free; tokens and fences stay, so that an old holder's are refused. */
+  releaseAll(): void {
+    this.#db.exec('BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT');
+  }
+
   /** Runs `work` in a transaction; resolves with its result when that is durable. `work` is synchronous. */
   change<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {

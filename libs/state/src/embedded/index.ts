@@ -11,13 +11,16 @@ export interface EmbeddedStateOptions {
   readonly file: string;
   /** Where decided events go. Without it they wait in the file for an opening with a log. */
   readonly log?: EventLog;
+  /** The caller knows that every earlier process is dead: what they leased is free at once. Fences still only grow. Default false. */
+  readonly soleOwner?: boolean;
   /** ms since the epoch. Default the system's clock. */
   readonly now?: () => number;
 }
 
 /** What instances must agree on, in one SQLite file. What a crash left unpublished is published at once. */
-export function openEmbeddedState({ file, log, now = Date.now }: EmbeddedStateOptions): State & { relayFailure(): string | undefined } {
+export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now }: EmbeddedStateOptions): State & { relayFailure(): string | undefined } {
   const db = new Database(file);
+  if (soleOwner) db.releaseAll();
   const streams = new EmbeddedStreams(db, log);
   return {
     streams,
