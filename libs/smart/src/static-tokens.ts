@@ -2,7 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/http';
-import { badToken, bearerToken, type RequestWithHeaders } from './authenticate.ts';
+import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
 import { readOrCreatePrivateFile } from './private-file.ts';
 
 export type StaticRole = 'administrator' | 'payer';
@@ -42,7 +42,7 @@ export class StaticTokens {
     const token = bearerToken(request);
     if (token === undefined) throw new Refusal('invalid-token', `This needs the ${roles.join(' or ')} token: Authorization: Bearer.`, { headers: { 'www-authenticate': 'Bearer' } });
     const role = this.roleOf(token);
-    if (role === undefined || !roles.includes(role)) throw badToken();
+    if (role === undefined || !roles.includes(role)) throw new Refusal('invalid-token', `This is not the ${roles.join(' or ')} token.`);
     return role;
   }
 }
