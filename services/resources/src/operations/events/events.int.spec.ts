@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { condition, event, House, patient, type Loose } from '../../../test/house.ts';
+import { APPEND_EVENTS } from './stream-events.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
 const NDJSON = 'application/x-ndjson';
@@ -106,9 +107,9 @@ describe('POST /events while the log is away', () => {
       const cut = await house.call('POST', '/events', { token: house.payerToken, body: lines, headers: { 'content-type': NDJSON } });
       log.faults.away = false;
       const rows = cut.text.trim().split('\n').map((line) => JSON.parse(line) as Loose);
-      expect(rows.filter((r) => r.status === 'accepted')).toHaveLength(500);
+      expect(rows.filter((r) => r.status === 'accepted')).toHaveLength(APPEND_EVENTS);
       expect(rows.at(-2)).toMatchObject({ status: 'unavailable', reason: 'log-unavailable' });
-      expect(rows.at(-1)).toMatchObject({ summary: { complete: false, accepted: 500 } });
+      expect(rows.at(-1)).toMatchObject({ summary: { complete: false, accepted: APPEND_EVENTS } });
     } finally {
       log.faults.away = false;
       await house.close();

@@ -3,7 +3,8 @@ import { createLineSplitter } from '@provider-access/fhir';
 import type { EventAppender, EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
-const APPEND_EVENTS = 250;
+/** Events an append at most: those of an append are acknowledged together. */
+export const APPEND_EVENTS = 250;
 const APPEND_BYTES = 1024 * 1024;
 /**
  * Answer bytes that may wait for the client. Many clients read only after they have sent everything: pausing at once would
