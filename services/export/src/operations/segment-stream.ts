@@ -10,7 +10,7 @@ export interface SegmentStreamOptions {
   readonly start: number;
   readonly end: number;
   readonly index: PartIndex;
-  /** Asked just before segments are read, with the members of each: false ends the response. */
+  /** Asked before bytes of segments are handed on, with the members of each, again whenever the client was slow: false ends the response. */
   mayGoOn(members: readonly (readonly string[])[]): boolean | Promise<boolean>;
 }
 
@@ -22,6 +22,9 @@ export class AccessEnded extends Error {
 /** Segments decided upon and read together: at most this many, and about this many compressed bytes. */
 const TOGETHER = 32;
 const TOGETHER_BYTES = 1024 * 1024;
+/** A decision holds for what is handed on so soon after it, ms. */
+const DECIDED_FOR_MS = 50;
+const CHUNK_BYTES = 64 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
 /** The bytes of a download, a stretch at a time as the client takes them; each stretch is decided upon before it is read. */
@@ -51,21 +54,33 @@ async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Ar
   if (batch.length > 0) yield* read(options, batch);
 }
 
-async function* read({ blobs, part, layout, index, mayGoOn }: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
-  if (!(await mayGoOn(batch.map((p) => p.segment.of.map((m) => index.members[m]!))))) throw new AccessEnded('access ended during the download');
+async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
+  const members = batch.map((p) => p.segment.of.map((m) => options.index.members[m]!));
+  let decidedAt = Number.NEGATIVE_INFINITY;
+  for await (const chunk of chunks(options, batch)) {
+    // A slow client takes a stretch over minutes: what was decided then says nothing about now.
+    if (performance.now() - decidedAt > DECIDED_FOR_MS) {
+      if (!(await options.mayGoOn(members))) throw new AccessEnded('access ended during the download');
+      decidedAt = performance.now();
+    }
+    yield chunk;
+  }
+}
+
+async function* chunks({ blobs, part, layout }: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
   for (const run of runs(batch)) {
     const from = run[0]!.segment.offset;
-    const to = run.at(-1)!.segment.offset + run.at(-1)!.segment.compressed;
+    const last = run.at(-1)!;
     if (layout.coding === 'gzip') {
       // Neighbours in the file are sent as they lie there.
-      const last = run.at(-1)!;
       yield* blobs.range(part, from + run[0]!.skip, last.segment.offset + last.skip + last.take) as AsyncIterable<Uint8Array>;
       continue;
     }
-    const bytes = Buffer.concat(await (blobs.range(part, from, to) as Readable).toArray());
+    const bytes = Buffer.concat(await (blobs.range(part, from, last.segment.offset + last.segment.compressed) as Readable).toArray());
     for (const piece of run) {
       const at = piece.segment.offset - from;
-      yield inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(piece.skip, piece.skip + piece.take);
+      const plain = inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(piece.skip, piece.skip + piece.take);
+      for (let i = 0; i < plain.length; i += CHUNK_BYTES) yield plain.subarray(i, i + CHUNK_BYTES);
     }
   }
 }
