@@ -20,7 +20,7 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
 
   const open = async (mayGoOn: () => boolean): Promise<AsyncIterator<Uint8Array>> => {
     const blobs = openFsBlobs({ root });
-    const { bytes, ...size } = deflateSegment(Buffer.from(randomBytes(300_000).toString('hex')), 1);
+    const { bytes, ...size } = deflateSegment(Buffer.from(randomBytes(1_000_000).toString('hex')), 1);
     await blobs.put('part', bytes);
     const index: PartIndex = { type: 'Patient', members: ['m'], segments: [{ ...size, of: [0], offset: 0 }], total: size };
     const whole = layout(index.segments, coding);
@@ -42,7 +42,7 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
       for (let i = 0; i < 100; i++) await take();
     }).rejects.toThrow(AccessEnded);
     // What was read ahead of the client is all that came.
-    expect(bytes).toBeLessThan(250_000);
+    expect(bytes).toBeLessThan(500_000);
   });
 
   test('gets everything as long as it may', async () => {
