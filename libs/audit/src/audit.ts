@@ -10,6 +10,9 @@ interface Pending { readonly record: NewRecord; resolve(): void; reject(error: R
 
 /** Records in one append at most. */
 const GROUP = 500;
+/** How long a group may grow while each turn of the event loop brings more: a part of what an fsync takes. */
+const GATHER_MS = 1;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Every release and every refusal, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
@@ -34,10 +37,18 @@ export class Audit {
     });
   }
 
+  /** Requests that came together are recorded together: one fsync. A lone one waits for no more than an idle turn. */
+  private async gather(): Promise<void> {
+    const until = performance.now() + GATHER_MS;
+    for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until; ) {
+      seen = this.pending.length;
+      await turn();
+    }
+  }
+
   private async drain(): Promise<void> {
-    // Entries of the same turn of the event loop go together.
-    await Promise.resolve();
     while (this.pending.length > 0) {
+      await this.gather();
       const group = this.pending.splice(0, GROUP);
       try {
         await this.options.log.append(PA_AUDIT, group.map((p) => p.record));

@@ -28,10 +28,11 @@ function disclosureTopic(): TopicEvolve<DisclosurePart> {
   };
 }
 
-/** One document per (member, disclosure): who saw what of a member, and who was refused. */
+/** One document per (member, disclosure): who saw what of a member, and who was refused. Written in larger pieces: what is durable is the log. */
 export const disclosures: Projection = {
   owner: 'audit', name: 'disclosures', version: 1,
   topics: { [PA_AUDIT]: disclosureTopic() },
+  lingerMs: 100,
   indexes: [{ name: 'by_member', fields: ['disclosure.member', 'disclosure.at'] }],
 };
 

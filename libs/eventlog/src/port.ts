@@ -61,6 +61,11 @@ export interface SubscribeOptions {
   /** Value bytes a batch at most (at least one record comes). Default 4 MiB. */
   readonly maxBytes?: number;
   /**
+   * How long a batch may wait for more records, ms. Default 0: at once. For followers that nobody waits for: fewer, larger
+   * batches. (Kafka: fetch.max.wait.ms with fetch.min.bytes.)
+   */
+  readonly lingerMs?: number;
+  /**
    * Offsets are committed after it resolves. Must be idempotent: the same batch may come again. One batch a partition at
    * a time; batches of different partitions may overlap.
    */

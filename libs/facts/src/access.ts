@@ -3,7 +3,7 @@ import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/eve
 import type { Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
-import type { ViewReader } from '@provider-access/views';
+import type { ViewDocument, ViewReader } from '@provider-access/views';
 import { type Freshness, MEMBER_DERIVERS, PROVIDER_DERIVERS } from './freshness.ts';
 import { toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
@@ -13,6 +13,14 @@ export class FactsStale extends Refusal {
   constructor() {
     super('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
   }
+}
+
+/** By document: a view may give the same one again while nothing in it has changed (`keepDecoded`). */
+const facts = new WeakMap<ViewDocument, MemberFacts>();
+function factsOf(document: ViewDocument): MemberFacts {
+  let known = facts.get(document);
+  if (known === undefined) facts.set(document, (known = toMemberFacts(document)));
+  return known;
 }
 
 export interface AccessOptions {
@@ -61,7 +69,7 @@ export class Access {
     this.assertFresh();
     try {
       const docs = await this.options.reader.getMany(members);
-      return docs.map((doc) => doc && toMemberFacts(doc));
+      return docs.map((doc) => doc && factsOf(doc));
     } catch {
       throw new FactsStale();
     }

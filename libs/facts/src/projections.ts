@@ -18,7 +18,7 @@ const consentTopic: TopicEvolve<ConsentPart> = { part: 'consent', keys: bySubjec
 
 /** One document a member: everything a decision reads (`toMemberFacts`). */
 export const memberFacts: Projection = {
-  owner: 'facts', name: 'members', version: 1, indexes: [],
+  owner: 'facts', name: 'members', version: 1, indexes: [], keepDecoded: 5000,
   topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
 };
 

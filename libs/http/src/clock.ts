@@ -5,4 +5,9 @@ export interface Clock {
 }
 export const systemClock: Clock = { now: () => Date.now() };
 /** RFC 3339 instant in UTC with milliseconds. */
-export const instant = (ms: number): string => new Date(ms).toISOString();
+export function instant(ms: number): string {
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
+}
+/** Requests of one millisecond write the same instant several times. */
+let last = { ms: 0, text: '1970-01-01T00:00:00.000Z' };

@@ -43,6 +43,8 @@ function stored(document: ViewDocument): StoredRecord {
   return { ...record, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line, 'utf8') : line };
 }
 
+/** The line of a stored record as a Buffer on the same memory. */
+export const lineBytes = (record: StoredRecord): Buffer => Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength);
 /** The line of a stored record as text. */
 export const lineText = (record: StoredRecord): string => Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength).toString('utf8');
 

@@ -3,7 +3,10 @@ import type { ViewStore } from './store.ts';
 
 /** The view port (ARCHITECTURE §4): documents built from `pa.*`, read by key and by declared indexes only. */
 
-/** `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. */
+/**
+ * `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. Never changed by who reads it:
+ * two readers may get the same object.
+ */
 export type ViewDocument = { readonly _id: string } & { readonly [part: string]: unknown };
 
 export interface IndexDefinition {
@@ -39,6 +42,13 @@ export interface Projection {
   readonly indexes: readonly IndexDefinition[];
   /** Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one part.field each. */
   readonly bodies?: readonly string[];
+  /** How long records may wait for more before they are projected, ms. Default 0. For views that no answer waits for. */
+  readonly lingerMs?: number;
+  /**
+   * Documents that `get` may keep decoded, for views that every request reads. The store is asked each time: one is used
+   * again only while the positions of its parts are the same. Default 0.
+   */
+  readonly keepDecoded?: number;
 }
 
 export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string => `${p.owner}_${p.name}_v${p.version}`;
@@ -58,6 +68,11 @@ export interface FindQuery {
   readonly order?: 'asc' | 'desc';
   /** Body paths to load. Default none. */
   readonly bodies?: readonly string[];
+  /**
+   * `indexed`: fields of declared indexes are enough (and the bodies asked for): others may be missing, a boolean may come as
+   * 0 or 1. Spares a parse a document.
+   */
+  readonly fields?: 'all' | 'indexed';
 }
 
 export interface ViewReader {

@@ -19,6 +19,8 @@ export interface QueryPlan {
   readonly descending: boolean;
   readonly limit: number;
   readonly bodies: readonly string[];
+  /** Only what indexes hold is asked for. */
+  readonly indexedOnly: boolean;
 }
 
 const MAX_LIMIT = 10_000;
@@ -54,7 +56,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   }
   if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT) refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
   return {
-    index, equals, rest, bounds, descending: query.order === 'desc', limit: query.limit, bodies: checkBodies(projection, query.bodies),
+    index, equals, rest, bounds, descending: query.order === 'desc', limit: query.limit, bodies: checkBodies(projection, query.bodies), indexedOnly: query.fields === 'indexed',
     ...(query.after !== undefined && { after: query.after }),
   };
 }

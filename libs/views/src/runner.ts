@@ -77,6 +77,7 @@ export class ProjectionRunner {
       topics: this.#topics,
       from: this.#position(this.#live),
       maxRecords: this.#maxRecords,
+      ...(this.projection.lingerMs !== undefined && { lingerMs: this.projection.lingerMs }),
       assigned: async (partitions) => {
         await this.#exclusive(() => this.#reload());
         for (const { topic, partition } of partitions) this.#inBackground(this.#catchUp(topic, partition));

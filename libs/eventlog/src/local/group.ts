@@ -10,6 +10,7 @@ export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 export class Member implements LaneOwner {
   readonly maxRecords: number;
   readonly maxBytes: number;
+  readonly lingerMs: number;
   readonly topics: readonly string[];
   readonly lanes = new Set<Lane>();
   readonly #handle: (batch: Batch) => Promise<void> | void;
@@ -17,10 +18,11 @@ export class Member implements LaneOwner {
   #lastPoll = Date.now();
   #assignFailure: string | undefined;
 
-  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; handle(batch: Batch): Promise<void> | void }) {
+  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; lingerMs?: number; handle(batch: Batch): Promise<void> | void }) {
     this.topics = [...new Set(options.topics)];
     this.maxRecords = options.maxRecords ?? DEFAULT_MAX_RECORDS;
     this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.lingerMs = options.lingerMs ?? 0;
     this.#handle = (batch) => options.handle(batch);
   }
 

@@ -6,6 +6,8 @@ import type { LocalStore } from './store.ts';
 export interface LaneOwner {
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** How long a batch waits for more, ms. */
+  readonly lingerMs: number;
   handle(batch: Batch): Promise<void> | void;
   polled(): void;
   failed(lane: Lane, text: string): void;
@@ -89,6 +91,7 @@ export class Lane {
   async #run(): Promise<void> {
     for (let failures = 0; this.#owner !== undefined; ) {
       await turn();
+      if (this.#owner !== undefined && this.#owner.lingerMs > 0 && this.#behind()) await this.#sleep(this.#owner.lingerMs);
       const owner: LaneOwner | undefined = this.#owner;
       if (owner === undefined) return;
       try {

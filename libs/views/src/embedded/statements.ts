@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { ViewDocument } from '../port.ts';
 import type { QueryPlan } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { arrayTable, bodyTable, physicalName, quoted } from './tables.ts';
@@ -7,6 +8,8 @@ import type { Layout, PartColumns } from './tables.ts';
 /** The prepared statements of one build, made when first needed. Rows come as arrays. */
 export class Statements {
   readonly layout: Layout;
+  /** Documents by id with the positions of their parts, oldest first (`Projection.keepDecoded`). */
+  readonly decoded = new Map<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }>();
   readonly #db: DatabaseSync;
   readonly #physical: string;
   readonly #cache = new Map<string, StatementSync>();
@@ -85,8 +88,11 @@ export class Statements {
   }
 
   #selected(bodies: readonly string[]): string {
-    const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)).map((b) => `b.${b.column}`));
-    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted].join(', ');
+    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...this.#wanted(bodies)].join(', ');
+  }
+
+  #wanted(bodies: readonly string[]): string[] {
+    return this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)).map((b) => `b.${b.column}`));
   }
 
   #joined(bodies: boolean): string {
@@ -95,6 +101,11 @@ export class Statements {
 
   get(bodies: readonly string[]): StatementSync {
     return this.#prepare(`get/${bodies.join()}`, () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id = ?`);
+  }
+
+  /** As `get` without bodies, then the positions of the parts. */
+  getWithPositions(): StatementSync {
+    return this.#prepare('get-positions', () => `SELECT ${this.#selected([])}, ${this.layout.parts.map((p) => `t.p${p.n}`).join(', ')} FROM ${this.#table} t WHERE t._id = ?`);
   }
 
   /** Documents with bodies by id, 500 after the given one. */
@@ -110,7 +121,7 @@ export class Statements {
   /** Values: equality prefix, bounds, then `after` (rest fields and _id), limit. */
   find(plan: QueryPlan, lower: boolean): StatementSync {
     const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
-    const key = `find/${plan.index.name}/${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}/${plan.descending}/${plan.bodies.join()}`;
+    const key = `find/${plan.index.name}/${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}/${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
     return this.#prepare(key, () => {
       const { index } = plan;
       const columns = index.array ? index.fields.map((_, i) => `a.k${i}`) : index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
@@ -127,7 +138,8 @@ export class Statements {
       const from = index.array
         ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`
         : `${this.#table} t INDEXED BY ${quoted(`${this.#physical}__${index.name}`)}`;
-      return `SELECT ${this.#selected(plan.bodies)} FROM ${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`;
+      const selected = plan.indexedOnly ? ['t._id', ...this.layout.parts.flatMap((p) => p.indexed.map((i) => `t.${i.column}`)), ...this.#wanted(plan.bodies)].join(', ') : this.#selected(plan.bodies);
+      return `SELECT ${selected} FROM ${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`;
     });
   }
 }
@@ -144,15 +156,34 @@ export function documentOf(layout: Layout, row: readonly unknown[], bodies: read
     any = true;
   }
   if (!any) return undefined;
-  if (bodies.length > 0) {
-    for (const part of layout.parts) {
-      for (const body of part.bodies) {
-        if (!bodies.includes(body.path)) continue;
-        const bytes = row[column++];
-        if (bytes !== null) (document[part.name] as Record<string, unknown>)[body.field] = bytes;
-      }
+  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
+  return document;
+}
+
+/** A row of `find` for indexed fields only. A part is there when one of its columns is. */
+export function indexedDocumentOf(layout: Layout, row: readonly unknown[], bodies: readonly string[]): { _id: string } & Record<string, unknown> {
+  const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
+  let column = 1;
+  for (const part of layout.parts) {
+    let found: Record<string, unknown> | undefined;
+    for (const { fields } of part.indexed) {
+      const value = row[column++];
+      if (value !== null) (found ??= {})[fields[0]!] = value;
+    }
+    if (found !== undefined) document[part.name] = found;
+  }
+  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
+  return document;
+}
+
+function addBodies(layout: Layout, document: Record<string, unknown>, row: readonly unknown[], first: number, bodies: readonly string[]): void {
+  let column = first;
+  for (const part of layout.parts) {
+    for (const body of part.bodies) {
+      if (!bodies.includes(body.path)) continue;
+      const bytes = row[column++];
+      if (bytes !== null) (document[part.name] as Record<string, unknown>)[body.field] = bytes;
     }
   }
-  return document;
 }
 

@@ -9,7 +9,7 @@ import { topicPosition } from '../progress.ts';
 import { fieldOf, planQuery } from '../query.ts';
 import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
-import { documentOf, Statements } from './statements.ts';
+import { documentOf, indexedDocumentOf, Statements } from './statements.ts';
 import { createTables, definitionOf, layoutOf, quoted, tablesOf } from './tables.ts';
 import type { Layout, PartColumns } from './tables.ts';
 
@@ -53,6 +53,7 @@ export class EmbeddedStore implements ViewStore {
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
   readonly #control;
+  #reading: NodeJS.Immediate | undefined;
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
     this.#file = file;
@@ -64,7 +65,7 @@ export class EmbeddedStore implements ViewStore {
     this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY');
     const db = this.#db;
     this.#control = {
-      begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),
+      read: db.prepare('BEGIN'), begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),
       registered: db.prepare('SELECT live, building, last, definition FROM collections WHERE name = ?'),
       checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
       ...(!readonly && { save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)') }),
@@ -72,7 +73,9 @@ export class EmbeddedStore implements ViewStore {
   }
 
   close(): void {
-    if (this.#db.isOpen) this.#db.close();
+    if (!this.#db.isOpen) return;
+    this.#endReading();
+    this.#db.close();
   }
 
   async ensure(projection: Projection): Promise<void> {
@@ -177,6 +180,9 @@ export class EmbeddedStore implements ViewStore {
   async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
     const statements = this.#of(projection, 'live');
     if (statements === undefined) return ids.map(() => undefined);
+    this.#beginReading();
+    const keep = bodies.length === 0 ? (projection.keepDecoded ?? 0) : 0;
+    if (keep > 0) return ids.map((id) => this.#decoded(statements, id, keep));
     const select = statements.get(bodies);
     return ids.map((id) => {
       const row = select.get(id) as unknown as readonly unknown[] | undefined;
@@ -184,17 +190,36 @@ export class EmbeddedStore implements ViewStore {
     });
   }
 
+  /** A document decoded before, while every part's position in the file is still the one that it was decoded at. */
+  #decoded(statements: Statements, id: string, keep: number): ViewDocument | undefined {
+    const row = statements.getWithPositions().get(id) as unknown as readonly unknown[] | undefined;
+    if (row === undefined) return undefined;
+    const { decoded, layout } = statements;
+    const first = 1 + layout.parts.length;
+    const known = decoded.get(id);
+    if (known !== undefined && layout.parts.every((_, i) => known.positions[i] === row[first + i])) return known.document;
+    const document = documentOf(layout, row, []);
+    decoded.delete(id);
+    if (document === undefined) return undefined;
+    if (decoded.size >= keep) decoded.delete(decoded.keys().next().value!);
+    decoded.set(id, { positions: row.slice(first), document });
+    return document;
+  }
+
   async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
-    const plan = planQuery(projection, query);
+    const asked = planQuery(projection, query);
     const statements = this.#of(projection, 'live');
     if (statements === undefined) return [];
+    const plan = asked.indexedOnly && (!statements.layout.flat || asked.index.array) ? { ...asked, indexedOnly: false } : asked;
+    this.#beginReading();
     // Behind `after` the bound on the side that the scan starts from is passed already: one start in the index, not two.
     const start = plan.descending ? '<' : '>';
     const needed = plan.after === undefined || plan.bounds.some((b) => b.op[0] === start && !inside(plan.after!.values[0]!, b.op, b.value));
     const bounds = needed ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== start);
     const values = [...plan.equals, ...bounds.map((b) => b.value), ...(plan.after ? [...plan.after.values, plan.after.id] : []), plan.limit].map(bound);
     const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
-    return rows.map((row) => documentOf(statements.layout, row, plan.bodies)!);
+    const decode = plan.indexedOnly ? indexedDocumentOf : documentOf;
+    return rows.map((row) => decode(statements.layout, row, plan.bodies)!);
   }
 
   async count(projection: Projection, build: Build): Promise<number> {
@@ -315,8 +340,26 @@ export class EmbeddedStore implements ViewStore {
     return statements;
   }
 
+  /**
+   * Reads of one turn of the event loop share a transaction: locks on the file are half of what a get costs. Only on the
+   * connection that writes: everything that changes the file ends the transaction first, so a read sees every write before it.
+   */
+  #beginReading(): void {
+    if (this.#readonly || this.#reading !== undefined || this.#db.isTransaction) return;
+    this.#control.read.run();
+    this.#reading = setImmediate(() => this.#endReading());
+  }
+
+  #endReading(): void {
+    if (this.#reading === undefined) return;
+    clearImmediate(this.#reading);
+    this.#reading = undefined;
+    this.#control.commit.run();
+  }
+
   #transaction<T>(work: () => T): T {
     try {
+      this.#endReading();
       this.#control.begin.run();
       try {
         const result = work();

@@ -24,6 +24,8 @@ export interface Layout {
   readonly partByName: ReadonlyMap<string, PartColumns>;
   /** Path -> column, for paths of indexes that are not array indexes. */
   readonly columns: ReadonlyMap<string, string>;
+  /** Whether a document of indexed fields can be made from the columns alone: no path goes deeper than a field. */
+  readonly flat: boolean;
   readonly projection: Projection;
 }
 
@@ -50,7 +52,7 @@ export function layoutOf(projection: Projection): Layout {
       arrays: projection.indexes.filter((i) => i.array && mine(i.fields[0]!)).map((index) => ({ index, paths: index.fields.map((f) => splitPath(f)[1]) })),
     };
   });
-  return { collection: collectionName(projection), parts, partByName: new Map(parts.map((p) => [p.name, p])), columns, projection };
+  return { collection: collectionName(projection), parts, partByName: new Map(parts.map((p) => [p.name, p])), columns, flat: parts.every((p) => p.indexed.every((i) => i.fields.length === 1)), projection };
 }
 
 /** What would need other tables; compared with what the file was made for. */

@@ -4,7 +4,7 @@ import { Audit } from '@provider-access/audit';
 import type { DenialReason } from '@provider-access/access';
 import { Facts } from '@provider-access/facts';
 import { isSharedType } from '@provider-access/fhir';
-import { lineText, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/records';
+import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
@@ -42,7 +42,7 @@ export class ReadController {
     await this.audit.record({ client, action: 'read', outcome: 'released', members, resources: 1, types: [type] });
     const { record } = found;
     void reply.header('content-type', FHIR_JSON).header('etag', `W/"${record.versionId}"`).header('last-modified', new Date(record.lastUpdated).toUTCString())
-      .header('cache-control', 'no-store').send(lineText(record));
+      .header('cache-control', 'no-store').send(lineBytes(record));
   }
 
   private async shared(type: string, id: string): Promise<Found> {
@@ -55,7 +55,12 @@ export class ReadController {
   private async ofMember(client: string, type: string, id: string): Promise<Found> {
     const holders = (await this.records.holders(type, id)).filter((member) => member !== SHARED);
     const asked = holders.length === 0 ? [NOBODY] : holders;
-    const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
+    // The store is asked for facts and record in one turn. What the decision does not permit is let go unseen, and an id that
+    // nobody has costs the same.
+    const [decisions, records] = await Promise.all([
+      this.facts.access.decideMany(client, { kind: 'read' }, asked),
+      Promise.all(asked.map((member) => this.records.byTypeId(member, type, id))),
+    ]);
     const at = decisions.findIndex((d) => d.permit);
     if (holders.length === 0) return UNKNOWN;
     if (at < 0) {
@@ -63,7 +68,7 @@ export class ReadController {
       return { reason: first !== undefined && !first.permit ? first.reason : 'member-unknown', member: holders[0]! };
     }
     const member = holders[at]!;
-    const record = await this.records.byTypeId(member, type, id);
+    const record = records[at];
     return record === undefined ? { reason: 'unknown-resource', member } : { record, member };
   }
 }

@@ -9,8 +9,8 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 const CHUNK = 32;
 const LINE = ['record.line'];
 
-/** The line as the store gives it: text or UTF-8 bytes. */
-export interface Entry extends RecordPart { readonly line: Uint8Array | string }
+/** The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document. */
+export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> { readonly line: Uint8Array | string }
 export interface Page { readonly records: readonly Entry[]; readonly next?: PageCursor }
 
 /** Entries of one search for the members that may be seen, in (member, id) order, or (member, lastUpdated, id) with `_lastUpdated`. */
@@ -22,27 +22,39 @@ export async function findPage(reader: ViewReader, query: SearchQuery, members: 
     const from = after?.member === member ? after : undefined;
     for await (const entry of candidates(reader, query, member, from, count)) {
       const last = records.at(-1);
-      if (last !== undefined && (records.length >= count || bytes + entry.bytes > MAX_PAGE_BYTES)) {
+      const size = typeof entry.line === 'string' ? Buffer.byteLength(entry.line) : entry.line.byteLength;
+      if (last !== undefined && (records.length >= count || bytes + size > MAX_PAGE_BYTES)) {
         return { records, next: { member: last.member, id: last.id, ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }) } };
       }
       records.push(entry);
-      bytes += entry.bytes;
+      bytes += size;
     }
   }
   return { records };
 }
 
-const entryOf = (document: ViewDocument): Entry => document['record'] as Entry;
+type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
+const headOf = (document: ViewDocument): Head => document['record'] as Head;
+/** undefined for the stone of a deleted record: it alone has no line. */
+function entryOf(document: ViewDocument): Entry | undefined {
+  const record = document['record'] as Head & Partial<Entry>;
+  return record.line === undefined || record.deleted === true ? undefined : (record as Entry);
+}
 
 async function* candidates(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined, count: number): AsyncGenerator<Entry> {
   if (query.ids !== undefined) return yield* byIds(reader, query, member, after);
-  const limit = Math.min(count + 1, CHUNK);
   let at = after;
-  for (;;) {
-    const documents = await reader.find({ ...indexOf(query, member, at), limit, bodies: LINE });
-    for (const document of documents) if (keeps(query, entryOf(document))) yield entryOf(document);
+  for (let wanted = count + 1; ; ) {
+    const limit = Math.max(1, Math.min(wanted, CHUNK));
+    const documents = await reader.find({ ...indexOf(query, member, at), limit, bodies: LINE, fields: 'indexed' });
+    for (const document of documents) {
+      const entry = entryOf(document);
+      if (entry === undefined || !keeps(query, entry)) continue;
+      wanted -= 1;
+      yield entry;
+    }
     if (documents.length < limit) return;
-    const last = entryOf(documents.at(-1)!);
+    const last = headOf(documents.at(-1)!);
     at = { member, id: last.id, lastUpdated: last.lastUpdated };
   }
 }
@@ -50,24 +62,27 @@ async function* candidates(reader: ViewReader, query: SearchQuery, member: strin
 /** Heads first: ids may be many, and only those of the page need their lines. */
 async function* byIds(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined): AsyncGenerator<Entry> {
   const ids = [...(query.ids ?? [])].toSorted().map((id) => recordId(member, query.type, id));
-  const heads = (await reader.getMany(ids)).flatMap((d) => (d === undefined ? [] : [entryOf(d)])).filter((p) => keeps(query, p) && (after === undefined || isAfter(p, after)));
+  const heads = (await reader.getMany(ids)).flatMap((d) => (d === undefined ? [] : [headOf(d)])).filter((p) => p.deleted !== true && keeps(query, p) && (after === undefined || isAfter(p, after)));
   if (query.lastUpdated !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
   for (let i = 0; i < heads.length; i += CHUNK) {
     const documents = await reader.getMany(heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)), { bodies: LINE });
     // What was deleted in between is left out.
-    for (const document of documents) if (document !== undefined && entryOf(document).deleted !== true) yield entryOf(document);
+    for (const document of documents) {
+      const entry = document === undefined ? undefined : entryOf(document);
+      if (entry !== undefined) yield entry;
+    }
   }
 }
 
-function isAfter(part: RecordPart, after: PageCursor): boolean {
+function isAfter(part: Pick<RecordPart, 'id' | 'lastUpdated'>, after: PageCursor): boolean {
   if (after.lastUpdated === undefined || part.lastUpdated === after.lastUpdated) return part.id > after.id;
   return part.lastUpdated > after.lastUpdated;
 }
 
-function keeps(query: SearchQuery, part: RecordPart): boolean {
-  if (part.deleted === true) return false;
+function keeps(query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean {
+  if (query.lastUpdated === undefined) return true;
   const target = { start: part.lastUpdated, end: part.lastUpdated + 1 };
-  return (query.lastUpdated ?? []).every(({ prefix, range }) => matchesDate(prefix, range, target));
+  return query.lastUpdated.every(({ prefix, range }) => matchesDate(prefix, range, target));
 }
 
 /** With `_lastUpdated` the index that has it: a filter that leaves little does not read everything. */
