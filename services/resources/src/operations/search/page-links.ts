@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { loadOrCreateToken } from '@provider-access/smart';
 
 /** Where a page ended: member, and the index values of its last entry. */
@@ -13,9 +13,10 @@ export interface PageToken {
 
 /** Opaque, signed page links: good only for the client and the search that they were given to. */
 export class PageLinks {
-  private readonly key: Buffer;
+  private readonly key: KeyObject;
   constructor(key: Buffer) {
-    this.key = key;
+    // Made once: from bytes each time it costs more than the seal.
+    this.key = createSecretKey(key);
   }
   /** Reads the secret from a file, created (mode 0600) at the first start. */
   static async open(file: string): Promise<PageLinks> {
