@@ -142,6 +142,20 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       expect(await committed('g', 't')).toBe(1);
     });
 
+    it('lets a batch wait for more where it may linger, skips nothing, and never holds up a stop', async () => {
+      let seen = 0;
+      const subscribe = (lingerMs: number): Promise<Subscription> => log().subscribe({ group: 'g', topics: ['t'], lingerMs, handle: async (batch) => void (seen += batch.records.length) });
+      const patient = await subscribe(60_000);
+      await log().append('t', records(5));
+      await patient.stop();
+      expect([seen, await committed('g', 't')]).toEqual([0, 0]);
+      const brief = await subscribe(1);
+      await log().append('t', records(5, 16, 5));
+      await until(() => seen >= 10);
+      await brief.stop();
+      expect([seen, await committed('g', 't')]).toEqual([10, 10]);
+    });
+
     it('pauses while the engine is away and skips nothing when it is back', async () => {
       await log().append('t', records(20));
       const seen = new Set<string>();

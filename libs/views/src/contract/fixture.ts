@@ -34,7 +34,7 @@ export const items: Projection = {
 interface Total { sum: number; seen: number }
 /** Two topics into one document, each counting in its own part: twice the same record would show. */
 export const totals: Projection = {
-  owner: 'test', name: 'totals', version: 1,
+  owner: 'test', name: 'totals', version: 1, keepDecoded: 2,
   topics: {
     't.left': { part: 'left', keys: (record) => [record.key], evolve: add },
     't.right': { part: 'right', keys: (record) => [record.key], evolve: add },

@@ -49,6 +49,37 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await views.store.checkpoints(items, 'live')).toEqual([checkpoint]);
     });
 
+    it('gives each read what was written before it, also where documents are kept decoded, and after a build was swapped in', async () => {
+      await views.store.ensure(totals);
+      const reader = views.reader(totals);
+      const sum = (id: string, offset: number, n: number | null, part = 'left'): ViewOp => ({ id, part, partition: 0, offset, value: n === null ? null : { sum: n, seen: 1 } });
+      const sums = async (id: string): Promise<unknown> => {
+        const document = await reader.get(id);
+        return document && ['left', 'right'].map((part) => (document[part] as { sum: number } | undefined)?.sum);
+      };
+      await views.store.apply(totals, 'live', ['a', 'b', 'c'].map((id) => sum(id, 1, 1)));
+      for (let round = 0; round < 2; round++) expect([await sums('a'), await sums('b'), await sums('c'), await sums('d')]).toEqual([[1, undefined], [1, undefined], [1, undefined], undefined]);
+      await views.store.apply(totals, 'live', [sum('c', 2, 2), sum('b', 1, 7, 'right')]);
+      expect([await sums('c'), await sums('b'), await sums('a')]).toEqual([[2, undefined], [1, 7], [1, undefined]]);
+      await views.store.apply(totals, 'live', [sum('b', 2, null), sum('a', 2, null)]);
+      expect([await sums('b'), await sums('a')]).toEqual([[undefined, 7], undefined]);
+      const build = await views.store.startBuild(totals);
+      await views.store.apply(totals, build, [sum('b', 2, 5)]);
+      expect(await sums('b')).toEqual([undefined, 7]);
+      await views.store.swap(totals, build);
+      expect([await sums('b'), await sums('c')]).toEqual([[5, undefined], undefined]);
+    });
+
+    it('finds indexed fields and bodies alone', async () => {
+      await put(item('a', 1, { n: 1, group: 'g', tags: ['x'], line: 'é' }), item('b', 2, { n: 2, group: 'g' }), item('c', 3, { n: 3, group: 'g' }), item('c', 4, null));
+      for (const query of [{ index: 'by_group', equals: ['g'] }, { index: 'by_group', equals: ['g'], after: { values: [0], id: '' } }]) {
+        const found = await views.reader(items).find({ ...query, limit: 5, bodies: ['item.line'], fields: 'indexed' });
+        expect(found).toMatchObject([{ _id: 'a', item: { n: 1, group: 'g' } }, { _id: 'b', item: { n: 2, group: 'g' } }]);
+        expect(found.map((d) => Buffer.from((d['item'] as { line?: Uint8Array }).line ?? []).toString('utf8'))).toEqual(['é', '']);
+      }
+      expect(await views.reader(items).find({ index: 'by_tag', equals: ['g', 'x'], limit: 5, fields: 'indexed' })).toMatchObject([{ _id: 'a', item: { n: 1 } }]);
+    });
+
     it('removes a part, then the document, and no older record brings it back', async () => {
       await put(item('a', 1, { n: 1, group: 'g', tags: ['x'], line: 'body' }));
       await put(item('a', 3, null));
