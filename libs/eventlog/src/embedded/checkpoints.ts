@@ -9,7 +9,7 @@ const SOURCE = import.meta.url.endsWith('.ts');
  */
 export function checkpointInBackground(file: string, everyMs = 250): () => Promise<void> {
   if (file === ':memory:' || file === '') return () => Promise.resolve();
-  const worker = new Worker(new URL(SOURCE ? './checkpoint-worker.ts' : './checkpoint-worker.js', import.meta.url), { workerData: { file, everyMs }, ...(SOURCE && { execArgv: ['--conditions=@provider-access/source'] }) });
+  const worker = new Worker(new URL(SOURCE ? './checkpoint-worker.ts' : './checkpoint-worker.js', import.meta.url), { workerData: { file, everyMs }, resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 }, ...(SOURCE && { execArgv: ['--conditions=@provider-access/source'] }) });
   worker.unref();
   worker.on('error', () => undefined);
   return async () => void (await worker.terminate());
