@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Gate, interfered, type Interference } from './faults.ts';
-import { GROUP, Platform } from './platform.ts';
+import { GROUP, NPI, Platform } from './platform.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
 
@@ -101,26 +101,6 @@ describe('a member who opts out', () => {
     expect([gone.status, await gone.text()]).toEqual([404, await never.text()]);
   });
 
-  it.each(['opts out', 'loses their provider', 'is exported by a client that is suspended', 'is in a job that is deleted'])('in the middle of a download (%s) ends it: the connection is cut', async (what) => {
-    // More than one stretch a member, and what no compression makes small.
-    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 12 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-${i}`, text: randomBytes(150_000).toString('base64') }))));
-    const job = await platform.kickOff('?_type=DocumentReference');
-    const [file] = (await platform.manifest(job)).output;
-    const response = await platform.fetch(file!.url);
-    const reader = response.body!.getReader();
-    let text = Buffer.from((await reader.read()).value!).toString();
-    if (what === 'opts out') await platform.optOut('m4');
-    else if (what === 'loses their provider') await platform.append('pa.providers', [{ type: 'pa.network-status-recorded.v1', subject: 'npi|1234567893', data: { provider: 'npi|1234567893', status: 'out-of-network', from: '2021-01-01T00:00:00.000Z', businessTime: '2021-01-01T00:00:00.000Z' } }]);
-    else if (what === 'is in a job that is deleted') expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202);
-    else await platform.suspend('c1');
-    const rest = (async (): Promise<void> => {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) text += Buffer.from(next.value).toString();
-    })();
-    await expect(rest).rejects.toThrow();
-    expect(text).toContain('"m1-');
-    expect(text).not.toContain('"m4-');
-  });
-
   it('is refused and audited by reason, never named to the client', async () => {
     await platform.optOut('m1');
     const job = await platform.kickOff();
@@ -136,6 +116,44 @@ describe('a member who opts out', () => {
     expect(files).toHaveLength(manifest.output.length);
     expect(files.flatMap((f) => f.members)).not.toContain('m1');
     expect(files.reduce((n, f) => n + f.resources, 0)).toBe(manifest.output.reduce((n, f) => n + f.count, 0));
+  });
+});
+
+describe('in the middle of a download', () => {
+  let platform: Platform;
+  beforeAll(async () => {
+    platform = await Platform.start();
+    await platform.client('c1');
+    await platform.group();
+    await platform.members(MEMBERS);
+    // More than one stretch a member, and what no compression makes small.
+    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 12 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-${i}`, text: randomBytes(150_000).toString('base64') }))));
+  });
+  afterAll(() => platform.dispose());
+
+  const network = (status: string, at: string): Promise<void> => platform.append('pa.providers', [{ type: 'pa.network-status-recorded.v1', subject: NPI, data: { provider: NPI, status, from: at, businessTime: at } }]);
+  // Each row undoes what it did: the next begins with a client that may see everybody.
+  const rows: Record<string, { ends(job: string): Promise<unknown>; undo(): Promise<unknown> }> = {
+    'a member who opts out': { ends: () => platform.optOut('m4'), undo: () => platform.optIn('m4') },
+    'a provider who leaves the network': { ends: () => network('out-of-network', '2021-01-01T00:00:00.000Z'), undo: () => network('in-network', '2021-01-02T00:00:00.000Z') },
+    'a client that is suspended': { ends: () => platform.suspend('c1'), undo: () => platform.approve('c1') },
+    'a job that is deleted': { ends: async (job) => expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202), undo: async () => undefined },
+  };
+  it.each(Object.keys(rows))('%s ends it: the connection is cut', async (what) => {
+    const job = await platform.kickOff('?_type=DocumentReference');
+    const [file] = (await platform.manifest(job)).output;
+    expect(file!.count).toBe(48);
+    const response = await platform.fetch(file!.url);
+    const reader = response.body!.getReader();
+    let text = Buffer.from((await reader.read()).value!).toString();
+    await rows[what]!.ends(job);
+    const rest = (async (): Promise<void> => {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) text += Buffer.from(next.value).toString();
+    })();
+    await expect(rest).rejects.toThrow();
+    expect(text).toContain('"m1-');
+    expect(text).not.toContain('"m4-');
+    await rows[what]!.undo();
   });
 });
 

@@ -16,7 +16,7 @@ let text: string;
 let token: string;
 
 beforeAll(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({}, undefined, 'embedded');
   await platform.client('c1');
   await platform.group();
   const members = Array.from({ length: 120 }, (_, i) => `m${String(i).padStart(3, '0')}`);

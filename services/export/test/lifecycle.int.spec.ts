@@ -8,8 +8,8 @@ const MEMBERS = Array.from({ length: 6 }, (_, i) => `m${i}`);
 let platform: Platform;
 afterEach(() => platform?.dispose());
 
-async function populated(...[config, wrap]: Parameters<typeof Platform.start>): Promise<Platform> {
-  platform = await Platform.start({ chunkMembers: 2, ...config }, wrap);
+async function populated(...[config, wrap, engine]: Parameters<typeof Platform.start>): Promise<Platform> {
+  platform = await Platform.start({ chunkMembers: 2, ...config }, wrap, engine);
   await platform.client('c1');
   await platform.group();
   await platform.members(MEMBERS);
@@ -33,7 +33,7 @@ describe('a process that dies', () => {
         void died.pass();
         throw new Error('this process is dead');
       }
-    }));
+    }), 'embedded');
     const job = await platform.kickOff();
     await died.reached;
     await platform.restart({ chunkMembers: 2 });
@@ -112,7 +112,7 @@ describe('an export of nobody', () => {
 
 describe('a job', () => {
   it('writes in worker threads as it does here', async () => {
-    await populated({ writers: 2 });
+    await populated({ writers: 2 }, undefined, 'embedded');
     expect(await idsIn(await platform.kickOff())).toEqual(expected);
   });
 

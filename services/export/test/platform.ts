@@ -10,15 +10,19 @@ import type { Blobs } from '@provider-access/blob';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
 import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { locators, recordId, records } from '@provider-access/records';
 import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
+import type { State } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
-import { ProjectionSet } from '@provider-access/views';
+import { openMemoryState } from '@provider-access/state/memory';
+import { ProjectionSet, type Views } from '@provider-access/views';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
+import { openMemoryViews } from '@provider-access/views/memory';
 import { JobStreams } from '../src/jobs/job-stream.ts';
 import { ExportModule, type ExportConfig } from '../src/index.ts';
 
@@ -28,7 +32,10 @@ export const ADMIN = 'administrator-token-of-32-characters!';
 export const ALL = 'system/*.rs';
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
-/** Everything over the embedded engine in one folder; opened again over the same folder it is a restart. */
+/** `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither. */
+export type Engine = 'embedded' | 'memory';
+
+/** Everything in one folder; opened again over the same folder it is a restart (on the embedded engine). */
 export class Platform {
   readonly folder: string;
   url = '';
@@ -39,24 +46,28 @@ export class Platform {
   private server!: Server;
   private closers: (() => Promise<unknown>)[] = [];
   private tokens!: AccessTokens;
-  private views!: ReturnType<typeof openEmbeddedViews>;
-  private state!: ReturnType<typeof openEmbeddedState>;
+  private readonly engine: Engine;
+  private views!: Views;
+  state!: State;
   private sequence = 0;
-  private constructor(folder: string) {
+  private constructor(folder: string, engine: Engine) {
     this.folder = folder;
+    this.engine = engine;
   }
 
-  static async start(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<Platform> {
-    const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')));
+  static async start(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b, engine: Engine = 'memory'): Promise<Platform> {
+    const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')), engine);
     await platform.open(config, wrap);
     return platform;
   }
 
   async open(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<void> {
     const { folder } = this;
-    this.log = openEmbeddedLog({ file: join(folder, 'log.sqlite') });
-    this.views = openEmbeddedViews({ file: join(folder, 'views.sqlite') });
-    this.state = openEmbeddedState({ file: join(folder, 'state.sqlite'), log: this.log, now: () => this.clock.now() });
+    const memory = this.engine === 'memory';
+    const now = (): number => this.clock.now();
+    this.log = memory ? openMemoryLog() : openEmbeddedLog({ file: join(folder, 'log.sqlite') });
+    this.views = memory ? openMemoryViews() : openEmbeddedViews({ file: join(folder, 'views.sqlite') });
+    this.state = memory ? openMemoryState({ log: this.log, now }) : openEmbeddedState({ file: join(folder, 'state.sqlite'), log: this.log, now });
     this.blobs = wrap(openFsBlobs({ root: join(folder, 'files') }));
     const projections = new ProjectionSet({ log: this.log, views: this.views, projections: [...FACTS_PROJECTIONS, records, locators] });
     await projections.start();
@@ -65,7 +76,7 @@ export class Platform {
     const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger: silentLogger, metrics };
     const module = ExportModule.register({
       ports, blobs: this.blobs, accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
-      config: { publicUrl: 'http://test', pollMs: 50, backoffMs: () => 20, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
+      config: { publicUrl: 'http://test', pollMs: 20, backoffMs: () => 5, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
     });
     this.app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
     await this.app.startAllMicroservices();
@@ -125,6 +136,9 @@ export class Platform {
     ]);
     await this.append(PA_PROVIDERS, [{ type: 'pa.network-status-recorded.v1', subject: provider, at, data: { provider, status: 'in-network', from: at, businessTime: at } }]);
   }
+  approve(client: string, provider = NPI): Promise<void> {
+    return this.append(PA_REGISTRY, [{ type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } }]);
+  }
   suspend(client: string): Promise<void> {
     return this.append(PA_REGISTRY, [{ type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } }]);
   }
@@ -170,7 +184,7 @@ export class Platform {
     for (;;) {
       const response = await this.fetch(job);
       if (response.status !== 202) return response;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
   async manifest(job: string): Promise<ManifestBody> {

@@ -5,7 +5,7 @@ import { GROUP, Platform } from './platform.ts';
 describe('an export', () => {
   let platform: Platform;
   beforeAll(async () => {
-    platform = await Platform.start({ chunkMembers: 3 });
+    platform = await Platform.start({ chunkMembers: 3 }, undefined, 'embedded');
     await platform.client('c1');
     await platform.client('c2', 'npi|1093817465');
     await platform.group();
