@@ -1,5 +1,5 @@
 import { PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
-import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, referencesOf } from '@provider-access/fhir';
+import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference, referencesOf } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, encodeContent } from './content.ts';
@@ -121,11 +121,20 @@ function ownerFault(event: InboundEvent, resource: FhirResource, name: string): 
   const type = resource.resourceType;
   if (event.topic === PAYER_PROVIDER_EVENTS) {
     // Medication and Device without a patient are nobody's: readable only through what refers to them.
-    return isSharedType(type) || !isServedType(type) || ownerOf(resource).kind === 'none' ? undefined : park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
+    if (!isServedType(type)) return undefined;
+    if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
+    // Whoever is approved may read it: nothing about a patient may come along.
+    const carries = containedOf(resource).some((inner) => ['patient', 'unreadable'].includes(ownerOf(inner).kind)) || namesPatient(resource);
+    return carries ? park('not-a-provider-type', 'a resource that belongs to no member must neither contain nor name a patient', name) : undefined;
   }
   if (isSharedType(type)) return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
   if (event.type === 'payer.prior-authorization-changed.v1' && (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')) {
     return park('not-a-prior-authorization', 'a prior authorization is an ExplanationOfBenefit with use=preauthorization', name);
+  }
+  // What it contains leaves with it. A contained Patient has an id of the document's own, which names nobody.
+  for (const inner of containedOf(resource)) {
+    const within = ownerOf(inner);
+    if (inner.resourceType !== 'Patient' && within.kind === 'patient' && within.id !== event.subject) return park('names-another-member', `the patient of a contained resource is not the event's subject`, name);
   }
   const owner = ownerOf(resource);
   switch (owner.kind) {
@@ -137,6 +146,21 @@ function ownerFault(event: InboundEvent, resource: FhirResource, name: string): 
     }
     case 'none': return undefined;
   }
+}
+
+const containedOf = (resource: FhirResource): readonly FhirResource[] => (Array.isArray(resource['contained']) ? (resource['contained'] as FhirResource[]) : []);
+
+/** Whether a literal reference at any depth leads to a Patient, here or elsewhere. */
+function namesPatient(resource: FhirResource): boolean {
+  const open: unknown[] = [resource];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    const reference: unknown = (value as Record<string, unknown>)['reference'];
+    const parsed = typeof reference === 'string' ? parseReference(reference) : undefined;
+    if (parsed !== undefined && (parsed.kind === 'relative' || parsed.kind === 'absolute') && parsed.type === 'Patient') return true;
+    for (const child of Object.values(value)) if (child !== undefined) open.push(child);
+  }
+  return false;
 }
 
 /** An entry that should never have been made is removed, not shown with a mark (SPEC §6.7). */

@@ -40,6 +40,12 @@ describe('judge parks what is at fault, by a closed reason', () => {
     ['a claim as prior authorization', { type: 'payer.prior-authorization-changed.v1', resource: eob() }, 'not-a-prior-authorization'],
     ['another type as prior authorization', { type: 'payer.prior-authorization-changed.v1', resource: condition('m1', 'c1') }, 'not-a-prior-authorization'],
     ['a member resource as provider event', { topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: condition('m1', 'c1') }, 'not-a-provider-type'],
+    ['a contained resource of another patient', { resource: condition('m1', 'c1', { contained: [condition('m2', 'inner')], evidence: [{ detail: [{ reference: '#inner' }] }] }) }, 'names-another-member'],
+    ['a contained claim of another patient', { resource: condition('m1', 'c1', { contained: [eob({ patient: { reference: 'Patient/m2' } })] }) }, 'names-another-member'],
+    ['a directory resource that contains a Patient', { topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o1', name: 'x', contained: [{ resourceType: 'Patient', id: 'p', name: [{ family: 'x' }] }] } }, 'not-a-provider-type'],
+    ['a directory resource that contains what a patient has', { topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Practitioner', id: 'p1', contained: [condition('m1', 'inner')] } }, 'not-a-provider-type'],
+    ['a directory resource that names a patient', { topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Practitioner', id: 'p1', extension: [{ url: 'http://x/panel', valueReference: { reference: 'Patient/m1' } }] } }, 'not-a-provider-type'],
+    ['a Medication of nobody that names a patient', { topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Medication', id: 'x', extension: [{ url: 'http://x/for', valueReference: { reference: 'https://ehr.example/fhir/Patient/m1' } }] } }, 'not-a-provider-type'],
     ['a delete without an id', { type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition' } }, 'invalid-data'],
     ['a delete of an unknown type', { type: 'payer.resource-deleted.v1', data: { resourceType: 'Hologram', id: '1' } }, 'unknown-resource-type'],
   ];
@@ -72,6 +78,11 @@ describe('judge lets through what is right', () => {
     expect(given({ topic: PROVIDER, type: 'payer.provider-recorded.v1', subject: '123', resource: { resourceType: 'Organization', id: 'o1', name: 'x' } })).toMatchObject({ kind: 'accept', about: { member: 'shared' } });
     expect(given({ topic: PROVIDER, type: 'payer.provider-recorded.v1', subject: '123', resource: { resourceType: 'Medication', id: 'm' } })).toMatchObject({ kind: 'accept', about: { member: 'shared' } });
     expect(given({ resource: { resourceType: 'Medication', id: 'm' } })).toMatchObject({ kind: 'accept', about: { member: 'm1' } });
+  });
+  it('accepts contained resources of the same member, and of nobody', () => {
+    const contained = [condition('m1', 'inner'), { resourceType: 'Organization', id: 'o' }, { resourceType: 'Patient', id: 'me', name: [{ family: 'x' }] }, { ...condition('m1', 'local'), subject: { reference: '#me' } }];
+    expect(given({ resource: condition('m1', 'c1', { contained }) })).toMatchObject({ kind: 'accept' });
+    expect(given({ topic: PROVIDER, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Practitioner', id: 'p1', contained: [{ resourceType: 'Organization', id: 'o' }] } })).toMatchObject({ kind: 'accept' });
   });
   it('counts types that are not served', () => {
     expect(given({ resource: { resourceType: 'Basic', id: 'b', code: { text: 'x' } } })).toEqual({ kind: 'not-served', about: 'Basic/b' });
