@@ -32,6 +32,7 @@ export class Freshness {
   private readonly pollMs: number;
   private samples: { readonly at: number; readonly head: Position }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
+  private polledAt = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
   private running = false;
 
@@ -50,9 +51,9 @@ export class Freshness {
     this.running = false;
     clearTimeout(this.timer);
   }
-  /** ms; Infinity until the facts were first confirmed. */
+  /** ms; Infinity until the facts were first confirmed. A clock that was set back makes facts older, never younger. */
   ageMs(): number {
-    return Math.max(0, this.options.clock.now() - this.confirmedAt);
+    return Math.abs(this.options.clock.now() - this.confirmedAt);
   }
   fresh(): boolean {
     return this.ageMs() <= this.boundMs;
@@ -63,6 +64,12 @@ export class Freshness {
     const { log, clock } = this.options;
     try {
       const at = clock.now();
+      // Set back: what was sampled or confirmed by the time before says nothing about the time now.
+      if (at < this.polledAt) {
+        this.samples = [];
+        this.confirmedAt = Number.NEGATIVE_INFINITY;
+      }
+      this.polledAt = at;
       this.samples.push({ at, head: await log.head(TOPICS) });
       await this.confirm();
     } catch {

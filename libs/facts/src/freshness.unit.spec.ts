@@ -70,6 +70,23 @@ describe('freshness', () => {
     await expect(access.decide('c', { kind: 'read' }, 'm')).rejects.toBeInstanceOf(FactsStale);
   });
 
+  it.each([1, 5_001, 3_600_000])('a clock that is set back by %i ms does not keep old facts fresh', async (back) => {
+    const { w, freshness } = world();
+    await freshness.poll();
+    w.head = { ...w.head, [M]: [1] };
+    w.now += 1000 - back;
+    await freshness.poll();
+    // More than the bound goes by, and consent stands still.
+    for (let i = 0; i < 11; i++) {
+      w.now += 500;
+      await freshness.poll();
+    }
+    expect(freshness.fresh()).toBe(false);
+    seen(w, 1);
+    await freshness.poll();
+    expect(freshness.fresh()).toBe(true);
+  });
+
   it('views that fail decide nothing, however fresh', async () => {
     const { w, freshness, access } = world();
     await freshness.poll();
