@@ -38,7 +38,9 @@ function moneyIn(object: Record<string, unknown>, key: string, parent: Record<st
   if (key === 'payment' && ['date', 'amount', 'adjustment'].some((name) => name in object)) return 'payment beyond its type';
   if (key === 'amount' && typeof object['value'] === 'number' && parent !== undefined && 'category' in parent) return 'amount';
   const isExtension = key === 'extension' || key === 'modifierExtension';
-  if (isExtension && typeof object['url'] === 'string' && object['url'].toLowerCase().split(/[/#-]/).at(-1) === 'currency') return 'extension of a currency';
+  const url = isExtension && typeof object['url'] === 'string' ? object['url'].toLowerCase().split(/[/#-]/).at(-1) : undefined;
+  if (url === 'currency') return 'extension of a currency';
+  if (url === 'unitprice') return 'extension of a price';
   const system = typeof object['system'] === 'string' ? object['system'].trim().toLowerCase() : '';
   if (system.startsWith('urn:iso:std:iso:4217') && ('code' in object || 'unit' in object || typeof object['value'] === 'number')) return 'ISO 4217';
   const counts = typeof object['value'] === 'number' || 'comparator' in object || 'unit' in object;

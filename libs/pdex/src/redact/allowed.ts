@@ -108,7 +108,7 @@ export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
 
 /** Adjudication categories that are no amounts, by code. Their system must be CARIN's or PDex's, or left out. */
 export const KEPT_ADJUDICATIONS: ReadonlySet<string> = new Set([
-  'adjustmentreason', 'denialreason', 'benefitpaymentstatus', 'networkstatus', 'inoutnetwork', 'billingnetworkstatus', 'renderingnetworkstatus', 'allowedunits', 'consumedunits',
+  'adjustmentreason', 'denialreason', 'rejectreason', 'benefitpaymentstatus', 'networkstatus', 'inoutnetwork', 'billingnetworkstatus', 'renderingnetworkstatus', 'allowedunits', 'consumedunits',
 ]);
 /** Of those, the ones whose `value` counts units. */
 export const UNIT_ADJUDICATIONS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);

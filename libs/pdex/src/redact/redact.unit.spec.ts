@@ -93,6 +93,25 @@ describe('redact: claims', () => {
     expect((after['supportingInfo'] as { sequence: number }[]).map(({ sequence }) => sequence)).toEqual([2, 3]);
   });
 
+  it('keeps why a pharmacy claim was rejected (CARIN rejectreason)', () => {
+    const adjudication = [{ category: category('rejectreason', 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator'), reason: { coding: [{ code: '70' }] } }];
+    const resource = claim({ adjudication, item: [{ sequence: 1, productOrService: { text: 'x' }, adjudication }] });
+    expect(redact(resource).resource).toBe(resource);
+  });
+
+  it('drops supporting information that is an amount by its category, whatever it counts in', () => {
+    const code = (text: string): object => ({ coding: [{ code: text }] });
+    const after = redacted(claim({
+      supportingInfo: [
+        { sequence: 1, category: code('CLM_PMT_AMT'), valueQuantity: { value: 120 } }, { sequence: 2, category: { text: 'Amount paid' }, valueString: '120.00' },
+        { sequence: 3, category: code('patientDeductible'), valueQuantity: { value: 120, unit: '1' } }, { sequence: 4, category: { text: 'Payment date' }, timingDate: '2024-01-01' },
+        { sequence: 5, category: code('dayssupply'), valueQuantity: { value: 30 } }, { sequence: 6, category: code('discharge-status'), code: code('01') },
+        { sequence: 7, category: code('clmrecvddate'), timingDate: '2024-01-01' },
+      ],
+    }));
+    expect((after['supportingInfo'] as { sequence: number }[]).map(({ sequence }) => sequence)).toEqual([5, 6, 7]);
+  });
+
   it('masks amounts in the texts that stay and leaves identifiers alone', () => {
     const after = redacted(claim({ identifier: [{ value: '$12' }], diagnosis: [{ sequence: 1, diagnosisCodeableConcept: { text: 'owes $12' } }] }));
     expect(after['identifier']).toEqual([{ value: '$12' }]);
@@ -145,6 +164,15 @@ describe('redact: prior authorizations', () => {
     const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
     const after = redacted(claim({ use: 'preauthorization', item: [{ sequence: 1, productOrService: { text: 'x' }, extension: [{ url, extension: [{ url: 'unitPrice', valueMoney: money }, { url: 'quantity', valueQuantity: { value: 2 } }] }] }] }));
     expect((after['item'] as { extension: unknown }[])[0]?.extension).toEqual([{ url, extension: [{ url: 'quantity', valueQuantity: { value: 2 } }] }]);
+  });
+
+  it('takes a price out of an authorized detail in whatever datatype it comes', () => {
+    const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
+    for (const price of [{ url: 'unitPrice', valueDecimal: 120 }, { url: 'unitPrice', valueString: '120.00' }, { url: 'unitPrice', valueQuantity: { value: 120 } }, { url: 'allowedAmount', valueDecimal: 120 }]) {
+      const after = redacted(claim({ use: 'preauthorization', item: [{ sequence: 1, productOrService: { text: 'x' }, extension: [{ url, extension: [price, { url: 'quantity', valueQuantity: { value: 2 } }] }] }] }));
+      expect((after['item'] as { extension: unknown }[])[0]?.extension).toEqual([{ url, extension: [{ url: 'quantity', valueQuantity: { value: 2 } }] }]);
+    }
+    expect(findMoney({ extension: [{ url: 'unitPrice', valueDecimal: 120 }] })).not.toEqual([]);
   });
 });
 

@@ -10,6 +10,10 @@ type Source = Readonly<Record<string, unknown>>;
 const ALL_OR_NOTHING = new Set(['Ratio', 'Range', 'SampledData']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity', 'Age', 'Count', 'Distance', 'Duration']);
 const PAYMENT_DATE = /pa?y?mt|paid|payment|remit/i;
+/** What a category of an amount is called, as a code or in words. */
+const AMOUNT_CATEGORY = /amt|amount|price|(?<!dis)charge|copay|co-?ins|deductible|pa?y?mt|paid|payment|remit/i;
+/** Parts of known extensions that are amounts, whatever datatype a payer gives them (PAS itemAuthorizedDetail.unitPrice). */
+const AMOUNT_PART = /price|amount|(?<!dis)charge|cost|paid|^net$/i;
 
 /** Whether an element is dropped for what it says, before its parts are looked at. */
 export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
@@ -20,8 +24,8 @@ export function isDroppedWhole(structure: string, source: Source, context: Conte
     case 'ExplanationOfBenefit.item.adjudication': return !isKeptAdjudication(source) && !(context === 'prior-authorization' && tellsDecision(source));
     case 'ExplanationOfBenefit.supportingInfo':
     case 'Claim.supportingInfo':
-      // The remittance date, as some payers write it: a timing under a category of payment.
-      return hasPrefix(source, 'timing') && codes(source['category']).some(({ code }) => PAYMENT_DATE.test(code));
+      // The remittance date, as some payers write it: a timing under a category of payment. And an amount without its currency.
+      return (hasPrefix(source, 'timing') && saysOf(source['category'], PAYMENT_DATE)) || (isNumeric(source) && saysOf(source['category'], AMOUNT_CATEGORY));
     default: return false;
   }
 }
@@ -35,15 +39,28 @@ export function isBroken(structure: string, before: Source, after: Source): bool
 
 function isDroppedExtension(source: Source, context: Context, nested: boolean): boolean {
   const url = source['url'];
-  if (typeof url !== 'string' || namesCurrency(url)) return true;
+  if (typeof url !== 'string' || namesCurrency(url) || namesPrice(url)) return true;
   const parts = source['extension'];
   if (Array.isArray(parts) && parts.some((part) => isObject(part) && typeof part['url'] === 'string' && namesCurrency(part['url']))) return true;
   if (context === 'clinical') return false;
   // Parts of a known extension have relative names, given by its definition.
-  return !KNOWN_EXTENSIONS.has(url) && !(nested && /^[A-Za-z0-9._-]+$/.test(url));
+  if (nested && /^[A-Za-z0-9._-]+$/.test(url)) return AMOUNT_PART.test(url);
+  return !KNOWN_EXTENSIONS.has(url);
 }
 
 const namesCurrency = (url: string): boolean => /(^|[/#-])currency$/i.test(url);
+const namesPrice = (url: string): boolean => /(^|[/#-])unitPrice$/i.test(url);
+
+/** Whether supporting information has a value that could be an amount. */
+const isNumeric = (source: Source): boolean => source['valueQuantity'] !== undefined || (typeof source['valueString'] === 'string' && /\d/.test(source['valueString']));
+
+/** Whether a code, its display or the text of a CodeableConcept is so called. */
+function saysOf(concept: unknown, name: RegExp): boolean {
+  if (!isObject(concept)) return false;
+  const coding: unknown[] = Array.isArray(concept['coding']) ? concept['coding'] : [];
+  const words = [concept['text'], ...coding.flatMap((item) => (isObject(item) ? [item['code'], item['display']] : []))];
+  return words.some((word) => typeof word === 'string' && name.test(word));
+}
 
 /** The codings of a CodeableConcept that have a code. */
 function codes(concept: unknown): { system: unknown; code: string }[] {
