@@ -1,4 +1,4 @@
-import { decodeEvent, type DomainEvent, typeOf } from '@provider-access/events';
+import { decodeEvent, type DomainEvent, payerEvent, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { z } from 'zod';
 
@@ -9,21 +9,26 @@ const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 export interface InboundFault { readonly reason: 'not-a-cloudevent' | 'not-json' | 'invalid-time' | 'time-in-future' | 'subject-missing' | 'invalid-subject' | 'invalid-data'; readonly detail: string }
 export type InboundEvent =
   | { readonly type: string; readonly event: DomainEvent; readonly fault?: undefined; readonly undecodable?: undefined }
-  /** `undecodable`: not even the envelope could be read in structured mode; such events are parked by resources. */
+  /** `undecodable`: not even the envelope could be read in structured mode, or the version is none of ours; such events are parked by resources. */
   | { readonly type: string; readonly event?: undefined; readonly fault: InboundFault; readonly undecodable?: boolean };
+
+const OTHER_VERSION: InboundFault = { reason: 'invalid-data', detail: 'this version of the event type is not known here' };
+const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
+/** The wanted type of which `type` is a version that nobody here knows: it may say what the known one says. */
+export const knownAs = (type: string, wantedTypes: readonly string[]): string | undefined => (payerEvent(type) === undefined ? wantedTypes.find((t) => nameOf(t) === nameOf(type)) : undefined);
 
 const bytes = (record: LogRecord): Buffer => Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength);
 
 /**
  * The event of a payer record, when its type is wanted; undefined for what is somebody else's. Binary mode looks at the
- * header before anything is parsed. A structured event that cannot be decoded counts as the wanted type that its bytes name.
+ * header before anything is parsed. An unknown version of a wanted type is a fault: an opt-out must not be passed over. A structured event that cannot be decoded counts as the wanted type that its bytes name.
  */
 export function readInbound(record: LogRecord, wanted: (type: string) => boolean, wantedTypes: readonly string[]): InboundEvent | undefined {
   const type = typeOf(record);
-  if (type !== undefined && !wanted(type)) return undefined;
+  if (type !== undefined && !wanted(type)) return otherVersion(type, wantedTypes);
   const decoded = decodeEvent(record);
   if (decoded.ok) {
-    if (!wanted(decoded.event.type)) return undefined;
+    if (!wanted(decoded.event.type)) return otherVersion(decoded.event.type, wantedTypes);
     return { type: decoded.event.type, event: decoded.event };
   }
   const fault: InboundFault = { reason: decoded.reason, detail: decoded.detail };
@@ -31,6 +36,11 @@ export function readInbound(record: LogRecord, wanted: (type: string) => boolean
   const text = bytes(record);
   const named = wantedTypes.find((t) => text.includes(t));
   return named === undefined ? undefined : { type: named, fault, undecodable: true };
+}
+
+function otherVersion(type: string, wantedTypes: readonly string[]): InboundEvent | undefined {
+  const known = knownAs(type, wantedTypes);
+  return known === undefined ? undefined : { type: known, fault: OTHER_VERSION, undecodable: true };
 }
 
 /** The data by its schema, or what is wrong with the event. Details name attributes and rules, never values. */

@@ -223,6 +223,14 @@ describe('intake', () => {
     expect((await onlyGroup(app)).quantity).toBe(1);
   });
 
+  it('an end of a version that is not known here denies', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', {}), type: 'payer.attribution-ended.v2' });
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect(await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toEqual([]);
+  });
+
   it('an event without a subject that might have ended access denies its whole source', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
     const app = await h.app1('c1', [`npi|${NPI}`]);

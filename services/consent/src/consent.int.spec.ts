@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
 import { Harness, merged, optedIn, optedOut, payerEvent, START } from '../test/harness.ts';
 
 let h: Harness;
@@ -128,6 +128,17 @@ describe('an opt-out that cannot be read', () => {
     await h.publish(merged('m2', 'm1'));
     await h.publishRaw(broken());
     expect(await h.verdict('m2')).toBe('on-hold');
+  });
+  it.each(['binary', 'structured'])('of a version that is not known here (%s): denies until it is resolved', async (mode) => {
+    const unknown = { ...optedOut('m1'), type: 'payer.member-opted-out.v2' };
+    if (mode === 'binary') await h.publish(unknown);
+    else await h.publishRaw({ key: 'm1', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: JSON.stringify(toStructured(unknown)) });
+    expect(await h.verdict('m1')).toBe('on-hold');
+    // Resources parks it, as every type that is not known, under the same name.
+    expect(await letters()).toEqual([]);
+    const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
+    await discard(hold!['deadLetter'] as string);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
   it('in structured mode, broken: denies under the name that its bytes give', async () => {
     const value = '{"specversion":"1.0","type":"payer.member-opted-out.v1","source":"urn:payer","subject":"m1","id":"x","time":';

@@ -1,6 +1,6 @@
 import { type AccessHeld, type AccessReleased, type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
-import { AccessHolds, concerned, derivedRecord, type Facts, type InboundEvent, type InboundFault, readInbound } from '@provider-access/facts';
+import { AccessHolds, concerned, derivedRecord, type Facts, type InboundEvent, type InboundFault, knownAs, readInbound } from '@provider-access/facts';
 import { instant, type ServicePorts } from '@provider-access/http';
 import { decideMemberEvent, deniesWhenUnreadable, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
@@ -140,7 +140,7 @@ const valueOf = (record: LogRecord): Buffer => Buffer.from(record.value.buffer, 
 /** Cheap: most records are resources that are no Coverage, and their bytes say so. */
 function mayConcern(record: LogRecord): boolean {
   const type = record.headers['ce_type'];
-  return type === undefined || isOwn(type) || ((RESOURCE_TYPES as readonly string[]).includes(type) && valueOf(record).includes(COVERAGE));
+  return type === undefined || isOwn(type) || knownAs(type, OWN_TYPES) !== undefined || ((RESOURCE_TYPES as readonly string[]).includes(type) && valueOf(record).includes(COVERAGE));
 }
 const looksLikeCoverage = (record: LogRecord): boolean => /"resourceType"\s*:\s*"Coverage"/.test(valueOf(record).toString('utf8'));
 const isCoverage = (data: unknown): boolean => {
