@@ -122,6 +122,8 @@ export function fromStructured(body: unknown): DecodeResult {
   for (const [name, value] of Object.entries(e)) {
     if (CORE.has(name) || name === 'data' || name === 'data_base64' || name === 'dataschema' || name === 'traceparent') continue;
     if (!/^[a-z0-9]{1,64}$/.test(name)) return failure('not-a-cloudevent', 'attribute names are lower-case letters and digits');
+    if (value === null) continue;
+    if (typeof value === 'object') return failure('not-a-cloudevent', 'attributes are strings, booleans or numbers');
     extensions[name] = String(value);
   }
   return {

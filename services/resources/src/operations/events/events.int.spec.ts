@@ -51,6 +51,17 @@ describe('POST /events', () => {
     expect((await post({}, 'application/cloudevents-batch+json')).status).toBe(400);
   });
 
+  it('refuses one event that is nested too deeply or has an attribute that is none, and takes its neighbours', async () => {
+    const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+    const good = JSON.stringify(event({ resource: patient('m1') }));
+    const { data: _, ...envelope } = event({ id: 'deep' });
+    const odd = [`{"data":{"resource":${deep}},${JSON.stringify(envelope).slice(1)}`, `{"odd":${deep},${good.slice(1)}`, `{"odd":{"toString":1},${good.slice(1)}`];
+    const { rows, summary } = await house.publish([good, ...odd, good]);
+    expect(rows.map((r) => [r.status, r.reason])).toEqual([['accepted', undefined], ['refused', 'not-json'], ['refused', 'not-a-cloudevent'], ['refused', 'not-a-cloudevent'], ['accepted', undefined]]);
+    expect(summary).toMatchObject({ complete: true, accepted: 2, refused: 3 });
+    expect((await post(`[${good},${odd.join(',')}]`, 'application/cloudevents-batch+json')).json()).toMatchObject([{ status: 'accepted' }, { status: 'refused' }, { status: 'refused' }, { status: 'refused' }]);
+  });
+
   it('names the limit of a JSON batch and the way around it', async () => {
     const answer = await post(`[${' '.repeat(16 * 1024 * 1024)}]`, 'application/cloudevents-batch+json');
     expect(answer.status).toBe(413);

@@ -66,10 +66,21 @@ function incoming(index: number, event: DomainEvent, receipt: string, value: str
   const extensions: Record<string, string> = {};
   for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
   extensions['pareceipt'] = receipt;
-  const encoded = value === undefined ? encodeEvent({ ...event, extensions }) : { ...encodeEvent({ ...event, data: null, extensions }), value };
-  const bytes = size ?? Buffer.byteLength(encoded.value as string);
+  const text = value ?? encodedData(event.data);
+  if (text === undefined) return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
+  const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: text };
+  const bytes = size ?? Buffer.byteLength(text);
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
   return { index, ok: true, id: event.id, topic: payerEvent(event.type)?.topic ?? PAYER_MEMBER_EVENTS, record: encoded, bytes, consent: CONSENT.has(event.type) };
+}
+
+/** undefined when it is nested so deeply that encoding it exhausts the stack. */
+function encodedData(data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
