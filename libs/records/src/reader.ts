@@ -13,6 +13,8 @@ export interface ScanOptions {
   readonly since?: number;
   /** Also the stones of deleted records (`deleted` set, empty line). Default false. */
   readonly deleted?: boolean;
+  /** Rows with their lines in memory at once. Default 200. */
+  readonly pageSize?: number;
 }
 
 export interface RecordsReader {
@@ -61,7 +63,7 @@ export function recordsReader(views: Views): RecordsReader {
   }
 
   /** Ids first, lines after: few changed since, the lines of the others are not loaded. */
-  async function* changed(equals: readonly string[], wanted: (r: RecordPart) => boolean): AsyncGenerator<StoredRecord> {
+  async function* changed(equals: readonly string[], wanted: (r: RecordPart) => boolean, pageSize: number): AsyncGenerator<StoredRecord> {
     let ids: string[] = [];
     async function* load(): AsyncGenerator<StoredRecord> {
       const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
@@ -70,18 +72,18 @@ export function recordsReader(views: Views): RecordsReader {
     }
     for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
       if (wanted(part(document))) ids.push(document._id);
-      if (ids.length >= PAGE) yield* load();
+      if (ids.length >= pageSize) yield* load();
     }
     yield* load();
   }
 
   async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
-    const { since, deleted = false } = options;
+    const { since, deleted = false, pageSize = PAGE } = options;
     const wanted = (r: RecordPart): boolean => (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
     const prefixes = options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
     for (const equals of prefixes) {
-      if (since !== undefined) yield* changed(equals, wanted);
-      else for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize: PAGE })) if (wanted(part(document))) yield stored(document);
+      if (since !== undefined) yield* changed(equals, wanted, pageSize);
+      else for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize })) if (wanted(part(document))) yield stored(document);
     }
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PartLimits } from './jobs/part-set.ts';
 
 const count = (fallback: number) => z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
 
@@ -38,6 +39,8 @@ export interface ExportConfig {
   readonly attempts: number;
   readonly leaseMs: number;
   readonly backoffMs?: (attempts: number) => number;
+  /** Default PART_LIMITS. */
+  readonly partLimits?: PartLimits;
   /** How often idle workers look for work of other processes. */
   readonly pollMs: number;
 }

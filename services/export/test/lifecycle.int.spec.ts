@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { BlobStoreFull } from '@provider-access/blob';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JobStreams } from '../src/jobs/job-stream.ts';
@@ -56,6 +57,30 @@ describe('a process that dies', () => {
     expect([...fences.values()].reduce((n, f) => n + f.size, 0)).toBe(3 + 2);
     const counted = (await platform.streams().load(id))!.written;
     for (const [chunk, all] of fences) expect(counted[Number(chunk)]).toBe(Math.max(...all));
+  });
+
+  // Before anything is written, and when all is written but not yet said.
+  it.each(['writer', 'put'])('or seems dead while another does its chunk (it waits at %s): what it brings late is refused', async (where) => {
+    const gate = new Gate();
+    let once = false;
+    await populated({ chunkMembers: 10 }, (blobs) => interfered(blobs, (action, name) => {
+      if (once || action !== where || !/\/0\/\d+\//.test(name) || (where === 'put' && !name.endsWith('chunk.json'))) return;
+      once = true;
+      return gate.pass();
+    }));
+    const job = await platform.kickOff();
+    const id = job.split('/').at(-1)!;
+    await gate.reached;
+    platform.clock.offset += 31_000;
+    const item = (await platform.state.work.take('export-chunk', 'another', 30_000))!;
+    expect(item.payload).toEqual({ job: id, chunk: 0 });
+    await platform.writeAsAnother(item, MEMBERS);
+    gate.letThrough();
+    expect(await idsIn(job)).toEqual(expected);
+    const { written } = (await platform.streams().load(id))!;
+    expect(written).toEqual([item.fence]);
+    const events = (await platform.events('pa.exports')).filter((e) => e.type === 'pa.export-chunk-written.v1');
+    expect(events.map((e) => e.data['fence'])).toEqual([item.fence]);
   });
 
   it('a result that comes after its lease was lost changes nothing', async () => {
@@ -133,7 +158,7 @@ describe('a job', () => {
   });
 
   it('expires after its time: gone at once, its files a while later', async () => {
-    await populated({ graceMs: 500 });
+    await populated({ graceMs: 50 });
     const job = await platform.kickOff();
     const { output: [file] } = await platform.manifest(job);
     const response = await platform.fetch(job);
@@ -141,6 +166,39 @@ describe('a job', () => {
     platform.clock.offset = 73 * 3_600_000;
     await expect.poll(async () => (await platform.fetch(job)).status, { timeout: 10_000 }).toBe(404);
     expect((await platform.fetch(file!.url)).status).toBe(404);
+    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('that failed says so for as long as others are kept, then is gone; its files go at once', async () => {
+    await populated({ attempts: 1, graceMs: 50, leaseMs: 50 }, (blobs) => interfered(blobs, (action, name) => {
+      if (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name)) throw new Error('gone');
+    }));
+    const job = await platform.kickOff();
+    expect((await platform.finish(job)).status).toBe(500);
+    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+    platform.clock.offset = 71 * 3_600_000;
+    expect((await platform.fetch(job)).status).toBe(500);
+    platform.clock.offset = 73 * 3_600_000;
+    expect((await platform.fetch(job)).status).toBe(404);
+    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status, { timeout: 10_000 }).toBe('expired');
+  });
+
+  it('that expires while a file is on its way to the client lets it arrive whole', async () => {
+    // Less than what the facts may be old: the clock must not end the download by that.
+    await populated({ keepMs: 30_000, graceMs: 10_000 });
+    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 10 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-d${i}`, text: randomBytes(120_000).toString('base64') }))));
+    const job = await platform.kickOff('?_type=DocumentReference');
+    const { output } = await platform.manifest(job);
+    const response = await platform.fetch(output[0]!.url);
+    const reader = response.body!.getReader();
+    let bytes = (await reader.read()).value!.length;
+    platform.clock.offset = 31_000;
+    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status, { timeout: 10_000 }).toBe('expired');
+    expect((await platform.fetch(output[0]!.url)).status).toBe(404);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
+    expect(bytes).toBe(Number(response.headers.get('content-length')));
+    // The grace is over: now they go.
+    platform.clock.offset = 55_000;
     await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openFsBlobs } from '@provider-access/blob/fs';
 import type { Blobs } from '@provider-access/blob';
-import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY } from '@provider-access/events';
+import { encodeEvent, type ProviderKey, typeOf, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
@@ -15,14 +15,16 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
 import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
-import { locators, recordId, records } from '@provider-access/records';
+import { locators, recordId, records, recordsReader } from '@provider-access/records';
 import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
-import type { State } from '@provider-access/state';
+import type { State, WorkItem } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openMemoryState } from '@provider-access/state/memory';
-import { ProjectionSet, type Views } from '@provider-access/views';
+import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/views';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
 import { openMemoryViews } from '@provider-access/views/memory';
+import { summaryOf } from '../src/domain/job/job.ts';
+import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';
 import { ExportModule, type ExportConfig } from '../src/index.ts';
 
@@ -49,6 +51,8 @@ export class Platform {
   private readonly engine: Engine;
   private views!: Views;
   state!: State;
+  /** Names of what steps of exports failed with and were tried again. */
+  readonly failures: string[] = [];
   private sequence = 0;
   private constructor(folder: string, engine: Engine) {
     this.folder = folder;
@@ -73,7 +77,8 @@ export class Platform {
     await projections.start();
     this.tokens = new AccessTokens({ keys: await SigningKeys.open(join(folder, 'keys.json'), Date.now()), publicUrl: 'http://test', clock: this.clock });
     const metrics = new Metrics();
-    const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger: silentLogger, metrics };
+    const logger = { ...silentLogger, warn: (fields: { error?: unknown }) => { this.failures.push(String(fields.error)); } };
+    const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger, metrics };
     const module = ExportModule.register({
       ports, blobs: this.blobs, accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
       config: { publicUrl: 'http://test', pollMs: 20, backoffMs: () => 5, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
@@ -109,6 +114,32 @@ export class Platform {
   streams(): JobStreams {
     return new JobStreams(this.state, this.clock);
   }
+  /** What c1 asks for, with party facts that permit it. */
+  taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
+    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [] };
+    return { ...of, client: 'c1', party };
+  }
+  reader(projection: Projection): ViewReader {
+    return this.views.reader(projection);
+  }
+  /** Does a chunk as another process would: its own hands, the fence of the item that it took. */
+  async writeAsAnother(item: WorkItem, members: readonly string[]): Promise<void> {
+    const { job: id, chunk } = item.payload as { job: string; chunk: number };
+    const job = (await this.streams().load(id))!;
+    const task = this.taskOf({ job: id, chunk, fence: item.fence, group: job.group, types: job.types, members });
+    const summary = await writeChunk(task, { records: recordsReader(this.views), facts: this.views.reader(memberFacts), blobs: this.blobs, clock: this.clock });
+    const name = summaryOf(id, chunk, item.fence);
+    await this.blobs.put(name, JSON.stringify(summary));
+    const executed = await this.streams().execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: members.length, refused: 0, resources: 0, bytes: 0 } });
+    if (!executed.ok || !(await this.state.work.done(item))) throw new Error('the other was refused');
+  }
+  async events(topic: string): Promise<{ type: string; data: Record<string, unknown> }[]> {
+    const found: { type: string; data: Record<string, unknown> }[] = [];
+    for (let p = 0; p < (await this.log.partitions(topic)); p++) {
+      for (const record of await this.log.read(topic, p, 0, 1000)) found.push({ type: typeOf(record)!, data: JSON.parse(Buffer.from(record.value).toString()) as Record<string, unknown> });
+    }
+    return found;
+  }
   async fileNames(): Promise<string[]> {
     const names: string[] = [];
     for await (const { name } of this.blobs.list('jobs/')) names.push(name);
@@ -126,6 +157,20 @@ export class Platform {
     const head = await this.log.head([topic]);
     for (const projection of [memberFacts, memberships, groups, records, locators]) {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 10_000))) throw new Error(`${projection.name} did not pass ${topic}`);
+    }
+  }
+  /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
+  async published(): Promise<void> {
+    const record = encodeEvent({ id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} }, { key: 'm', partitionKey: 'm' });
+    await this.log.append(PAYER_MEMBER_EVENTS, [record]);
+  }
+  /** Every intake says that it is through with all that the payer published. */
+  async derived(): Promise<void> {
+    for (const [topic, derivers] of [[PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }], [PAYER_PROVIDER_EVENTS, { attribution: PA_PROVIDERS, resources: PA_RECORDS }]] as const) {
+      const heads = (await this.log.head([topic]))[topic] ?? [];
+      for (const [deriver, to] of Object.entries(derivers)) {
+        await this.append(to, heads.map((next, partition) => ({ type: PROGRESS_TYPE, subject: deriver, key: `progress/${deriver}/${topic}/${partition}`, data: { deriver, topic, partition, next } })));
+      }
     }
   }
   async client(client: string, provider = NPI): Promise<void> {

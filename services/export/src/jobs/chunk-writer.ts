@@ -48,6 +48,8 @@ const MAY_BE_COMMON = new Set(['Medication']);
 /** Above this many types one scan of everything is cheaper than a scan a type. */
 const SCAN_ALL_ABOVE = 8;
 const DELETES_A_BUNDLE = 1000;
+/** Lines read at once. A line is at most 4 MB (what intake takes), so that these are a known share of the thread's memory. */
+const ROWS_TOGETHER = 32;
 
 class Carried {
   private readonly by = new Map<string, number[]>();
@@ -77,8 +79,8 @@ const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.string
 
 /**
  * Writes one chunk: for each member decide, then append its lines, each type to its own part, one segment a patient. Everything
- * goes under the task's fence, so that a redone chunk replaces this one as a whole. Bounded memory: one member's type at
- * a time (8 MB) and a stretch a type. Throws BlobStoreFull when the disk is full, and whatever the store throws.
+ * goes under the task's fence, so that a redone chunk replaces this one as a whole. Memory does not grow with a member or with
+ * how large the chunk's members are: ROWS_TOGETHER lines, one segment (8 MB) and a stretch a type. Throws BlobStoreFull when the disk is full, and whatever the store throws.
  */
 export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock }: ChunkSources): Promise<ChunkSummary> {
   const party = partyOf(task.party);
@@ -117,13 +119,13 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
 
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
     const only = types.size > SCAN_ALL_ABOVE ? undefined : task.types;
-    const builder = new SegmentBuilder();
+    const builder = new SegmentBuilder(task.limits?.segment);
     let current = '';
     const end = async (): Promise<void> => {
       const segment = builder.end();
       if (segment !== undefined) await parts.add('output', current, [member], segment);
     };
-    for await (const record of records.scanMember(member, { ...(only !== undefined && { types: only }), ...(since !== undefined && { since }) })) {
+    for await (const record of records.scanMember(member, { pageSize: ROWS_TOGETHER, ...(only !== undefined && { types: only }), ...(since !== undefined && { since }) })) {
       if (!types.has(record.type)) continue;
       if (record.type !== current) {
         await end();

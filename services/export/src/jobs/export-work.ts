@@ -8,7 +8,7 @@ import type { RecordsReader } from '@provider-access/records';
 import type { WorkItem } from '@provider-access/state';
 import type { ViewReader } from '@provider-access/views';
 import type { PartyFacts } from '@provider-access/access';
-import { allWritten, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
+import { allWritten, expiresAt, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
 import type { ExportConfig } from '../config.ts';
 import type { ChunkWriting } from './chunk-pool.ts';
 import type { ChunkTask } from './chunk-writer.ts';
@@ -117,6 +117,7 @@ export class ExportWork {
     const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
     const task: ChunkTask = {
       job: id, chunk, fence: item.fence, client: job.client, group: job.group, types: job.types, ...(job.since !== undefined && { since: Date.parse(job.since) }), members,
+      ...(this.o.config.partLimits !== undefined && { limits: this.o.config.partLimits }),
       party: await partySnapshot(job.client, job.group, members, access, parties),
     };
     const summary = await chunks.write(task);
@@ -150,8 +151,8 @@ export class ExportWork {
     const job = await this.o.streams.load(id);
     if (job !== undefined && job.ended === undefined) return;
     await this.o.blobs.deletePrefix(jobPrefix(id));
-    // Ids begin with the job.
-    for (const queue of QUEUES) if (queue !== 'export-sweep') await this.o.ports.state.work.remove(queue, `${id}/`);
+    // Ids begin with the job. A failed one is still to expire.
+    for (const queue of QUEUES) if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed')) await this.o.ports.state.work.remove(queue, `${id}/`);
   }
 
   /** What follows from an event of a job; at least once, in any state. */
@@ -163,13 +164,13 @@ export class ExportWork {
   private async next(job: Job, type: string): Promise<void> {
     const id = job.job;
     const { clock } = this.o.ports;
+    const expires = expiresAt(job, this.o.config.keepMs);
+    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed')) await this.put('export-expire', [{ id: `${id}/expire`, payload: { job: id }, notBefore: expires }]);
     if (job.ended !== undefined) {
       await this.o.slots.release(job.client, id);
       await this.put('export-sweep', [{ id: `${id}/sweep`, payload: { job: id }, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
-    } else if (job.status === 'sealed') {
-      await this.o.slots.release(job.client, id);
-      await this.put('export-expire', [{ id: `${id}/expire`, payload: { job: id }, notBefore: Date.parse(job.sealed!.expiresAt) }]);
-    } else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: { job: id } }]);
+    } else if (job.status === 'sealed') await this.o.slots.release(job.client, id);
+    else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: { job: id } }]);
     else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: { job: id } }]);
     else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { job: id, chunk } })));
   }

@@ -1,14 +1,19 @@
 import type { Blobs, BlobWriter } from '@provider-access/blob';
-import { PartIndexBuilder, type Segment } from '../domain/segments/index.ts';
+import { PartIndexBuilder, SEGMENT_LIMIT, type Segment } from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
 /** One part file: `part` and `index` are blobs, `file` is the last segment of its URL. */
 export interface PartInfo { readonly file: string; readonly kind: FileKind; readonly type: string; readonly part: string; readonly index: string; readonly resources: number; readonly plain: number; readonly compressed: number }
-export interface PartLimits { readonly resources: number; readonly plain: number }
-/** SPEC §6.7: at most 100,000 resources or 256 MB uncompressed a file. */
-export const PART_LIMITS: PartLimits = { resources: 100_000, plain: 256 * 1024 * 1024 };
-/** Segments are small and many: they go to disk in stretches of this size. */
-const STRETCH = 512 * 1024;
+export interface PartLimits {
+  /** Of a file, SPEC §6.7: at most 100,000 resources or 256 MB uncompressed. */
+  readonly resources: number;
+  readonly plain: number;
+  /** Plain bytes of one patient and type after which a segment ends. */
+  readonly segment: number;
+  /** Segments are small and many: they go to disk in stretches of so many bytes. */
+  readonly stretch: number;
+}
+export const PART_LIMITS: PartLimits = { resources: 100_000, plain: 256 * 1024 * 1024, segment: SEGMENT_LIMIT, stretch: 512 * 1024 };
 
 interface OpenPart { readonly writer: BlobWriter; readonly index: PartIndexBuilder; readonly n: number; pending: Uint8Array[]; pendingBytes: number; resources: number; plain: number; compressed: number }
 
@@ -48,7 +53,7 @@ export class PartSet {
     part.compressed += segment.compressed;
     part.pending.push(segment.bytes);
     part.pendingBytes += segment.bytes.byteLength;
-    if (part.pendingBytes >= STRETCH) await this.flush(part);
+    if (part.pendingBytes >= this.limits.stretch) await this.flush(part);
   }
 
   /** Makes everything durable. The parts in the order of their names. */

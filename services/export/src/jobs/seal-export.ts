@@ -1,7 +1,7 @@
 import type { Blobs } from '@provider-access/blob';
 import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PAYER_TOPICS, type ExportSealed } from '@provider-access/events';
-import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
-import type { Access } from '@provider-access/facts';
+import type { EventLog } from '@provider-access/eventlog';
+import { type Access, FactsStale } from '@provider-access/facts';
 import { operationOutcome, type IssueType } from '@provider-access/fhir';
 import { type Clock, instant } from '@provider-access/http';
 import type { RecordsReader } from '@provider-access/records';
@@ -9,7 +9,7 @@ import type { ViewReader } from '@provider-access/views';
 import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
-import { PartSet, type PartInfo } from './part-set.ts';
+import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
 import { Supporting } from './supporting.ts';
 
 export interface SealSources { readonly log: EventLog; readonly access: Access; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
@@ -17,19 +17,19 @@ export interface SealSources { readonly log: EventLog; readonly access: Access; 
 /** Members decided upon at once. */
 export const DECIDE_BATCH = 500;
 
-/** Resolves when the facts have passed everything that is in the log now; throws EngineUnavailable when they do not in time. */
+/** Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time. */
 async function passEverything({ log, access, facts }: SealSources, waitMs: number): Promise<void> {
   const payer = await log.head(PAYER_TOPICS);
   const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
   const [derived, followed] = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs)]);
-  if (!derived || !followed) throw new EngineUnavailable('the facts have not passed the newest events yet');
+  if (!derived || !followed) throw new FactsStale();
 }
 
 /**
  * The last gate of the job: with facts that have passed every head, decides again about everybody, drops whoever changed,
  * writes what the others' resources refer to, and lists the files. Nothing is downloadable before.
  */
-export async function sealExport(job: Job, fence: number, sources: SealSources, options: { waitMs: number; keepMs: number }): Promise<ExportSealed> {
+export async function sealExport(job: Job, fence: number, sources: SealSources, options: { waitMs: number; keepMs: number; partLimits?: PartLimits }): Promise<ExportSealed> {
   const { access, records, blobs, clock } = sources;
   await passEverything(sources, options.waitMs);
   const files: PartInfo[] = [];
@@ -49,7 +49,7 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
     files.push(...summary.parts);
     supporting.collect(summary, (member) => !gone.has(member));
   }
-  const parts = new PartSet(blobs, sealPrefix(job.job, fence), 'shared');
+  const parts = new PartSet(blobs, sealPrefix(job.job, fence), 'shared', options.partLimits);
   try {
     await supporting.write(records, parts);
     if (job.warnings.length > 0) {

@@ -7,6 +7,7 @@ import { instant, Refusal } from '@provider-access/http';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { acceptsGzip, chooseRange, etag, layout } from '../domain/segments/index.ts';
+import { getJob } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { segmentStream } from './segment-stream.ts';
@@ -69,18 +70,18 @@ export class DownloadController {
 
     const members = [...new Set(segments.flatMap((s) => s.of.map((m) => index.members[m]!)).filter((m) => decided.get(m) === true))];
     await audit.record({ client, action: 'download', outcome: 'released', members, resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
-    const stream = segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(job.job, client, who) });
+    const stream = segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });
     this.count(stream, { job: id, client, file: name });
     await reply.send(stream);
   }
 
-  /** Whether any of these members may still be seen, on the newest facts; the job must still be there, too. */
-  private async mayGoOn(id: string, client: string, groups: readonly (readonly string[])[]): Promise<boolean> {
-    const job = await findJob(this.context, client, id).catch((error: unknown) => {
-      if (error instanceof Refusal && error.kind === 'not-found') return undefined;
-      throw error;
-    });
-    if (job === undefined) return false;
+  /**
+   * Whether any of these members may still be seen, on the newest facts; the job must not have been deleted either. One that
+   * has expired meanwhile goes on: what was begun in time is not cut by the clock (its files stay for `graceMs`).
+   */
+  private async mayGoOn(id: string, groups: readonly (readonly string[])[]): Promise<boolean> {
+    const job = await getJob(this.context.views.jobs, id);
+    if (job?.sealed === undefined || job.status === 'cancelled') return false;
     const decided = new Map<string, boolean>();
     await this.context.releases.decide(job, [...new Set(groups.flat())], decided);
     return groups.every((members) => members.some((m) => decided.get(m) === true));

@@ -1,5 +1,6 @@
 import { Refusal } from '@provider-access/http';
 import type { ExportContext } from '../context.ts';
+import { expiresAt } from '../domain/job/job.ts';
 import { getJob, type JobPart } from '../projections/export-jobs.ts';
 
 /** Base32 of 128 bits, as ids are minted: anything else is nobody's job, and never reaches a store. */
@@ -12,6 +13,6 @@ export const unknownExport = (): Refusal => new Refusal('not-found', 'There is n
 export async function findJob(context: ExportContext, client: string, id: string): Promise<JobPart> {
   const job = JOB_ID.test(id) ? await getJob(context.views.jobs, id) : undefined;
   if (job === undefined || job.client !== client || job.status === 'cancelled' || job.status === 'expired') throw unknownExport();
-  if (job.sealed !== undefined && Date.parse(job.sealed.expiresAt) <= context.ports.clock.now()) throw unknownExport();
+  if ((expiresAt(job, context.config.keepMs) ?? Infinity) <= context.ports.clock.now()) throw unknownExport();
   return job;
 }

@@ -5,6 +5,7 @@ import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } f
 import { readManifest, type Manifest } from '../jobs/job-files.ts';
 import type { PartInfo } from '../jobs/part-set.ts';
 import { DECIDE_BATCH } from '../jobs/seal-export.ts';
+import { Turns } from './turns.ts';
 
 /** Segments whose indexes are kept decoded: some 20 MB. */
 const CACHED_SEGMENTS = 100_000;
@@ -51,7 +52,9 @@ export class Releases {
       if (dropped.has(member)) decided.set(member, false);
       else open.push(member);
     }
+    const turns = new Turns();
     for (let i = 0; i < open.length; i += DECIDE_BATCH) {
+      await turns.next();
       const batch = open.slice(i, i + DECIDE_BATCH);
       const decisions = await this.access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
       batch.forEach((member, at) => decided.set(member, decisions[at]!.permit));

@@ -9,6 +9,7 @@ import type { JobPart } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { seen } from './kick-off.ts';
+import { Turns } from './turns.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {
   'storage-full': 'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
@@ -53,7 +54,9 @@ export class StatusController {
     const { manifest } = await releases.manifest(job);
     const decided = new Map<string, boolean>();
     const lists: Record<'output' | 'deleted' | 'error', { type: string; url: string; count?: number }[]> = { output: [], deleted: [], error: [] };
+    const turns = new Turns();
     for (const file of manifest.files) {
+      await turns.next();
       if (file.kind === 'output' && !allows(request.smart.scopes, file.type, 'r')) continue;
       const { segments } = await releases.visible(job, file, decided);
       const count = segments.reduce((n, s) => n + s.resources, 0);

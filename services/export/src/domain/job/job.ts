@@ -34,6 +34,11 @@ const refuse = (refusal: JobRefusal): JobDecision => ({ ok: false, refusal });
 const yes = (event: JobEvent): JobDecision => ({ ok: true, events: [event] });
 
 export const summaryOf = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/chunk.json`;
+/** When a job that ended well or badly is not there any more, ms since the epoch; undefined while it runs. */
+export function expiresAt(job: Job, keepMs: number): number | undefined {
+  if (job.status === 'failed') return Date.parse(job.ended!.at) + keepMs;
+  return job.sealed === undefined ? undefined : Date.parse(job.sealed.expiresAt);
+}
 export const isRunning = (job: Job): boolean => job.status === 'requested' || job.status === 'writing';
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;
 export const allWritten = (job: Job): boolean => job.plan !== undefined && chunksWritten(job) === job.plan.chunks;
@@ -42,8 +47,9 @@ export const allWritten = (job: Job): boolean => job.plan !== undefined && chunk
 export function decide(command: JobCommand, job: Job | undefined): JobDecision {
   if (command.kind === 'request') return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
   if (job === undefined) return refuse('unknown');
-  // A failed job can still be cancelled: the client is told, and wants it gone.
-  if (job.status === 'cancelled' || job.status === 'expired' || (job.status === 'failed' && command.kind !== 'cancel')) return refuse('ended');
+  if (job.status === 'cancelled' || job.status === 'expired') return refuse('ended');
+  // A failed job tells its client why, until the client deletes it or its time is over.
+  if (job.status === 'failed' && command.kind !== 'cancel' && command.kind !== 'expire') return refuse('ended');
   switch (command.kind) {
     case 'plan':
       return job.status === 'requested' ? yes({ type: 'pa.export-planned.v1', data: command.data }) : refuse('already-planned');
@@ -62,7 +68,7 @@ export function decide(command: JobCommand, job: Job | undefined): JobDecision {
     case 'fail':
       return job.status === 'sealed' ? refuse('already-sealed') : yes({ type: 'pa.export-failed.v1', data: command.data });
     case 'expire':
-      return job.status === 'sealed' ? yes({ type: 'pa.export-expired.v1', data: command.data }) : refuse('not-sealed');
+      return isRunning(job) ? refuse('not-sealed') : yes({ type: 'pa.export-expired.v1', data: command.data });
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allWritten, chunksWritten, decide, evolve, isRunning, type Job, type JobCommand, type JobEvent, type JobRefusal } from './job.ts';
+import { allWritten, chunksWritten, decide, evolve, expiresAt, isRunning, type Job, type JobCommand, type JobEvent, type JobRefusal } from './job.ts';
 
 const requested: JobEvent = {
   type: 'pa.export-requested.v1',
@@ -39,6 +39,7 @@ describe('a job goes on', () => {
     ['is cancelled when failed', cancel, [requested, failed], cancelled],
     ['fails while writing', fail, [requested, planned()], failed],
     ['expires when sealed', expire, [requested, planned(0), sealed], expired],
+    ['expires when failed', expire, [requested, planned(), failed], expired],
   ])('%s', (_, command, events, expected) => {
     expect(when(command, ...events)).toEqual({ ok: true, events: [expected] });
   });
@@ -61,6 +62,7 @@ describe('a job refuses', () => {
     ['already-sealed', 'to fail after the seal', fail, [requested, planned(0), sealed]],
     ['not-sealed', 'to expire before the seal', expire, [requested, planned()]],
     ['ended', 'anything after a cancel', write(0, 9), [requested, planned(), cancelled]],
+    ['ended', 'a second expiry', expire, [requested, failed, expired]],
     ['ended', 'a second cancel', cancel, [requested, cancelled]],
     ['ended', 'a seal after a failure', seal, [requested, planned(0), failed]],
     ['ended', 'a cancel after expiry', cancel, [requested, planned(0), sealed, expired]],
@@ -77,6 +79,12 @@ describe('what a job looks like', () => {
     expect(allWritten(given(requested)!)).toBe(false);
     expect(allWritten(given(requested, planned(0))!)).toBe(true);
     expect(isRunning(given(requested, planned(0), sealed)!)).toBe(false);
+  });
+  it('is there for a time after it ended, well or badly', () => {
+    const at = (event: JobEvent): JobEvent => ({ ...event, data: { ...event.data, ...{ at: '2026-01-01T00:00:00.000Z', expiresAt: '2026-01-04T00:00:00.000Z' } } }) as JobEvent;
+    expect(expiresAt(given(requested, planned(0))!, 1000)).toBeUndefined();
+    expect(expiresAt(given(requested, planned(0), at(sealed))!, 1000)).toBe(Date.parse('2026-01-04T00:00:00.000Z'));
+    expect(expiresAt(given(requested, at(failed))!, 1000)).toBe(Date.parse('2026-01-01T00:00:01.000Z'));
   });
   it('says how it ended', () => {
     expect(given(requested, planned(0), sealed, expired)).toMatchObject({ status: 'expired', ended: { reason: 'why', at: 'a' }, sealed: { manifest: sealData.manifest } });

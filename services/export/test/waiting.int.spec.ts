@@ -1,0 +1,53 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Gate, interfered } from './faults.ts';
+import { GROUP, Platform } from './platform.ts';
+
+let platform: Platform;
+afterEach(() => platform.dispose());
+
+async function populated(...[config, wrap]: Parameters<typeof Platform.start>): Promise<void> {
+  platform = await Platform.start({ chunkMembers: 1, attempts: 2, ...config }, wrap);
+  await platform.client('c1');
+  await platform.group();
+  await platform.members(['m1', 'm2']);
+  await platform.resources(['m1', 'm2'].map((member) => ({ member, type: 'Patient', id: member })));
+}
+const patients = async (job: string): Promise<string[]> => ((await platform.lines(await platform.manifest(job)))['Patient'] ?? []).map((r) => r.id).toSorted();
+
+describe('while the intake of the payer’s events stands still', () => {
+  it('a kick-off answers 503 and leaves nothing behind', async () => {
+    await populated({ waitMs: 50, runningPerClient: 1 });
+    await platform.published();
+    const refused = await platform.fetch(`/fhir/Group/${GROUP}/$export`);
+    expect([refused.status, refused.headers.get('content-location')]).toEqual([503, null]);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(((await refused.json()) as { issue: { code: string }[] }).issue[0]!.code).toBe('transient');
+    expect([await platform.events('pa.exports'), await platform.events('pa.audit'), await platform.fileNames()]).toEqual([[], [], []]);
+    // The only slot is free.
+    await platform.derived();
+    expect(await patients(await platform.kickOff())).toEqual(['m1', 'm2']);
+  });
+
+  // Stale before a chunk is written, and behind when all are written: the second is what seal waits for.
+  it.each([['a chunk', '/plan/', 61_000], ['the seal', '/1/', 0]])('%s waits, however often it is tried, and releases nothing', async (_, where, older) => {
+    const gate = new Gate();
+    let once = false;
+    await populated({ waitMs: 20 }, (blobs) => interfered(blobs, (action, name) => {
+      if (once || action !== 'put' || !name.includes(where)) return;
+      once = true;
+      return gate.pass();
+    }));
+    const job = await platform.kickOff();
+    await gate.reached;
+    await platform.published();
+    platform.clock.offset += older;
+    gate.letThrough();
+    const attempts = async (): Promise<number> => platform.failures.length;
+    await expect.poll(attempts, { timeout: 10_000 }).toBeGreaterThan(4);
+    expect((await platform.fetch(job)).status).toBe(202);
+    expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
+    expect((await platform.events('pa.audit')).filter((a) => a.data['action'] === 'download')).toEqual([]);
+    await platform.derived();
+    expect(await patients(job)).toEqual(['m1', 'm2']);
+  });
+});
