@@ -37,7 +37,9 @@ function withCoverage(part: MembersPart | undefined, record: LogRecord, change: 
     const all = withStep(part?.all ?? [], step, recordedAt(record));
     return all && { coverage: {}, ...part, all, sources };
   }
-  const steps = withStep(part?.coverage[change.coverageId] ?? [], step, recordedAt(record), part?.all);
+  // Ids are the payer's and may be called like what every object has.
+  const known = part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
+  const steps = withStep(known, step, recordedAt(record), part?.all);
   return steps && { ...part, coverage: { ...part?.coverage, [change.coverageId]: steps }, sources };
 }
 

@@ -118,3 +118,12 @@ describe('facts of a member', () => {
     expect(memberFacts.topics[PA_CONSENT]!.keys(ours(PA_CONSENT, 'pa.access-held.v1', { id: 'h', data: {} }))).toEqual([]);
   });
 });
+
+describe('ids that are names of every object', () => {
+  it.each(['constructor', 'toString', 'valueOf'])('a coverage called %s is a coverage', (coverageId) => {
+    const said = (id: string, more: object): LogRecord => ours(PA_MEMBERS, 'pa.coverage-changed.v1', { id, subject: M, source: 'urn:s', at: instant(1), data: { member: M, coverageId, from: instant(0), businessTime: instant(0), sequence: 0, ...more } });
+    const other = said('e0', { coverageId: 'c1', cancelled: true });
+    expect(fold([other, said('e1', {})]).coverage).toMatchObject([{ coverageId, from: instant(0) }]);
+    expect(fold([other, said('e1', {}), said('e2', { businessTime: instant(1), cancelled: true })]).coverage).toEqual([]);
+  });
+});
