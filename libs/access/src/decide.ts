@@ -75,7 +75,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 
 /**
  * The instant since which the permitted member has been visible to the client without a break: what is recorded of
- * attribution, coverage or opt-in after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
+ * attribution, coverage, opt-in or the end of a hold after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = ms(request.now);
@@ -85,5 +85,7 @@ export function visibleSince(request: AccessRequest, facts: DecisionFacts): numb
   const attributed = Math.min(...decision.attributions.map(since));
   const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
   const optedIn = Math.max(0, ...facts.member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now).map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))));
-  return Math.max(attributed, covered, optedIn);
+  const held = [...facts.member!.holds, ...facts.member!.sources.flatMap((s) => facts.party.sourceHolds(s))];
+  const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
+  return Math.max(attributed, covered, optedIn, released);
 }

@@ -95,5 +95,10 @@ describe('visibleSince', () => {
     expect(since({ attributions: [{ ...attribution, recordedAt: '2026-03-01T00:00:00.000Z' }] })).toBe('2026-03-01T00:00:00.000Z');
     expect(since({ optOuts: [{ ...optOut, to: '2026-04-01T00:00:00.000Z', endRecordedAt: '2026-04-02T00:00:00.000Z' }] })).toBe('2026-04-02T00:00:00.000Z');
   });
+  it('is not before a hold ended, of the member or of a source: what was held back then is due now', () => {
+    const ended = { ...hold, to: '2026-04-03T00:00:00.000Z' };
+    expect(since({ holds: [ended] })).toBe('2026-04-03T00:00:00.000Z');
+    expect(new Date(visibleSince(request, { member, party: party({ sourceHolds: [ended] }) })).toISOString()).toBe('2026-04-03T00:00:00.000Z');
+  });
   it('is never for who is denied', () => expect(visibleSince(request, { member: { ...member, coverage: [] }, party: party() })).toBe(Number.POSITIVE_INFINITY));
 });
