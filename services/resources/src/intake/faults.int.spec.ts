@@ -39,6 +39,20 @@ describe('who has a Type/id', () => {
     expect((await house.records.heads(['old/Condition/c1']))[0]).toMatchObject({ deleted: true, reason: 'merged' });
   });
 
+  it('stays with the retired member while what comes for the other is older than what is there', async () => {
+    house = await House.open();
+    await house.publish([{ subject: 'old', time: '2025-03-01T00:00:00Z', resource: named('old', 'c1', 'newest') }]);
+    await house.publish([{ subject: 'new', type: 'payer.members-merged.v1', data: { from: 'old' } }]);
+    await house.settled();
+    const late = await house.publish([{ subject: 'new', time: '2025-01-01T00:00:00Z', resource: named('new', 'c1', 'older') }]);
+    expect(late.receipt).toMatchObject({ counts: { unchanged: 1 }, items: [{ reason: 'superseded' }] });
+    await house.settled();
+    expect([await textOf('old', 'c1'), await textOf('new', 'c1')]).toEqual(['newest', undefined]);
+    expect((await house.publish([{ subject: 'new', time: '2025-04-01T00:00:00Z', resource: named('new', 'c1', 'newer still') }])).receipt.counts).toEqual({ recorded: 1 });
+    await house.settled();
+    expect([await textOf('old', 'c1'), await textOf('new', 'c1')]).toEqual([undefined, 'newer still']);
+  });
+
   it('does not let a late older delete free what a newer version holds', async () => {
     house = await House.open();
     await house.publish([{ subject: 'm1', time: '2025-03-01T00:00:00Z', resource: named('m1', 'c1', 'new') }, { subject: 'm1', time: '2025-01-01T00:00:00Z', type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c1' } }]);

@@ -2,7 +2,7 @@ import { PA_RECORDS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import type { Logger, Metrics } from '@provider-access/observability';
-import { recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import { compareVersions, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
@@ -178,7 +178,12 @@ class BatchRun {
     if (judgement.kind === 'accept') {
       const other = owners.otherOwner(about);
       if (other !== undefined && !owners.mayTakeOver(other, about.member)) return this.park(event, 'owned-by-another-member', 'this Type/id belongs to another member until a delete or merge releases it', name);
-      if (other !== undefined) this.release(event, about, other);
+      if (other !== undefined) {
+        // One person, one order of versions: what is older than the copy under the retired id takes nothing over.
+        const theirs = this.heads.get(recordId(other, about.type, about.id));
+        if (theirs !== undefined && theirs.deleted !== true && compareVersions(about.order, theirs) < 0) return this.outcome(event, 'unchanged', name, 'superseded');
+        this.release(event, about, other);
+      }
     }
     const head = this.heads.get(id);
     const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
