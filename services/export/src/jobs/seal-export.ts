@@ -10,12 +10,13 @@ import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
 import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
+import { Turns } from '../turns.ts';
 import { Supporting } from './supporting.ts';
 
 export interface SealSources { readonly log: EventLog; readonly access: Access; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
 
-/** Members decided upon at once. */
-export const DECIDE_BATCH = 500;
+/** Members decided upon at once: some ms, then others have their turn. */
+export const DECIDE_BATCH = 100;
 
 /** Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time. */
 async function passEverything({ log, access, facts }: SealSources, waitMs: number): Promise<void> {
@@ -35,10 +36,12 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
   const files: PartInfo[] = [];
   const dropped: string[] = [];
   const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since));
+  const turns = new Turns();
   for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
     const summary = await readSummary(blobs, summaryOf(job.job, chunk, job.written[chunk]!));
     const gone = new Set<string>();
     for (let i = 0; i < summary.released.length; i += DECIDE_BATCH) {
+      await turns.next();
       const members = summary.released.slice(i, i + DECIDE_BATCH);
       const decisions = await access.decideMany(job.client, { kind: 'export', group: job.group }, members);
       decisions.forEach((d, at) => {

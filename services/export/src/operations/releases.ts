@@ -5,7 +5,7 @@ import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } f
 import { readManifest, type Manifest } from '../jobs/job-files.ts';
 import type { PartInfo } from '../jobs/part-set.ts';
 import { DECIDE_BATCH } from '../jobs/seal-export.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 /** Segments whose indexes are kept decoded: some 20 MB. */
 const CACHED_SEGMENTS = 100_000;

@@ -9,7 +9,7 @@ import type { JobPart } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { seen } from './kick-off.ts';
-import { Turns } from './turns.ts';
+import { manifestBody } from './manifest.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {
   'storage-full': 'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
@@ -26,7 +26,7 @@ export class StatusController {
 
   @Get(':job')
   async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { ports: { state, clock }, config } = this.context;
+    const { ports: { state, clock }, config, releases } = this.context;
     const job = await findJob(this.context, request.smart.client, id);
     const polls = await state.counters.hit(`export-status/${id}`, 60_000);
     if (polls.count > config.pollsPerMinute) throw new Refusal('too-many-requests', `The status may be asked for ${config.pollsPerMinute} times a minute.`, { retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)) });
@@ -35,7 +35,7 @@ export class StatusController {
       await reply.code(202).headers({ 'x-progress': progress(job), 'retry-after': String(retryAfter(job, clock.now())), 'cache-control': 'no-store' }).send();
       return;
     }
-    const body = JSON.stringify(await this.manifest(job, request));
+    const body = JSON.stringify(await manifestBody(job, releases, { publicUrl: config.publicUrl, covers: (type) => allows(request.smart.scopes, type, 'r') }));
     await reply.code(200).headers({ 'content-type': 'application/json; charset=utf-8', expires: new Date(job.sealed!.expiresAt).toUTCString(), 'cache-control': 'no-store' }).send(body);
   }
 
@@ -46,23 +46,6 @@ export class StatusController {
     if (!cancelled.ok) throw unknownExport();
     if (!(await seen(this.context, id, cancelled.version))) throw new Refusal('unavailable', 'The export is deleted, but not everywhere seen yet. Repeat the request.', { retryAfter: 2 });
     await reply.code(202).headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
-  }
-
-  /** Counts are of what the client may see as it asks; what it may see nothing of is not listed. */
-  private async manifest(job: JobPart, request: SmartRequest): Promise<unknown> {
-    const { releases, config } = this.context;
-    const { manifest } = await releases.manifest(job);
-    const decided = new Map<string, boolean>();
-    const lists: Record<'output' | 'deleted' | 'error', { type: string; url: string; count?: number }[]> = { output: [], deleted: [], error: [] };
-    const turns = new Turns();
-    for (const file of manifest.files) {
-      await turns.next();
-      if (file.kind === 'output' && !allows(request.smart.scopes, file.type, 'r')) continue;
-      const { segments } = await releases.visible(job, file, decided);
-      const count = segments.reduce((n, s) => n + s.resources, 0);
-      if (count > 0) lists[file.kind].push({ type: file.type, url: `${config.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });
-    }
-    return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
   }
 }
 

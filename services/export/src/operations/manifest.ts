@@ -1,0 +1,32 @@
+import type { JobPart } from '../projections/export-jobs.ts';
+import type { Releases } from './releases.ts';
+import { Turns } from '../turns.ts';
+
+export interface ManifestFile { readonly type: string; readonly url: string; readonly count: number }
+export interface ManifestBody {
+  readonly transactionTime: string;
+  readonly request: string;
+  readonly requiresAccessToken: true;
+  readonly output: readonly ManifestFile[];
+  readonly deleted: readonly ManifestFile[];
+  readonly error: readonly ManifestFile[];
+}
+
+/**
+ * The Bulk Data manifest of a sealed job. Counts are of what the client may see as it asks; what it may see nothing of is not
+ * listed, nor what its token does not cover. Throws FactsStale. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
+ */
+export async function manifestBody(job: JobPart, releases: Releases, options: { publicUrl: string; covers(type: string): boolean }): Promise<ManifestBody> {
+  const { manifest } = await releases.manifest(job);
+  const decided = new Map<string, boolean>();
+  const lists: Record<'output' | 'deleted' | 'error', ManifestFile[]> = { output: [], deleted: [], error: [] };
+  const turns = new Turns();
+  for (const file of manifest.files) {
+    await turns.next();
+    if (file.kind === 'output' && !options.covers(file.type)) continue;
+    const { segments } = await releases.visible(job, file, decided);
+    const count = segments.reduce((n, s) => n + s.resources, 0);
+    if (count > 0) lists[file.kind].push({ type: file.type, url: `${options.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });
+  }
+  return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
+}
