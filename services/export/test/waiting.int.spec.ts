@@ -29,10 +29,15 @@ describe('while the intake of the payer’s events stands still', () => {
   });
 
   // Stale before a chunk is written, and behind when all are written: the second is what seal waits for.
-  it.each([['a chunk', '/plan/', 61_000], ['the seal', '/1/', 0]])('%s waits, however often it is tried, and releases nothing', async (_, where, older) => {
+  it.each([['a chunk', '/plan/', 61_000, 'chunk.json'], ['the seal', '/1/', 0, 'manifest.json']])('%s waits, however often it is tried, and releases nothing', async (_, where, older, then) => {
     const gate = new Gate();
     let once = false;
+    let fails = false;
     await populated({ waitMs: 20 }, (blobs) => interfered(blobs, (action, name) => {
+      if (fails && action === 'put' && name.endsWith(then)) {
+        fails = false;
+        throw new Error('once');
+      }
       if (once || action !== 'put' || !name.includes(where)) return;
       once = true;
       return gate.pass();
@@ -47,7 +52,10 @@ describe('while the intake of the payer’s events stands still', () => {
     expect((await platform.fetch(job)).status).toBe(202);
     expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
     expect((await platform.events('pa.audit')).filter((a) => a.data['action'] === 'download')).toEqual([]);
+    // Having waited is not held against it: the next failure is its first of two.
+    fails = true;
     await platform.derived();
     expect(await patients(job)).toEqual(['m1', 'm2']);
+    expect(platform.failures).toContain('Error');
   });
 });

@@ -47,6 +47,8 @@ export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
   private fullSince: number | undefined;
+  /** How many attempts at an item only waited for facts: they are not held against it. */
+  private readonly waits = new Map<string, number>();
 
   constructor(options: ExportWorkOptions) {
     this.o = options;
@@ -89,13 +91,19 @@ export class ExportWork {
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
     try {
       await step();
+      this.waits.delete(item.id);
       if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.fullSince = undefined;
     } catch (error) {
       const full = error instanceof BlobStoreFull;
       if (full) this.fullSince ??= this.o.ports.clock.now();
       // Facts that are too old are the payer intake's trouble, not this job's: it waits as long as it takes.
-      const waits = error instanceof Refusal && error.kind === 'unavailable';
-      if (waits || item.attempts < this.o.config.attempts) throw error;
+      const waited = this.waits.get(item.id) ?? 0;
+      if (error instanceof Refusal && error.kind === 'unavailable') {
+        this.waits.set(item.id, waited + 1);
+        throw error;
+      }
+      if (item.attempts - waited < this.o.config.attempts) throw error;
+      this.waits.delete(item.id);
       this.o.ports.logger.error({ queue: item.queue, error: (error as Error).name, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'an export failed for good');
       await this.o.streams.execute({ kind: 'fail', data: { job: (item.payload as JobItem).job, reason: full ? 'storage-full' : 'internal', at: instant(this.o.ports.clock.now()) } });
     }
