@@ -62,7 +62,8 @@ export class EmbeddedStore implements ViewStore {
     if (!readonly) {
       this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
     }
-    this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY');
+    // A reader of another thread scans: what it has passed it does not need again.
+    this.#db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -32768}; PRAGMA temp_store = MEMORY`);
     const db = this.#db;
     this.#control = {
       read: db.prepare('BEGIN'), begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),
