@@ -17,7 +17,7 @@ describe('an export', () => {
     await platform.resources([
       ...[...members, 'stranger', 'unattributed'].flatMap((member) => [
         { member, type: 'Patient', id: member, references: ['Organization/payer'] },
-        ...Array.from({ length: 3 }, (_, i) => ({ member, type: 'Observation', id: `${member}-o${i}`, references: [`Patient/${member}`, 'PractitionerRole/r1'] })),
+        ...Array.from({ length: 3 }, (_, i) => ({ member, type: 'Observation', id: `${member}-o${i}`, references: [`Patient/${member}`, 'PractitionerRole/r1', 'Medication/shared-1'] })),
       ]),
       { member: 'shared', type: 'Organization', id: 'payer' },
       { member: 'shared', type: 'Organization', id: 'clinic', references: ['Organization/parent'] },
@@ -25,6 +25,8 @@ describe('an export', () => {
       { member: 'shared', type: 'Organization', id: 'nobody' },
       { member: 'shared', type: 'PractitionerRole', id: 'r1', references: ['Practitioner/p1', 'Organization/clinic'] },
       { member: 'shared', type: 'Practitioner', id: 'p1' },
+      { member: 'shared', type: 'Medication', id: 'shared-1' },
+      { member: 'shared', type: 'Medication', id: 'shared-2' },
       { member: 'shared', type: 'Practitioner', id: 'p2' },
     ]);
   });
@@ -35,7 +37,7 @@ describe('an export', () => {
     const manifest = await platform.manifest(job);
     expect(manifest).toMatchObject({ request: `http://test/fhir/Group/${GROUP}/$export`, requiresAccessToken: true, deleted: [], error: [] });
     const lines = await platform.lines(manifest);
-    expect(Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.length]))).toEqual({ Patient: 8, Observation: 24, Organization: 3, PractitionerRole: 1, Practitioner: 1 });
+    expect(Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.length]))).toEqual({ Patient: 8, Observation: 24, Organization: 3, PractitionerRole: 1, Practitioner: 1, Medication: 1 });
     expect(lines['Organization']!.map((o) => o.id).toSorted()).toEqual(['clinic', 'parent', 'payer']);
     expect(new Set(lines['Observation']!.map((o) => o.id)).size).toBe(24);
     for (const { url, count } of manifest.output) {

@@ -36,6 +36,14 @@ function asFault(error: unknown): unknown {
   return code !== undefined && AWAY.has(code & 0xff) ? new EngineUnavailable(`the view store is away (SQLite ${code})`) : error;
 }
 
+function reading<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw asFault(error);
+  }
+}
+
 const bound = (value: unknown): string | number | null => (typeof value === 'boolean' ? Number(value) : typeof value === 'string' || typeof value === 'number' ? value : null);
 
 /**
@@ -179,6 +187,9 @@ export class EmbeddedStore implements ViewStore {
   }
 
   async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+    return reading(() => this.#getMany(projection, ids, bodies));
+  }
+  #getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): readonly (ViewDocument | undefined)[] {
     const statements = this.#of(projection, 'live');
     if (statements === undefined) return ids.map(() => undefined);
     this.#beginReading();
@@ -208,6 +219,9 @@ export class EmbeddedStore implements ViewStore {
   }
 
   async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
+    return reading(() => this.#find(projection, query));
+  }
+  #find(projection: Projection, query: FindQuery): readonly ViewDocument[] {
     const asked = planQuery(projection, query);
     const statements = this.#of(projection, 'live');
     if (statements === undefined) return [];

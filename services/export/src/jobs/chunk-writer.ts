@@ -2,9 +2,8 @@ import { decide, visibleSince, type ClientFacts, type DenialReason, type HoldFac
 import type { Blobs } from '@provider-access/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
-import { isSharedType } from '@provider-access/fhir';
 import type { Clock } from '@provider-access/http';
-import type { RecordsReader } from '@provider-access/records';
+import { isSupportingType, type RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
@@ -71,9 +70,9 @@ function partyOf(snapshot: PartySnapshot): PartyFacts {
   const holds = new Map(snapshot.sourceHolds);
   return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [] };
 }
-const sharedType = (reference: string): string | undefined => {
+const supportingType = (reference: string): string | undefined => {
   const type = reference.slice(0, reference.indexOf('/'));
-  return isSharedType(type) ? type : undefined;
+  return isSupportingType(type) ? type : undefined;
 };
 const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
 
@@ -114,7 +113,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
   }
 
   function carry(from: readonly string[], to: Carried, at: number): void {
-    for (const reference of from) if (types.has(sharedType(reference) ?? '')) to.add(reference, at);
+    for (const reference of from) if (types.has(supportingType(reference) ?? '')) to.add(reference, at);
   }
 
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {

@@ -62,7 +62,7 @@ export class ExportWork {
       concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
       ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
       handle: (item, signal, heartbeat) => this.attempt(item, () => handlers[queue](item, signal, heartbeat)),
-      failed: (item, error) => ports.logger.warn({ queue, attempts: item.attempts, error: (error as Error).name, detail: (error as Error).message, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again'),
+      failed: (item, error) => ports.logger.warn({ queue, attempts: item.attempts, error: (error as Error).name, ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}), stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again'),
     })] as const));
   }
 

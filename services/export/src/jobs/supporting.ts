@@ -1,5 +1,4 @@
-import { isSharedType } from '@provider-access/fhir';
-import { recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
+import { isSupportingType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
 import type { CarriedBy } from './chunk-writer.ts';
 import type { PartSet } from './part-set.ts';
@@ -100,7 +99,7 @@ export class Supporting {
     const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
     for (const further of head.references) {
       const type = further.slice(0, further.indexOf('/'));
-      if (isSharedType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
+      if (isSupportingType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
     }
   }
 
