@@ -34,7 +34,7 @@ interface Waiting {
 }
 
 /** Bytes of the newest records that stay in memory. */
-const RECENT_BYTES = 24 * 1024 * 1024;
+const RECENT_BYTES = 16 * 1024 * 1024;
 const FIRST_PAGE = 8;
 const MAX_PAGE = 10_000;
 /** Lazy commits are written with the next append, or after this time. */

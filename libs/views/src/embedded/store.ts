@@ -71,7 +71,7 @@ export class EmbeddedStore implements ViewStore {
       this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
     }
     // A reader of another thread scans: what it has passed it does not need again.
-    this.#db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -32768}; PRAGMA temp_store = MEMORY`);
+    this.#db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.#db;
     this.#control = {
       read: db.prepare('BEGIN'), begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),

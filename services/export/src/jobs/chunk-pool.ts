@@ -52,7 +52,7 @@ export class ChunkPool implements ChunkWriting {
   }
   private start(): Worker {
     const source = import.meta.url.endsWith('.ts');
-    const worker = new Worker(new URL(source ? './chunk-worker.ts' : './chunk-worker.js', import.meta.url), { workerData: this.data, resourceLimits: { maxYoungGenerationSizeMb: 16 }, ...(source && { execArgv: ['--conditions=@provider-access/source'] }) });
+    const worker = new Worker(new URL(source ? './chunk-worker.ts' : './chunk-worker.js', import.meta.url), { workerData: this.data, resourceLimits: { maxYoungGenerationSizeMb: 4 }, ...(source && { execArgv: ['--conditions=@provider-access/source'] }) });
     worker.on('message', (reply: ChunkReply) => {
       const waiting = this.busy.get(worker);
       this.busy.delete(worker);
