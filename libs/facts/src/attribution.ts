@@ -1,7 +1,7 @@
 import type { AttributionFact } from '@provider-access/access';
-import type { AccessHeld, AccessReleased, AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
+import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { held, type Holds, released } from './holds.ts';
+import { type Holds, holdsAfter } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { pieces, type Step, withStep } from './steps.ts';
 
@@ -57,14 +57,10 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
       const ends = ended(part, record);
       return ends && { ...base, ...ends };
     }
-    case 'pa.access-held.v1': {
-      const h = dataOf<AccessHeld>(record);
-      return { ...base, holds: held(part?.holds, h.deadLetter, h.eventType, record.headers['ce_time']!) };
+    default: {
+      const holds = holdsAfter(part?.holds, record);
+      return holds && { ...base, holds };
     }
-    case 'pa.access-released.v1':
-      return { ...base, holds: released(part?.holds, dataOf<AccessReleased>(record).deadLetter, record.headers['ce_time']!) };
-    default:
-      return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { OptOutFact } from '@provider-access/access';
-import type { AccessHeld, AccessReleased, OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
+import type { OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { held, type Holds, released } from './holds.ts';
+import { type Holds, holdsAfter } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 
 interface OptIn { readonly e: string; readonly b: string; readonly f: string; readonly r: string }
@@ -31,14 +31,10 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
       const i = dataOf<OptedIn>(record);
       return { ...base, ins: [...(part?.ins ?? []), { e: id, b: i.businessTime, f: i.effective, r: recordedAt(record) }] };
     }
-    case 'pa.access-held.v1': {
-      const h = dataOf<AccessHeld>(record);
-      return { ...base, holds: held(part?.holds, h.deadLetter, h.eventType, record.headers['ce_time']!) };
+    default: {
+      const holds = holdsAfter(part?.holds, record);
+      return holds && { ...base, holds };
     }
-    case 'pa.access-released.v1':
-      return { ...base, holds: released(part?.holds, dataOf<AccessReleased>(record).deadLetter, record.headers['ce_time']!) };
-    default:
-      return undefined;
   }
 }
 

@@ -1,4 +1,7 @@
 import type { HoldFact } from '@provider-access/access';
+import type { AccessHeld, AccessReleased } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import { dataOf, typeOfRecord } from './record.ts';
 
 /** By dead letter id. A release is remembered, so that a hold delivered again after it does not come back. */
 export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
@@ -12,6 +15,20 @@ export function held(holds: Holds | undefined, deadLetter: string, eventType: st
 export function released(holds: Holds | undefined, deadLetter: string, at: string): Holds {
   const known = holds?.[deadLetter];
   return { ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } };
+}
+/** The holds after a record that holds or releases; undefined for any other. */
+export function holdsAfter(holds: Holds | undefined, record: LogRecord): Holds | undefined {
+  const at = record.headers['ce_time']!;
+  switch (typeOfRecord(record)) {
+    case 'pa.access-held.v1': {
+      const { deadLetter, eventType } = dataOf<AccessHeld>(record);
+      return held(holds, deadLetter, eventType, at);
+    }
+    case 'pa.access-released.v1':
+      return released(holds, dataOf<AccessReleased>(record).deadLetter, at);
+    default:
+      return undefined;
+  }
 }
 export function holdFacts(holds: Holds | undefined): HoldFact[] {
   const out: HoldFact[] = [];
