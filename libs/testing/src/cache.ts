@@ -1,0 +1,88 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where fetched engines are kept: `$PROVIDER_ACCESS_CACHE`, else `provider-access` in the user's cache folder. */
+export function cacheFolder(): string {
+  return process.env.PROVIDER_ACCESS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'provider-access');
+}
+
+/** e.g. `kafka-4.3.1-linux-x64`: another version, system or architecture is another folder. */
+export function cacheKey(name: string, version: string): string {
+  return `${name}-${version}-${process.platform}-${process.arch}`;
+}
+
+/**
+ * The file or folder `target`, made by `make` when it is not there: into a temporary place beside it, then renamed, so
+ * that it is never half there. Another process that makes the same is waited for; one that died is taken over from.
+ */
+export async function cached(target: string, make: (temporary: string) => Promise<void>): Promise<string> {
+  mkdirSync(dirname(target), { recursive: true });
+  const lock = `${target}.lock`;
+  while (!existsSync(target)) {
+    if (!take(lock)) {
+      await sleep(200);
+      continue;
+    }
+    const temporary = mkdtempSync(`${target}.tmp-`);
+    try {
+      if (!existsSync(target)) {
+        const made = join(temporary, 'made');
+        await make(made);
+        renameSync(made, target);
+      }
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+      rmSync(lock, { recursive: true, force: true });
+    }
+  }
+  return target;
+}
+
+/** A lock is a folder with the holder's process id. */
+function take(lock: string): boolean {
+  try {
+    mkdirSync(lock);
+    writeFileSync(join(lock, 'pid'), String(process.pid));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const holder = existsSync(join(lock, 'pid')) ? Number(readFileSync(join(lock, 'pid'), 'utf8')) : undefined;
+  if (holder !== undefined && holder > 0 && !isAlive(holder)) rmSync(lock, { recursive: true, force: true });
+  return false;
+}
+
+/** Whether a process with this id runs (one that belongs to another user counts). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Whether a program can be started. */
+export function has(program: string, args: readonly string[] = ['--version']): boolean {
+  const result = spawnSync(program, args, { stdio: 'ignore' });
+  return result.error === undefined && result.status === 0;
+}
+
+/** Runs a program to its end; an Error with the end of what it printed when it fails. `progress` gets its lines. */
+export function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; progress?: (line: string) => void } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...args], { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let printed = '';
+    const collect = (chunk: Buffer) => {
+      printed += chunk.toString();
+      for (const line of chunk.toString().split('\n')) if (line.trim() !== '') options.progress?.(line);
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve(printed) : reject(new Error(`${program} ${args[0] ?? ''} failed (${code}):\n${printed.trimEnd().split('\n').slice(-25).join('\n')}`))));
+  });
+}
