@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PROGRESS_TYPE, TOPICS, deadLetterTopic, encodeEvent } from '@provider-access/events';
+import { PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
 import type { EventParked, Progress, ProgressOutcome } from '@provider-access/events';
 import { partitionFor } from './murmur2.ts';
 import type { Batch, EventLog, LogRecord, NewRecord } from './port.ts';
@@ -53,7 +53,7 @@ export class Derivation {
     this.#deriver = options.deriver;
     this.#topic = options.progressTopic;
     this.#now = options.now ?? Date.now;
-    this.#topics = options.topics ?? TOPICS.filter(({ writtenBy }) => writtenBy.split(', ').includes(this.#deriver)).map(({ name }) => name);
+    this.#topics = options.topics ?? derivedBy(this.#deriver);
   }
 
   /**

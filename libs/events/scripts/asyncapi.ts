@@ -28,8 +28,8 @@ export function asyncapi(): Record<string, unknown> {
       description: 'CloudEvents 1.0 in Kafka binary mode. Payers write payer.* topics (or POST /events); the platform writes the rest. Generated from libs/events.',
     },
     defaultContentType: 'application/json',
-    channels: Object.fromEntries(TOPICS.map(({ name, key, writtenBy, cleanup }) => [name, {
-      address: name, description: `Key: ${key}. Written by: ${writtenBy}. Cleanup: ${cleanup}.`,
+    channels: Object.fromEntries(TOPICS.map(({ name, key, writers, cleanup }) => [name, {
+      address: name, description: `Key: ${key}. Written by: ${writers.join(', ')}. Cleanup: ${cleanup}.`,
       messages: Object.fromEntries(inTopic(name).map((type) => [type, { $ref: `#/components/messages/${type}` }])),
     }])),
     // As the platform sees it: it receives what payers write and sends the rest.

@@ -1,9 +1,24 @@
-/** Topics, who writes them and how they are kept (ARCHITECTURE §2). */
-export interface TopicDefinition {
+/** Topics as data: who writes and reads them, and how a log keeps them (ARCHITECTURE §2). No engine is known here. */
+
+export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
+export type Service = (typeof SERVICES)[number];
+/** Who appends: a service, or the payer's own systems. */
+export type Writer = Service | 'payer';
+
+export interface Topic {
   readonly name: string;
   /** What the record key is, for operators and ACLs. */
   readonly key: string;
-  readonly writtenBy: string;
+  /** `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once (state.streams). */
+  readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit';
+  readonly writers: readonly Writer[];
+  /** Services that read its records. Whoever writes or reads also sees its heads. */
+  readonly readers: readonly Service[];
+  /** Services that look at its heads alone. */
+  readonly heads: readonly Service[];
+  /** `wide`: as many partitions as the members need, the same number in each. `narrow`: few records. */
+  readonly spread: 'wide' | 'narrow';
+  /** `delete`: after the retention that the payer chooses. `compact`: the last of each key, for ever. `keep`: everything, for ever. */
   readonly cleanup: 'delete' | 'compact' | 'keep';
 }
 
@@ -23,18 +38,85 @@ export const PA_REGISTRY = 'pa.registry';
 export const PA_EXPORTS = 'pa.exports';
 export const PA_AUDIT = 'pa.audit';
 
-export const TOPICS: readonly TopicDefinition[] = [
-  { name: PAYER_MEMBER_EVENTS, key: 'member id', writtenBy: 'payer, POST /events', cleanup: 'delete' },
-  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', writtenBy: 'payer, POST /events', cleanup: 'delete' },
-  { name: deadLetterTopic(PAYER_MEMBER_EVENTS), key: 'dead letter id', writtenBy: 'resources, attribution, consent', cleanup: 'keep' },
-  { name: deadLetterTopic(PAYER_PROVIDER_EVENTS), key: 'dead letter id', writtenBy: 'resources, attribution', cleanup: 'keep' },
-  { name: PA_RECORDS, key: 'member and Type/id', writtenBy: 'resources', cleanup: 'compact' },
-  { name: PA_MEMBERS, key: 'member id', writtenBy: 'attribution', cleanup: 'keep' },
-  { name: PA_PROVIDERS, key: 'NPI, TIN or organization id', writtenBy: 'attribution', cleanup: 'compact' },
-  { name: PA_ATTRIBUTION, key: 'member id', writtenBy: 'attribution', cleanup: 'keep' },
-  { name: PA_GROUPS, key: 'Group id', writtenBy: 'attribution', cleanup: 'keep' },
-  { name: PA_CONSENT, key: 'member id', writtenBy: 'consent', cleanup: 'keep' },
-  { name: PA_REGISTRY, key: 'client id', writtenBy: 'auth', cleanup: 'keep' },
-  { name: PA_EXPORTS, key: 'job id', writtenBy: 'export', cleanup: 'keep' },
-  { name: PA_AUDIT, key: 'member or client id', writtenBy: 'every service', cleanup: 'keep' },
+/** Every service keeps the party facts in memory by following the topics that they come from. */
+const EVERY_SERVICE = SERVICES;
+
+export const TOPICS: readonly Topic[] = [
+  // `resources` writes what comes by POST /events.
+  { name: PAYER_MEMBER_EVENTS, key: 'member id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'consent', 'resources'], heads: ['export'], spread: 'wide', cleanup: 'delete' },
+  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'resources'], heads: ['consent', 'export'], spread: 'wide', cleanup: 'delete' },
+  { name: deadLetterTopic(PAYER_MEMBER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution', 'consent'], readers: ['resources', 'attribution', 'consent'], heads: [], spread: 'narrow', cleanup: 'keep' },
+  { name: deadLetterTopic(PAYER_PROVIDER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution'], readers: ['resources'], heads: [], spread: 'narrow', cleanup: 'keep' },
+  { name: PA_RECORDS, key: 'member and Type/id', role: 'derived', writers: ['resources'], readers: ['resources'], heads: [], spread: 'wide', cleanup: 'compact' },
+  { name: PA_MEMBERS, key: 'member id', role: 'derived', writers: ['attribution'], readers: ['attribution'], heads: ['export'], spread: 'wide', cleanup: 'keep' },
+  { name: PA_PROVIDERS, key: 'NPI, TIN or organization id', role: 'derived', writers: ['attribution'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'compact' },
+  { name: PA_ATTRIBUTION, key: 'member id', role: 'derived', writers: ['attribution'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'keep' },
+  { name: PA_GROUPS, key: 'Group id', role: 'derived', writers: ['attribution'], readers: ['attribution'], heads: [], spread: 'wide', cleanup: 'keep' },
+  { name: PA_CONSENT, key: 'member id', role: 'derived', writers: ['consent'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'keep' },
+  { name: PA_REGISTRY, key: 'client id', role: 'decided', writers: ['auth'], readers: EVERY_SERVICE, heads: [], spread: 'narrow', cleanup: 'keep' },
+  { name: PA_EXPORTS, key: 'job id', role: 'decided', writers: ['export'], readers: ['export'], heads: [], spread: 'narrow', cleanup: 'keep' },
+  { name: PA_AUDIT, key: 'member or client id', role: 'audit', writers: ['auth', 'attribution', 'resources', 'export'], readers: ['attribution'], heads: [], spread: 'wide', cleanup: 'keep' },
 ];
+
+/** Topics that a service derives from others: what its progress records stand for. */
+export const derivedBy = (service: string): readonly string[] =>
+  TOPICS.filter(({ role, writers }) => (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service)).map(({ name }) => name);
+
+/** What one service does with the log, by topic name. */
+export interface ServiceTopics { readonly writes: readonly string[]; readonly reads: readonly string[]; readonly heads: readonly string[] }
+
+export function topicsOf(service: Service): ServiceTopics {
+  const where = (holds: (topic: Topic) => boolean): readonly string[] => TOPICS.filter(holds).map(({ name }) => name);
+  return {
+    writes: where((t) => t.writers.includes(service)),
+    reads: where((t) => t.readers.includes(service)),
+    heads: where((t) => t.heads.includes(service)),
+  };
+}
+
+const MIB = 1024 * 1024;
+/** Bytes of an inbound record at most, unless the deployment says otherwise. */
+export const DEFAULT_MAX_RECORD_BYTES = 6 * MIB;
+
+/**
+ * Bytes of one record at most. Inbound topics take `inbound`; our own take twice that and a little: whatever was accepted
+ * must also fit when it is parked (base64) or recorded (a line inside JSON).
+ */
+export const maxRecordBytes = (topic: string, inbound: number = DEFAULT_MAX_RECORD_BYTES): number =>
+  (PAYER_TOPICS as readonly string[]).includes(topic) ? inbound : 2 * inbound + MIB;
+
+/** A day in ms. */
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** What a deployment may choose. A partition count never changes in place (docs/topics.md). */
+export interface TopicChoices {
+  /** Partitions of every `wide` topic. Default 12. */
+  readonly partitions?: number;
+  /** How long payer topics are kept, days. Default 30. A payer may keep them longer. */
+  readonly payerRetentionDays?: number;
+  /** Bytes of an inbound record. Default 6 MiB. */
+  readonly inboundRecordBytes?: number;
+}
+export const DEFAULT_PARTITIONS = 12;
+export const NARROW_PARTITIONS = 3;
+export const DEFAULT_PAYER_RETENTION_DAYS = 30;
+
+/** How a log keeps a topic. */
+export interface TopicSettings {
+  readonly name: string;
+  readonly partitions: number;
+  readonly compacted: boolean;
+  /** ms */
+  readonly retentionMs: number | 'unlimited';
+  readonly maxRecordBytes: number;
+}
+
+export const topicSettings = (choices: TopicChoices = {}): readonly TopicSettings[] => {
+  const { partitions = DEFAULT_PARTITIONS, payerRetentionDays = DEFAULT_PAYER_RETENTION_DAYS, inboundRecordBytes } = choices;
+  return TOPICS.map(({ name, spread, cleanup }) => ({
+    name,
+    partitions: spread === 'wide' ? partitions : Math.min(NARROW_PARTITIONS, partitions),
+    compacted: cleanup === 'compact',
+    retentionMs: cleanup === 'delete' ? payerRetentionDays * DAY_MS : 'unlimited',
+    maxRecordBytes: maxRecordBytes(name, inboundRecordBytes),
+  }));
+};

@@ -1,5 +1,4 @@
-export { AttributionModule, type AttributionOptions, PROJECTIONS_RUN } from './attribution.module.ts';
+export { AttributionModule, type AttributionOptions, PROJECTIONS_RUN as ATTRIBUTION_PROJECTIONS } from './attribution.module.ts';
 export { attributionConfig, type AttributionConfig } from './config.ts';
 export type { ForwardedRequest, ForwardedResponse, ForwardExport } from './operations/group/export.controller.ts';
-/** Topics that attribution writes. */
-export { PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS } from '@provider-access/events';
+export { SUBSCRIPTIONS as ATTRIBUTION_SUBSCRIPTIONS } from './subscriptions.ts';

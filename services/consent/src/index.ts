@@ -1,4 +1,3 @@
 export { ConsentModule, type ConsentOptions } from './consent.module.ts';
 export { consentConfig, type ConsentConfig } from './config.ts';
-/** The topic that consent writes. */
-export { PA_CONSENT } from '@provider-access/events';
+export { SUBSCRIPTIONS as CONSENT_SUBSCRIPTIONS } from './subscriptions.ts';

@@ -1,13 +1,8 @@
-import { PAYER_TOPICS } from '@provider-access/events';
+import { DEFAULT_MAX_RECORD_BYTES, maxRecordBytes } from '@provider-access/events';
 
-const MIB = 1024 * 1024;
-export const DEFAULT_MAX_RECORD_BYTES = 6 * MIB;
+export { DEFAULT_MAX_RECORD_BYTES } from '@provider-access/events';
 
-/**
- * Inbound topics take `max`; our own take twice that and a little: whatever was accepted must also fit when it is
- * parked (base64) or recorded (a line inside JSON). Kafka: `max.message.bytes` per topic.
- */
+/** Bytes of a record at most, by topic, for a deployment whose inbound records have `max` at most. */
 export function recordLimit(max: number = DEFAULT_MAX_RECORD_BYTES): (topic: string) => number {
-  const inbound = new Set<string>(PAYER_TOPICS);
-  return (topic) => (inbound.has(topic) ? max : 2 * max + MIB);
+  return (topic) => maxRecordBytes(topic, max);
 }

@@ -1,7 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
-import { EventPattern, Payload } from '@nestjs/microservices';
-import { deadLetterTopic, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { Payload } from '@nestjs/microservices';
 import type { Batch } from '@provider-access/eventlog';
+import { OnBatch } from '@provider-access/eventlog/transport';
+import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { DeadLettersIntake } from './dead-letters.ts';
 import { MemberEventsIntake } from './member-events.ts';
 import { ProviderEventsIntake } from './provider-events.ts';
@@ -18,15 +19,15 @@ export class IntakeController {
     this.deadLetters = deadLetters;
   }
 
-  @EventPattern({ group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] })
+  @OnBatch(SUBSCRIPTIONS.members)
   memberEvents(@Payload() batch: Batch): Promise<void> {
     return this.members.handle(batch);
   }
-  @EventPattern({ group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS] })
+  @OnBatch(SUBSCRIPTIONS.providers)
   providerEvents(@Payload() batch: Batch): Promise<void> {
     return this.providers.handle(batch);
   }
-  @EventPattern({ group: 'attribution-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS)] })
+  @OnBatch(SUBSCRIPTIONS.deadLetters)
   memberDeadLetters(@Payload() batch: Batch): Promise<void> {
     return this.deadLetters.handle(batch);
   }

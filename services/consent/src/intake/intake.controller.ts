@@ -1,8 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
-import { EventPattern, Payload } from '@nestjs/microservices';
-import { type DeadLetterDiscarded, deadLetterTopic, PA_CONSENT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { Payload } from '@nestjs/microservices';
+import { type DeadLetterDiscarded, PA_CONSENT } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
+import { OnBatch } from '@provider-access/eventlog/transport';
 import { instant, PORTS, type ServicePorts } from '@provider-access/http';
+import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ConsentEventsIntake } from './consent-events.ts';
 
 /** What consent consumes, by consumer group. */
@@ -15,13 +17,13 @@ export class IntakeController {
     this.intake = intake;
   }
 
-  @EventPattern({ group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS] })
+  @OnBatch(SUBSCRIPTIONS.members)
   memberEvents(@Payload() batch: Batch): Promise<void> {
     return this.intake.handle(batch);
   }
 
   /** A dead letter that somebody discarded no longer denies. */
-  @EventPattern({ group: 'consent-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS)] })
+  @OnBatch(SUBSCRIPTIONS.deadLetters)
   async deadLetters(@Payload() batch: Batch): Promise<void> {
     const released: NewRecord[] = [];
     for (const record of batch.records) {

@@ -1,8 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { EXPORT_EVENTS, PA_EXPORTS, typeOf } from '@provider-access/events';
+import { EXPORT_EVENTS, typeOf } from '@provider-access/events';
 import type { Batch } from '@provider-access/eventlog';
 import { OnBatch } from '@provider-access/eventlog/transport';
+import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ExportWork } from './export-work.ts';
 
 const STEPS = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
@@ -15,7 +16,7 @@ export class FollowExportsController {
     this.work = work;
   }
 
-  @OnBatch({ group: 'export-work', topics: [PA_EXPORTS] })
+  @OnBatch(SUBSCRIPTIONS.work)
   async follow(@Payload() batch: Batch): Promise<void> {
     for (const record of batch.records) {
       const type = typeOf(record);

@@ -1,0 +1,9 @@
+import { deadLetterTopic, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import type { BatchPattern } from '@provider-access/eventlog/transport';
+
+/** What attribution consumes beside its views, by consumer group. */
+export const SUBSCRIPTIONS = {
+  members: { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] },
+  providers: { group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS] },
+  deadLetters: { group: 'attribution-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS)] },
+} as const satisfies Readonly<Record<string, BatchPattern>>;

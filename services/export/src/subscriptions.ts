@@ -1,0 +1,7 @@
+import { PA_EXPORTS } from '@provider-access/events';
+import type { BatchPattern } from '@provider-access/eventlog/transport';
+
+/** What export consumes beside its views, by consumer group. */
+export const SUBSCRIPTIONS = {
+  work: { group: 'export-work', topics: [PA_EXPORTS] },
+} as const satisfies Readonly<Record<string, BatchPattern>>;

@@ -1,0 +1,10 @@
+import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import type { BatchPattern } from '@provider-access/eventlog/transport';
+
+/** Deciding and writing so many holds the event loop up for a few milliseconds. */
+const BATCH_EVENTS = 250;
+
+/** What resources consumes beside its views, by consumer group. */
+export const SUBSCRIPTIONS = {
+  intake: { group: 'resources-intake', topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS], maxRecords: BATCH_EVENTS },
+} as const satisfies Readonly<Record<string, BatchPattern>>;
