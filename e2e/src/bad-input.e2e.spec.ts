@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { awaitReceipt, publish, Server, startPlatform, type Item, type PlatformProcess, type Receipt } from '@provider-access/cli';
+import { awaitReceipt, publish, Server, type Item, type PlatformProcess, type Receipt } from '@provider-access/cli';
 import { toStructured, type DomainEvent } from '@provider-access/events';
-import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { freshPlatform, publishAll, registerApp, startPlatform, type TestApp } from './harness.ts';
 import { findGroup, http, json, kickOff, optOut, payerEvent, sealed, tell, texts, type EventRow, type HttpAnswer } from './road.ts';
 
 /** Each row of "Bad input it must meet": a status, an answer that names the fault, and the neighbours are there. */

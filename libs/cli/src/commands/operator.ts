@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { contextOf } from '../context.ts';
+import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
 interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown }
@@ -7,17 +7,25 @@ interface Verdict { readonly decision: 'permit' | 'deny'; readonly reason?: stri
 const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
 interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources: number; readonly types?: readonly string[]; readonly job?: string }
 
+/** Those that have views. Each answers for its own, wherever it runs. */
+const SERVICES = ['attribution', 'resources', 'export'] as const;
+async function viewsOf({ server, administratorToken }: Context): Promise<Record<string, View[]>> {
+  const token = administratorToken();
+  return Object.fromEntries(await Promise.all(SERVICES.map(async (service) => [service, (await server.json<{ views: View[] }>(`/ops/views/${service}`, { token })).views] as const)));
+}
+
 /** What an operator asks. */
 export function operatorCommands(program: Command): void {
   const views = program.command('views').description('the materialized views');
   views.command('list').description('documents and state of each').action(async (_o: unknown, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const services = await server.json<Record<string, View[]>>('/ops/views', { token: administratorToken() });
-    out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : 'live')]))));
+    const context = contextOf(command);
+    const services = await viewsOf(context);
+    context.out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : 'live')]))));
   });
   views.command('rebuild').argument('<view>', 'as `pa views list` names it').description('build the view anew beside the live one, compare, swap').action(async (view: string, _o: unknown, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const services = await server.json<Record<string, View[]>>('/ops/views', { token: administratorToken() });
+    const context = contextOf(command);
+    const { server, out, administratorToken } = context;
+    const services = await viewsOf(context);
     const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0];
     if (service === undefined) throw new CliError(EXIT.refused, `there is no view ${view}: \`pa views list\` names them`);
     const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/rebuild`, { method: 'POST', token: administratorToken(), timeoutMs: 60 * 60 * 1000 });

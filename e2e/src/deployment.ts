@@ -1,0 +1,172 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { PlatformProcess } from '@provider-access/cli';
+import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
+
+/** Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process. */
+
+/** Where several run side by side, the next request goes to another. */
+export const INSTANCES: Readonly<Record<ServiceName, number>> = { auth: 1, attribution: 1, consent: 1, resources: 2, export: 2 };
+
+export interface DeploymentOptions {
+  /** Secrets, files, and the names of topics and database: the same folder is the same deployment. */
+  readonly dataDir: string;
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly instances?: Partial<Readonly<Record<ServiceName, number>>>;
+  readonly onLine?: (line: string) => void;
+}
+export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string> }
+export interface Deployment extends PlatformProcess {
+  readonly gateway: Gateway;
+  readonly processes: () => readonly ServiceProcess[];
+  /** Kills one instance with -9 and starts another in its place. */
+  replace(process: ServiceProcess): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+const START_MS = 90_000;
+/** Short, so that what a killed process held is taken over within seconds. */
+const SESSION_MS = '6000';
+
+const secret = (): string => randomBytes(32).toString('base64url');
+function once(file: string, make: () => string): string {
+  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  return file;
+}
+function signingKeys(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'ES256', use: 'sig' }] });
+}
+
+/** Environment of every process of this deployment. @throws when no engines are named */
+function environment({ dataDir }: DeploymentOptions, publicUrl: string): Record<string, string> {
+  const { KAFKA_BROKERS, MONGODB_URI } = process.env;
+  if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined) throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
+  mkdirSync(join(dataDir, 'files'), { recursive: true, mode: 0o700 });
+  const name = readFileSync(once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`), 'utf8');
+  const { NODE_OPTIONS: _options, ...inherited } = process.env as Record<string, string>;
+  return {
+    ...inherited, KAFKA_BROKERS, MONGODB_URI, PUBLIC_URL: publicUrl, LOG_LEVEL: 'warn', HOST: '127.0.0.1', PORT: '0',
+    KAFKA_TOPIC_PREFIX: `${name}.`, KAFKA_GROUP_PREFIX: `${name}.`, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', KAFKA_SESSION_TIMEOUT_MS: SESSION_MS,
+    MONGODB_DATABASE: name, FILES: 'fs', FILES_DIR: join(dataDir, 'files'),
+    TOKEN_SIGNING_KEYS_FILE: once(join(dataDir, 'token-signing-keys.json'), signingKeys),
+    PAGE_LINK_KEYS_FILE: once(join(dataDir, 'page-link.keys'), secret),
+    MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), secret),
+    ADMINISTRATOR_TOKENS_FILE: once(join(dataDir, 'administrator.token'), secret),
+    PAYER_TOKENS_FILE: once(join(dataDir, 'payer.token'), secret),
+  };
+}
+
+function run(what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
+  const main = join(ROOT, `services/${what}/dist/main.js`);
+  if (!existsSync(main)) throw new Error(`services/${what} is not built: run \`npm run build\``);
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => {
+    said.push(line);
+    if (said.length > 50) said.shift();
+  });
+  return { child, said, ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))) };
+}
+
+async function startService(service: ServiceName, env: Record<string, string>, onLine?: (line: string) => void): Promise<ServiceProcess> {
+  const { child, said, ended } = run(service, env);
+  const base = await new Promise<string>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`${service} ${why}: ${said.slice(-5).join(' | ')}`));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail(`did not start within ${START_MS / 1000} s`);
+    }, START_MS);
+    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => {
+      onLine?.(line);
+      const url = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    });
+    void ended.then((code) => {
+      clearTimeout(timer);
+      fail(`ended at its start (${code})`);
+    });
+  });
+  return { service, base, child, ended };
+}
+
+async function ready(base: string, within = START_MS): Promise<void> {
+  const until = Date.now() + within;
+  for (;;) {
+    const answer = await fetch(`${base}/health/ready`).catch(() => undefined);
+    if (answer?.status === 200) return;
+    if (Date.now() > until) throw new Error(`not ready within ${within / 1000} s: ${(await answer?.text()) ?? 'no answer'}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function memoryOf(child: ChildProcess): number {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** Applies topics and indexes, starts every service and waits until each is ready. */
+export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
+  const gateway = await openGateway({ port: options.port });
+  const exportService = await openGateway({ only: 'export' });
+  const shared = { ...environment(options, gateway.base), ...options.env };
+  const exists = existsSync(join(options.dataDir, 'applied'));
+  if (!exists) {
+    const admin = run('admin', shared, ['apply']);
+    const code = await admin.ended;
+    if (code !== 0) throw new Error(`topics and indexes could not be applied (${code}): ${admin.said.slice(-5).join(' | ')}`);
+    writeFileSync(join(options.dataDir, 'applied'), '');
+  }
+  let processes: ServiceProcess[] = [];
+  const envOf = (service: ServiceName): Record<string, string> => (service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared);
+  const route = (): void => {
+    const instances = Object.fromEntries(SERVICES.map((service) => [service, processes.filter((p) => p.service === service).map((p) => p.base)])) as Record<ServiceName, string[]>;
+    gateway.route(instances);
+    exportService.route(instances);
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    for (const { child } of processes) if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    await Promise.all(processes.map((p) => p.ended));
+    await Promise.all([gateway.close(), exportService.close()]);
+  };
+  try {
+    const count = { ...INSTANCES, ...options.instances };
+    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(service, envOf(service), options.onLine).then((p) => void processes.push(p))));
+    await Promise.all(starting);
+    route();
+    await ready(gateway.base);
+  } catch (error) {
+    await end('SIGKILL');
+    throw error;
+  }
+  const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
+  return {
+    base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.child.pid!, payerToken: token('payer'), administratorToken: token('administrator'),
+    gateway,
+    processes: () => processes,
+    // The largest: each has its own limit.
+    memory: () => Math.max(...processes.map((p) => memoryOf(p.child))),
+    ended: Promise.race(processes.map((p) => p.ended)),
+    async replace(one) {
+      one.child.kill('SIGKILL');
+      await one.ended;
+      processes = processes.filter((p) => p !== one);
+      route();
+      const next = await startService(one.service, envOf(one.service), options.onLine);
+      processes = [...processes, next];
+      await ready(next.base);
+      route();
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
+}
