@@ -1,7 +1,16 @@
-export { buildSecantus, SECANTUS_VERSION } from './fetch-secantus.ts';
+export { cacheFolder } from './cache.ts';
+export { makeCertificates } from './certificates.ts';
+export type { Certificate, Certificates } from './certificates.ts';
 export { fetchKafka, KAFKA_USER, KAFKA_VERSION } from './fetch-kafka.ts';
+export { buildSecantus, SECANTUS_VERSION } from './fetch-secantus.ts';
+export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';
 export { sharedKafka, startKafka } from './kafka.ts';
 export type { Kafka, KafkaOptions } from './kafka.ts';
+export type { KafkaSecure } from './kafka-secure.ts';
 export { sharedMongo, startMongo } from './mongo.ts';
 export type { Mongo, MongoOptions } from './mongo.ts';
 export { answers, freePort, LOOPBACK } from './ports.ts';
+export { tcpProxy } from './proxy.ts';
+export type { Direction, RequestPredicate, TcpProxy, TcpProxyOptions } from './proxy.ts';
+export { sharedS3, startS3 } from './s3.ts';
+export type { S3, S3Options } from './s3.ts';
