@@ -47,6 +47,7 @@ export class Derivation {
   readonly #now: () => number;
   readonly #topics: readonly string[];
   readonly #inbound = new Map<string, { readonly next: number; readonly after: Offsets }>();
+  #assignments = 0;
 
   constructor(options: DerivationOptions) {
     this.#log = options.log;
@@ -69,6 +70,7 @@ export class Derivation {
     const rest = outputs[outputs.length - 1];
     const joined = rest?.topic === this.#topic && rest.records.every((record) => (record.partition ?? partitionFor(record.partitionKey, count)) === partition);
     const inbound = `${batch.topic}/${batch.partition}`;
+    const assignments = this.#assignments;
     const known = this.#inbound.get(inbound);
     this.#inbound.delete(inbound);
     const after = known?.next === batch.records[0]!.offset ? known.after : await this.#heads(outputs);
@@ -80,12 +82,21 @@ export class Derivation {
     if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
     const outcomes = byReceipt(result.outcomes);
     const progress: Progress = {
-      deriver: this.#deriver, topic: batch.topic, partition: batch.partition, next: last.offset + 1,
+      deriver: this.#deriver, topic: batch.topic, partition: batch.partition, from: batch.records[0]!.offset, next: last.offset + 1,
       ...(Object.keys(after).length > 0 && { after }),
       ...(outcomes.length > 0 && { outcomes }),
     };
     await this.#log.append(this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
-    this.#inbound.set(inbound, { next: progress.next, after });
+    if (assignments === this.#assignments) this.#inbound.set(inbound, { next: progress.next, after });
+  }
+
+  /**
+   * Call when partitions were given to this instance. One that comes back may have been handled further by another, whose
+   * outputs are none of those that this instance remembers: they are covered by the heads again.
+   */
+  assigned(): void {
+    this.#assignments++;
+    this.#inbound.clear();
   }
 
   /** Where the outputs end now: everything that this or another instance derived so far is before it. */
@@ -110,10 +121,16 @@ export class Derivation {
   }
 }
 
+/** Ours are shorter; what a producer wrote there itself is no reason for a progress record of any size. */
+const MAX_RECEIPT = 64;
+/** Of an event id in a receipt: producers choose them. */
+const MAX_EVENT_ID = 256;
+
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
-  for (const { receipt, event, outcome, reason, deadLetter, about } of rows) {
-    if (receipt === undefined) continue;
+  for (const { receipt, event: id, outcome, reason, deadLetter, about } of rows) {
+    if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
+    const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
     if (entry === undefined) receipts.set(receipt, (entry = { receipt, counts: {}, items: [] }));
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
@@ -148,10 +165,27 @@ export function park(batch: Pick<Batch, 'topic' | 'partition'>, record: LogRecor
   const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
   const parkedAt = typeof at === 'number' ? new Date(at).toISOString() : at;
   const data: EventParked = {
-    deadLetter, topic: batch.topic, partition: batch.partition, offset: record.offset, key: record.key, headers: { ...record.headers },
+    deadLetter, topic: batch.topic, partition: batch.partition, offset: record.offset, key: cut(record.key, MAX_HEADER), headers: headersOf(record),
     value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('base64'), reason, detail, parkedBy, parkedAt,
   };
   return encodeEvent({ id: deadLetter, source: `urn:provider-access:${parkedBy}`, type: 'pa.event-parked.v1', time: parkedAt, subject: deadLetter, data });
+}
+
+/** Together; what an event needs is far below, and a dead letter must fit into its topic whatever came. */
+const MAX_HEADERS = 64 * 1024;
+const MAX_HEADER = 1024;
+const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text);
+
+/** As they came, unless they are larger than any event needs: then the CloudEvents attributes, each cut to 1,024 characters. */
+function headersOf({ headers }: LogRecord): Record<string, string> {
+  let length = 0;
+  for (const name in headers) length += name.length + headers[name]!.length;
+  if (length <= MAX_HEADERS) return { ...headers };
+  const kept: Record<string, string> = { 'pa-headers-cut': String(length) };
+  for (const name of ['ce_specversion', 'ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_subject', 'content-type', 'traceparent', 'ce_pareceipt', 'ce_pareplayof', 'ce_paattempt']) {
+    if (headers[name] !== undefined) kept[name] = cut(headers[name], MAX_HEADER);
+  }
+  return kept;
 }
 
 /** The output of a batch's parked records. */

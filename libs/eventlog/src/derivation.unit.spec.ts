@@ -35,7 +35,7 @@ describe('Derivation', () => {
     const { log, appends } = counting(openMemoryLog());
     await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(2, 0, 3), { outputs: [{ topic: 'out', records: [out(2), out(2)] }], outcomes: [] });
     expect(appends).toEqual(['out 3']);
-    expect(await progressIn(log, 'out', 2)).toEqual([{ deriver: 'd', topic: 'in', partition: 2, next: 3 }]);
+    expect(await progressIn(log, 'out', 2)).toEqual([{ deriver: 'd', topic: 'in', partition: 2, from: 0, next: 3 }]);
   });
 
   it('names outputs in other partitions and topics, and keeps naming them in later batches', async () => {
@@ -44,7 +44,29 @@ describe('Derivation', () => {
     await derivation.complete(batch(1, 0), { outputs: [{ topic: 'other', records: [out(3)] }, { topic: 'out', records: [out(1), out(0)] }], outcomes: [] });
     await derivation.complete(batch(1, 1), { outputs: [], outcomes: [] });
     const after = { other: { 3: 1 }, out: { 0: 1 } };
-    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, next: 1, after }, { deriver: 'd', topic: 'in', partition: 1, next: 2, after }]);
+    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after }, { deriver: 'd', topic: 'in', partition: 1, from: 1, next: 2, after }]);
+  });
+
+  it('covers what another instance did with a partition that went away and came back at the same place', async () => {
+    const log = openMemoryLog();
+    const options = { log, deriver: 'd', progressTopic: 'out', topics: ['other', 'out'] };
+    const [first, second] = [new Derivation(options), new Derivation(options)];
+    await first.complete(batch(1, 0), { outputs: [{ topic: 'other', records: [out(3)] }], outcomes: [] });
+    // Appended, and killed before the commit: the first gets the same batch, and has nothing more to say about it.
+    await second.complete(batch(1, 1), { outputs: [{ topic: 'other', records: [out(2)] }], outcomes: [] });
+    first.assigned();
+    await first.complete(batch(1, 1, 2), { outputs: [], outcomes: [] });
+    expect((await progressIn(log, 'out', 1)).at(-1)).toMatchObject({ from: 1, next: 3, after: { other: { 3: 1, 2: 1 } } });
+  });
+
+  it('parks what has headers of any size, and reports no receipt that is none', async () => {
+    const huge = { ...record('in', 0, 0), key: 'k'.repeat(5000), headers: { ce_type: 'x', ce_id: 'i'.repeat(500_000), other: '\u0001'.repeat(1_000_000) } };
+    const letter = park({ topic: 'in', partition: 0 }, huge, 'schema', 'd', 'resources', 0);
+    expect(Buffer.byteLength(letter.value)).toBeLessThan(20_000);
+    const log = openMemoryLog();
+    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0), { outputs: [], outcomes: [{ receipt: 'r'.repeat(1000), event: 'e', outcome: 'unchanged' }, { receipt: 'r-1', event: 'e'.repeat(1000), outcome: 'unchanged' }] });
+    const [progress] = await progressIn(log, 'out', 0);
+    expect(progress!.outcomes!.map((o) => [o.receipt, o.items[0]!.event.length])).toEqual([['r-1', 257]]);
   });
 
   it('covers what another instance derived before by the heads', async () => {

@@ -14,7 +14,7 @@ interface Described { readonly topic: string; readonly schema: z.ZodType; readon
 function topicsOf(type: string, topic: string): readonly string[] {
   if (topic === '*') return [PA_RECORDS, PA_PROVIDERS, PA_ATTRIBUTION, PA_CONSENT];
   if (topic.includes('*')) return DEAD_LETTER_TOPICS;
-  return type.startsWith('pa.access-') ? [PA_CONSENT, PA_ATTRIBUTION] : [topic];
+  return type.startsWith('pa.access-') ? [PA_CONSENT, PA_ATTRIBUTION, PA_PROVIDERS] : [topic];
 }
 
 export function asyncapi(): Record<string, unknown> {

@@ -63,10 +63,11 @@ export const optedIn = z.object({ member: z.string(), effective: instant, busine
 
 /**
  * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
- * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's.
+ * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A parked
+ * network status denies its provider the same way (`provider`, in pa.providers, whose key it is).
  */
-export const accessHeld = z.object({ member: z.string().optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
-export const accessReleased = z.object({ member: z.string().optional(), source: z.string(), deadLetter: z.string() });
+export const accessHeld = z.object({ member: z.string().optional(), provider: providerKey.optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
+export const accessReleased = z.object({ member: z.string().optional(), provider: providerKey.optional(), source: z.string(), deadLetter: z.string() });
 
 /** pa.providers: key is the provider key. */
 export const networkStatusRecorded = z.object({ provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant });
@@ -100,6 +101,8 @@ export const progress = z.object({
   /** Who derived: a topic may have several derivers. */
   deriver: z.string(),
   topic: z.string(), partition: z.int(),
+  /** First inbound offset of the batch: batches may be told twice, and with other boundaries, when instances take over from one another. */
+  from: z.int().optional(),
   /** Next inbound offset not yet handled. */
   next: z.int(),
   /** Output topic -> next offset per partition that must be passed first. */
