@@ -1,56 +1,15 @@
-import { request } from 'node:http';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { toStructured, type DomainEvent } from '@provider-access/events';
-import { bulkExport, gunzipLines, verifyExport, type BulkResult } from '@provider-access/cli';
+import { bulkExport, type BulkResult } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optOut, seeded, sealed, tell, type EventRow } from './road.ts';
+import { complete, holdsExactly, postStream, progressOf, sleep, versionsOf } from './interrupted.ts';
+import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optOut, seeded, sealed, tell } from './road.ts';
 
 const SEED = Number(process.env['E2E_SEED'] ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env['E2E_KILLS'] ?? 7);
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 type Fresh = Awaited<ReturnType<typeof freshPlatform>>;
-
-/**
- * Posts events as one NDJSON stream; `onRows` is told how many were answered so far.
- * @returns how many were answered before the answer ended or broke off; rows come in order
- */
-function post(fresh: Fresh, events: readonly DomainEvent[], onRows: (count: number) => void): Promise<number> {
-  return new Promise((resolve) => {
-    let answered = 0;
-    const call = request(`${fresh.platform().base}/events`, { method: 'POST', agent: false, headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${fresh.platform().payerToken}` } }, (response) => {
-      const lines = createInterface({ input: response });
-      lines.on('line', (line) => {
-        let row: Partial<EventRow>;
-        try {
-          row = JSON.parse(line) as Partial<EventRow>;
-        } catch {
-          return; // the line at which the connection broke
-        }
-        if (row.index === undefined) return;
-        expect(row.status).not.toBe('refused');
-        answered = row.index + 1;
-        onRows(answered);
-      });
-      lines.on('error', () => resolve(answered)).on('close', () => resolve(answered));
-      response.on('error', () => resolve(answered));
-    });
-    call.on('error', () => resolve(answered));
-    for (const event of events) call.write(`${JSON.stringify(toStructured(event))}\n`);
-    call.end();
-  });
-}
-
-/** Chunks written of an export, 'sealed', or undefined when it cannot be asked. */
-async function progressOf(status: string, token: string): Promise<{ written: number; planned: number } | 'sealed' | undefined> {
-  const answer = await http(status, { token }).catch(() => undefined);
-  if (answer?.status === 200) return 'sealed';
-  const progress = /(\d+) of (\d+) chunks/.exec(String(answer?.headers['x-progress'] ?? ''));
-  return progress === null ? undefined : { written: Number(progress[1]), planned: Number(progress[2]) };
-}
 
 describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})`, () => {
   const random = seeded(SEED);
@@ -77,7 +36,7 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
       const slice = inTheMiddle ? rest : rest.slice(0, Math.floor(rest.length / (kills + 1 - kill)));
       const rows = 1 + upTo(Math.floor(rest.length / (kills + 1 - kill)));
       let killed: Promise<void> | undefined;
-      const answered = await post(fresh, slice, (count) => {
+      const answered = await postStream(fresh.platform(), slice, (count) => {
         if (inTheMiddle && count >= rows) killed ??= fresh.platform().kill();
       });
       if (!inTheMiddle) {
@@ -94,17 +53,8 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
     expect(report.outcomes['pending'] ?? 0).toBe(0);
 
     const files = await exported('after-intake');
-    await holdsExactly(files, new Set());
-    // Handled twice is stored once: as many versions as the payer made.
-    const versions = new Map(organization.visible.flatMap((m) => [...m.resources].map(([about, held]) => [about, held.versions] as const)));
-    const wrong: string[] = [];
-    for (const { file } of files) for await (const line of gunzipLines(file)) {
-      const resource = JSON.parse(line) as { resourceType: string; id: string; meta: { versionId: string } };
-      const about = `${resource.resourceType}/${resource.id}`;
-      const expected = versions.get(about);
-      if (expected !== undefined && resource.meta.versionId !== String(expected)) wrong.push(`${about} is version ${resource.meta.versionId}, not ${expected}`);
-    }
-    expect(wrong).toEqual([]);
+    await holdsExactly(files, payer, organization.npi, new Set());
+    expect(await versionsOf(files, payer, organization.npi)).toEqual([]);
 
     const parked = [...payer.ledger.members()].flatMap((m) => m.parked.map((p) => p.event));
     await vi.waitFor(async () => {
@@ -140,7 +90,7 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
         await restarted;
         console.info(`${Math.round(performance.now())} ms: export kill ${kill + 1}: ${moment} ${seen}`);
         expect(seen).not.toBe('');
-        await complete(result);
+        await complete(result, payer, organization.npi, leftOut);
         continue;
       }
       await expect(run(() => {
@@ -166,27 +116,13 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
       const result = await bulkExport({ server: fresh.server(), token: () => app.tokens.get(), group: group.id, out });
       expect(result.resumed).toBe(true);
       expect(result.status).toBe(status);
-      await complete(result);
+      await complete(result, payer, organization.npi, leftOut);
     }
   }, 120_000);
 
-  /** What the ledger says, and as many lines as the manifest counts. */
-  async function complete(result: BulkResult): Promise<void> {
-    await holdsExactly(result.files, leftOut);
-    let lines = 0;
-    for (const { file } of result.files) for await (const line of gunzipLines(file)) lines += line === '' ? 0 : 1;
-    expect(lines).toBe(result.manifest.output.reduce((n, f) => n + (f.count ?? 0), 0));
-  }
   async function exported(name: string): Promise<BulkResult['files']> {
     const group = await findGroup(fresh.platform(), await app.tokens.get(), organization.npi);
     return (await bulkExport({ server: fresh.server(), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, name) })).files;
-  }
-  async function holdsExactly(files: BulkResult['files'], without: ReadonlySet<string>): Promise<void> {
-    const verification = await verifyExport(files, payer, organization.npi, without);
-    expect(verification.faults).toEqual([]);
-    expect(verification.membersFound).toBe(organization.visible.length - without.size);
-    expect(verification.resourcesFound).toBe(verification.resourcesExpected);
-    expect(verification.optedOutFound).toBe(0);
   }
 });
 

@@ -43,8 +43,8 @@ function signingKeys(): string {
 }
 
 /** Environment of every process of this deployment. @throws when no engines are named */
-function environment({ dataDir }: DeploymentOptions, publicUrl: string): Record<string, string> {
-  const { KAFKA_BROKERS, MONGODB_URI } = process.env;
+function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Record<string, string> {
+  const { KAFKA_BROKERS, MONGODB_URI } = { ...process.env, ...env };
   if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined) throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
   mkdirSync(join(dataDir, 'files'), { recursive: true, mode: 0o700 });
   const name = readFileSync(once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`), 'utf8');
@@ -58,6 +58,7 @@ function environment({ dataDir }: DeploymentOptions, publicUrl: string): Record<
     MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), secret),
     ADMINISTRATOR_TOKENS_FILE: once(join(dataDir, 'administrator.token'), secret),
     PAYER_TOKENS_FILE: once(join(dataDir, 'payer.token'), secret),
+    ...env,
   };
 }
 
@@ -118,7 +119,7 @@ function memoryOf(child: ChildProcess): number {
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
   const gateway = await openGateway({ port: options.port });
   const exportService = await openGateway({ only: 'export' });
-  const shared = { ...environment(options, gateway.base), ...options.env };
+  const shared = environment(options, gateway.base);
   const exists = existsSync(join(options.dataDir, 'applied'));
   if (!exists) {
     const admin = run('admin', shared, ['apply']);
