@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchKafka, formattedStorage, javaArguments } from './fetch-kafka.ts';
+import { classArchive, fetchKafka, formattedStorage, javaArguments, KAFKA_CLUSTER } from './fetch-kafka.ts';
 import { answers, freePort, LOOPBACK } from './ports.ts';
 import { baseProperties } from './kafka-properties.ts';
 import type { NodePorts } from './kafka-properties.ts';
@@ -49,6 +49,14 @@ export interface Kafka {
 /** Apache Kafka in KRaft mode on free loopback ports, ready to serve when this resolves. Fetched by Maven the first time. */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const lib = await fetchKafka(options.progress);
+  const archive = await classArchive(lib, async (flags) => {
+    const kafka = await launch(lib, {}, flags);
+    await kafka.stop();
+  });
+  return launch(lib, options, archive);
+}
+
+async function launch(lib: string, options: KafkaOptions, flags: readonly string[]): Promise<Kafka> {
   const checkpoint = await formattedStorage(lib);
   const count = options.brokers ?? 1;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'provider-access-kafka-'));
@@ -64,7 +72,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     mkdirSync(data, { recursive: true });
     if (!existsSync(join(data, 'meta.properties'))) {
       copyFileSync(checkpoint, join(data, 'bootstrap.checkpoint'));
-      writeFileSync(join(data, 'meta.properties'), `version=1\nnode.id=${node.id}\ncluster.id=cHJvdmlkZXJBY2Nlc3NUZQ\ndirectory.id=${directoryId(node.id)}\n`);
+      writeFileSync(join(data, 'meta.properties'), `version=1\nnode.id=${node.id}\ncluster.id=${KAFKA_CLUSTER}\ndirectory.id=${directoryId(node.id)}\n`);
     }
     const properties = { ...baseProperties(node, nodes, data, secure?.listeners[i] ?? []), ...secure?.properties, ...options.properties };
     writeFileSync(join(folder, `server-${node.id}.properties`), Object.entries(properties).map(([key, value]) => `${key}=${value}\n`).join(''));
@@ -78,7 +86,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     const server = ServerProcess.start({
       name: `Kafka broker ${i}`,
       command: 'java',
-      args: [...javaArguments(lib, ['-Xmx256m', ...LOGGING]), 'kafka.Kafka', join(folder, `server-${i + 1}.properties`)],
+      args: [...javaArguments(lib, ['-Xmx256m', ...LOGGING, ...flags]), 'kafka.Kafka', join(folder, `server-${i + 1}.properties`)],
       logFile: logFile(i),
       temporary: options.folder === undefined ? folder : undefined,
       detached: options.detached,
@@ -89,7 +97,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   };
   const stop = async () => {
     // Without a quorum SIGTERM waits for the controllers that are gone.
-    await Promise.all(running.map((server) => (count === 1 ? server?.stop(3000) : server?.kill())));
+    await Promise.all(running.map((server) => (count === 1 ? server?.stop(15_000) : server?.kill())));
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
