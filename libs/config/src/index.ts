@@ -7,3 +7,4 @@ export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEn
 export { isLoopback, listenEnv, listenFaults, type ListenEnv } from './listen.ts';
 export { secretFaults, secretsEnv, type SecretsEnv, type SecretVariable } from './secrets.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';
+export { processEnv, type ProcessEnv } from './process.ts';

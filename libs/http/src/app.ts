@@ -16,6 +16,8 @@ export interface ServiceAppOptions {
   readonly bodyLimit?: number;
   /** The log transport, for services with `@EventPattern()` handlers. */
   readonly strategy?: CustomTransportStrategy;
+  /** Whose `X-Forwarded-For` is believed for `request.ip`: a number of proxies in front, or their addresses and networks. Default nobody's. */
+  readonly trustProxy?: number | readonly string[] | undefined;
 }
 
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
@@ -66,6 +68,9 @@ class RefusalFilter implements ExceptionFilter {
   }
 }
 
+/** Fastify takes a bare number of proxies for none at all: the function says what the operator meant. */
+const trustOf = (proxies: number | readonly string[]): string[] | ((address: string, hop: number) => boolean) => (typeof proxies === 'number' ? (_address, hop) => hop < proxies : [...proxies]);
+
 /** `%24export` is `$export`: clients that encode `$` in a path mean the same operation, and the router does not decode it. */
 function rewriteUrl(request: { url?: string | undefined }): string {
   const url = request.url ?? '/';
@@ -80,7 +85,7 @@ function rewriteUrl(request: { url?: string | undefined }): string {
  */
 export async function createServiceApp(module: DynamicModule, options: ServiceAppOptions): Promise<NestFastifyApplication> {
   const { logger, metrics } = options;
-  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, rewriteUrl, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true });
+  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, rewriteUrl, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true, ...(options.trustProxy !== undefined && { trustProxy: trustOf(options.trustProxy) }) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: true, abortOnError: false });
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
@@ -92,7 +97,13 @@ export async function createServiceApp(module: DynamicModule, options: ServiceAp
     done();
   });
   if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
-  await app.init();
-  await fastify.ready();
-  return app;
+  try {
+    await app.init();
+    await fastify.ready();
+    return app;
+  } catch (error) {
+    // What had begun before the fault (threads, subscriptions) ends with it: a start may be tried again.
+    await app.close().catch(() => undefined);
+    throw error;
+  }
 }

@@ -1,1 +1,6 @@
-export {};
+export { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
+export { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
+export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
+export { Closing } from './closing.ts';
+export { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
+export { readServiceConfig, runService, type ServiceDefinition } from './run-service.ts';

@@ -1,0 +1,21 @@
+import type { Logger } from '@provider-access/observability';
+import { traceOf } from './faults.ts';
+
+/** What was opened, closed in reverse order: one that fails does not keep the others open. */
+export class Closing {
+  private readonly open: { readonly name: string; readonly close: () => Promise<void> | void }[] = [];
+
+  push(name: string, close: () => Promise<void> | void): void {
+    this.open.push({ name, close });
+  }
+  /** Closes what is open now; what is opened afterwards stays for the next run. */
+  async run(logger: Logger): Promise<void> {
+    for (const { name, close } of this.open.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        logger.warn({ what: name, ...traceOf(error) }, 'did not close well');
+      }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Refusal, toRefusal, type ReadinessCheck } from '@provider-access/http';
+import { mergedText, type Logger, type Metrics } from '@provider-access/observability';
+import { refuseRequest } from './listener.ts';
+
+/** Answers that belong to the process and to no service. Returns false when the path is not its own. */
+export type ProcessRoutes = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** One reason why a process is not ready. PHI-free. */
+export interface NotReady { readonly service: string; readonly check: string; readonly detail?: string }
+
+/** Longest a check may take: whoever asks gives up after a second. */
+const CHECK_WITHIN_MS = 900;
+
+/** Runs the checks of each service side by side; one that fails or takes too long counts as not ready. */
+export async function failingChecks(checks: Readonly<Record<string, readonly ReadinessCheck[]>>, withinMs = CHECK_WITHIN_MS): Promise<NotReady[]> {
+  const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
+  const results = await Promise.all(all.map(async ({ service, check }): Promise<NotReady | undefined> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<{ ready: false; detail: string }>((resolve) => {
+      timer = setTimeout(() => resolve({ ready: false, detail: 'the check takes too long' }), withinMs);
+    });
+    const result = await Promise.race([Promise.resolve().then(() => check.check()), late]).catch(() => ({ ready: false, detail: 'the check failed' }));
+    clearTimeout(timer);
+    return result.ready ? undefined : { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) };
+  }));
+  return results.filter((r) => r !== undefined);
+}
+
+export interface ProcessRoutesOptions {
+  readonly ready: () => Promise<readonly NotReady[]>;
+  /** Why the process should be ended and started anew; undefined as long as it makes progress. */
+  readonly stuck: () => string | undefined;
+  readonly metrics: readonly Metrics[];
+  readonly logger: Logger;
+  /** Further paths of this process. */
+  readonly routes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>>;
+}
+
+/** Answers once, never to be kept by anybody on the way. */
+export function answer(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+}
+const json = (response: ServerResponse, status: number, body: unknown): void => answer(response, status, 'application/json', JSON.stringify(body));
+
+/** /health, /metrics and what else belongs to the process. */
+export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
+  const own: NonNullable<ProcessRoutesOptions['routes']> = {
+    '/health/live': async (_request, response) => {
+      const stuck = options.stuck();
+      json(response, stuck === undefined ? 200 : 503, { live: stuck === undefined, ...(stuck !== undefined && { detail: stuck }) });
+    },
+    '/health/ready': async (_request, response) => {
+      const failing = await options.ready();
+      json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing });
+    },
+    '/metrics': async (_request, response) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await mergedText(options.metrics)),
+    ...options.routes,
+  };
+  return (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+    const path = (request.url ?? '/').split('?')[0]!;
+    const route = Object.hasOwn(own, path) ? own[path] : undefined;
+    if (route === undefined) return false;
+    route(request, response).catch((error: unknown) => {
+      const refusal: Refusal = toRefusal(error, options.logger);
+      if (response.headersSent) response.destroy();
+      else refuseRequest(request, response, refusal);
+    });
+    return true;
+  };
+}

@@ -1,0 +1,23 @@
+import type { Subscription } from '@provider-access/eventlog';
+import type { EngineProbe } from './engine-probe.ts';
+
+/** ms. Longer than any rebalance, backoff or batch. */
+const STUCK_MS = 5 * 60 * 1000;
+
+export interface ProgressState {
+  /** ms since the epoch */
+  readonly now: number;
+  readonly probes: readonly EngineProbe[];
+  readonly running: readonly { readonly name: string; readonly subscription: Pick<Subscription, 'lastPoll'> }[];
+  readonly stuckMs?: number;
+}
+
+/**
+ * Why this process should be started anew: something that follows the log has not asked it for minutes, although every
+ * engine was there all that time. While an engine is away nothing is stuck: a restart would not bring it back.
+ */
+export function stuckReason({ now, probes, running, stuckMs = STUCK_MS }: ProgressState): string | undefined {
+  if (probes.some((probe) => probe.reachableFor() < stuckMs)) return undefined;
+  const standing = running.find(({ subscription }) => now - subscription.lastPoll() > stuckMs);
+  return standing === undefined ? undefined : `${standing.name} has not asked the log for ${Math.round((now - standing.subscription.lastPoll()) / 1000)} s`;
+}

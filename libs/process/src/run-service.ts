@@ -1,0 +1,70 @@
+import type { DynamicModule } from '@nestjs/common';
+import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, type Environment } from '@provider-access/config';
+import type { Service } from '@provider-access/events';
+import { createLogger } from '@provider-access/observability';
+import type { z } from 'zod';
+import { isConfigurationFault, traceOf } from './faults.ts';
+import { openEngines } from './open-engines.ts';
+import { endOnSignals, surviveRejections } from './signals.ts';
+import { startService, type ServiceContext } from './start-service.ts';
+
+export interface ServiceDefinition<S extends z.ZodObject> {
+  readonly name: Service;
+  readonly schema: S;
+  /** Called once an attempt of the start, with engines that are open. */
+  readonly register: (context: ServiceContext, config: z.infer<S>) => DynamicModule | Promise<DynamicModule>;
+}
+
+/**
+ * Reads the environment of a service.
+ * @throws ConfigurationError with a sentence for each variable that is wrong, contradicts another or looks misspelled, and for
+ * each file that cannot be used
+ */
+export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
+  const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
+  const files = 'FILES' in schema.shape ? filesFaults(config as unknown as FilesEnv) : [];
+  refuse([...misspelled(env, Object.keys(schema.shape)), ...listenFaults(config), ...kafkaFaults(config), ...mongoFaults(config), ...files, ...secretFaults(config)]);
+  return config;
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+function fail(sentence: string): never {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+}
+const sentenceOf = (error: unknown): string | undefined => {
+  if (isConfigurationFault(error)) return error.message;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EADDRINUSE') return 'PORT: the port is taken; set PORT to another, or stop what listens there';
+  if (code === 'EACCES') return 'PORT: this process may not listen on that port; take one above 1023';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'HOST: is not an address of this machine';
+  return undefined;
+};
+
+/**
+ * What `main.ts` of a service calls: configuration from the environment, engines, listener, signals. Ends the process: with 1
+ * and a sentence when it cannot start, with 0 after a signal.
+ */
+export async function runService<S extends z.ZodObject>(definition: ServiceDefinition<S>): Promise<void> {
+  const { name, schema, register } = definition;
+  const ended = (error: unknown): never => {
+    const sentence = sentenceOf(error);
+    if (sentence !== undefined) return fail(sentence);
+    return fail(`the start failed: ${JSON.stringify(traceOf(error))}`);
+  };
+  try {
+    const config = readServiceConfig(schema, process.env);
+    const logger = createLogger(name, config.LOG_LEVEL);
+    surviveRejections(logger);
+    const running = await startService({
+      name, logger, listen: config, trustProxy: config.TRUST_PROXY, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
+      register: (context) => register(context, config),
+      listening: (address) => say(`listening on ${address}`),
+    });
+    endOnSignals({ stop: () => running.stop(config.STOP_TIMEOUT_MS / 2), withinMs: config.STOP_TIMEOUT_MS, logger });
+    await running.started;
+  } catch (error) {
+    ended(error);
+  }
+}

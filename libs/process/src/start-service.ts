@@ -1,0 +1,226 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Blobs } from '@provider-access/blob';
+import { ConfigurationError, type TrustedProxies } from '@provider-access/config';
+import { PA_REGISTRY, topicsOf, type Service } from '@provider-access/events';
+import type { EventLog } from '@provider-access/eventlog';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import type { State } from '@provider-access/state';
+import type { Views } from '@provider-access/views';
+import { Closing } from './closing.ts';
+import { EngineProbe } from './engine-probe.ts';
+import { isConfigurationFault, isEngineAway, traceOf } from './faults.ts';
+import { bind, refuseRequest, type Listening } from './listener.ts';
+import { failingChecks, processRoutes, type NotReady } from './process-routes.ts';
+import { stuckReason } from './progress.ts';
+import { watchLog, type WatchedLog } from './watched-log.ts';
+
+/** Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the start. */
+export interface Engines {
+  log(): Promise<EventLog>;
+  views(): Promise<Views>;
+  state(log: EventLog): Promise<State>;
+  /** For services that have files. */
+  blobs?(): Promise<Blobs>;
+}
+
+/** What a service's module is made from. */
+export interface ServiceContext {
+  readonly ports: ServicePorts;
+  /** @throws when the service has no files */
+  readonly blobs: () => Blobs;
+}
+
+export interface StartOptions {
+  readonly name: Service;
+  readonly register: (context: ServiceContext) => DynamicModule | Promise<DynamicModule>;
+  readonly engines: Engines;
+  readonly listen: { readonly HOST: string; readonly PORT: number };
+  readonly trustProxy?: TrustedProxies | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** How long reads go on without Kafka, ms: so long its absence does not make the process unready. Default 5000. */
+  readonly freshnessMs?: number;
+  /** Between two attempts of a start, ms; the last one goes on. */
+  readonly backoffMs?: readonly number[];
+  /** Told once, when the listener is bound. */
+  readonly listening?: (address: string) => void;
+}
+
+export interface RunningService {
+  readonly address: string;
+  /** Resolves when requests are served; rejects with a fault of configuration or a bug. */
+  readonly started: Promise<void>;
+  /** Takes no more requests, hands back work, leaves groups, closes the engines. `withinMs` bounds the wait for requests that are being answered. */
+  stop(withinMs: number): Promise<void>;
+}
+
+const BACKOFF_MS = [250, 500, 1000, 2000, 5000];
+/** While a step of the start lasts, it is told so often. */
+const TELL_EVERY_MS = 10_000;
+/** How long a start that is in the middle of something may take to notice that it should stop. */
+const ABANDON_MS = 3000;
+
+/**
+ * Runs one service as a process of its own: binds the listener, then opens the engines and the service, as often as it
+ * takes while an engine is away. Until then requests are answered 503, /health/live says true and /health/ready why.
+ * @throws what binding throws (EADDRINUSE)
+ */
+export async function startService(options: StartOptions): Promise<RunningService> {
+  const listening = await bind(options.listen);
+  const service = new ServiceProcess(options, listening);
+  options.listening?.(listening.address);
+  return { address: listening.address, started: service.start(), stop: (withinMs) => service.stop(withinMs) };
+}
+
+class ServiceProcess {
+  private readonly options: StartOptions;
+  private readonly listening: Listening;
+  private readonly clock: Clock;
+  private readonly metrics: Metrics[];
+  private readonly stopping = new AbortController();
+  private readonly closing = new Closing();
+  private starting: Promise<void> = Promise.resolve();
+  private phase = 'starting';
+  private log: WatchedLog | undefined;
+  private probes: readonly EngineProbe[] = [];
+  private checks: readonly ReadinessCheck[] = [];
+  private running = false;
+
+  constructor(options: StartOptions, listening: Listening) {
+    this.options = options;
+    this.listening = listening;
+    this.clock = options.clock ?? systemClock;
+    this.metrics = [processMetrics(), new Metrics()];
+    const own = processRoutes({ ready: () => this.ready(), stuck: () => this.stuck(), metrics: this.metrics, logger: options.logger });
+    listening.serve((request, response) => {
+      if (!own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
+    });
+    this.own = own;
+  }
+  private readonly own: ReturnType<typeof processRoutes>;
+
+  /** Until it runs or cannot run. */
+  start(): Promise<void> {
+    this.starting = this.attempts();
+    return this.starting;
+  }
+
+  private async attempts(): Promise<void> {
+    const { logger, name } = this.options;
+    const backoff = this.options.backoffMs ?? BACKOFF_MS;
+    const telling = setInterval(() => logger.warn({ service: name, phase: this.phase }, 'still starting'), TELL_EVERY_MS);
+    telling.unref();
+    try {
+      for (let attempt = 0; !this.stopping.signal.aborted; attempt++) {
+        try {
+          await this.attempt();
+          return;
+        } catch (error) {
+          await this.closing.run(logger);
+          if (this.stopping.signal.aborted) return;
+          if (isConfigurationFault(error) || !isEngineAway(error)) throw error;
+          logger.warn({ service: name, phase: this.phase, attempt: attempt + 1, ...traceOf(error) }, 'the start waits for an engine and tries again');
+          await delay(backoff[Math.min(attempt, backoff.length - 1)], undefined, { signal: this.stopping.signal }).catch(() => undefined);
+        }
+      }
+    } finally {
+      clearInterval(telling);
+    }
+  }
+
+  private async attempt(): Promise<void> {
+    const { engines, name, logger, register, trustProxy } = this.options;
+    const { closing } = this;
+    const own = this.metrics[1]!;
+    this.phase = 'waiting for Kafka';
+    const log = watchLog(await engines.log());
+    closing.push('log', () => log.close());
+    await requireTopics(log, name);
+    this.phase = 'waiting for MongoDB';
+    const views = await engines.views();
+    closing.push('views', () => views.close());
+    const state = await engines.state(log);
+    closing.push('state', () => state.close());
+    await state.claims.get('health', name);
+    this.phase = 'opening the file store';
+    const blobs = await engines.blobs?.();
+    const probes = this.probesOf(log, state);
+    for (const probe of probes) {
+      probe.gauge(own);
+      await probe.start();
+      closing.push(probe.name, () => probe.stop());
+    }
+    this.phase = 'reading the log and the views';
+    const module = await register({
+      ports: { log, views, state, clock: this.clock, logger, metrics: own },
+      blobs: () => {
+        if (blobs === undefined) throw new TypeError(`${name} has no files`);
+        return blobs;
+      },
+    });
+    const app = await createServiceApp(module, { name, logger, metrics: own, strategy: new EventLogTransport({ log }), trustProxy });
+    closing.push('service', () => app.close());
+    await app.startAllMicroservices();
+    if (this.stopping.signal.aborted) throw new Error('stopped while starting');
+    this.serve(app, log, probes);
+  }
+
+  private serve(app: NestFastifyApplication, log: WatchedLog, probes: readonly EngineProbe[]): void {
+    this.log = log;
+    this.probes = probes;
+    this.checks = [...probes.map((probe) => probe.check()), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
+    this.running = true;
+    const { own } = this;
+    const { routing } = app.getHttpAdapter().getInstance();
+    this.listening.serve((request, response) => {
+      if (!own(request, response)) routing(request, response);
+    });
+    this.options.logger.info({ service: this.options.name }, 'the service is running');
+  }
+
+  private probesOf(log: EventLog, state: State): EngineProbe[] {
+    const now = (): number => this.clock.now();
+    return [
+      new EngineProbe({ name: 'kafka', probe: () => log.head([PA_REGISTRY]), graceMs: this.options.freshnessMs ?? 5000, now }),
+      new EngineProbe({ name: 'mongodb', probe: () => state.claims.get('health', this.options.name), graceMs: 0, now }),
+    ];
+  }
+
+  private async ready(): Promise<readonly NotReady[]> {
+    const { name } = this.options;
+    if (this.stopping.signal.aborted) return [{ service: name, check: 'stop', detail: 'the service is stopping' }];
+    if (!this.running) return [{ service: name, check: 'start', detail: this.phase }];
+    return failingChecks({ [name]: this.checks });
+  }
+  private stuck(): string | undefined {
+    if (!this.running || this.stopping.signal.aborted) return undefined;
+    return stuckReason({ now: this.clock.now(), probes: this.probes, running: this.log?.running() ?? [] });
+  }
+
+  async stop(withinMs: number): Promise<void> {
+    this.stopping.abort();
+    await Promise.race([this.starting.catch(() => undefined), delay(ABANDON_MS, undefined, { ref: false })]);
+    // Closed first: nothing new comes while the service stops. What is being answered has its engines until it ends.
+    await this.listening.close(withinMs);
+    await this.closing.run(this.options.logger);
+  }
+}
+
+/** @throws ConfigurationError naming the topics of the service that are not there; what an engine that is away throws */
+async function requireTopics(log: EventLog, service: Service): Promise<void> {
+  const { reads, writes, heads } = topicsOf(service);
+  const missing: string[] = [];
+  for (const topic of new Set([...reads, ...writes, ...heads])) {
+    try {
+      await log.partitions(topic);
+    } catch (error) {
+      if (isEngineAway(error)) throw error;
+      missing.push(topic);
+    }
+  }
+  if (missing.length > 0) throw new ConfigurationError(`KAFKA_TOPIC_PREFIX: with it these topics are not there: ${missing.join(', ')}; \`pa topics apply\` creates them`);
+}

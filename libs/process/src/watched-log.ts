@@ -1,0 +1,37 @@
+import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/eventlog';
+
+/** A log that knows what was subscribed through it: whether a process makes progress is seen there and nowhere else. */
+export interface WatchedLog extends EventLog {
+  /** What follows the log now. `name` is the group, or the topics that are followed. */
+  running(): readonly { readonly name: string; readonly subscription: Subscription }[];
+}
+
+export function watchLog(log: EventLog): WatchedLog {
+  const running = new Map<Subscription, string>();
+  const watched = (name: string, subscription: Subscription): Subscription => {
+    const own: Subscription = {
+      position: () => subscription.position(),
+      failure: () => subscription.failure(),
+      lastPoll: () => subscription.lastPoll(),
+      stop: async () => {
+        running.delete(own);
+        await subscription.stop();
+      },
+    };
+    running.set(own, name);
+    return own;
+  };
+  return {
+    running: () => [...running].map(([subscription, name]) => ({ name, subscription })),
+    append: (topic, records) => log.append(topic, records),
+    subscribe: async (options: SubscribeOptions) => watched(options.group, await log.subscribe(options)),
+    follow: async (options: FollowOptions) => watched(options.topics.join(' '), await log.follow(options)),
+    head: (topics) => log.head(topics),
+    committed: (group, topics) => log.committed(group, topics),
+    read: (topic, partition, fromOffset, limit) => log.read(topic, partition, fromOffset, limit),
+    partitions: (topic) => log.partitions(topic),
+    ...(log.trim !== undefined && { trim: (topic: string, before: number) => log.trim!(topic, before) }),
+    ...(log.compact !== undefined && { compact: (topic: string) => log.compact!(topic) }),
+    close: () => log.close(),
+  };
+}
