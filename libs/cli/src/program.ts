@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { engineCommands } from './commands/engines.ts';
 import { generateCommand } from './commands/generate.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { payerCommands } from './commands/payer.ts';
@@ -15,11 +16,13 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', `
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
+(topics, views plan|apply, verify and acls have exit codes of their own: see their help)
 Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, DATA_DIR`);
   generateCommand(program);
   payerCommands(program);
   providerCommands(program);
   operatorCommands(program);
+  engineCommands(program);
   return program;
 }
 

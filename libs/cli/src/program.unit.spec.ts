@@ -18,6 +18,9 @@ afterEach(() => {
 test.each([
   [['--help'], 0, /Exit codes: 0 done/],
   [['publish', '--help'], 0, /--explain/],
+  [['topics', 'plan', '--help'], 0, /KAFKA_BROKERS[\s\S]*2 something differs/],
+  [['views', '--help'], 0, /rebuild[\s\S]*plan[\s\S]*apply/],
+  [['acls', '--help'], 0, /kafka-acls\.sh/],
   [['nonsense'], 2, /unknown command 'nonsense'/],
   [['publish'], 2, /missing required argument/],
   [['publish', 'no/such/file'], 2, /no\/such\/file does not exist/],

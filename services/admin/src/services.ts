@@ -1,0 +1,39 @@
+import { ATTRIBUTION_PROJECTIONS, ATTRIBUTION_SUBSCRIPTIONS } from '@provider-access/attribution';
+import { CONSENT_SUBSCRIPTIONS } from '@provider-access/consent';
+import { SERVICES, type Service } from '@provider-access/events';
+import type { BatchPattern } from '@provider-access/eventlog/transport';
+import { EXPORT_PROJECTIONS, EXPORT_SUBSCRIPTIONS } from '@provider-access/export';
+import { RESOURCES_PROJECTIONS, RESOURCES_SUBSCRIPTIONS } from '@provider-access/resources';
+import { collectionName, type Projection } from '@provider-access/views';
+
+/** What a service consumes, as its own index says. */
+export interface ServiceDeclaration {
+  readonly service: Service;
+  readonly subscriptions: readonly BatchPattern[];
+  /** Views that this service keeps. */
+  readonly projections: readonly Projection[];
+}
+
+const consumed: Readonly<Record<Service, Omit<ServiceDeclaration, 'service'>>> = {
+  auth: { subscriptions: [], projections: [] },
+  attribution: { subscriptions: Object.values(ATTRIBUTION_SUBSCRIPTIONS), projections: ATTRIBUTION_PROJECTIONS },
+  consent: { subscriptions: Object.values(CONSENT_SUBSCRIPTIONS), projections: [] },
+  resources: { subscriptions: Object.values(RESOURCES_SUBSCRIPTIONS), projections: RESOURCES_PROJECTIONS },
+  export: { subscriptions: Object.values(EXPORT_SUBSCRIPTIONS), projections: EXPORT_PROJECTIONS },
+};
+
+export const DECLARATIONS: readonly ServiceDeclaration[] = SERVICES.map((service) => ({ service, ...consumed[service] }));
+/** Every view of the platform, each kept by one service. */
+export const PROJECTIONS: readonly Projection[] = DECLARATIONS.flatMap(({ projections }) => projections);
+
+/** The consumer group under which a view is kept (`ProjectionSet`). */
+export const viewGroup = (projection: Projection): string => `view/${collectionName(projection)}`;
+
+/** A consumer group, or every group whose name begins so. */
+export interface GroupPattern { readonly name: string; readonly pattern: 'literal' | 'prefixed' }
+
+/** Groups of a service. A view's group is allowed in every version: the next one starts beside the one that runs. */
+export const groupsOf = ({ subscriptions, projections }: ServiceDeclaration): readonly GroupPattern[] => [
+  ...subscriptions.map(({ group }): GroupPattern => ({ name: group, pattern: 'literal' })),
+  ...projections.map((p): GroupPattern => ({ name: viewGroup(p).slice(0, -String(p.version).length), pattern: 'prefixed' })),
+];
