@@ -26,6 +26,11 @@ export class Frames {
   #bytes = 0;
   #stopped = false;
 
+  /** Whether a message was not kept: nothing comes after it. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   constructor(protocol: Protocol | undefined, keep: (frame: Buffer, id: FrameId) => boolean) {
     this.#protocol = protocol;
     this.#keep = keep;

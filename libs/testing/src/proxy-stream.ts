@@ -3,7 +3,7 @@ import type { Frames } from './frames.ts';
 
 interface Piece {
   readonly at: number;
-  readonly what: Buffer | 'end' | 'reset';
+  readonly what: Buffer | 'end' | 'reset' | 'swallowed';
 }
 
 /** More than this held back, and the sender has to wait, as it would with a network's window. */
@@ -28,6 +28,7 @@ export class Stream {
     this.#paused = paused;
     source.on('data', (chunk) => {
       for (const piece of frames.push(chunk)) this.#hold(piece);
+      if (frames.stopped) this.#hold('swallowed');
     });
     source.on('end', () => {
       this.#ended = true;
@@ -90,6 +91,12 @@ export class Stream {
 
   #pass(what: Piece['what']): void {
     if (what === 'reset') this.#sink.resetAndDestroy();
+    else if (what === 'swallowed') {
+      this.abandon();
+      // Not a reset: that could overtake what was answered before.
+      this.#sink.destroySoon();
+      this.#source.resetAndDestroy();
+    }
     else if (what === 'end') this.#sink.end();
     else {
       this.#held -= what.length;

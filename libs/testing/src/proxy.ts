@@ -37,7 +37,7 @@ export interface TcpProxy {
   cut(): void;
   /**
    * The next `n` requests, or every request for which the predicate is true, reach the server; the answer is swallowed and
-   * the connection reset. `dropAnswers(0)` ends it. `dropped()` counts.
+   * the connection closed, after the answers before it. `dropAnswers(0)` ends it. `dropped()` counts.
    */
   dropAnswers(which: number | RequestPredicate): void;
   dropped(): number;
@@ -76,17 +76,13 @@ export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
     client.setNoDelay(true);
     server.setNoDelay(true);
     const awaited = new Set<number>();
-    const swallow = () => {
-      dropped += 1;
-      pair.reset();
-    };
     const requests = new Frames(options.protocol, (frame, id) => {
       if (shouldDrop(frame)) awaited.add(id.own);
       return true;
     });
     const answers = new Frames(options.protocol, (_, id) => {
       if (awaited.size === 0 || (options.protocol && !awaited.has(id.answered))) return true;
-      swallow();
+      dropped += 1;
       return false;
     });
     const pair: Pair = {
