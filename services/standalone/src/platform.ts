@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
-import { ConfigurationError, readConfig } from '@provider-access/config';
+import { listenFaults, readConfig, refuse } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -13,14 +13,14 @@ import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/exp
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import { answer, bind, failingChecks, processRoutes } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
 import type { StandaloneConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
-import { bind, dispatch } from './listener.ts';
-import { processRoutes } from './operations.ts';
+import { dispatch } from './dispatch.ts';
 import type { ServiceName } from './route-table.ts';
 
 export interface Platform {
@@ -34,17 +34,9 @@ export interface Platform {
 }
 
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
-const LOOPBACK = /^(127\.|::1$|localhost$)/;
-
-function requireLoopback(config: StandaloneConfig): void {
-  if (config.ALLOW_PLAIN_HTTP) return;
-  if (!LOOPBACK.test(config.HOST)) throw new ConfigurationError(`HOST: ${config.HOST} is not loopback and this process speaks plain HTTP; put TLS in front, or set ALLOW_PLAIN_HTTP=true`);
-  if (config.PUBLIC_URL?.startsWith('http:') === true && !LOOPBACK.test(new URL(config.PUBLIC_URL).hostname.replace(/^\[|\]$/g, ''))) throw new ConfigurationError('PUBLIC_URL: must be https outside loopback, or set ALLOW_PLAIN_HTTP=true');
-}
-
 /** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
 export async function startPlatform(config: StandaloneConfig, logger: Logger): Promise<Platform> {
-  requireLoopback(config);
+  refuse(listenFaults(config));
   const dataDir = resolve(config.DATA_DIR);
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);
@@ -85,7 +77,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
       const own = ports();
-      const app = await createServiceApp(module(own), { name, logger, metrics: own.metrics, strategy: new EventLogTransport({ log }) });
+      const app = await createServiceApp(module(own), { name, logger, metrics: own.metrics, strategy: new EventLogTransport({ log }), trustProxy: config.TRUST_PROXY });
       apps[name] = app;
       closing.push(() => app.close());
       await app.startAllMicroservices();
@@ -115,11 +107,19 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
       return merged;
     };
     // Closed first: nothing new comes while the services stop.
-    closing.push(() => new Promise((done) => {
-      listening.server.close(() => done());
-      listening.server.closeAllConnections();
-    }));
-    listening.serve(dispatch(all, processRoutes({ checks, metrics, tokens: staticTokens, logger, views: viewsOf })));
+    closing.push(() => listening.close(0));
+    const own = processRoutes({
+      ready: () => failingChecks(checks), stuck: () => undefined, metrics, logger,
+      routes: {
+        '/': async (_request, response) => answer(response, 200, 'text/plain; charset=utf-8', 'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and /fhir/.well-known/smart-configuration).\n'),
+        // `GET /ops/views/<service>` of each service that has views, asked in the process with the caller's token.
+        '/ops/views': async (request, response) => {
+          staticTokens.require(request, ['administrator']);
+          answer(response, 200, 'application/json', JSON.stringify(await viewsOf(request.headers.authorization ?? '')));
+        },
+      },
+    });
+    listening.serve(dispatch(all, own));
     return { version: VERSION, address: listening.address, publicUrl, dataDir, administratorTokenFile, payerTokenFile, stop };
   } catch (error) {
     await stop();

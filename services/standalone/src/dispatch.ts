@@ -1,0 +1,14 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Refusal } from '@provider-access/http';
+import { refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
+import { serviceOf, type ServiceName } from './route-table.ts';
+
+/** Hands each request to the service of its prefix. */
+export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplication>>, own: ProcessRoutes): Handler {
+  const routing = Object.fromEntries(Object.entries(apps).map(([name, app]) => [name, app.getHttpAdapter().getInstance().routing])) as Record<ServiceName, Handler>;
+  return (request, response) => {
+    const service = serviceOf(request.url ?? '/');
+    if (service !== undefined) return routing[service](request, response);
+    if (!own(request, response)) refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
+  };
+}
