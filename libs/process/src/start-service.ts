@@ -32,6 +32,8 @@ export interface ServiceContext {
   readonly ports: ServicePorts;
   /** @throws when the service has no files */
   readonly blobs: () => Blobs;
+  /** Closed after the service and before the engines, also when the start fails further on. */
+  onClose(name: string, close: () => Promise<void> | void): void;
 }
 
 export interface StartOptions {
@@ -161,6 +163,7 @@ class ServiceProcess {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
         return blobs;
       },
+      onClose: (what, close) => closing.push(what, close),
     });
     const app = await createServiceApp(module, { name, logger, metrics: own, strategy: new EventLogTransport({ log }), trustProxy });
     closing.push('service', () => app.close());

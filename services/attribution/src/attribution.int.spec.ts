@@ -110,7 +110,7 @@ describe('Group', () => {
   it('passes $export and $davinci-data-export on unchanged', async () => {
     const seen: unknown[] = [];
     h.forwardExport = async (request) => {
-      seen.push([request.method, request.url, request.body, request.headers['prefer']]);
+      seen.push([request.method, request.url, request.body === undefined ? undefined : Buffer.from(request.body).toString('utf8'), request.headers['prefer']]);
       return { status: 202, headers: { 'content-location': 'https://pa.example/fhir/bulk/1' }, body: '' };
     };
     const kickOff = await h.get('/fhir/Group/g1/$export?_type=Patient', { prefer: 'respond-async' });

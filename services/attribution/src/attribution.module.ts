@@ -71,7 +71,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    takeFhirJson(this.adapter.httpAdapter.getInstance<FastifyInstance>());
+    takeBytes(this.adapter.httpAdapter.getInstance<FastifyInstance>());
     await this.projections.start();
     await this.facts.start();
   }
@@ -81,9 +81,10 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Parameters of a kick-off go on to export as they came. */
-function takeFhirJson(fastify: FastifyInstance): void {
-  if (!fastify.hasContentTypeParser('application/fhir+json')) fastify.addContentTypeParser('application/fhir+json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+/** What a kick-off sends goes on to export byte by byte: export says what it takes. No other route here has a body. */
+function takeBytes(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
 /** A standing intake shows as old facts: what it does not handle is never confirmed. */

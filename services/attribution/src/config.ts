@@ -1,16 +1,22 @@
 import { z } from 'zod';
-import { baseUrl } from '@provider-access/config';
+import { baseUrl, processEnv, secretsEnv, whole } from '@provider-access/config';
 
 /** Settings of attribution: environment variables, read once by the runner. */
 export const attributionConfig = z.object({
-  /** Absolute links come from here, never from a request. */
-  PUBLIC_URL: baseUrl,
-  /** The payer, as Group.managingEntity names it. */
-  PAYER_ORGANIZATION: z.string().regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>').default('Organization/payer'),
-  PAYER_NAME: z.string().max(200).optional(),
-  /** Facts older than this decide nothing, ms. */
-  FACTS_BOUND_MS: z.coerce.number().int().min(100).max(60_000).default(5000),
-  /** A Group with more permitted members is only read with _summary=true. */
-  MAX_GROUP_MEMBERS: z.coerce.number().int().min(1).default(50_000),
+  PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
+  PAYER_ORGANIZATION: z.string().regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>').default('Organization/payer').describe('The payer, as `Group.managingEntity` names it.'),
+  PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
+  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
+  MAX_GROUP_MEMBERS: whole(1, 50_000_000).default(50_000).describe('A Group with more permitted members is only read with `_summary=true`.'),
 });
 export type AttributionConfig = z.infer<typeof attributionConfig>;
+
+/** Environment of a process of attribution. */
+export const attributionEnv = z.object({
+  ...processEnv,
+  ...attributionConfig.shape,
+  PUBLIC_URL: processEnv.PUBLIC_URL,
+  EXPORT_URL: baseUrl.describe('Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.'),
+  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
+  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+});

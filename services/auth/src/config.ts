@@ -1,4 +1,4 @@
-import { baseUrl } from '@provider-access/config';
+import { baseUrl, flag, processEnv, secretsEnv, whole } from '@provider-access/config';
 import { z } from 'zod';
 
 export const authConfig = z.object({
@@ -10,6 +10,15 @@ export const authConfig = z.object({
   tokensPerMinute: z.int().positive().default(60),
   /** Per address. */
   registrationsPerMinute: z.int().positive().default(20),
+});
+/** Environment of a process of auth. */
+export const authEnv = z.object({
+  ...processEnv,
+  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
+  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  ALLOW_INSECURE_JWKS: flag.default(false).describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
+  AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
+  AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000).default(20).describe('Registrations a minute and address before 429.'),
 });
 export type AuthConfig = z.infer<typeof authConfig>;
 export type AuthConfigInput = z.input<typeof authConfig>;

@@ -1,8 +1,11 @@
+import { processEnv, secretsEnv, whole } from '@provider-access/config';
 import { z } from 'zod';
 
 /** Settings of consent: environment variables, read once by the runner. */
 export const consentConfig = z.object({
-  /** Facts older than this count as not ready, ms. */
-  FACTS_BOUND_MS: z.coerce.number().int().min(100).max(60_000).default(5000),
+  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this count as not ready.'),
 });
 export type ConsentConfig = z.infer<typeof consentConfig>;
+
+/** Environment of a process of consent. */
+export const consentEnv = z.object({ ...processEnv, ...consentConfig.shape, ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE });

@@ -1,3 +1,4 @@
+import { filesEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 
@@ -5,17 +6,23 @@ const count = (fallback: number) => z.coerce.number('must be a number').int('mus
 
 /** Environment of the export service; every limit has a default (SPEC §6.8, ARCHITECTURE §6). */
 export const exportConfig = z.object({
-  /** Members a chunk: the unit of work, of retry and of progress. */
-  EXPORT_CHUNK_MEMBERS: count(250),
-  /** Worker threads that write chunks. */
-  EXPORT_WRITERS: count(1),
-  EXPORT_RUNNING_PER_CLIENT: count(3),
-  EXPORT_KICK_OFFS_PER_HOUR: count(60),
-  /** Status requests a minute and job before 429. */
-  EXPORT_POLLS_PER_MINUTE: count(120),
-  EXPORT_KEEP_HOURS: count(72),
-  /** How long work of a process that died waits before another takes it over. A living one renews its lease. */
-  EXPORT_LEASE_SECONDS: count(30),
+  EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
+  EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
+  EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
+  EXPORT_KICK_OFFS_PER_HOUR: count(60).describe('Kick-offs an hour and client before 429.'),
+  EXPORT_POLLS_PER_MINUTE: count(120).describe('Status requests a minute and job before 429.'),
+  EXPORT_KEEP_HOURS: count(72).describe('How long files of an export are kept.'),
+  EXPORT_LEASE_SECONDS: count(30).describe('How long work of a process that died waits before another takes it over. A living one renews its lease.'),
+});
+
+/** Environment of a process of export. */
+export const exportEnv = z.object({
+  ...processEnv,
+  ...filesEnv,
+  ...exportConfig.shape,
+  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
+  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
 });
 
 /** Durations in ms. */

@@ -72,7 +72,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     const accessTokens = (): AccessTokens => new AccessTokens({ keys, publicUrl, clock: systemClock });
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: body }) });
+      const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: Buffer.from(body) }) });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {

@@ -1,10 +1,11 @@
+import type { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/http';
 import { FORWARD_EXPORT } from '../../tokens.ts';
 
-export interface ForwardedRequest { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>; readonly body: string | undefined }
-export interface ForwardedResponse { readonly status: number; readonly headers: Readonly<Record<string, string | readonly string[] | number | undefined>>; readonly body: string | Uint8Array }
+export interface ForwardedRequest { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>; readonly body: Uint8Array | undefined }
+export interface ForwardedResponse { readonly status: number; readonly headers: Readonly<Record<string, string | readonly string[] | number | undefined>>; readonly body: string | Uint8Array | Readable }
 /** Hands a request on to export, whichever way the runner reaches it. */
 export type ForwardExport = (request: ForwardedRequest) => Promise<ForwardedResponse>;
 
@@ -19,12 +20,11 @@ export class GroupExportController {
   @All(['fhir/Group/:id/$export', 'fhir/Group/:id/$davinci-data-export'])
   async export(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { method, url, body } = request;
-    // The body may be written anew: its length is the forwarder's to tell.
+    // The body's length is the forwarder's to tell.
     const { 'content-length': _received, ...headers } = request.headers;
     if (method !== 'GET' && method !== 'POST') throw new Refusal('method-not-allowed', 'Use GET or POST.', { headers: { allow: 'GET, POST' } });
-    const text = body === undefined || body === null ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const answer = await this.forward({ method, url, headers, body: text });
-    const { 'content-length': _length, connection: _connection, 'transfer-encoding': _coding, ...kept } = answer.headers;
+    const answer = await this.forward({ method, url, headers, body: body instanceof Uint8Array ? body : undefined });
+    const { connection: _connection, 'transfer-encoding': _coding, ...kept } = answer.headers;
     void reply.code(answer.status).headers(kept as Record<string, string>).send(answer.body);
   }
 }
