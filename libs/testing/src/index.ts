@@ -1,8 +1,10 @@
-export { cacheFolder } from './cache.ts';
+export { cacheFolder, isAlive } from './cache.ts';
 export { makeCertificates } from './certificates.ts';
 export type { Certificate, Certificates } from './certificates.ts';
+export { startEngines } from './engines.ts';
+export type { Engines, EnginesOptions } from './engines.ts';
 export { fetchKafka, KAFKA_USER, KAFKA_VERSION } from './fetch-kafka.ts';
-export { buildSecantus, SECANTUS_VERSION } from './fetch-secantus.ts';
+export { buildSecantus, SECANTUS_PYTHON_VERSION, SECANTUS_VERSION } from './fetch-secantus.ts';
 export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';
 export { sharedKafka, startKafka } from './kafka.ts';
 export type { Kafka, KafkaOptions } from './kafka.ts';

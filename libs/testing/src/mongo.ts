@@ -39,7 +39,7 @@ export interface Mongo {
  * port, serving when this resolves. Knows `failCommand`.
  */
 export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
-  const { command, args } = await buildSecantus(options.progress);
+  const { command, args, env } = await buildSecantus(options.progress);
   const storage = options.storage ?? mkdtempSync(join(tmpdir(), 'provider-access-mongo-'));
   mkdirSync(storage, { recursive: true });
   const port = options.port ?? (await freePort());
@@ -47,7 +47,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
   let server: ServerProcess | undefined;
   const start = async () => {
     if (server?.alive) throw new Error('The MongoDB-compatible server already runs.');
-    server = ServerProcess.start({ name: 'The MongoDB-compatible server', command, args: [...args, ...flags], logFile: join(storage, 'server.log'), temporary: options.storage === undefined ? storage : undefined, detached: options.detached });
+    server = ServerProcess.start({ name: 'The MongoDB-compatible server', command, args: [...args, ...flags], env, logFile: join(storage, 'server.log'), temporary: options.storage === undefined ? storage : undefined, detached: options.detached });
     await server.ready(() => answers(port), 60_000);
   };
   await start();

@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { KAFKA_VERSION } from './fetch-kafka.ts';
+import { buildSecantus } from './fetch-secantus.ts';
+import { startKafka } from './kafka.ts';
+import { startMongo } from './mongo.ts';
+import { startS3 } from './s3.ts';
+
+export interface EnginesOptions {
+  readonly brokers?: 1 | 3;
+  /** Data and logs of all of them, and they outlive this process; without it they are temporary and die with it. */
+  readonly folder?: string;
+  readonly progress?: (line: string) => void;
+}
+
+export interface Engines {
+  /** KAFKA_BROKERS, MONGODB_URI, S3_*, AWS_*: what specs and services read. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Process ids of what was started. */
+  readonly pids: number[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Kafka, the MongoDB-compatible server and the S3-compatible one together, fetched when they are not there. What the
+ * environment already names (KAFKA_BROKERS, MONGODB_URI, S3_ENDPOINT) is used instead and not started.
+ */
+export async function startEngines(options: EnginesOptions = {}): Promise<Engines> {
+  const { progress } = options;
+  const env: Record<string, string> = {};
+  const started: { pids: number[]; stop(): Promise<void> }[] = [];
+  const place = (name: string) => {
+    if (options.folder === undefined) return undefined;
+    const folder = join(options.folder, name);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  };
+  const detached = options.folder !== undefined;
+  const stop = async () => {
+    await Promise.all(started.map((engine) => engine.stop()));
+  };
+  const given = (name: string, what: string): boolean => {
+    const value = process.env[name];
+    if (!value) return false;
+    env[name] = value;
+    progress?.(`${what}: the one of ${name}`);
+    return true;
+  };
+  try {
+    if (!given('KAFKA_BROKERS', 'Kafka')) {
+      const kafka = await startKafka({ brokers: options.brokers, folder: place('kafka'), detached, progress });
+      started.push({ pids: kafka.pids().filter((pid) => pid !== undefined), stop: kafka.stop });
+      env.KAFKA_BROKERS = kafka.brokers.join(',');
+      progress?.(`Kafka: ${KAFKA_VERSION}, ${kafka.brokers.length === 1 ? 'one broker' : `${kafka.brokers.length} brokers`}`);
+    }
+    if (!given('MONGODB_URI', 'MongoDB')) {
+      const { name } = await buildSecantus(progress);
+      const mongo = await startMongo({ storage: place('mongo'), detached, progress });
+      started.push({ pids: mongo.pid === undefined ? [] : [mongo.pid], stop: mongo.stop });
+      env.MONGODB_URI = mongo.uri;
+      progress?.(`MongoDB: ${name}, which is not a mongod`);
+    }
+    if (!given('S3_ENDPOINT', 'S3')) {
+      const s3 = await startS3({ folder: place('s3'), detached });
+      started.push({ pids: [s3.pid], stop: s3.stop });
+      Object.assign(env, { S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region, S3_PATH_STYLE: 'true', AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey });
+      progress?.('S3: s3rver');
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { env, pids: started.flatMap(({ pids }) => pids), stop };
+}
