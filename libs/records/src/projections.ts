@@ -1,7 +1,7 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve } from '@provider-access/views';
-import type { LocatorPart, RecordPart } from './record.ts';
+import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';
@@ -14,12 +14,23 @@ const dataOf = ({ value }: LogRecord): RecordAccepted | RecordDeleted =>
 /** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
 const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
 
+/**
+ * Whether a record is to replace what the view has. An instance that was taken for dead, and one that took over from it, may both
+ * append versions, in any order: an older one never replaces a newer one. One event told twice: the first stays, with its
+ * versionId and lastUpdated, unless the other knew more (or is the stone of a take-over): then its versionId is higher.
+ */
+function replaces(known: RecordPart, data: RecordAccepted | RecordDeleted): boolean {
+  const order = { businessTime: Date.parse(data.businessTime), sequence: data.sequence, source: data.source ?? '', event: data.event ?? '' };
+  const newer = compareVersions(order, known);
+  return newer > 0 || (newer === 0 && data.versionId > known.versionId);
+}
+
 const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   part: 'record',
-  blind: true,
   keys: recordKeys,
-  evolve(_part, record) {
+  evolve(part, record) {
     const data = dataOf(record);
+    if (part !== undefined && !replaces(part, data)) return undefined;
     const common = {
       member: data.member, type: data.type, id: data.id, versionId: data.versionId, lastUpdated: Date.parse(data.lastUpdated),
       businessTime: Date.parse(data.businessTime), sequence: data.sequence,
@@ -48,11 +59,13 @@ export const records: Projection = {
  * Events of two members reach this view in any order (they are in different partitions), so the part keeps what it knows of
  * each member: whoever has it and was accepted last is the holder, in whatever order that was heard.
  */
-function locate(part: LocatorPart | undefined, member: string, at: number, deleted: boolean): LocatorPart {
-  const members = { ...part?.members, [member]: deleted ? { at, deleted: true as const } : { at } };
+function locate(part: LocatorPart | undefined, member: string, entry: LocatorPart['members'][string]): LocatorPart | undefined {
+  // Told late, by an instance that another has taken over from: that one has seen all that this one saw, and more.
+  if (entry.v !== undefined && entry.v < (part?.members[member]?.v ?? 0)) return undefined;
+  const members = { ...part?.members, [member]: entry };
   let holder: string | undefined;
-  for (const [name, entry] of Object.entries(members)) {
-    if (entry.deleted !== true && (holder === undefined || entry.at > members[holder]!.at || (entry.at === members[holder]!.at && name < holder))) holder = name;
+  for (const [name, { at, deleted }] of Object.entries(members)) {
+    if (deleted !== true && (holder === undefined || at > members[holder]!.at || (at === members[holder]!.at && name < holder))) holder = name;
   }
   return holder === undefined ? { member, deleted: true, members } : { member: holder, members };
 }
@@ -66,8 +79,8 @@ const fromRecordsLocator: TopicEvolve<LocatorPart> = {
   evolve(part, record) {
     const member = record.key.slice(0, record.key.indexOf('/'));
     const at = Date.parse(record.headers['ce_time'] ?? '');
-    const deleted = typeOf(record) === DELETED;
-    return locate(part, member, at, deleted);
+    const version = record.headers[VERSION_HEADER];
+    return locate(part, member, { at, ...(version !== undefined && { v: Number(version) }), ...(typeOf(record) === DELETED && { deleted: true as const }) });
   },
 };
 

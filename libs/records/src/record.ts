@@ -41,8 +41,10 @@ export interface LocatorPart {
   readonly member: string;
   /** Nobody has it now. */
   readonly deleted?: true;
-  readonly members: Readonly<Record<string, { readonly at: number; readonly deleted?: true }>>;
+  readonly members: Readonly<Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>>;
 }
+/** The versionId beside the data, so that the locator need not parse a resource for it. */
+export const VERSION_HEADER = 'ce_paversion';
 
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
 export const locatorId = (type: string, id: string): string => `${type}/${id}`;

@@ -8,13 +8,15 @@ import { type AcceptedContent, encodeContent } from './content.ts';
 export const PARK_REASONS = [
   'not-a-cloudevent', 'not-json', 'unknown-event-type', 'wrong-topic', 'invalid-data', 'not-a-resource', 'unknown-resource-type', 'invalid-resource',
   'missing-id', 'missing-subject', 'reserved-subject', 'patient-unreadable', 'names-another-member', 'owned-by-another-member', 'not-a-prior-authorization',
-  'not-a-provider-type', 'not-a-member-type', 'time-in-future', 'event-id-reused',
+  'not-a-provider-type', 'not-a-member-type', 'time-in-future', 'event-id-reused', 'key-names-another-member',
 ] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];
 
 /** An inbound event whose envelope was read; the data is parsed JSON. */
 export interface InboundEvent {
   readonly topic: string;
+  /** Key of the log record. */
+  readonly key?: string;
   readonly id: string;
   readonly source: string;
   readonly type: string;
@@ -67,6 +69,7 @@ export function judge(event: InboundEvent, options: JudgeOptions): Judgement {
 function judgeMerge(event: InboundEvent): Judgement {
   const parsed = PAYER_EVENTS['payer.members-merged.v1'].schema.safeParse(event.data);
   // Attribution owns the event and parks it when it is at fault.
+  if (event.topic !== PAYER_EVENTS['payer.members-merged.v1'].topic || keyFault(event) !== undefined) return OTHER;
   if (!parsed.success || event.subject === undefined || event.subject === parsed.data.from) return OTHER;
   return { kind: 'merge', member: event.subject, retired: parsed.data.from };
 }
@@ -75,7 +78,12 @@ function subjectFault(event: InboundEvent): Judgement | undefined {
   if (event.topic === PAYER_PROVIDER_EVENTS) return undefined;
   if (event.subject === undefined || event.subject === '') return park('missing-subject', 'subject must be the member id', event.type);
   if (event.subject === SHARED) return park('reserved-subject', `"${SHARED}" is no member id`, event.type);
-  return FHIR_ID.test(event.subject) ? undefined : park('missing-subject', 'subject must be a FHIR id: letters, digits, - and ., at most 64', event.type);
+  return FHIR_ID.test(event.subject) ? keyFault(event) : park('missing-subject', 'subject must be a FHIR id: letters, digits, - and ., at most 64', event.type);
+}
+
+/** Order holds within a key: what comes under another one is in another partition, and may be handled beside what came before it. */
+function keyFault(event: InboundEvent): Judgement | undefined {
+  return event.key === undefined || event.key === event.subject ? undefined : park('key-names-another-member', "the record's key must be the event's subject: order holds within a key", event.type);
 }
 
 function judgeDelete(event: InboundEvent, time: number): Judgement {

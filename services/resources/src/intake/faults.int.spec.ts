@@ -78,9 +78,13 @@ describe('what comes twice, late or broken', () => {
       { key: 'k', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: '{' },
       { key: 'k', partitionKey: 'm1', headers: { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z', ce_subject: 'm1' }, value: '{' },
       { key: 'k', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: JSON.stringify(event({ resource: patient('m1') })) },
+      // What a Kafka producer may also do: a tombstone, headers of any size.
+      { key: 'm1', partitionKey: 'm1', headers: {}, value: '' },
+      { key: 'm1', partitionKey: 'm1', headers: { ce_type: 'payer.resource-recorded.v1', ce_id: 'i'.repeat(3_000_000), ce_source: '/p', ce_time: 'noon', ce_subject: 'm1', other: '\u0001'.repeat(2_000_000) }, value: '{}' },
+      { key: 'm1', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: JSON.stringify(event({ resource: patient('m1') })) },
     ]);
     await house.settled();
-    await expect.poll(async () => (await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters.map((l: Loose) => l.reason).toSorted()).toEqual(['not-a-cloudevent', 'not-json', 'not-json']);
+    await expect.poll(async () => (await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters.map((l: Loose) => l.reason).toSorted()).toEqual(['key-names-another-member', 'not-a-cloudevent', 'not-a-cloudevent', 'not-a-cloudevent', 'not-json', 'not-json']);
     expect(await house.records.byTypeId('m1', 'Patient', 'm1')).toBeDefined();
   });
 });

@@ -1,3 +1,5 @@
+import { PA_RECORDS } from '@provider-access/events';
+import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/state';
@@ -9,6 +11,7 @@ const MERGED = 'member-merged-into';
 /** A claim bridges the time until the locators view knows: days are plenty, and the store does not grow for ever. */
 const CLAIM_MS = 7 * 24 * 3600_000;
 const MAX_CHAIN = 5;
+const VIEW_PATIENCE_MS = 10_000;
 
 interface Thing { readonly member: string; readonly type: string; readonly id: string }
 /** Directory resources belong to nobody, a Medication may be had by several members. */
@@ -60,16 +63,25 @@ export class BatchOwners {
  * A Type/id belongs to the member that first claims it. The locators view knows who has what; for what it has not seen yet
  * the claims store decides, also between processes.
  */
+export interface OwnershipOptions {
+  readonly log: Pick<EventLog, 'head'>;
+  readonly claims: Claims;
+  readonly reader: RecordsReader;
+  readonly clock: Clock;
+  inFlight(recordId: string): Head | undefined;
+  mergedWith?(member: string): Promise<readonly string[]>;
+}
+
 export class Ownership {
+  private readonly options: OwnershipOptions;
   private readonly claims: Claims;
   private readonly reader: RecordsReader;
   private readonly clock: Clock;
-  private readonly inFlight: (recordId: string) => Head | undefined;
-  constructor(claims: Claims, reader: RecordsReader, clock: Clock, inFlight: (recordId: string) => Head | undefined) {
-    this.clock = clock;
-    this.claims = claims;
-    this.reader = reader;
-    this.inFlight = inFlight;
+  constructor(options: OwnershipOptions) {
+    this.options = options;
+    this.clock = options.clock;
+    this.claims = options.claims;
+    this.reader = options.reader;
   }
 
   /** Reads who has what the batch is about, and claims what nobody has. Adds heads of members whose records may be taken over. */
@@ -96,10 +108,14 @@ export class Ownership {
   }
 
   private async claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
-    const located = await this.reader.views.locators.getMany(open);
+    const holders = await this.holdersOf(open, wanted);
+    const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
+    // Another instance may have removed it where this one's view has not been yet: nothing is parked on old news.
+    const again = foreign.length === 0 ? [] : await this.newest().then(() => this.holdersOf(foreign, wanted));
     const free: string[] = [];
     open.forEach((key, i) => {
-      const holder = this.holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!);
+      const at = foreign.indexOf(key);
+      const holder = at < 0 ? holders[i] : again[at];
       if (holder === undefined) free.push(key);
       else batch.owners.set(key, holder);
     });
@@ -109,11 +125,21 @@ export class Ownership {
     free.forEach((key, i) => batch.owners.set(key, owners[i]!));
   }
 
+  private async holdersOf(keys: readonly string[], wanted: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]> {
+    const located = await this.reader.views.locators.getMany(keys);
+    return keys.map((key, i) => this.holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
+  }
+
+  private async newest(): Promise<void> {
+    const head = await this.options.log.head([PA_RECORDS]);
+    if (!(await this.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the locators view does not keep up');
+  }
+
   /** The member in the view, unless this process has already removed it there. */
   private holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
-      const head = this.inFlight(recordId(member, type, id));
+      const head = this.options.inFlight(recordId(member, type, id));
       return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
     });
   }
@@ -133,12 +159,30 @@ export class Ownership {
         at = next;
       }
     }
+    await this.recallMerges(judgements, batch);
     const missing = [...foreign.keys()].filter((id) => !heads.has(id));
     const found = missing.length === 0 ? [] : await this.reader.heads(missing);
     missing.forEach((id, i) => {
-      const head = this.inFlight(id) ?? found[i];
+      const head = this.options.inFlight(id) ?? found[i];
       if (head !== undefined) heads.set(id, head);
     });
+  }
+
+  /**
+   * A merge that the claims store does not know, in neither direction, but the facts (built from the log) do: the store was lost.
+   * Which of the two ids was retired they do not say; who speaks about the id now has it.
+   */
+  private async recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
+    const { mergedWith } = this.options;
+    if (mergedWith === undefined) return;
+    for (const j of judgements) {
+      if (j.kind !== 'accept') continue;
+      const { about: { member } } = j;
+      const owner = batch.otherOwner(j.about);
+      if (owner === undefined || batch.merged.has(owner) || batch.merged.has(member) || (await this.claims.get(MERGED, member)) !== undefined) continue;
+      if (!(await mergedWith(owner)).includes(member)) continue;
+      batch.merged.set(owner, await this.claims.claim(MERGED, owner, member));
+    }
   }
 
   /** After the append: what was removed is free, what was taken over is claimed. */

@@ -3,7 +3,7 @@ import type { LogRecord } from '@provider-access/eventlog';
 import { type InboundEvent, judge, type JudgeOptions, type Judgement } from '../domain/judge.ts';
 
 /** The part of a log record that reading looks at. */
-export type Readable = Pick<LogRecord, 'topic' | 'headers' | 'value'>;
+export type Readable = Pick<LogRecord, 'topic' | 'key' | 'headers' | 'value'>;
 
 /** What one record says, without the record: it travels between threads. */
 export interface Reading {
@@ -35,6 +35,6 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
     return { ...common, judgement: { kind: 'park', reason: decoded.reason, detail: decoded.detail } };
   }
   const { event } = decoded;
-  const inbound: InboundEvent = { topic: record.topic, id: event.id, source: event.source, type: event.type, time: event.time, data: event.data, ...(event.subject !== undefined && { subject: event.subject }) };
+  const inbound: InboundEvent = { topic: record.topic, key: record.key, id: event.id, source: event.source, type: event.type, time: event.time, data: event.data, ...(event.subject !== undefined && { subject: event.subject }) };
   return { id: event.id, receipt: event.extensions?.['pareceipt'], judgement: judge(inbound, options) };
 }

@@ -10,7 +10,7 @@ let reading: ReadingThread;
 afterEach(() => reading.close());
 
 const stored = (offset: number, value: string | Uint8Array, headers: Readonly<Record<string, string>>): LogRecord =>
-  ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: 'k', headers, value: Buffer.from(value), timestamp: 0 });
+  ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: headers['ce_subject'] ?? 'k', headers, value: Buffer.from(value), timestamp: 0 });
 function record(offset: number, input: EventInput): LogRecord {
   const read = fromStructured(event(input));
   if (!read.ok) throw new Error(read.detail);

@@ -43,10 +43,10 @@ export class ReadingThread {
     if (this.closed) return Promise.reject(new EngineUnavailable('this process stops'));
     const values = new Uint8Array(bytes);
     let at = 0;
-    const events = records.map(({ topic, headers, value }) => {
+    const events = records.map(({ topic, key, headers, value }) => {
       values.set(value, at);
       at += value.byteLength;
-      return { topic, headers, length: value.byteLength };
+      return { topic, key, headers, length: value.byteLength };
     });
     const thread = (this.thread ??= this.start());
     const task = (this.tasks += 1);

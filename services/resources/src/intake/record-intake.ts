@@ -1,21 +1,26 @@
-import { PA_RECORDS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { randomUUID } from 'node:crypto';
+import { PA_RECORDS } from '@provider-access/events';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import type { Logger, Metrics } from '@provider-access/observability';
-import { compareVersions, recordId, type RecordsReader, SHARED } from '@provider-access/records';
-import type { Claims } from '@provider-access/state';
+import { compareVersions, recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
+import type { Claims, Leases } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Judgement, ParkReason } from '../domain/judge.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
+import { SharedTurn } from './shared-turn.ts';
 
 export interface RecordIntakeOptions {
   readonly log: EventLog;
   readonly derivation: Derivation;
   readonly reader: RecordsReader;
   readonly claims: Claims;
+  readonly leases: Leases;
+  /** Who is known to be the same person as a member, from the facts: for merges that the claims store has lost. */
+  mergedWith?(member: string): Promise<readonly string[]>;
   readonly reading: Pick<ReadingThread, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -29,26 +34,34 @@ const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
 type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
 
-/** Payer events to records: judges each event alone, then decides its version against what stands. One append a batch. */
+/**
+ * Payer events to records: judges each event alone, then decides its version against what stands. One append a batch. Several
+ * instances share the partitions: what this one remembers of a partition counts only until partitions change hands.
+ */
 export class RecordIntake {
   private readonly options: RecordIntakeOptions;
-  private readonly inFlight = new InFlight();
+  private inFlight = new InFlight();
   private readonly ownership: Ownership;
   /** Raised when the view may lack what is in the log; `caughtUp` follows once it has passed that. */
   private doubts = 1;
   private caughtUp = 0;
   private lastStamp = 0;
-  /** Shared records have no one partition: their batches take turns. */
-  private sharedTurn: Promise<void> = Promise.resolve();
+  private readonly shared: SharedTurn;
   private failing: string | undefined;
 
   constructor(options: RecordIntakeOptions) {
     this.options = options;
-    this.ownership = new Ownership(options.claims, options.reader, options.clock, (id) => this.inFlight.get(id));
+    this.ownership = new Ownership({ ...options, inFlight: (id) => this.inFlight.get(id) });
+    this.shared = new SharedTurn(options.leases, `resources-${randomUUID()}`);
   }
 
-  /** Called when partitions are given to this process: another one may have written since. */
+  /**
+   * Called when partitions are given to this process: another one may have written since. What was in flight is in the log, and
+   * the next batch waits until the view has passed it.
+   */
   reassigned(): void {
+    this.options.derivation.assigned();
+    this.inFlight = new InFlight();
     this.doubts += 1;
   }
   /** Why the last batch failed; undefined while intake goes on. PHI-free. */
@@ -62,12 +75,12 @@ export class RecordIntake {
       const { clock, floor, reading } = this.options;
       const now = clock.now();
       const [events] = await Promise.all([reading.read(batch.records, { now, floor }), this.ready()]);
-      const shared = batch.topic === PAYER_PROVIDER_EVENTS || events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED);
-      if (!shared) await this.derive(batch, events, now);
+      if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) await this.derive(batch, events, now);
       else {
-        const turn = this.sharedTurn.then(() => this.derive(batch, events, now));
-        this.sharedTurn = turn.catch(() => undefined);
-        await turn;
+        await this.shared.run(async ({ others, mine }) => {
+          if (others) await this.catchUp();
+          await this.derive(batch, events, now, mine);
+        });
       }
       this.failing = undefined;
     } catch (error) {
@@ -76,14 +89,16 @@ export class RecordIntake {
     }
   }
 
-  private async derive(batch: Batch, events: readonly ReadEvent[], now: number): Promise<void> {
+  private async derive(batch: Batch, events: readonly ReadEvent[], now: number, mine?: () => void): Promise<void> {
     const { derivation, log } = this.options;
+    const { inFlight } = this;
     const heads = await this.headsOf(events.filter(isVersioned).map((e) => idOf(e.judgement)));
     const owners = await this.ownership.prepare(events.map((e) => e.judgement), heads);
 
     this.lastStamp = Math.max(this.lastStamp, now);
     const run = new BatchRun(batch, heads, this.lastStamp);
     for (const event of events) run.take(event, owners);
+    mine?.();
     try {
       await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
     } catch (error) {
@@ -91,9 +106,20 @@ export class RecordIntake {
       this.doubts += 1;
       throw error;
     }
-    if (run.changed.size > 0) this.inFlight.add(run.changed, await log.head([PA_RECORDS]));
+    if (run.changed.size > 0) {
+      const target = await log.head([PA_RECORDS]);
+      // Partitions changed hands meanwhile, perhaps this one: the view is asked.
+      if (inFlight === this.inFlight) inFlight.add(run.changed, target);
+      else this.doubts += 1;
+    }
     await this.ownership.settle(owners);
     this.count(run.outcomes);
+  }
+
+  /** Another instance wrote: the view is asked again once it has passed that. */
+  private async catchUp(): Promise<void> {
+    this.doubts += 1;
+    await this.ready();
   }
 
   /** The view has passed all that was written before this process had the partition, and not too much is in flight. */
@@ -232,7 +258,7 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
     key: id, partitionKey: data.member,
     headers: {
       ce_specversion: '1.0', ce_id: `${record.topic}/${record.partition}/${record.offset}/${data.member}`, ce_type: event.type, ce_source: '/resources', ce_time: data.lastUpdated,
-      ce_subject: data.member, 'content-type': 'application/json', ...(traceparent !== undefined && { traceparent }),
+      ce_subject: data.member, [VERSION_HEADER]: String(data.versionId), 'content-type': 'application/json', ...(traceparent !== undefined && { traceparent }),
     },
     value: JSON.stringify(data),
   };

@@ -6,6 +6,10 @@ import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views
 export interface HandledPart {
   readonly receipt: string;
   readonly deriver: string;
+  /** Inbound partition as `topic/partition`, and its offsets [from, next) that the batch had. Absent in documents of before. */
+  readonly inbound?: string;
+  readonly from?: number;
+  readonly next?: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly items: ProgressOutcome['items'];
 }
@@ -17,7 +21,7 @@ function progressOf(record: LogRecord): Progress {
   return data;
 }
 /** The batch is part of the id: one document a batch, written blind, and a batch that is handled again writes over itself. */
-const idOf = (receipt: string, { deriver, topic, partition, next }: Progress): string => `${receipt}/${deriver}/${topic}/${partition}/${next}`;
+const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string => `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
 
 const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   part,
@@ -31,7 +35,9 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   evolve(_part, record, key) {
     const progress = progressOf(record);
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
-    return outcome === undefined ? undefined : { receipt: outcome.receipt, deriver: progress.deriver, counts: outcome.counts, items: outcome.items };
+    if (outcome === undefined) return undefined;
+    const { deriver, topic, partition, from, next } = progress;
+    return { receipt: outcome.receipt, deriver, inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next, counts: outcome.counts, items: outcome.items };
   },
 });
 
@@ -46,9 +52,58 @@ export const receipts: Projection = {
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
 
-/** What was handled of a receipt, a part a batch. */
-export async function* handledOf(reader: ViewReader, receipt: string): AsyncGenerator<HandledPart> {
+/** What was handled of a receipt, a part a batch, no event twice. */
+export async function handledOf(reader: ViewReader, receipt: string): Promise<readonly HandledPart[]> {
+  const parts: HandledPart[] = [];
   for (const part of Object.values(PARTS)) {
-    for await (const document of reader.scan({ index: indexOf(part), equals: [receipt] })) yield document[part] as HandledPart;
+    for await (const document of reader.scan({ index: indexOf(part), equals: [receipt] })) parts.push(document[part] as HandledPart);
   }
+  return withoutOverlaps(parts);
+}
+
+const totalOf = (part: HandledPart): number => Object.values(part.counts).reduce((a, b) => a + b, 0);
+
+/**
+ * An instance that takes over from another gets the same events in batches with other boundaries, and both may have told what
+ * became of them. Of batches that overlap those count that account for the most events (then for the most recorded ones): none is
+ * counted twice, and as the batches that were committed follow one another without a gap, none is missing. Pure.
+ */
+export function withoutOverlaps(parts: readonly HandledPart[]): readonly HandledPart[] {
+  const groups = new Map<string, HandledPart[]>();
+  const kept: HandledPart[] = [];
+  for (const part of parts) {
+    if (part.from === undefined) {
+      kept.push(part);
+      continue;
+    }
+    const key = `${part.deriver} ${part.inbound}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [part]);
+    else group.push(part);
+  }
+  for (const group of groups.values()) kept.push(...heaviest(group));
+  return kept;
+}
+
+interface Best { readonly total: number; readonly recorded: number; readonly last?: HandledPart; readonly before?: Best }
+
+/** Weighted interval scheduling: by end, each with the best of what ends before it begins. */
+function heaviest(group: readonly HandledPart[]): HandledPart[] {
+  const sorted = group.toSorted((a, b) => a.next! - b.next!);
+  const best: Best[] = [{ total: 0, recorded: 0 }];
+  sorted.forEach((part, i) => {
+    let low = 0;
+    for (let high = i; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle]!.next! <= part.from!) low = middle + 1;
+      else high = middle;
+    }
+    const before = best[low]!;
+    const taken: Best = { total: before.total + totalOf(part), recorded: before.recorded + (part.counts['recorded'] ?? 0), last: part, before };
+    const passed = best[i]!;
+    best.push(taken.total > passed.total || (taken.total === passed.total && taken.recorded > passed.recorded) ? taken : passed);
+  });
+  const chosen: HandledPart[] = [];
+  for (let at: Best | undefined = best.at(-1); at?.last !== undefined; at = at.before) chosen.unshift(at.last);
+  return chosen;
 }

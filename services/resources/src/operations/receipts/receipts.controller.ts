@@ -50,7 +50,7 @@ export class ReceiptsController {
     const counts: Record<string, number> = {};
     const items: HandledPart['items'][number][] = [];
     let handled = 0;
-    for await (const part of handledOf(this.reader, receipt)) {
+    for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
         counts[outcome] = (counts[outcome] ?? 0) + n;
         handled += n;
