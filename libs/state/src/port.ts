@@ -50,7 +50,7 @@ export interface WorkItem { readonly queue: string; readonly id: string; readonl
 export interface Work {
   /** Idempotent by (queue, id). */
   put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void>;
-  /** The oldest item that is free (or whose lease ran out), leased under a new fence. */
+  /** The oldest item that is free (or whose lease ran out), leased under a fence that is bigger than any this id had. */
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined>;
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean>;
   /** False when the fence is no longer valid: the result must not be used. */
@@ -61,11 +61,22 @@ export interface Work {
   count(queue: string): Promise<{ readonly ready: number; readonly leased: number }>;
 }
 
+export interface Present { readonly holder: string; readonly data: unknown; /** ms since the epoch. */ readonly expiresAt: number }
+/** Who is there now, and what each says of itself: for waiting until all have passed something. */
+export interface Presence {
+  /** Said again before the ttl is over, or the holder is gone. The newest data replaces what it said before. */
+  announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void>;
+  /** Those whose ttl is not over, by holder. */
+  list(group: string): Promise<readonly Present[]>;
+  leave(group: string, holder: string): Promise<void>;
+}
+
 export interface State {
   readonly streams: Streams;
   readonly claims: Claims;
   readonly leases: Leases;
   readonly counters: Counters;
   readonly work: Work;
+  readonly presence: Presence;
   close(): Promise<void>;
 }

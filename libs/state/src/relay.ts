@@ -5,8 +5,8 @@ export interface OutboxEntry { readonly seq: number; readonly stream: string; re
 
 /** What the relay needs of a state store. */
 export interface Outbox {
-  /** Oldest first. */
-  pending(limit: number): readonly OutboxEntry[];
+  /** Oldest first. None when another relay is at work. */
+  pending(limit: number): readonly OutboxEntry[] | Promise<readonly OutboxEntry[]>;
   /** They are in the log: the streams' published versions and positions move, the entries go. */
   markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void>;
 }
@@ -54,18 +54,23 @@ export class Relay {
   async #run(): Promise<void> {
     for (let attempt = 0; !this.#stopping.signal.aborted; ) {
       this.#again = false;
-      const entries = this.#outbox.pending(BATCH);
-      const first = entries[0];
-      if (first === undefined) return;
-      const end = entries.findIndex((e) => e.topic !== first.topic);
-      const run = end === -1 ? entries : entries.slice(0, end);
+      let doing = 'cannot be read';
       try {
+        const entries = await this.#outbox.pending(BATCH);
+        const first = entries[0];
+        if (first === undefined) {
+          this.#failure = undefined;
+          return;
+        }
+        const end = entries.findIndex((e) => e.topic !== first.topic);
+        const run = end === -1 ? entries : entries.slice(0, end);
+        doing = `cannot be appended to ${first.topic}`;
         const appended = await this.#log.append(first.topic, run.map((e) => e.record));
         await this.#outbox.markPublished(run, appended);
         this.#failure = undefined;
         attempt = 0;
       } catch (error) {
-        this.#failure = `decided events cannot be appended to ${first.topic} (${error instanceof Error ? error.name : 'error'})`;
+        this.#failure = `decided events ${doing} (${error instanceof Error ? error.name : 'error'})`;
         await delay(BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)], undefined, { signal: this.#stopping.signal }).catch(() => {});
       }
     }

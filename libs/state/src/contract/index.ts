@@ -188,6 +188,38 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
       expect(await state.counters.hit('c', 100)).toEqual({ count: 1, resetsAt: clock + 100 });
     });
 
+    describe('presence', () => {
+      it('lists who announced itself, with its newest data, until its time is over', async () => {
+        expect(await state.presence.list('readers')).toEqual([]);
+        await state.presence.announce('readers', 'b', { at: { 'pa.registry': [1, 2] } }, 100);
+        await state.presence.announce('readers', 'a', { at: {} }, 200);
+        await state.presence.announce('others', 'a', null, 1000);
+        expect(await state.presence.list('readers')).toEqual([{ holder: 'a', data: { at: {} }, expiresAt: clock + 200 }, { holder: 'b', data: { at: { 'pa.registry': [1, 2] } }, expiresAt: clock + 100 }]);
+        clock += 99;
+        await state.presence.announce('readers', 'b', { at: { 'pa.registry': [3, 2] } }, 100);
+        clock += 99;
+        expect((await state.presence.list('readers')).map((p) => p.data)).toEqual([{ at: {} }, { at: { 'pa.registry': [3, 2] } }]);
+        clock += 1;
+        expect((await state.presence.list('readers')).map((p) => p.holder)).toEqual(['a']);
+        clock += 1;
+        expect(await state.presence.list('readers')).toEqual([]);
+        await state.presence.announce('readers', 'b', 'back', 100);
+        expect(await state.presence.list('readers')).toEqual([{ holder: 'b', data: 'back', expiresAt: clock + 100 }]);
+        expect(await state.presence.list('others')).toEqual([{ holder: 'a', data: null, expiresAt: clock + 800 }]);
+      });
+
+      it('forgets who leaves, and nobody else; leaving twice is no fault', async () => {
+        await Promise.all(['a', 'b', 'c'].map((holder) => state.presence.announce('readers', holder, holder, 100)));
+        await state.presence.leave('readers', 'b');
+        await state.presence.leave('readers', 'b');
+        await state.presence.leave('elsewhere', 'a');
+        expect((await state.presence.list('readers')).map((p) => p.holder)).toEqual(['a', 'c']);
+        if (!harness.durable) return;
+        await reopen();
+        expect((await state.presence.list('readers')).map((p) => p.data)).toEqual(['a', 'c']);
+      });
+    });
+
     describe('work', () => {
       const put = (...ids: string[]): Promise<void> => state.work.put('q', ids.map((id) => ({ id, payload: { of: id } })));
 

@@ -3,6 +3,7 @@ import type { State } from '../port.ts';
 import { EmbeddedClaims } from './claims.ts';
 import { Database } from './database.ts';
 import { EmbeddedCounters, EmbeddedLeases } from './leases.ts';
+import { EmbeddedPresence } from './presence.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { EmbeddedWork } from './work.ts';
 
@@ -28,6 +29,7 @@ export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now
     leases: new EmbeddedLeases(db, now),
     counters: new EmbeddedCounters(db, now),
     work: new EmbeddedWork(db, now),
+    presence: new EmbeddedPresence(db, now),
     relayFailure: () => streams.relay?.failure(),
     close: async () => {
       await streams.relay?.stop();

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
+import type { Claims } from '../port.ts';
+import { duplicatesOf, guarded, idOf, isDuplicate, repeated } from './client.ts';
+import { tidyAt } from './clock.ts';
+
+/** `expires` null: never. `op` is the call that inserted it, so that its repetition knows its own. */
+interface Claim { _id: string; owner: string; expires: number | null; op?: string; tidyAt?: Date }
+interface Entry { readonly key: string; readonly owner: string; readonly expiresAt?: number }
+
+/** One document a claim; the unique `_id` decides. Each key is decided by itself, the keys of one call not together. */
+export class MongoClaims implements Claims {
+  readonly #claims: Collection<Claim>;
+  readonly #now: () => number;
+
+  constructor(db: Db, now: () => number) {
+    this.#claims = db.collection<Claim>('state_claims');
+    this.#now = now;
+  }
+
+  async claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string> {
+    return (await this.#decide(namespace, [{ key, owner, ...(expiresAt !== undefined && { expiresAt }) }]))[0]!;
+  }
+
+  async claimMany(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    const owners: string[] = [];
+    let rest = entries.map((entry, at) => ({ entry, at }));
+    while (rest.length > 0) { // a key that comes twice is decided twice, one after the other
+      const seen = new Set<string>();
+      const round = rest.filter(({ entry }) => !seen.has(entry.key) && seen.add(entry.key));
+      const decided = await this.#decide(namespace, round.map((r) => r.entry));
+      round.forEach(({ at }, i) => (owners[at] = decided[i]!));
+      rest = rest.filter((r) => !round.includes(r));
+    }
+    return owners;
+  }
+
+  insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean> {
+    const _id = idOf(namespace, key);
+    const op = randomUUID();
+    return repeated(async () => {
+      for (;;) {
+        const now = this.#now();
+        const claim = { owner: '', expires: expiresAt, op, tidyAt: tidyAt(expiresAt, now) };
+        try {
+          await guarded(() => this.#claims.insertOne({ _id, ...claim }), isDuplicate);
+          return true;
+        } catch (error) {
+          if (!isDuplicate(error)) throw error;
+        }
+        const replaced = await guarded(() => this.#claims.updateOne({ _id, expires: { $lte: now }, op: { $ne: op } }, { $set: claim }));
+        if (replaced.matchedCount > 0) return true;
+        const there = await guarded(() => this.#claims.findOne({ _id }));
+        if (there !== null) return there.op === op;
+      }
+    });
+  }
+
+  async get(namespace: string, key: string): Promise<string | undefined> {
+    const found = await guarded(() => this.#claims.findOne({ _id: idOf(namespace, key) }));
+    return found !== null && this.#live(found, this.#now()) ? found.owner : undefined;
+  }
+
+  async release(namespace: string, key: string, owner: string): Promise<boolean> {
+    const live = { $or: [{ expires: null }, { expires: { $gt: this.#now() } }] };
+    return (await guarded(() => this.#claims.deleteOne({ _id: idOf(namespace, key), owner, ...live }))).deletedCount > 0;
+  }
+
+  #live(claim: Claim, now: number): boolean {
+    return claim.expires === null || claim.expires > now;
+  }
+
+  /** Keys differ. The same call twice has the same outcome, so it may be repeated. */
+  #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    return repeated(async () => {
+      const owners: (string | undefined)[] = entries.map(() => undefined);
+      const ids = entries.map((e) => idOf(namespace, e.key));
+      for (;;) {
+        const now = this.#now();
+        const open = entries.flatMap((_, i) => (owners[i] === undefined ? [i] : []));
+        if (open.length === 0) return owners as string[];
+        // What is claimed already costs one read; most calls repeat earlier ones.
+        const there = new Map((await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [c._id, c]));
+        const writes: { readonly i: number; readonly op: AnyBulkWriteOperation<Claim> }[] = [];
+        for (const i of open) {
+          const { owner, expiresAt } = entries[i]!;
+          const found = there.get(ids[i]!);
+          if (found !== undefined && this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null))) owners[i] = found.owner;
+          else writes.push({ i, op: this.#write(ids[i]!, owner, expiresAt, now) });
+        }
+        const lost = await this.#bulk(writes.map((w) => w.op));
+        writes.forEach(({ i }, at) => {
+          if (!lost.has(at)) owners[i] = entries[i]!.owner;
+        });
+      }
+    });
+  }
+
+  #write(_id: string, owner: string, expiresAt: number | undefined, now: number): AnyBulkWriteOperation<Claim> {
+    const update = expiresAt === undefined ? { $set: { owner, expires: null }, $unset: { tidyAt: '' as const } } : { $set: { owner, expires: expiresAt, tidyAt: tidyAt(expiresAt, now) } };
+    return { updateOne: { filter: { _id, $or: [{ owner }, { expires: { $lte: now } }] }, update, upsert: true } };
+  }
+
+  async #bulk(writes: readonly AnyBulkWriteOperation<Claim>[]): Promise<ReadonlySet<number>> {
+    if (writes.length === 0) return new Set();
+    return guarded(async () => {
+      try {
+        await this.#claims.bulkWrite([...writes], { ordered: false });
+        return new Set();
+      } catch (error) {
+        return new Set(duplicatesOf(error));
+      }
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import type { Db } from 'mongodb';
+import { guarded } from './client.ts';
+
+const SAMPLES = 3;
+const EVERY_MS = 30_000;
+const WARN_MS = 1000;
+
+/**
+ * Leases end by a time that one process writes and another reads. So that a wrong clock of one ends nobody's lease, times
+ * are written in the server's clock: the system's plus the difference that `hello` shows (its error is half a round trip),
+ * measured at opening and every 30 s. An injected clock is taken as it is.
+ */
+export class ServerClock {
+  readonly #now: () => number;
+  #offset = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Of the server, ms since the epoch. */
+  now(): number {
+    return this.#now() + this.#offset;
+  }
+
+  /** A caller's time in the server's clock, and back. */
+  toServer(time: number): number {
+    return time + this.#offset;
+  }
+
+  toCaller(time: number): number {
+    return time - this.#offset;
+  }
+
+  async align(db: Db, logger?: { warn(fields: object, message: string): void }): Promise<void> {
+    await this.#measure(db);
+    if (Math.abs(this.#offset) > WARN_MS) logger?.warn({ differenceMs: this.#offset }, 'the clock of this process differs from that of the state store');
+    this.#timer = setInterval(() => void this.#measure(db).catch(() => {}), EVERY_MS).unref(); // away: the last difference holds
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #measure(db: Db): Promise<void> {
+    let best = Infinity;
+    for (let i = 0; i < SAMPLES; i++) {
+      const before = this.#now();
+      const start = performance.now();
+      const { localTime } = await guarded(() => db.admin().command({ hello: 1 }));
+      const took = performance.now() - start;
+      if (took >= best || !(localTime instanceof Date)) continue;
+      best = took;
+      this.#offset = Math.round(localTime.getTime() - (before + took / 2));
+    }
+  }
+}
+
+/** When a TTL index may tidy up what ends at `expires`: an hour later, by the system's clock. Nothing rests on it. */
+export function tidyAt(expires: number, now: number): Date {
+  return new Date(Date.now() + Math.min(Math.max(expires - now, 0), 100 * 365 * 86_400_000) + 3_600_000);
+}

@@ -1,0 +1,49 @@
+import type { State } from '../port.ts';
+import { MongoClaims } from './claims.ts';
+import { connect } from './client.ts';
+import { ServerClock } from './clock.ts';
+import { ensureIndexes } from './indexes.ts';
+import { MongoCounters, MongoLeases } from './leases.ts';
+import type { MongoStateOptions } from './options.ts';
+import { MongoOutbox } from './outbox.ts';
+import { MongoPresence } from './presence.ts';
+import { MongoStreams } from './streams.ts';
+import { MongoWork } from './work.ts';
+
+export { applyState, MissingIndexes, planState } from './indexes.ts';
+export type { IndexPlan } from './indexes.ts';
+export type { MongoOptions, MongoStateOptions } from './options.ts';
+
+/**
+ * What instances must agree on, in MongoDB. Throws EngineUnavailable when no primary answers, MissingIndexes when
+ * `applyState` has not run. With a log, this process takes part in publishing what any process has decided.
+ */
+export async function openMongoState(options: MongoStateOptions): Promise<State & { relayFailure(): string | undefined }> {
+  const now = options.now ?? Date.now;
+  const { client, db } = await connect(options);
+  const clock = new ServerClock(now);
+  try {
+    await ensureIndexes(db, options.applyIndexes ?? false);
+    if (options.alignClock ?? options.now === undefined) await clock.align(db, options.logger);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  const leases = new MongoLeases(db, clock);
+  const streams = new MongoStreams(db, () => outbox?.relay.wake());
+  const outbox = options.log && new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, ttlMs: options.relayTtlMs ?? 3000, published: () => streams.wake() });
+  return {
+    streams,
+    claims: new MongoClaims(db, now),
+    leases,
+    counters: new MongoCounters(db, clock),
+    work: new MongoWork(db, clock),
+    presence: new MongoPresence(db, clock),
+    relayFailure: () => outbox?.relay.failure(),
+    close: async () => {
+      clock.stop();
+      await outbox?.stop();
+      await client.close();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { EventLog } from '@provider-access/eventlog';
+
+/** How to reach a MongoDB. Nothing is read from the environment here. */
+export interface MongoOptions {
+  readonly uri: string;
+  readonly database: string;
+  /** Default 20. */
+  readonly maxPoolSize?: number;
+  readonly minPoolSize?: number;
+  /** Default `majority`. */
+  readonly readConcern?: 'local' | 'majority' | 'linearizable';
+  /** Default majority, journalled, within 5 s. Anything weaker can lose what was answered. */
+  readonly writeConcern?: { readonly w?: number | string; readonly journal?: boolean; readonly wtimeoutMS?: number };
+  readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
+  /** How long a call waits for a primary. Default 2.5 s. */
+  readonly serverSelectionTimeoutMs?: number;
+  /** How long a call waits for its answer. Default 5 s. */
+  readonly socketTimeoutMs?: number;
+  readonly appName?: string;
+}
+
+export interface MongoStateOptions extends MongoOptions {
+  /** Where decided events go. Without it they wait for a process that has one. */
+  readonly log?: EventLog;
+  /**
+   * ms since the epoch, the same for every process of the database. Default: the system's clock, corrected to the
+   * server's (see clock.ts).
+   */
+  readonly now?: () => number;
+  /** Correct `now` to the server's clock. Default: only when `now` is not given. */
+  readonly alignClock?: boolean;
+  /** Create missing indexes at opening. Default false: opening refuses and names them. */
+  readonly applyIndexes?: boolean;
+  /** How often the relay at work looks for decisions of other processes. Default 25 ms. */
+  readonly relayPollMs?: number;
+  /** A relay that does not renew for so long is taken over from. Default 3 s. */
+  readonly relayTtlMs?: number;
+  readonly logger?: { warn(fields: object, message: string): void };
+}

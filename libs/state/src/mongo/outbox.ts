@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
+import type { Appended, EventLog, NewRecord } from '@provider-access/eventlog';
+import type { Lease, Leases } from '../port.ts';
+import { Relay } from '../relay.ts';
+import type { Outbox, OutboxEntry } from '../relay.ts';
+import { guarded } from './client.ts';
+import { STREAMS } from './streams.ts';
+import type { StreamDocument } from './streams.ts';
+
+const LEASE = 'relay';
+const STREAMS_A_PAGE = 50;
+/** How often a relay that is not at work asks for the lease, in polls of one that is. */
+const STANDBY_POLLS = 10;
+
+/**
+ * The outboxes of all streams, for the one relay that holds the lease. It publishes in the order in which decisions were
+ * numbered, so what was decided after another decision was answered comes after it. A relay that was silent for longer
+ * than its lease may append what the next one has appended: readers drop it.
+ */
+export class MongoOutbox implements Outbox {
+  readonly relay: Relay;
+  readonly #streams: Collection<StreamDocument>;
+  readonly #leases: Leases;
+  readonly #ttlMs: number;
+  readonly #holder = `relay/${randomUUID()}`;
+  readonly #published: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #lease: Lease | undefined;
+  /** By this process's monotonic clock, from before the lease was asked for. */
+  #leasedAt = -Infinity;
+  #ticks = 0;
+
+  constructor(db: Db, log: EventLog, leases: Leases, options: { readonly pollMs: number; readonly ttlMs: number; published(): void }) {
+    this.#streams = db.collection<StreamDocument>(STREAMS);
+    this.#leases = leases;
+    this.#ttlMs = options.ttlMs;
+    this.#published = options.published;
+    this.relay = new Relay(this, log);
+    this.#timer = setInterval(() => {
+      if (this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.relay.wake();
+    }, options.pollMs).unref();
+    this.relay.wake(); // what a crash left between head and append
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.relay.stop();
+    if (this.#lease !== undefined) await this.#leases.release(this.#lease).catch(() => {}); // it runs out
+  }
+
+  async pending(limit: number): Promise<readonly OutboxEntry[]> {
+    if (!(await this.#atWork())) return [];
+    const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
+    await this.#settle(page.filter((s) => s.outbox.length === 0).map((s) => s._id));
+    const entries = page.flatMap(({ _id, outbox }) => outbox.map(({ v, seq, topic, record, value }): OutboxEntry => (
+      { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
+    entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
+    // A full page says nothing of what comes after its last stream.
+    const known = page.length < STREAMS_A_PAGE ? Infinity : Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0);
+    return entries.filter((e) => e.seq <= known).slice(0, limit);
+  }
+
+  async markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void> {
+    const streams = new Map<string, { versions: number[]; positions: Record<string, number> }>();
+    entries.forEach(({ stream, version, topic }, i) => {
+      const of = streams.get(stream) ?? { versions: [], positions: {} };
+      streams.set(stream, of);
+      of.versions.push(version);
+      const { partition, offset } = appended[i]!;
+      const path = `positions.${topic.replaceAll('.', ':')}.${partition}`;
+      of.positions[path] = Math.max(of.positions[path] ?? 0, offset + 1);
+    });
+    await guarded(() => this.#streams.bulkWrite([...streams].map(([_id, { versions, positions }]): AnyBulkWriteOperation<StreamDocument> => (
+      { updateOne: { filter: { _id }, update: { $pull: { outbox: { v: { $in: versions } } }, $max: positions } } }))));
+    this.#published();
+    await this.#settle([...streams.keys()]);
+  }
+
+  /** Streams whose outbox is empty wait no more. An append in between keeps its mark: the filter sees its event. */
+  async #settle(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await guarded(() => this.#streams.updateMany({ _id: { $in: [...ids] }, outbox: { $size: 0 } }, { $unset: { waiting: '' } }));
+  }
+
+  /** Takes or renews the lease when a third of it is over. */
+  async #atWork(): Promise<boolean> {
+    const now = performance.now();
+    if (this.#lease !== undefined && now - this.#leasedAt < this.#ttlMs / 3) return true;
+    const held = this.#lease;
+    this.#lease = undefined; // until the store says otherwise
+    const kept = held !== undefined && (await this.#leases.renew(held, this.#ttlMs));
+    this.#lease = kept ? held : await this.#leases.acquire(LEASE, this.#holder, this.#ttlMs);
+    this.#leasedAt = now;
+    return this.#lease !== undefined;
+  }
+}
