@@ -1,0 +1,76 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { encodeEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, SERVICES, topicsOf } from '@provider-access/events';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { DECLARATIONS, viewGroup } from '../src/services.ts';
+import { RecordedServices } from './recorded-services.ts';
+
+/** A day of the platform, short: everything that makes a service touch the log. */
+const house = new RecordedServices();
+let n = 0;
+const event = (type: string, subject: string, data: unknown) => ({ specversion: '1.0', id: `e${++n}`, source: '/payer', type, time: '2026-01-02T00:00:00Z', subject, datacontenttype: 'application/json', data });
+const NPI = '1234567893';
+const until = <T>(work: () => Promise<T>, good: (value: T) => boolean): Promise<T> => vi.waitFor(async () => {
+  const value = await work();
+  if (!good(value)) throw new Error(`not yet: ${JSON.stringify(value)}`);
+  return value;
+}, { timeout: 15_000, interval: 20 });
+
+beforeAll(async () => {
+  await house.start();
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
+  const registered = await house.call('auth', 'POST', '/auth/register', '', { client_name: 'An EHR', jwks: { keys: [jwk] }, scope: 'system/*.rs', contacts: ['mailto:dev@app.example'], npi: NPI });
+  const { client_id: client } = JSON.parse(registered.body) as { client_id: string };
+  await house.publish(
+    event('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2025-01-01' }),
+    event('payer.provider-recorded.v1', NPI, { resource: { resourceType: 'Practitioner', id: 'pr1', identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI }] } }),
+    event('payer.member-enrolled.v1', 'm1', { coverageId: 'c1', from: '2025-01-01' }),
+    event('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI }, from: '2025-01-01' }),
+    event('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] } }),
+    event('payer.member-opted-out.v1', 'm2', {}),
+  );
+  // What POST /events would have refused: each service parks its own.
+  const raw = (type: string, subject: string) => encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
+  await house.log.append(PAYER_MEMBER_EVENTS, ['payer.resource-recorded.v1', 'payer.attribution-ended.v1', 'payer.member-opted-out.v1'].map((type) => raw(type, 'm3')));
+  await house.log.append(PAYER_PROVIDER_EVENTS, [raw('payer.provider-recorded.v1', NPI), raw('payer.network-status-changed.v1', NPI)]);
+  const letters = await until(async () => JSON.parse((await house.call('resources', 'GET', '/events/dead-letters?status=open', house.administrator)).body) as { deadLetters?: { deadLetter?: string; id?: string }[] }, (v) => (v.deadLetters?.length ?? 0) === 5);
+  for (const letter of letters.deadLetters!) {
+    const answer = await house.call('resources', 'POST', `/events/dead-letters/${letter.deadLetter ?? letter.id}/discard`, house.administrator, { reason: 'a test' });
+    expect(answer.status).toBe(200);
+  }
+  expect((await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, {})).status).toBe(200);
+
+  const { token } = await house.tokens.issue(client, 'system/*.rs', Date.now());
+  await until(() => house.call('resources', 'GET', '/fhir/Patient/m1', token), ({ status }) => status === 200);
+  const found = await until(() => house.call('attribution', 'GET', `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`, token), ({ status }) => status === 200);
+  const group = (JSON.parse(found.body) as { entry: { resource: { id: string } }[] }).entry[0]!.resource.id;
+  const accepted = await house.call('attribution', 'GET', `/fhir/Group/${group}/$export`, token, undefined, { prefer: 'respond-async', accept: 'application/fhir+json' });
+  expect(accepted.status).toBe(202);
+  const path = (url: string): string => url.replace('https://pa.example.org', '');
+  const manifest = await until(() => house.call('export', 'GET', path(accepted.location!), token), ({ status }) => status === 200);
+  const file = (JSON.parse(manifest.body) as { output: { url: string }[] }).output[0]!.url;
+  expect((await house.call('export', 'GET', path(file), token)).status).toBe(200);
+  // A token that cannot be had is a disclosure refused: auth audits it.
+  await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', { 'content-type': 'application/x-www-form-urlencoded' });
+  await until(async () => house.uses.consent.writes.size + house.uses.export.writes.size, (count) => count === 4);
+});
+afterAll(() => house.stop());
+
+test.each(SERVICES)('%s appends to the topics that it is declared to write, no more and no less', (service) => {
+  expect([...house.uses[service].writes].toSorted()).toEqual([...topicsOf(service).writes].toSorted());
+});
+
+test.each(SERVICES)('%s reads the topics that it is declared to read, no more and no less', (service) => {
+  expect([...house.uses[service].reads].toSorted()).toEqual([...topicsOf(service).reads].toSorted());
+});
+
+test.each(SERVICES)('%s looks at heads of what it is declared to look at', (service) => {
+  const { writes, reads, heads } = topicsOf(service);
+  const known = new Set([...writes, ...reads]);
+  expect([...house.uses[service].heads].filter((t) => !known.has(t)).toSorted()).toEqual([...heads].toSorted());
+});
+
+test.each(DECLARATIONS)('the consumer groups of $service are those that its index says', ({ service, subscriptions, projections }) => {
+  const declared = [...subscriptions.map(({ group, topics }) => [group, topics] as const), ...projections.map((p) => [viewGroup(p), Object.keys(p.topics)] as const)];
+  expect(Object.fromEntries(house.uses[service].groups)).toEqual(Object.fromEntries(declared));
+});

@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { attributionConfig, AttributionModule, type ForwardExport } from '@provider-access/attribution';
+import { AuthModule } from '@provider-access/auth';
+import { openFsBlobs } from '@provider-access/blob/fs';
+import { consentConfig, ConsentModule } from '@provider-access/consent';
+import type { Service } from '@provider-access/events';
+import type { EventLog } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { ExportModule } from '@provider-access/export';
+import { Facts, Parties } from '@provider-access/facts';
+import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { ResourcesModule } from '@provider-access/resources';
+import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryViews } from '@provider-access/views/memory';
+
+/** What a service did with the log. */
+export class Use {
+  readonly writes = new Set<string>();
+  readonly reads = new Set<string>();
+  readonly heads = new Set<string>();
+  readonly groups = new Map<string, readonly string[]>();
+}
+
+function recording(log: EventLog, use: Use): EventLog {
+  const add = (set: Set<string>, topics: readonly string[]): void => topics.forEach((t) => set.add(t));
+  return {
+    append: (topic, records) => (use.writes.add(topic), log.append(topic, records)),
+    subscribe: (options) => (use.groups.set(options.group, options.topics), add(use.reads, options.topics), log.subscribe(options)),
+    follow: (options) => (add(use.reads, options.topics), log.follow(options)),
+    head: (topics) => (add(use.heads, topics), log.head(topics)),
+    committed: (group, topics) => log.committed(group, topics),
+    read: (topic, ...rest) => (use.reads.add(topic), log.read(topic, ...rest)),
+    partitions: (topic) => (use.heads.add(topic), log.partitions(topic)),
+    close: async () => undefined,
+  };
+}
+
+const PUBLIC_URL = 'https://pa.example.org';
+interface Answer { readonly status: number; readonly body: string; readonly location: string | undefined }
+
+/** The five services as the standalone composes them, on memory engines; what each does with the log is noted. */
+export class RecordedServices {
+  readonly folder = mkdtempSync(join(tmpdir(), 'admin-'));
+  readonly log = openMemoryLog();
+  readonly uses: Record<Service, Use> = { auth: new Use(), attribution: new Use(), consent: new Use(), resources: new Use(), export: new Use() };
+  readonly apps = {} as Record<Service, NestFastifyApplication>;
+  private readonly views = openMemoryViews();
+  private readonly closing: (() => Promise<unknown>)[] = [];
+  tokens!: AccessTokens;
+  payer!: string;
+  administrator!: string;
+
+  private ports(service: Service): ServicePorts {
+    const log = recording(this.log, this.uses[service]);
+    const state = openMemoryState({ log });
+    this.closing.push(() => state.close());
+    return { log, views: this.views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+  }
+  private async run(service: Service, module: (ports: ServicePorts) => DynamicModule): Promise<void> {
+    const ports = this.ports(service);
+    const app = await createServiceApp(module(ports), { name: service, logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log: ports.log }) });
+    this.apps[service] = app;
+    this.closing.push(() => app.close());
+    await app.startAllMicroservices();
+  }
+
+  async start(): Promise<this> {
+    const file = (name: string): string => join(this.folder, name);
+    this.administrator = await loadOrCreateToken(file('administrator'));
+    this.payer = await loadOrCreateToken(file('payer'));
+    const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
+    const keys = await SigningKeys.open(file('keys.json'), Date.now());
+    this.tokens = new AccessTokens({ keys, publicUrl: PUBLIC_URL, clock: systemClock });
+    const accessTokens = this.tokens;
+    const env = { PUBLIC_URL };
+    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
+      const answer = await this.apps.export.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: body }) });
+      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
+    };
+    await this.run('attribution', (ports) => AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, accessTokens, staticTokens }));
+    await this.run('consent', (ports) => ConsentModule.register({ ports, config: consentConfig.parse({}) }));
+    await this.run('resources', (ports) => ResourcesModule.register({ ports, config: { publicUrl: PUBLIC_URL, payerTokenFile: file('payer'), administratorTokenFile: file('administrator'), signingKeyFile: file('keys.json'), pageKeyFile: file('pages.key'), pollMs: 50 } }));
+    const blobs = openFsBlobs({ root: file('files') });
+    await this.run('export', (ports) => ExportModule.register({ ports, blobs, accessTokens, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
+    const parties = new Parties();
+    await parties.start(recording(this.log, this.uses.auth));
+    this.closing.push(() => parties.stop());
+    const readers = (['attribution', 'resources', 'export'] as const).map((name) => this.apps[name].get(Facts, { strict: false }).parties);
+    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys, staticTokens, readers }));
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.closing.reverse()) await close();
+    await this.views.close();
+    await this.log.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async call(service: Service, method: 'GET' | 'POST', url: string, token: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const answer = await this.apps[service].getHttpAdapter().getInstance().inject({
+      method, url, headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    return { status: answer.statusCode, body: answer.payload, location: answer.headers['content-location'] as string | undefined };
+  }
+
+  /** Publishes as the payer by POST /events and waits until every service has handled it. */
+  async publish(...events: readonly object[]): Promise<void> {
+    const answer = await this.call('resources', 'POST', '/events', this.payer, events.map((e) => JSON.stringify(e)).join('\n'), { 'content-type': 'application/x-ndjson' });
+    if (answer.status !== 200) throw new Error(`publish: ${answer.status} ${answer.body}`);
+    const { summary } = JSON.parse(answer.body.trim().split('\n').at(-1)!) as { summary: { receipt: string } };
+    await this.call('resources', 'GET', `/events/receipts/${summary.receipt}?wait=10`, this.payer);
+  }
+}
