@@ -20,7 +20,7 @@ export const kafkaEnv = {
   KAFKA_SASL_PASSWORD_FILE: path.optional().describe('Secret file of the password; read at each connection.'),
   KAFKA_SASL_OAUTH_TOKEN_FILE: path.optional().describe('Secret file of the bearer token of `oauthbearer`, kept fresh by others; read at each connection.'),
   KAFKA_SESSION_TIMEOUT_MS: whole(1000, 300_000).default(10_000).describe('After so long without a heartbeat another instance takes over the partitions.'),
-  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000).default(1000).describe('Between two heartbeats; a third of the session timeout at most.'),
+  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000).optional().describe('Between two heartbeats; a third of the session timeout at most. Without it a tenth.'),
   KAFKA_REBALANCE_TIMEOUT_MS: whole(1000, 600_000).default(60_000).describe('How long a rebalance waits for members: longer than the longest batch, and not below the session timeout.'),
   KAFKA_REQUEST_TIMEOUT_MS: whole(1000, 300_000).default(30_000).describe('How long an answer of a broker may take.'),
   KAFKA_MAX_RECORD_BYTES: whole(1024, 100 * 1024 * 1024).optional().describe('Largest record that is taken, bytes; not above `max.message.bytes` of the topics. Without it what the topics allow by default.'),
@@ -51,6 +51,8 @@ export interface KafkaConnection {
   readonly maxRecordBytes?: number;
 }
 
+const heartbeatOf = (env: KafkaEnv): number => env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 10));
+
 /** What contradicts itself, and files that cannot be used: a sentence each. */
 export function kafkaFaults(env: KafkaEnv): string[] {
   const faults: string[] = [];
@@ -71,7 +73,7 @@ export function kafkaFaults(env: KafkaEnv): string[] {
     if (env.KAFKA_SASL_PASSWORD_FILE === undefined) faults.push('KAFKA_SASL_PASSWORD_FILE: must be set for this KAFKA_SASL_MECHANISM');
     without('KAFKA_SASL_OAUTH_TOKEN_FILE', 'belongs to KAFKA_SASL_MECHANISM=oauthbearer alone');
   }
-  if (env.KAFKA_HEARTBEAT_INTERVAL_MS * 3 > env.KAFKA_SESSION_TIMEOUT_MS) faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
+  if (heartbeatOf(env) * 3 > env.KAFKA_SESSION_TIMEOUT_MS) faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
   if (env.KAFKA_REBALANCE_TIMEOUT_MS < env.KAFKA_SESSION_TIMEOUT_MS) faults.push('KAFKA_REBALANCE_TIMEOUT_MS: must not be below KAFKA_SESSION_TIMEOUT_MS');
   for (const variable of ['KAFKA_TLS_KEY_FILE', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const) faults.push(...faultsOfFile(variable, env[variable]));
   for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE'] as const) faults.push(...faultsOfFile(variable, env[variable], readPublicFile));
@@ -111,7 +113,7 @@ export function kafkaOptions(env: KafkaEnv, service: string): KafkaConnection {
   return {
     brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-${service}`, topicPrefix: env.KAFKA_TOPIC_PREFIX ?? '', groupPrefix: env.KAFKA_GROUP_PREFIX ?? env.KAFKA_TOPIC_PREFIX ?? '',
     ...(tls !== undefined && { tls }), ...(sasl !== undefined && { sasl }),
-    sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT_MS, heartbeatIntervalMs: env.KAFKA_HEARTBEAT_INTERVAL_MS, rebalanceTimeoutMs: env.KAFKA_REBALANCE_TIMEOUT_MS, requestTimeoutMs: env.KAFKA_REQUEST_TIMEOUT_MS,
+    sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT_MS, heartbeatIntervalMs: heartbeatOf(env), rebalanceTimeoutMs: env.KAFKA_REBALANCE_TIMEOUT_MS, requestTimeoutMs: env.KAFKA_REQUEST_TIMEOUT_MS,
     ...(env.KAFKA_MAX_RECORD_BYTES !== undefined && { maxRecordBytes: env.KAFKA_MAX_RECORD_BYTES }),
   };
 }

@@ -14,7 +14,7 @@ export const listenEnv = {
 const schema = z.object(listenEnv);
 export type ListenEnv = z.infer<typeof schema>;
 
-const LOOPBACK = /^(127\.|::1$|localhost$)/;
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host.replace(/^\[|\]$/g, ''));
 
 /** A listener or a public URL that would speak plain HTTP outside loopback: a sentence each. */

@@ -27,7 +27,7 @@ export function editDistance(a: string, b: string): number {
   return last[b.length]!;
 }
 
-/** At most so many letters are a slip. */
+/** At most so many letters are a slip; in a name's first word (MONGO for MONGODB) too. */
 const SLIP = 2;
 
 function nearest(name: string, known: readonly string[]): string | undefined {
