@@ -2,12 +2,12 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 /** `*.engine.spec.ts` need a real Kafka or MongoDB: RUN_ENGINES=1 (`npm run test:engines`) runs them and nothing else. */
 const engines = process.env.RUN_ENGINES === '1';
-const report = engines ? 'test-report.engines.json' : 'test-report.json';
+const report = process.env.TEST_REPORT ?? (engines ? 'test-report.engines.json' : 'test-report.json');
 
 /**
  * The one vitest configuration. Projects resolve each other's sources (no build needed), decorators are compiled as tsc
- * does it, and every run leaves a `test-report.json` (engines: `test-report.engines.json`) from which the scripts of `.ci` count and
- * name the slowest.
+ * does it, and every run leaves a `test-report.json` (engines: `test-report.engines.json`) from which the scripts of `.ci`
+ * count and name the slowest.
  */
 export function configure(overrides = {}) {
   return defineConfig({

@@ -27,10 +27,10 @@ export async function freePort(): Promise<number> {
   throw new Error('No free loopback port between 20000 and 31999 was found in 200 tries.');
 }
 
-/** Whether something accepts connections on this loopback port within `timeoutMs` milliseconds. */
-export function answers(port: number, timeoutMs = 500): Promise<boolean> {
+/** Whether something accepts connections on this port within `timeoutMs` milliseconds. */
+export function answers(port: number, timeoutMs = 500, host: string = LOOPBACK): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: LOOPBACK, port });
+    const socket = connect({ host, port });
     const done = (value: boolean) => {
       clearTimeout(timer);
       socket.destroy();
