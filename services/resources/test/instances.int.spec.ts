@@ -1,0 +1,282 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import { Derivation, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { compareVersions, records, type RecordPart, recordsReader, type RecordsReader, SHARED } from '@provider-access/records';
+import { openMemoryState } from '@provider-access/state/memory';
+import { ProjectionSet, type Views } from '@provider-access/views';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { readEvent } from '../src/intake/read-event.ts';
+import { RecordIntake } from '../src/intake/record-intake.ts';
+import { PROJECTIONS } from '../src/projections/index.ts';
+import { handledOf, receipts } from '../src/projections/receipts.ts';
+import { condition, event } from './house.ts';
+
+const RECEIPT = 'r-property';
+const PARTITIONS = 2;
+const MEMBERS = ['m0', 'm1', 'm2', 'm3'];
+const START = Date.UTC(2025, 5, 1);
+
+interface Given { readonly member: string; readonly id: number; readonly time: number; readonly text: number; readonly kind: 'accept' | 'delete' | 'shared' | 'contested' }
+/** What becomes of a batch: committed; killed after its outputs; or a zombie whose appends arrive late, or after an answer was lost. */
+type Fate = 'commit' | 'killed' | 'zombie' | 'lost-answer';
+interface Step { readonly topic: number; readonly partition: number; readonly instance: number; readonly size: number; readonly fate: Fate }
+
+/** One process: its own memory over the common engines. */
+class Instance {
+  readonly intake: RecordIntake;
+  private gate: Promise<void> | undefined;
+  private open: (() => void) | undefined;
+  constructor(log: EventLog, reader: RecordsReader, state: ReturnType<typeof openMemoryState>, mergedWith?: (member: string) => Promise<readonly string[]>) {
+    const late = new Proxy(log, { get: (target, name: keyof EventLog) => (name === 'append'
+      ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (await this.gate, target.append(topic, list))
+      : (target[name] as (...args: unknown[]) => unknown).bind(target)) });
+    this.intake = new RecordIntake({
+      log: late, reader, claims: state.claims, leases: state.leases, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, metrics: new Metrics(), floor: '2016-01-01',
+      reading: { read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))) },
+      derivation: new Derivation({ log: late, deriver: 'resources', progressTopic: PA_RECORDS }),
+    });
+  }
+  hold(): void {
+    this.gate = new Promise((resolve) => { this.open = resolve; });
+  }
+  release(): void {
+    this.open?.();
+    this.gate = undefined;
+  }
+}
+
+class World {
+  readonly log = openMemoryLog({ partitions: PARTITIONS });
+  readonly views: Views = openMemoryViews();
+  readonly state = openMemoryState();
+  readonly reader = recordsReader(this.views);
+  readonly projections = new ProjectionSet({ log: this.log, views: this.views, projections: PROJECTIONS });
+  readonly committed: Record<string, number> = {};
+  private readonly owners = new Map<string, Instance>();
+  readonly instances: Instance[] = [];
+  readonly zombies: { instance: Instance; running: Promise<void> }[] = [];
+
+  async start(): Promise<this> {
+    await this.projections.start();
+    this.instances.push(this.instance(), this.instance());
+    return this;
+  }
+  instance(mergedWith?: (member: string) => Promise<readonly string[]>): Instance {
+    return new Instance(this.log, this.reader, this.state, mergedWith);
+  }
+  async stop(): Promise<void> {
+    for (const { instance } of this.zombies) instance.release();
+    await Promise.all(this.zombies.map((z) => z.running));
+    await this.projections.stop();
+    await this.log.close();
+  }
+  async publish(topic: string, input: Parameters<typeof event>[0]): Promise<void> {
+    const read = fromStructured(event(input));
+    if (!read.ok) throw new Error(read.detail);
+    await this.log.append(topic, [encodeEvent({ ...read.event, extensions: { pareceipt: RECEIPT } })]);
+  }
+  /** The next batch of a partition, handled by an instance; committed or not. False when there is nothing. */
+  async step({ topic: t, partition, instance: which, size, fate }: Step): Promise<boolean> {
+    const topic = PAYER_TOPICS[t]!;
+    const key = `${topic}/${partition}`;
+    const list = await this.log.read(topic, partition, this.committed[key] ?? 0, size);
+    if (list.length === 0) return false;
+    const instance = this.instances[which]!;
+    if (this.owners.get(key) !== instance) instance.intake.reassigned();
+    this.owners.set(key, instance);
+    const batch = { topic, partition, records: list };
+    if (fate === 'zombie') {
+      instance.hold();
+      this.zombies.push({ instance, running: instance.intake.handle(batch).catch((error: unknown) => {
+        if (!(error instanceof EngineUnavailable)) throw error;
+      }) });
+      this.replace(which);
+      return true;
+    }
+    if (fate === 'lost-answer') this.log.faults.loseAnswers = 1;
+    await instance.intake.handle(batch).catch((error: unknown) => {
+      if (!(error instanceof EngineUnavailable)) throw error;
+      fate = 'killed';
+    });
+    this.log.faults.loseAnswers = 0;
+    if (fate === 'killed') this.replace(which);
+    else this.committed[key] = list.at(-1)!.offset + 1;
+    return true;
+  }
+  /** It is taken for dead: another one joins in its place, and all its partitions go to others. */
+  private replace(which: number): void {
+    for (const [key, owner] of this.owners) if (owner === this.instances[which]) this.owners.delete(key);
+    this.instances[which] = this.instance();
+  }
+  async drain(): Promise<void> {
+    for (const topic of [0, 1]) for (let partition = 0; partition < PARTITIONS; partition++) while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
+    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)]) expect(await view.waitFor(await this.log.head([PA_RECORDS]), 5000)).toBe(true);
+  }
+  async all(): Promise<RecordPart[]> {
+    const found: RecordPart[] = [];
+    for (const member of [...MEMBERS, SHARED]) for await (const document of this.views.reader(records).scan({ index: 'by_type', equals: [member] })) found.push(document['record'] as RecordPart);
+    return found;
+  }
+}
+
+const time = (t: number): string => new Date(START + t * 1000).toISOString();
+async function publishAll(world: World, events: readonly Given[]): Promise<void> {
+  for (const [n, e] of events.entries()) {
+    const common = { id: `e${n}`, time: time(e.time) };
+    if (e.kind === 'shared') await world.publish(PAYER_PROVIDER_EVENTS, { ...common, subject: `org-${e.member}`, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: `o${e.id}`, name: `name ${e.text}` } });
+    else if (e.kind === 'delete') await world.publish(PAYER_MEMBER_EVENTS, { ...common, subject: e.member, type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: `${e.member}-${e.id}` } });
+    else await world.publish(PAYER_MEMBER_EVENTS, { ...common, subject: e.member, resource: condition(e.member, e.kind === 'contested' ? 'contested' : `${e.member}-${e.id}`, { code: { text: `text ${e.text}` } }) });
+  }
+}
+/** By record: the event that must stand in the end, whatever happened on the way. */
+function newest(events: readonly Given[]): Map<string, { readonly event: string; readonly deleted: boolean }> {
+  const found = new Map<string, { event: string; deleted: boolean; order: Parameters<typeof compareVersions>[0] }>();
+  for (const [n, e] of events.entries()) {
+    if (e.kind === 'contested') continue;
+    const id = e.kind === 'shared' ? `${SHARED}/Organization/o${e.id}` : `${e.member}/Condition/${e.member}-${e.id}`;
+    const order = { businessTime: START + e.time * 1000, sequence: 0, source: '/payer', event: `e${n}` };
+    const known = found.get(id);
+    if (known === undefined || compareVersions(order, known.order) > 0) found.set(id, { event: `e${n}`, deleted: e.kind === 'delete', order });
+  }
+  return new Map([...found].map(([id, { event: name, deleted }]) => [id, { event: name, deleted }]));
+}
+
+const given: fc.Arbitrary<Given> = fc.record({
+  member: fc.constantFrom(...MEMBERS), id: fc.nat(1), time: fc.nat(20), text: fc.nat(3),
+  kind: fc.oneof({ weight: 5, arbitrary: fc.constant('accept' as const) }, { weight: 2, arbitrary: fc.constant('delete' as const) }, { weight: 3, arbitrary: fc.constant('shared' as const) }, { weight: 1, arbitrary: fc.constant('contested' as const) }),
+});
+const step = (fates: readonly Fate[]): fc.Arbitrary<Step> => fc.record({ topic: fc.nat(1), partition: fc.nat(PARTITIONS - 1), instance: fc.nat(1), size: fc.integer({ min: 1, max: 5 }), fate: fc.constantFrom(...fates) });
+const scenario = (fates: readonly Fate[]) => fc.tuple(fc.array(given, { minLength: 4, maxLength: 25 }), fc.array(step(fates), { maxLength: 14 }));
+const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+
+async function play(events: readonly Given[], steps: readonly Step[], after: (world: World) => Promise<void>): Promise<void> {
+  const world = await new World().start();
+  try {
+    await publishAll(world, events);
+    for (const one of steps) await world.step(one);
+    // Late, after others took over: what a zombie still has to append comes now.
+    await world.drain();
+    for (const { instance, running } of world.zombies) {
+      instance.release();
+      await running;
+    }
+    await world.drain();
+    await after(world);
+  } finally {
+    await world.stop();
+  }
+}
+
+describe('two instances share the partitions', () => {
+  it(`ends as one would have ended, counts every event once, and gives no version twice when one is killed between append and commit (SEED=${seed})`, async () => {
+    await fc.assert(fc.asyncProperty(scenario(['commit', 'commit', 'killed', 'lost-answer']), ([events, steps]) => play(events, steps, async (world) => {
+      const versions = new Map<string, string>();
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        for (const { key, value, headers } of await world.log.read(PA_RECORDS, partition, 0, 10_000)) {
+          if (!headers['ce_type']!.startsWith('pa.record-')) continue;
+          const { versionId, lastUpdated, contentHash } = JSON.parse(Buffer.from(value).toString()) as { versionId: number; lastUpdated: string; contentHash?: string };
+          const name = `${key} ${versionId}`;
+          // Newer evidence of the same content moves the order on, and keeps both.
+          expect(versions.get(name) ?? `${lastUpdated} ${contentHash}`, name).toBe(`${lastUpdated} ${contentHash}`);
+          versions.set(name, `${lastUpdated} ${contentHash}`);
+        }
+      }
+      await sound(world, events);
+    })), { seed, numRuns: 25 });
+  });
+
+  it(`never goes backwards when a zombie appends after another took over (SEED=${seed})`, async () => {
+    await fc.assert(fc.asyncProperty(scenario(['commit', 'zombie', 'killed']), ([events, steps]) => play(events, steps.filter((s) => s.topic === 0 || s.fate !== 'zombie'), (world) => sound(world, events))), { seed, numRuns: 25 });
+  });
+});
+
+async function sound(world: World, events: readonly Given[]): Promise<void> {
+  const all = new Map((await world.all()).map((r) => [`${r.member}/${r.type}/${r.id}`, r]));
+  for (const [id, { event: name, deleted }] of newest(events)) expect({ id, event: all.get(id)?.event, deleted: all.get(id)?.deleted === true }).toEqual({ id, event: name, deleted });
+  const holders = [...all.values()].filter((r) => r.id === 'contested' && r.deleted !== true).map((r) => r.member);
+  expect(holders).toHaveLength(events.some((e) => e.kind === 'contested') ? 1 : 0);
+  expect(await world.reader.locate('Condition', 'contested')).toBe(holders[0]);
+  const handled = await handledOf(world.views.reader(receipts), RECEIPT);
+  expect(handled.flatMap((part) => Object.values(part.counts)).reduce((a, b) => a + b, 0)).toBe(events.length);
+}
+
+describe('what another instance did', () => {
+  it('counts when versions of one shared record come to both at the same time: no version is given twice', async () => {
+    const world = await new World().start();
+    try {
+      for (let n = 0; n < 40; n++) await world.publish(PAYER_PROVIDER_EVENTS, { subject: `org-${n % 8}`, time: time(n), type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o', name: `name ${n}` } });
+      const [even, odd] = await Promise.all([0, 1].map((partition) => world.log.read(PAYER_PROVIDER_EVENTS, partition, 0, 100)));
+      const handle = (instance: number, record: LogRecord): Promise<void> => world.instances[instance]!.intake.handle({ topic: PAYER_PROVIDER_EVENTS, partition: record.partition, records: [record] });
+      // Both know the view; then it stands still, and each writes.
+      await handle(0, even!.shift()!);
+      await handle(1, odd!.shift()!);
+      await world.projections.stop();
+      await handle(0, even!.shift()!);
+      const rest = Promise.all([(async () => { for (const record of even!) await handle(0, record); })(), (async () => { for (const record of odd!) await handle(1, record); })()]);
+      const again = new ProjectionSet({ log: world.log, views: world.views, projections: PROJECTIONS });
+      await again.start();
+      await rest;
+      const versions: number[] = [];
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        for (const { headers, value } of await world.log.read(PA_RECORDS, partition, 0, 1000)) if (headers['ce_type'] === 'pa.record-accepted.v1') versions.push((JSON.parse(Buffer.from(value).toString()) as { versionId: number }).versionId);
+      }
+      expect(versions.length).toBeGreaterThan(10);
+      expect(versions).toEqual(versions.map((_, i) => i + 1));
+      await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      await again.stop();
+      expect(JSON.parse(Buffer.from((await world.reader.byTypeId(SHARED, 'Organization', 'o'))!.line).toString())).toMatchObject({ name: 'name 39', meta: { versionId: String(versions.length) } });
+    } finally {
+      await world.stop();
+    }
+  });
+
+  it('is seen before a record is parked as owned by another member', async () => {
+    const world = await new World().start();
+    try {
+      const [a, b] = world.instances as [Instance, Instance];
+      const batchOf = async (from: number, member: string) => {
+        for (let partition = 0; partition < PARTITIONS; partition++) {
+          const list = (await world.log.read(PAYER_MEMBER_EVENTS, partition, 0, 100)).filter((r) => r.key === member && r.offset >= from);
+          if (list.length > 0) return { topic: PAYER_MEMBER_EVENTS, partition, records: list };
+        }
+        throw new Error('nothing there');
+      };
+      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(1), resource: condition('m0', 'c') });
+      const first = await batchOf(0, 'm0');
+      await a.intake.handle(first);
+      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(2), type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c' } });
+      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(3), resource: condition('m1', 'c') });
+      // The views stand still behind the delete when the other instance comes to its event.
+      await world.projections.stop();
+      await a.intake.handle(await batchOf(first.records[0]!.offset + 1, 'm0'));
+      const other = b.intake.handle(await batchOf(0, 'm1'));
+      const again = new ProjectionSet({ log: world.log, views: world.views, projections: PROJECTIONS });
+      await again.start();
+      await other;
+      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      expect(await world.reader.locate('Condition', 'c')).toBe('m1');
+      await again.stop();
+    } finally {
+      await world.log.close();
+    }
+  });
+
+  it('a merge that the claims store has lost is recalled from the facts', async () => {
+    const world = await new World().start();
+    try {
+      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(1), resource: condition('m0', 'c') });
+      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(2), resource: condition('m1', 'c') });
+      world.instances[0] = world.instance((member) => Promise.resolve(member === 'm0' ? ['m1'] : []));
+      const order = (await world.log.read(PAYER_MEMBER_EVENTS, 0, 0, 10)).some((r) => r.key === 'm0') ? [0, 1] : [1, 0];
+      for (const partition of order) while (await world.step({ topic: 0, partition, instance: 0, size: 1, fate: 'commit' }));
+      await world.drain();
+      expect(await world.reader.locate('Condition', 'c')).toBe('m1');
+    } finally {
+      await world.stop();
+    }
+  });
+});
