@@ -62,6 +62,10 @@ export const TOPICS: readonly Topic[] = [
 export const derivedBy = (service: string): readonly string[] =>
   TOPICS.filter(({ role, writers }) => (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service)).map(({ name }) => name);
 
+/** Topics of decisions that a service makes once (state.streams): the only ones that its relay may append to. */
+export const decidedBy = (service: string): readonly string[] =>
+  TOPICS.filter(({ role, writers }) => role === 'decided' && (writers as readonly string[]).includes(service)).map(({ name }) => name);
+
 /** What one service does with the log, by topic name. */
 export interface ServiceTopics { readonly writes: readonly string[]; readonly reads: readonly string[]; readonly heads: readonly string[] }
 

@@ -1,6 +1,7 @@
 import { type FilesEnv, filesOptions, type KafkaEnv, kafkaOptions, type MongoEnv, mongoOptions } from '@provider-access/config';
 import type { Blobs } from '@provider-access/blob';
 import { openFsBlobs } from '@provider-access/blob/fs';
+import { decidedBy } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import type { Logger } from '@provider-access/observability';
 import type { State } from '@provider-access/state';
@@ -21,7 +22,7 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
   return {
     log: () => open<EventLog>('@provider-access/eventlog/kafka', 'openKafkaLog', { ...kafka, logger }),
     views: () => open<Views>('@provider-access/views/mongo', 'openMongoViews', mongo),
-    state: (log) => open<State>('@provider-access/state/mongo', 'openMongoState', { ...mongo, log }),
+    state: (log) => open<State>('@provider-access/state/mongo', 'openMongoState', { ...mongo, log, relayTopics: decidedBy(service) }),
     ...(store !== undefined && { blobs: async () => (store.kind === 'fs' ? openFsBlobs(store) : open<Blobs>('@provider-access/blob/s3', 'openS3Blobs', store)) }),
   };
 }

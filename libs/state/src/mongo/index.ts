@@ -31,7 +31,7 @@ export async function openMongoState(options: MongoStateOptions): Promise<State 
   }
   const leases = new MongoLeases(db, clock);
   const streams = new MongoStreams(db, () => outbox?.relay.wake());
-  const outbox = options.log && new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, ttlMs: options.relayTtlMs ?? 3000, published: () => streams.wake() });
+  const outbox = options.log === undefined || options.relayTopics?.length === 0 ? undefined : new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, ttlMs: options.relayTtlMs ?? 3000, topics: options.relayTopics, published: () => streams.wake() });
   return {
     streams,
     claims: new MongoClaims(db, now),

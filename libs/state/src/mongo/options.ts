@@ -23,6 +23,11 @@ export interface MongoStateOptions extends MongoOptions {
   /** Where decided events go. Without it they wait for a process that has one. */
   readonly log?: EventLog;
   /**
+   * Topics that this process may append decided events to. Events of others wait for a process that may: services that share
+   * the database have no right to each other's topics. Default: all.
+   */
+  readonly relayTopics?: readonly string[];
+  /**
    * ms since the epoch, the same for every process of the database. Default: the system's clock, corrected to the
    * server's (see clock.ts).
    */

@@ -14,15 +14,17 @@ const STREAMS_A_PAGE = 50;
 const STANDBY_POLLS = 10;
 
 /**
- * The outboxes of all streams, for the one relay that holds the lease. It publishes in the order in which decisions were
- * numbered, so what was decided after another decision was answered comes after it. A relay that was silent for longer
- * than its lease may append what the next one has appended: readers drop it.
+ * The outboxes of all streams, or of those whose topics this process may append to, for the one relay that holds their
+ * lease. It publishes in the order in which decisions were numbered, so what was decided after another decision was answered
+ * comes after it. A relay that was silent for longer than its lease may append what the next one has appended: readers drop it.
  */
 export class MongoOutbox implements Outbox {
   readonly relay: Relay;
   readonly #streams: Collection<StreamDocument>;
   readonly #leases: Leases;
   readonly #ttlMs: number;
+  readonly #topics: ReadonlySet<string> | undefined;
+  readonly #leaseName: string;
   readonly #holder = `relay/${randomUUID()}`;
   readonly #published: () => void;
   readonly #timer: NodeJS.Timeout;
@@ -31,10 +33,12 @@ export class MongoOutbox implements Outbox {
   #leasedAt = -Infinity;
   #ticks = 0;
 
-  constructor(db: Db, log: EventLog, leases: Leases, options: { readonly pollMs: number; readonly ttlMs: number; published(): void }) {
+  constructor(db: Db, log: EventLog, leases: Leases, options: { readonly pollMs: number; readonly ttlMs: number; readonly topics?: readonly string[] | undefined; published(): void }) {
     this.#streams = db.collection<StreamDocument>(STREAMS);
     this.#leases = leases;
     this.#ttlMs = options.ttlMs;
+    this.#topics = options.topics && new Set(options.topics);
+    this.#leaseName = options.topics === undefined ? LEASE : `${LEASE}/${options.topics.toSorted().join(',')}`;
     this.#published = options.published;
     this.relay = new Relay(this, log);
     this.#timer = setInterval(() => {
@@ -51,9 +55,9 @@ export class MongoOutbox implements Outbox {
 
   async pending(limit: number): Promise<readonly OutboxEntry[]> {
     if (!(await this.#atWork())) return [];
-    const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
+    const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 }, ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }) }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
     await this.#settle(page.filter((s) => s.outbox.length === 0).map((s) => s._id));
-    const entries = page.flatMap(({ _id, outbox }) => outbox.map(({ v, seq, topic, record, value }): OutboxEntry => (
+    const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
     // A full page says nothing of what comes after its last stream.
@@ -90,7 +94,7 @@ export class MongoOutbox implements Outbox {
     const held = this.#lease;
     this.#lease = undefined; // until the store says otherwise
     const kept = held !== undefined && (await this.#leases.renew(held, this.#ttlMs));
-    this.#lease = kept ? held : await this.#leases.acquire(LEASE, this.#holder, this.#ttlMs);
+    this.#lease = kept ? held : await this.#leases.acquire(this.#leaseName, this.#holder, this.#ttlMs);
     this.#leasedAt = now;
     return this.#lease !== undefined;
   }
