@@ -49,6 +49,31 @@ export interface ProgressEntry {
   readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+/** Another writer moved the checkpoint, the build is sealed, or the store lost what it had: read it again and go on from there. */
+export class CheckpointMoved extends Error {
+  override readonly name = 'CheckpointMoved';
+}
+
+/** A document larger than the engine holds. Nothing of its batch was checkpointed; names the view and a hash of the id. */
+export class DocumentTooLarge extends Error {
+  override readonly name = 'DocumentTooLarge';
+}
+
+/** A view is not as its projection needs it (no collection, an index missing): the service does not start. */
+export class EnsureError extends Error {
+  override readonly name = 'EnsureError';
+}
+
+/** What the registry knows of a view. A build that is none of these is left over and dropped by `ensure`. */
+export interface Builds {
+  readonly live: number;
+  /** A rebuild, or a rollback that catches up. Whoever holds its lease works on it. */
+  readonly building?: number;
+  /** The build that the live one replaced, kept until `keepUntil` (ms since the epoch) for `rollback`. */
+  readonly previous?: number;
+  readonly keepUntil?: number;
+}
+
 /** A physical collection of a view: `live` is looked up at each call, a number names one build. */
 export type Build = 'live' | number;
 
@@ -63,16 +88,20 @@ export interface ViewSnapshot {
 }
 
 export interface ViewStore {
-  /** Creates collection and indexes where they are missing. Throws when a definition changed without its version. */
+  /** Whether other processes write it too: then positions are asked for again and again, and what was written may be lost elsewhere. */
+  readonly shared: boolean;
+  /** Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed without its version. */
   ensure(projection: Projection): Promise<void>;
-  /** Undefined before the first `ensure`. */
-  builds(projection: Projection): Promise<{ readonly live: number; readonly building?: number } | undefined>;
+  /** Undefined before the first `ensure`. `fresh` asks the engine, else an answer may be as old as a second. */
+  builds(projection: Projection, fresh?: boolean): Promise<Builds | undefined>;
   parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>>;
   /**
    * Applies operations, then the checkpoint (only when no operation was refused for its `base`). Ids refused for their
    * base are returned; an operation that is not newer is dropped without a word. A checkpoint never survives documents that did not.
+   * With `from` the checkpoint is saved only where the stored one stands there (0: none yet) and the build is not sealed, else
+   * CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over what was not written.
    */
-  apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint): Promise<readonly string[]>;
+  apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
 
   getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]>;
@@ -81,8 +110,20 @@ export interface ViewStore {
 
   /** An empty build beside the live one; one that was left half-built is dropped first. */
   startBuild(projection: Projection): Promise<number>;
-  /** Makes a build the live one, atomically. Returns the build it replaces, which is kept until dropped. */
-  swap(projection: Projection, build: number): Promise<number>;
+  /** Makes the kept previous build the building one; undefined when none is kept or another is being built. */
+  reopen(projection: Projection): Promise<number | undefined>;
+  /**
+   * Takes or renews the lease on the building build; false when another holder has it, or the build is not being built
+   * any more. It spares double work only: two builders of one build do no harm.
+   */
+  lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean>;
+  release(projection: Projection, build: number, holder: string): Promise<void>;
+  /** No conditional checkpoint of the live build is saved from here on, until `unseal` or a lease of the builder that ran out. Gives the last ones. */
+  seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]>;
+  unseal(projection: Projection): Promise<void>;
+  /** Makes the building build the live one, atomically. Returns the build it replaces, which is kept as `previous` until dropped. */
+  swap(projection: Projection, build: number, keepUntil?: number): Promise<number>;
+  /** Drops a build that is not live (the building one: it is given up). */
   dropBuild(projection: Projection, build: number): Promise<void>;
   snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot>;
 

@@ -7,7 +7,9 @@ import { collectionName } from '../port.ts';
 import type { FindQuery, Projection, Scalar, ViewDocument } from '../port.ts';
 import { topicPosition } from '../progress.ts';
 import { fieldOf, planQuery } from '../query.ts';
-import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { Leases } from '../leases.ts';
+import { CheckpointMoved } from '../store.ts';
+import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
 import { documentOf, indexedDocumentOf, Statements } from './statements.ts';
 import { createTables, definitionOf, layoutOf, quoted, tablesOf } from './tables.ts';
@@ -27,7 +29,10 @@ const REGISTRY = `
   CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
 
-interface Registered { readonly live: number; readonly building: number | undefined; readonly last: number; readonly definition: string }
+/** Added to files of an earlier release. */
+const ADDED = ['previous', 'keep_until'] as const;
+
+interface Registered { readonly live: number; readonly building: number | undefined; readonly previous: number | undefined; readonly keepUntil: number | undefined; readonly last: number; readonly definition: string }
 
 /** SQLITE_BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN: the engine is away, the event is not at fault. */
 const AWAY = new Set([5, 6, 7, 10, 13, 14]);
@@ -52,6 +57,7 @@ const bound = (value: unknown): string | number | null => (typeof value === 'boo
  * rest again from the log. A transaction never spans an await.
  */
 export class EmbeddedStore implements ViewStore {
+  readonly shared = false;
   readonly #db: DatabaseSync;
   readonly #file: string;
   readonly #readonly: boolean;
@@ -59,6 +65,8 @@ export class EmbeddedStore implements ViewStore {
   readonly #layouts = new WeakMap<Projection, Layout>();
   readonly #statements = new Map<string, Statements>();
   readonly #registered = new Map<string, Registered>();
+  readonly #leases = new Leases();
+  readonly #sealed = new Set<string>();
   #dataVersion = -1;
   readonly #control;
   #reading: NodeJS.Immediate | undefined;
@@ -69,15 +77,21 @@ export class EmbeddedStore implements ViewStore {
     this.#db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (!readonly) {
       this.#db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
+      const columns = new Set((this.#db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name));
+      for (const column of ADDED) if (!columns.has(column)) this.#db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
     }
     // A reader of another thread scans: what it has passed it does not need again.
     this.#db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.#db;
     this.#control = {
       read: db.prepare('BEGIN'), begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),
-      registered: db.prepare('SELECT live, building, last, definition FROM collections WHERE name = ?'),
+      registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
       checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
-      ...(!readonly && { save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)') }),
+      ...(!readonly && {
+        save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)'),
+        first: db.prepare('INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, progress = excluded.progress WHERE next = 0'),
+        move: db.prepare('UPDATE checkpoints SET next = ?, progress = ? WHERE collection = ? AND build = ? AND topic = ? AND part = ? AND next = ?'),
+      }),
     };
   }
 
@@ -94,19 +108,22 @@ export class EmbeddedStore implements ViewStore {
     if (there !== undefined) {
       if (there.definition !== definition) throw new Error(`${layout.collection}: parts, indexes or bodies changed; give the projection a new version`);
       const builds = this.#db.prepare('SELECT build FROM builds WHERE collection = ?').all(layout.collection) as { build: number }[];
-      for (const { build } of builds) if (build !== there.live && build !== there.building) await this.#drop(layout, build);
+      for (const { build } of builds) if (![there.live, there.building, there.previous].includes(build)) await this.#drop(layout, build);
       return;
     }
     this.#transaction(() => {
       createTables(this.#db, layout, 1);
       this.#db.prepare('INSERT INTO builds VALUES (?, 1)').run(layout.collection);
-      this.#db.prepare('INSERT INTO collections VALUES (?, ?, 1, NULL, 1)').run(layout.collection, definition);
+      this.#db.prepare('INSERT INTO collections (name, definition, live, last) VALUES (?, ?, 1, 1)').run(layout.collection, definition);
     });
   }
 
-  async builds(projection: Projection): Promise<{ live: number; building?: number } | undefined> {
+  async builds(projection: Projection): Promise<Builds | undefined> {
     const r = this.#lookup(collectionName(projection));
-    return r && { live: r.live, ...(r.building !== undefined && { building: r.building }) };
+    return r && {
+      live: r.live, ...(r.building !== undefined && { building: r.building }), ...(r.previous !== undefined && { previous: r.previous }),
+      ...(r.keepUntil !== undefined && { keepUntil: r.keepUntil }),
+    };
   }
 
   async parts(projection: Projection, build: Build, partName: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
@@ -124,7 +141,7 @@ export class EmbeddedStore implements ViewStore {
     return found;
   }
 
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint): Promise<readonly string[]> {
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
     const statements = this.#of(projection, build)!;
     const { layout } = statements;
     const refused = this.#transaction(() => {
@@ -132,12 +149,24 @@ export class EmbeddedStore implements ViewStore {
       for (const op of ops) if (!this.#write(statements, layout.partByName.get(op.part)!, op)) lost.push(op.id);
       if (checkpoint !== undefined && lost.length === 0) {
         const number = build === 'live' ? this.#lookup(layout.collection)!.live : build;
-        this.#control.save!.run(layout.collection, number, checkpoint.topic, checkpoint.partition, checkpoint.next, JSON.stringify(checkpoint.progress));
+        this.#save(layout.collection, number, checkpoint, from);
       }
       return lost;
     });
     if (checkpoint !== undefined && refused.length === 0) this.#advances.announce(layout.collection);
     return refused;
+  }
+
+  #save(collection: string, build: number, { topic, partition, next, progress }: Checkpoint, from: number | undefined): void {
+    const entries = JSON.stringify(progress);
+    if (from === undefined) {
+      this.#control.save!.run(collection, build, topic, partition, next, entries);
+      return;
+    }
+    const saved = this.#sealed.has(`${collection}/${build}`) ? 0
+      : from === 0 ? this.#control.first!.run(collection, build, topic, partition, next, entries).changes
+      : this.#control.move!.run(next, entries, collection, build, topic, partition, from).changes;
+    if (Number(saved) === 0) throw new CheckpointMoved(`${collection}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
   }
 
   /** False when the part has moved since `base`. */
@@ -255,11 +284,40 @@ export class EmbeddedStore implements ViewStore {
     return build;
   }
 
-  async swap(projection: Projection, build: number): Promise<number> {
+  async reopen(projection: Projection): Promise<number | undefined> {
+    const collection = collectionName(projection);
+    const { previous, building } = this.#lookup(collection)!;
+    if (previous === undefined || building !== undefined) return undefined;
+    this.#transaction(() => this.#db.prepare('UPDATE collections SET building = previous, previous = NULL, keep_until = NULL WHERE name = ?').run(collection));
+    this.#sealed.delete(`${collection}/${previous}`);
+    return previous;
+  }
+
+  async lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
+    const collection = collectionName(projection);
+    return this.#lookup(collection)?.building === build && this.#leases.take(`${collection}/${build}`, holder, ttlMs);
+  }
+
+  async release(projection: Projection, build: number, holder: string): Promise<void> {
+    this.#leases.release(`${collectionName(projection)}/${build}`, holder);
+  }
+
+  async seal(projection: Projection): Promise<readonly Checkpoint[]> {
+    const collection = collectionName(projection);
+    this.#sealed.add(`${collection}/${this.#lookup(collection)!.live}`);
+    return this.checkpoints(projection, 'live');
+  }
+
+  async unseal(projection: Projection): Promise<void> {
+    const collection = collectionName(projection);
+    this.#sealed.delete(`${collection}/${this.#lookup(collection)!.live}`);
+  }
+
+  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const collection = collectionName(projection);
     const there = this.#lookup(collection)!;
     if (there.building !== build) throw new Error(`${collection}: build ${build} is not being built`);
-    this.#transaction(() => this.#db.prepare('UPDATE collections SET live = ?, building = NULL WHERE name = ?').run(build, collection));
+    this.#transaction(() => this.#db.prepare('UPDATE collections SET previous = live, keep_until = ?, live = ?, building = NULL WHERE name = ?').run(keepUntil ?? null, build, collection));
     this.#advances.announce(collection);
     return there.live;
   }
@@ -268,7 +326,11 @@ export class EmbeddedStore implements ViewStore {
     const layout = this.#layout(projection);
     const there = this.#lookup(layout.collection)!;
     if (there.live === build) throw new Error(`${layout.collection}: the live build is not dropped`);
-    if (there.building === build) this.#transaction(() => this.#db.prepare('UPDATE collections SET building = NULL WHERE name = ?').run(layout.collection));
+    if (there.building === build) {
+      this.#transaction(() => this.#db.prepare('UPDATE collections SET building = NULL WHERE name = ?').run(layout.collection));
+      await this.unseal(projection);
+    }
+    if (there.previous === build) this.#transaction(() => this.#db.prepare('UPDATE collections SET previous = NULL, keep_until = NULL WHERE name = ?').run(layout.collection));
     await this.#drop(layout, build);
   }
 
@@ -337,9 +399,9 @@ export class EmbeddedStore implements ViewStore {
     }
     let found = this.#registered.get(collection);
     if (found === undefined) {
-      const row = this.#control.registered.get(collection) as { live: number; building: number | null; last: number; definition: string } | undefined;
+      const row = this.#control.registered.get(collection) as { live: number; building: number | null; previous?: number | null; keep_until?: number | null; last: number; definition: string } | undefined;
       if (row === undefined) return undefined;
-      found = { live: row.live, building: row.building ?? undefined, last: row.last, definition: row.definition };
+      found = { live: row.live, building: row.building ?? undefined, previous: row.previous ?? undefined, keepUntil: row.keep_until ?? undefined, last: row.last, definition: row.definition };
       this.#registered.set(collection, found);
     }
     return found;

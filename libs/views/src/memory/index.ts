@@ -3,8 +3,8 @@ import type { Projection, Views } from '../port.ts';
 import { MemoryStore } from './store.ts';
 
 /** Views in memory, for unit tests only: same semantics, nothing survives. There is nothing that a worker could open. */
-export function openMemoryViews(): Views {
-  const store = new MemoryStore();
+export function openMemoryViews(options: { readonly shared?: boolean } = {}): Views {
+  const store = new MemoryStore(options);
   return {
     store,
     reader: (projection: Projection) => new StoreReader(store, projection),

@@ -7,11 +7,13 @@ import type { FindQuery, Projection, Scalar, ViewDocument } from '../port.ts';
 import { topicPosition } from '../progress.ts';
 import { checkProjection, fieldOf, planQuery, splitPath } from '../query.ts';
 import type { QueryPlan } from '../query.ts';
-import type { Build, Checkpoint, PartPosition, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { CheckpointMoved } from '../store.ts';
+import { Leases } from '../leases.ts';
+import type { Build, Builds, Checkpoint, PartPosition, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 
 interface Part { readonly encoded: EncodedPart | null; readonly position: PartPosition }
-interface Physical { readonly documents: Map<string, Map<string, Part>>; readonly checkpoints: Map<string, Checkpoint> }
-interface Collection { live: number; building?: number; last: number; readonly builds: Map<number, Physical> }
+interface Physical { readonly documents: Map<string, Map<string, Part>>; readonly checkpoints: Map<string, Checkpoint>; sealed?: boolean }
+interface Collection { live: number; building?: number; previous?: number; keepUntil?: number; last: number; readonly builds: Map<number, Physical> }
 
 const empty = (): Physical => ({ documents: new Map(), checkpoints: new Map() });
 
@@ -25,8 +27,15 @@ const bodyFields = (projection: Projection, part: string): string[] =>
   (projection.bodies ?? []).filter((b) => splitPath(b)[0] === part).map((b) => splitPath(b)[1][0]!);
 
 export class MemoryStore implements ViewStore {
+  readonly shared: boolean;
+  readonly #leases = new Leases();
   readonly #collections = new Map<string, Collection>();
   readonly #advances = new Advances();
+
+  /** `shared`: several sets of projections write it, as several processes would. */
+  constructor(options: { readonly shared?: boolean } = {}) {
+    this.shared = options.shared ?? false;
+  }
 
   async ensure(projection: Projection): Promise<void> {
     checkProjection(projection);
@@ -34,9 +43,12 @@ export class MemoryStore implements ViewStore {
     if (!this.#collections.has(name)) this.#collections.set(name, { live: 1, last: 1, builds: new Map([[1, empty()]]) });
   }
 
-  async builds(projection: Projection): Promise<{ live: number; building?: number } | undefined> {
+  async builds(projection: Projection): Promise<Builds | undefined> {
     const c = this.#collections.get(collectionName(projection));
-    return c && { live: c.live, ...(c.building !== undefined && { building: c.building }) };
+    return c && {
+      live: c.live, ...(c.building !== undefined && { building: c.building }), ...(c.previous !== undefined && { previous: c.previous }),
+      ...(c.keepUntil !== undefined && { keepUntil: c.keepUntil }),
+    };
   }
 
   async parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
@@ -49,7 +61,7 @@ export class MemoryStore implements ViewStore {
     return found;
   }
 
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint): Promise<readonly string[]> {
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
     const physical = this.#physical(projection, build);
     const refused: string[] = [];
     for (const op of ops) {
@@ -66,7 +78,10 @@ export class MemoryStore implements ViewStore {
       physical.documents.set(op.id, parts);
     }
     if (checkpoint !== undefined && refused.length === 0) {
-      physical.checkpoints.set(`${checkpoint.topic}/${checkpoint.partition}`, structuredClone(checkpoint));
+      const key = `${checkpoint.topic}/${checkpoint.partition}`;
+      const moved = physical.sealed === true || (physical.checkpoints.get(key)?.next ?? 0) !== from;
+      if (from !== undefined && moved) throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${key} is not at ${from} any more`);
+      physical.checkpoints.set(key, structuredClone(checkpoint));
       this.#advances.announce(collectionName(projection));
     }
     return refused;
@@ -113,11 +128,39 @@ export class MemoryStore implements ViewStore {
     return c.building;
   }
 
-  async swap(projection: Projection, build: number): Promise<number> {
+  async reopen(projection: Projection): Promise<number | undefined> {
+    const c = this.#collection(projection);
+    if (c.previous === undefined || c.building !== undefined) return undefined;
+    c.building = c.previous;
+    delete c.previous;
+    delete c.keepUntil;
+    delete c.builds.get(c.building)!.sealed;
+    return c.building;
+  }
+
+  async lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
+    return this.#collection(projection).building === build && this.#leases.take(`${collectionName(projection)}/${build}`, holder, ttlMs);
+  }
+
+  async release(projection: Projection, build: number, holder: string): Promise<void> {
+    this.#leases.release(`${collectionName(projection)}/${build}`, holder);
+  }
+
+  async seal(projection: Projection): Promise<readonly Checkpoint[]> {
+    const live = this.#physical(projection, 'live');
+    live.sealed = true;
+    return [...live.checkpoints.values()];
+  }
+
+  async unseal(projection: Projection): Promise<void> {
+    delete this.#physical(projection, 'live').sealed;
+  }
+
+  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const c = this.#collection(projection);
     if (c.building !== build) throw new Error(`${collectionName(projection)}: build ${build} is not being built`);
     const old = c.live;
-    c.live = build;
+    Object.assign(c, { live: build, previous: old, keepUntil });
     delete c.building;
     this.#advances.announce(collectionName(projection));
     return old;
@@ -126,7 +169,14 @@ export class MemoryStore implements ViewStore {
   async dropBuild(projection: Projection, build: number): Promise<void> {
     const c = this.#collection(projection);
     if (c.live === build) throw new Error(`${collectionName(projection)}: the live build is not dropped`);
-    if (c.building === build) delete c.building;
+    if (c.building === build) {
+      delete c.building;
+      delete this.#physical(projection, 'live').sealed;
+    }
+    if (c.previous === build) {
+      delete c.previous;
+      delete c.keepUntil;
+    }
     c.builds.delete(build);
   }
 

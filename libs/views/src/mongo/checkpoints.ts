@@ -1,0 +1,76 @@
+import type { Collection } from 'mongodb';
+import { CheckpointMoved } from '../store.ts';
+import type { Checkpoint } from '../store.ts';
+import { calling, isDuplicate } from './faults.ts';
+
+/** One document per (build, topic, partition) in collection `view_checkpoints`. */
+export interface StoredCheckpoint {
+  readonly _id: string;
+  readonly build: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: number;
+  readonly progress: Checkpoint['progress'];
+  /** Nobody moves it: the build is being replaced, or was. */
+  readonly sealed?: true;
+}
+
+export const BUILD_INDEX = { name: 'by_build', key: { build: 1 } } as const;
+
+const idOf = (build: string, topic: string, partition: number): string => `${build}/${topic}/${partition}`;
+
+/** Checkpoints of builds, by the name of their collection. */
+export class Checkpoints {
+  readonly #collection: Collection<StoredCheckpoint>;
+
+  constructor(collection: Collection<StoredCheckpoint>) {
+    this.#collection = collection;
+  }
+
+  /** Without the index the few thousand documents are scanned: it is made, never required. */
+  async of(view: string, build: string): Promise<readonly Checkpoint[]> {
+    const found = await calling(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
+    return found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress }));
+  }
+
+  /** With `from` only where the stored one stands there and is not sealed; else CheckpointMoved. */
+  async save(view: string, build: string, { topic, partition, next, progress }: Checkpoint, from?: number): Promise<void> {
+    const _id = idOf(build, topic, partition);
+    const set = { $set: { build, topic, partition, next, progress } };
+    if (from === undefined) {
+      await calling(view, () => this.#collection.updateOne({ _id }, set, { upsert: true }));
+      return;
+    }
+    const moved = (): CheckpointMoved => new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+    const saved = await calling(view, async () => {
+      try {
+        const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, { upsert: from === 0 });
+        return result.matchedCount + result.upsertedCount === 1;
+      } catch (error) {
+        if (isDuplicate(error)) return false;
+        throw error;
+      }
+    });
+    if (!saved) throw moved();
+  }
+
+  /** Those that are not there yet are made, so that none can come behind the seal. */
+  async seal(view: string, build: string, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
+    await calling(view, async () => {
+      if (partitions.length > 0) {
+        await this.#collection.bulkWrite(partitions.map(({ topic, partition }) => ({
+          updateOne: { filter: { _id: idOf(build, topic, partition) }, update: { $set: { sealed: true as const }, $setOnInsert: { build, topic, partition, next: 0, progress: [] } }, upsert: true },
+        })), { ordered: false });
+      }
+      await this.#collection.updateMany({ build }, { $set: { sealed: true } });
+    });
+  }
+
+  async unseal(view: string, build: string): Promise<void> {
+    await calling(view, () => this.#collection.updateMany({ build }, { $unset: { sealed: '' } }));
+  }
+
+  async drop(view: string, build: string): Promise<void> {
+    await calling(view, () => this.#collection.deleteMany({ build }));
+  }
+}

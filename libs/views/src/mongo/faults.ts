@@ -1,0 +1,56 @@
+import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import { EnsureError } from '../store.ts';
+
+/**
+ * What the driver throws, as the port says it. A text of the server may quote documents and keys (a duplicate key does):
+ * none is passed on, only names and codes.
+ */
+
+export const DUPLICATE = 11000;
+const CURSOR_GONE = new Set([43, 237]);
+/** BSONObjectTooLarge, and what updates say that make one. */
+const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
+/**
+ * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets. Everything else
+ * that has a code is a bug or a refusal of the operation.
+ */
+const AWAY = new Set([6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317, 325, 326, 358, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436]);
+
+const codeOf = (error: unknown): number | undefined => {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'number' ? code : undefined;
+};
+
+export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
+export const isCursorGone = (error: unknown): boolean => CURSOR_GONE.has(codeOf(error) ?? -1);
+export const isTooLarge = (code: number | undefined): boolean => code !== undefined && TOO_LARGE.has(code);
+export const isAwayCode = (code: number): boolean => AWAY.has(code);
+export const isExisting = (error: unknown): boolean => codeOf(error) === 48;
+
+/** Errors of the port for errors of the driver; whatever is not the driver's stays. `view` is a collection name. */
+export function asFault(error: unknown, view: string): unknown {
+  if (!(error instanceof MongoError) && (error as { name?: string } | undefined)?.name !== 'MongoClientClosedError') return error;
+  const code = codeOf(error);
+  if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError)) {
+    if (code === 2 && /\bhint\b/i.test(error.message)) return new EnsureError(`${view}: an index that a query needs is missing`);
+    if (code !== undefined && !AWAY.has(code) && !CURSOR_GONE.has(code) && !retriable(error)) return new Error(`${view}: the view store refused an operation (MongoDB ${code}${error.codeName === undefined ? '' : ` ${error.codeName}`})`);
+  }
+  return new EngineUnavailable(`the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`);
+}
+
+const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
+
+/** Runs a call of the driver; a read whose cursor was lost is done once more. */
+export async function calling<T>(view: string, work: () => Promise<T>): Promise<T> {
+  try {
+    try {
+      return await work();
+    } catch (error) {
+      if (isCursorGone(error)) return await work();
+      throw error;
+    }
+  } catch (error) {
+    throw asFault(error, view);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Db } from 'mongodb';
+import { calling } from './faults.ts';
+import { asSpecification, indexesOf } from './layout.ts';
+import type { Layout, WantedIndex } from './layout.ts';
+
+export type IndexState = 'present' | 'missing' | 'differs' | 'extra';
+export interface PlannedIndex { readonly index: string; readonly state: IndexState }
+
+const NO_COLLECTION = 26;
+const DIFFERENT = new Set([85, 86]);
+
+/** The indexes of a build's collection beside those that the projection declares. One that is there and not declared is left alone. */
+export async function compareIndexes(db: Db, layout: Layout, physical: string): Promise<readonly PlannedIndex[]> {
+  const there = await calling(layout.collection, async () => {
+    try {
+      return await db.collection(physical).listIndexes().toArray();
+    } catch (error) {
+      if ((error as { code?: number }).code === NO_COLLECTION) return [];
+      throw error;
+    }
+  });
+  const byName = new Map(there.map((i) => [i['name'] as string, i]));
+  const wanted = indexesOf(layout);
+  const planned = wanted.map((index): PlannedIndex => {
+    const found = byName.get(index.name);
+    return { index: index.name, state: found === undefined ? 'missing' : matches(index, found) ? 'present' : 'differs' };
+  });
+  const extra = [...byName.keys()].filter((name) => name !== '_id_' && !wanted.some((w) => w.name === name));
+  return [...planned, ...extra.map((index): PlannedIndex => ({ index, state: 'extra' }))];
+}
+
+const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>
+  JSON.stringify(wanted.key) === JSON.stringify(found['key']) && JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) && (wanted.options.unique === true) === (found['unique'] === true);
+
+/** Builds those that are missing; never drops or changes one. Two that do it at once do the same. Answers those of that name that differ. */
+export async function createIndexes(db: Db, layout: Layout, physical: string): Promise<readonly string[]> {
+  const differ: string[] = [];
+  for (const index of indexesOf(layout)) {
+    await calling(layout.collection, async () => {
+      try {
+        await db.collection(physical).createIndex(asSpecification(index), { ...index.options, name: index.name });
+      } catch (error) {
+        if (!DIFFERENT.has((error as { code?: number }).code ?? 0)) throw error;
+        differ.push(index.name);
+      }
+    });
+  }
+  return differ;
+}

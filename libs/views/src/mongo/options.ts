@@ -1,0 +1,58 @@
+import { MongoClient } from 'mongodb';
+import type { Db, MongoClientOptions } from 'mongodb';
+
+/** Plain data: it is cloned to worker threads. */
+export interface MongoOptions {
+  readonly uri: string;
+  readonly database: string;
+  /** Default 20. */
+  readonly maxPoolSize?: number;
+  readonly minPoolSize?: number;
+  /** Of reads. Default `majority`: what is read is never rolled back. */
+  readonly readConcern?: 'local' | 'majority' | 'linearizable' | 'available';
+  /** Default majority and journalled. Anything less can lose acknowledged writes; the projections then read them from the log again. */
+  readonly writeConcern?: { readonly w?: number | 'majority'; readonly journal?: boolean; readonly wtimeoutMS?: number };
+  readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
+  /** How long a call looks for a primary before it says that the engine is away. Default 2500 ms. */
+  readonly serverSelectionTimeoutMs?: number;
+  /** How long an answer may take. Default 10 s (the driver's `timeoutMS` does nothing in 7.9). */
+  readonly socketTimeoutMs?: number;
+  readonly appName?: string;
+}
+
+export interface MongoViewsOptions extends MongoOptions {
+  /** Creates views and indexes that are missing at `ensure`; else it refuses (`applyViews` makes them). Default false. */
+  readonly applyIndexes?: boolean;
+  /** How long what the registry says may be remembered. Default 1000 ms. A replaced build is kept at least two and a half times that. */
+  readonly registryTtlMs?: number;
+}
+
+/** A client that connects at its first use. */
+export function clientOf(options: MongoOptions, overrides: MongoClientOptions = {}): MongoClient {
+  const { writeConcern, tls } = options;
+  return new MongoClient(options.uri, {
+    appName: options.appName ?? 'provider-access-views',
+    maxPoolSize: options.maxPoolSize ?? 20,
+    minPoolSize: options.minPoolSize ?? 0,
+    readPreference: 'primary',
+    readConcern: { level: options.readConcern ?? 'majority' },
+    writeConcern: { w: writeConcern?.w ?? 'majority', j: writeConcern?.journal ?? true, ...(writeConcern?.wtimeoutMS !== undefined && { wtimeoutMS: writeConcern.wtimeoutMS }) },
+    retryReads: true,
+    retryWrites: true,
+    serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
+    connectTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
+    waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
+    socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
+    ignoreUndefined: true,
+    promoteBuffers: true,
+    ...(tls !== undefined && {
+      tls: true,
+      ...(tls.caFile !== undefined && { tlsCAFile: tls.caFile }),
+      ...(tls.certificateKeyFile !== undefined && { tlsCertificateKeyFile: tls.certificateKeyFile }),
+      ...(tls.allowInvalid !== undefined && { tlsAllowInvalidCertificates: tls.allowInvalid }),
+    }),
+    ...overrides,
+  });
+}
+
+export interface Connection { readonly client: MongoClient; readonly db: Db }

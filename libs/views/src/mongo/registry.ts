@@ -1,0 +1,90 @@
+import type { Collection, UpdateFilter } from 'mongodb';
+import type { Builds } from '../store.ts';
+import { calling, isDuplicate } from './faults.ts';
+
+/** What is known of a view, one document each in collection `views`. Each change of it is one conditional update. */
+export interface Registered {
+  readonly _id: string;
+  readonly definition: string;
+  readonly live: number;
+  /** The highest build number ever given. */
+  readonly last: number;
+  readonly building?: number;
+  readonly previous?: number;
+  readonly keepUntil?: number;
+  /** When `live` was swapped in, ms since the epoch. */
+  readonly swappedAt?: number;
+  readonly lease?: { readonly holder: string; readonly until: number };
+  /** The live build whose checkpoints stand still while its successor is swapped in. */
+  readonly sealed?: number;
+}
+
+export const buildsOf = (r: Registered): Builds => ({
+  live: r.live,
+  ...(r.building !== undefined && { building: r.building }),
+  ...(r.previous !== undefined && { previous: r.previous }),
+  ...(r.keepUntil !== undefined && { keepUntil: r.keepUntil }),
+});
+
+export interface LookedUp { readonly entry: Registered | undefined; /** `performance.now()` before the question. */ readonly at: number }
+
+/** Remembered for a short time; each process asks again, so a swap is seen everywhere within that time. */
+export class Registry {
+  readonly #collection: Collection<Registered>;
+  readonly #ttlMs: number;
+  readonly #known = new Map<string, LookedUp>();
+  readonly #asking = new Map<string, Promise<LookedUp>>();
+
+  constructor(collection: Collection<Registered>, ttlMs: number) {
+    this.#collection = collection;
+    this.#ttlMs = ttlMs;
+  }
+
+  async lookup(view: string): Promise<LookedUp> {
+    const known = this.#known.get(view);
+    if (known?.entry !== undefined && performance.now() - known.at < this.#ttlMs) return known;
+    let asking = this.#asking.get(view);
+    if (asking === undefined) this.#asking.set(view, (asking = this.fresh(view).finally(() => this.#asking.delete(view))));
+    return asking;
+  }
+
+  async fresh(view: string): Promise<LookedUp> {
+    const at = performance.now();
+    const entry = (await calling(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
+    const answer = { entry, at };
+    const known = this.#known.get(view);
+    if (known === undefined || known.at < at) this.#known.set(view, answer);
+    return answer;
+  }
+
+  forget(view: string): void {
+    this.#known.delete(view);
+  }
+
+  /** False when it is there already. */
+  async insert(entry: Registered): Promise<boolean> {
+    this.forget(entry._id);
+    try {
+      return await calling(entry._id, async () => {
+        try {
+          await this.#collection.insertOne(entry);
+          return true;
+        } catch (error) {
+          if (isDuplicate(error)) return false;
+          throw error;
+        }
+      });
+    } finally {
+      this.forget(entry._id);
+    }
+  }
+
+  /** True when the entry was as the filter says and was changed. */
+  async change(view: string, when: Readonly<Record<string, unknown>>, update: UpdateFilter<Registered>): Promise<boolean> {
+    try {
+      return (await calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update))).matchedCount === 1;
+    } finally {
+      this.forget(view);
+    }
+  }
+}

@@ -1,0 +1,285 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Collection, Db, MongoClient } from 'mongodb';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import { Advances } from '../advances.ts';
+import { collectionName } from '../port.ts';
+import type { FindQuery, Projection, ViewDocument } from '../port.ts';
+import { planQuery } from '../query.ts';
+import { EnsureError } from '../store.ts';
+import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { BUILD_INDEX, Checkpoints } from './checkpoints.ts';
+import type { StoredCheckpoint } from './checkpoints.ts';
+import { Decoded } from './decoded.ts';
+import { calling } from './faults.ts';
+import { compareIndexes, createIndexes } from './indexes.ts';
+import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, wholeProjection } from './layout.ts';
+import type { Layout, StoredDocument } from './layout.ts';
+import type { MongoViewsOptions } from './options.ts';
+import { queriesOf } from './queries.ts';
+import { buildsOf, Registry } from './registry.ts';
+import type { Registered } from './registry.ts';
+import { snapshotOf } from './snapshot.ts';
+import { writeOps } from './writes.ts';
+
+export const REGISTRY = 'views';
+export const CHECKPOINTS = 'view_checkpoints';
+
+/** Views in MongoDB: single-document writes, each conditional; nothing needs a transaction. Several processes share it. */
+export class MongoStore implements ViewStore {
+  readonly shared = true;
+  readonly #client: MongoClient;
+  readonly #db: Db;
+  readonly #applyIndexes: boolean;
+  readonly #ttlMs: number;
+  readonly #registry: Registry;
+  readonly #checkpoints: Checkpoints;
+  readonly #advances = new Advances();
+  readonly #layouts = new WeakMap<Projection, Layout>();
+  readonly #decoded = new Map<string, Decoded>();
+  /** Views whose live build this process has sealed: its swap counts only while nobody lifted the seal. */
+  readonly #sealed = new Set<string>();
+
+  constructor(client: MongoClient, options: MongoViewsOptions) {
+    this.#client = client;
+    this.#db = client.db(options.database);
+    this.#applyIndexes = options.applyIndexes ?? false;
+    this.#ttlMs = options.registryTtlMs ?? 1000;
+    this.#registry = new Registry(this.#db.collection<Registered>(REGISTRY), this.#ttlMs);
+    this.#checkpoints = new Checkpoints(this.#db.collection<StoredCheckpoint>(CHECKPOINTS));
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async ensure(projection: Projection): Promise<void> {
+    const layout = this.#layout(projection);
+    const { collection } = layout;
+    const definition = definitionOf(layout);
+    let { entry } = await this.#registry.fresh(collection);
+    if (entry === undefined) {
+      if (!this.#applyIndexes) throw new EnsureError(`${collection}: the view is not there; apply it first`);
+      await calling(collection, () => this.#db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
+      await this.#registry.insert({ _id: collection, definition, live: 1, last: 1 });
+      entry = (await this.#registry.fresh(collection)).entry!;
+    }
+    if (entry.definition !== definition) throw new Error(`${collection}: parts, indexes or bodies changed; give the projection a new version`);
+    const physical = physicalName(collection, entry.live);
+    if (this.#applyIndexes) await createIndexes(this.#db, layout, physical);
+    const wrong = (await compareIndexes(this.#db, layout, physical)).find((i) => i.state === 'missing' || i.state === 'differs');
+    if (wrong !== undefined) throw new EnsureError(`${collection}: index "${wrong.index}" ${wrong.state === 'missing' ? 'is missing; apply it first' : 'is another than the projection declares'}`);
+    await this.#sweep(collection, entry);
+  }
+
+  /** Drops builds that a crash left behind, or a writer that was overtaken made again. */
+  async #sweep(collection: string, entry: Registered): Promise<void> {
+    const names = await calling(collection, () => this.#db.listCollections({ name: { $regex: `^${collection}_r[0-9]+$` } }, { nameOnly: true }).toArray());
+    for (const { name } of names) {
+      const build = Number(name.slice(collection.length + 2));
+      if (build <= entry.last && ![entry.live, entry.building, entry.previous].includes(build)) await this.#remove(collection, build);
+    }
+  }
+
+  async #remove(collection: string, build: number): Promise<void> {
+    this.#decoded.delete(physicalName(collection, build));
+    await calling(collection, () => this.#db.collection(physicalName(collection, build)).drop());
+    await this.#checkpoints.drop(collection, physicalName(collection, build));
+  }
+
+  async builds(projection: Projection, fresh = false): Promise<Builds | undefined> {
+    const view = collectionName(projection);
+    const { entry } = fresh ? await this.#registry.fresh(view) : await this.#registry.lookup(view);
+    if (fresh && entry?.sealed === entry?.live && entry?.sealed !== undefined && (entry.lease?.until ?? 0) < Date.now()) await this.#unseal(view, entry.live);
+    return entry && buildsOf(entry);
+  }
+
+  async parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
+    const layout = this.#layout(projection);
+    const collection = await this.#collection(layout, build);
+    const bodies = (projection.bodies ?? []).filter((b) => b.startsWith(`${part}.`));
+    const fields = { [`_d.${part}`]: 1, [`_p.${part}`]: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) };
+    const found = await calling(layout.collection, () => collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray());
+    return new Map(found.flatMap((d) => (d._p?.[part] === undefined ? [] : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const])));
+  }
+
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
+    const layout = this.#layout(projection);
+    const collection = await this.#collection(layout, build);
+    const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops);
+    if (checkpoint !== undefined && refused.length === 0) {
+      await this.#checkpoints.save(layout.collection, collection.collectionName, checkpoint, from);
+      this.#advances.announce(layout.collection);
+    }
+    return refused;
+  }
+
+  async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
+    const view = collectionName(projection);
+    const number = build === 'live' ? (await this.#registry.lookup(view)).entry?.live : build;
+    return number === undefined ? [] : this.#checkpoints.of(view, physicalName(view, number));
+  }
+
+  async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+    const layout = this.#layout(projection);
+    const keep = bodies.length === 0 ? (projection.keepDecoded ?? 0) : 0;
+    return this.#reading(layout, ids.map(() => undefined), async (collection) => {
+      const unique = [...new Set(ids)];
+      const fields = keep > 0 ? { ...wholeProjection([]), _p: 1 as const } : wholeProjection(bodies);
+      const found = await collection.find({ _id: unique.length === 1 ? unique[0]! : { $in: unique } }, { projection: fields, batchSize: unique.length + 1 }).toArray();
+      const decoded = keep > 0 ? this.#decodedOf(collection.collectionName, keep) : undefined;
+      const documents = new Map(found.map((d) => [d._id, decoded === undefined ? decode(layout, d) : decoded.of(layout, d)]));
+      return ids.map((id) => documents.get(id));
+    });
+  }
+
+  async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
+    const layout = this.#layout(projection);
+    const plan = planQuery(projection, query);
+    const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
+    return this.#reading(layout, [], async (collection) => {
+      const found: StoredDocument[] = [];
+      for (const { filter, sort } of queriesOf(plan)) {
+        const limit = plan.limit - found.length;
+        if (limit === 0) break;
+        found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, hint: plan.index.name, projection: fields }).toArray()));
+      }
+      return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d)!));
+    });
+  }
+
+  /** By the collection's metadata, less the removed ones by their index: after an unclean end of a mongod it is off for a while. */
+  async count(projection: Projection, build: Build): Promise<number> {
+    const layout = this.#layout(projection);
+    const gone = { _gone: { $exists: true }, ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])) };
+    const count = async (collection: Collection<StoredDocument>): Promise<number> =>
+      (await collection.estimatedDocumentCount()) - (await collection.countDocuments(gone as object, { hint: 'removed' }));
+    if (build === 'live') return this.#reading(layout, 0, count);
+    const collection = await this.#collection(layout, build);
+    return calling(layout.collection, () => count(collection));
+  }
+
+  async startBuild(projection: Projection): Promise<number> {
+    const layout = this.#layout(projection);
+    const view = layout.collection;
+    const first = (await this.#entry(view)).building;
+    if (first !== undefined) await this.dropBuild(projection, first);
+    for (;;) {
+      const { building, last } = await this.#entry(view);
+      if (building !== undefined) return building; // another began one in the meantime: whoever has its lease goes on
+      if (!(await this.#registry.change(view, { building: { $exists: false }, last }, { $set: { building: last + 1, last: last + 1 } }))) continue;
+      await createIndexes(this.#db, layout, physicalName(view, last + 1));
+      return last + 1;
+    }
+  }
+
+  async reopen(projection: Projection): Promise<number | undefined> {
+    const view = collectionName(projection);
+    const { previous } = await this.#entry(view);
+    if (previous === undefined) return undefined;
+    if (!(await this.#registry.change(view, { previous, building: { $exists: false } }, { $set: { building: previous }, $unset: { previous: '', keepUntil: '' } }))) return undefined;
+    await this.#checkpoints.unseal(view, physicalName(view, previous));
+    return previous;
+  }
+
+  lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
+    const now = Date.now();
+    return this.#registry.change(collectionName(projection), { building: build, $or: [{ lease: { $exists: false } }, { 'lease.holder': holder }, { 'lease.until': { $lt: now } }] }, { $set: { lease: { holder, until: now + ttlMs } } });
+  }
+
+  async release(projection: Projection, build: number, holder: string): Promise<void> {
+    await this.#registry.change(collectionName(projection), { building: build, 'lease.holder': holder }, { $unset: { lease: '' } });
+  }
+
+  async seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]> {
+    const view = collectionName(projection);
+    const { live } = await this.#entry(view);
+    if (!(await this.#registry.change(view, { live }, { $set: { sealed: live } }))) throw new EngineUnavailable(`${view}: another build was swapped in`);
+    this.#sealed.add(view);
+    await this.#checkpoints.seal(view, physicalName(view, live), partitions);
+    return this.#checkpoints.of(view, physicalName(view, live));
+  }
+
+  async unseal(projection: Projection): Promise<void> {
+    const view = collectionName(projection);
+    const { live } = await this.#entry(view);
+    await this.#unseal(view, live);
+  }
+
+  /** The registry first: from then on the sealer's swap fails, whether the checkpoints are free already or not. */
+  async #unseal(view: string, live: number): Promise<void> {
+    this.#sealed.delete(view);
+    await this.#registry.change(view, { sealed: live }, { $unset: { sealed: '' } });
+    await this.#checkpoints.unseal(view, physicalName(view, live));
+  }
+
+  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
+    const view = collectionName(projection);
+    const { live, building } = await this.#entry(view);
+    if (building !== build) throw new Error(`${view}: build ${build} is not being built`);
+    const when = { live, building: build, ...(this.#sealed.has(view) && { sealed: live }) };
+    const set = { live: build, previous: live, swappedAt: Date.now(), ...(keepUntil !== undefined && { keepUntil }) };
+    const swapped = await this.#registry.change(view, when, { $set: set, $unset: { building: '', lease: '', sealed: '', ...(keepUntil === undefined && { keepUntil: '' as const }) } });
+    this.#sealed.delete(view);
+    if (!swapped) throw new EngineUnavailable(`${view}: the seal of the live build was lifted before the swap`);
+    this.#advances.announce(view);
+    return live;
+  }
+
+  async dropBuild(projection: Projection, build: number): Promise<void> {
+    const view = collectionName(projection);
+    const { live, previous, swappedAt } = await this.#entry(view);
+    if (live === build) throw new Error(`${view}: the live build is not dropped`);
+    // A reader may have looked up the replaced build just before the swap.
+    if (build === previous && swappedAt !== undefined) await delay(Math.min(Math.max(swappedAt + 2.5 * this.#ttlMs - Date.now(), 0), 2.5 * this.#ttlMs));
+    await this.#registry.change(view, { building: build, sealed: live }, { $unset: { sealed: '' } });
+    if (await this.#registry.change(view, { building: build }, { $unset: { building: '', lease: '' } })) await this.#checkpoints.unseal(view, physicalName(view, live));
+    await this.#registry.change(view, { previous: build }, { $unset: { previous: '', keepUntil: '' } });
+    await this.#remove(view, build);
+  }
+
+  async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
+    const layout = this.#layout(projection);
+    return snapshotOf(layout, await Promise.all(builds.map(async (build) => ({
+      build, collection: this.#db.collection<StoredDocument>(physicalName(layout.collection, build)), checkpoints: await this.#checkpoints.of(layout.collection, physicalName(layout.collection, build)),
+    }))));
+  }
+
+  onAdvance(collection: string, listener: () => void): () => void {
+    return this.#advances.listen(collection, listener);
+  }
+
+  #layout(projection: Projection): Layout {
+    let layout = this.#layouts.get(projection);
+    if (layout === undefined) this.#layouts.set(projection, (layout = layoutOf(projection)));
+    return layout;
+  }
+
+  #decodedOf(physical: string, keep: number): Decoded {
+    let decoded = this.#decoded.get(physical);
+    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(keep)));
+    return decoded;
+  }
+
+  async #entry(view: string): Promise<Registered> {
+    const { entry } = await this.#registry.fresh(view);
+    if (entry === undefined) throw new EngineUnavailable(`${view}: the view is not there`);
+    return entry;
+  }
+
+  async #collection(layout: Layout, build: Build): Promise<Collection<StoredDocument>> {
+    const number = build === 'live' ? (await this.#registry.lookup(layout.collection)).entry?.live : build;
+    if (number === undefined) throw new EngineUnavailable(`${layout.collection}: the view is not there`);
+    return this.#db.collection<StoredDocument>(physicalName(layout.collection, number));
+  }
+
+  /** A read of the live build. One that took so long that the build may be gone by now is done again if it was replaced. */
+  async #reading<T>(layout: Layout, none: T, work: (collection: Collection<StoredDocument>) => Promise<T>): Promise<T> {
+    for (;;) {
+      const { entry, at } = await this.#registry.lookup(layout.collection);
+      if (entry === undefined) return none;
+      const collection = this.#db.collection<StoredDocument>(physicalName(layout.collection, entry.live));
+      const result = await calling(layout.collection, () => work(collection));
+      if (performance.now() - at < 2 * this.#ttlMs || (await this.#registry.fresh(layout.collection)).entry?.live === entry.live) return result;
+    }
+  }
+}
