@@ -16,7 +16,7 @@ import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
-import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { fixedSecret, loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 
@@ -53,7 +53,7 @@ export class RecordedServices {
   readonly apps = {} as Record<Service, NestFastifyApplication>;
   private readonly views = openMemoryViews();
   private readonly closing: (() => Promise<unknown>)[] = [];
-  tokens!: AccessTokens;
+  tokens!: TokenIssuer;
   payer!: string;
   administrator!: string;
 
@@ -76,24 +76,24 @@ export class RecordedServices {
     this.administrator = await loadOrCreateToken(file('administrator'));
     this.payer = await loadOrCreateToken(file('payer'));
     const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
-    const keys = await SigningKeys.open(file('keys.json'), Date.now());
-    this.tokens = new AccessTokens({ keys, publicUrl: PUBLIC_URL, clock: systemClock });
-    const accessTokens = this.tokens;
+    const keys = await SigningKeys.open(file('keys.json'));
+    const pageKeys = await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 });
+    this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
     const env = { PUBLIC_URL };
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
       const answer = await this.apps.export.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: body }) });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
-    await this.run('attribution', (ports) => AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, accessTokens, staticTokens }));
+    await this.run('attribution', (ports) => AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, staticTokens }));
     await this.run('consent', (ports) => ConsentModule.register({ ports, config: consentConfig.parse({}) }));
-    await this.run('resources', (ports) => ResourcesModule.register({ ports, config: { publicUrl: PUBLIC_URL, payerTokenFile: file('payer'), administratorTokenFile: file('administrator'), signingKeyFile: file('keys.json'), pageKeyFile: file('pages.key'), pollMs: 50 } }));
+    await this.run('resources', (ports) => ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }));
     const blobs = openFsBlobs({ root: file('files') });
-    await this.run('export', (ports) => ExportModule.register({ ports, blobs, accessTokens, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
+    await this.run('export', (ports) => ExportModule.register({ ports, blobs, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
     const parties = new Parties();
     await parties.start(recording(this.log, this.uses.auth));
     this.closing.push(() => parties.stop());
     const readers = (['attribution', 'resources', 'export'] as const).map((name) => this.apps[name].get(Facts, { strict: false }).parties);
-    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys, staticTokens, readers }));
+    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys: fixedSecret(keys), staticTokens, readers }));
     return this;
   }
 
