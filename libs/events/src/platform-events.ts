@@ -85,6 +85,8 @@ export const appRejected = z.object({ client: z.string(), by: z.string(), reason
 export const appSuspended = appRejected;
 export const appRevoked = appRejected;
 export const signingKeyPublished = z.object({ kid: z.string(), jwk: z.record(z.string(), z.unknown()), notAfter: instant.optional() });
+/** Tokens of the key are refused from now on, for good: a kid never comes back. */
+export const signingKeyWithdrawn = z.object({ kid: z.string(), reason: z.enum(['rotated', 'compromised']), by: z.string() });
 
 /** pa.audit: one entry a response or file, members by reference. */
 export const disclosure = z.object({
@@ -140,6 +142,7 @@ export type AppRegistered = z.infer<typeof appRegistered>;
 export type AppApproved = z.infer<typeof appApproved>;
 export type AppRejected = z.infer<typeof appRejected>;
 export type SigningKeyPublished = z.infer<typeof signingKeyPublished>;
+export type SigningKeyWithdrawn = z.infer<typeof signingKeyWithdrawn>;
 export type Disclosure = z.infer<typeof disclosure>;
 export type Progress = z.infer<typeof progress>;
 export type ProgressOutcome = NonNullable<Progress['outcomes']>[number];
@@ -168,6 +171,7 @@ export const PLATFORM_EVENTS = {
   'pa.app-suspended.v1': { topic: 'pa.registry', schema: appSuspended },
   'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRevoked },
   'pa.signing-key-published.v1': { topic: 'pa.registry', schema: signingKeyPublished },
+  'pa.signing-key-withdrawn.v1': { topic: 'pa.registry', schema: signingKeyWithdrawn },
   'pa.disclosure.v1': { topic: 'pa.audit', schema: disclosure },
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },

@@ -4,9 +4,11 @@ import type { Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/views';
-import { type Freshness, MEMBER_DERIVERS, PROVIDER_DERIVERS } from './freshness.ts';
+import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
+import type { Freshness } from './freshness.ts';
 import { toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
+import type { PresentReaders } from './presence.ts';
 
 /** 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit. */
 export class FactsStale extends Refusal {
@@ -30,6 +32,8 @@ export interface AccessOptions {
   readonly freshness: Freshness;
   readonly clock: Clock;
   readonly metrics?: Metrics;
+  /** The other processes, where there are any: what is acknowledged here must hold there. */
+  readonly others?: PresentReaders;
 }
 
 /** The one thing services ask whether a client may see a member: facts by one get, then `decide`. */
@@ -76,18 +80,27 @@ export class Access {
   }
   /** @throws FactsStale */
   assertFresh(): void {
-    if (!this.options.parties.ready() || !this.options.freshness.fresh()) throw new FactsStale();
+    if (!this.options.parties.ready() || !this.options.parties.current() || !this.options.freshness.fresh()) throw new FactsStale();
   }
 
-  /** True once the facts have passed a position on payer topics: an acknowledged opt-out is effective. Timeout in ms. */
+  /** True once the facts here have passed a position on payer topics. Timeout in ms. */
   async waitForPayer(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties } = this.options;
-    const members = { [PAYER_MEMBER_EVENTS]: position[PAYER_MEMBER_EVENTS] ?? [] };
-    const providers = { [PAYER_PROVIDER_EVENTS]: position[PAYER_PROVIDER_EVENTS] ?? [] };
-    const [view, party] = await Promise.all([
-      reader.waitFor(members, timeoutMs, MEMBER_DERIVERS),
-      parties.waitForDerived([...MEMBER_DERIVERS.map((deriver) => ({ deriver, position: members })), ...PROVIDER_DERIVERS.map((deriver) => ({ deriver, position: providers }))], timeoutMs),
-    ]);
+    const [view, party] = await Promise.all([reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS), parties.waitForDerived(targetsOf(position), timeoutMs)]);
     return view && party;
   }
+  /**
+   * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next request lands.
+   * (The members' facts are one view; holds of sources and the network are in the memory of each process.)
+   */
+  async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
+    const all = await Promise.all([this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true]);
+    return all.every(Boolean);
+  }
 }
+
+const membersOf = (position: Position): Position => ({ [PAYER_MEMBER_EVENTS]: position[PAYER_MEMBER_EVENTS] ?? [] });
+const targetsOf = (position: Position): { readonly deriver: string; readonly position: Position }[] => [
+  ...MEMBER_DERIVERS.map((deriver) => ({ deriver, position: membersOf(position) })),
+  ...PROVIDER_DERIVERS.map((deriver) => ({ deriver, position: { [PAYER_PROVIDER_EVENTS]: position[PAYER_PROVIDER_EVENTS] ?? [] } })),
+];

@@ -5,6 +5,7 @@ import type { ViewReader, Views } from '@provider-access/views';
 import { Access } from './access.ts';
 import { Freshness } from './freshness.ts';
 import { Parties } from './parties.ts';
+import { PartiesPresence, type PresenceOptions, PresentReaders } from './presence.ts';
 import { memberFacts } from './projections.ts';
 
 export interface FactsOptions {
@@ -16,6 +17,8 @@ export interface FactsOptions {
   readonly boundMs?: number;
   /** ms; default 500. */
   readonly pollMs?: number;
+  /** Where several processes decide. Without it this is the only one, or its runner waits for it directly. */
+  readonly presence?: PresenceOptions | undefined;
 }
 
 /** Everything a service needs to decide, wired: start it before the first request, stop it at the end. */
@@ -25,26 +28,31 @@ export class Facts {
   readonly freshness: Freshness;
   readonly access: Access;
   private readonly log: EventLog;
+  private readonly presence: PartiesPresence | undefined;
 
   constructor(options: FactsOptions) {
-    const { log, views, clock, metrics, boundMs, pollMs } = options;
+    const { log, views, clock, metrics, boundMs, pollMs, presence } = options;
     this.log = log;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
-    this.access = new Access({ reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics });
+    this.access = new Access({ reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
+    this.presence = presence && new PartiesPresence(this.parties, log, { serving: () => this.freshness.fresh(), ...presence });
   }
 
   async start(): Promise<void> {
     await this.parties.start(this.log);
     await this.freshness.start();
+    await this.presence?.start();
   }
   async stop(): Promise<void> {
     this.freshness.stop();
+    await this.presence?.stop();
     await this.parties.stop();
   }
   /** For readiness: PHI-free. */
   check(): { readonly ready: boolean; readonly detail?: string } {
     if (!this.parties.ready()) return { ready: false, detail: 'the registry is still being read' };
+    if (!this.parties.current()) return { ready: false, detail: 'the other processes cannot be told that this one is here' };
     if (this.freshness.fresh()) return { ready: true };
     return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms` };
   }

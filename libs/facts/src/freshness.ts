@@ -2,12 +2,9 @@ import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provid
 import { type EventLog, type Position, reached } from '@provider-access/eventlog';
 import type { ViewReader } from '@provider-access/views';
 import type { Clock } from '@provider-access/http';
+import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import type { Parties } from './parties.ts';
 
-/** Who derives what decides, from payer.member-events. */
-export const MEMBER_DERIVERS = ['attribution', 'consent'] as const;
-/** Who derives what decides, from payer.provider-events. */
-export const PROVIDER_DERIVERS = ['attribution'] as const;
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
 
 export interface FreshnessOptions {

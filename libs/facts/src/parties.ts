@@ -1,5 +1,5 @@
 import type { ClientFacts, ClientStatus, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
-import { type AccessHeld, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished } from '@provider-access/events';
+import { type AccessHeld, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn } from '@provider-access/events';
 import { type Batch, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
 import { held, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
@@ -7,7 +7,7 @@ import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record
 import { type ClientRegistration, Registrations } from './registrations.ts';
 import { staircase, type Step, withStep } from './steps.ts';
 
-const TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
+export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
 /**
  * Clients, network status and holds of whole sources, in memory, by following their topics (ARCHITECTURE §5). Few: of
@@ -17,15 +17,16 @@ export class Parties implements PartyFacts {
   private readonly registrations = new Registrations();
   private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
   private readonly holds = new Map<string, Holds>();
-  private readonly inbound = new InboundProgress(TOPICS);
+  private readonly inbound = new InboundProgress(PARTY_TOPICS);
   private readonly listeners = new Set<(client: string) => void>();
   private readonly waiters = new Set<() => void>();
   private following: Subscription | undefined;
   private loaded = false;
+  private presence: { current(): boolean } | undefined;
 
   /** Resolves when everything that was in the log at the call is known. */
   async start(log: EventLog): Promise<void> {
-    this.following = await log.follow({ topics: TOPICS, handle: (batch) => this.handle(batch) });
+    this.following = await log.follow({ topics: PARTY_TOPICS, handle: (batch) => this.handle(batch) });
     this.loaded = true;
     this.wake();
   }
@@ -35,6 +36,17 @@ export class Parties implements PartyFacts {
   /** True once the start has caught up. */
   ready(): boolean {
     return this.loaded;
+  }
+  /**
+   * Who says whether this process is still seen by those who acknowledge changes (`PartiesPresence`). Without one there are
+   * no other processes, or none that acknowledges.
+   */
+  seenBy(presence: { current(): boolean }): void {
+    this.presence = presence;
+  }
+  /** False while a change may have been acknowledged without this process: nothing is permitted from here then. */
+  current(): boolean {
+    return this.presence?.current() ?? true;
   }
   failure(): string | undefined {
     return this.following?.failure();
@@ -63,9 +75,16 @@ export class Parties implements PartyFacts {
   list(status?: ClientStatus): readonly ClientRegistration[] {
     return this.registrations.list(status);
   }
-  /** Our own public keys that were published. */
+  /** Our own public keys that were published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
     return this.registrations.signingKeys();
+  }
+  /** One of them, asked for with every request. */
+  signingKey(kid: string): SigningKeyPublished | undefined {
+    return this.registrations.signingKey(kid);
+  }
+  withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
+    return this.registrations.withdrawnKey(kid);
   }
   /** Called after a client's registration changed. Returns how to stop it. */
   onChange(listener: (client: string) => void): () => void {

@@ -1,5 +1,5 @@
 import type { ClientFacts, ClientStatus } from '@provider-access/access';
-import type { AppApproved, AppRegistered, AppRejected, ProviderKey, SigningKeyPublished } from '@provider-access/events';
+import type { AppApproved, AppRegistered, AppRejected, ProviderKey, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
@@ -26,6 +26,8 @@ export class Registrations {
   private readonly clients = new Map<string, ClientRegistration>();
   private readonly versions = new Map<string, number>();
   private readonly keys = new Map<string, SigningKeyPublished>();
+  /** Kids never come back. */
+  private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
 
   /** The client whose registration the record changed. */
   evolve(record: LogRecord): string | undefined {
@@ -38,7 +40,14 @@ export class Registrations {
     const at = record.headers['ce_time']!;
     if (type === 'pa.signing-key-published.v1') {
       const key = dataOf<SigningKeyPublished>(record);
-      this.keys.set(key.kid, key);
+      // The first word counts: a kid does not change its key.
+      if (!this.withdrawn.has(key.kid) && !this.keys.has(key.kid)) this.keys.set(key.kid, key);
+      return undefined;
+    }
+    if (type === 'pa.signing-key-withdrawn.v1') {
+      const withdrawal = dataOf<SigningKeyWithdrawn>(record);
+      this.withdrawn.set(withdrawal.kid, withdrawal);
+      this.keys.delete(withdrawal.kid);
       return undefined;
     }
     if (type === 'pa.app-registered.v1') {
@@ -67,7 +76,14 @@ export class Registrations {
   list(status?: ClientStatus): readonly ClientRegistration[] {
     return [...this.clients.values()].filter((c) => status === undefined || c.status === status);
   }
+  /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
     return [...this.keys.values()];
+  }
+  signingKey(kid: string): SigningKeyPublished | undefined {
+    return this.keys.get(kid);
+  }
+  withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
+    return this.withdrawn.get(kid);
   }
 }

@@ -1,2 +1,3 @@
 export * from './metrics.ts';
 export * from './logger.ts';
+export * from './member-hash.ts';

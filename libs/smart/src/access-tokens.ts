@@ -1,8 +1,8 @@
-import { hash, randomBytes } from 'node:crypto';
-import { jwtVerify, SignJWT } from 'jose';
+import { hash } from 'node:crypto';
+import { jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/http';
+import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';
-import type { SigningKeys, VerificationKeys } from './signing-keys.ts';
 
 /** Seconds. SMART Backend Services: SHOULD NOT exceed 300. */
 export const ACCESS_TOKEN_LIFETIME = 300;
@@ -16,11 +16,14 @@ export interface AccessToken {
   /** Seconds since the epoch. */
   readonly issuedAt: number;
   readonly expiresAt: number;
+  /** Of the key that signed it. */
+  readonly kid: string;
 }
-export interface IssuedToken { readonly token: string; readonly expiresIn: number; readonly jti: string }
+export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
 
 export interface AccessTokensOptions {
-  readonly keys: VerificationKeys | SigningKeys;
+  /** Our published keys: `publishedKeys(parties)`. */
+  readonly keys: KeySource;
   /** Public base URL without a last slash: `iss`; `aud` is it with `/fhir`. Never taken from a request. */
   readonly publicUrl: string;
   readonly clock: Clock;
@@ -29,13 +32,13 @@ export interface AccessTokensOptions {
 }
 
 /**
- * Our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified ones are remembered by the sha256 of the
- * token, so a repeat costs no signature check; whether the client may still use them is the authenticator's question.
+ * Verifies our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified ones are remembered by the sha256 of
+ * the token, so a repeat costs no signature check; whether the client may still use them is the authenticator's question.
  */
 export class AccessTokens {
   readonly issuer: string;
   readonly audience: string;
-  private readonly keys: VerificationKeys | SigningKeys;
+  private readonly keys: KeySource;
   private readonly clock: Clock;
   private readonly capacity: number;
   private readonly verified = new Map<string, AccessToken>();
@@ -45,24 +48,7 @@ export class AccessTokens {
     this.clock = options.clock;
     this.capacity = options.capacity ?? 20_000;
     this.issuer = options.publicUrl;
-    this.audience = `${options.publicUrl}/fhir`;
-  }
-
-  /**
-   * `approvedAt` (ms since the epoch): `iat` is never before it, so that a token of an approval outlives clocks that
-   * differ between instances. Needs keys that can sign.
-   */
-  async issue(client: string, scope: string, approvedAt = 0): Promise<IssuedToken> {
-    if (!('current' in this.keys)) throw new TypeError('These keys can only verify.');
-    const { kid, privateKey } = this.keys.current;
-    const now = Math.floor(this.clock.now() / 1000);
-    const jti = randomBytes(16).toString('base64url');
-    const token = await new SignJWT({ client_id: client, scope })
-      .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
-      .setIssuer(this.issuer).setSubject(client).setAudience(this.audience).setJti(jti)
-      .setIssuedAt(Math.max(now, Math.floor(approvedAt / 1000))).setExpirationTime(now + ACCESS_TOKEN_LIFETIME)
-      .sign(privateKey);
-    return { token, expiresIn: ACCESS_TOKEN_LIFETIME, jti };
+    this.audience = audienceOf(options.publicUrl);
   }
 
   /** A token that was verified before and has not expired: no signature check, some µs. */
@@ -72,7 +58,8 @@ export class AccessTokens {
     const known = this.verified.get(key);
     if (known === undefined) return undefined;
     this.verified.delete(key);
-    if (known.expiresAt * 1000 <= this.clock.now()) return undefined;
+    // A key that was withdrawn takes its tokens with it, the remembered ones too.
+    if (known.expiresAt * 1000 <= this.clock.now() || this.keys(known.kid) === undefined) return undefined;
     this.verified.set(key, known);
     return known;
   }
@@ -83,7 +70,8 @@ export class AccessTokens {
     const known = this.cached(token);
     if (known !== undefined) return known;
     const read = await this.check(token);
-    if (read === undefined) return undefined;
+    // The key may have been withdrawn while the signature was checked.
+    if (read === undefined || this.keys(read.kid) === undefined) return undefined;
     if (this.verified.size >= this.capacity) this.verified.delete(this.verified.keys().next().value!);
     this.verified.set(hash('sha256', token, 'base64'), read);
     return read;
@@ -96,8 +84,8 @@ export class AccessTokens {
 
   private async check(token: string): Promise<AccessToken | undefined> {
     try {
-      const { payload } = await jwtVerify(token, ({ kid }) => {
-        const key = kid === undefined ? undefined : this.keys.verificationKey(kid);
+      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => {
+        const key = typeof kid === 'string' ? this.keys(kid) : undefined;
         if (key === undefined) throw new TypeError('unknown kid');
         return key;
       }, {
@@ -106,7 +94,7 @@ export class AccessTokens {
       });
       const { sub, client_id: client, scope, jti, iat, exp } = payload;
       if (typeof client !== 'string' || client !== sub || typeof scope !== 'string') return undefined;
-      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp! };
+      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp!, kid: protectedHeader.kid! };
     } catch {
       // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in memory).
       return undefined;

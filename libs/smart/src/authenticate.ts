@@ -13,7 +13,11 @@ export interface SmartContext {
 /** The part of a request that authentication reads: Node's, Fastify's and a plain object have it. */
 export interface RequestWithHeaders { readonly headers: Readonly<Record<string, string | string[] | undefined>> }
 /** The part of `PartyFacts` that is needed here. */
-export interface Clients { client(id: string): ClientFacts | undefined }
+export interface Clients {
+  client(id: string): ClientFacts | undefined;
+  /** False while this process may have missed a decision that was acknowledged elsewhere: nobody is let in then. */
+  current?(): boolean;
+}
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1; scheme in any case), undefined when there is none. */
 export function bearerToken(request: RequestWithHeaders): string | undefined {
@@ -45,7 +49,7 @@ export class Authenticator {
     this.clients = clients;
   }
 
-  /** Answers without a promise for a token that was seen before. Throws Refusal (401). */
+  /** Answers without a promise for a token that was seen before. Throws Refusal (401; 503 while the clients may be stale). */
   authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
@@ -54,6 +58,7 @@ export class Authenticator {
   }
 
   private admit(token: AccessToken | undefined): SmartContext {
+    if (this.clients.current?.() === false) throw new Refusal('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
     if (!this.live(token)) throw badToken();
     return { client: token.client, scopes: token.scopes, jti: token.jti };
   }

@@ -1,69 +1,82 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
-import { importKey } from './import-key.ts';
-import { readOrCreatePrivateFile } from './private-file.ts';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { ConfigurationError } from '@provider-access/config';
+import { exportJWK, generateKeyPair } from 'jose';
+import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
 
-/** Public half of a signing key as `GET /auth/jwks` shows it. */
+/** Public half of a signing key as `GET /auth/jwks` and `pa.registry` show it. */
 export interface PublicSigningKey { readonly kid: string; readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string; readonly alg: 'ES256'; readonly use: 'sig' }
-export interface SigningKey { readonly kid: string; readonly privateKey: CryptoKey }
-/** What verifying access tokens needs; a service that only reads can be given public keys alone. */
-export interface VerificationKeys { verificationKey(kid: string): CryptoKey | undefined }
+export interface SigningKey { readonly kid: string; readonly privateKey: KeyObject; readonly publicJwk: PublicSigningKey }
 
-interface StoredKey { readonly kid: string; readonly createdAt: string; readonly privateJwk: JWK }
-interface StoredKeys { readonly keys: readonly StoredKey[] }
+/** As a file holds it; `privateJwk` and `createdAt` are the format of version 1 (newest signs). */
+interface StoredKey { readonly kid?: unknown; readonly kty?: unknown; readonly crv?: unknown; readonly x?: unknown; readonly y?: unknown; readonly d?: unknown; readonly alg?: unknown; readonly use?: unknown; readonly createdAt?: string; readonly privateJwk?: object }
 
-/** A key file that cannot be used: the start ends with it. */
-export class SigningKeysUnreadable extends Error {
-  override readonly name = 'SigningKeysUnreadable';
+/** RFC 7638, for a P-256 key. */
+const thumbprint = (x: string, y: string): string => createHash('sha256').update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y })).digest('base64url');
+
+/**
+ * ES256 keys that sign our access tokens, in the order of preference. Only auth has them; whoever verifies takes the public
+ * halves from `pa.registry` (`publishedKeys`).
+ */
+export class SigningKeys {
+  /** Not empty; the first is to sign. */
+  readonly all: readonly SigningKey[];
+  constructor(all: readonly SigningKey[]) {
+    this.all = all;
+  }
+  get first(): SigningKey {
+    return this.all[0]!;
+  }
+
+  /** Reads the file or creates it with one key, mode 0600; never looks at it again. @throws ConfigurationError */
+  static async open(file: string): Promise<SigningKeys> {
+    return (await openSigningKeys({ role: 'token signing keys', file, create: true, everyMs: 0 })).current;
+  }
 }
 
-async function createFile(now: number): Promise<string> {
+/** A JWK Set with private ES256 (P-256) keys. @throws ConfigurationError naming the role and the place, never a value */
+export function parseSigningKeys(text: string, role: string): SigningKeys {
+  let stored: { readonly keys?: unknown };
+  try {
+    stored = JSON.parse(text) as typeof stored;
+  } catch {
+    throw new ConfigurationError(`${role}: names a file that is not JSON`);
+  }
+  if (!Array.isArray(stored?.keys) || stored.keys.length === 0) throw new ConfigurationError(`${role}: names a file that holds no key: a JWK Set {"keys": [...]} is needed`);
+  const entries = stored.keys as StoredKey[];
+  const all = ordered(entries).map((entry, i) => readKey(entry, `${role}: key ${i + 1}`));
+  if (new Set(all.map((key) => key.kid)).size < all.length) throw new ConfigurationError(`${role}: two keys have one kid`);
+  return new SigningKeys(all);
+}
+
+/** Version 1 said by time which is the newest. */
+function ordered(entries: readonly StoredKey[]): readonly StoredKey[] {
+  if (!entries.every((e) => typeof e?.privateJwk === 'object' && typeof e.createdAt === 'string')) return entries;
+  return [...entries].sort((a, b) => (a.createdAt! < b.createdAt! ? 1 : -1)).map(({ kid, privateJwk }) => ({ ...privateJwk, kid }));
+}
+
+function readKey(entry: StoredKey | null, place: string): SigningKey {
+  const { kty, crv, x, y, d, alg, use, kid } = entry ?? {};
+  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string') throw new ConfigurationError(`${place} is not a private EC key on P-256 (kty, crv, x, y, d)`);
+  if ((alg !== undefined && alg !== 'ES256') || (use !== undefined && use !== 'sig')) throw new ConfigurationError(`${place} is for another alg than ES256 or another use than sig`);
+  if (kid !== undefined && (typeof kid !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(kid))) throw new ConfigurationError(`${place} has a kid that is not 1 to 128 letters, digits, dots, dashes and underscores`);
+  const name = kid ?? thumbprint(x, y);
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey({ key: { kty, crv, x, y, d }, format: 'jwk' });
+    // What is published is what belongs to `d`, whatever x and y say.
+    const { x: realX, y: realY } = createPublicKey(privateKey).export({ format: 'jwk' });
+    if (realX !== x || realY !== y) throw new TypeError('another key');
+  } catch {
+    throw new ConfigurationError(`${place} is not a key: its d does not belong to its x and y`);
+  }
+  return { kid: name, privateKey, publicJwk: { kid: name, kty, crv, x, y, alg: 'ES256', use: 'sig' } };
+}
+
+async function newFile(): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  const privateJwk = await exportJWK(privateKey);
-  const stored: StoredKeys = { keys: [{ kid: await calculateJwkThumbprint(privateJwk), createdAt: new Date(now).toISOString(), privateJwk }] };
-  return `${JSON.stringify(stored, undefined, 2)}\n`;
+  const { kty, crv, x, y, d } = await exportJWK(privateKey);
+  return `${JSON.stringify({ keys: [{ kty, crv, x, y, d, alg: 'ES256', use: 'sig', kid: thumbprint(x!, y!) }] }, undefined, 2)}\n`;
 }
 
-/** ES256 keys of our own access tokens: the newest signs, all verify, so that a key can be added before an old one goes. */
-export class SigningKeys implements VerificationKeys {
-  readonly current: SigningKey;
-  readonly published: readonly PublicSigningKey[];
-  private readonly byKid: ReadonlyMap<string, CryptoKey>;
-
-  private constructor(current: SigningKey, published: readonly PublicSigningKey[], byKid: ReadonlyMap<string, CryptoKey>) {
-    this.current = current;
-    this.published = published;
-    this.byKid = byKid;
-  }
-
-  /** Reads the file (`{ keys: [{ kid, createdAt, privateJwk }] }`) or creates it with one key, mode 0600. `now`: ms since the epoch. */
-  static async open(file: string, now: number): Promise<SigningKeys> {
-    const text = await readOrCreatePrivateFile(file, () => createFile(now));
-    let stored: StoredKeys;
-    try {
-      stored = JSON.parse(text) as StoredKeys;
-    } catch {
-      throw new SigningKeysUnreadable('The file of the token signing keys is not JSON.');
-    }
-    if (!Array.isArray(stored.keys) || stored.keys.length === 0) throw new SigningKeysUnreadable('The file of the token signing keys holds no key.');
-    const newestFirst = [...stored.keys].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
-    const published: PublicSigningKey[] = [];
-    const byKid = new Map<string, CryptoKey>();
-    let current: SigningKey | undefined;
-    for (const { kid, privateJwk } of newestFirst) {
-      const { kty, crv, x, y, d } = privateJwk ?? {};
-      if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string' || typeof kid !== 'string') throw new SigningKeysUnreadable('The file of the token signing keys holds a key that is not a private P-256 key with a kid.');
-      current ??= { kid, privateKey: await importKey({ kty, crv, x, y, d }, 'ES256') };
-      byKid.set(kid, await importKey({ kty, crv, x, y }, 'ES256'));
-      published.push({ kid, kty, crv, x, y, alg: 'ES256', use: 'sig' });
-    }
-    return new SigningKeys(current!, published, byKid);
-  }
-
-  verificationKey(kid: string): CryptoKey | undefined {
-    return this.byKid.get(kid);
-  }
-  /** RFC 7517 JWK Set, public members only. */
-  jwks(): { readonly keys: readonly PublicSigningKey[] } {
-    return { keys: this.published };
-  }
-}
+/** @throws ConfigurationError */
+export const openSigningKeys = (at: SecretFileAt): Promise<SecretFile<SigningKeys>> => openSecretFile(at, parseSigningKeys, newFile);

@@ -3,7 +3,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext, type Type 
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/http';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
-import { readOrCreatePrivateFile } from './private-file.ts';
+import { fixedSecret, openTokens, type Secret } from './secret-file.ts';
 
 export type StaticRole = 'administrator' | 'payer';
 
@@ -18,23 +18,36 @@ export function secretMatches(secret: string, expectedHash: string): boolean {
   return expected.length === actual.length && timingSafeEqual(actual, expected);
 }
 
-/** The token in the file, created (mode 0600) at the first start. @throws when the file is empty */
+/** The first token in the file, created (mode 0600) at the first start. @throws ConfigurationError */
 export async function loadOrCreateToken(file: string): Promise<string> {
-  const token = (await readOrCreatePrivateFile(file, () => Promise.resolve(`${newSecret()}\n`))).trim();
-  if (token.length < 32) throw new Error('The token file holds less than 32 characters. Delete it to get a new token.');
-  return token;
+  return (await openTokens({ role: 'token file', file, create: true, everyMs: 0 })).current[0]!;
 }
 
-/** Tokens of the payer's systems and of the administrator; only their hashes stay in memory. */
+/** One token, or several that are all accepted, or a file of them that is followed. */
+export type TokensOfRole = string | readonly string[] | Secret<readonly string[]>;
+
+/** The hashes of a role's tokens now; made anew only when the file was replaced. */
+function hashesOf(tokens: TokensOfRole): () => readonly string[] {
+  const secret = typeof tokens === 'string' ? fixedSecret([tokens]) : 'current' in tokens ? tokens : fixedSecret(tokens);
+  let from: readonly string[] | undefined;
+  let hashes: readonly string[] = [];
+  return () => {
+    if (from !== secret.current) hashes = (from = secret.current).map(secretHash);
+    return hashes;
+  };
+}
+
+/** Tokens of the payer's systems and of the administrator: several of a role at once, compared by their hashes. */
 export class StaticTokens {
-  private readonly hashes: readonly (readonly [StaticRole, string])[];
-  constructor(tokens: Readonly<Partial<Record<StaticRole, string>>>) {
-    this.hashes = (Object.entries(tokens) as [StaticRole, string][]).map(([role, token]) => [role, secretHash(token)] as const);
+  private readonly hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
+  constructor(tokens: Readonly<Partial<Record<StaticRole, TokensOfRole>>>) {
+    this.hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(([role, of]) => [role, hashesOf(of)] as const);
   }
   /** The role whose token it is. */
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
-    for (const [role, expected] of this.hashes) if (secretMatches(token, expected)) found = role;
+    // All of them, whichever fits: time does not tell which it was.
+    for (const [role, hashes] of this.hashes) for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
   }
   /** @throws Refusal 401 unless the request has the token of one of the roles */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: s
 
 /** Compact JWS with exactly these parts. */
 export const encode = (header: object, payload: object, signature = 'c2ln'): string => `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${signature}`;
-export const sign = (key: CryptoKey | Uint8Array, header: { alg: string } & Record<string, unknown>, payload: JWTPayload): Promise<string> => new SignJWT(payload).setProtectedHeader(header).sign(key);
+export const sign = (key: CryptoKey | KeyObject | Uint8Array, header: { alg: string } & Record<string, unknown>, payload: JWTPayload): Promise<string> => new SignJWT(payload).setProtectedHeader(header).sign(key);
 
 export const claims = (client: string, over: Record<string, unknown> = {}): JWTPayload => ({ iss: client, sub: client, aud: TOKEN_URL, exp: NOW_S + 240, jti: 'j-1', ...over }) as JWTPayload;
 

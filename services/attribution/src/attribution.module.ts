@@ -2,9 +2,10 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type On
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, disclosures } from '@provider-access/audit';
-import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import { Facts, FACTS_PROJECTIONS, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
-import { type AccessTokens, Authenticator, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
 import { DeadLettersIntake } from './intake/dead-letters.ts';
@@ -23,8 +24,11 @@ export interface AttributionOptions {
   readonly ports: ServicePorts;
   readonly config: AttributionConfig;
   readonly forwardExport: ForwardExport;
-  readonly accessTokens: AccessTokens;
   readonly staticTokens: StaticTokens;
+  /** How log lines name members, for whoever explains a decision. */
+  readonly memberHash?: MemberHash;
+  /** Where several processes decide. */
+  readonly presence?: PresenceOptions;
 }
 
 /** The projections that attribution runs: the facts that every service reads, and the disclosures. */
@@ -44,7 +48,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   static register(options: AttributionOptions): DynamicModule {
     const { ports, config } = options;
     const { log, views, clock, logger, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS });
+    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
     const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution' });
     return {
@@ -57,9 +61,10 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PROJECTIONS, useValue: projections },
         { provide: ProjectionSet, useExisting: PROJECTIONS },
         { provide: FORWARD_EXPORT, useValue: options.forwardExport },
-        { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },
+        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },
+        { provide: MEMBER_HASH, useValue: options.memberHash ?? MemberHash.random() },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
         { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts) },
         { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts) },

@@ -10,7 +10,7 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { Facts } from '@provider-access/facts';
 import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
-import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
@@ -31,15 +31,17 @@ export class Harness {
   app!: NestFastifyApplication;
   facts!: Facts;
   private folder!: string;
-  private tokens!: AccessTokens;
+  private tokens!: TokenIssuer;
   private consent: Subscription | undefined;
 
   async start(config: Record<string, unknown> = {}): Promise<this> {
     this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
-    this.tokens = new AccessTokens({ keys: await SigningKeys.open(join(this.folder, 'keys.json'), this.now), publicUrl: 'https://pa.example', clock: this.ports.clock });
+    const { first } = await SigningKeys.open(join(this.folder, 'keys.json'));
+    this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'https://pa.example', clock: this.ports.clock });
+    await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: instant(this.now), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
     const module = AttributionModule.register({
       ports: this.ports, config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }), forwardExport: (request) => this.forwardExport(request),
-      accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }),
+      staticTokens: new StaticTokens({ administrator: ADMIN }),
     });
     this.app = await createServiceApp(module, { name: 'attribution', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
     await this.app.startAllMicroservices();

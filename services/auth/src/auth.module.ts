@@ -2,16 +2,18 @@ import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type O
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
+import { PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
 import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { AccessTokens, Authenticator, JwksCache, STATIC_TOKENS, type SigningKeys, type StaticTokens } from '@provider-access/smart';
+import { AccessTokens, Authenticator, JwksCache, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { AUTH, type Auth, type AuthParties } from './auth.ts';
 import { authConfig, type AuthConfigInput } from './config.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { IntrospectionController } from './introspection/introspection.controller.ts';
-import { publishSigningKeys } from './publish-signing-keys.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
 import { ReviewController } from './review/review.controller.ts';
+import { SigningKeysController } from './signing-keys/signing-keys.controller.ts';
+import { SigningRing } from './signing-keys/signing-ring.ts';
 import { ReplayMemory } from './token/replay-memory.ts';
 import { TokenController } from './token/token.controller.ts';
 
@@ -20,22 +22,29 @@ export interface AuthOptions {
   readonly config: AuthConfigInput;
   /** Started by the runner. */
   readonly parties: AuthParties;
-  readonly keys: SigningKeys;
+  /** Private keys of the access tokens, from the file that all instances of auth share. */
+  readonly keys: Secret<SigningKeys>;
   readonly staticTokens: StaticTokens;
   /** Who, beside the own parties, must have seen a change before it is acknowledged: the parties of the other services here. */
   readonly readers?: readonly RegistryReader[];
+  /** Where there are other processes: a change is acknowledged when every present one knows it. */
+  readonly presence?: PresenceOptions;
 }
 
 /** Bytes: a registration with 2,000 NPIs or 20 keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-function createAuth({ ports, config: input, parties, keys, staticTokens, readers }: AuthOptions): Auth {
+function createAuth({ ports, config: input, parties, keys, staticTokens, readers = [], presence }: AuthOptions): Auth {
   const config = authConfig.parse(input);
   const { log, clock } = ports;
-  const tokens = new AccessTokens({ keys, publicUrl: config.publicUrl, clock });
+  const { publicUrl } = config;
+  const registry = new Registry(ports, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])]);
+  const signing = new SigningRing({ ports, keys, parties, registry, presence });
+  const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock });
   return {
-    ports, config, parties, keys, tokens, staticTokens,
-    registry: new Registry(ports, [parties, ...(readers ?? [])]),
+    ports, config, parties, registry, signing, tokens, staticTokens,
+    ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
+    issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),
     jwksSource: new JwksCache({ clock, allowInsecure: config.allowInsecureJwks }),
     replays: new ReplayMemory(ports.state.claims, clock),
@@ -69,19 +78,25 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
         const failure = auth.parties.failure();
         return Promise.resolve({ ready: auth.parties.ready() && failure === undefined, ...(failure !== undefined && { detail: failure }) });
       },
+    }, {
+      name: 'signing key',
+      check: () => Promise.resolve(auth.signing.key() === undefined ? { ready: false, detail: 'no signing key of the file is known to every process yet' } : { ready: true }),
     }];
     return {
       module: AuthModule,
-      controllers: [RegistrationController, TokenController, IntrospectionController, DiscoveryController, ReviewController],
+      controllers: [RegistrationController, TokenController, IntrospectionController, DiscoveryController, ReviewController, SigningKeysController],
       providers: [{ provide: AUTH, useValue: auth }, { provide: STATIC_TOKENS, useValue: options.staticTokens }, { provide: READINESS, useFactory: (): ReadinessCheck[] => readiness }],
     };
   }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.auth.replays.open();
-    await publishSigningKeys(this.auth.ports, this.auth.keys);
+    await this.auth.presence?.start();
+    await this.auth.signing.start();
   }
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.stopListening();
+    await this.auth.signing.stop();
+    await this.auth.presence?.stop();
   }
 }

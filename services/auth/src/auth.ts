@@ -1,22 +1,26 @@
 import type { Audit } from '@provider-access/audit';
-import type { Parties } from '@provider-access/facts';
+import type { Parties, PartiesPresence } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
-import type { AccessTokens, Authenticator, JwksSource, SigningKeys, StaticTokens } from '@provider-access/smart';
+import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Registry } from './registry.ts';
+import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** What of the party facts auth reads. */
-export type AuthParties = Pick<Parties, 'client' | 'registration' | 'list' | 'network' | 'waitFor' | 'onChange' | 'ready' | 'failure'>;
+export type AuthParties = Pick<Parties, 'client' | 'registration' | 'list' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
 
 /** What the controllers share: one object a container, nothing at module level. */
 export interface Auth {
   readonly ports: ServicePorts;
   readonly config: AuthConfig;
   readonly parties: AuthParties;
+  readonly presence?: PartiesPresence;
   readonly registry: Registry;
-  readonly keys: SigningKeys;
+  readonly signing: SigningRing;
+  /** Verifies tokens, by the keys of the registry. */
   readonly tokens: AccessTokens;
+  readonly issuer: TokenIssuer;
   readonly authenticator: Authenticator;
   readonly staticTokens: StaticTokens;
   readonly jwksSource: JwksSource;

@@ -51,11 +51,15 @@ export class Registry {
     throw new Refusal('conflict', 'Others are changing this client at the same time. Repeat the request.');
   }
 
-  private async acknowledged(stream: string, version: number, state: ClientState): Promise<ClientState> {
+  /** Resolves when every reader knows this version of a stream of pa.registry. @throws Refusal 503 when they do not follow in time */
+  async acknowledge(stream: string, version: number): Promise<void> {
     const position = await this.ports.state.streams.published(stream, version, this.timeoutMs);
     if (position === undefined) throw later();
     const known = await Promise.all(this.readers.map((reader) => reader.waitFor(position, this.timeoutMs)));
     if (!known.every(Boolean)) throw later();
+  }
+  private async acknowledged(stream: string, version: number, state: ClientState): Promise<ClientState> {
+    await this.acknowledge(stream, version);
     return state;
   }
 }

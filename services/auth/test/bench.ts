@@ -7,10 +7,10 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'j
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
-import { Parties } from '@provider-access/facts';
+import { Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
-import { SigningKeys, StaticTokens } from '@provider-access/smart';
+import { fixedSecret, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfigInput } from '../src/config.ts';
@@ -38,7 +38,7 @@ export async function prepare(): Promise<void> {
   keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
 }
 
-export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number }
+export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions }
 
 /** The auth service over in-memory engines and a clock that is set. */
 export class Bench {
@@ -61,10 +61,10 @@ export class Bench {
     const state = openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
     bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: undefined as never };
     await bench.parties.start(log);
-    const keys = await SigningKeys.open(keyFile!, NOW);
+    const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
-      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }) }),
+      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }) }),
       { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
     );
     return bench;

@@ -1,11 +1,16 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Facts } from '@provider-access/facts';
+import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 
-export interface ConsentOptions { readonly ports: ServicePorts; readonly config: ConsentConfig }
+export interface ConsentOptions {
+  readonly ports: ServicePorts;
+  readonly config: ConsentConfig;
+  /** Where several processes decide. */
+  readonly presence?: PresenceOptions;
+}
 
 @Module({})
 export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
@@ -14,9 +19,9 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
     this.facts = facts;
   }
 
-  static register({ ports, config }: ConsentOptions): DynamicModule {
+  static register({ ports, config, presence }: ConsentOptions): DynamicModule {
     const { log, views, clock, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS });
+    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
     return {
       module: ConsentModule,

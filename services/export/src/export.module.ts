@@ -4,10 +4,10 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/blob';
-import { Facts, groups, memberships } from '@provider-access/facts';
+import { Facts, groups, memberships, type PresenceOptions } from '@provider-access/facts';
 import { READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
-import { type AccessTokens, Authenticator, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
@@ -28,8 +28,9 @@ export interface ExportOptions {
   readonly ports: ServicePorts;
   readonly config: Partial<ExportConfig> & Pick<ExportConfig, 'publicUrl'>;
   readonly blobs: Blobs;
-  readonly accessTokens: AccessTokens;
   readonly staticTokens: StaticTokens;
+  /** Where several processes decide. */
+  readonly presence?: PresenceOptions;
   /** Facts older than this decide nothing, ms, and how often heads are polled. */
   readonly facts?: { readonly boundMs?: number; readonly pollMs?: number };
 }
@@ -55,7 +56,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const { ports, blobs } = options;
     const { log, views, state, clock, logger, metrics } = ports;
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
-    const facts = new Facts({ log, views, clock, metrics, ...options.facts });
+    const facts = new Facts({ log, views, clock, metrics, presence: options.presence, ...options.facts });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
     const streams = new JobStreams(state, clock);
     const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
@@ -77,7 +78,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
         { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
-        { provide: SMART, useValue: new Authenticator(options.accessTokens, facts.parties) },
+        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: READINESS, useFactory: () => readiness(context, projections, work) },
       ],

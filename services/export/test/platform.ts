@@ -16,7 +16,7 @@ import { FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-a
 import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { locators, recordId, records, recordsReader } from '@provider-access/records';
-import { AccessTokens, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openMemoryState } from '@provider-access/state/memory';
@@ -47,7 +47,7 @@ export class Platform {
   private app!: NestFastifyApplication;
   private server!: Server;
   private closers: (() => Promise<unknown>)[] = [];
-  private tokens!: AccessTokens;
+  private tokens!: TokenIssuer;
   private readonly engine: Engine;
   private views!: Views;
   state!: State;
@@ -75,12 +75,14 @@ export class Platform {
     this.blobs = wrap(openFsBlobs({ root: join(folder, 'files') }));
     const projections = new ProjectionSet({ log: this.log, views: this.views, projections: [...FACTS_PROJECTIONS, records, locators] });
     await projections.start();
-    this.tokens = new AccessTokens({ keys: await SigningKeys.open(join(folder, 'keys.json'), Date.now()), publicUrl: 'http://test', clock: this.clock });
+    const { first } = await SigningKeys.open(join(folder, 'keys.json'));
+    this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'http://test', clock: this.clock });
+    await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: new Date().toISOString(), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
     const metrics = new Metrics();
     const logger = { ...silentLogger, warn: (fields: { error?: unknown }) => { this.failures.push(String(fields.error)); } };
     const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger, metrics };
     const module = ExportModule.register({
-      ports, blobs: this.blobs, accessTokens: this.tokens, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
+      ports, blobs: this.blobs, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
       config: { publicUrl: 'http://test', pollMs: 20, backoffMs: () => 5, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
     });
     this.app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });

@@ -17,7 +17,6 @@ export const resourcesConfig = z.object({
 /** Environment of a process of resources. */
 export const resourcesEnv = z.object({
   ...processEnv,
-  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
   PAGE_LINK_KEYS_FILE: secretsEnv.PAGE_LINK_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   PAYER_TOKENS_FILE: secretsEnv.PAYER_TOKENS_FILE,

@@ -4,10 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
-import { Facts } from '@provider-access/facts';
+import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
-import { AccessTokens, Authenticator, loadOrCreateToken, SigningKeys, SMART, STATIC_TOKENS, StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
@@ -24,7 +24,16 @@ import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
-export interface ResourcesOptions { readonly ports: ServicePorts; readonly config: ResourcesConfig }
+export interface ResourcesOptions {
+  readonly ports: ServicePorts;
+  readonly config: ResourcesConfig;
+  /** Of the payer and of the administrator. */
+  readonly staticTokens: StaticTokens;
+  /** Sign page links: the first makes, all are accepted. */
+  readonly pageKeys: Secret<readonly Buffer[]>;
+  /** Where several processes decide. */
+  readonly presence?: PresenceOptions;
+}
 const STALE_MS = 30_000;
 /** Records a transaction of a view: requests wait for one, not for a thousand lines. */
 const VIEW_BATCH = 250;
@@ -56,27 +65,29 @@ class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
   }
 }
 
-function providers({ ports, config: input }: ResourcesOptions): Provider[] {
+function providers({ ports, config: input, staticTokens, pageKeys, presence }: ResourcesOptions): Provider[] {
   const config = resourcesConfig.parse(input);
   const { log, views, state, clock, logger, metrics } = ports;
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
-    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs }) },
+    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
     { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources' }) },
     { provide: ProjectionSet, useFactory: () => new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH }) },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
-    { provide: STATIC_TOKENS, useFactory: async () => new StaticTokens({ payer: await loadOrCreateToken(config.payerTokenFile), administrator: await loadOrCreateToken(config.administratorTokenFile) }) },
+    { provide: STATIC_TOKENS, useValue: staticTokens },
     {
       provide: SMART, inject: [Facts],
-      useFactory: async (facts: Facts) => new Authenticator(new AccessTokens({ keys: await SigningKeys.open(config.signingKeyFile, clock.now()), publicUrl: config.publicUrl, clock }), facts.parties),
+      useFactory: ({ parties }: Facts) => new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock }), parties),
     },
-    { provide: PageLinks, useFactory: () => PageLinks.open(config.pageKeyFile) },
+    { provide: PageLinks, useValue: new PageLinks(pageKeys) },
     { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access) },
     {
-      provide: RecordIntake, inject: [RECORDS, ReadingThread],
-      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread) => new RecordIntake({
-        log, reader, reading, claims: state.claims, clock, logger, metrics, floor: config.floor,
+      provide: RecordIntake, inject: [RECORDS, ReadingThread, Facts],
+      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
+        log, reader, reading, claims: state.claims, leases: state.leases,
+        mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
+        clock, logger, metrics, floor: config.floor,
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now() }),
       }),
     },

@@ -10,7 +10,7 @@ import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { recordsReader, type RecordsReader } from '@provider-access/records';
-import { AccessTokens, loadOrCreateToken, SigningKeys } from '@provider-access/smart';
+import { loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ProjectionSet, type Views } from '@provider-access/views';
@@ -37,12 +37,12 @@ export class House {
   readonly records: RecordsReader;
   readonly payerToken: string;
   readonly administratorToken: string;
-  private readonly tokens: AccessTokens;
+  private readonly tokens: TokenIssuer;
   private readonly folder: string;
   private readonly others: Subscription[];
   private readonly facts: ProjectionSet;
 
-  private constructor(parts: Pick<House, 'app' | 'log' | 'views' | 'state' | 'payerToken' | 'administratorToken'> & { tokens: AccessTokens; folder: string; others: Subscription[]; facts: ProjectionSet }) {
+  private constructor(parts: Pick<House, 'app' | 'log' | 'views' | 'state' | 'payerToken' | 'administratorToken'> & { tokens: TokenIssuer; folder: string; others: Subscription[]; facts: ProjectionSet }) {
     this.app = parts.app;
     this.log = parts.log;
     this.views = parts.views;
@@ -62,20 +62,23 @@ export class House {
     const views = options.views ?? openMemoryViews();
     const state = options.state ?? openMemoryState();
     const clock = { now: () => Date.now() };
-    const config = {
-      publicUrl: PUBLIC_URL, payerTokenFile: join(folder, 'payer-token'), administratorTokenFile: join(folder, 'administrator-token'),
-      signingKeyFile: join(folder, 'token-signing.json'), pageKeyFile: join(folder, 'page-key'), boundMs: options.boundMs ?? 20_000, pollMs: 20,
-    };
-    const keys = await SigningKeys.open(config.signingKeyFile, Date.now());
+    const config = { publicUrl: PUBLIC_URL, boundMs: options.boundMs ?? 20_000, pollMs: 20 };
+    const file = (name: string): string => join(folder, name);
+    const payerToken = await loadOrCreateToken(file('payer-token'));
+    const administratorToken = await loadOrCreateToken(file('administrator-token'));
+    const { first } = await SigningKeys.open(file('token-signing.json'));
+    await log.append('pa.registry', [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: new Date().toISOString(), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
+    const staticTokens = new StaticTokens({ payer: payerToken, administrator: administratorToken });
+    const pageKeys = await openKeys({ role: 'page links', file: file('page-key'), create: true, everyMs: 0 });
     const facts = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
     await facts.start();
     const others = await standIns(log);
     const ports: ServicePorts = { log, views, state, clock, logger: silentLogger, metrics: new Metrics() };
-    const app = await createServiceApp(ResourcesModule.register({ ports, config }), { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
+    const app = await createServiceApp(ResourcesModule.register({ ports, config, staticTokens, pageKeys }), { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
     await app.startAllMicroservices();
     return new House({
-      app, log, views, state, payerToken: await loadOrCreateToken(config.payerTokenFile), administratorToken: await loadOrCreateToken(config.administratorTokenFile),
-      tokens: new AccessTokens({ keys, publicUrl: PUBLIC_URL, clock }), folder, others, facts,
+      app, log, views, state, payerToken, administratorToken,
+      tokens: new TokenIssuer({ key: () => first, publicUrl: PUBLIC_URL, clock }), folder, others, facts,
     });
   }
 

@@ -12,10 +12,10 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import { MemberHash, Metrics, processMetrics, type Logger } from '@provider-access/observability';
 import { answer, bind, failingChecks, processRoutes } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
-import { AccessTokens, loadOrCreateToken, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
 import type { StandaloneConfig } from './config.ts';
@@ -56,9 +56,16 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
 
     const administratorTokenFile = file('administrator.token');
     const payerTokenFile = file('payer.token');
-    const staticTokens = new StaticTokens({ administrator: await loadOrCreateToken(administratorTokenFile), payer: await loadOrCreateToken(payerTokenFile) });
-    const signingKeyFile = file('token-signing-keys.json');
-    const keys = await SigningKeys.open(signingKeyFile, systemClock.now());
+    // Made at the first start; replaced or extended while this runs, they count within 10 s.
+    const made = { create: true, logger };
+    const administrator = await openTokens({ ...made, role: 'administrator.token', file: administratorTokenFile });
+    const payer = await openTokens({ ...made, role: 'payer.token', file: payerTokenFile });
+    const keys = await openSigningKeys({ ...made, role: 'token-signing-keys.json', file: file('token-signing-keys.json') });
+    const pageKeys = await openKeys({ ...made, role: 'page-links.key', file: file('page-links.key') });
+    const memberHashKeys = await openKeys({ ...made, role: 'member-hash.key', file: file('member-hash.key') });
+    for (const secret of [administrator, payer, keys, pageKeys, memberHashKeys]) closing.push(() => secret.close());
+    const staticTokens = new StaticTokens({ administrator, payer });
+    const memberHash = new MemberHash(() => memberHashKeys.current);
 
     const listening = await bind(config);
     const publicUrl = config.PUBLIC_URL ?? listening.address;
@@ -69,7 +76,6 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
       metrics.push(own);
       return { log, views, state, clock: systemClock, logger, metrics: own };
     };
-    const accessTokens = (): AccessTokens => new AccessTokens({ keys, publicUrl, clock: systemClock });
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
       const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: Buffer.from(body) }) });
@@ -89,10 +95,10 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     closing.push(() => parties.stop());
     // Whoever answers the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];
-    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, accessTokens: accessTokens(), staticTokens }));
+    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash }));
     await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env) }));
-    await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl, payerTokenFile, administratorTokenFile, signingKeyFile, pageKeyFile: file('page-links.key') } }));
-    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs, accessTokens: accessTokens(), staticTokens }));
+    await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys }));
+    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs, staticTokens }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
     await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, keys, staticTokens, readers }));
 

@@ -36,10 +36,11 @@ export class DiscoveryController {
     return this.configuration;
   }
 
+  /** All keys that were published and not withdrawn, those of other instances' files too. */
   @Get('auth/jwks')
   @Header('content-type', 'application/json')
   @Header('cache-control', 'public, max-age=300')
   jwks(): string {
-    return JSON.stringify(this.auth.keys.jwks());
+    return JSON.stringify({ keys: this.auth.parties.signingKeys().map(({ jwk }) => jwk) });
   }
 }

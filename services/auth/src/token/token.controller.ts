@@ -46,7 +46,7 @@ export class TokenController {
   async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
     try {
       const { client, scope, approvedAt } = await this.grant(request);
-      const issued = await this.auth.tokens.issue(client, scope, approvedAt);
+      const issued = await this.auth.issuer.issue(client, scope, approvedAt);
       await this.auth.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
       return { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope };
     } catch (error) {
@@ -72,6 +72,7 @@ export class TokenController {
     if (!form['client_assertion']) throw new Refusal('invalid-request', 'client_assertion is missing.');
     if (form['scope'] === undefined) throw new Refusal('invalid-request', 'scope is missing.');
 
+    if (!parties.current()) throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', { retryAfter: 1 });
     const result = await verifyClientAssertion({
       assertion: form['client_assertion'], audiences: [urls(config.publicUrl).token], now: ports.clock.now(),
       lookup: (id) => assertionClient(parties.registration(id)), jwksSource, claims: ports.state.claims,

@@ -3,10 +3,13 @@ import { clientStatusAt, decide, type Decision, inNetwork, type Interval } from 
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { MEMBER_HASH, type MemberHash } from '@provider-access/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
 
 interface Explanation {
   readonly client: string; readonly member: string; readonly at: string; readonly decision: 'permit' | 'deny'; readonly reason?: string;
+  /** As log lines name the member; by earlier keys too while they are kept. */
+  readonly memberHash: string; readonly earlierMemberHashes?: readonly string[];
   readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
   readonly clientFacts: unknown; readonly memberFacts: unknown;
 }
@@ -18,7 +21,9 @@ export class ExplainController {
   private readonly ports: ServicePorts;
   private readonly facts: Facts;
   private readonly audit: Audit;
-  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit) {
+  private readonly hash: MemberHash;
+  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit, @Inject(MEMBER_HASH) hash: MemberHash) {
+    this.hash = hash;
     this.ports = ports;
     this.facts = facts;
     this.audit = audit;
@@ -46,8 +51,9 @@ export class ExplainController {
     const decideAt = (time: string): Decision => decide({ client, purpose: { kind: 'explain' }, member, now: time }, { member: facts, party });
     const marked = <T extends Interval>(intervals: readonly T[]) => intervals.map((i) => ({ ...i, holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)) }));
     const known = party.client(client);
+    const [memberHash, ...earlier] = this.hash.all(member);
     return {
-      client, member, at, ...verdict(decideAt(at)), now: verdict(decideAt(now)),
+      client, member, memberHash: memberHash!, ...(earlier.length > 0 && { earlierMemberHashes: earlier }), at, ...verdict(decideAt(at)), now: verdict(decideAt(now)),
       clientFacts: known === undefined ? null : { name: known.name, statusAt: clientStatusAt(known, moment) ?? null, history: known.history, providers: known.providers },
       memberFacts: facts === undefined ? null : {
         coverage: marked(facts.coverage),

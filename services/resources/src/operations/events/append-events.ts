@@ -3,8 +3,8 @@ import type { Incoming } from './incoming.ts';
 
 /** The part of `Access` that says when an opt-out has effect. */
 export interface PayerFacts {
-  /** True once the facts have passed a position on payer topics, false after the timeout. */
-  waitForPayer(position: Position, timeoutMs: number): Promise<boolean>;
+  /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
+  waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
 }
 
 /** The answer for one event. `accepted`: durable in the log; `effective`: the facts have passed it; `refused`: stored nowhere. */
@@ -51,7 +51,7 @@ export class EventAppender {
         while (offsets.length <= partition) offsets.push(0);
         offsets[partition] = Math.max(offsets[partition]!, offset + 1);
       }
-      effects.set(topic, this.facts.waitForPayer({ [topic]: offsets }, EFFECT_PATIENCE_MS).catch((error: unknown) => {
+      effects.set(topic, this.facts.waitForPayerEverywhere({ [topic]: offsets }, EFFECT_PATIENCE_MS).catch((error: unknown) => {
         // It is durable: that it has no effect yet is all there is to say.
         if (error instanceof EngineUnavailable || (error instanceof Error && error.name === 'FactsStale')) return false;
         throw error;

@@ -1,0 +1,31 @@
+import { Controller, Get, Header, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
+import { Refusal } from '@provider-access/http';
+import { StaticTokenGuard } from '@provider-access/smart';
+import { AUTH, type Auth } from '../auth.ts';
+
+/** Our own keys, for the administrator: which are published, and the end of one that is no longer secret. */
+@Controller('auth/signing-keys')
+@UseGuards(StaticTokenGuard('administrator'))
+export class SigningKeysController {
+  private readonly auth: Auth;
+  constructor(@Inject(AUTH) auth: Auth) {
+    this.auth = auth;
+  }
+
+  @Get()
+  @Header('cache-control', 'no-store')
+  list(): Record<string, unknown> {
+    const { parties, signing } = this.auth;
+    return { signing: signing.key()?.kid ?? null, keys: parties.signingKeys().map(({ kid }) => ({ kid })) };
+  }
+
+  /** At once and for good: its tokens are refused everywhere when this answers. Repeating it changes nothing. */
+  @Post(':kid/withdraw')
+  @HttpCode(200)
+  async withdraw(@Param('kid') kid: string): Promise<Record<string, unknown>> {
+    const { parties, signing } = this.auth;
+    if (parties.signingKey(kid) === undefined && parties.withdrawnKey(kid) === undefined) throw new Refusal('not-found', 'No signing key of this kid was published.');
+    await signing.withdraw(kid, 'compromised', 'administrator');
+    return this.list();
+  }
+}

@@ -1,0 +1,150 @@
+import { encodeEvent, PA_REGISTRY, type SigningKeyWithdrawn } from '@provider-access/events';
+import type { PresenceOptions } from '@provider-access/facts';
+import { instant, type ServicePorts } from '@provider-access/http';
+import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
+import type { AuthParties } from '../auth.ts';
+import { type Registry, SOURCE } from '../registry.ts';
+
+/** ms: no token of a key lives longer than this after the last instance has given it up, whatever its clock says. */
+export const WITHDRAW_AFTER_MS = (ACCESS_TOKEN_LIFETIME + 60) * 1000;
+/** Presence group in which instances of auth tell the kids of their files. */
+const GROUP = 'signing-keys';
+const PRESENT_MS = 20_000;
+const LOOK_MS = 5000;
+const SOON_MS = 500;
+
+export interface SigningRingOptions {
+  readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'>;
+  /** The file: in the order of preference. */
+  readonly keys: Secret<SigningKeys>;
+  readonly parties: Pick<AuthParties, 'signingKey' | 'signingKeys' | 'withdrawnKey'>;
+  readonly registry: Pick<Registry, 'acknowledge'>;
+  readonly presence?: PresenceOptions | undefined;
+  /** Monotonic, ms. */
+  readonly now?: () => number;
+}
+
+const streamOf = (kid: string): string => `signing-key/${kid}`;
+
+/**
+ * Our signing keys through their life: in the file → published → known to every reader → signing → gone from the files of all
+ * instances → withdrawn. What everybody knows of a key is pa.registry; the file only says what we may sign with.
+ */
+export class SigningRing {
+  private readonly options: SigningRingOptions;
+  private readonly now: () => number;
+  /** Kids that every reader knows. */
+  private readonly acknowledged = new Set<string>();
+  /** Since when no file has a published kid. */
+  private readonly missingSince = new Map<string, number>();
+  private running = false;
+  private timer: NodeJS.Timeout | undefined;
+  private working: Promise<boolean> = Promise.resolve(true);
+  private stopListening: () => void = () => undefined;
+
+  constructor(options: SigningRingOptions) {
+    this.options = options;
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** The key to sign with: the first of the file that every reader knows and that was not withdrawn. */
+  key(): SigningKey | undefined {
+    return this.options.keys.current.all.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
+  }
+
+  /** Resolves after the first round; goes on by itself. */
+  async start(): Promise<void> {
+    this.running = true;
+    this.stopListening = this.options.keys.onChange(() => this.soon(0));
+    await this.cycle();
+  }
+  async stop(): Promise<void> {
+    this.running = false;
+    this.stopListening();
+    clearTimeout(this.timer);
+    await this.working;
+    const { presence } = this.options;
+    await presence?.port.leave(GROUP, presence.holder).catch(() => undefined);
+  }
+
+  /** Withdraws a key for good, acknowledged by every reader. @throws Refusal 503 when they do not follow in time */
+  async withdraw(kid: string, reason: SigningKeyWithdrawn['reason'], by: string): Promise<void> {
+    const { state, clock } = this.options.ports;
+    this.acknowledged.delete(kid);
+    const stream = streamOf(kid);
+    const version = (await state.streams.load(stream))?.version ?? 0;
+    // 2: another instance was faster, or this is a repeat.
+    if (version < 2) {
+      const data: SigningKeyWithdrawn = { kid, reason, by };
+      await state.streams.append(stream, version, [{ topic: PA_REGISTRY, record: this.record('pa.signing-key-withdrawn.v1', kid, `${stream}/withdrawn`, data, instant(clock.now())) }], { kid, withdrawn: true });
+    }
+    await this.options.registry.acknowledge(stream, 2);
+  }
+
+  /** One round: publish what is new, wait for readers, withdraw what is over. False when something is still to come. */
+  async round(): Promise<boolean> {
+    const { keys, parties, presence } = this.options;
+    const mine = keys.current.all;
+    await presence?.port.announce(GROUP, presence.holder, { kids: mine.map((key) => key.kid) }, PRESENT_MS);
+    let complete = true;
+    for (const key of mine) if (!this.acknowledged.has(key.kid) && parties.withdrawnKey(key.kid) === undefined) complete = (await this.publish(key)) && complete;
+    await this.withdrawMissing(mine);
+    return complete;
+  }
+
+  /** Once a kid, however often and wherever this starts. */
+  private async publish(key: SigningKey): Promise<boolean> {
+    const { ports: { state, clock, logger }, registry } = this.options;
+    const stream = streamOf(key.kid);
+    const data = { kid: key.kid, jwk: { ...key.publicJwk } };
+    // Not ok means that it was there.
+    await state.streams.append(stream, 0, [{ topic: PA_REGISTRY, record: this.record('pa.signing-key-published.v1', key.kid, stream, data, instant(clock.now())) }], { kid: key.kid });
+    try {
+      await registry.acknowledge(stream, 1);
+    } catch {
+      return false;
+    }
+    this.acknowledged.add(key.kid);
+    if (!this.isPublished(key) && this.options.parties.withdrawnKey(key.kid) === undefined) logger.error({ kid: key.kid }, 'a signing key has the kid of another one that was published before: it signs nothing');
+    return true;
+  }
+
+  /** A key that no instance has in its file any more, for longer than its last token lives. */
+  private async withdrawMissing(mine: readonly SigningKey[]): Promise<void> {
+    const { parties, presence } = this.options;
+    const held = new Set(mine.map((key) => key.kid));
+    for (const { data } of (await presence?.port.list(GROUP)) ?? []) for (const kid of (data as { kids: readonly string[] }).kids) held.add(kid);
+    for (const { kid } of parties.signingKeys()) {
+      if (held.has(kid)) {
+        this.missingSince.delete(kid);
+        continue;
+      }
+      this.acknowledged.delete(kid);
+      const since = this.missingSince.get(kid) ?? this.now();
+      this.missingSince.set(kid, since);
+      if (this.now() - since >= WITHDRAW_AFTER_MS) await this.withdraw(kid, 'rotated', 'auth');
+    }
+  }
+
+  private isPublished({ kid, publicJwk }: SigningKey): boolean {
+    const jwk = this.options.parties.signingKey(kid)?.jwk;
+    return jwk !== undefined && jwk['x'] === publicJwk.x && jwk['y'] === publicJwk.y;
+  }
+  private record(type: string, kid: string, id: string, data: unknown, time: string) {
+    return encodeEvent({ id, source: SOURCE, type, time, subject: kid, data }, { key: streamOf(kid) });
+  }
+  private soon(ms: number): void {
+    if (!this.running) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.cycle(), ms);
+    this.timer.unref();
+  }
+  private async cycle(): Promise<void> {
+    this.working = this.round().catch((error: unknown) => {
+      // An engine that is away, or readers that do not follow: the next round tries again.
+      this.options.ports.logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'signing keys could not be looked after');
+      return false;
+    });
+    this.soon((await this.working) ? LOOK_MS : SOON_MS);
+  }
+}
