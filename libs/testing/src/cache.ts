@@ -55,13 +55,20 @@ function take(lock: string): boolean {
   return false;
 }
 
-/** Whether a process with this id runs (one that belongs to another user counts). */
+/** Whether a process with this id runs (one of another user counts, one that ended and was not yet waited for does not). */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  if (process.platform !== 'linux') return true;
+  try {
+    // In a container without an init, an orphan that ended stays as a zombie.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return false;
   }
 }
 

@@ -1,13 +1,139 @@
-import { expect, test } from 'vitest';
-import { answers, startMongo } from './index.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTopic, metadata } from '../test/kafka-wire.ts';
+import { MongoConnection } from '../test/mongo-wire.ts';
+import { answers, isAlive, KAFKA_API, kafkaRequest, startKafka, startMongo, startS3, tcpProxy } from './index.ts';
+import type { Kafka, Mongo, TcpProxy } from './index.ts';
 
-test('a MongoDB-compatible server comes back on its port after kill -9', async () => {
-  const mongo = await startMongo();
-  expect(await answers(mongo.port)).toBe(true);
-  await mongo.kill();
-  expect(mongo.pid).toBeUndefined();
-  expect(await answers(mongo.port)).toBe(false);
-  await mongo.start();
-  expect(await answers(mongo.port)).toBe(true);
-  await mongo.stop();
+describe('Kafka', () => {
+  let kafka: Kafka;
+  let proxy: TcpProxy;
+  beforeAll(async () => {
+    kafka = await startKafka({
+      secure: true,
+      advertise: async (_, port) => {
+        proxy = await tcpProxy({ target: { port }, protocol: 'kafka' });
+        return proxy.port;
+      },
+    });
+  });
+  afterAll(async () => {
+    await kafka?.stop();
+    await proxy?.close();
+  });
+
+  test('has a topic that was created before kill -9 when it is back, and tells clients the port of the proxy', async () => {
+    const [broker, direct] = [kafka.brokers[0]!, kafka.direct[0]!];
+    expect((await metadata(direct, 'survivor')).topic).toBe(3);
+    expect(await createTopic(broker, 'survivor', 3, 1)).toBe(0);
+    await kafka.kill();
+    expect(kafka.pids()).toEqual([undefined]);
+    expect(await answers(Number(direct.split(':')[1]))).toBe(false);
+    await kafka.startBroker();
+    expect(await metadata(direct, 'survivor')).toEqual({ brokers: [broker], topic: 0 });
+    expect(await createTopic(direct, 'survivor', 3, 1)).toBe(36);
+    await expect(kafka.startBroker()).rejects.toThrow('already runs');
+  });
+
+  test('has done what a request asked when its answer is dropped', async () => {
+    proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.createTopics);
+    await expect(createTopic(kafka.brokers[0]!, 'answer-lost', 1, 1)).rejects.toThrow('closed');
+    expect(proxy.dropped()).toBe(1);
+    proxy.dropAnswers(0);
+    expect((await metadata(kafka.brokers[0]!, 'answer-lost')).topic).toBe(0);
+  });
+
+  test('shows the certificate that its authority signed', async () => {
+    const { certificates, tls } = kafka.secure!;
+    const socket = connect({ host: '127.0.0.1', port: Number(tls[0]!.split(':')[1]), ca: certificates.ca });
+    await once(socket, 'secureConnect');
+    expect(socket.authorized).toBe(true);
+    expect(socket.getPeerCertificate().subject.CN).toBe('localhost');
+    socket.destroy();
+  });
+});
+
+describe('three brokers of Kafka', () => {
+  test('one is killed, one stops, both come back', async () => {
+    const kafka = await startKafka({ brokers: 3 });
+    try {
+      expect(await createTopic(kafka.brokers[0]!, 'replicated', 1, 3)).toBe(0);
+      await kafka.kill(2);
+      await kafka.startBroker(2);
+      await kafka.stopBroker(1);
+      await kafka.startBroker(1);
+      expect(kafka.pids().every((pid) => pid !== undefined && isAlive(pid))).toBe(true);
+      expect((await metadata(kafka.brokers[1]!, 'replicated')).topic).toBe(0);
+    } finally {
+      await kafka.stop();
+    }
+    expect(kafka.pids()).toEqual([undefined, undefined, undefined]);
+    expect(existsSync(kafka.folder)).toBe(false);
+  }, 120_000);
+});
+
+describe('the MongoDB-compatible server', () => {
+  const WRITERS = 4;
+  let mongo: Mongo;
+  beforeAll(async () => {
+    mongo = await startMongo();
+  });
+  afterAll(() => mongo?.stop());
+
+  test('has every acknowledged write after kill -9 in the middle of writing', async () => {
+    let acknowledged = 0;
+    let sent = 0;
+    const write = async (writer: number) => {
+      const connection = await MongoConnection.open(mongo.port);
+      try {
+        for (let i = 0; ; i += 1) {
+          sent += 1;
+          const written = await connection.n({ insert: 'kept', documents: [{ _id: `${writer}-${i}` }], writeConcern: { w: 'majority', j: true }, $db: 'engines' });
+          acknowledged += written;
+          if (acknowledged === 300) void mongo.kill();
+        }
+      } catch {
+        connection.close();
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+    await mongo.kill();
+    expect(mongo.pid).toBeUndefined();
+    await mongo.start();
+    const connection = await MongoConnection.open(mongo.port);
+    const kept = await connection.n({ count: 'kept', $db: 'engines' });
+    connection.close();
+    expect(acknowledged).toBeGreaterThanOrEqual(300);
+    expect(kept).toBeGreaterThanOrEqual(acknowledged);
+    expect(kept).toBeLessThanOrEqual(sent);
+  });
+});
+
+describe('the S3-compatible server', () => {
+  test('has an empty bucket', async () => {
+    const s3 = await startS3({ bucket: 'records' });
+    const answer = await fetch(`${s3.endpoint}/records?list-type=2`);
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('<KeyCount>0</KeyCount>')]);
+    await s3.stop();
+    expect(await answers(s3.port)).toBe(false);
+  });
+});
+
+describe('all engines', () => {
+  test('die with a process that is killed by kill -9', async () => {
+    const code = `import { startEngines } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))};
+console.log(JSON.stringify((await startEngines()).pids));
+setInterval(() => {}, 1000);`;
+    const { KAFKA_BROKERS: _k, MONGODB_URI: _m, S3_ENDPOINT: _s, ...env } = process.env;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'], env });
+    const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+    const pids = JSON.parse(chunk.toString()) as number[];
+    expect(pids.map(isAlive)).toEqual([true, true, true]);
+    child.kill('SIGKILL');
+    while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
 });
