@@ -2,3 +2,4 @@ export * from './port.ts';
 export * from './murmur2.ts';
 export * from './derivation.ts';
 export * from './progress.ts';
+export * from './topics.ts';

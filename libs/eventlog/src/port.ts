@@ -28,7 +28,17 @@ export type Position = Readonly<Record<string, readonly number[]>>;
 export interface Appended { readonly partition: number; readonly offset: number }
 
 /** Records of one topic-partition in offset order. */
-export interface Batch { readonly topic: string; readonly partition: number; readonly records: readonly LogRecord[] }
+export interface Batch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly LogRecord[];
+  /**
+   * False once this member cannot be sure any more that the partition is its own: it was not heard of for nearly a session
+   * (a blocked or stopped process), or another has it. Whoever appends what was derived from a batch asks right before, and
+   * throws EngineUnavailable instead. Absent where no other process can take a partition (embedded).
+   */
+  owned?(): boolean;
+}
 
 /**
  * Thrown by a handler (or the port) when the engine, not the event, is at fault: the partition pauses with backoff and

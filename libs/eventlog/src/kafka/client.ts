@@ -1,0 +1,88 @@
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import kafkajs from 'kafkajs';
+import type { ISocketFactory, Kafka, Mechanism, RetryOptions, SASLOptions } from 'kafkajs';
+import { logCreator } from './logging.ts';
+import type { LogEntry } from './logging.ts';
+import { passwordMechanism } from './low-level.ts';
+import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts';
+
+export interface Client {
+  readonly kafka: Kafka;
+  /**
+   * Ends every connection and lets it make no other. kafkajs goes on with a send that was given up, on new connections if
+   * it must, and then writes a batch that its caller has repeated: a client that failed is retired, not only disconnected.
+   */
+  retire(): void;
+}
+
+/** `KafkaConnection` or `Settings`. */
+export type Connecting = { readonly [K in keyof KafkaConnection]: KafkaConnection[K] | undefined } & Pick<KafkaConnection, 'brokers' | 'clientId'>;
+
+export interface ClientOptions {
+  /** How long kafkajs itself tries, ms. */
+  readonly retryMs: number;
+  onLog?(entry: LogEntry): void;
+}
+
+/** One client, its own connections and caches. `retry` is given here because producers and consumers do not pass it on to their clusters. */
+export function createClient(connection: Connecting, options: ClientOptions): Client {
+  const sockets = new Set<Socket>();
+  let retired = false;
+  const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+    if (retired) throw new Error('this client was retired');
+    const socket = ssl ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect) : connectTcp({ host, port }, onConnect);
+    socket.setKeepAlive(true, 60_000);
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
+  const kafka = new kafkajs.Kafka({
+    brokers: [...connection.brokers],
+    clientId: connection.clientId,
+    connectionTimeout: connection.connectionTimeoutMs ?? 3_000,
+    authenticationTimeout: connection.requestTimeoutMs ?? 10_000,
+    requestTimeout: connection.requestTimeoutMs ?? 10_000,
+    retry: retryFor(options.retryMs),
+    socketFactory,
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator: logCreator(connection.logger, options.onLog),
+    ...(connection.tls !== undefined && { ssl: tlsOptions(connection.tls) }),
+    ...(connection.sasl !== undefined && { sasl: saslOptions(connection.sasl) }),
+  });
+  return {
+    kafka,
+    retire: () => {
+      retired = true;
+      // With an error: only then kafkajs fails the requests that wait on the socket.
+      for (const socket of sockets) socket.destroy(new Error('this client was retired'));
+    },
+  };
+}
+
+const FIRST_MS = 100;
+const MAX_MS = 1_000;
+
+/** Tries for about `ms`: 100 ms, doubling to 1 s. */
+export function retryFor(ms: number): RetryOptions {
+  let retries = 0;
+  for (let at = 0, step = FIRST_MS; at < ms; at += step, step = Math.min(step * 2, MAX_MS)) retries++;
+  return { initialRetryTime: FIRST_MS, maxRetryTime: MAX_MS, factor: 0.2, multiplier: 2, retries: Math.max(1, retries) };
+}
+
+function tlsOptions(tls: KafkaTls): ConnectionOptions {
+  if (tls === true) return {};
+  return {
+    ...(tls.ca !== undefined && { ca: tls.ca }),
+    ...(tls.cert !== undefined && { cert: tls.cert }),
+    ...(tls.key !== undefined && { key: tls.key }),
+    rejectUnauthorized: tls.rejectUnauthorized ?? true,
+  };
+}
+
+function saslOptions(sasl: KafkaSasl): SASLOptions | Mechanism {
+  return sasl.mechanism === 'oauthbearer' ? { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) } : passwordMechanism(sasl);
+}

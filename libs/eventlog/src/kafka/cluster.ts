@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineUnavailable } from '../port.ts';
+import { createClient } from './client.ts';
+import type { Client, Connecting } from './client.ts';
+import { errorType, missingTopic, remedy, unavailable } from './errors.ts';
+import { createCluster } from './low-level.ts';
+import type { RawCluster } from './low-level.ts';
+
+/** kafkajs's own tries; ours are around them. */
+const INNER_RETRY_MS = 250;
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 500;
+/** Metadata of a topic made a moment ago may not be on every broker yet. */
+const NEW_TOPIC_MS = 150;
+
+interface Open { readonly client: Client; readonly raw: RawCluster; readonly known: Set<string> }
+
+export interface ClusterOptions {
+  readonly connection: Connecting;
+  /** How long a request is tried, ms. */
+  readonly patienceMs: number;
+}
+
+/**
+ * Connections for requests that change nothing (and for commits, which may be repeated): looks up leaders again, connects
+ * anew, tries until its patience ends. Names are those of Kafka, with prefixes.
+ */
+export class Cluster {
+  readonly #options: ClusterOptions;
+  #open: Promise<Open> | undefined;
+  #closed = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /** Throws EngineUnavailable; at once when a topic does not exist or the broker refuses us. */
+  async use<T>(what: string, topics: readonly string[], work: (raw: RawCluster) => Promise<T>, patienceMs: number = this.#options.patienceMs): Promise<T> {
+    const deadline = performance.now() + patienceMs;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
+      if (this.#closed) throw new EngineUnavailable('the log is closed');
+      const opening = (this.#open ??= this.#connect());
+      let open: Open | undefined;
+      try {
+        open = await opening;
+        await know(open, topics);
+        await open.raw.refreshMetadataIfNecessary();
+        return await work(open.raw);
+      } catch (error) {
+        if (error instanceof EngineUnavailable) throw error;
+        const cure = remedy(error);
+        if (cure === 'give-up' || performance.now() + pause > deadline) {
+          if (cure !== 'refresh') this.#drop(opening);
+          throw unavailable(what, error);
+        }
+        if (cure === 'reconnect' || !(await refreshed(open))) this.#drop(opening);
+        await sleep(pause);
+      }
+    }
+  }
+
+  async partitions(topic: string): Promise<number> {
+    return this.use('a look at a topic', [topic], async (raw) => raw.findTopicPartitionMetadata(topic).length);
+  }
+
+  /** One offset a partition: the heads, or with `earliest` the first offsets that are kept. */
+  async offsets(topics: readonly string[], earliest = false): Promise<ReadonlyMap<string, readonly number[]>> {
+    return this.use('the heads', topics, async (raw) => {
+      const asked = topics.map((topic) => ({ topic, partitions: raw.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })), fromBeginning: earliest }));
+      const found = await raw.fetchTopicsOffset(asked);
+      return new Map(asked.map(({ topic, partitions }) => {
+        const offsets = partitions.map(() => 0);
+        for (const { partition, offset } of found.find((each) => each.topic === topic)?.partitions ?? []) offsets[partition] = Number(offset);
+        return [topic, offsets];
+      }));
+    });
+  }
+
+  /** Committed offsets; undefined where the group has none. */
+  async committed(group: string, topics: readonly string[]): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
+    return this.use('the offsets of a group', topics, async (raw) => {
+      const asked = topics.map((topic) => ({ topic, partitions: raw.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })) }));
+      const coordinator = await raw.findGroupCoordinator({ groupId: group });
+      const { responses } = await coordinator.offsetFetch({ groupId: group, topics: asked });
+      return new Map(asked.map(({ topic, partitions }) => {
+        const offsets: (number | undefined)[] = partitions.map(() => undefined);
+        // Negative: none, or kafkajs's mark for a default that was not resolved yet.
+        for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? []) if (Number(offset) >= 0) offsets[partition] = Number(offset);
+        return [topic, offsets];
+      }));
+    });
+  }
+
+  /** Commits for a group without members. False when it has some: it has started already. */
+  async commitStart(group: string, starts: readonly { topic: string; partition: number; next: number }[]): Promise<boolean> {
+    const topics = [...new Set(starts.map(({ topic }) => topic))];
+    return this.use('the start of a group', topics, async (raw) => {
+      const coordinator = await raw.findGroupCoordinator({ groupId: group });
+      try {
+        await coordinator.offsetCommit({
+          groupId: group, groupGenerationId: -1, memberId: '',
+          topics: topics.map((topic) => ({ topic, partitions: starts.filter((each) => each.topic === topic).map(({ partition, next }) => ({ partition, offset: String(next) })) })),
+        });
+        return true;
+      } catch (error) {
+        if (['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'].includes(errorType(error))) return false;
+        throw error;
+      }
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#open !== undefined) this.#drop(this.#open);
+  }
+
+  async #connect(): Promise<Open> {
+    const client = createClient(this.#options.connection, { retryMs: INNER_RETRY_MS });
+    const raw = createCluster(client.kafka);
+    try {
+      await raw.connect();
+    } catch (error) {
+      client.retire();
+      throw error;
+    }
+    return { client, raw, known: new Set() };
+  }
+
+  #drop(opening: Promise<Open>): void {
+    if (this.#open === opening) this.#open = undefined;
+    opening.then(({ client, raw }) => {
+      client.retire();
+      return raw.disconnect();
+    }).catch(() => undefined);
+  }
+}
+
+async function refreshed(open: Open | undefined): Promise<boolean> {
+  return open === undefined ? false : open.raw.refreshMetadata().then(() => true, () => false);
+}
+
+/** Makes the cluster look after topics; one that is missing is named. */
+async function know({ raw, known }: Open, topics: readonly string[]): Promise<void> {
+  for (const topic of topics) {
+    if (known.has(topic)) continue;
+    for (let again = true; ; again = false) {
+      try {
+        await raw.addMultipleTargetTopics([topic]);
+        break;
+      } catch (error) {
+        if (errorType(error) === 'INVALID_TOPIC_EXCEPTION') throw missingTopic(topic);
+        if (errorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+        if (!again) throw missingTopic(topic);
+        await sleep(NEW_TOPIC_MS);
+      }
+    }
+    known.add(topic);
+  }
+}

@@ -1,0 +1,42 @@
+import { EngineUnavailable } from '../port.ts';
+
+/** What kafkajs's errors carry: a protocol error has a `type`, a wrapper a `cause`. */
+interface KafkaError extends Error { readonly type?: string; readonly code?: string | number; readonly cause?: unknown }
+
+/** The error inside kafkajs's wrappers of retries. */
+export function rootCause(error: unknown): KafkaError {
+  let at = error instanceof Error ? (error as KafkaError) : (new Error('unknown') as KafkaError);
+  for (let depth = 0; depth < 5 && at.cause instanceof Error; depth++) at = at.cause as KafkaError;
+  return at;
+}
+
+/** A word for an error: the protocol's (`NOT_LEADER_FOR_PARTITION`), the system's (`ECONNREFUSED`) or the class. Never a message. */
+export function errorType(error: unknown): string {
+  const { type, code, name } = rootCause(error);
+  return type ?? (typeof code === 'string' ? code : name);
+}
+
+/** Messages of kafkajs may quote what they choked on: only our own words and the type of the error go on. */
+export function unavailable(what: string, error: unknown): EngineUnavailable {
+  if (error instanceof EngineUnavailable) return error;
+  return new EngineUnavailable(`Kafka: ${what}: ${errorType(error)}`, { cause: error });
+}
+
+/** A topic that does not exist is a matter of deployment: said at once, by name. */
+export function missingTopic(name: string): EngineUnavailable {
+  return new EngineUnavailable(`Kafka: the topic ${name} does not exist`);
+}
+
+const STALE = new Set([
+  'NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION', 'REPLICA_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR',
+  'OFFSET_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS', 'NOT_CONTROLLER', 'REQUEST_TIMED_OUT',
+]);
+const REFUSED = /AUTHORIZATION|AUTHENTICATION|SASL|UNSUPPORTED|INVALID_GROUP_ID|INVALID_TOPIC/;
+
+/** What to do about an error of a request that changes nothing: look up leaders again, connect anew, or give up. */
+export function remedy(error: unknown): 'refresh' | 'reconnect' | 'give-up' {
+  const { type, name } = rootCause(error);
+  if (type !== undefined && STALE.has(type)) return 'refresh';
+  if (REFUSED.test(type ?? name) || name === 'KafkaJSNotImplemented') return 'give-up';
+  return 'reconnect';
+}

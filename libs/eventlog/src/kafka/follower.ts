@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineUnavailable } from '../port.ts';
+import type { Batch, FollowOptions, Position, Subscription } from '../port.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
+import { Cluster } from './cluster.ts';
+import { errorType } from './errors.ts';
+import { READ_COMMITTED } from './low-level.ts';
+import type { RawCluster } from './low-level.ts';
+import { rangeOf } from './reader.ts';
+import type { Range } from './reader.ts';
+import { cut } from './records.ts';
+import type { Settings } from './options.ts';
+
+/** Bytes of one fetch, and of one partition in it. */
+const FETCH_BYTES = 8 * 1024 * 1024;
+const PARTITION_BYTES = 1024 * 1024;
+/** While a partition is being handled the others are asked for so long only, so that it is not left out for longer. */
+const BUSY_POLL_MS = 10;
+
+interface Place {
+  readonly topic: string;
+  readonly name: string;
+  readonly partition: number;
+  next: number;
+  /** `asked`: in a fetch that is under way. */
+  state: 'idle' | 'asked' | 'busy';
+  failure: string | undefined;
+}
+
+/**
+ * Every partition of topics from a position on, fetched from their leaders directly: no group, so no rebalance delays a
+ * start, nothing is committed and no group is left behind, however many processes follow.
+ */
+export class Follower implements Subscription {
+  readonly #settings: Settings;
+  readonly #options: FollowOptions;
+  readonly #cluster: Cluster;
+  readonly #places: Place[] = [];
+  readonly #handling = new Set<Promise<void>>();
+  #stopping = false;
+  #wake = new AbortController();
+  #running: Promise<void> | undefined;
+  #failure: string | undefined;
+  #lastPoll = Date.now();
+  #passed: (() => void) | undefined;
+
+  constructor(settings: Settings, options: FollowOptions) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+  }
+
+  /** Resolves when everything before the heads of now was handled. */
+  async start(): Promise<void> {
+    try {
+      const topics = [...new Set(this.#options.topics)];
+      const heads = await this.#cluster.offsets(topics.map((topic) => this.#settings.topicPrefix + topic));
+      for (const topic of topics) {
+        const name = this.#settings.topicPrefix + topic;
+        heads.get(name)!.forEach((_, partition) => this.#places.push({ topic, name, partition, next: this.#options.from?.[topic]?.[partition] ?? 0, state: 'idle', failure: undefined }));
+      }
+      const caughtUp = (): boolean => this.#places.every(({ name, partition, next }) => next >= heads.get(name)![partition]!);
+      this.#running = this.#run();
+      await new Promise<void>((resolve, reject) => {
+        this.#passed = () => {
+          if (this.#stopping) reject(new EngineUnavailable('the log was closed'));
+          else if (caughtUp()) resolve();
+        };
+        this.#passed();
+      });
+      this.#passed = undefined;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake.abort();
+    this.#passed?.();
+    await Promise.all(this.#handling);
+    this.#cluster.close();
+    await this.#running;
+  }
+
+  position(): Position {
+    const position: Record<string, number[]> = {};
+    for (const { topic, partition, next } of this.#places) (position[topic] ??= [])[partition] = next;
+    return position;
+  }
+
+  failure(): string | undefined {
+    return this.#failure ?? this.#places.find(({ failure }) => failure !== undefined)?.failure;
+  }
+
+  lastPoll(): number {
+    return this.#lastPoll;
+  }
+
+  /** One fetch a node at a time; those of other nodes neither wait for it nor for what it brought. */
+  async #run(): Promise<void> {
+    const asked = new Map<string, Promise<void>>();
+    for (let failures = 0; !this.#stopping; ) {
+      const idle = this.#places.filter(({ state }) => state === 'idle');
+      try {
+        for (const [nodeId, places] of idle.length > 0 ? await this.#nodes(idle) : []) {
+          if (asked.has(nodeId)) continue;
+          for (const place of places) place.state = 'asked';
+          asked.set(nodeId, this.#turn(nodeId, places).finally(() => {
+            asked.delete(nodeId);
+            for (const place of places) if (place.state === 'asked') place.state = 'idle';
+          }));
+        }
+        await Promise.race([...asked.values(), ...this.#handling]);
+        failures = 0;
+      } catch (error) {
+        if (this.#stopping) break;
+        this.#failure = error instanceof EngineUnavailable ? error.message : `following: ${errorType(error)}`;
+        await this.#pause(failures++);
+      }
+    }
+    await Promise.allSettled(asked.values());
+  }
+
+  async #nodes(idle: readonly Place[]): Promise<ReadonlyMap<string, readonly Place[]>> {
+    return this.#cluster.use('following', [...new Set(idle.map(({ name }) => name))], async (raw) => {
+      const nodes = new Map<string, Place[]>();
+      for (const place of idle) {
+        const [leader] = Object.keys(raw.findLeaderForPartitions(place.name, [place.partition]));
+        if (leader !== undefined) nodes.set(leader, [...(nodes.get(leader) ?? []), place]);
+      }
+      return nodes;
+    }, 0);
+  }
+
+  async #turn(nodeId: string, places: readonly Place[]): Promise<void> {
+    const wait = this.#places.some(({ state }) => state === 'busy') ? BUSY_POLL_MS : this.#settings.pollMs;
+    const ranges = await this.#cluster.use('following', [], (raw) => this.#ask(raw, nodeId, places, wait), 0);
+    this.#lastPoll = Date.now();
+    this.#failure = undefined;
+    for (const [place, range] of ranges) this.#take(place, range);
+  }
+
+  async #ask(raw: RawCluster, nodeId: string, places: readonly Place[], maxWaitTime: number): Promise<readonly (readonly [Place, Range])[]> {
+    const broker = await raw.findBroker({ nodeId });
+    const names = [...new Set(places.map(({ name }) => name))];
+    try {
+      const { responses } = await broker.fetch({
+        isolationLevel: READ_COMMITTED, maxWaitTime, minBytes: 1, maxBytes: FETCH_BYTES,
+        topics: names.map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition, next }) => ({ partition, fetchOffset: String(next), maxBytes: PARTITION_BYTES })) })),
+      });
+      return responses.flatMap(({ topicName, partitions }) => partitions.flatMap((fetched) => {
+        const place = places.find(({ name, partition }) => name === topicName && partition === fetched.partition);
+        return place === undefined ? [] : [[place, rangeOf(place.topic, fetched, place.next)] as const];
+      }));
+    } catch (error) {
+      if ((error as Error).name !== 'KafkaJSOffsetOutOfRange') throw error;
+      await this.#outOfRange(raw, places);
+      return [];
+    }
+  }
+
+  /** A follower starts at what is kept: `from` may be older than retention. Past the end the log is not the one that it followed. */
+  async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
+    const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
+      const found = await raw.fetchTopicsOffset([...new Set(places.map(({ name }) => name))].map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })), fromBeginning })));
+      return new Map(places.map((place) => [place, Number(found.find(({ topic }) => topic === place.name)?.partitions.find(({ partition }) => partition === place.partition)?.offset ?? place.next)]));
+    };
+    const [first, last] = [await edges(true), await edges(false)];
+    for (const place of places) {
+      if (place.next < first.get(place)!) {
+        if (place.next > 0) this.#settings.logger?.error({ topic: place.topic, partition: place.partition }, 'retention removed records before they were read');
+        place.next = first.get(place)!;
+        this.#passed?.();
+      } else if (place.next > last.get(place)!) {
+        throw new EngineUnavailable(`Kafka: ${place.topic}/${place.partition} ends before the position of this follower`);
+      }
+    }
+  }
+
+  #take(place: Place, range: Range): void {
+    if (range.records.length === 0) {
+      place.next = Math.max(place.next, range.next);
+      this.#passed?.();
+      return;
+    }
+    place.state = 'busy';
+    const handled = this.#handle(place, range).finally(() => {
+      place.state = 'idle';
+      this.#handling.delete(handled);
+    });
+    this.#handling.add(handled);
+  }
+
+  async #handle(place: Place, { records, next }: Range): Promise<void> {
+    for (let at = 0, failures = 0; at < records.length && !this.#stopping; ) {
+      const batch: Batch = { topic: place.topic, partition: place.partition, records: cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, DEFAULT_MAX_BYTES) };
+      try {
+        await this.#options.handle(batch);
+        at += batch.records.length;
+        failures = 0;
+        place.failure = undefined;
+        place.next = at === records.length ? next : records[at - 1]!.offset + 1;
+        this.#passed?.();
+      } catch (error) {
+        const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
+        place.failure = `${place.topic}/${place.partition}: ${what}`;
+        await this.#pause(failures++);
+      }
+    }
+  }
+
+  async #pause(failures: number): Promise<void> {
+    const { firstMs, maxMs } = this.#settings.backoff;
+    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,23 @@
+import { KafkaLog } from './kafka-log.ts';
+import { settingsOf } from './options.ts';
+import type { KafkaLogOptions } from './options.ts';
+import type { EventLog } from '../port.ts';
+
+export type { KafkaConnection, KafkaLogger, KafkaLogOptions, KafkaMetrics, KafkaSasl, KafkaTls } from './options.ts';
+
+/** The log on Kafka's brokers. Resolves when one of them has answered; throws EngineUnavailable. */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
+  const log = new KafkaLog(settingsOf(options));
+  try {
+    await log.reach();
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return log;
+}
+
+export { applyTopics, planTopics } from './topics.ts';
+export type { TopicChange } from './topics.ts';
+export { applyAcls } from './acls.ts';
+export type { AclBinding } from './acls.ts';

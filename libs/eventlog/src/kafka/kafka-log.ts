@@ -1,0 +1,125 @@
+import { EngineUnavailable, RecordTooLarge } from '../port.ts';
+import type { Appended, EventLog, FollowOptions, LogRecord, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import { partitionFor } from '../murmur2.ts';
+import { recordLimit } from '../local/limits.ts';
+import { Appender } from './appender.ts';
+import { Cluster } from './cluster.ts';
+import { Follower } from './follower.ts';
+import type { Settings } from './options.ts';
+import { Reader } from './reader.ts';
+import { recordBytes } from './records.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** Port topics are logical names; Kafka's have the prefix. */
+export class KafkaLog implements EventLog {
+  readonly #settings: Settings;
+  readonly #limit: (topic: string) => number;
+  readonly #cluster: Cluster;
+  readonly #reader: Reader;
+  readonly #appender: Appender;
+  readonly #subscriptions = new Set<Subscription>();
+  /** Partition counts never change in place. */
+  readonly #counts = new Map<string, Promise<number>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#limit = recordLimit(settings.maxRecordBytes);
+    this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+    this.#reader = new Reader(this.#cluster);
+    this.#appender = new Appender(settings);
+  }
+
+  /** Throws EngineUnavailable when no broker answers. */
+  async reach(): Promise<void> {
+    await this.#cluster.use('connecting', [], async () => undefined);
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
+    this.#open();
+    if (records.length === 0) return [];
+    const count = await this.partitions(topic);
+    const limit = this.#limit(topic);
+    return this.#appender.append(topic, records.map((record, index) => ({ record, partition: placeOf(record, index, topic, count, limit) })));
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    return this.#begin(new Subscriber(this.#settings, options, this.#cluster));
+  }
+
+  async follow(options: FollowOptions): Promise<Subscription> {
+    return this.#begin(new Follower(this.#settings, options));
+  }
+
+  async head(topics: readonly string[]): Promise<Position> {
+    this.#open();
+    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
+    const heads = await this.#cluster.offsets(names);
+    return Object.fromEntries(topics.map((topic, i) => [topic, heads.get(names[i]!)!]));
+  }
+
+  async committed(group: string, topics: readonly string[]): Promise<Position> {
+    this.#open();
+    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
+    const committed = await this.#cluster.committed(this.#settings.groupPrefix + group, names);
+    return Object.fromEntries(topics.map((topic, i) => [topic, committed.get(names[i]!)!.map((next) => next ?? 0)]));
+  }
+
+  async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
+    this.#open();
+    return this.#reader.read(topic, this.#settings.topicPrefix + topic, partition, fromOffset, limit);
+  }
+
+  async partitions(topic: string): Promise<number> {
+    this.#open();
+    let count = this.#counts.get(topic);
+    if (count === undefined) {
+      this.#counts.set(topic, (count = this.#cluster.partitions(this.#settings.topicPrefix + topic)));
+      count.catch(() => this.#counts.delete(topic));
+    }
+    return count;
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    await this.#appender.close();
+    this.#reader.close();
+    this.#cluster.close();
+  }
+
+  async #begin<T extends Subscription & { start(): Promise<void> }>(subscription: T): Promise<Subscription> {
+    this.#open();
+    this.#subscriptions.add(subscription);
+    try {
+      await subscription.start();
+    } catch (error) {
+      this.#subscriptions.delete(subscription);
+      throw error;
+    }
+    return {
+      stop: async () => {
+        await subscription.stop();
+        this.#subscriptions.delete(subscription);
+      },
+      position: () => subscription.position(),
+      failure: () => subscription.failure(),
+      lastPoll: () => subscription.lastPoll(),
+    };
+  }
+
+  #open(): void {
+    if (this.#closed !== undefined) throw new EngineUnavailable('the log is closed');
+  }
+}
+
+function placeOf(record: NewRecord, index: number, topic: string, count: number, limit: number): number {
+  const partition = record.partition ?? partitionFor(record.partitionKey, count);
+  if (!Number.isInteger(partition) || partition < 0 || partition >= count) throw new RangeError(`${topic} has ${count} partitions`);
+  const bytes = recordBytes(record);
+  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
+  return partition;
+}

@@ -1,0 +1,87 @@
+import { createRequire } from 'node:module';
+import type { AuthenticationProviderArgs, Authenticator, Kafka, Mechanism } from 'kafkajs';
+import type { KafkaSasl } from './options.ts';
+
+/**
+ * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package.json pins it). Its public API has
+ * no way to fetch a range of a partition, to follow partitions without a group (an assignment by hand), to ask for the
+ * heads of several topics in one request, to commit a start for a group without joining it, or to get a password
+ * when a connection needs it. A bad access fails when the log is opened, not later.
+ */
+
+export interface FetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>;
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly firstOffset: string; readonly lastOffsetDelta: number };
+}
+
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly messages: readonly FetchedMessage[];
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
+}
+
+export interface FetchTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[] }
+export interface OffsetTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }
+
+export interface RawBroker {
+  fetch(request: { readonly isolationLevel: number; readonly maxWaitTime: number; readonly minBytes: number; readonly maxBytes: number; readonly topics: readonly FetchTopic[] }): Promise<{ responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }>;
+  offsetFetch(request: { groupId: string; topics: readonly { topic: string; partitions: readonly { partition: number }[] }[] }): Promise<{ responses: readonly OffsetTopic[] }>;
+  offsetCommit(request: { groupId: string; groupGenerationId: number; memberId: string; topics: readonly OffsetTopic[] }): Promise<unknown>;
+}
+
+export interface RawCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  /** Node id -> partitions. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker(node: { nodeId: string }): Promise<RawBroker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
+  /** The offsets at an end of the log; with `fromBeginning` the first that is kept. */
+  fetchTopicsOffset(topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[]): Promise<readonly OffsetTopic[]>;
+}
+
+/** Whoever writes with transactions: uncommitted records are not seen, and a head is where a reader of committed ones ends. */
+export const READ_COMMITTED = 1;
+
+const require = createRequire(import.meta.url);
+
+/** A cluster object as a consumer of this client would have it. */
+export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === 'private:Kafka:createCluster');
+  const create = symbol && (kafka as unknown as Record<symbol, unknown>)[symbol];
+  if (typeof create !== 'function') throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
+  return (create as (options: object) => RawCluster)({ metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+}
+
+type FilterAborted = (partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>) => readonly FetchedMessage[];
+let filterAborted: FilterAborted | undefined;
+
+/** Without records of aborted transactions and without control records. */
+export function committedMessages(partition: FetchedPartition): readonly FetchedMessage[] {
+  const { messages, abortedTransactions } = partition;
+  if (abortedTransactions.length === 0 && !messages.some((message) => message.isControlRecord)) return messages;
+  filterAborted ??= require('kafkajs/src/consumer/filterAbortedMessages') as FilterAborted;
+  return filterAborted({ messages, abortedTransactions }).filter((message) => !message.isControlRecord);
+}
+
+type Provider = (credentials: { username: string; password: string }) => (args: AuthenticationProviderArgs) => Authenticator;
+const PROVIDERS = { plain: 'plain', 'scram-sha-256': 'scram256', 'scram-sha-512': 'scram512' } as const;
+
+/** kafkajs's own mechanisms with the password of the moment: a rotated secret is used by the next connection. */
+export function passwordMechanism(sasl: Extract<KafkaSasl, { username: string }>): Mechanism {
+  const provider = require(`kafkajs/src/broker/saslAuthenticator/${PROVIDERS[sasl.mechanism]}`) as Provider;
+  return {
+    mechanism: sasl.mechanism,
+    authenticationProvider: (args) => ({ authenticate: async () => provider({ username: sasl.username, password: await sasl.password() })(args).authenticate() }),
+  };
+}

@@ -1,0 +1,155 @@
+import kafkajs from 'kafkajs';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
+import { createClient, retryFor } from './client.ts';
+import type { Client } from './client.ts';
+import { errorType } from './errors.ts';
+import { Ownership } from './ownership.ts';
+import type { Settings } from './options.ts';
+
+export interface MemberOptions {
+  readonly settings: Settings;
+  /** Kafka's names. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** Partitions handled side by side. */
+  readonly concurrency: number;
+  each(member: Member, payload: EachBatchPayload): Promise<void>;
+  /** `kept`: the assignment follows on the one before without a gap in which another member could have had a partition. */
+  joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
+  polled(): void;
+  /** kafkajs found the offset of a partition outside the log and goes on at the earliest. */
+  outOfRange(topic: string, partition: number): void;
+}
+
+/** What kafkajs itself tries before the consumer is built anew, ms. */
+const INNER_RETRY_MS = 5_000;
+const FETCH_BYTES = 8 * 1024 * 1024;
+const PARTITION_BYTES = 2 * 1024 * 1024;
+/** A stop that Kafka does not answer ends after this: the session then ends the membership. */
+const LEAVE_MS = 3_000;
+
+interface RequestEvent { readonly payload: { readonly apiName: string; readonly sentAt: number } }
+
+/** One kafkajs consumer, from its start to its crash or stop; never used again after either. */
+export class Member {
+  ownership: Ownership;
+  readonly #options: MemberOptions;
+  readonly #client: Client;
+  readonly #consumer: Consumer;
+  readonly #crashed: Promise<Error>;
+  #memberId: string | undefined;
+  #heartbeatSentAt = performance.now();
+
+  constructor(options: MemberOptions) {
+    const { settings, group } = options;
+    this.#options = options;
+    this.ownership = new Ownership(settings, -Infinity);
+    this.#client = createClient(settings, {
+      retryMs: INNER_RETRY_MS,
+      onLog: ({ message, topic, partition }) => {
+        if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(topic, partition);
+      },
+    });
+    this.#consumer = this.#client.kafka.consumer({
+      groupId: group,
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: settings.rebalanceTimeoutMs,
+      heartbeatInterval: settings.heartbeatIntervalMs,
+      minBytes: 1,
+      maxWaitTimeInMs: settings.pollMs,
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: PARTITION_BYTES,
+      metadataMaxAge: 60_000,
+      allowAutoTopicCreation: false,
+      // One way back from every crash: ours, with a new consumer.
+      retry: { ...retryFor(INNER_RETRY_MS), restartOnFailure: async () => false },
+    });
+    this.#crashed = this.#listen();
+  }
+
+  /** Joins and hands out batches until it crashes; resolves with why. */
+  async run(): Promise<Error> {
+    try {
+      await this.#consumer.connect();
+      await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+      await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: this.#options.concurrency, eachBatch: (payload) => this.#each(payload) });
+    } catch (error) {
+      return error instanceof Error ? error : new Error('unknown');
+    }
+    return this.#crashed;
+  }
+
+  pause(topic: string, partition: number): void {
+    this.#quietly(() => this.#consumer.pause([{ topic, partitions: [partition] }]));
+  }
+
+  resume(topic: string, partition: number): void {
+    this.#quietly(() => this.#consumer.resume([{ topic, partitions: [partition] }]));
+  }
+
+  /** A heartbeat, when one is due. Throws what kafkajs throws: its caller ends and lets it through. */
+  async heartbeat(payload: EachBatchPayload): Promise<void> {
+    const ownership = this.ownership;
+    try {
+      await payload.heartbeat();
+    } catch (error) {
+      const type = errorType(error);
+      if (type === 'REBALANCE_IN_PROGRESS') ownership.rebalancing(this.#heartbeatSentAt);
+      else if (['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'].includes(type)) ownership.revoke();
+      throw error;
+    }
+  }
+
+  /** Leaves the group when what is in flight has ended. */
+  async stop(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LEAVE_MS)));
+    await Promise.race([this.#consumer.disconnect().catch(() => undefined), late]);
+    clearTimeout(timer);
+    this.discard();
+  }
+
+  /** Ends its connections, without a word to the group. */
+  discard(): void {
+    this.ownership.revoke();
+    this.#client.retire();
+    void this.#consumer.disconnect().catch(() => undefined);
+  }
+
+  #listen(): Promise<Error> {
+    const { events } = this.#consumer;
+    this.#consumer.on(events.REQUEST, (event) => {
+      const { apiName, sentAt } = (event as RequestEvent).payload;
+      // kafkajs tells the time of the system's clock; one that jumped ahead makes us careful, one that jumped back does not make us bold.
+      if (apiName === 'Heartbeat' || apiName === 'SyncGroup') this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
+    });
+    this.#consumer.on(events.HEARTBEAT, () => this.ownership.heard(this.#heartbeatSentAt));
+    this.#consumer.on(events.FETCH, () => this.#options.polled());
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.ownership.revoke();
+      this.ownership = new Ownership(this.#options.settings, this.#heartbeatSentAt);
+      // The id of a member that missed a generation is not known any more, and it gets a new one.
+      const kept = this.#memberId === payload.memberId;
+      this.#memberId = payload.memberId;
+      this.#options.joined(this, payload.memberAssignment, kept);
+    });
+    return new Promise((resolve) => this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error)));
+  }
+
+  /** What reaches kafkajs is an error of its own, else it takes it for one that it cannot recover from. */
+  async #each(payload: EachBatchPayload): Promise<void> {
+    try {
+      await this.#options.each(this, payload);
+    } catch (error) {
+      throw error instanceof kafkajs.KafkaJSError ? error : new kafkajs.KafkaJSError('a batch was not handed out', { retriable: true });
+    }
+  }
+
+  #quietly(work: () => void): void {
+    try {
+      work();
+    } catch {
+      // kafkajs has no consumer between a crash and the next start: nothing is paused then.
+    }
+  }
+}

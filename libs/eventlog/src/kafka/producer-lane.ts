@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message, Producer } from 'kafkajs';
+import { createClient } from './client.ts';
+import type { Client } from './client.ts';
+import type { Settings } from './options.ts';
+
+/** How long a producer that failed may take to go, before the next is made. */
+const PARTING_MS = 1_000;
+
+/** The answer of a send was not one for exactly the partition that was sent: nobody knows what was written. */
+export class UnexpectedAnswer extends Error {
+  override readonly name = 'UnexpectedAnswer';
+}
+
+/**
+ * One producer, one send at a time, one partition a send. After any error it is a new one: the sequence numbers of the
+ * old one may be ahead of the broker's, which then acknowledges and drops what comes next.
+ */
+export class ProducerLane {
+  readonly #settings: Settings;
+  #current: { readonly client: Client; readonly producer: Promise<Producer> } | undefined;
+  #parting: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** Resolves with the offset of the first message when all are on every replica in sync. After a throw they may have been written. */
+  async send(topic: string, partition: number, messages: Message[], timeoutMs: number): Promise<number> {
+    const deadline = new AbortController();
+    try {
+      return await Promise.race([
+        this.#send(topic, partition, messages),
+        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => Promise.reject(new UnexpectedAnswer('no answer in time'))),
+      ]);
+    } catch (error) {
+      this.retire();
+      throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  /** Ends the producer; the next send makes a new one. */
+  retire(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    current.client.retire();
+    const gone = current.producer.then((producer) => producer.disconnect()).catch(() => undefined);
+    this.#parting = Promise.race([gone, sleep(PARTING_MS, undefined, { ref: false })]);
+  }
+
+  async close(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current !== undefined) {
+      const producer = await current.producer.catch(() => undefined);
+      await Promise.race([producer?.disconnect().catch(() => undefined), sleep(PARTING_MS, undefined, { ref: false })]);
+      current.client.retire();
+    }
+    await this.#parting;
+  }
+
+  async #send(topic: string, partition: number, messages: Message[]): Promise<number> {
+    await this.#parting;
+    const producer = await (this.#current ??= this.#create()).producer;
+    const answers = await producer.send({ topic, acks: -1, timeout: this.#settings.requestTimeoutMs, messages });
+    const [answer] = answers;
+    // -1: a duplicate of a batch whose place the broker no longer knows.
+    const base = Number(answer?.baseOffset ?? -1);
+    if (answers.length !== 1 || answer!.topicName !== topic || answer!.partition !== partition || answer!.errorCode !== 0 || !(base >= 0)) {
+      throw new UnexpectedAnswer('the answer is not of the partition that was sent');
+    }
+    return base;
+  }
+
+  #create(): { client: Client; producer: Promise<Producer> } {
+    const client = createClient(this.#settings, { retryMs: this.#settings.deliveryTimeoutMs });
+    const producer = client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: () => ({ message }) => message.partition! });
+    return { client, producer: producer.connect().then(() => producer) };
+  }
+}
