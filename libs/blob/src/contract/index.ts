@@ -98,6 +98,35 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
         expect((await read(blobs.range('range', start, end))).equals(content.subarray(start, end))).toBe(true);
       }
       expect((await read(blobs.range('range', 5, 5))).byteLength).toBe(0);
+      expect((await read(blobs.range('range', 990, 2000))).equals(content.subarray(990))).toBe(true);
+      expect((await read(blobs.range('range', 1000, 2000))).byteLength).toBe(0);
+    });
+
+    it('ends a range that its reader gives up, and the next one is whole', async () => {
+      await blobs.put('big', Buffer.alloc(3_000_000, 'x'));
+      const stream = blobs.range('big', 0, 3_000_000);
+      for await (const chunk of stream) {
+        expect((chunk as Buffer).byteLength).toBeGreaterThan(0);
+        break;
+      }
+      expect(stream.destroyed).toBe(true);
+      const early = blobs.range('big', 0, 3_000_000);
+      early.destroy();
+      expect((await read(blobs.range('big', 1, 2_999_999))).byteLength).toBe(2_999_998);
+    });
+
+    it('keeps a streamed put of several parts byte for byte, and copies what it is given', async () => {
+      const writer = await blobs.writer('parts');
+      const expected: Buffer[] = [];
+      const reused = Buffer.alloc(1_300_001);
+      for (let i = 0; i < 10; i++) {
+        reused.fill(i + 65);
+        expected.push(Buffer.from(reused));
+        await writer.write(reused);
+      }
+      expect(await names(blobs.list(''))).toEqual([]);
+      expect(await writer.commit()).toEqual({ name: 'parts', bytes: 13_000_010 });
+      expect(Buffer.concat(expected).equals((await blobs.get('parts'))!)).toBe(true);
     });
 
     it('fails a range of a blob that is gone', async () => {

@@ -20,7 +20,7 @@ const PAUSE_MS = 100;
 export class RangeStream extends Readable {
   readonly #client: S3Client;
   readonly #where: { readonly Bucket: string; readonly Key: string };
-  readonly #end: number;
+  #end: number;
   readonly #ended = new AbortController();
   #at: number;
   #etag: string | undefined;
@@ -65,8 +65,8 @@ export class RangeStream extends Readable {
     const body = Body as Readable;
     if (this.destroyed) return void body.destroy();
     // A store that ignores `Range`, or If-Match, must not shift bytes.
-    const from = ContentRange === undefined ? undefined : Number(/^bytes (\d+)-/.exec(ContentRange)?.[1]);
-    if (from !== this.#at) {
+    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+    if (Number(from) !== this.#at) {
       body.destroy();
       return this.#failed(new EngineUnavailable('the file store answered with another range'));
     }
@@ -75,6 +75,7 @@ export class RangeStream extends Readable {
       return void this.destroy(new BlobGone('the file was replaced while it was read'));
     }
     this.#etag = ETag;
+    this.#end = Math.min(this.#end, Number(total)); // as a file ends
     this.#body = body;
     const over = (error?: unknown): void => {
       if (this.#body !== body) return;
@@ -100,7 +101,8 @@ export class RangeStream extends Readable {
   #failed(error: unknown): void {
     if (this.destroyed) return;
     const name = (error as Error).name;
-    if (isMissing(error) || name === 'InvalidRange') return void this.destroy(new BlobGone('the file is gone'));
+    if (name === 'InvalidRange' && this.#etag === undefined) return void this.push(null); // begins behind the end
+    if (isMissing(error)) return void this.destroy(new BlobGone('the file is gone'));
     if (name === 'PreconditionFailed' || (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412) return void this.destroy(new BlobGone('the file was replaced while it was read'));
     const fault = asFault(error);
     if (!(fault instanceof EngineUnavailable) || ++this.#failures >= ATTEMPTS) return void this.destroy(fault);

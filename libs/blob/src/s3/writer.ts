@@ -34,7 +34,7 @@ export class S3Writer implements BlobWriter {
     if (!this.#open) throw new Error('the writer is closed');
     this.#bytes += chunk.byteLength;
     for (let at = 0; at < chunk.byteLength; ) {
-      const piece = chunk.slice(at, at + this.#to.partBytes - this.#held); // copied: the caller may use its buffer again
+      const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held)); // a copy: the caller may use its buffer again
       this.#pieces.push(piece);
       this.#held += piece.byteLength;
       at += piece.byteLength;
