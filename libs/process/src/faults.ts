@@ -13,7 +13,7 @@ export function isEngineAway(error: unknown): boolean {
 }
 
 /** Errors that say themselves that a start cannot succeed until somebody changes something; their message is a sentence. */
-const FINAL = new Set(['ConfigurationError', 'SigningKeysUnreadable', 'SecretsUnreadable', 'TopicsMissing', 'TopicMissing', 'IndexesMissing', 'IndexMissing', 'ViewsMissing']);
+const FINAL = new Set(['ConfigurationError', 'MissingIndexes', 'EnsureError']);
 
 /** A fault of configuration, or of what an administration step should have made: the start ends with its sentence. */
 export function isConfigurationFault(error: unknown): error is Error {

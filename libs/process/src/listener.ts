@@ -43,13 +43,17 @@ export async function bind(options: { readonly HOST: string; readonly PORT: numb
   };
 }
 
+/** A connection that was kept alive for more is closed once its answer is out: so often it is looked for. */
+const LOOK_MS = 20;
+
 function closeServer(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+    const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(idle);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }

@@ -5,6 +5,7 @@ import { createLogger } from '@provider-access/observability';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { openEngines } from './open-engines.ts';
+import { openSecrets, type Secrets } from './secrets.ts';
 import { endOnSignals, surviveRejections } from './signals.ts';
 import { startService, type ServiceContext } from './start-service.ts';
 
@@ -12,7 +13,7 @@ export interface ServiceDefinition<S extends z.ZodObject> {
   readonly name: Service;
   readonly schema: S;
   /** Called once an attempt of the start, with engines that are open. */
-  readonly register: (context: ServiceContext, config: z.infer<S>) => DynamicModule | Promise<DynamicModule>;
+  readonly register: (context: ServiceContext & { readonly secrets: Secrets }, config: z.infer<S>) => DynamicModule | Promise<DynamicModule>;
 }
 
 /**
@@ -56,10 +57,11 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     const config = readServiceConfig(schema, process.env);
     const logger = createLogger(name, config.LOG_LEVEL);
     surviveRejections(logger);
+    const secrets = await openSecrets(config, logger);
     const running = await startService({
       name, logger, listen: config, trustProxy: config.TRUST_PROXY, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
-      register: (context) => register(context, config),
+      register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),
     });
     endOnSignals({ stop: () => running.stop(config.STOP_TIMEOUT_MS / 2), withinMs: config.STOP_TIMEOUT_MS, logger });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -6,6 +7,7 @@ import { ConfigurationError, type TrustedProxies } from '@provider-access/config
 import { PA_REGISTRY, topicsOf, type Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
+import type { PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
 import type { State } from '@provider-access/state';
@@ -30,6 +32,8 @@ export interface Engines {
 /** What a service's module is made from. */
 export interface ServiceContext {
   readonly ports: ServicePorts;
+  /** How this process is seen by the others. */
+  readonly presence: PresenceOptions;
   /** @throws when the service has no files */
   readonly blobs: () => Blobs;
   /** Closed after the service and before the engines, also when the start fails further on. */
@@ -48,6 +52,8 @@ export interface StartOptions {
   readonly freshnessMs?: number;
   /** Between two attempts of a start, ms; the last one goes on. */
   readonly backoffMs?: readonly number[];
+  /** How often engines are asked whether they are there, ms. Default 1000. */
+  readonly probeEveryMs?: number;
   /** Told once, when the listener is bound. */
   readonly listening?: (address: string) => void;
 }
@@ -159,6 +165,7 @@ class ServiceProcess {
     this.phase = 'reading the log and the views';
     const module = await register({
       ports: { log, views, state, clock: this.clock, logger, metrics: own },
+      presence: { port: state.presence, holder: `${name}/${randomUUID()}` },
       blobs: () => {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
         return blobs;
@@ -187,9 +194,10 @@ class ServiceProcess {
 
   private probesOf(log: EventLog, state: State): EngineProbe[] {
     const now = (): number => this.clock.now();
+    const everyMs = this.options.probeEveryMs;
     return [
-      new EngineProbe({ name: 'kafka', probe: () => log.head([PA_REGISTRY]), graceMs: this.options.freshnessMs ?? 5000, now }),
-      new EngineProbe({ name: 'mongodb', probe: () => state.claims.get('health', this.options.name), graceMs: 0, now }),
+      new EngineProbe({ name: 'kafka', probe: () => log.head([PA_REGISTRY]), graceMs: this.options.freshnessMs ?? 5000, now, everyMs }),
+      new EngineProbe({ name: 'mongodb', probe: () => state.claims.get('health', this.options.name), graceMs: 0, now, everyMs }),
     ];
   }
 

@@ -17,6 +17,6 @@ export const attributionEnv = z.object({
   ...attributionConfig.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
   EXPORT_URL: baseUrl.describe('Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.'),
-  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE,
 });

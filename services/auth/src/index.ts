@@ -1,2 +1,2 @@
 export { AuthModule, type AuthOptions } from './auth.module.ts';
-export { authConfig, type AuthConfig } from './config.ts';
+export { authConfig, authEnv, type AuthConfig } from './config.ts';

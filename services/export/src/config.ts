@@ -20,7 +20,6 @@ export const exportEnv = z.object({
   ...processEnv,
   ...filesEnv,
   ...exportConfig.shape,
-  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
 });

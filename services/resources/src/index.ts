@@ -1,4 +1,4 @@
 export { ResourcesModule, type ResourcesOptions } from './resources.module.ts';
-export { resourcesConfig, type ResourcesConfig } from './config.ts';
+export { resourcesConfig, resourcesEnv, type ResourcesConfig } from './config.ts';
 export { PROJECTIONS as RESOURCES_PROJECTIONS } from './projections/index.ts';
 export { SUBSCRIPTIONS as RESOURCES_SUBSCRIPTIONS } from './subscriptions.ts';

@@ -1,0 +1,239 @@
+import { Controller, Get, Inject, Req, type DynamicModule } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ConfigurationError } from '@provider-access/config';
+import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { READINESS, type ReadinessCheck } from '@provider-access/http';
+import { silentLogger } from '@provider-access/observability';
+import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
+
+/** Engines in memory that can be away, and that say when they were closed. */
+class TestEngines implements Engines {
+  kafkaAway = false;
+  mongoAway = false;
+  missingTopic: string | undefined;
+  readonly closed: string[] = [];
+  opened = 0;
+  private readonly memory = openMemoryLog();
+  private requireKafka(): void {
+    if (this.kafkaAway) throw new EngineUnavailable('Kafka: no broker answers');
+  }
+  async log(): Promise<EventLog> {
+    this.opened++;
+    this.requireKafka();
+    const { memory } = this;
+    const guarded = <A extends unknown[], R>(work: (...args: A) => Promise<R>) => async (...args: A): Promise<R> => {
+      this.requireKafka();
+      return work(...args);
+    };
+    return {
+      append: guarded(memory.append.bind(memory)), subscribe: guarded(memory.subscribe.bind(memory)), follow: guarded(memory.follow.bind(memory)), head: guarded(memory.head.bind(memory)),
+      committed: guarded(memory.committed.bind(memory)), read: guarded(memory.read.bind(memory)),
+      partitions: guarded(async (topic: string) => {
+        if (topic === this.missingTopic) throw new RangeError('no such topic');
+        return memory.partitions(topic);
+      }),
+      close: async () => void this.closed.push('log'),
+    };
+  }
+  async views(): Promise<ReturnType<typeof openMemoryViews>> {
+    if (this.mongoAway) throw new EngineUnavailable('the view store is away');
+    return Object.assign(openMemoryViews(), { close: async () => void this.closed.push('views') });
+  }
+  async state(log: EventLog): Promise<ReturnType<typeof openMemoryState>> {
+    const state = openMemoryState({ log });
+    const get = state.claims.get.bind(state.claims);
+    return Object.assign(state, {
+      claims: Object.assign(state.claims, {
+        get: async (namespace: string, key: string) => {
+          if (this.mongoAway) throw new EngineUnavailable('the state store is away');
+          return get(namespace, key);
+        },
+      }),
+      close: async () => void this.closed.push('state'),
+    });
+  }
+}
+
+const VALUE = Symbol('value');
+@Controller()
+class TestController {
+  private readonly value: string;
+  constructor(@Inject(VALUE) value: string) {
+    this.value = value;
+  }
+  @Get('fhir/hello')
+  hello(): string {
+    return this.value;
+  }
+  @Get('address')
+  address(@Req() request: FastifyRequest): string {
+    return request.ip;
+  }
+}
+class TestModule {}
+const testModule = (checks: readonly ReadinessCheck[] = []): DynamicModule => ({
+  module: TestModule, controllers: [TestController], providers: [{ provide: VALUE, useValue: 'hello' }, { provide: READINESS, useFactory: () => checks }],
+});
+
+const running: RunningService[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.stop(0)));
+});
+async function start(engines: Engines, options: Partial<StartOptions> = {}): Promise<RunningService> {
+  const service = await startService({ name: 'consent', register: () => testModule(), engines, listen: { HOST: '127.0.0.1', PORT: 0 }, logger: silentLogger, backoffMs: [1], probeEveryMs: 5, ...options });
+  service.started.catch(() => undefined);
+  running.push(service);
+  return service;
+}
+const ask = async (service: RunningService, path: string): Promise<[number, unknown]> => {
+  const response = await fetch(service.address + path);
+  const text = await response.text();
+  return [response.status, text.startsWith('{') ? JSON.parse(text) : text];
+};
+const ready = (service: RunningService): Promise<[number, unknown]> => ask(service, '/health/ready');
+
+describe('a start', () => {
+  test('waits for an engine that is away: alive, not ready and saying why, until it comes', async () => {
+    const engines = new TestEngines();
+    engines.kafkaAway = true;
+    const service = await start(engines);
+    await vi.waitUntil(() => engines.opened > 2);
+    expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
+    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka' }] }]);
+    const early = await fetch(`${service.address}/fhir/hello`);
+    expect([early.status, early.headers.get('retry-after'), ((await early.json()) as { resourceType: string }).resourceType]).toEqual([503, '1', 'OperationOutcome']);
+
+    engines.mongoAway = true;
+    engines.kafkaAway = false;
+    await vi.waitUntil(async () => JSON.stringify(await ready(service)).includes('waiting for MongoDB'));
+    expect(engines.closed).toContain('log');
+
+    engines.mongoAway = false;
+    await service.started;
+    expect(await ready(service)).toEqual([200, { ready: true, failing: [] }]);
+    expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
+    expect((await ask(service, '/fhir/nothing'))[0]).toBe(404);
+    const [, metrics] = await ask(service, '/metrics');
+    expect(metrics).toContain('pa_kafka_reachable 1');
+    expect(metrics).toContain('pa_mongodb_reachable 1');
+  });
+
+  test('ends at once when a topic is not there, and says what creates it', async () => {
+    const engines = new TestEngines();
+    engines.missingTopic = 'pa.registry';
+    const service = await start(engines);
+    await expect(service.started).rejects.toThrow(/KAFKA_TOPIC_PREFIX: .*pa\.registry; `pa topics apply` creates them/);
+    expect(engines.opened).toBe(1);
+    expect(engines.closed).toEqual(['log']);
+  });
+
+  test('ends at once for a fault of configuration and for a bug, and closes what was open', async () => {
+    for (const error of [new ConfigurationError('X: is wrong'), new TypeError('a bug')]) {
+      const engines = new TestEngines();
+      const service = await start(engines, { register: () => Promise.reject(error) });
+      await expect(service.started).rejects.toBe(error);
+      expect(engines.closed).toEqual(['state', 'views', 'log']);
+    }
+  });
+
+  test('is abandoned by a stop', async () => {
+    const engines = new TestEngines();
+    engines.kafkaAway = true;
+    const service = await start(engines, { backoffMs: [60_000] });
+    await vi.waitUntil(() => engines.opened > 0);
+    await service.stop(0);
+    await service.started;
+    await expect(fetch(service.address)).rejects.toThrow();
+  });
+
+  test('of a port that is taken fails', async () => {
+    const service = await start(new TestEngines());
+    await expect(start(new TestEngines(), { listen: { HOST: '127.0.0.1', PORT: Number(new URL(service.address).port) } })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
+
+describe('while it runs', () => {
+  test('Kafka may be away for as long as reads go on without it; then readiness says so, liveness stays true, and it comes back by itself', async () => {
+    const engines = new TestEngines();
+    const clock = { at: Date.now(), now: () => clock.at };
+    const service = await start(engines, { clock, freshnessMs: 5000 });
+    await service.started;
+    engines.kafkaAway = true;
+    await vi.waitUntil(async () => String((await ask(service, '/metrics'))[1]).includes('pa_kafka_reachable 0'), { timeout: 5000 });
+    expect((await ready(service))[0]).toBe(200);
+    clock.at += 6000;
+    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'kafka', detail: 'kafka has not answered for 6 s' }] }]);
+    clock.at += 3_600_000;
+    expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
+    expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
+    engines.kafkaAway = false;
+    await vi.waitUntil(async () => (await ready(service))[0] === 200, { timeout: 5000 });
+  });
+
+  test('without MongoDB it is not ready at once', async () => {
+    const engines = new TestEngines();
+    const service = await start(engines);
+    await service.started;
+    engines.mongoAway = true;
+    await vi.waitUntil(async () => (await ready(service))[0] === 503, { timeout: 5000 });
+    expect(JSON.stringify(await ready(service))).toContain('"check":"mongodb"');
+  });
+
+  test('a check of the service is a reason; one that fails or hangs is too', async () => {
+    const service = await start(new TestEngines(), {
+      register: () => testModule([{ name: 'facts', check: async () => ({ ready: false, detail: 'facts are older than 5000 ms' }) }, { name: 'broken', check: () => Promise.reject(new Error('secret words')) }]),
+    });
+    await service.started;
+    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'facts', detail: 'facts are older than 5000 ms' }, { service: 'consent', check: 'broken', detail: 'the check failed' }] }]);
+  });
+
+  test.each([
+    ['nobody\'s by default', undefined, '127.0.0.1'],
+    ['one proxy in front: what it added', 1, '203.0.113.9'],
+    ['two proxies', 2, '198.51.100.7'],
+    ['its network', ['127.0.0.0/8'], '203.0.113.9'],
+    ['another network', ['10.0.0.0/8'], '127.0.0.1'],
+  ])('X-Forwarded-For is believed only where a proxy was named: %s', async (_whose, trustProxy, address) => {
+    const service = await start(new TestEngines(), { trustProxy });
+    await service.started;
+    expect(await (await fetch(`${service.address}/address`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })).text()).toBe(address);
+  });
+});
+
+describe('a stop', () => {
+  test('lets an answer end, hands back, and closes service before engines in reverse order', async () => {
+    const engines = new TestEngines();
+    let answer: (text: string) => void = () => undefined;
+    let asked: () => void = () => undefined;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    @Controller()
+    class SlowController {
+      @Get('slow')
+      slow(): Promise<string> {
+        asked();
+        return new Promise((resolve) => (answer = resolve));
+      }
+    }
+    class SlowModule {}
+    const service = await start(engines, {
+      register: ({ onClose }: ServiceContext) => {
+        onClose('own', () => void engines.closed.push('own'));
+        return { module: SlowModule, controllers: [SlowController], providers: [{ provide: READINESS, useFactory: () => [] }] };
+      },
+    });
+    await service.started;
+    const slow = fetch(`${service.address}/slow`);
+    await isAsked;
+    const stopped = service.stop(10_000);
+    await vi.waitUntil(() => fetch(service.address).then(() => false, () => true));
+    expect(engines.closed).toEqual([]);
+    answer('done');
+    expect(await (await slow).text()).toBe('done');
+    await stopped;
+    expect(engines.closed).toEqual(['own', 'state', 'views', 'log']);
+  });
+});

@@ -1,0 +1,11 @@
+import { runService } from '@provider-access/process';
+import { AttributionModule } from './attribution.module.ts';
+import { attributionEnv } from './config.ts';
+import { forwardOverHttp } from './operations/group/forward-over-http.ts';
+
+await runService({
+  name: 'attribution', schema: attributionEnv,
+  register: ({ ports, presence, secrets }, config) => AttributionModule.register({
+    ports, presence, config, staticTokens: secrets.staticTokens, memberHash: secrets.memberHash(), forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
+  }),
+});

@@ -1,0 +1,17 @@
+import { Parties } from '@provider-access/facts';
+import { runService } from '@provider-access/process';
+import { AuthModule } from './auth.module.ts';
+import { authEnv } from './config.ts';
+
+await runService({
+  name: 'auth', schema: authEnv,
+  async register({ ports, presence, secrets, onClose }, env) {
+    const parties = new Parties();
+    onClose('parties', () => parties.stop());
+    await parties.start(ports.log);
+    return AuthModule.register({
+      ports, presence, parties, keys: secrets.signingKeys(), staticTokens: secrets.staticTokens,
+      config: { publicUrl: env.PUBLIC_URL, allowInsecureJwks: env.ALLOW_INSECURE_JWKS, tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE, registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE },
+    });
+  },
+});

@@ -1,0 +1,8 @@
+import { runService } from '@provider-access/process';
+import { consentEnv } from './config.ts';
+import { ConsentModule } from './consent.module.ts';
+
+await runService({
+  name: 'consent', schema: consentEnv,
+  register: ({ ports, presence }, config) => ConsentModule.register({ ports, presence, config }),
+});
