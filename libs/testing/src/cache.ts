@@ -31,7 +31,7 @@ export async function cached(target: string, make: (temporary: string) => Promis
       if (!existsSync(target)) {
         const made = join(temporary, 'made');
         await make(made);
-        renameSync(made, target);
+        moveIfAbsent(made, target);
       }
     } finally {
       rmSync(temporary, { recursive: true, force: true });
@@ -39,6 +39,15 @@ export async function cached(target: string, make: (temporary: string) => Promis
     }
   }
   return target;
+}
+
+/** Two that took over from a dead process at the same moment both make it; the second finds it there. */
+function moveIfAbsent(made: string, target: string): void {
+  try {
+    renameSync(made, target);
+  } catch (error) {
+    if (!existsSync(target)) throw error;
+  }
 }
 
 /** A lock is a folder with the holder's process id. */
