@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
 import type { EventParked, Progress, ProgressOutcome } from '@provider-access/events';
 import { partitionFor } from './murmur2.ts';
-import type { Batch, EventLog, LogRecord, NewRecord } from './port.ts';
+import { EngineUnavailable } from './port.ts';
+import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
 
 /** What became of one inbound event. `reason`, `about` are PHI-free: codes, `Type/id`, event types. */
 export interface OutcomeRow {
@@ -59,7 +60,8 @@ export class Derivation {
 
   /**
    * Appends the outputs in order, then one progress record; resolves when all are durable. Throws EngineUnavailable or
-   * RecordTooLarge. What is last and goes to the progress record's own partition is appended together with it.
+   * RecordTooLarge. What is last and goes to the progress record's own partition is appended together with it. A member
+   * that may have lost the batch's partition appends nothing more: EngineUnavailable.
    */
   async complete(batch: Batch, result: { readonly outputs: readonly DerivationOutput[]; readonly outcomes: readonly OutcomeRow[] }): Promise<void> {
     const last = batch.records[batch.records.length - 1];
@@ -75,7 +77,7 @@ export class Derivation {
     this.#inbound.delete(inbound);
     const after = known?.next === batch.records[0]!.offset ? known.after : await this.#heads(outputs);
     for (const { topic, records } of joined ? outputs.slice(0, -1) : outputs) {
-      for (const appended of await this.#log.append(topic, records)) (after[topic] ??= {})[appended.partition] = appended.offset + 1;
+      for (const appended of await this.#append(batch, topic, records)) (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
     // What went before the progress record in its own partition is passed before it anyway.
     delete after[this.#topic]?.[partition];
@@ -86,7 +88,7 @@ export class Derivation {
       ...(Object.keys(after).length > 0 && { after }),
       ...(outcomes.length > 0 && { outcomes }),
     };
-    await this.#log.append(this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
+    await this.#append(batch, this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
     if (assignments === this.#assignments) this.#inbound.set(inbound, { next: progress.next, after });
   }
 
@@ -97,6 +99,12 @@ export class Derivation {
   assigned(): void {
     this.#assignments++;
     this.#inbound.clear();
+  }
+
+  /** Whoever has the partition now derives the batch again; two of them at once would mix their outputs. */
+  #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
+    if (batch.owned?.() === false) throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
+    return this.#log.append(topic, records);
   }
 
   /** Where the outputs end now: everything that this or another instance derived so far is before it. */

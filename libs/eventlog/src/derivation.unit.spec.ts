@@ -93,6 +93,19 @@ describe('Derivation', () => {
     expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, next: 1, after: { other: { 3: 2 } } }]);
   });
 
+  it('appends nothing more once the partition may have another owner, and no progress', async () => {
+    const { log, appends } = counting(openMemoryLog());
+    const derivation = new Derivation({ log, deriver: 'd', progressTopic: 'out' });
+    const result = { outputs: [{ topic: 'other', records: [out(3)] }, { topic: 'another', records: [out(3)] }], outcomes: [] };
+    let asked = 0;
+    await expect(derivation.complete({ ...batch(1, 0), owned: () => asked++ < 1 }, result)).rejects.toThrow(EngineUnavailable);
+    expect(appends).toEqual(['other 1']);
+    await expect(derivation.complete({ ...batch(1, 0), owned: () => false }, result)).rejects.toThrow(EngineUnavailable);
+    expect(appends).toEqual(['other 1']);
+    await derivation.complete({ ...batch(1, 0), owned: () => true }, result);
+    expect(appends).toEqual(['other 1', 'other 1', 'another 1', 'out 1']);
+  });
+
   it('counts outcomes per receipt and lists everything but recorded', async () => {
     const log = openMemoryLog();
     await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0, 4), {
