@@ -34,15 +34,16 @@ const EVERY_MS = 10_000;
 export class SecretFile<T> implements Secret<T> {
   private readonly options: SecretFileOptions<T>;
   private readonly listeners = new Set<() => void>();
-  private timer: NodeJS.Timeout | undefined;
-  private text: string;
-  private value: T;
+  private readonly timer: NodeJS.Timeout | undefined;
+  // Really private: what prints or serialises this prints no secret.
+  #text: string;
+  #value: T;
   private fault: string | undefined;
 
   private constructor(options: SecretFileOptions<T>, text: string) {
     this.options = options;
-    this.text = text;
-    this.value = options.parse(text, options.role);
+    this.#text = text;
+    this.#value = options.parse(text, options.role);
     const { everyMs = EVERY_MS } = options;
     if (everyMs === 0) return;
     this.timer = setInterval(() => this.refresh(), everyMs);
@@ -56,7 +57,7 @@ export class SecretFile<T> implements Secret<T> {
   }
 
   get current(): T {
-    return this.value;
+    return this.#value;
   }
   /** Why the file as it is now cannot be used, for readiness; undefined when it can. */
   failure(): string | undefined {
@@ -71,10 +72,11 @@ export class SecretFile<T> implements Secret<T> {
     const { role, file, parse, logger } = this.options;
     try {
       const text = readSecretFile(role, file);
+      const changed = text !== this.#text;
+      if (changed) this.#value = parse(text, role);
+      this.#text = text;
       this.fault = undefined;
-      if (text === this.text) return;
-      this.value = parse(text, role);
-      this.text = text;
+      if (!changed) return;
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       if (this.fault !== error.message) logger?.warn({ detail: error.message }, 'a secret file cannot be used; what was read before stays in force');

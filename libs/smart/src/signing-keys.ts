@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { ConfigurationError } from '@provider-access/config';
 import { exportJWK, generateKeyPair } from 'jose';
 import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
@@ -63,9 +63,9 @@ function readKey(entry: StoredKey | null, place: string): SigningKey {
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey({ key: { kty, crv, x, y, d }, format: 'jwk' });
-    // What is published is what belongs to `d`, whatever x and y say.
-    const { x: realX, y: realY } = createPublicKey(privateKey).export({ format: 'jwk' });
-    if (realX !== x || realY !== y) throw new TypeError('another key');
+    // What is published must verify what `d` signs.
+    const probe = Buffer.from(name);
+    if (!verify('sha256', probe, createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }), sign('sha256', probe, privateKey))) throw new TypeError('another key');
   } catch {
     throw new ConfigurationError(`${place} is not a key: its d does not belong to its x and y`);
   }

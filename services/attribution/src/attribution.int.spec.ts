@@ -279,6 +279,8 @@ describe('operators', () => {
     expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({ decision: 'permit', memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] } });
     expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({ decision: 'deny', reason: 'client-not-approved', now: { decision: 'permit' } });
     expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({ decision: 'deny', reason: 'member-unknown', memberFacts: null });
+    const hashes = await Promise.all(['m1', 'm1', 'nobody'].map(async (member) => ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash));
+    expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);
     expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
   });
   it('list disclosures of a member', async () => {

@@ -38,7 +38,7 @@ function createAuth({ ports, config: input, parties, keys, staticTokens, readers
   const config = authConfig.parse(input);
   const { log, clock } = ports;
   const { publicUrl } = config;
-  const registry = new Registry(ports, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])]);
+  const registry = new Registry(ports, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock });
   return {

@@ -10,6 +10,8 @@ export const authConfig = z.object({
   tokensPerMinute: z.int().positive().default(60),
   /** Per address. */
   registrationsPerMinute: z.int().positive().default(20),
+  /** How long a change waits for every reader before its answer is 503, ms. */
+  acknowledgeWithinMs: z.int().positive().default(5000),
 });
 /** Environment of a process of auth. */
 export const authEnv = z.object({

@@ -8,8 +8,6 @@ import { decide, evolve, type ClientCommand, type ClientState } from './domain/c
 export interface RegistryReader { waitFor(position: Position, timeoutMs: number): Promise<boolean> }
 
 export const SOURCE = 'urn:provider-access:auth';
-/** ms */
-const ACKNOWLEDGE_WITHIN = 5000;
 /** Deciders that race for one client: each round one of them wins. */
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
@@ -20,7 +18,7 @@ export class Registry {
   private readonly ports: Pick<ServicePorts, 'state' | 'clock'>;
   private readonly readers: readonly RegistryReader[];
   private readonly timeoutMs: number;
-  constructor(ports: Pick<ServicePorts, 'state' | 'clock'>, readers: readonly RegistryReader[], timeoutMs = ACKNOWLEDGE_WITHIN) {
+  constructor(ports: Pick<ServicePorts, 'state' | 'clock'>, readers: readonly RegistryReader[], timeoutMs: number) {
     this.ports = ports;
     this.readers = readers;
     this.timeoutMs = timeoutMs;

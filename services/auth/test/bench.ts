@@ -11,6 +11,7 @@ import { Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { fixedSecret, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
+import type { State } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfigInput } from '../src/config.ts';
@@ -38,7 +39,7 @@ export async function prepare(): Promise<void> {
   keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
 }
 
-export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions }
+export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions; readonly state?: State }
 
 /** The auth service over in-memory engines and a clock that is set. */
 export class Bench {
@@ -47,6 +48,7 @@ export class Bench {
   readonly parties = new Parties();
   readonly stateFile: string;
   ports!: ServicePorts;
+  private sharesState = false;
   app!: NestFastifyApplication;
 
   private constructor(options: BenchOptions) {
@@ -58,7 +60,8 @@ export class Bench {
   static async start(options: BenchOptions = {}): Promise<Bench> {
     const bench = new Bench(options);
     const { log, clock } = bench;
-    const state = openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
+    const state = options.state ?? openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
+    bench.sharesState = options.state !== undefined;
     bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: undefined as never };
     await bench.parties.start(log);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
@@ -73,7 +76,7 @@ export class Bench {
   async stop(): Promise<void> {
     await this.app.close();
     await this.parties.stop();
-    await this.ports.state.close();
+    if (!this.sharesState) await this.ports.state.close();
   }
 
   async call(method: 'GET' | 'POST', url: string, options: { json?: unknown; form?: string | Record<string, string>; body?: string; type?: string; token?: string; headers?: Record<string, string> } = {}): Promise<Answer> {

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { Derivation, type LogRecord, type Subscription } from '@provider-access/eventlog';
+import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
+import { ProjectionSet } from '@provider-access/views';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { Facts } from './facts.ts';
+import { FACTS_PROJECTIONS } from './projections.ts';
+
+/** Topics with as many partitions each as a deployment may give them. */
+const PARTITIONS: Readonly<Record<string, number>> = { [PAYER_MEMBER_EVENTS]: 12, [PAYER_PROVIDER_EVENTS]: 4, [PA_MEMBERS]: 12, [PA_ATTRIBUTION]: 12, [PA_CONSENT]: 5, [PA_PROVIDERS]: 3, 'pa.registry': 1, 'pa.groups': 12 };
+
+let log: MemoryLog;
+let projections: ProjectionSet;
+let facts: Facts;
+let clock: { ms: number; now: () => number };
+let running: Subscription[] = [];
+
+beforeEach(async () => {
+  log = openMemoryLog({ data: { topics: new Map(Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])])), commits: new Map() } });
+  const views = openMemoryViews();
+  projections = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
+  await projections.start();
+  clock = { ms: 1_000_000, now: () => clock.ms };
+  facts = new Facts({ log, views, clock, pollMs: 1_000_000 });
+});
+afterEach(async () => {
+  await facts.stop();
+  for (const s of running.splice(0)) await s.stop();
+  await projections.stop();
+  await log.close();
+});
+/** An instance of a deriver: its share of the partitions comes by the group. */
+async function instance(deriver: 'attribution' | 'consent'): Promise<Subscription> {
+  const derive = (topic: string, progressTopic: string) => {
+    const derivation = new Derivation({ log, deriver, progressTopic });
+    return log.subscribe({ group: `${deriver}-${topic}`, topics: [topic], maxRecords: 7, handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }) });
+  };
+  const members = await derive(PAYER_MEMBER_EVENTS, deriver === 'consent' ? PA_CONSENT : PA_ATTRIBUTION);
+  running.push(members);
+  if (deriver === 'attribution') running.push(await derive(PAYER_PROVIDER_EVENTS, PA_PROVIDERS));
+  return members;
+}
+const publish = (topic: string, key: string): Promise<unknown> => log.append(topic, [encodeEvent({ id: key, source: 'urn:payer', type: 'x', time: '2026-01-01T00:00:00Z', subject: key, data: {} })]);
+async function settled(): Promise<void> {
+  expect(await facts.access.waitForPayer(await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 5000)).toBe(true);
+}
+
+it('empty payer topics are fresh at once, whoever derives or not', async () => {
+  await facts.start();
+  expect([facts.freshness.ageMs(), facts.check()]).toEqual([0, { ready: true }]);
+});
+
+it('an event in a partition that no deriver has ever seen is not passed over', async () => {
+  await facts.start();
+  await publish(PAYER_MEMBER_EVENTS, 'm-1');
+  clock.ms += 5001;
+  await facts.freshness.poll();
+  expect(facts.freshness.fresh()).toBe(false);
+  await instance('consent');
+  await facts.freshness.poll();
+  expect(facts.freshness.fresh()).toBe(false);
+  await instance('attribution');
+  await settled();
+  await facts.freshness.poll();
+  expect(facts.freshness.ageMs()).toBe(0);
+});
+
+it('partitions that two instances share, in topics of different widths, are confirmed together', async () => {
+  await facts.start();
+  for (const deriver of ['attribution', 'consent', 'consent', 'attribution'] as const) await instance(deriver);
+  for (let i = 0; i < 60; i++) await publish(i % 5 === 0 ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, `k-${i}`);
+  clock.ms += 10_000;
+  await settled();
+  await facts.freshness.poll();
+  expect(facts.freshness.ageMs()).toBe(0);
+});
+
+it('heads that move all the time are confirmed by the samples before', async () => {
+  await facts.start();
+  for (const deriver of ['attribution', 'consent'] as const) await instance(deriver);
+  let sample = await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
+  for (let round = 0; round < 20; round++) {
+    // Never a poll at which everything that is in the log has been derived.
+    for (let i = 0; i < 12; i++) await publish(PAYER_MEMBER_EVENTS, `r-${round}-${i}`);
+    clock.ms += 500;
+    const before = log.head.bind(log);
+    log.head = async (topics) => {
+      const head = await before(topics);
+      return { ...head, [PAYER_MEMBER_EVENTS]: (head[PAYER_MEMBER_EVENTS] ?? []).map((n) => n + 1) };
+    };
+    await facts.freshness.poll();
+    log.head = before;
+    expect(await facts.access.waitForPayer(sample, 5000)).toBe(true);
+    sample = await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
+    expect(facts.freshness.fresh()).toBe(true);
+  }
+});
+
+it('an instance that dies leaves its partitions to another, and the facts go on', async () => {
+  await facts.start();
+  await instance('attribution');
+  const dies = await instance('consent');
+  await publish(PAYER_MEMBER_EVENTS, 'm-1');
+  await settled();
+  await dies.stop();
+  for (let i = 0; i < 24; i++) await publish(PAYER_MEMBER_EVENTS, `m-${i}`);
+  clock.ms += 5001;
+  await facts.freshness.poll();
+  expect(facts.freshness.fresh()).toBe(false);
+  await instance('consent');
+  await settled();
+  await facts.freshness.poll();
+  expect(facts.freshness.fresh()).toBe(true);
+});

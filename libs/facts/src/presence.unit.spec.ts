@@ -1,0 +1,183 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Position } from '@provider-access/eventlog';
+import { PartiesPresence, PresentReaders, type PresencePort } from './presence.ts';
+
+/** The store with a clock of its own, which may differ from the clock of who announces. */
+class Store implements PresencePort {
+  now = 0;
+  away = false;
+  readonly entries = new Map<string, { data: unknown; expiresAt: number }>();
+  private there(): void {
+    if (this.away) throw new Error('away');
+  }
+  async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
+    this.there();
+    this.entries.set(`${group}/${holder}`, { data: JSON.parse(JSON.stringify(data)) as unknown, expiresAt: this.now + ttlMs });
+  }
+  async list(group: string) {
+    this.there();
+    return [...this.entries].filter(([id, e]) => id.startsWith(`${group}/`) && e.expiresAt > this.now).map(([id, e]) => ({ holder: id.slice(group.length + 1), ...e }));
+  }
+  async leave(group: string, holder: string): Promise<void> {
+    this.there();
+    this.entries.delete(`${group}/${holder}`);
+  }
+}
+
+class FakeParties {
+  at: Position = {};
+  payer: Position = {};
+  seen: { current(): boolean } | undefined;
+  position = (): Position => this.at;
+  derived = (): Position => this.payer;
+  seenBy(presence: { current(): boolean }): void {
+    this.seen = presence;
+  }
+  waitFor = (target: Position): Promise<boolean> => Promise.resolve(Object.entries(target).every(([t, o]) => o.every((n, p) => (this.at[t]?.[p] ?? 0) >= n)));
+}
+
+let store: Store;
+let head: Position;
+beforeEach(() => {
+  store = new Store();
+  head = { 'pa.registry': [0] };
+});
+function reader(holder: string, serving = (): boolean => true) {
+  const parties = new FakeParties();
+  const world = { now: 0 };
+  const presence = new PartiesPresence(parties, { head: async () => head }, { port: store, holder, now: () => world.now, serving });
+  // Beats are made by hand, after the first.
+  const pass = async (ms: number): Promise<void> => {
+    world.now += ms;
+    await presence.beat();
+  };
+  return { parties, presence, world, pass };
+}
+const heard = (n: number): Position => ({ 'pa.registry': [n] });
+
+describe('a process that decides', () => {
+  it('is not current before it is on the list and has passed what was in the log then', async () => {
+    const r = reader('r');
+    head = heard(5);
+    expect(r.presence.current()).toBe(false);
+    await r.presence.start();
+    expect([(await store.list('parties')).length, r.presence.current()]).toEqual([1, false]);
+    r.parties.at = heard(5);
+    await r.pass(250);
+    expect(r.presence.current()).toBe(true);
+    await r.presence.stop();
+    expect([(await store.list('parties')).length, r.presence.current()]).toEqual([0, false]);
+  });
+
+  it('ends to be current before others stop waiting for it, also when clocks differ by half the ttl', async () => {
+    const r = reader('r');
+    await r.presence.start();
+    store.away = true;
+    for (const skew of [0, 2999]) {
+      r.world.now = 2999;
+      expect(r.presence.current()).toBe(true);
+      r.world.now = 3000;
+      expect(r.presence.current()).toBe(false);
+      store.away = false;
+      // What auth sees at that moment by a clock that is ahead.
+      store.now = 3000 + skew - 1;
+      expect(await store.list('parties')).toHaveLength(1);
+      store.away = true;
+    }
+    // Back on the list: only once it has passed what it may have missed.
+    store.away = false;
+    head = heard(7);
+    await r.pass(100);
+    expect(r.presence.current()).toBe(false);
+    r.parties.at = heard(7);
+    await r.pass(100);
+    expect(r.presence.current()).toBe(true);
+    await r.presence.stop();
+  });
+
+  it('does not count an announcement that took too long', async () => {
+    const r = reader('r');
+    await r.presence.start();
+    const announce = store.announce.bind(store);
+    store.announce = async (...args) => {
+      await announce(...args);
+      r.world.now += 3001;
+    };
+    await r.pass(1000);
+    expect(r.presence.current()).toBe(false);
+    await r.presence.stop();
+  });
+
+  it('says nothing new for a sixth of the ttl, and everything new at once', async () => {
+    const r = reader('r');
+    let said = 0;
+    const announce = store.announce.bind(store);
+    store.announce = (...args) => { said++; return announce(...args); };
+    await r.presence.start();
+    await r.pass(250);
+    expect(said).toBe(1);
+    r.parties.at = heard(1);
+    await r.pass(250);
+    expect(said).toBe(2);
+    await r.pass(1000);
+    expect(said).toBe(3);
+    await r.presence.stop();
+  });
+
+  it('takes itself off the list while its facts are stale, so that nobody waits for it', async () => {
+    let serving = true;
+    const r = reader('r', () => serving);
+    await r.presence.start();
+    expect(r.presence.current()).toBe(true);
+    serving = false;
+    await r.pass(250);
+    expect([r.presence.current(), (await store.list('parties')).length]).toEqual([false, 0]);
+    head = heard(2);
+    serving = true;
+    await r.pass(250);
+    expect(r.presence.current()).toBe(false);
+    r.parties.at = heard(2);
+    await r.pass(250);
+    expect(r.presence.current()).toBe(true);
+    await r.presence.stop();
+  });
+});
+
+describe('who acknowledges', () => {
+  it('waits for every present process, and not for one that is gone', async () => {
+    const [a, b] = [reader('a'), reader('b')];
+    for (const r of [a, b]) await r.presence.start();
+    const all = new PresentReaders(store, 1);
+    expect(await all.waitFor(heard(0), 0)).toBe(true);
+    a.parties.at = heard(3);
+    await a.pass(250);
+    expect(await all.waitFor(heard(3), 5)).toBe(false);
+    const waiting = all.waitFor(heard(3), 5000);
+    b.parties.at = heard(3);
+    await b.pass(250);
+    expect(await waiting).toBe(true);
+    const gone = all.waitFor(heard(4), 5000);
+    a.parties.at = heard(4);
+    await a.pass(250);
+    store.now = 6250;
+    await a.pass(250);
+    store.entries.delete('parties/b');
+    expect(await gone).toBe(true);
+    for (const r of [a, b]) await r.presence.stop();
+  });
+  it('waits for what others have derived from payer topics', async () => {
+    const r = reader('r');
+    await r.presence.start();
+    const all = new PresentReaders(store, 1);
+    const target = [{ deriver: 'consent', position: { 'payer.member-events': [0, 4] } }];
+    expect(await all.waitForDerived(target, 2)).toBe(false);
+    r.parties.payer = { 'payer.member-events': [0, 4] };
+    await r.pass(250);
+    expect(await all.waitForDerived(target, 0)).toBe(true);
+    await r.presence.stop();
+  });
+  it('acknowledges nothing while the list cannot be read', async () => {
+    store.away = true;
+    expect(await new PresentReaders(store, 1).waitFor(heard(0), 3)).toBe(false);
+  });
+});

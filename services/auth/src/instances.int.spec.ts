@@ -1,0 +1,238 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeProtectedHeader } from 'jose';
+import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
+import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
+import { silentLogger } from '@provider-access/observability';
+import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys } from '@provider-access/smart';
+import { openMemoryState } from '@provider-access/state/memory';
+import type { State } from '@provider-access/state';
+import { Bench, NOW, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
+import { SigningRing, WITHDRAW_AFTER_MS } from './signing-keys/signing-ring.ts';
+
+/** A file of keys that is replaced by hand. */
+class Keys implements Secret<SigningKeys> {
+  current: SigningKeys;
+  private readonly listeners = new Set<() => void>();
+  constructor(...keys: readonly SigningKeys[]) {
+    this.current = new SigningKeys(keys.map((k) => k.first));
+  }
+  put(...keys: readonly SigningKeys[]): void {
+    this.current = new SigningKeys(keys.map((k) => k.first));
+    for (const listener of this.listeners) listener();
+  }
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+const newKey = (): Promise<SigningKeys> => SigningKeys.open(join(mkdtempSync(join(tmpdir(), 'key-')), 'k.json'));
+
+let log: MemoryLog;
+let state: State;
+let one: SigningKeys;
+let two: SigningKeys;
+let running: { stop(): Promise<void> }[] = [];
+beforeAll(async () => {
+  await prepare();
+  [one, two] = await Promise.all([newKey(), newKey()]);
+});
+beforeEach(() => {
+  log = openMemoryLog({ partitions: 2 });
+  state = openMemoryState({ log });
+});
+afterEach(async () => {
+  for (const each of running.splice(0).reverse()) await each.stop();
+  await state.close();
+  await log.close();
+});
+const presenceOf = (holder: string): PresenceOptions => ({ port: state.presence, holder, everyMs: 5 });
+async function instance(holder: string, keys: Secret<SigningKeys>, config: Record<string, unknown> = {}): Promise<Bench> {
+  const bench = await Bench.start({ log, state, keys, presence: presenceOf(holder), config, now: NOW });
+  running.push(bench);
+  return bench;
+}
+/** Another service's process: it decides by its own parties. */
+async function reader(holder: string): Promise<{ parties: Parties; accepts(token: string): Promise<number>; stop(): Promise<void> }> {
+  const parties = new Parties();
+  await parties.start(log);
+  const presence = new PartiesPresence(parties, log, presenceOf(holder));
+  await presence.start();
+  const clock = { now: () => NOW };
+  const authenticator = new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: PUBLIC_URL, clock }), parties);
+  const made = {
+    parties,
+    accepts: async (token: string) => Promise.resolve().then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` } })).then(() => 200, (e: { status: number }) => e.status),
+    stop: async () => { await presence.stop(); await parties.stop(); },
+  };
+  running.push(made);
+  return made;
+}
+const tokenOf = async (bench: Bench, app: App): Promise<string> => (await bench.token(app)).body['access_token'] as string;
+const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid;
+const kids = async (bench: Bench): Promise<string[]> => ((await bench.call('GET', '/auth/jwks')).body['keys'] as { kid: string }[]).map((k) => k.kid).sort();
+const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+describe('two instances of auth', () => {
+  it('with one file publish a key once, and each verifies what the other gives', async () => {
+    const keys = new Keys(one);
+    const [a, b] = [await instance('a', keys), await instance('b', keys)];
+    const app = await a.approved();
+    const tokens = [await tokenOf(a, app), await tokenOf(b, app)];
+    for (const bench of [a, b]) for (const token of tokens) expect((await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active']).toBe(true);
+    expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-published.v1')).toHaveLength(1);
+    expect(await kids(b)).toEqual([one.first.kid]);
+  });
+
+  it('in the middle of a rotation sign with different keys, and everybody verifies both', async () => {
+    const [a, b] = [await instance('a', new Keys(one)), await instance('b', new Keys(two, one))];
+    const service = await reader('resources');
+    const app = await a.approved();
+    await a.parties.waitFor(await log.head(['pa.registry']), 5000);
+    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 5000);
+    const tokens = [await tokenOf(a, app), await tokenOf(b, app)];
+    expect(tokens.map(kidOf)).toEqual([one.first.kid, two.first.kid]);
+    for (const token of tokens) expect(await service.accepts(token)).toBe(200);
+    expect(await kids(a)).toEqual([one.first.kid, two.first.kid].sort());
+  });
+
+  it('never accept one assertion both', async () => {
+    const keys = new Keys(one);
+    const [a, b] = [await instance('a', keys), await instance('b', keys)];
+    const app = await a.approved();
+    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 5000);
+    for (let i = 0; i < 5; i++) {
+      const assertion = await a.assertion(app.id);
+      const answers = await Promise.all([a, b].map((bench) => bench.token(app, { client_assertion: assertion })));
+      expect(answers.map((r) => r.status).sort()).toEqual([200, 401]);
+      expect((await b.token(app, { client_assertion: assertion })).status).toBe(401);
+    }
+  });
+
+  it('count registrations of an address together', async () => {
+    const keys = new Keys(one);
+    const [a, b] = [await instance('a', keys, { registrationsPerMinute: 2 }), await instance('b', keys, { registrationsPerMinute: 2 })];
+    const statuses = [];
+    for (const bench of [a, b, a, b]) statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata() })).status);
+    expect(statuses).toEqual([201, 201, 429, 429]);
+  });
+});
+
+describe('acknowledging', () => {
+  it('waits for every process that decides: 503 while one stands still, and a repeat is safe', async () => {
+    const a = await instance('a', new Keys(one), { acknowledgeWithinMs: 300 });
+    const app = await a.approved();
+    // A process that is seen, and does not move.
+    await state.presence.announce('parties', 'slow', { position: { 'pa.registry': [0, 0] }, derived: {} }, 60_000);
+    const refused = await a.review(app, 'suspend');
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    await state.presence.leave('parties', 'slow');
+    expect((await a.review(app, 'suspend')).body['status']).toBe('suspended');
+    expect((await a.registry()).filter((r) => r.type === 'pa.app-suspended.v1')).toHaveLength(1);
+  });
+
+  it('a suspended client is out everywhere when the answer comes, with tokens that were seen before', async () => {
+    const a = await instance('a', new Keys(one));
+    const services = [await reader('resources-1'), await reader('resources-2')];
+    const app = await a.approved();
+    const token = await tokenOf(a, app);
+    for (const s of services) expect(await s.accepts(token)).toBe(200);
+    expect((await a.review(app, 'suspend')).status).toBe(200);
+    for (const s of services) expect(await s.accepts(token)).toBe(401);
+  });
+
+  it('a process that cannot be seen any more serves nothing: 503', async () => {
+    const a = await instance('a', new Keys(one));
+    const service = await reader('resources');
+    const app = await a.approved();
+    const token = await tokenOf(a, app);
+    service.parties.seenBy({ current: () => false });
+    expect(await service.accepts(token)).toBe(503);
+    a.parties.seenBy({ current: () => false });
+    expect((await a.token(app)).status).toBe(503);
+  });
+});
+
+describe('signing keys', () => {
+  it('a new key signs only once every reader knows it; until then the old one does', async () => {
+    const keys = new Keys(one);
+    const a = await instance('a', keys, { acknowledgeWithinMs: 300 });
+    const app = await a.approved();
+    await state.presence.announce('parties', 'slow', { position: {}, derived: {} }, 60_000);
+    keys.put(two, one);
+    await until(async () => (await kids(a)).length === 2);
+    expect(kidOf(await tokenOf(a, app))).toBe(one.first.kid);
+    await state.presence.leave('parties', 'slow');
+    await until(async () => kidOf(await tokenOf(a, app)) === two.first.kid);
+  });
+
+  it('a token of a key that is in the file and not published is refused, and one of no key we know: 401', async () => {
+    const a = await instance('a', new Keys(one));
+    const app = await a.approved();
+    const { TokenIssuer } = await import('@provider-access/smart');
+    const { token } = await new TokenIssuer({ key: () => two.first, publicUrl: PUBLIC_URL, clock: a.clock }).issue(app.id, 'system/*.rs', NOW);
+    expect((await a.call('POST', '/auth/introspect', { form: { token }, token })).status).toBe(401);
+  });
+
+  it('withdrawn by the administrator, it is over at once, everywhere and for good', async () => {
+    const keys = new Keys(one, two);
+    const [a, b] = [await instance('a', keys), await instance('b', keys)];
+    const service = await reader('resources');
+    const app = await a.approved();
+    const token = await tokenOf(a, app);
+    expect([kidOf(token), await service.accepts(token)]).toEqual([one.first.kid, 200]);
+    const withdraw = () => b.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`, { token: ADMINISTRATOR });
+    for (let i = 0; i < 2; i++) expect(await withdraw()).toMatchObject({ status: 200, body: { signing: two.first.kid, keys: [{ kid: two.first.kid }] } });
+    expect(await service.accepts(token)).toBe(401);
+    expect(await kids(a)).toEqual([two.first.kid]);
+    expect(kidOf(await tokenOf(a, app))).toBe(two.first.kid);
+    expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data)).toEqual([{ kid: one.first.kid, reason: 'compromised', by: 'administrator' }]);
+    // An instance that starts with it anew does not bring it back.
+    const c = await instance('c', new Keys(one, two));
+    expect([kidOf(await tokenOf(c, app)), await kids(c)]).toEqual([two.first.kid, [two.first.kid]]);
+  });
+  it('is withdrawn by the administrator alone, and only when it was published', async () => {
+    const a = await instance('a', new Keys(one));
+    expect((await a.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`)).status).toBe(401);
+    expect((await a.call('POST', '/auth/signing-keys/none/withdraw', { token: ADMINISTRATOR })).status).toBe(404);
+    expect((await a.call('GET', '/auth/signing-keys', { token: ADMINISTRATOR })).body).toEqual({ signing: one.first.kid, keys: [{ kid: one.first.kid }] });
+  });
+
+  it('that no instance has in its file any more is withdrawn when its last token has expired', async () => {
+    const keys = new Keys(two, one);
+    const other = new Keys(one);
+    const [a, b] = [await instance('a', keys), await instance('b', other)];
+    let now = 0;
+    const ring = new SigningRing({ ports: { state, clock: a.clock, logger: silentLogger }, keys, parties: a.parties, registry: { acknowledge: async () => { await a.parties.waitFor(await log.head(['pa.registry']), 5000); } }, presence: presenceOf('ring'), now: () => now });
+    const rounds = async (ms: number): Promise<string[]> => {
+      now += ms;
+      await ring.round();
+      return (await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data.kid as string);
+    };
+    keys.put(two);
+    expect(await rounds(0)).toEqual([]);
+    // b still signs with it.
+    expect(await rounds(WITHDRAW_AFTER_MS)).toEqual([]);
+    await b.stop();
+    running = running.filter((r) => r !== b);
+    await state.presence.announce('signing-keys', 'a', { kids: [two.first.kid] }, 60_000);
+    await state.presence.announce('signing-keys', 'ring', { kids: [two.first.kid] }, 60_000);
+    expect(await rounds(0)).toEqual([]);
+    expect(await rounds(WITHDRAW_AFTER_MS - 1)).toEqual([]);
+    expect(await rounds(1)).toEqual([one.first.kid]);
+    expect(await rounds(1000)).toEqual([one.first.kid]);
+    await ring.stop();
+  });
+
+  it('with the kid of another one that was published does not sign', async () => {
+    await instance('a', new Keys(one));
+    const stranger = new SigningKeys([{ ...two.first, kid: one.first.kid, publicJwk: { ...two.first.publicJwk, kid: one.first.kid } }]);
+    const b = await instance('b', { current: stranger, onChange: () => () => undefined });
+    const app = await b.approved();
+    expect((await b.token(app)).status).toBe(503);
+  });
+});

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { fixedSecret, type Secret } from '@provider-access/smart';
+import { PageLinks, type PageToken } from './page-links.ts';
+
+const [OLD, NEW] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+const token: PageToken = { client: 'c-1', type: 'Observation', query: 'patient=m-1', after: { member: 'm-1', id: 'o-9', lastUpdated: 5 } };
+const links = (...keys: readonly Buffer[]): PageLinks => new PageLinks(fixedSecret(keys));
+
+it('are good in every instance that has the keys, for whom and what they were given', () => {
+  const text = links(OLD).write(token);
+  expect(links(OLD).read(text, 'c-1', 'Observation')).toEqual(token);
+  for (const [client, type] of [['c-2', 'Observation'], ['c-1', 'Condition']] as const) expect(links(OLD).read(text, client, type)).toBeUndefined();
+  expect(links(NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
+});
+it('live through a rotation without a restart: the new key signs, both are good, the old one ends when it is removed', () => {
+  const secret: { current: readonly Buffer[] } & Secret<readonly Buffer[]> = { current: [OLD], onChange: () => () => undefined };
+  const rotating = new PageLinks(secret);
+  const before = rotating.write(token);
+  secret.current = [NEW, OLD];
+  const after = rotating.write(token);
+  expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([token, token]);
+  // An instance that has not seen the new key yet, but will sign with it next.
+  expect(links(OLD, NEW).read(after, 'c-1', 'Observation')).toEqual(token);
+  secret.current = [NEW];
+  expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([undefined, token]);
+});
+it.each(['', 'x', 'A'.repeat(44), 'A'.repeat(5000), '💥'.repeat(44)])('nothing is read from %j', (text) => {
+  expect(links(OLD, NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
+});
