@@ -44,9 +44,9 @@ const EVERY_SERVICE = SERVICES;
 export const TOPICS: readonly Topic[] = [
   // `resources` writes what comes by POST /events.
   { name: PAYER_MEMBER_EVENTS, key: 'member id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'consent', 'resources'], heads: ['export'], spread: 'wide', cleanup: 'delete' },
-  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'resources'], heads: ['consent', 'export'], spread: 'wide', cleanup: 'delete' },
+  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'consent', 'resources'], heads: ['export'], spread: 'wide', cleanup: 'delete' },
   { name: deadLetterTopic(PAYER_MEMBER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution', 'consent'], readers: ['resources', 'attribution', 'consent'], heads: [], spread: 'narrow', cleanup: 'keep' },
-  { name: deadLetterTopic(PAYER_PROVIDER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution'], readers: ['resources'], heads: [], spread: 'narrow', cleanup: 'keep' },
+  { name: deadLetterTopic(PAYER_PROVIDER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution', 'consent'], readers: ['resources', 'attribution', 'consent'], heads: [], spread: 'narrow', cleanup: 'keep' },
   { name: PA_RECORDS, key: 'member and Type/id', role: 'derived', writers: ['resources'], readers: ['resources'], heads: [], spread: 'wide', cleanup: 'compact' },
   { name: PA_MEMBERS, key: 'member id', role: 'derived', writers: ['attribution'], readers: ['attribution'], heads: ['export'], spread: 'wide', cleanup: 'keep' },
   { name: PA_PROVIDERS, key: 'NPI, TIN or organization id', role: 'derived', writers: ['attribution'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'compact' },

@@ -1,4 +1,4 @@
-import { decodeEvent, type DomainEvent, payerEvent, typeOf } from '@provider-access/events';
+import { decodeEvent, type DomainEvent, PAYER_MEMBER_EVENTS, payerEvent, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { z } from 'zod';
 
@@ -6,7 +6,7 @@ import type { z } from 'zod';
 export const CLOCK_TOLERANCE_MS = 5 * 60_000;
 const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 
-export interface InboundFault { readonly reason: 'not-a-cloudevent' | 'not-json' | 'invalid-time' | 'time-in-future' | 'subject-missing' | 'invalid-subject' | 'invalid-data'; readonly detail: string }
+export interface InboundFault { readonly reason: 'not-a-cloudevent' | 'not-json' | 'invalid-time' | 'time-in-future' | 'subject-missing' | 'invalid-subject' | 'invalid-data' | 'wrong-topic' | 'key-names-another-member'; readonly detail: string }
 export type InboundEvent =
   | { readonly type: string; readonly event: DomainEvent; readonly fault?: undefined; readonly undecodable?: undefined }
   /** `undecodable`: not even the envelope could be read in structured mode, or the version is none of ours; such events are parked by resources. */
@@ -55,6 +55,17 @@ export function checkInbound<S extends z.ZodType>(event: DomainEvent, schema: S,
   if (parsed.success) return { ok: true, data: parsed.data };
   const issues = parsed.error.issues.slice(0, 3).map((i) => `data${i.path.map((p) => `.${String(p)}`).join('')}: ${i.message}`);
   return fail('invalid-data', issues.join('; '));
+}
+
+/**
+ * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events, or under a
+ * key that is not the member's, would be handled beside what came before them instead of after it.
+ */
+export function placeFault(record: LogRecord, event: DomainEvent): InboundFault | undefined {
+  const topic = payerEvent(event.type)?.topic;
+  if (topic !== undefined && topic !== record.topic) return { reason: 'wrong-topic', detail: `events of this type belong on ${topic}` };
+  if (topic === PAYER_MEMBER_EVENTS && event.subject !== undefined && record.key !== event.subject) return { reason: 'key-names-another-member', detail: "the record's key must be the event's subject: order holds within a key" };
+  return undefined;
 }
 
 /** Who an unreadable event concerns, as far as its envelope says. A subject that is no id names nobody. */

@@ -1,8 +1,9 @@
-import { deadLetterTopic, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { deadLetterTopic, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { BatchPattern } from '@provider-access/eventlog/transport';
 
 /** What consent consumes, by consumer group. */
 export const SUBSCRIPTIONS = {
-  members: { group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS] },
-  deadLetters: { group: 'consent-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS)] },
+  /** Nothing of consent belongs among provider events: what a producer put there all the same is parked, and denies. */
+  payer: { group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS] },
+  deadLetters: { group: 'consent-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)] },
 } as const satisfies Readonly<Record<string, BatchPattern>>;

@@ -20,8 +20,11 @@ export const isOwn = (type: string): boolean => payerEvent(type)?.owner === 'att
 /** Resource events are resources' own; Coverages among them say who is covered. */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
 
+/** Decided by `ProviderEventsIntake`. */
+export const NETWORK_STATUS = 'payer.network-status-changed.v1';
+
 /** A parked one of these might have said that access ends: it denies until it is resolved. */
-const DENYING = new Set(['payer.member-enrolled.v1', 'payer.member-changed.v1', 'payer.member-terminated.v1', 'payer.members-merged.v1', 'payer.attribution-ended.v1', ...RESOURCE_TYPES]);
+const DENYING = new Set(['payer.member-enrolled.v1', 'payer.member-changed.v1', 'payer.member-terminated.v1', 'payer.members-merged.v1', 'payer.attribution-ended.v1', NETWORK_STATUS, ...RESOURCE_TYPES]);
 export const deniesWhenUnreadable = (type: string): boolean => DENYING.has(type);
 
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });

@@ -1,8 +1,8 @@
-import { type DeadLetterDiscarded, PA_ATTRIBUTION } from '@provider-access/events';
+import { type DeadLetterDiscarded, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import { AccessHolds } from '@provider-access/facts';
 import { instant, type ServicePorts } from '@provider-access/http';
-import { DERIVER, releasedRecord } from './member-events.ts';
+import { DERIVER, releasedRecord } from './holds.ts';
 
 /** A dead letter that somebody discarded no longer denies. */
 export class DeadLettersIntake {
@@ -20,6 +20,7 @@ export class DeadLettersIntake {
       const hold = await this.holds.find(deadLetter);
       if (hold !== undefined) released.push(releasedRecord(hold, instant(record.timestamp)));
     }
-    if (released.length > 0) await this.ports.log.append(PA_ATTRIBUTION, released);
+    const ofProviders = (record: NewRecord): boolean => record.key.startsWith('release/');
+    for (const [topic, records] of [[PA_ATTRIBUTION, released.filter((r) => !ofProviders(r))], [PA_PROVIDERS, released.filter(ofProviders)]] as const) if (records.length > 0) await this.ports.log.append(topic, records);
   }
 }

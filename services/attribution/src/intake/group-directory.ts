@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
-import { groups } from '@provider-access/facts';
+import { type GroupPart, groups } from '@provider-access/facts';
 import { instant, type ServicePorts } from '@provider-access/http';
 import type { ViewReader } from '@provider-access/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
@@ -17,7 +17,10 @@ export function newGroupId(): string {
 }
 const KEPT = 100_000;
 
-/** Group ids by provider identity and contract, minted once however many intakes race (state.claims). */
+/**
+ * Group ids by provider identity and contract, minted once however many instances race (state.claims). Should the claims be lost,
+ * the groups view, built from the log, still knows every Group.
+ */
 export class GroupDirectory {
   private readonly ports: ServicePorts;
   private readonly reader: ViewReader;
@@ -36,10 +39,21 @@ export class GroupDirectory {
   private async find(key: string, identity: GroupIdentity): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
     const known = this.known.get(key);
     if (known !== undefined) return { group: known };
-    const group = await this.ports.state.claims.claim('group', key, newGroupId());
+    const { claims } = this.ports.state;
+    const group = (await claims.get('group', key)) ?? (await claims.claim('group', key, (await this.opened(identity)) ?? newGroupId()));
     if ((await this.reader.get(group)) === undefined) return { group, opened: this.openedRecord(group, identity) };
     this.remember(key, group);
     return { group };
+  }
+  /** A Group of this identity that the view has: of several the one opened first. */
+  private async opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
+    let first: { id: string; openedAt: string } | undefined;
+    for await (const document of this.reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
+      const group = document['group'] as GroupPart;
+      if (group.contract !== contract || group.providers.length !== providers.length || !providers.every((p) => group.providers.includes(p))) continue;
+      if (first === undefined || group.openedAt < first.openedAt || (group.openedAt === first.openedAt && document._id < first.id)) first = { id: document._id, openedAt: group.openedAt };
+    }
+    return first?.id;
   }
   private remember(key: string, group: string): void {
     if (this.known.size >= KEPT) this.known.clear();

@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import type { Batch } from '@provider-access/eventlog';
-import { OnBatch } from '@provider-access/eventlog/transport';
+import { OnAssigned, OnBatch } from '@provider-access/eventlog/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { DeadLettersIntake } from './dead-letters.ts';
 import { MemberEventsIntake } from './member-events.ts';
@@ -28,7 +28,16 @@ export class IntakeController {
     return this.providers.handle(batch);
   }
   @OnBatch(SUBSCRIPTIONS.deadLetters)
-  memberDeadLetters(@Payload() batch: Batch): Promise<void> {
+  resolvedDeadLetters(@Payload() batch: Batch): Promise<void> {
     return this.deadLetters.handle(batch);
+  }
+
+  @OnAssigned(SUBSCRIPTIONS.members)
+  memberPartitions(): void {
+    this.members.assigned();
+  }
+  @OnAssigned(SUBSCRIPTIONS.providers)
+  providerPartitions(): void {
+    this.providers.assigned();
   }
 }

@@ -1,12 +1,12 @@
-import { type AccessHeld, type AccessReleased, type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
+import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
-import { AccessHolds, concerned, derivedRecord, type Facts, type InboundEvent, type InboundFault, knownAs, readInbound } from '@provider-access/facts';
+import { AccessHolds, concerned, derivedRecord, type Facts, type InboundEvent, type InboundFault, knownAs, placeFault, readInbound } from '@provider-access/facts';
 import { instant, type ServicePorts } from '@provider-access/http';
-import { decideMemberEvent, deniesWhenUnreadable, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
+import { decideMemberEvent, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
+import { DERIVER, heldRecord, holdOf, isOfProviders, releasedRecord } from './holds.ts';
 import { MemberState } from './member-state.ts';
 
-export const DERIVER = 'attribution';
 const OWN_TYPES = Object.keys(PAYER_EVENTS).filter(isOwn);
 const wanted = (type: string): boolean => isOwn(type) || (RESOURCE_TYPES as readonly string[]).includes(type);
 const COVERAGE = '"Coverage"';
@@ -17,6 +17,7 @@ interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; r
 class BatchResult {
   readonly members: NewRecord[] = [];
   readonly attribution: NewRecord[] = [];
+  readonly providers: NewRecord[] = [];
   readonly parked: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
 }
@@ -40,6 +41,11 @@ export class MemberEventsIntake {
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_ATTRIBUTION, now: () => ports.clock.now() });
   }
 
+  /** Called when partitions are given to this instance: another may have derived from them since. */
+  assigned(): void {
+    this.derivation.assigned();
+  }
+
   async handle(batch: Batch): Promise<void> {
     const reads = batch.records.filter(mayConcern).flatMap((record): Read[] => {
       const inbound = readInbound(record, wanted, OWN_TYPES);
@@ -54,6 +60,7 @@ export class MemberEventsIntake {
       outputs: [
         parked(batch, result.parked),
         { topic: PA_GROUPS, records: groups.openings() },
+        { topic: PA_PROVIDERS, records: result.providers },
         { topic: PA_MEMBERS, records: result.members },
         { topic: PA_ATTRIBUTION, records: result.attribution },
       ],
@@ -69,7 +76,8 @@ export class MemberEventsIntake {
       return;
     }
     const { event } = inbound;
-    const decision = decideMemberEvent(event, this.ports.clock.now());
+    const misplaced = placeFault(record, event);
+    const decision = misplaced === undefined ? decideMemberEvent(event, this.ports.clock.now()) : { ok: false as const, fault: misplaced };
     if (!decision.ok) {
       if (isOwn(inbound.type) || isCoverage(event.data)) await this.refuse(batch, { record, inbound }, decision.fault, result);
       return;
@@ -116,9 +124,10 @@ export class MemberEventsIntake {
   private async refuse(batch: Batch, read: Read, fault: InboundFault, result: BatchResult): Promise<void> {
     const { record, inbound } = read;
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
-    if (deniesWhenUnreadable(inbound.type)) {
-      const hold = await this.holds.remember({ ...concerned(record, inbound.event), deadLetter, eventType: inbound.type });
-      result.attribution.push(heldRecord(hold, instant(record.timestamp)));
+    const held = holdOf(record, inbound, deadLetter);
+    if (held !== undefined) {
+      const hold = await this.holds.remember(held);
+      (isOfProviders(hold) ? result.providers : result.attribution).push(heldRecord(hold, instant(record.timestamp)));
     }
     await this.releaseReplayed(read, result);
     if (inbound.undecodable === true) return;
@@ -132,7 +141,7 @@ export class MemberEventsIntake {
     const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
     if (replayed === undefined) return;
     const hold = await this.holds.find(replayed);
-    if (hold !== undefined) result.attribution.push(releasedRecord(hold, instant(record.timestamp)));
+    if (hold !== undefined) (isOfProviders(hold) ? result.providers : result.attribution).push(releasedRecord(hold, instant(record.timestamp)));
   }
 }
 
@@ -142,16 +151,8 @@ function mayConcern(record: LogRecord): boolean {
   const type = record.headers['ce_type'];
   return type === undefined || isOwn(type) || knownAs(type, OWN_TYPES) !== undefined || ((RESOURCE_TYPES as readonly string[]).includes(type) && valueOf(record).includes(COVERAGE));
 }
-const looksLikeCoverage = (record: LogRecord): boolean => /"resourceType"\s*:\s*"Coverage"/.test(valueOf(record).toString('utf8'));
-const isCoverage = (data: unknown): boolean => {
+export const looksLikeCoverage = (record: LogRecord): boolean => /"resourceType"\s*:\s*"Coverage"/.test(valueOf(record).toString('utf8'));
+export const isCoverage = (data: unknown): boolean => {
   const d = data as { resourceType?: unknown; resource?: { resourceType?: unknown } } | null;
   return d?.resourceType === 'Coverage' || d?.resource?.resourceType === 'Coverage';
-};
-
-const about = (hold: AccessHeld) => ({ deriver: DERIVER, ...(hold.member !== undefined && { subject: hold.member }), cause: { id: hold.deadLetter, source: hold.source } });
-export const heldRecord = (hold: AccessHeld, at: string): NewRecord => derivedRecord({ ...about(hold), type: 'pa.access-held.v1', at, data: hold });
-export const releasedRecord = (hold: AccessHeld, at: string): NewRecord => {
-  const { member, source, deadLetter } = hold;
-  const data: AccessReleased = { source, deadLetter, ...(member !== undefined && { member }) };
-  return derivedRecord({ ...about(hold), type: 'pa.access-released.v1', at, data, n: 1 });
 };

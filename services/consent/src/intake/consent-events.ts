@@ -1,6 +1,6 @@
 import { type AccessHeld, type DomainEvent, PA_CONSENT } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
-import { AccessHolds, concerned, type ConsentPart, derivedRecord, type Facts, type InboundEvent, type InboundFault, readInbound } from '@provider-access/facts';
+import { AccessHolds, concerned, type ConsentPart, derivedRecord, type Facts, type InboundEvent, type InboundFault, placeFault, readInbound } from '@provider-access/facts';
 import { instant, type ServicePorts } from '@provider-access/http';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
@@ -14,7 +14,10 @@ class BatchResult {
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
 
-/** payer.member-events -> pa.consent. An opt-out that cannot be read denies: the member, or the whole source when it names none. */
+/**
+ * payer.member-events -> pa.consent. An opt-out that cannot be read denies: the member, or the whole source when it names none. So
+ * does one that a producer put among provider events, where nothing of consent belongs.
+ */
 export class ConsentEventsIntake {
   private readonly ports: ServicePorts;
   private readonly facts: Facts;
@@ -30,6 +33,11 @@ export class ConsentEventsIntake {
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_CONSENT, now: () => ports.clock.now() });
   }
 
+  /** Called when partitions are given to this instance: another may have derived from them since. */
+  assigned(): void {
+    this.derivation.assigned();
+  }
+
   async handle(batch: Batch): Promise<void> {
     const result = new BatchResult();
     for (const record of batch.records) {
@@ -41,7 +49,8 @@ export class ConsentEventsIntake {
 
   private async one(batch: Batch, read: Read, result: BatchResult): Promise<void> {
     const { record, inbound } = read;
-    const decision = inbound.event === undefined ? { ok: false as const, fault: inbound.fault } : decideConsentEvent(inbound.event, this.ports.clock.now(), record.timestamp);
+    const misplaced = inbound.event === undefined ? inbound.fault : placeFault(record, inbound.event);
+    const decision = misplaced !== undefined ? { ok: false as const, fault: misplaced } : decideConsentEvent(inbound.event!, this.ports.clock.now(), record.timestamp);
     if (!decision.ok) {
       // An unreadable merge is attribution's to park and to hold.
       if (isOwn(inbound.type)) await this.refuse(batch, read, decision.fault, result);

@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { type DeadLetterDiscarded, PA_CONSENT } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
-import { OnBatch } from '@provider-access/eventlog/transport';
+import { OnAssigned, OnBatch } from '@provider-access/eventlog/transport';
 import { instant, PORTS, type ServicePorts } from '@provider-access/http';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ConsentEventsIntake } from './consent-events.ts';
@@ -17,9 +17,13 @@ export class IntakeController {
     this.intake = intake;
   }
 
-  @OnBatch(SUBSCRIPTIONS.members)
-  memberEvents(@Payload() batch: Batch): Promise<void> {
+  @OnBatch(SUBSCRIPTIONS.payer)
+  payerEvents(@Payload() batch: Batch): Promise<void> {
     return this.intake.handle(batch);
+  }
+  @OnAssigned(SUBSCRIPTIONS.payer)
+  partitions(): void {
+    this.intake.assigned();
   }
 
   /** A dead letter that somebody discarded no longer denies. */

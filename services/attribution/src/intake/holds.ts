@@ -1,0 +1,43 @@
+import { type AccessHeld, type AccessReleased, type ProviderKey, providerKeys } from '@provider-access/events';
+import type { LogRecord, NewRecord } from '@provider-access/eventlog';
+import { concerned, derivedRecord, type InboundEvent } from '@provider-access/facts';
+import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
+
+export const DERIVER = 'attribution';
+
+/**
+ * What a parked event denies: its member; its providers, when it is about a network status (it may have said that they left); its
+ * whole source, when neither can be read. undefined for one that can only have given access.
+ */
+export function holdOf(record: LogRecord, inbound: InboundEvent, deadLetter: string): AccessHeld | undefined {
+  if (!deniesWhenUnreadable(inbound.type)) return undefined;
+  const { member, source } = concerned(record, inbound.event);
+  const about = { source, deadLetter, eventType: inbound.type };
+  if (inbound.type !== NETWORK_STATUS) return { ...about, ...(member !== undefined && { member }) };
+  const providers = providersOf(inbound.event?.data, member);
+  return { ...about, ...(providers.length > 0 && { providers: [...providers] }) };
+}
+
+const NPI = /^\d{10}$/;
+const TIN = /^\d{2}-?\d{7}$/;
+const matching = (value: unknown, pattern: RegExp): string | undefined => (typeof value === 'string' && pattern.test(value) ? value : undefined);
+
+/** Every identifier that can be read: of the data, and the subject where it is one. */
+function providersOf(data: unknown, subject: string | undefined): readonly ProviderKey[] {
+  const { npi, tin } = typeof data === 'object' && data !== null ? (data as { npi?: unknown; tin?: unknown }) : {};
+  return [...new Set([...providerKeys({ npi: matching(npi, NPI), tin: matching(tin, TIN) }), ...providerKeys({ npi: matching(subject, NPI), tin: matching(subject, TIN) })])];
+}
+
+export const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
+
+const common = (hold: AccessHeld) => {
+  const subject = hold.member ?? hold.providers?.[0];
+  return { deriver: DERIVER, ...(subject !== undefined && { subject }), cause: { id: hold.deadLetter, source: hold.source } };
+};
+/** pa.providers is compacted: a hold and its release are kept beside the status of the provider. */
+const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord => (isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record);
+export const heldRecord = (hold: AccessHeld, at: string): NewRecord => keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold');
+export const releasedRecord = (hold: AccessHeld, at: string): NewRecord => {
+  const { eventType: _, ...data } = hold;
+  return keyed(derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 }), hold, 'release');
+};
