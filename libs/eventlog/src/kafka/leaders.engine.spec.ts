@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startKafka } from '@provider-access/testing';
+import type { Kafka } from '@provider-access/testing';
+import { EngineUnavailable } from '../port.ts';
+import type { Batch, EventLog } from '../port.ts';
+import { naiveProducer, openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka-support.ts';
+
+/** Three brokers, killed in turn: leaders and the coordinators of groups move. */
+let kafka: Kafka;
+beforeAll(async () => {
+  kafka = await startKafka({ brokers: 3 });
+});
+afterAll(() => kafka.stop());
+
+const PARTITIONS = 6;
+const safe = topic('t', { partitions: PARTITIONS, replication: 3, minInsyncReplicas: 2 });
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const NAIVE_ROUNDS = 6;
+
+async function killed<T>(i: number, meanwhile: () => Promise<T>): Promise<T> {
+  await kafka.kill(i);
+  try {
+    return await meanwhile();
+  } finally {
+    await kafka.startBroker(i);
+  }
+}
+
+describe('a leader moves', () => {
+  it('naive: sends over the partitions of several leaders are acknowledged and lost, or stuck', async () => {
+    let lost = 0;
+    let stuck = false;
+    for (let round = 0; round < NAIVE_ROUNDS && lost === 0 && !stuck; round++) {
+      const connection = await prefixed(kafka.brokers, [safe]);
+      const acknowledged: string[] = [];
+      const { send, close } = await naiveProducer(connection, 30);
+      let going = true;
+      const sending = (async () => {
+        for (let call = 0; going; call++) {
+          const messages = numbers(PARTITIONS * 20).map((i) => ({ partition: i % PARTITIONS, value: `${call}/${i}` }));
+          const sent = await send('t', messages).then(() => true, () => false);
+          if (sent) acknowledged.push(...messages.map(({ value }) => value));
+          else stuck = true;
+          if (stuck) return;
+        }
+      })();
+      await until(() => acknowledged.length > 1_000);
+      const before = acknowledged.length;
+      await killed(round % 3, () => until(() => stuck || acknowledged.length > before + 3_000));
+      going = false;
+      await sending;
+      await close().catch(() => undefined);
+      const log = await openLog(connection);
+      const found = new Set((await valuesOf(log, 't')).flat());
+      lost = acknowledged.filter((value) => !found.has(value)).length;
+      await log.close();
+    }
+    expect(lost > 0 || stuck).toBe(true);
+  }, 90_000);
+
+  it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed', async () => {
+    const connection = await prefixed(kafka.brokers, [safe]);
+    const log = await openLog(connection);
+    const other = await openLog(connection);
+    const acknowledged: string[] = [];
+    const writers = numbers(12).map((writer) => write(log, writer, acknowledged));
+    const handled = new Set<string>();
+    const followed = new Set<string>();
+    const ordered = { group: inOrder(), follower: inOrder() };
+    const take = (seen: Set<string>, check: (batch: Batch) => void) => async (batch: Batch): Promise<void> => {
+      check(batch);
+      for (const { value } of batch.records) seen.add(Buffer.from(value).toString());
+    };
+    const members = await Promise.all([log, other].map((of) => of.subscribe({ group: 'g', topics: ['t'], handle: take(handled, ordered.group.within) })));
+    const follower = await log.follow({ topics: ['t'], handle: take(followed, ordered.follower.across) });
+    for (const i of [0, 1, 2]) {
+      const before = acknowledged.length;
+      await killed(i, () => until(() => acknowledged.length > before + 600));
+    }
+    for (const writer of writers) writer.stop();
+    await Promise.all(writers.map(({ ended }) => ended));
+    const values = await valuesOf(log, 't');
+    const found = new Set(values.flat());
+    expect(acknowledged.filter((value) => !found.has(value))).toEqual([]);
+    for (const value of values) expectOrderOfFirsts(value);
+    await until(() => [...found].every((value) => handled.has(value) && followed.has(value)));
+    await until(() => [...members, follower].every((each) => each.failure() === undefined));
+    await Promise.all([...members, follower].map((each) => each.stop()));
+    await Promise.all([log.close(), other.close()]);
+  }, 120_000);
+});
+
+/** Repeats what failed until it is acknowledged, as every caller of the port does. */
+function write(log: EventLog, writer: number, acknowledged: string[]): { stop(): void; ended: Promise<void> } {
+  let going = true;
+  const ended = (async () => {
+    for (let call = 0; going; ) {
+      const values = numbers(8).map((i) => `${writer}/${call * 8 + i}`);
+      try {
+        await log.append('t', values.map((value) => record(value, writer % PARTITIONS, `k${writer}`)));
+        acknowledged.push(...values);
+        call++;
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  return { stop: () => (going = false), ended };
+}
+
+/** Repetitions may come; the first of each is in order. */
+function expectOrderOfFirsts(values: readonly string[]): void {
+  const next = new Map<string, number>();
+  for (const value of values) {
+    const [writer, n] = value.split('/') as [string, string];
+    const expected = next.get(writer) ?? 0;
+    expect(Number(n)).toBeLessThanOrEqual(expected);
+    next.set(writer, Math.max(expected, Number(n) + 1));
+  }
+}
+
+/** `within`: offsets rise inside every batch. `across`: also from batch to batch, without a gap. */
+function inOrder(): { within(batch: Batch): void; across(batch: Batch): void } {
+  const next = new Map<number, number>();
+  const within = ({ records }: Batch): void => records.forEach(({ offset }, i) => expect(offset).toBe(records[0]!.offset + i));
+  return {
+    within,
+    across: (batch) => {
+      within(batch);
+      expect(batch.records[0]!.offset).toBe(next.get(batch.partition) ?? 0);
+      next.set(batch.partition, batch.records[0]!.offset + batch.records.length);
+    },
+  };
+}
