@@ -1,10 +1,11 @@
 import { type CanActivate, Controller, Get, Header, HttpCode, Inject, Param, Post, type Type, UseGuards } from '@nestjs/common';
-import { ProjectionSet } from '@provider-access/views';
+import { ProjectionSet, RebuildRefused } from '@provider-access/views';
 import { Refusal } from './refusal.ts';
 
 /**
  * `/ops/views/<service>`: where the views stand that a service keeps up to date; `POST …/{name}/rebuild` builds one beside the live
- * one and answers when it has been swapped in. The module provides its ProjectionSet; the guard says who may ask.
+ * one and answers when it has been swapped in, `POST …/{name}/rollback` swaps the one before it in again, `POST …/{name}/abandon` gives up
+ * one that is being built. The module provides its ProjectionSet; the guard says who may ask.
  */
 export function viewsController(service: string, guard: Type<CanActivate>): Type<unknown> {
   @Controller(`ops/views/${service}`)
@@ -24,15 +25,39 @@ export function viewsController(service: string, guard: Type<CanActivate>): Type
     @Post(':name/rebuild')
     @HttpCode(200)
     @Header('content-type', 'application/json; charset=utf-8')
-    async rebuild(@Param('name') name: string): Promise<string> {
-      try {
+    rebuild(@Param('name') name: string): Promise<string> {
+      return answer(async () => {
         const { dropped: _dropped, ...result } = await this.projections.rebuild(name);
-        return JSON.stringify(result);
-      } catch (error) {
-        if (error instanceof RangeError) throw new Refusal('not-found', 'There is no such view here.');
-        throw error;
-      }
+        return result;
+      });
+    }
+
+    @Post(':name/rollback')
+    @HttpCode(200)
+    @Header('content-type', 'application/json; charset=utf-8')
+    rollback(@Param('name') name: string): Promise<string> {
+      return answer(async () => {
+        const { dropped: _dropped, ...result } = await this.projections.rollback(name);
+        return result;
+      });
+    }
+
+    @Post(':name/abandon')
+    @HttpCode(200)
+    @Header('content-type', 'application/json; charset=utf-8')
+    abandon(@Param('name') name: string): Promise<string> {
+      return answer(async () => ({ abandoned: await this.projections.abandon(name) }));
     }
   }
   return ViewsController;
+}
+
+async function answer(work: () => Promise<object>): Promise<string> {
+  try {
+    return JSON.stringify(await work());
+  } catch (error) {
+    if (error instanceof RangeError) throw new Refusal('not-found', 'There is no such view here.');
+    if (error instanceof RebuildRefused) throw new Refusal('conflict', error.message);
+    throw error;
+  }
 }

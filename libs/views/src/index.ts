@@ -1,5 +1,5 @@
 export * from './port.ts';
 export * from './store.ts';
 export { UndeclaredQuery } from './query.ts';
-export { ProjectionSet } from './projection-set.ts';
+export { ProjectionSet, RebuildRefused } from './projection-set.ts';
 export type { ProjectionSetOptions, RebuildOptions, RebuildResult, ViewLogger } from './projection-set.ts';

@@ -94,9 +94,16 @@ export interface ViewReader {
 
 export interface ViewStatus {
   readonly view: string; readonly version: number; readonly documents: number; readonly position: ViewPosition;
+  /** Heads of the view's topics at about the same time: what is between them and `position` is its lag. */
+  readonly head: Position;
+  /** The replaced build that `rollback` swaps in again. */
+  readonly previous?: number;
   readonly rebuilding?: { readonly version: number; readonly position: Position; readonly head: Position };
   readonly failure?: string;
 }
+
+/** Records between a view and the head of one of its topics, over all partitions. */
+export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number }
 
 export interface Views {
   /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */

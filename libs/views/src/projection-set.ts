@@ -1,11 +1,14 @@
 import type { EventLog } from '@provider-access/eventlog';
 import { collectionName } from './port.ts';
-import type { Projection, ViewReader, Views, ViewStatus } from './port.ts';
+import type { ViewLogger } from './build-writer.ts';
+import type { Projection, ViewLag, ViewReader, Views, ViewStatus } from './port.ts';
 import { checkProjection } from './query.ts';
 import { ProjectionRunner } from './runner.ts';
-import type { RebuildResult, ViewLogger } from './runner.ts';
+import type { RebuildResult } from './rebuild.ts';
 
-export type { RebuildResult, ViewLogger } from './runner.ts';
+export type { ViewLogger } from './build-writer.ts';
+export { RebuildRefused } from './rebuild.ts';
+export type { RebuildResult } from './rebuild.ts';
 
 export interface ProjectionSetOptions {
   readonly log: EventLog;
@@ -14,12 +17,16 @@ export interface ProjectionSetOptions {
   readonly logger?: ViewLogger;
   /** Records a batch at most: one transaction of the store each. Default 1000. */
   readonly maxRecords?: number;
+  /** How often a store that several processes write is asked whether it still has what it had, ms; 0: never. Default 1000 there. */
+  readonly verifyMs?: number;
 }
 
 export interface RebuildOptions {
-  /** How long the replaced build is kept for readers that just looked it up. Default 5 s. */
+  /** How long the replaced build is kept, for `rollback` and for readers that just looked it up. Default 15 minutes. */
   readonly graceMs?: number;
 }
+
+const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service: each keeps its view up to date under the group `view/<collection>`. */
 export class ProjectionSet {
@@ -33,17 +40,20 @@ export class ProjectionSet {
       checkProjection(projection);
       const name = collectionName(projection);
       if (runners.has(name)) throw new Error(`${name} is there twice`);
-      runners.set(name, new ProjectionRunner({ log: options.log, store: options.views.store, projection, logger: options.logger, maxRecords: options.maxRecords ?? 1000 }));
+      runners.set(name, new ProjectionRunner({
+        log: options.log, store: options.views.store, projection, logger: options.logger, maxRecords: options.maxRecords ?? 1000,
+        verifyMs: options.verifyMs ?? (options.views.store.shared ? 1000 : 0),
+      }));
     }
     this.#runners = runners;
   }
 
-  /** Creates what is missing, drops what a rebuild left half-built, then follows the topics from the views' checkpoints. */
+  /** Creates or checks the views, then follows the topics from their checkpoints. What a rebuild left half-built stays for `rebuild` or `abandon`. */
   async start(): Promise<void> {
     for (const runner of this.#runners.values()) await runner.start();
   }
 
-  /** Resolves when no batch is in flight any more; a rebuild that runs is abandoned. */
+  /** Resolves when no batch is in flight any more; a rebuild that runs is left as it is, to be gone on with. */
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((r) => r.stop()));
   }
@@ -66,11 +76,35 @@ export class ProjectionSet {
     return Math.min(...[...this.#runners.values()].map((r) => r.lastPoll()));
   }
 
-  /** By `name` or by collection (`<owner>_<name>_v<version>`). Throws RangeError for a view that is not here. */
-  rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
+  /** Records behind the head, by view and topic, over all partitions: read them for a gauge. */
+  async lag(): Promise<readonly ViewLag[]> {
+    return (await Promise.all([...this.#runners.values()].map((r) => r.lag()))).flat();
+  }
+
+  /**
+   * Builds the view again from the log beside the live one (or goes on with a build that was left), compares the two at one position,
+   * swaps, and drops the old build after the grace. The log is the truth: a difference is reported and the rebuilt view wins.
+   * `name` is the view's, or its collection (`<owner>_<name>_v<version>`). Throws RangeError for a view that is not here,
+   * RebuildRefused while it is being rebuilt already, ProjectionStopped when evolve refuses a record; then the live view stays as it is.
+   */
+  async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
+    return this.#runner(name).rebuild(options.graceMs ?? GRACE_MS);
+  }
+
+  /** Swaps the kept previous build in again, once it has caught up from the log. RebuildRefused when there is none. */
+  async rollback(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
+    return this.#runner(name).rollback(options.graceMs ?? GRACE_MS);
+  }
+
+  /** Gives up the build that is being built, in whichever process. False when there is none. */
+  async abandon(name: string): Promise<boolean> {
+    return this.#runner(name).abandon();
+  }
+
+  #runner(name: string): ProjectionRunner {
     const runner = this.#runners.get(name) ?? [...this.#runners.values()].find((r) => r.projection.name === name);
-    if (runner === undefined) return Promise.reject(new RangeError('no such view'));
-    return runner.rebuild(options.graceMs ?? 5000);
+    if (runner === undefined) throw new RangeError('no such view');
+    return runner;
   }
 
   reader(projection: Projection): ViewReader {

@@ -1,23 +1,22 @@
 import type { Position } from '@provider-access/eventlog';
-import { collectionName } from './port.ts';
 import type { FindQuery, Projection, Scalar, ViewDocument, ViewPosition, ViewReader } from './port.ts';
-import { hasPassed, viewPosition } from './progress.ts';
+import { PositionWatch } from './position-watch.ts';
 import { checkBodies, checkProjection, fieldOf, planQuery, splitPath } from './query.ts';
 import type { ViewStore } from './store.ts';
 
-/** How often a reader looks at a store that another process writes. */
-const POLL_MS = 100;
 const PAGE = 500;
 
 /** The read side of a view over any store: paging, and waiting until the view has passed a position. */
 export class StoreReader implements ViewReader {
   readonly #store: ViewStore;
   readonly #projection: Projection;
+  readonly #watch: PositionWatch;
 
   constructor(store: ViewStore, projection: Projection) {
     checkProjection(projection);
     this.#store = store;
     this.#projection = projection;
+    this.#watch = PositionWatch.of(store, projection);
   }
 
   async get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined> {
@@ -54,36 +53,11 @@ export class StoreReader implements ViewReader {
     return this.#store.count(this.#projection, 'live');
   }
 
-  async position(): Promise<ViewPosition> {
-    return viewPosition(Object.keys(this.#projection.topics), await this.#store.checkpoints(this.#projection, 'live'));
+  position(): Promise<ViewPosition> {
+    return this.#watch.position();
   }
 
-  async waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
-    const deadline = performance.now() + timeoutMs;
-    let wake: (() => void) | undefined;
-    let advances = 0;
-    const stopListening = this.#store.onAdvance(collectionName(this.#projection), () => {
-      advances++;
-      wake?.();
-    });
-    try {
-      for (;;) {
-        const before = advances;
-        if (hasPassed(await this.position(), position, derivers)) return true;
-        const left = deadline - performance.now();
-        if (left <= 0) return false;
-        if (advances !== before) continue;
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, Math.min(left, POLL_MS));
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-        wake = undefined;
-      }
-    } finally {
-      stopListening();
-    }
+  waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
+    return this.#watch.waitFor(position, timeoutMs, derivers);
   }
 }

@@ -212,13 +212,51 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       await expect(set.rebuild('nobody')).rejects.toThrow(RangeError);
     });
 
-    it('drops at the next start what a crash left half-built', async () => {
-      await start([totals]).then(stop);
-      const build = await views.store.startBuild(totals);
-      if (harness.reopen !== undefined) views = await harness.reopen();
+    it('goes on with what a crash left half-built, or gives it up', async () => {
+      await log.append('t.left', [record('a', { n: 1 }, 'added', 'p'), record('a', { n: 2 }, 'added', 'p')]);
       const set = await start([totals]);
-      expect(await views.store.builds(totals)).toEqual({ live: 1 });
-      expect((await set.rebuild('totals', { graceMs: 0 })).build).toBeGreaterThan(build);
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      await stop(set);
+      const build = await views.store.startBuild(totals);
+      const partition = (await log.head(['t.left']))['t.left']!.findIndex((next) => next > 0);
+      await views.store.apply(totals, build, [{ id: 'a', part: 'left', partition, offset: 0, value: { sum: 1, seen: 1 }, base: {} }], { topic: 't.left', partition, next: 1, progress: [] }, 0);
+      if (harness.reopen !== undefined) views = await harness.reopen();
+      const again = await start([totals]);
+      expect(await views.store.builds(totals)).toEqual({ live: 1, building: build });
+      expect((await again.status())[0]!.rebuilding).toMatchObject({ version: build });
+      expect(await again.rebuild('totals', { graceMs: 0 })).toMatchObject({ build, equal: true });
+      expect(await total('a')).toEqual({ left: 3, right: undefined });
+      const next = await views.store.startBuild(totals);
+      expect(await again.abandon('totals')).toBe(true);
+      expect(await again.abandon('totals')).toBe(false);
+      expect((await views.store.builds(totals))!.live).toBe(build);
+      expect(await views.store.startBuild(totals)).toBeGreaterThan(next);
+    });
+
+    it('rolls back to the kept build, which has caught up by then, and forward again', async () => {
+      const set = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 })]))).toBe(true);
+      await expect(set.rollback('totals')).rejects.toThrow(/no previous build/);
+      expect(await set.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build: 2, equal: true });
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 2 }), record('b', { n: 5 })]))).toBe(true);
+      expect((await set.status())[0]).toMatchObject({ version: 2, previous: 1 });
+      expect(await set.rollback('totals', { graceMs: 60_000 })).toMatchObject({ build: 1 });
+      expect([await total('a'), await total('b')]).toEqual([{ left: 3, right: undefined }, { left: 5, right: undefined }]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 4 })]))).toBe(true);
+      expect((await set.rollback('totals', { graceMs: 0 })).build).toBe(2);
+      expect(await total('a')).toEqual({ left: 7, right: undefined });
+      await expect(set.rollback('nobody')).rejects.toThrow(RangeError);
+    });
+
+    it('says how far it is behind, over all partitions', async () => {
+      poison.on = true;
+      const set = await start([totals]);
+      await log.append('t.left', [record('x', {}, 'poison', 'p'), record('x', {}, 'added', 'p'), record('x', {}, 'added', 'p')]);
+      await until(() => set.failure()?.includes('evolve failed') ?? false);
+      expect(await set.lag()).toEqual([{ view: 'test_totals_v1', topic: 't.left', behind: 3 }, { view: 'test_totals_v1', topic: 't.right', behind: 0 }]);
+      poison.on = false;
+      expect(await passed(totals, await log.head(['t.left']))).toBe(true);
+      expect((await set.lag()).map((l) => l.behind)).toEqual([0, 0]);
     });
 
     it('leaves the live view alone when evolve refuses a record of the rebuild', async () => {

@@ -5,7 +5,12 @@ import { clientOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { MongoStore } from './store.ts';
 
+export { explainShapes } from './explain.ts';
+export type { ExplainedShape } from './explain.ts';
+export type { IndexState } from './indexes.ts';
 export type { MongoOptions, MongoViewsOptions } from './options.ts';
+export { applyViews, planViews } from './plan.ts';
+export type { PlannedView } from './plan.ts';
 
 /** Views in a MongoDB database. Rejects with EngineUnavailable when it cannot be reached. */
 export async function openMongoViews(options: MongoViewsOptions): Promise<Views> {

@@ -1,0 +1,140 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import type { Batch, EventLog, LogRecord, Position } from '@provider-access/eventlog';
+import { evolveBatch } from './evolve.ts';
+import { collectionName } from './port.ts';
+import type { Projection } from './port.ts';
+import { topicPosition, withProgress } from './progress.ts';
+import { DocumentTooLarge } from './store.ts';
+import type { Checkpoint, ProgressEntry, ViewStore } from './store.ts';
+
+/** pino's shape; messages and details are PHI-free. */
+export interface ViewLogger {
+  info(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/** An evolve cannot take a record (or the engine cannot hold its document): the projection stays in front of it and tries again. Never skipped. */
+export class ProjectionStopped extends Error {
+  override readonly name = 'ProjectionStopped';
+}
+
+/** What the runner of a view and its rebuild work with. */
+export interface ViewContext {
+  readonly log: EventLog;
+  readonly store: ViewStore;
+  readonly projection: Projection;
+  readonly logger: ViewLogger | undefined;
+  readonly maxRecords: number;
+}
+
+/** A partition whose checkpoint the store had further and forgot. */
+export interface Lost { readonly topic: string; readonly partition: number; readonly until: number }
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/**
+ * Writes one build of a view. It goes by the checkpoints as it last read or wrote them; a checkpoint is saved only where the stored
+ * one still stands there, so another writer of the partition, or a store that forgot, shows as CheckpointMoved: then `reload`.
+ */
+export class BuildWriter {
+  readonly build: number;
+  readonly #context: ViewContext;
+  readonly #view: string;
+  #checkpoints = new Map<string, Checkpoint>();
+
+  constructor(context: ViewContext, build: number) {
+    this.#context = context;
+    this.#view = collectionName(context.projection);
+    this.build = build;
+  }
+
+  /** Takes the checkpoints as the store has them now. Answers the partitions that stood further here. */
+  async reload(): Promise<readonly Lost[]> {
+    const before = this.#checkpoints;
+    this.#checkpoints = await this.#stored();
+    return [...before.values()].flatMap(({ topic, partition, next }) => (next > this.next(topic, partition) ? [{ topic, partition, until: next }] : []));
+  }
+
+  async #stored(): Promise<Map<string, Checkpoint>> {
+    const checkpoints = await this.#context.store.checkpoints(this.#context.projection, this.build);
+    return new Map(checkpoints.map((c) => [keyOf(c.topic, c.partition), c]));
+  }
+
+  next(topic: string, partition: number): number {
+    return this.#checkpoints.get(keyOf(topic, partition))?.next ?? 0;
+  }
+
+  position(): Position {
+    return topicPosition(Object.keys(this.#context.projection.topics), [...this.#checkpoints.values()]);
+  }
+
+  /** A batch of the log: what lies before it and is missing is read first, what is behind the checkpoint is passed over. */
+  async handle({ topic, partition, records }: Batch, signal: AbortSignal): Promise<void> {
+    const first = records[0];
+    if (first === undefined) return;
+    await this.fill(topic, partition, first.offset, signal);
+    const next = this.next(topic, partition);
+    const news = first.offset >= next ? records : records.filter((r) => r.offset >= next);
+    if (news.length > 0) await this.#process(topic, partition, news, news.at(-1)!.offset + 1);
+  }
+
+  async fillAll(goal: Position, signal: AbortSignal): Promise<void> {
+    for (const topic of Object.keys(this.#context.projection.topics)) {
+      for (const [partition, until] of (goal[topic] ?? []).entries()) await this.fill(topic, partition, until, signal);
+    }
+  }
+
+  /** Reads the log itself, from the checkpoint up to `until`. Offsets that compaction took are passed. */
+  async fill(topic: string, partition: number, until: number, signal: AbortSignal): Promise<void> {
+    while (this.next(topic, partition) < until) {
+      signal.throwIfAborted();
+      const records = (await this.#context.log.read(topic, partition, this.next(topic, partition), this.#context.maxRecords)).filter((r) => r.offset < until);
+      if (records.length === 0) await this.#process(topic, partition, [], until);
+      else await this.#process(topic, partition, records, records.at(-1)!.offset + 1);
+      await nextTurn();
+    }
+  }
+
+  async #process(topic: string, partition: number, records: readonly LogRecord[], until: number): Promise<void> {
+    const { store, projection } = this.#context;
+    const evolve = projection.topics[topic]!;
+    const from = this.next(topic, partition);
+    for (let attempt = 0; ; attempt++) {
+      const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, (ids) => store.parts(projection, this.build, evolve.part, ids));
+      const next = Math.max(stop?.offset ?? until, from);
+      const checkpoint: Checkpoint = { topic, partition, next, progress: await this.#progress(topic, partition, next, progress) };
+      const refused = await this.#apply(ops, checkpoint, from);
+      if (refused > 0) {
+        // Another instance wrote the same part from another partition: load and evolve again.
+        if (attempt < 20) continue;
+        throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
+      }
+      this.#checkpoints.set(keyOf(topic, partition), checkpoint);
+      if (stop !== undefined) throw new ProjectionStopped(`${this.#view}: ${stop.sentence}`);
+      return;
+    }
+  }
+
+  async #apply(ops: Parameters<ViewStore['apply']>[2], checkpoint: Checkpoint, from: number): Promise<number> {
+    try {
+      return (await this.#context.store.apply(this.#context.projection, this.build, ops, checkpoint, from)).length;
+    } catch (error) {
+      if (error instanceof DocumentTooLarge) throw new ProjectionStopped(error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * What the partition's checkpoint says of derivers. What of it holds, and is folded into one entry, depends on where the other
+   * partitions stand: in a store that others write too, as it says now and not as it was when this process last looked.
+   */
+  async #progress(topic: string, partition: number, next: number, heard: readonly ProgressEntry[]): Promise<readonly ProgressEntry[]> {
+    const known = this.#checkpoints.get(keyOf(topic, partition))?.progress ?? [];
+    if (heard.length === 0) return known;
+    const all = this.#context.store.shared ? await this.#stored() : this.#checkpoints;
+    const others = [...all.values()].filter((c) => c.topic !== topic || c.partition !== partition);
+    const ahead: Checkpoint = { topic, partition, next, progress: known };
+    return withProgress(known, heard, topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]), others.flatMap((c) => c.progress));
+  }
+}

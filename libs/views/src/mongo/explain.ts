@@ -1,0 +1,99 @@
+import type { FindQuery, Projection, Scalar } from '../port.ts';
+import { planQuery } from '../query.ts';
+import { calling } from './faults.ts';
+import { indexedProjection, layoutOf, physicalName, wholeProjection } from './layout.ts';
+import type { StoredDocument } from './layout.ts';
+import { clientOf } from './options.ts';
+import type { MongoOptions } from './options.ts';
+import { queriesOf } from './queries.ts';
+import { Registry } from './registry.ts';
+import type { Registered } from './registry.ts';
+import { REGISTRY } from './store.ts';
+
+export interface ExplainedShape {
+  readonly view: string;
+  /** The query as the port takes it; values are made up. */
+  readonly shape: string;
+  readonly index: string;
+  /** Stages of the winning plan, outermost first, with the index that a stage reads. */
+  readonly stages: readonly string[];
+  /** Nothing is scanned or sorted but the index itself. */
+  readonly ok: boolean;
+}
+
+/**
+ * Asks the server how it would answer each shape of query that the projection declares: every equality prefix of every index, with
+ * and without a range on the next field, from the start and behind a position, both ways; and the read by ids. The view exists.
+ */
+export async function explainShapes(options: MongoOptions, projection: Projection): Promise<readonly ExplainedShape[]> {
+  const client = clientOf(options);
+  try {
+    const layout = layoutOf(projection);
+    const view = layout.collection;
+    const db = client.db(options.database);
+    const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0).fresh(view);
+    const collection = db.collection<StoredDocument>(physicalName(view, entry?.live ?? 1));
+    const explained: ExplainedShape[] = [];
+    const explain = async (shape: object, index: string, find: () => { explain(verbosity: 'queryPlanner'): Promise<object> }): Promise<void> => {
+      const stages = stagesOf(await calling(view, () => find().explain('queryPlanner')));
+      explained.push({ view, shape: JSON.stringify(shape), index, stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)), ok: uses(stages, index) });
+    };
+    for (const ids of [['a'], ['a', 'b']]) await explain({ ids }, '_id_', () => collection.find({ _id: { $in: ids } }, { projection: wholeProjection([]) }));
+    for (const query of shapesOf(projection)) {
+      const plan = planQuery(projection, query);
+      const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
+      for (const { filter, sort } of queriesOf(plan)) await explain(query, plan.index.name, () => collection.find(filter, { sort, limit: plan.limit, hint: plan.index.name, projection: fields }));
+    }
+    return explained;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Every shape of `find` that the declared indexes answer. */
+export function shapesOf(projection: Projection): readonly FindQuery[] {
+  const shapes: FindQuery[] = [];
+  const value = (i: number): Scalar => `v${i}`;
+  for (const index of projection.indexes) {
+    for (let n = index.array ? index.fields.length : 0; n <= index.fields.length; n++) {
+      const rest = index.fields.slice(n);
+      const ranges = rest.length === 0 ? [undefined] : [undefined, { gte: value(0) }, { gt: value(0), lt: value(9) }, { lte: value(9) }];
+      for (const range of ranges) {
+        for (const after of [undefined, { values: rest.map((_, i) => value(i + 1)), id: 'id' }]) {
+          for (const order of ['asc', 'desc'] as const) {
+            shapes.push({ index: index.name, equals: Array.from({ length: n }, (_, i) => value(i)), limit: 20, order, ...(range && { range }), ...(after && { after }), ...(order === 'desc' && { fields: 'indexed', bodies: projection.bodies ?? [] }) });
+          }
+        }
+      }
+    }
+  }
+  return shapes;
+}
+
+type Stage = readonly [stage: string, index: string | undefined];
+
+/** Stages of a winning plan wherever a server puts them: classic, slot-based (`queryPlan`), or by shard. */
+function stagesOf(explained: unknown): Stage[] {
+  const winning = found(explained, 'winningPlan');
+  return winning.flatMap((plan) => flatten(plan));
+}
+
+function found(value: unknown, name: string): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => (key === name ? [inner] : key === 'rejectedPlans' ? [] : found(inner, name)));
+}
+
+function flatten(plan: unknown): Stage[] {
+  if (typeof plan !== 'object' || plan === null) return [];
+  const { stage, indexName, ...inner } = plan as { stage?: unknown; indexName?: unknown };
+  const here: Stage[] = typeof stage === 'string' ? [[stage, typeof indexName === 'string' ? indexName : undefined]] : [];
+  return [...here, ...Object.values(inner).flatMap(flatten)];
+}
+
+/** IDHACK and the express stages of `_id` name no index; every stage that reads one reads the wanted one. */
+function uses(stages: readonly Stage[], index: string): boolean {
+  const reads = stages.filter(([stage]) => /SCAN|IDHACK|EXPRESS/.test(stage));
+  const names = stages.map(([stage]) => stage);
+  if (reads.length === 0 || names.includes('COLLSCAN') || names.some((n) => /^SORT/.test(n) && n !== 'SORT_MERGE')) return false;
+  return reads.every(([stage, name]) => (name === undefined ? index === '_id_' && /IDHACK|EXPRESS|CLUSTERED_IXSCAN/.test(stage) : name === index));
+}

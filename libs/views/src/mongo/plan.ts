@@ -1,0 +1,73 @@
+import type { Db } from 'mongodb';
+import type { Projection } from '../port.ts';
+import { BUILD_INDEX } from './checkpoints.ts';
+import { calling } from './faults.ts';
+import { compareIndexes, createIndexes } from './indexes.ts';
+import type { IndexState } from './indexes.ts';
+import { definitionOf, layoutOf, physicalName } from './layout.ts';
+import { clientOf } from './options.ts';
+import type { MongoOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import type { Registered } from './registry.ts';
+import { CHECKPOINTS, REGISTRY } from './store.ts';
+
+export interface PlannedView {
+  /** The collection of a build; of a view that nobody has made yet, the one that would be made. */
+  readonly collection: string;
+  /** Name of an index; `(view)` is the view itself: whether it is registered, and with this definition. */
+  readonly index: string;
+  /** `differs`: of this name and another definition: give the projection a new version. `extra`: not ours, left alone. */
+  readonly state: IndexState;
+}
+
+/** What is there of the projections' collections and indexes, and what is not. Changes nothing. */
+export function planViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
+  return connected(options, async (db) => {
+    const planned: PlannedView[] = [];
+    for (const projection of projections) planned.push(...(await planOf(db, projection)));
+    return planned;
+  });
+}
+
+/**
+ * Makes views and indexes that are missing, while the views are read and written; drops and changes nothing. Answers what is there
+ * then. Two that do it at once do the same. An index of a large collection takes as long as it takes.
+ */
+export function applyViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
+  return connected(options, async (db) => {
+    const planned: PlannedView[] = [];
+    const registry = new Registry(db.collection<Registered>(REGISTRY), 0);
+    await calling(CHECKPOINTS, () => db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
+    for (const projection of projections) {
+      const layout = layoutOf(projection);
+      await registry.insert({ _id: layout.collection, definition: definitionOf(layout), live: 1, last: 1 });
+      const { entry } = await registry.fresh(layout.collection);
+      if (entry?.definition === definitionOf(layout)) for (const build of buildsOf(entry)) await createIndexes(db, layout, physicalName(layout.collection, build));
+      planned.push(...(await planOf(db, projection)));
+    }
+    return planned;
+  });
+}
+
+async function planOf(db: Db, projection: Projection): Promise<readonly PlannedView[]> {
+  const layout = layoutOf(projection);
+  const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0).fresh(layout.collection);
+  const state = entry === undefined ? 'missing' : entry.definition === definitionOf(layout) ? 'present' : 'differs';
+  const planned: PlannedView[] = [{ collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state }];
+  for (const build of entry === undefined ? [1] : buildsOf(entry)) {
+    const collection = physicalName(layout.collection, build);
+    planned.push(...(await compareIndexes(db, layout, collection)).map((i) => ({ collection, ...i })));
+  }
+  return planned;
+}
+
+const buildsOf = ({ live, building }: Registered): readonly number[] => [live, ...(building === undefined ? [] : [building])];
+
+async function connected<T>(options: MongoOptions, work: (db: Db) => Promise<T>): Promise<T> {
+  const client = clientOf(options, { socketTimeoutMS: 0 });
+  try {
+    return await work(client.db(options.database));
+  } finally {
+    await client.close();
+  }
+}
