@@ -64,10 +64,10 @@ export const optedIn = z.object({ member: z.string(), effective: instant, busine
 /**
  * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
  * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A parked
- * network status denies its provider the same way (`provider`, in pa.providers, whose key it is).
+ * network status denies its providers the same way (`providers`, in pa.providers).
  */
-export const accessHeld = z.object({ member: z.string().optional(), provider: providerKey.optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
-export const accessReleased = z.object({ member: z.string().optional(), provider: providerKey.optional(), source: z.string(), deadLetter: z.string() });
+export const accessHeld = z.object({ member: z.string().optional(), providers: z.array(providerKey).min(1).optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
+export const accessReleased = z.object({ member: z.string().optional(), providers: z.array(providerKey).min(1).optional(), source: z.string(), deadLetter: z.string() });
 
 /** pa.providers: key is the provider key. */
 export const networkStatusRecorded = z.object({ provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant });

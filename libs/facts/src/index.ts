@@ -14,4 +14,4 @@ export { Access, FactsStale, type AccessOptions } from './access.ts';
 export { Facts, type FactsOptions } from './facts.ts';
 export { AccessHolds } from './access-holds.ts';
 export { derivedEventId, derivedRecord, type Cause } from './derived-event.ts';
-export { checkInbound, concerned, knownAs, readInbound, type InboundEvent, type InboundFault } from './inbound.ts';
+export { checkInbound, concerned, knownAs, placeFault, readInbound, type InboundEvent, type InboundFault } from './inbound.ts';

@@ -17,6 +17,8 @@ export class Parties implements PartyFacts {
   private readonly registrations = new Registrations();
   private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
   private readonly holds = new Map<string, Holds>();
+  /** Of providers: an event about their network status is parked. */
+  private readonly providerHolds = new Map<ProviderKey, Holds>();
   private readonly inbound = new InboundProgress(PARTY_TOPICS);
   private readonly listeners = new Set<(client: string) => void>();
   private readonly waiters = new Set<() => void>();
@@ -56,7 +58,9 @@ export class Parties implements PartyFacts {
     return this.registrations.get(id);
   }
   network(provider: ProviderKey): readonly NetworkFact[] {
-    return this.networks.get(provider)?.facts ?? [];
+    const facts = this.networks.get(provider)?.facts ?? [];
+    const holds = this.providerHolds.get(provider);
+    return holds === undefined ? facts : outWhileHeld(facts, holdFacts(holds));
   }
   /** Whether the last words about this provider's network status include this (derived) event. */
   knowsNetworkEvent(provider: ProviderKey, event: string): boolean {
@@ -145,6 +149,7 @@ export class Parties implements PartyFacts {
     const type = typeOfRecord(record);
     if (record.topic === PA_PROVIDERS) {
       if (type === 'pa.network-status-recorded.v1') this.networkChanged(record);
+      else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.providersHeld(record, type);
     } else if (subjectOf(record) === undefined && (type === 'pa.access-held.v1' || type === 'pa.access-released.v1')) {
       const h = dataOf<AccessHeld>(record);
       const known = this.holds.get(h.source);
@@ -152,6 +157,15 @@ export class Parties implements PartyFacts {
       this.holds.set(h.source, type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at));
     }
     return undefined;
+  }
+
+  private providersHeld(record: LogRecord, type: string): void {
+    const h = dataOf<AccessHeld>(record);
+    const at = record.headers['ce_time']!;
+    for (const provider of (h.providers ?? []) as ProviderKey[]) {
+      const known = this.providerHolds.get(provider);
+      this.providerHolds.set(provider, type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at));
+    }
   }
 
   /** A later word about an earlier date overrules everything from that date on. */
@@ -163,4 +177,20 @@ export class Parties implements PartyFacts {
     if (steps === undefined) return;
     this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s })) });
   }
+}
+
+/**
+ * A provider is out of network while an event about its status is parked: it may have said so. Afterwards what was said counts
+ * again; of a provider of whom nothing was said yet, nothing is left of a hold that has ended.
+ */
+function outWhileHeld(facts: readonly NetworkFact[], holds: readonly HoldFact[]): readonly NetworkFact[] {
+  const statusAt = (at: string): NetworkFact['status'] | undefined => facts.findLast((f) => f.from <= at)?.status;
+  const counting = holds.filter((h) => h.to === undefined || statusAt(h.to) !== undefined);
+  if (counting.length === 0) return facts;
+  const moments = [...new Set([...facts.map((f) => f.from), ...counting.flatMap((h) => (h.to === undefined ? [h.from] : [h.from, h.to]))])].sort();
+  return moments.flatMap((from) => {
+    const isHeld = counting.some((h) => h.from <= from && (h.to === undefined || from < h.to));
+    const status = isHeld ? 'out-of-network' : statusAt(from);
+    return status === undefined ? [] : [{ status, from }];
+  });
 }
