@@ -229,7 +229,7 @@ async function requireTopics(log: EventLog, service: Service): Promise<void> {
     try {
       await log.partitions(topic);
     } catch (error) {
-      if (isEngineAway(error)) throw error;
+      if (isEngineAway(error) && !('missingTopic' in (error as object))) throw error;
       missing.push(topic);
     }
   }

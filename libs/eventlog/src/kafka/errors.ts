@@ -22,9 +22,9 @@ export function unavailable(what: string, error: unknown): EngineUnavailable {
   return new EngineUnavailable(`Kafka: ${what}: ${errorType(error)}`, { cause: error });
 }
 
-/** A topic that does not exist is a matter of deployment: said at once, by name. */
-export function missingTopic(name: string): EngineUnavailable {
-  return new EngineUnavailable(`Kafka: the topic ${name} does not exist`);
+/** A topic that does not exist is a matter of deployment: said at once, by name; `missingTopic` tells it from an engine that is away. */
+export function missingTopic(name: string): EngineUnavailable & { readonly missingTopic: string } {
+  return Object.assign(new EngineUnavailable(`Kafka: the topic ${name} does not exist`), { missingTopic: name });
 }
 
 const STALE = new Set([
