@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, PA_AUDIT, PA_GROUPS, PA_MEMBERS, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import { deadLetterTopic, type DomainEvent, encodeEvent, PA_AUDIT, PA_GROUPS, PA_MEMBERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
+import { groups } from '@provider-access/facts';
+import { openMemoryState } from '@provider-access/state/memory';
 import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
+import { GroupDirectory } from './intake/group-directory.ts';
 
 interface GroupJson { id: string; quantity: number; member?: { entity: { reference: string }; period: { start: string; end?: string } }[]; meta: { lastUpdated: string } }
 interface BundleJson { total: number; entry?: { fullUrl: string; resource: GroupJson }[]; link: { relation: string; url: string }[] }
@@ -210,6 +213,64 @@ describe('intake', () => {
     const deadLetter = letter!['deadLetter'] as string;
     await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
     await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  const discard = async (topic: string, deadLetter: string): Promise<void> => {
+    await h.log.append(deadLetterTopic(topic), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+  };
+  const put = async (topic: string, event: DomainEvent, key = event.subject): Promise<void> => {
+    await h.log.append(topic, [encodeEvent({ ...event, extensions: { pareceipt: 'r-1', ...event.extensions } }, { key: key! })]);
+    await h.facts.access.waitForPayer(await h.payerHead(), 5000);
+    await h.settle();
+  };
+
+  it.each([
+    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'], ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
+  ])('parks and holds an end %s until it is discarded', async (_, topic, key, reason) => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await put(topic, payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: NPI }, to: '2025-06-01' }), key);
+    const [letter, ...others] = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+    expect([letter!['reason'], letter!['parkedBy'], others]).toEqual([reason, 'attribution', []]);
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    await discard(topic, letter!['deadLetter'] as string);
+    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  it.each([
+    ['that cannot be read', PAYER_PROVIDER_EVENTS, { npi: NPI, status: 'gone', from: 'x' }, 'invalid-data'], ['among member events', PAYER_MEMBER_EVENTS, { npi: NPI, status: 'in-network', from: '2025-01-01' }, 'wrong-topic'],
+    ['that names its provider only as its subject', PAYER_PROVIDER_EVENTS, {}, 'invalid-data'],
+  ])('a network status %s denies its provider until it is replayed or discarded', async (_, topic, data, reason) => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const network = (): string | undefined => h.facts.parties.network(`npi|${NPI}`).at(-1)?.status;
+    const bad = payerEvent('payer.network-status-changed.v1', NPI, data);
+    await put(topic, bad);
+    const [letter] = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+    expect(letter).toMatchObject({ reason, parkedBy: 'attribution' });
+    expect(network()).toBe('out-of-network');
+    await put(PAYER_PROVIDER_EVENTS, { ...bad, data: { npi: NPI, status: 'in-network', from: '2025-01-01' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
+    expect(network()).toBe('in-network');
+    await put(topic, { ...bad, id: `${bad.id}-again` });
+    expect(network()).toBe('out-of-network');
+    await discard(topic, (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== letter!['deadLetter'])!['deadLetter'] as string);
+    await expect.poll(network).toBe('in-network');
+    expect((await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  it('mints one Group though two instances ask at once, one dies before it opens it, and the claims are lost', async () => {
+    const identity = { providers: [`npi|${NPI}`] as const, contract: 'c' };
+    const [a, b] = [new GroupDirectory(h.ports).batch(), new GroupDirectory(h.ports).batch()];
+    const [first, second] = await Promise.all([a.groupOf(identity), b.groupOf(identity)]);
+    expect(second).toBe(first);
+    // Neither has appended the opening yet: the next one does.
+    const next = new GroupDirectory(h.ports).batch();
+    expect(await next.groupOf(identity)).toBe(first);
+    await h.log.append('pa.groups', [...a.openings(), ...next.openings()]);
+    await h.ports.views.reader(groups).waitFor(await h.log.head(['pa.groups']), 5000);
+    const lost = new GroupDirectory({ ...h.ports, state: openMemoryState() }).batch();
+    expect([await lost.groupOf(identity), lost.openings()]).toEqual([first, []]);
+    expect(await lost.groupOf({ providers: identity.providers })).not.toBe(first);
   });
 
   it('a corrected replay takes the hold away', async () => {

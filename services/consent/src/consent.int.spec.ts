@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
+import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
 import { Harness, merged, optedIn, optedOut, payerEvent, START } from '../test/harness.ts';
 
 let h: Harness;
@@ -22,8 +22,8 @@ async function outcomes(): Promise<Record<string, number>> {
 }
 const receipt = { extensions: { pareceipt: 'r-1' } };
 const letters = () => typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-async function discard(deadLetter: string): Promise<void> {
-  await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+async function discard(deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promise<void> {
+  await h.log.append(deadLetterTopic(topic), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
 }
 
 describe('opt-out', () => {
@@ -114,6 +114,25 @@ describe('an opt-out that cannot be read', () => {
     expect(await h.verdict('m1')).toBe('opted-out');
     await h.publish(optedIn('m1'));
     expect(await h.verdict('m1')).toBe('permit');
+  });
+  it.each([
+    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'], ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
+  ])('or lies %s: parked once, denies until it is discarded or replayed in its place', async (_, topic, key, reason) => {
+    const misplaced = optedOut('m1', receipt);
+    await h.log.append(topic, [encodeEvent(misplaced, { key })]);
+    await expect.poll(() => h.verdict('m1')).toBe('on-hold');
+    const parked = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+    expect(parked.map((l) => [l['reason'], l['parkedBy']])).toEqual([[reason, 'consent']]);
+    await h.passed();
+    expect(await outcomes()).toEqual({ parked: 1 });
+    await h.publish({ ...misplaced, extensions: { pareplayof: parked[0]!['deadLetter'] as string } });
+    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.publish(optedIn('m1'));
+    await h.log.append(topic, [encodeEvent(optedOut('m1', receipt), { key })]);
+    await expect.poll(() => h.verdict('m1')).toBe('on-hold');
+    const again = (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== parked[0]!['deadLetter']);
+    await discard(again!['deadLetter'] as string, topic);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
   it('names nobody: its whole source is denied, and only that', async () => {
     await h.member('m2', 'urn:other');

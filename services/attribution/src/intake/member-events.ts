@@ -94,7 +94,7 @@ export class MemberEventsIntake {
 
   private async derive(statements: readonly Statement[], { record, inbound }: Read, groups: GroupBatch): Promise<readonly Derived[]> {
     const event = inbound.event!;
-    const at = instant(record.timestamp);
+    const at = this.at(record);
     const about = (member: string, topic: Derived['topic'], type: string, data: unknown): Derived => ({ topic, member, record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }) });
     const out: Derived[] = [];
     for (const statement of statements) {
@@ -120,6 +120,11 @@ export class MemberEventsIntake {
     return out;
   }
 
+  /** When it was appended; a producer may have set that, and a hold must not begin later than now. */
+  private at(record: LogRecord): string {
+    return instant(Math.min(record.timestamp, this.ports.clock.now()));
+  }
+
   /** Parks what is ours, denies what might have ended access. A replay that fails again is held under its new name only. */
   private async refuse(batch: Batch, read: Read, fault: InboundFault, result: BatchResult): Promise<void> {
     const { record, inbound } = read;
@@ -127,12 +132,12 @@ export class MemberEventsIntake {
     const held = holdOf(record, inbound, deadLetter);
     if (held !== undefined) {
       const hold = await this.holds.remember(held);
-      (isOfProviders(hold) ? result.providers : result.attribution).push(heldRecord(hold, instant(record.timestamp)));
+      (isOfProviders(hold) ? result.providers : result.attribution).push(heldRecord(hold, this.at(record)));
     }
     await this.releaseReplayed(read, result);
     if (inbound.undecodable === true) return;
     // A Coverage too, under the name that resources would give it: what is held must be found and resolved.
-    result.parked.push(park(batch, record, fault.reason, fault.detail, DERIVER, instant(record.timestamp)));
+    result.parked.push(park(batch, record, fault.reason, fault.detail, DERIVER, this.at(record)));
     if (!isOwn(inbound.type)) return;
     result.outcomes.push({ receipt: inbound.event?.extensions?.['pareceipt'] ?? record.headers['ce_pareceipt'], event: inbound.event?.id ?? record.headers['ce_id'] ?? '', outcome: 'parked', reason: fault.reason, deadLetter, about: inbound.type });
   }
@@ -141,7 +146,7 @@ export class MemberEventsIntake {
     const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
     if (replayed === undefined) return;
     const hold = await this.holds.find(replayed);
-    if (hold !== undefined) (isOfProviders(hold) ? result.providers : result.attribution).push(releasedRecord(hold, instant(record.timestamp)));
+    if (hold !== undefined) (isOfProviders(hold) ? result.providers : result.attribution).push(releasedRecord(hold, this.at(record)));
   }
 }
 

@@ -66,10 +66,15 @@ export class ProviderEventsIntake {
     const checked = misplaced === undefined ? checkInbound(inbound.event!, schema, this.ports.clock.now()) : { ok: false as const, fault: misplaced };
     if (!checked.ok) return this.refuse(batch, read, checked.fault, result);
     const event = inbound.event!;
-    const news = this.derive(event, instant(record.timestamp)).filter(({ id }) => !result.changes.has(id));
+    const news = this.derive(event, this.at(record)).filter(({ id }) => !result.changes.has(id));
     for (const { id, record: change } of news) result.changes.set(id, change);
     await this.releaseReplayed(read, result);
     result.outcomes.push({ receipt: event.extensions?.['pareceipt'], event: event.id, outcome: news.length > 0 ? 'recorded' : 'unchanged', ...(news.length === 0 && { about: inbound.type }) });
+  }
+
+  /** When it was appended; a producer may have set that, and a hold must not begin later than now. */
+  private at(record: LogRecord): string {
+    return instant(Math.min(record.timestamp, this.ports.clock.now()));
   }
 
   /** A replay that fails again is held under its new name only. */
@@ -77,11 +82,11 @@ export class ProviderEventsIntake {
     const { record, inbound } = read;
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const held = holdOf(record, inbound, deadLetter);
-    if (held !== undefined) this.put(heldRecord(await this.holds.remember(held), instant(record.timestamp)), isOfProviders(held), result);
+    if (held !== undefined) this.put(heldRecord(await this.holds.remember(held), this.at(record)), isOfProviders(held), result);
     await this.releaseReplayed(read, result);
     // Not even its envelope could be read: resources parks it, under the same name.
     if (inbound.undecodable === true) return;
-    result.parked.push(park(batch, record, reason, detail, DERIVER, instant(record.timestamp)));
+    result.parked.push(park(batch, record, reason, detail, DERIVER, this.at(record)));
     if (isResource(inbound.type)) return;
     const receipt = inbound.event?.extensions?.['pareceipt'] ?? record.headers['ce_pareceipt'];
     result.outcomes.push({ receipt, event: inbound.event?.id ?? record.headers['ce_id'] ?? '', outcome: 'parked', reason, deadLetter, about: inbound.type });
@@ -90,7 +95,7 @@ export class ProviderEventsIntake {
   private async releaseReplayed({ record, inbound }: Read, result: BatchResult): Promise<void> {
     const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
     const hold = replayed === undefined ? undefined : await this.holds.find(replayed);
-    if (hold !== undefined) this.put(releasedRecord(hold, instant(record.timestamp)), isOfProviders(hold), result);
+    if (hold !== undefined) this.put(releasedRecord(hold, this.at(record)), isOfProviders(hold), result);
   }
 
   private put(record: NewRecord, ofProviders: boolean, result: BatchResult): void {

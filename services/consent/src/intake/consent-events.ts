@@ -50,7 +50,7 @@ export class ConsentEventsIntake {
   private async one(batch: Batch, read: Read, result: BatchResult): Promise<void> {
     const { record, inbound } = read;
     const misplaced = inbound.event === undefined ? inbound.fault : placeFault(record, inbound.event);
-    const decision = misplaced !== undefined ? { ok: false as const, fault: misplaced } : decideConsentEvent(inbound.event!, this.ports.clock.now(), record.timestamp);
+    const decision = misplaced !== undefined ? { ok: false as const, fault: misplaced } : decideConsentEvent(inbound.event!, this.ports.clock.now(), Math.min(record.timestamp, this.ports.clock.now()));
     if (!decision.ok) {
       // An unreadable merge is attribution's to park and to hold.
       if (isOwn(inbound.type)) await this.refuse(batch, read, decision.fault, result);
@@ -62,12 +62,17 @@ export class ConsentEventsIntake {
       result.consent.push(...(await this.register.merge(...statement.members)));
       return;
     }
-    const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id: event.id, source: event.source, traceparent: event.traceparent }, at: instant(record.timestamp), data: statement.data };
+    const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id: event.id, source: event.source, traceparent: event.traceparent }, at: this.at(record), data: statement.data };
     const { known, records } = await this.register.say(event.subject!, said);
     const repeated = known && (await this.isThere(event, records, result));
     if (!repeated) result.consent.push(...records);
     await this.releaseReplayed(read, result);
     result.outcomes.push({ receipt: event.extensions?.['pareceipt'], event: event.id, outcome: repeated ? 'unchanged' : 'recorded', ...(repeated && { about: event.type }) });
+  }
+
+  /** When it was appended; a producer may have set that, and nothing of consent may begin later than now for it. */
+  private at(record: LogRecord): string {
+    return instant(Math.min(record.timestamp, this.ports.clock.now()));
   }
 
   /** Whether the events of a repeated one are published: after a crash in between they may be remembered and not published. */
@@ -85,7 +90,7 @@ export class ConsentEventsIntake {
 
   private async refuse(batch: Batch, read: Read, fault: InboundFault, result: BatchResult): Promise<void> {
     const { record, inbound } = read;
-    const at = instant(record.timestamp);
+    const at = this.at(record);
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const hold = await this.holds.remember({ ...concerned(record, inbound.event), deadLetter, eventType: inbound.type });
     result.consent.push(...(await this.tell(hold, 'pa.access-held.v1', at)));
@@ -98,7 +103,7 @@ export class ConsentEventsIntake {
 
   private async releaseReplayed({ record, inbound }: Read, result: BatchResult): Promise<void> {
     const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
-    if (replayed !== undefined) result.consent.push(...(await this.release(replayed, instant(record.timestamp))));
+    if (replayed !== undefined) result.consent.push(...(await this.release(replayed, this.at(record))));
   }
 
   /** What ends the hold of a dead letter, if there is one of ours. */
