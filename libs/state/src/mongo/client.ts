@@ -54,7 +54,11 @@ export function duplicatesOf(error: unknown): readonly number[] {
  * kind and the code are. A refusal that would come again however often it is sent is a bug; the rest is the engine.
  */
 export function asFault(error: unknown): unknown {
-  if (!(error instanceof MongoError)) return error;
+  if (!(error instanceof MongoError)) {
+    // A socket that dies while a command is written: driver 7.9 lets the system's error through as it is.
+    const { syscall, code } = error as NodeJS.ErrnoException;
+    return syscall !== undefined && code !== undefined ? new EngineUnavailable(`the state store is away (${code})`) : error;
+  }
   const code = error instanceof MongoServerError && typeof error.code === 'number' ? error.code : undefined;
   if (code !== undefined && OURS.has(code)) return new Error(`the state store refused a command (code ${code})`);
   return new EngineUnavailable(`the state store is away (${code === undefined ? error.name : `code ${code}`})`);

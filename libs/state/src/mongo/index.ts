@@ -1,6 +1,6 @@
 import type { State } from '../port.ts';
 import { MongoClaims } from './claims.ts';
-import { connect } from './client.ts';
+import { connect, repeated } from './client.ts';
 import { ServerClock } from './clock.ts';
 import { ensureIndexes } from './indexes.ts';
 import { MongoCounters, MongoLeases } from './leases.ts';
@@ -23,7 +23,7 @@ export async function openMongoState(options: MongoStateOptions): Promise<State 
   const { client, db } = await connect(options);
   const clock = new ServerClock(now);
   try {
-    await ensureIndexes(db, options.applyIndexes ?? false);
+    await repeated(() => ensureIndexes(db, options.applyIndexes ?? false));
     if (options.alignClock ?? options.now === undefined) await clock.align(db, options.logger);
   } catch (error) {
     await client.close();

@@ -55,14 +55,25 @@ export class MongoOutbox implements Outbox {
 
   async pending(limit: number): Promise<readonly OutboxEntry[]> {
     if (!(await this.#atWork())) return [];
-    const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 }, ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }) }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
-    await this.#settle(page.filter((s) => s.outbox.length === 0).map((s) => s._id));
+    const page = await this.#page();
     const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
     // A full page says nothing of what comes after its last stream.
-    const known = page.length < STREAMS_A_PAGE ? Infinity : Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0);
+    const known = page.length < STREAMS_A_PAGE ? Infinity : page.at(-1)!.waiting!;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
+  }
+
+  /** Streams that wait longest, first. In a full page the marks are exact, so that none behind it has an older event. */
+  async #page(): Promise<readonly StreamDocument[]> {
+    for (;;) {
+      const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
+      await this.#settle(page.filter((s) => s.outbox.length === 0).map((s) => s._id));
+      const stale = page.filter((s) => s.outbox.length === 0 || s.outbox[0]!.seq > s.waiting!);
+      if (page.length < STREAMS_A_PAGE || stale.length === 0) return page;
+      const marks = stale.filter((s) => s.outbox.length > 0).map(({ _id, outbox: [first] }) => ({ updateOne: { filter: { _id, 'outbox.0.v': first!.v }, update: { $set: { waiting: first!.seq } } } }));
+      if (marks.length > 0) await guarded(() => this.#streams.bulkWrite(marks));
+    }
   }
 
   async markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void> {

@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { sharedMongo } from '@provider-access/testing';
+import { MongoClient } from 'mongodb';
+import type { Db } from 'mongodb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ascending, clientsOf, decide, event, seen } from '../../test/mongo-support.ts';
+import { applyState, MissingIndexes, planState } from './index.ts';
+
+let uri: string;
+let clients: ReturnType<typeof clientsOf>;
+let admin: MongoClient;
+let db: Db;
+beforeEach(async () => {
+  ({ uri } = await sharedMongo());
+  clients = clientsOf(uri);
+  admin = await new MongoClient(uri).connect();
+  db = admin.db(clients.database);
+});
+afterEach(async () => {
+  await clients.close();
+  await db.dropDatabase();
+  await admin.close();
+});
+const many = <T>(n: number, open: (i: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: n }, (_, i) => open(i)));
+
+describe('several processes decide', () => {
+  it('what one appends, another relays and a third awaits', async () => {
+    const log = openMemoryLog({ partitions: 3 });
+    const [appending, , awaiting] = [await clients.open(), await clients.open({ log }), await clients.open()];
+    const waiting = awaiting.streams.published('app/1', 2, 20_000);
+    expect(await appending.streams.append('app/1', 0, [event(1), event(2)], { n: 2 })).toEqual({ ok: true, version: 2 });
+    const at = (await waiting)!;
+    expect(at['t.decided']!.reduce((a, b) => a + b)).toBe(2);
+    expect(await appending.streams.published('app/1', 2, 20_000)).toEqual(at);
+    expect((await seen(log)).get('app/1')!.map((e) => e.version)).toEqual([1, 2]);
+  });
+
+  it('each decision once, with several relays at work and one that dies', async () => {
+    const log = openMemoryLog({ partitions: 3 });
+    const states = await many(4, () => clients.open({ log, relayTtlMs: 300 }));
+    const deciding = Promise.all(states.map((state, i) => decide(state, `app/${i % 2}`, 20, `d${i}-`)));
+    await states[0]!.claims.get('n', 'k');
+    // A relay that vanished with its lease: it never renews and never releases.
+    await db.collection('state_leases').updateOne({ _id: 'relay' as never }, { $set: { holder: 'relay/dead', expires: Date.now() + 300 }, $inc: { token: 1 } });
+    const decided = (await deciding).flat();
+    expect(decided).toHaveLength(80);
+    for (const stream of ['app/0', 'app/1']) {
+      expect(await states[0]!.streams.published(stream, 40, 20_000)).toBeDefined();
+      expect((await seen(log)).get(stream)!.map((e) => e.version)).toEqual(ascending(40));
+    }
+    expect(await db.collection('state_streams').countDocuments({ waiting: { $exists: true } })).toBe(0);
+  });
+
+  it('what was decided after another decision was answered comes after it in the log, in whichever process', async () => {
+    const log = openMemoryLog({ partitions: 1 });
+    log.faults.away = true;
+    const states = await many(3, () => clients.open({ log }));
+    for (let i = 0; i < 120; i++) await states[i % 3]!.streams.append(`s/${i % 60}`, Math.floor(i / 60), [event(i)], {});
+    log.faults.away = false;
+    for (let i = 0; i < 60; i++) await states[0]!.streams.published(`s/${i}`, 2, 20_000);
+    const records = await log.read('t.decided', 0, 0, 1000);
+    expect(records.map((r) => r.key)).toEqual(Array.from({ length: 120 }, (_, i) => `k${i}`));
+  });
+
+  it('keeps long snapshots and refuses a decision that no document holds', async () => {
+    const state = await clients.open();
+    const snapshot = { members: Array.from({ length: 60_000 }, (_, i) => `member-${i}`), text: 'é$.\u0000' };
+    expect(await state.streams.append('s', 0, [], snapshot)).toMatchObject({ ok: true });
+    expect((await state.streams.load('s'))!.snapshot).toEqual(snapshot);
+    expect((await db.collection('state_streams').findOne({ _id: 's' as never }))!['snapshot'].length()).toBeLessThan(400_000);
+    const large = { topic: 't', record: { key: 'k', partitionKey: 'k', headers: {}, value: Buffer.alloc(7_000_000) } };
+    await expect(state.streams.append('s', 1, [large, large], {})).rejects.toThrow('larger than');
+    // What waits fills the document: the log's absence, not the decision's fault.
+    expect(await state.streams.append('s', 1, [large], {})).toMatchObject({ ok: true });
+    expect(await state.streams.append('s', 2, [large], {})).toMatchObject({ ok: true });
+    await expect(state.streams.append('s', 3, [large], {})).rejects.toThrow('the outbox of a stream is full');
+    expect(await state.streams.load('s')).toMatchObject({ version: 3 });
+  });
+});
+
+describe('several processes race', () => {
+  it('for the same keys: each has exactly one owner, and all are told the same', async () => {
+    const states = await many(8, () => clients.open());
+    const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+    const told = await Promise.all(states.map((state, i) => (i % 2 === 0 ? state.claims.claimMany('n', keys.map((key) => ({ key, owner: `o${i}` }))) : Promise.all(keys.map((key) => state.claims.claim('n', key, `o${i}`, Date.now() + 600_000))))));
+    for (const owners of told) expect(owners).toEqual(told[0]);
+    const fresh = await Promise.all(states.map((state) => Promise.all(keys.map((key) => state.claims.insertOnce('jti', key, Date.now() + 600_000)))));
+    keys.forEach((_, i) => expect(fresh.filter((f) => f[i]).length).toBe(1));
+  });
+
+  it('for claims that ended: each has exactly one new owner', async () => {
+    let at = 1_000_000;
+    const states = await many(6, () => clients.open({ now: () => at }));
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    await states[0]!.claims.claimMany('n', keys.map((key) => ({ key, owner: 'old', expiresAt: at + 10 })));
+    await Promise.all(keys.map((key) => states[0]!.claims.insertOnce('jti', key, at + 10)));
+    at += 10;
+    const told = await Promise.all(states.map((state, i) => state.claims.claimMany('n', keys.map((key) => ({ key, owner: `o${i}`, expiresAt: at + 10 })))));
+    for (const owners of told) expect(owners).toEqual(told[0]);
+    expect(told[0]).not.toContain('old');
+    const fresh = await Promise.all(states.map((state) => Promise.all(keys.map((key) => state.claims.insertOnce('jti', key, at + 10)))));
+    keys.forEach((_, i) => expect(fresh.filter((f) => f[i]).length).toBe(1));
+  });
+
+  it('for leases, counts and numbers: one holder, nothing lost, tokens that grow', async () => {
+    const states = await many(6, () => clients.open());
+    let token = 0;
+    for (let round = 0; round < 8; round++) {
+      const held = (await Promise.all(states.map((state, i) => state.leases.acquire('l', `h${i}`, 60_000)))).filter((l) => l !== undefined);
+      expect(held).toHaveLength(1);
+      expect(held[0]!.token).toBeGreaterThan(token);
+      token = held[0]!.token;
+      await states[0]!.leases.release(held[0]!);
+    }
+    const hits = (await Promise.all(states.map((state) => many(10, () => state.counters.hit('c', 600_000))))).flat();
+    expect(hits.map((h) => h.count).sort((a, b) => a - b)).toEqual(ascending(60));
+    expect(new Set(hits.map((h) => Math.round(h.resetsAt / 2000))).size).toBeLessThanOrEqual(2);
+  });
+
+  it('for work: each item is taken once, oldest first, under fences that do not repeat', async () => {
+    const states = await many(4, () => clients.open());
+    await Promise.all(states.map((state) => state.work.put('q', Array.from({ length: 60 }, (_, i) => ({ id: `i${i}`, payload: i })))));
+    expect(await states[0]!.work.count('q')).toEqual({ ready: 60, leased: 0 });
+    const taken = (await Promise.all(states.map(async (state, i) => {
+      const mine = [];
+      for (let item = await state.work.take('q', `h${i}`, 60_000); item !== undefined; item = await state.work.take('q', `h${i}`, 60_000)) {
+        mine.push(item);
+        expect(await state.work.done(item)).toBe(true);
+      }
+      return mine;
+    }))).flat();
+    expect(taken).toHaveLength(60);
+    expect(new Set(taken.map((t) => t.id)).size).toBe(60);
+    expect(new Set(taken.map((t) => t.fence)).size).toBe(60);
+    expect(taken.every((t) => t.attempts === 1)).toBe(true);
+  });
+});
+
+describe('clocks that differ', () => {
+  const MINUTE = 60_000;
+  it('are corrected to the server: no lease, item or presence ends early for one that is minutes ahead or behind', async () => {
+    const warned: object[] = [];
+    const logger = { warn: (fields: object) => void warned.push(fields) };
+    const [ahead, behind, right] = [await clients.open({ now: () => Date.now() + 5 * MINUTE, alignClock: true, logger }), await clients.open({ now: () => Date.now() - 5 * MINUTE, alignClock: true, logger }), await clients.open({ logger })];
+    expect(warned).toHaveLength(2);
+    const lease = (await behind.leases.acquire('l', 'behind', 30_000))!;
+    expect(lease.expiresAt).toBeLessThan(Date.now()); // told in the caller's own clock
+    expect(await ahead.leases.acquire('l', 'ahead', 30_000)).toBeUndefined();
+    expect((await ahead.leases.current('l'))!.token).toBe(lease.token);
+    expect(await behind.leases.renew(lease, 100)).toBe(true);
+    while ((await ahead.leases.acquire('l', 'ahead', 30_000)) === undefined) await delay(10);
+    expect(await behind.leases.renew(lease, 100)).toBe(false);
+
+    await ahead.work.put('q', [{ id: 'a', payload: 1, notBefore: Date.now() + 5 * MINUTE }]); // now, by its own clock
+    const item = (await behind.work.take('q', 'behind', 30_000))!;
+    expect(item.id).toBe('a');
+    expect(await ahead.work.take('q', 'ahead', 30_000)).toBeUndefined();
+    await behind.presence.announce('g', 'behind', 1, 30_000);
+    await ahead.presence.announce('g', 'ahead', 2, 30_000);
+    expect((await right.presence.list('g')).map((p) => p.holder)).toEqual(['ahead', 'behind']);
+    expect(await ahead.presence.list('g')).toHaveLength(2);
+    const hit = await ahead.counters.hit('c', 30_000);
+    const next = await behind.counters.hit('c', 30_000);
+    expect(next.count).toBe(2);
+    expect(Math.abs(hit.resetsAt - next.resetsAt - 10 * MINUTE)).toBeLessThan(5000); // one end, in two clocks
+  });
+
+  it('uncorrected, a takeover comes early or late, and one token is valid all the same', async () => {
+    const skewed = await clients.open({ now: () => Date.now() + MINUTE });
+    const right = await clients.open({ now: Date.now });
+    const lease = (await right.leases.acquire('l', 'right', 30_000))!;
+    const taken = (await skewed.leases.acquire('l', 'skewed', 30_000))!;
+    expect(taken.token).toBeGreaterThan(lease.token);
+    expect(await right.leases.renew(lease, 30_000)).toBe(false);
+    expect(await right.leases.acquire('l', 'right', 30_000)).toBeUndefined();
+    await right.work.put('q', [{ id: 'a', payload: 1 }]);
+    const first = (await right.work.take('q', 'right', 30_000))!;
+    const second = (await skewed.work.take('q', 'skewed', 30_000))!;
+    expect(second.fence).toBeGreaterThan(first.fence);
+    expect([await right.work.heartbeat(first, 30_000), await right.work.done(first), await skewed.work.done(second)]).toEqual([false, false, true]);
+    // Less wrong than the lease is long after its renewal: nothing is taken.
+    const slightly = await clients.open({ now: () => Date.now() + 15_000 });
+    const kept = (await right.leases.acquire('other', 'right', 30_000))!;
+    expect(await slightly.leases.acquire('other', 'slightly', 30_000)).toBeUndefined();
+    expect(await right.leases.renew(kept, 30_000)).toBe(true);
+  });
+});
+
+describe('indexes', () => {
+  it('are named when they are missing, made when asked for, and left alone when they differ', async () => {
+    await expect(clients.open({ applyIndexes: false })).rejects.toThrow(MissingIndexes);
+    await expect(clients.open({ applyIndexes: false })).rejects.toThrow('state_streams.waiting is missing, state_work.open is missing');
+    const options = { uri, database: clients.database };
+    expect((await planState(options)).map((p) => p.state)).toEqual(Array.from({ length: 6 }, () => 'missing'));
+    const applied = await Promise.all([applyState(options), applyState(options)]);
+    for (const plan of applied) expect(plan.every((p) => p.state === 'present')).toBe(true);
+    expect(await planState(options)).toEqual(applied[0]);
+    await clients.open({ applyIndexes: false });
+    await db.collection('state_claims').dropIndex('tidy');
+    await db.collection('state_claims').createIndex({ tidyAt: 1 }, { name: 'tidy', expireAfterSeconds: 5 });
+    await expect(clients.open()).rejects.toThrow('indexes of the state store: state_claims.tidy is different');
+  });
+
+  it('serve every question that is asked often', async () => {
+    const state = await clients.open();
+    await state.work.put('q', Array.from({ length: 200 }, (_, i) => ({ id: `i${i}`, payload: i })));
+    await many(20, (i) => state.streams.append(`s${i}`, 0, [event(i)], {}));
+    await state.presence.announce('g', 'h', 1, 1000);
+    const plans = await Promise.all([
+      db.collection('state_work').find({ queue: 'q', open: true, freeAt: { $lte: Date.now() } }).sort({ seq: 1 }).limit(1).explain(),
+      db.collection('state_streams').find({ waiting: { $gt: 0 } }).sort({ waiting: 1 }).limit(50).explain(),
+      db.collection('state_presence').find({ group: 'g', expires: { $gt: 0 } }).sort({ holder: 1 }).explain(),
+    ]);
+    expect(plans.map((plan) => [...JSON.stringify(plan['queryPlanner'].winningPlan).matchAll(/"indexName":"(\w+)"/g)].map((m) => m[1]))).toEqual([['open'], ['waiting'], ['group']]);
+    for (const plan of plans) expect(JSON.stringify(plan['queryPlanner'].winningPlan)).not.toMatch(/COLLSCAN|"SORT"/);
+  });
+
+  it('what a TTL index may take ended an hour ago, whatever clock was given', async () => {
+    const state = await clients.open({ now: () => 1_000_000 });
+    await state.claims.claim('n', 'k', 'o', 1_000_500);
+    await state.claims.claim('n', randomUUID(), 'o');
+    const [claim, unlimited] = [await db.collection('state_claims').findOne({ expires: 1_000_500 }), await db.collection('state_claims').findOne({ expires: null })];
+    expect((claim!['tidyAt'] as Date).getTime()).toBeGreaterThan(Date.now() + 3_500_000);
+    expect(unlimited).not.toHaveProperty('tidyAt');
+  });
+});
