@@ -1,4 +1,5 @@
 import type { AccessHeld } from '@provider-access/events';
+import type { Logger, MemberHash } from '@provider-access/observability';
 
 /** The part of state.claims that is needed here. */
 interface Claims {
@@ -13,12 +14,17 @@ interface Claims {
 export class AccessHolds {
   private readonly claims: Claims;
   private readonly namespace: string;
-  constructor(claims: Claims, deriver: string) {
+  private readonly told: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
+  /** `told`: where each hold is said, with the hash of the member. */
+  constructor(claims: Claims, deriver: string, told?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash }) {
+    this.told = told;
     this.claims = claims;
     this.namespace = `access-hold/${deriver}`;
   }
   /** The hold as first remembered. */
   async remember(hold: AccessHeld): Promise<AccessHeld> {
+    const { deadLetter, eventType, member } = hold;
+    this.told?.logger.warn({ deadLetter, eventType, ...(member !== undefined && { member: this.told.memberHash?.of(member) }) }, 'access is held until a parked event is resolved');
     return JSON.parse(await this.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as AccessHeld;
   }
   /** undefined when this service never held access for the dead letter. */

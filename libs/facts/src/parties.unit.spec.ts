@@ -78,3 +78,18 @@ describe('parties', () => {
     expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 10] } }], 0)).toBe(false);
   });
 });
+
+describe('our own signing keys', () => {
+  const key = (kid: string, x: string) => say(PA_REGISTRY, 'pa.signing-key-published.v1', kid, { kid, jwk: { kty: 'EC', x } });
+  it('are known from their publication to their withdrawal, and never come back', async () => {
+    await key('k-1', 'one');
+    await key('k-2', 'two');
+    // A kid keeps the key that it was published with.
+    await key('k-1', 'another');
+    expect(parties.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([['k-1', 'one'], ['k-2', 'two']]);
+    await say(PA_REGISTRY, 'pa.signing-key-withdrawn.v1', 'k-1', { kid: 'k-1', reason: 'compromised', by: 'administrator' });
+    expect([parties.signingKey('k-1'), parties.withdrawnKey('k-1')?.reason, parties.signingKeys().length]).toEqual([undefined, 'compromised', 1]);
+    await key('k-1', 'one');
+    expect(parties.signingKey('k-1')).toBeUndefined();
+  });
+});

@@ -46,7 +46,8 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   static register(options: AttributionOptions): DynamicModule {
-    const { ports, config } = options;
+    const { config, memberHash = MemberHash.random() } = options;
+    const ports: ServicePorts = { ...options.ports, memberHash };
     const { log, views, clock, logger, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
@@ -64,7 +65,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },
-        { provide: MEMBER_HASH, useValue: options.memberHash ?? MemberHash.random() },
+        { provide: MEMBER_HASH, useValue: memberHash },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
         { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts) },
         { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts) },

@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import type { MemberHash } from '@provider-access/observability';
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { IntakeController } from './intake/intake.controller.ts';
@@ -8,6 +9,8 @@ import { IntakeController } from './intake/intake.controller.ts';
 export interface ConsentOptions {
   readonly ports: ServicePorts;
   readonly config: ConsentConfig;
+  /** How log lines name members. */
+  readonly memberHash?: MemberHash;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
 }
@@ -19,7 +22,8 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
     this.facts = facts;
   }
 
-  static register({ ports, config, presence }: ConsentOptions): DynamicModule {
+  static register({ ports: given, config, presence, memberHash }: ConsentOptions): DynamicModule {
+    const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
     const { log, views, clock, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];

@@ -4,5 +4,5 @@ import { ConsentModule } from './consent.module.ts';
 
 await runService({
   name: 'consent', schema: consentEnv,
-  register: ({ ports, presence }, config) => ConsentModule.register({ ports, presence, config }),
+  register: ({ ports, presence, secrets }, config) => ConsentModule.register({ ports, presence, config, memberHash: secrets.memberHash() }),
 });

@@ -96,7 +96,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     // Whoever answers the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];
     await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash }));
-    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env) }));
+    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash }));
     await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys }));
     await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs, staticTokens }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);

@@ -36,7 +36,7 @@ export class MemberEventsIntake {
   constructor(ports: ServicePorts, facts: Facts) {
     this.ports = ports;
     this.facts = facts;
-    this.holds = new AccessHolds(ports.state.claims, DERIVER);
+    this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
     this.groups = new GroupDirectory(ports);
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_ATTRIBUTION, now: () => ports.clock.now() });
   }

@@ -33,7 +33,7 @@ export class ProviderEventsIntake {
   constructor(ports: ServicePorts, facts: Facts) {
     this.ports = ports;
     this.facts = facts;
-    this.holds = new AccessHolds(ports.state.claims, DERIVER);
+    this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_PROVIDERS, now: () => ports.clock.now() });
   }
 

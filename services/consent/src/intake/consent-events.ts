@@ -28,7 +28,7 @@ export class ConsentEventsIntake {
   constructor(ports: ServicePorts, facts: Facts) {
     this.ports = ports;
     this.facts = facts;
-    this.holds = new AccessHolds(ports.state.claims, DERIVER);
+    this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
     this.register = new ConsentRegister(ports.state.streams);
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_CONSENT, now: () => ports.clock.now() });
   }
