@@ -1,5 +1,4 @@
 import { NARROW_PARTITIONS, TOPICS, topicSettings } from '@provider-access/events';
-import { BATCH_OVERHEAD_BYTES } from './desired-topics.ts';
 import { DECLARATIONS, viewGroup } from './services.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,7 +22,7 @@ ${TOPICS.map(({ name, key, spread, writers, readers, heads }) => {
     return row([`\`${name}\``, key, `${partitions} (${spread})`, kept(retentionMs), compacted ? 'compact' : retentionMs === 'unlimited' ? 'none' : 'delete', `${maxRecordBytes / MIB} MiB`, writers.join(', '), readers.join(', '), heads.join(', ') || '—']);
   }).join('\n')}
 
-\`max.message.bytes\` is the record's size and ${BATCH_OVERHEAD_BYTES} bytes for the batch around it. Everything is written with \`acks=all\`; \`KAFKA_REPLICATION\` (3) and
+\`max.message.bytes\` is the record's size and 64 KiB for the batch around it. Everything is written with \`acks=all\`; \`KAFKA_REPLICATION\` (3) and
 \`KAFKA_MIN_INSYNC_REPLICAS\` (2) hold for every topic. All names get \`KAFKA_TOPIC_PREFIX\`, all groups \`KAFKA_GROUP_PREFIX\`.
 
 ## Consumer groups

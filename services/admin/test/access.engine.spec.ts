@@ -1,0 +1,128 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ATTRIBUTION_PROJECTIONS } from '@provider-access/attribution';
+import { consentConfig, ConsentModule } from '@provider-access/consent';
+import { encodeEvent, PA_CONSENT, PA_RECORDS, PAYER_MEMBER_EVENTS, SERVICES, TOPICS, topicsOf, typeOf } from '@provider-access/events';
+import type { EventLog, LogRecord } from '@provider-access/eventlog';
+import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/eventlog/kafka';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { createServiceApp, systemClock } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { openMemoryState } from '@provider-access/state/memory';
+import { startKafka, type Kafka } from '@provider-access/testing';
+import { ProjectionSet } from '@provider-access/views';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ADMIN_PRINCIPAL, aclRules, desiredTopics, PAYER_PRINCIPAL, run } from '../src/index.ts';
+import { topicsArea } from '../src/topics-area.ts';
+
+/** A broker that refuses what no rule allows, and a user for each principal of the printed rules. */
+const USERS = [PAYER_PRINCIPAL, ADMIN_PRINCIPAL, 'stranger', ...SERVICES];
+const passwordOf = (user: string): string => `secret-of-${user}`;
+const PREFIXES = { topicPrefix: 'pt.', groupPrefix: 'pt-' };
+const settings = { partitions: 2, replication: 1, minInsyncReplicas: 1 };
+
+let kafka: Kafka;
+const logs: EventLog[] = [];
+const as = (user: string): KafkaConnection & typeof PREFIXES => ({ brokers: kafka.secure!.sasl, clientId: user, ...PREFIXES, sasl: { mechanism: 'plain', username: user, password: () => passwordOf(user) } });
+const logOf = async (user: string): Promise<EventLog> => {
+  const log = await openKafkaLog({ ...as(user), readTimeoutMs: 5000, deliveryTimeoutMs: 5000 });
+  logs.push(log);
+  return log;
+};
+
+beforeAll(async () => {
+  kafka = await startKafka({
+    secure: true,
+    properties: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      // The brokers themselves and this test's own set-up, on the plain listener.
+      'super.users': 'User:ANONYMOUS',
+      'allow.everyone.if.no.acl.found': 'false',
+      'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${USERS.map((u) => `user_${u}="${passwordOf(u)}"`).join(' ')};`,
+    },
+  });
+  await applyAcls({ brokers: kafka.brokers, clientId: 'setup' }, aclRules({ ...PREFIXES }));
+  await topicsArea(as(ADMIN_PRINCIPAL), settings).apply();
+}, 120_000);
+afterAll(async () => {
+  await Promise.all(logs.map((log) => log.close()));
+  await kafka?.stop();
+});
+
+const optOut = (member: string) => encodeEvent({ id: `e-${member}`, source: '/payer', type: 'payer.member-opted-out.v1', time: '2026-01-01T00:00:00Z', subject: member, data: {} });
+const attempt = (log: EventLog, topic: string): Promise<string> => log.append(topic, [optOut('m')]).then(() => 'appended', (error: Error) => error.message);
+async function records(log: EventLog, topic: string): Promise<LogRecord[]> {
+  const found: LogRecord[] = [];
+  for (let p = 0; p < (await log.partitions(topic)); p++) found.push(...(await log.read(topic, p, 0, 1000)));
+  return found;
+}
+
+test('who runs admin creates every topic with the printed rights, and finds all as declared', async () => {
+  expect(await planTopics(as(ADMIN_PRINCIPAL), desiredTopics(settings))).toEqual([]);
+  const said: string[] = [];
+  const area = topicsArea(as(ADMIN_PRINCIPAL), settings);
+  expect(await run(['verify'], { topics: () => ({ target: 'Kafka', areas: [area] }), views: () => ({ target: 'MongoDB', areas: [] }), aclOptions: () => ({}) }, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(0);
+  expect(said).toEqual(['All is as declared.']);
+});
+
+test('the payer appends to its topics and to nothing else', async () => {
+  const log = await logOf(PAYER_PRINCIPAL);
+  for (const { name, writers } of TOPICS) {
+    const said = await attempt(log, name);
+    if (writers.includes('payer')) expect(said).toBe('appended');
+    else expect(said).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+  }
+  await expect(log.read(PAYER_MEMBER_EVENTS, 0, 0, 1)).rejects.toThrow(/AUTHORIZATION_FAILED/);
+});
+
+test('consent does its work as itself, and writes no topic of another', async () => {
+  const log = await logOf('consent');
+  const views = openMemoryViews();
+  const state = openMemoryState({ log });
+  // What attribution keeps for it.
+  const facts = new ProjectionSet({ log: await logOf('attribution'), views, projections: ATTRIBUTION_PROJECTIONS });
+  let app: NestFastifyApplication | undefined;
+  try {
+    await facts.start();
+    const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig.parse({}) }), { name: 'consent', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
+    await app.startAllMicroservices();
+    const payer = await logOf(PAYER_PRINCIPAL);
+    await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
+    await vi.waitFor(async () => {
+      expect((await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent')).toHaveLength(1);
+      expect(Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS])).flat().some((next) => next > 0)).toBe(true);
+    }, { timeout: 20_000, interval: 100 });
+    expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+  } finally {
+    await app?.close();
+    await facts.stop();
+    await state.close();
+    await views.close();
+  }
+});
+
+test.each(SERVICES)('%s appends to what it is declared to write, sees what it is declared to read, and nothing else', async (service) => {
+  const log = await logOf(service);
+  const { writes, reads, heads } = topicsOf(service);
+  for (const { name } of TOPICS) {
+    const appended = await attempt(log, name);
+    if (writes.includes(name)) expect(appended, name).toBe('appended');
+    else expect(appended, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+    const read = await log.read(name, 0, 0, 1).then(() => 'read', (error: Error) => error.message);
+    if (reads.includes(name)) expect(read, name).toBe('read');
+    else expect(read, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+  }
+  await log.head([...writes, ...reads, ...heads]);
+}, 120_000);
+
+test('a stranger is told that it may not, in one sentence and with its own exit code', async () => {
+  const said: string[] = [];
+  const declared = { topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }), views: () => ({ target: '', areas: [] }), aclOptions: () => ({}) };
+  expect(await run(['topics', 'apply'], declared, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(4);
+  expect(said).toHaveLength(1);
+  const wrong = { ...as('payer'), sasl: { mechanism: 'plain' as const, username: 'payer', password: () => 'wrong' } };
+  const refused = { ...declared, topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(wrong, settings)] }) };
+  expect(await run(['topics', 'plan'], refused, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(4);
+  expect(said.join('\n')).not.toContain('wrong');
+});
