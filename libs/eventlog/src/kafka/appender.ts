@@ -9,6 +9,8 @@ import { toMessage, wireBytes } from './records.ts';
 /** What a record batch has beside its records. */
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
+/** Records of one send: kafkajs's time for a send grows with their square. */
+const MAX_RECORDS = 1_000;
 
 interface Call {
   readonly answers: Appended[];
@@ -92,7 +94,7 @@ export class Appender {
   #queue(topic: string, partition: number): Queue {
     const key = `${topic}/${partition}`;
     let queue = this.#queues.get(key);
-    if (queue === undefined) this.#queues.set(key, (queue = { topic, name: this.#settings.topicPrefix + topic, partition, items: [], sending: false, maxRecords: Infinity }));
+    if (queue === undefined) this.#queues.set(key, (queue = { topic, name: this.#settings.topicPrefix + topic, partition, items: [], sending: false, maxRecords: MAX_RECORDS }));
     return queue;
   }
 

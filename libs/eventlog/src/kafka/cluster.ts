@@ -49,11 +49,9 @@ export class Cluster {
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         const cure = remedy(error);
-        if (cure === 'give-up' || performance.now() + pause > deadline) {
-          if (cure !== 'refresh') this.#drop(opening);
-          throw unavailable(what, error);
-        }
-        if (cure === 'reconnect' || !(await refreshed(open))) this.#drop(opening);
+        // Also before giving up: the next caller meets what is true now.
+        if (cure !== 'refresh' || !(await refreshed(open))) this.#drop(opening);
+        if (cure === 'give-up' || performance.now() + pause > deadline) throw unavailable(what, error);
         await sleep(pause);
       }
     }

@@ -12,7 +12,8 @@ let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
 beforeAll(async () => {
-  kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
+  // Producer ids are forgotten after a second.
+  kafka = await startKafka({ properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' }, advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
   brokers = [`${LOOPBACK}:${proxy.port}`];
 });
 afterAll(async () => {
@@ -164,6 +165,58 @@ describe('a partition that does not exist', () => {
     const log = await openLog(connection);
     await expect(log.append('t', [record('a', 0), record('b', 99)])).rejects.toThrow(RangeError);
     expect((await valuesOf(log, 't')).flat()).toEqual([]);
+    await log.close();
+  });
+});
+
+describe('a producer that the broker does not know any more', () => {
+  it('adapter: nothing is missing after a pause longer than producer ids live', async () => {
+    const connection = await prefixed(brokers, [topic('t')]);
+    const log = await openLog(connection);
+    const acknowledged: string[] = [];
+    for (const round of ['a', 'b', 'c']) {
+      for (const i of numbers(5)) {
+        const value = `${round}${i}`;
+        // Maybe written when it fails, as every caller of the port knows.
+        while (!(await log.append('t', [record(value)]).then(() => true, () => false)));
+        acknowledged.push(value);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+    }
+    const found = (await valuesOf(log, 't'))[0]!;
+    expect(missing(acknowledged, [found])).toEqual([]);
+    expect([...new Set(found)]).toEqual(acknowledged);
+    await log.close();
+  });
+});
+
+describe('more than may wait', () => {
+  it('is refused as busy, and what was let in is written', async () => {
+    const connection = await prefixed(brokers, [topic('t')]);
+    const log = await openLog(connection, { maxQueuedBytes: 10_000 });
+    await log.append('t', [record('first')]);
+    proxy.pause('answers');
+    const waiting = numbers(9).map((value) => log.append('t', [record(value.padEnd(1_000, '.'))]));
+    await expect(log.append('t', [record('x'.repeat(2_000))])).rejects.toThrow(/busy/);
+    proxy.resume('answers');
+    await Promise.all(waiting);
+    expect((await valuesOf(log, 't'))[0]!.map((value) => value.replace(/\.+$/, ''))).toEqual(['first', ...numbers(9)]);
+    await log.close();
+  });
+
+  it('says that a broker is away in the time that an append may take, and what waited behind it too', async () => {
+    const connection = await prefixed(brokers, [topic('t')]);
+    const log = await openLog(connection, { deliveryTimeoutMs: 1_000, lanes: 1 });
+    await log.append('t', [record('first')]);
+    await proxy.refuse();
+    proxy.cut();
+    const since = performance.now();
+    const results = await Promise.allSettled(numbers(8).map((value, i) => log.append('t', [record(value, i % 4)])));
+    expect(results.map((result) => result.status === 'rejected' && result.reason instanceof EngineUnavailable)).toEqual(results.map(() => true));
+    expect(performance.now() - since).toBeLessThan(10_000);
+    await proxy.accept();
+    await log.append('t', [record('last')]);
+    expect(missing(['first', 'last'], await valuesOf(log, 't'))).toEqual([]);
     await log.close();
   });
 });

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import kafkajs from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startKafka } from '@provider-access/testing';
+import type { Kafka } from '@provider-access/testing';
+import { EngineUnavailable, reached } from '../port.ts';
+import type { Batch } from '../port.ts';
+import { openLog, prefixed, record, topic, until } from '../../test/kafka-support.ts';
+
+let kafka: Kafka;
+beforeAll(async () => {
+  kafka = await startKafka();
+});
+afterAll(() => kafka.stop());
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buffer.from(value).toString());
+const admin = (): kafkajs.Admin => new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+
+it('members that join and leave all the time miss nothing, and nobody gets a partition out of order', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 8 })]);
+  const log = await openLog(connection, { heartbeatIntervalMs: 100 });
+  const seen = new Set<string>();
+  const inFlight = new Set<number>();
+  let overlaps = 0;
+  const handle = async (batch: Batch): Promise<void> => {
+    // Members of one process: a partition that is with two of them at a time is seen here.
+    if (inFlight.has(batch.partition) && batch.owned!()) overlaps++;
+    inFlight.add(batch.partition);
+    const offsets = batch.records.map(({ offset }) => offset);
+    expect(offsets).toEqual(offsets.map((_, i) => offsets[0]! + i));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    for (const value of values(batch)) seen.add(value);
+    inFlight.delete(batch.partition);
+  };
+  const join = () => log.subscribe({ group: 'g', topics: ['t'], maxRecords: 20, handle });
+  const steady = await join();
+  let storm = true;
+  const coming = Promise.all([0, 1].map(async () => {
+    while (storm) await (await join()).stop();
+  }));
+  for (const call of numbers(60)) await log.append('t', numbers(40).map((i) => record(`${call}/${i}`, i % 8)));
+  await until(() => seen.size >= 1_600);
+  storm = false;
+  await coming;
+  await until(() => seen.size === 2_400);
+  await until(async () => reached(await log.committed('g', ['t']), await log.head(['t'])));
+  expect(overlaps).toBe(0);
+  await steady.stop();
+  await log.close();
+}, 60_000);
+
+it('a member that was stopped for longer than its session owns nothing when it goes on, and another has handled its batch', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
+  const log = await openLog(connection, { sessionTimeoutMs: 2_000 });
+  await log.append('t', [record('a', 0), record('b', 1)]);
+  const child = spawn(process.execPath, ['--conditions=@provider-access/source', new URL('../../test/member-of-group.ts', import.meta.url).pathname, kafka.brokers[0]!, connection.topicPrefix], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  await until(() => lines.filter((line) => line.startsWith('has')).length === 2 && lines.at(-1) === 'owned true');
+  child.kill('SIGSTOP');
+  const seen: string[] = [];
+  const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => void seen.push(...values(batch)) });
+  await until(() => seen.length === 2);
+  const before = lines.length;
+  child.kill('SIGCONT');
+  await until(() => lines.length > before);
+  expect(new Set(lines.slice(before))).toEqual(new Set(['owned false']));
+  child.kill('SIGKILL');
+  await subscription.stop();
+  await log.close();
+}, 40_000);
+
+it('a handler that takes longer than a session keeps its partition, for as long as its process lives', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const log = await openLog(connection, { sessionTimeoutMs: 1_000 });
+  await log.append('t', [record('a')]);
+  const began: number[] = [];
+  let owned: boolean | undefined;
+  const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => {
+    began.push(performance.now());
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    owned = batch.owned!();
+  } });
+  await until(async () => (await log.committed('g', ['t']))['t']![0] === 1);
+  expect(began).toHaveLength(1);
+  expect(owned).toBe(true);
+  await subscription.stop();
+  await log.close();
+});
+
+describe('retention that was faster than a reader', () => {
+  it('is said by the group, which goes on at the earliest that is left', async () => {
+    const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+    const losses: string[] = [];
+    const log = await openLog(connection, { metrics: { consumer: (group, what) => void losses.push(`${group} ${what}`) } });
+    const seen: string[] = [];
+    const join = (group: string) => log.subscribe({ group, topics: ['t'], handle: async (batch) => void seen.push(...values(batch)) });
+    await log.append('t', numbers(3).map((i) => record(`${i}`)));
+    const first = await join('g');
+    await until(async () => (await log.committed('g', ['t']))['t']![0] === 3);
+    await first.stop();
+    await log.append('t', numbers(7).map((i) => record(`${i + 3}`)));
+    const deleting = admin();
+    await deleting.connect();
+    await deleting.fetchTopicMetadata({ topics: [`${connection.topicPrefix}t`] });
+    await deleting.deleteTopicRecords({ topic: `${connection.topicPrefix}t`, partitions: [{ partition: 0, offset: '6' }] });
+    await deleting.disconnect();
+    const second = await join('g');
+    await until(() => seen.includes('9'));
+    expect(seen).toEqual(['0', '1', '2', '6', '7', '8', '9']);
+    expect(second.failure()).toMatch(/^t\/0: retention removed records/);
+    expect(losses).toContain('g retention-loss');
+    expect((await log.read('t', 0, 0, 100)).map(({ offset }) => offset)).toEqual([6, 7, 8, 9]);
+    const followed: string[] = [];
+    const follower = await log.follow({ topics: ['t'], handle: (batch) => void followed.push(...values(batch)) });
+    expect(followed).toEqual(['6', '7', '8', '9']);
+    await Promise.all([second.stop(), follower.stop()]);
+    await log.close();
+  });
+});
+
+it('a topic that does not exist is refused at once, by name', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t')]);
+  const log = await openLog(connection, { readTimeoutMs: 60_000, deliveryTimeoutMs: 60_000 });
+  const name = new RegExp(`topic ${connection.topicPrefix}nowhere does not exist`);
+  for (const attempt of [
+    () => log.append('nowhere', [record('x')]), () => log.head(['t', 'nowhere']), () => log.read('nowhere', 0, 0, 1), () => log.partitions('nowhere'), () => log.committed('g', ['nowhere']),
+    () => log.subscribe({ group: 'g', topics: ['t', 'nowhere'], handle: async () => undefined }), () => log.follow({ topics: ['nowhere'], handle: () => undefined }),
+  ]) {
+    await expect(attempt()).rejects.toThrow(name);
+    await expect(attempt()).rejects.toThrow(EngineUnavailable);
+  }
+  await log.close();
+}, 10_000);
+
+it('followers and groups go on when the only broker was killed and came back; followers leave no group behind', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t')]);
+  const log = await openLog(connection);
+  const seen = { group: new Set<string>(), follower: [] as string[] };
+  const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => values(batch).forEach((value) => seen.group.add(value)) });
+  const follower = await log.follow({ topics: ['t'], handle: (batch) => void seen.follower.push(...values(batch)) });
+  await log.append('t', numbers(8).map((i) => record(`${i}`, i % 4)));
+  await until(() => seen.group.size === 8 && seen.follower.length === 8);
+  await kafka.kill();
+  await until(() => follower.failure() !== undefined);
+  await kafka.startBroker();
+  await log.append('t', numbers(8).map((i) => record(`${i + 8}`, i % 4)));
+  await until(() => seen.group.size === 16 && seen.follower.length === 16);
+  await until(() => follower.failure() === undefined && subscription.failure() === undefined);
+  expect(new Set(seen.follower).size).toBe(16);
+  const listing = admin();
+  await listing.connect();
+  expect((await listing.listGroups()).groups.map(({ groupId }) => groupId).filter((id) => id.startsWith(connection.topicPrefix))).toEqual([`${connection.topicPrefix}g`]);
+  await listing.disconnect();
+  await Promise.all([subscription.stop(), follower.stop()]);
+  await log.close();
+}, 60_000);
