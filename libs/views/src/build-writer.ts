@@ -101,7 +101,11 @@ export class BuildWriter {
     const evolve = projection.topics[topic]!;
     const from = this.next(topic, partition);
     for (let attempt = 0; ; attempt++) {
-      const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, (ids) => store.parts(projection, this.build, evolve.part, ids));
+      const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, async (ids) => {
+        const parts = await store.parts(projection, this.build, evolve.part, ids);
+        if (store.shared) await store.verify(projection, this.build, topic, partition, from);
+        return parts;
+      });
       const next = Math.max(stop?.offset ?? until, from);
       const checkpoint: Checkpoint = { topic, partition, next, progress: await this.#progress(topic, partition, next, progress) };
       const refused = await this.#apply(ops, checkpoint, from);

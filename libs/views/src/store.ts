@@ -103,6 +103,11 @@ export interface ViewStore {
    */
   apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
+  /**
+   * CheckpointMoved unless the stored checkpoint stands at `from`. In a shared store asked after `parts` and before `apply`: parts that the
+   * store has forgotten something of must not be carried on from, or the records in between would count as seen.
+   */
+  verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void>;
 
   getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]>;
   find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]>;

@@ -7,6 +7,10 @@ export interface ViewsHarness {
   readonly views: Views;
   /** Closes and opens the same data again; undefined where nothing survives. */
   readonly reopen?: () => Promise<Views>;
+  /** The same data as another process opens it; undefined where only one process writes. */
+  readonly another?: () => Promise<Views>;
+  /** Keeps what the store has now; the function that it gives puts the store back there, under whoever is using it. */
+  readonly remember?: () => Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import type { ViewsHarness } from './fixture.ts';
+import { instancesContract } from './instances-contract.ts';
 import { runnerContract } from './runner-contract.ts';
 import { storeContract } from './store-contract.ts';
 
@@ -8,4 +9,5 @@ export type { ViewsHarness } from './fixture.ts';
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>): void {
   storeContract(name, open);
   runnerContract(name, open);
+  instancesContract(name, open);
 }

@@ -215,6 +215,11 @@ export class EmbeddedStore implements ViewStore {
     return rows.map((r) => ({ topic: r.topic, partition: r.part, next: r.next, progress: JSON.parse(r.progress) as Checkpoint['progress'] }));
   }
 
+  async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
+    const next = (await this.checkpoints(projection, build)).find((c) => c.topic === topic && c.partition === partition)?.next ?? 0;
+    if (next !== from) throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+  }
+
   async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
     return reading(() => this.#getMany(projection, ids, bodies));
   }

@@ -15,6 +15,10 @@ interface Part { readonly encoded: EncodedPart | null; readonly position: PartPo
 interface Physical { readonly documents: Map<string, Map<string, Part>>; readonly checkpoints: Map<string, Checkpoint>; sealed?: boolean }
 interface Collection { live: number; building?: number; previous?: number; keepUntil?: number; last: number; readonly builds: Map<number, Physical> }
 
+const copyOf = (c: Collection): Collection => ({
+  ...c,
+  builds: new Map([...c.builds].map(([n, p]) => [n, { ...p, documents: new Map([...p.documents].map(([id, parts]) => [id, new Map(parts)])), checkpoints: new Map(p.checkpoints) }])),
+});
 const empty = (): Physical => ({ documents: new Map(), checkpoints: new Map() });
 
 /** As an engine compares: numbers, text by its UTF-8 bytes, false before true. */
@@ -90,6 +94,11 @@ export class MemoryStore implements ViewStore {
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     const c = this.#collections.get(collectionName(projection));
     return c ? [...this.#physical(projection, build).checkpoints.values()] : [];
+  }
+
+  async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
+    const next = this.#physical(projection, build).checkpoints.get(`${topic}/${partition}`)?.next ?? 0;
+    if (next !== from) throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
   }
 
   async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
@@ -197,6 +206,15 @@ export class MemoryStore implements ViewStore {
       },
       close: () => kept.clear(),
     };
+  }
+
+  /** Documents and checkpoints as they are now, for `restore`: a store that forgets its last seconds. */
+  copy(): ReadonlyMap<string, Collection> {
+    return new Map([...this.#collections].map(([name, c]) => [name, copyOf(c)]));
+  }
+
+  restore(copy: ReadonlyMap<string, Collection>): void {
+    for (const [name, c] of copy) this.#collections.set(name, copyOf(c));
   }
 
   onAdvance(collection: string, listener: () => void): () => void {

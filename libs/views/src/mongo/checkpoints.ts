@@ -19,6 +19,8 @@ export const BUILD_INDEX = { name: 'by_build', key: { build: 1 } } as const;
 
 const idOf = (build: string, topic: string, partition: number): string => `${build}/${topic}/${partition}`;
 
+const moved = (view: string, topic: string, partition: number, from: number): CheckpointMoved => new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+
 /** Checkpoints of builds, by the name of their collection. */
 export class Checkpoints {
   readonly #collection: Collection<StoredCheckpoint>;
@@ -33,6 +35,11 @@ export class Checkpoints {
     return found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress }));
   }
 
+  async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {
+    const found = await calling(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
+    if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
+  }
+
   /** With `from` only where the stored one stands there and is not sealed; else CheckpointMoved. */
   async save(view: string, build: string, { topic, partition, next, progress }: Checkpoint, from?: number): Promise<void> {
     const _id = idOf(build, topic, partition);
@@ -41,7 +48,6 @@ export class Checkpoints {
       await calling(view, () => this.#collection.updateOne({ _id }, set, { upsert: true }));
       return;
     }
-    const moved = (): CheckpointMoved => new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
     const saved = await calling(view, async () => {
       try {
         const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, { upsert: from === 0 });
@@ -51,7 +57,7 @@ export class Checkpoints {
         throw error;
       }
     });
-    if (!saved) throw moved();
+    if (!saved) throw moved(view, topic, partition, from);
   }
 
   /** Those that are not there yet are made, so that none can come behind the seal. */

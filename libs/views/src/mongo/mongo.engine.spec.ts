@@ -1,24 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { sharedMongo } from '@provider-access/testing';
-import { MongoClient } from 'mongodb';
 import { viewsContract } from '../contract/index.ts';
+import { testDatabase } from '../../test/mongo-database.ts';
 import { openMongoViews } from './index.ts';
 
 viewsContract('mongo', async () => {
-  const { uri } = await sharedMongo();
-  const options = { uri, database: `views_${randomUUID()}`, applyIndexes: true, registryTtlMs: 100 };
-  let views = await openMongoViews(options);
+  const database = await testDatabase();
+  let views = await openMongoViews(database.options);
   return {
     views,
     reopen: async () => {
       await views.close();
-      return (views = await openMongoViews(options));
+      return (views = await openMongoViews(database.options));
     },
+    another: () => openMongoViews(database.options),
+    remember: () => database.remember(),
     close: async () => {
       await views.close();
-      const client = new MongoClient(uri);
-      await client.db(options.database).dropDatabase();
-      await client.close();
+      await database.drop();
     },
   };
 });

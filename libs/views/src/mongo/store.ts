@@ -119,6 +119,11 @@ export class MongoStore implements ViewStore {
     return number === undefined ? [] : this.#checkpoints.of(view, physicalName(view, number));
   }
 
+  async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
+    const layout = this.#layout(projection);
+    await this.#checkpoints.verify(layout.collection, (await this.#collection(layout, build)).collectionName, topic, partition, from);
+  }
+
   async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
     const layout = this.#layout(projection);
     const keep = bodies.length === 0 ? (projection.keepDecoded ?? 0) : 0;

@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { items, totals } from '../src/contract/fixture.ts';
+import type { Projection, Views } from '../src/port.ts';
+import { EnsureError } from '../src/store.ts';
+import { applyViews, explainShapes, openMongoViews, planViews } from '../src/mongo/index.ts';
+import { testDatabase } from './mongo-database.ts';
+import type { TestDatabase } from './mongo-database.ts';
+
+/** The shapes of the views of the services: several parts, deep paths, several indexes over the same fields, an array alone, unique. */
+const wide: Projection = {
+  owner: 'test', name: 'wide', version: 3,
+  topics: { 't.a': { part: 'a', keys: () => [], evolve: () => undefined }, 't.b': { part: 'b', keys: () => [], evolve: () => undefined } },
+  indexes: [
+    { name: 'by_type', fields: ['a.member', 'a.type', 'a.id'] },
+    { name: 'by_updated', fields: ['a.member', 'a.type', 'a.lastUpdated', 'a.id'] },
+    { name: 'across', fields: ['a.member', 'b.deep.value'] },
+    { name: 'by_provider', fields: ['b.providers'], array: true },
+    { name: 'once', fields: ['b.key'], unique: true },
+  ],
+  bodies: ['a.line'],
+};
+const all = [items, totals, wide];
+
+describe('mongo: indexes', () => {
+  let database: TestDatabase;
+  const opened: Views[] = [];
+  const open = async (applyIndexes: boolean): Promise<Views> => {
+    const views = await openMongoViews({ ...database.options, applyIndexes });
+    opened.push(views);
+    return views;
+  };
+  beforeEach(async () => {
+    database = await testDatabase();
+  });
+  afterEach(async () => {
+    for (const views of opened.splice(0)) await views.close();
+    await database.drop();
+  });
+
+  it('plans what is missing, applies it twice at once, and finds everything present then', async () => {
+    const states = (planned: Awaited<ReturnType<typeof planViews>>) => new Set(planned.map((p) => p.state));
+    expect(states(await planViews(database.options, all))).toEqual(new Set(['missing']));
+    expect(await database.db.listCollections().toArray()).toEqual([]);
+    await Promise.all([applyViews(database.options, all), applyViews(database.options, all)]);
+    const planned = await planViews(database.options, all);
+    expect(states(planned)).toEqual(new Set(['present']));
+    expect(planned.filter((p) => p.collection === 'test_wide_v3_r1').map((p) => p.index)).toEqual(['(view)', 'by_type', 'by_updated', 'across', 'by_provider', 'once', 'once_unique', 'removed']);
+    const { store } = await open(false);
+    for (const projection of all) await store.ensure(projection);
+  });
+
+  it('leaves an index of somebody else alone, and one of the name that differs', async () => {
+    await applyViews(database.options, [items]);
+    const collection = database.db.collection('test_items_v1_r1');
+    await collection.createIndex({ 'item.extra': 1 }, { name: 'theirs' });
+    await collection.dropIndex('by_group');
+    await collection.createIndex({ 'item.n': 1 }, { name: 'by_group' });
+    const planned = await applyViews(database.options, [items]);
+    expect(Object.fromEntries(planned.map((p) => [p.index, p.state]))).toEqual({ '(view)': 'present', by_group: 'differs', by_tag: 'present', removed: 'present', theirs: 'extra' });
+    expect((await collection.indexes()).map((i) => i.name).sort()).toEqual(['_id_', 'by_group', 'by_tag', 'removed', 'theirs']);
+    await expect((await open(true)).store.ensure(items)).rejects.toThrow(/test_items_v1: index "by_group" is another/);
+  });
+
+  it('does not start without the view or one of its indexes, and names it; applies it when told to', async () => {
+    const { store } = await open(false);
+    await expect(store.ensure(items)).rejects.toThrow(EnsureError);
+    await applyViews(database.options, [items]);
+    await store.ensure(items);
+    await database.db.collection('test_items_v1_r1').dropIndex('by_tag');
+    await expect(store.ensure(items)).rejects.toThrow(/test_items_v1: index "by_tag" is missing/);
+    const reader = (await open(false)).reader(items);
+    await expect(reader.find({ index: 'by_tag', equals: ['g', 'x'], limit: 1 })).rejects.toThrow(EnsureError);
+    await (await open(true)).store.ensure(items);
+    await store.ensure(items);
+    expect(await reader.find({ index: 'by_tag', equals: ['g', 'x'], limit: 1 })).toEqual([]);
+  });
+
+  it('builds a missing index over documents that are there', async () => {
+    const { store } = await open(true);
+    await store.ensure(items);
+    await store.apply(items, 'live', Array.from({ length: 2000 }, (_, n) => ({ id: `d${n}`, part: 'item', partition: 0, offset: n, value: { n, group: `g${n % 7}` } })));
+    await database.db.collection('test_items_v1_r1').dropIndex('by_group');
+    await applyViews(database.options, [items]);
+    expect((await (await open(false)).reader(items).find({ index: 'by_group', equals: ['g3'], range: { gte: 1000 }, limit: 1 }))[0]!._id).toBe('d1004');
+  });
+
+  it('is asked by the server itself: every declared shape is answered from its index, in its order', async () => {
+    const { store } = await open(true);
+    for (const projection of all) {
+      await store.ensure(projection);
+      const shapes = await explainShapes(database.options, projection);
+      expect(shapes.filter((s) => !s.ok)).toEqual([]);
+      for (const { name } of projection.indexes) expect(shapes.some((s) => s.index === name), name).toBe(true);
+      expect(shapes.length).toBeGreaterThan(projection.indexes.length * 4);
+    }
+    // An index that is there and does not fit the shape is told apart from one that does.
+    await database.db.collection('test_totals_v1_r1').dropIndex('by_sum');
+    await expect(explainShapes(database.options, totals)).rejects.toThrow(EnsureError);
+    await database.db.collection('test_totals_v1_r1').createIndex({ 'right.sum': 1 }, { name: 'by_sum' });
+    expect((await explainShapes(database.options, totals)).some((s) => !s.ok)).toBe(true);
+  });
+});
