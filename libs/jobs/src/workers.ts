@@ -87,6 +87,7 @@ export class Workers {
   async #loop(): Promise<void> {
     while (!this.#stopped) {
       const seen = this.#notified;
+      const asked = performance.now();
       let item: WorkItem | undefined;
       try {
         item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
@@ -94,29 +95,55 @@ export class Workers {
       } catch {
         // The store is away: lastBeat tells, and the next poll tries again.
       }
-      if (item !== undefined) await this.#do(item);
+      if (item !== undefined) await this.#do(item, asked);
       else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
     }
   }
 
-  async #do(item: WorkItem): Promise<void> {
+  /** `asked`: when the lease was asked for, by the monotonic clock: it is not longer than `ttlMs` from then. */
+  async #do(item: WorkItem, asked: number): Promise<void> {
     const controller = new AbortController();
     this.#inFlight.set(item, controller);
     if (this.#stopped) controller.abort('stopping' satisfies AbortReason);
     let lost = false;
+    let leasedAt = asked;
     const heartbeat = async (): Promise<boolean> => {
       if (lost) return false;
+      const at = performance.now();
       const holds = await this.#options.work.heartbeat(item, this.#ttlMs);
       this.#lastBeat = this.#now();
-      if (!holds) {
+      if (holds) {
+        leasedAt = Math.max(leasedAt, at);
+      } else {
         lost = true;
         controller.abort('lost' satisfies AbortReason);
       }
       return holds;
     };
-    // A heartbeat that cannot be sent is not a lost lease yet: the fence decides when the result comes.
-    const timer = setInterval(() => void heartbeat().catch(() => {}), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    // One at a time: a store that is slow gets no pile. One that cannot be sent is not a lost lease yet: the fence decides.
+    let beating = false;
+    const beat = async (): Promise<void> => {
+      if (beating) return;
+      beating = true;
+      await heartbeat().catch(() => {});
+      beating = false;
+    };
+    const timer = setInterval(() => void beat(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    /** Tells the store, again while it is away and the lease can still be held: an item that was done is not done anew for a pause of the store. */
+    const tell = async (call: () => Promise<boolean>): Promise<void> => {
+      for (;;) {
+        try {
+          await call();
+          return;
+        } catch (error) {
+          if (this.#stopped || lost || performance.now() - leasedAt > this.#ttlMs) throw error;
+        }
+        await this.#wait(Math.min(this.#options.pollMs ?? 1000, this.#ttlMs / 10));
+      }
+    };
     try {
+      // The answer to `take` was slow: another may have the item by now.
+      if (performance.now() - asked > this.#ttlMs / 3 && !(await heartbeat())) return;
       let failure: { readonly error: unknown } | undefined;
       try {
         await this.#options.handle(item, controller.signal, heartbeat);
@@ -125,12 +152,12 @@ export class Workers {
       }
       if (lost) return;
       if (failure === undefined) {
-        await this.#options.work.done(item);
+        await tell(() => this.#options.work.done(item));
         return;
       }
       const handedBack = controller.signal.aborted;
       if (!handedBack) this.#options.failed?.(item, failure.error);
-      await this.#options.work.release(item, handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts));
+      await tell(() => this.#options.work.release(item, handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts)));
     } catch {
       // Neither done nor given back: the lease runs out and the item comes again.
     } finally {

@@ -179,6 +179,88 @@ describe('Workers', () => {
   });
 });
 
+describe('Workers whose store is slow or away for a while', () => {
+  it('tells it that an item is done when it is back, and does not do it anew', async () => {
+    const clock = { at: 1_000_000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    let handled = 0;
+    let refused = 3;
+    const { workers } = open({
+      work: { ...pass(state), done: (item) => (refused-- > 0 ? Promise.reject(new Error('away')) : state.work.done(item)) },
+      handle: async () => void handled++,
+    }, { state, clock });
+    await put(state, 'a');
+    workers.notify();
+    await until(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
+    expect([handled, refused]).toEqual([1, -1]);
+  });
+
+  it('ends at once when stopped, however long the store is away', async () => {
+    const clock = { at: 1_000_000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    let asked = 0;
+    const { workers } = open({
+      work: { ...pass(state), done: () => (asked++, Promise.reject(new Error('away'))) },
+      handle: async () => {},
+    }, { state, clock });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => asked > 0);
+    await workers.stop();
+    expect(workers.active()).toBe(0);
+    expect(await state.work.count('q')).toEqual({ ready: 0, leased: 1 });
+  });
+
+  it('begins nothing that another has taken while the answer was on its way', async () => {
+    const clock = { at: 1_000_000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    const seen: number[] = [];
+    let stolen: WorkItem | undefined;
+    const { workers } = open({
+      ttlMs: 30,
+      work: {
+        ...pass(state),
+        take: async (queue, holder, ttl) => {
+          const item = await state.work.take(queue, holder, ttl);
+          if (item === undefined || stolen !== undefined) return item;
+          clock.at += 1000;
+          stolen = await state.work.take(queue, 'other', 1_000_000);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return item;
+        },
+      },
+      handle: async (item) => void seen.push(item.fence),
+    }, { state, clock });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => stolen !== undefined && workers.lastBeat() > 0 && workers.active() === 0);
+    await workers.stop();
+    expect(seen).toEqual([]);
+    expect(await state.work.done(stolen!)).toBe(true);
+  });
+
+  it('sends one heartbeat at a time', async () => {
+    const clock = { at: 1_000_000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    const gate = deferred<boolean>();
+    const finish = deferred<void>();
+    let beats = 0;
+    const { workers } = open({ ttlMs: 3, work: { ...pass(state), heartbeat: () => (beats++, gate.promise) }, handle: () => finish.promise }, { state, clock });
+    await put(state, 'a');
+    workers.notify();
+    await until(() => beats === 1);
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(beats).toBe(1);
+    gate.resolve(true);
+    await until(() => beats > 1);
+    finish.resolve();
+  });
+});
+
 /** The methods of a work store, bound: a class does not spread. */
 function pass({ work }: State): State['work'] {
   return {

@@ -99,6 +99,34 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await state.streams.append('app/1', 1, [event(3)], {})).toEqual({ ok: false, actual: 2 });
       });
 
+      it('publishes in the order decided over more streams than one look at the outbox shows', async () => {
+        log.faults.away = true;
+        for (let n = 0; n < 120; n++) await state.streams.append(`s/${n % 60}`, Math.floor(n / 60), [event(n)], { n });
+        log.faults.away = false;
+        for (let n = 0; n < 60; n++) expect(await state.streams.published(`s/${n}`, 2, 10_000)).toBeDefined();
+        const records = await all(log, 't.decided');
+        expect(records.map((r) => r.key)).toEqual(Array.from({ length: 120 }, (_, n) => `k${n}`));
+      });
+
+      it('keeps names, snapshots and values as they are', async () => {
+        const snapshot = { 'a.b': 1, $set: [null, [], {}], text: 'é\u0000\u{1F9EC}\n', nested: { '': false } };
+        for (const name of ['a.b/$c', 'é\n%', '']) {
+          const value = Buffer.from([0, 255, 128, 10]);
+          expect(await state.streams.append(name, 0, [{ topic: 't.decided', record: { key: '', partitionKey: name, headers: { 'a.b': '$', e: '' }, value } }], snapshot)).toMatchObject({ ok: true });
+          expect((await state.streams.load(name))!.snapshot).toEqual(snapshot);
+          await state.streams.published(name, 1, 10_000);
+          const found = (await all(log, 't.decided')).find((r) => r.headers['pa_stream'] === name)!;
+          expect(Buffer.from(found.value).equals(value)).toBe(true);
+          expect(found.headers).toEqual({ 'a.b': '$', e: '', pa_stream: name, pa_version: '1' });
+          expect(await state.claims.claim('names', name, `of ${name}`)).toBe(`of ${name}`);
+          await state.work.put('names', [{ id: name, payload: snapshot }]);
+          expect((await state.work.take('names', 'h', 100))!).toMatchObject({ id: name, payload: snapshot });
+          await state.presence.announce('names', name, snapshot, 100);
+        }
+        expect(await state.claims.get('names', 'é\n%')).toBe('of é\n%');
+        expect((await state.presence.list('names')).map((p) => p.data)).toEqual([snapshot, snapshot, snapshot]);
+      });
+
       it('publishes again what it cannot know to be published, and a reader drops what it has', async () => {
         log.faults.loseAnswers = 1;
         await state.streams.append('app/1', 0, [event(1), event(2)], {});
@@ -135,6 +163,20 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await state.claims.claimMany('id', [{ key: 'a', owner: 'm1' }, { key: 'b', owner: 'm1' }, { key: 'a', owner: 'm2' }])).toEqual(['m1', 'm0', 'm1']);
         const raced = await Promise.all(['x', 'y', 'z'].map((owner) => state.claims.claim('id', 'c', owner)));
         expect(new Set(raced).size).toBe(1);
+      });
+
+      it('that end are taken over as a whole, and an owner may move its own end', async () => {
+        const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
+        const wanted = (owner: string, expiresAt?: number) => keys.map((key) => ({ key, owner, ...(expiresAt !== undefined && { expiresAt }) }));
+        expect(await state.claims.claimMany('many', wanted('m1', clock + 100))).toEqual(keys.map(() => 'm1'));
+        expect(await state.claims.claimMany('many', wanted('m2', clock + 500))).toEqual(keys.map(() => 'm1'));
+        expect(await state.claims.claimMany('many', wanted('m1', clock + 200).slice(100))).toEqual(keys.slice(100).map(() => 'm1'));
+        clock += 100;
+        expect(await state.claims.claimMany('many', wanted('m3'))).toEqual([...keys.slice(100).map(() => 'm3'), ...keys.slice(100).map(() => 'm1')]);
+        expect(await state.claims.claimMany('many', [])).toEqual([]);
+        clock += 1_000_000;
+        expect(await state.claims.get('many', 'k0')).toBe('m3'); // without an end
+        expect(await state.claims.get('many', 'k199')).toBeUndefined();
       });
 
       it('insert once: a jti is taken until it expires, also after a restart', async () => {

@@ -10,6 +10,7 @@ import type { StreamDocument } from './streams.ts';
 
 const LEASE = 'relay';
 const STREAMS_A_PAGE = 50;
+const BYTES_A_PAGE = 8 * 1024 * 1024;
 /** How often a relay that is not at work asks for the lease, in polls of one that is. */
 const STANDBY_POLLS = 10;
 
@@ -55,22 +56,30 @@ export class MongoOutbox implements Outbox {
 
   async pending(limit: number): Promise<readonly OutboxEntry[]> {
     if (!(await this.#atWork())) return [];
-    const page = await this.#page();
+    const { page, more } = await this.#page();
     const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
-    // A full page says nothing of what comes after its last stream.
-    const known = page.length < STREAMS_A_PAGE ? Infinity : page.at(-1)!.waiting!;
+    const known = more ? page.at(-1)!.waiting! : Infinity;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
   }
 
-  /** Streams that wait longest, first. In a full page the marks are exact, so that none behind it has an older event. */
-  async #page(): Promise<readonly StreamDocument[]> {
+  /** Streams that wait longest, first. When there are more, the marks are exact, so that none behind has an older event. */
+  async #page(): Promise<{ readonly page: readonly StreamDocument[]; readonly more: boolean }> {
     for (;;) {
-      const page = await guarded(() => this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE).toArray());
+      const page: StreamDocument[] = [];
+      let bytes = 0;
+      await guarded(async () => {
+        for await (const stream of this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
+          page.push(stream);
+          bytes += stream.outbox.reduce((sum, e) => sum + e.value.byteLength, 0);
+          if (bytes > BYTES_A_PAGE) break;
+        }
+      });
       await this.#settle(page.filter((s) => s.outbox.length === 0).map((s) => s._id));
       const stale = page.filter((s) => s.outbox.length === 0 || s.outbox[0]!.seq > s.waiting!);
-      if (page.length < STREAMS_A_PAGE || stale.length === 0) return page;
+      const more = page.length === STREAMS_A_PAGE || bytes > BYTES_A_PAGE;
+      if (!more || stale.length === 0) return { page, more };
       const marks = stale.filter((s) => s.outbox.length > 0).map(({ _id, outbox: [first] }) => ({ updateOne: { filter: { _id, 'outbox.0.v': first!.v }, update: { $set: { waiting: first!.seq } } } }));
       if (marks.length > 0) await guarded(() => this.#streams.bulkWrite(marks));
     }
