@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,6 +37,8 @@ const LONG_AGO = '2020-01-01T00:00:00.000Z';
 /** `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither. */
 export type Engine = 'embedded' | 'memory';
 
+export interface ExportProcess { readonly app: NestFastifyApplication; readonly url: string; close(): Promise<void> }
+
 /** Everything in one folder; opened again over the same folder it is a restart (on the embedded engine). */
 export class Platform {
   readonly folder: string;
@@ -45,7 +47,7 @@ export class Platform {
   blobs!: Blobs;
   clock: Clock & { offset: number } = { offset: 0, now() { return Date.now() + this.offset; } };
   private app!: NestFastifyApplication;
-  private server!: Server;
+  private readonly others: ExportProcess[] = [];
   private closers: (() => Promise<unknown>)[] = [];
   private tokens!: TokenIssuer;
   private readonly engine: Engine;
@@ -78,23 +80,43 @@ export class Platform {
     const { first } = await SigningKeys.open(join(folder, 'keys.json'));
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'http://test', clock: this.clock });
     await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: new Date().toISOString(), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
+    const main = await this.process(config, this.blobs);
+    this.app = main.app;
+    this.url = main.url;
+    this.closers = [
+      () => Promise.all([main, ...this.others.splice(0)].map((p) => p.close())), () => projections.stop(), () => this.state.close(), () => this.log.close(), () => this.views.close(),
+    ];
+  }
+  /** One more process of the export service over the same engines. */
+  async another(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b, state: (state: State) => State = (x) => x): Promise<ExportProcess> {
+    const process = await this.process(config, wrap(openFsBlobs({ root: join(this.folder, 'files') })), state(this.state));
+    this.others.push(process);
+    return process;
+  }
+  private async process(config: Partial<ExportConfig>, blobs: Blobs, state = this.state): Promise<ExportProcess> {
     const metrics = new Metrics();
     const logger = { ...silentLogger, warn: (fields: { error?: unknown }) => { this.failures.push(String(fields.error)); } };
-    const ports = { log: this.log, views: this.views, state: this.state, clock: this.clock, logger, metrics };
+    const ports = { log: this.log, views: this.views, state, clock: this.clock, logger, metrics };
     const module = ExportModule.register({
-      ports, blobs: this.blobs, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
+      ports, blobs, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
       config: { publicUrl: 'http://test', pollMs: 20, backoffMs: () => 5, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
     });
-    this.app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
-    await this.app.startAllMicroservices();
-    const fastify = this.app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-    this.server = createServer((request, response) => fastify.routing(request, response));
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-    this.closers = [
-      async () => { this.server.closeAllConnections(); await new Promise((resolve) => this.server.close(resolve)); },
-      () => this.app.close(), () => projections.stop(), () => this.state.close(), () => this.log.close(), () => this.views.close(),
-    ];
+    const app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
+    await app.startAllMicroservices();
+    const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    const server = createServer((request, response) => fastify.routing(request, response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    let closed = false;
+    return {
+      app, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      async close() {
+        if (closed) return;
+        closed = true;
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+        await app.close();
+      },
+    };
   }
   async close(): Promise<void> {
     for (const close of this.closers) await close();

@@ -6,6 +6,7 @@ import type { Clock } from '@provider-access/http';
 import { isSupportingType, type RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
+import { chunkPrefix } from './job-files.ts';
 import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
 
 /** Party facts that a chunk needs, as they were when it was handed out; seal and download decide again on the newest. */
@@ -83,7 +84,7 @@ const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.string
  */
 export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock }: ChunkSources): Promise<ChunkSummary> {
   const party = partyOf(task.party);
-  const prefix = `jobs/${task.job}/${task.chunk}/${task.fence}/`;
+  const prefix = chunkPrefix(task.job, task.chunk, task.fence);
   const parts = new PartSet(blobs, prefix, String(task.chunk), task.limits);
   const types = new Set(task.types);
   const released: string[] = [];

@@ -1,23 +1,25 @@
 import { BlobStoreFull, type Blobs } from '@provider-access/blob';
 import type { Audit } from '@provider-access/audit';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import type { Access } from '@provider-access/facts';
+import type { Access, Parties } from '@provider-access/facts';
 import { instant, Refusal, type ServicePorts } from '@provider-access/http';
 import { Workers } from '@provider-access/jobs';
 import type { RecordsReader } from '@provider-access/records';
 import type { WorkItem } from '@provider-access/state';
 import type { ViewReader } from '@provider-access/views';
-import type { PartyFacts } from '@provider-access/access';
 import { allWritten, expiresAt, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
 import type { ExportConfig } from '../config.ts';
 import type { ChunkWriting } from './chunk-pool.ts';
 import type { ChunkTask } from './chunk-writer.ts';
-import { jobPrefix, readPlanChunk } from './job-files.ts';
+import { chunkPrefix, jobPrefix, readPlanChunk, sealPrefix } from './job-files.ts';
 import type { JobStreams } from './job-stream.ts';
 import { partySnapshot } from './party-snapshot.ts';
 import { planExport } from './plan-export.ts';
 import { sealExport } from './seal-export.ts';
 import type { RunningSlots } from './running-slots.ts';
+
+/** Failures of one step within this time, ms, are counted together. */
+const FAILURES_WINDOW_MS = 24 * 3_600_000;
 
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
 export type Queue = (typeof QUEUES)[number];
@@ -30,7 +32,7 @@ export interface ExportWorkOptions {
   readonly streams: JobStreams;
   readonly slots: RunningSlots;
   readonly access: Access;
-  readonly parties: PartyFacts;
+  readonly parties: Parties;
   readonly audit: Audit;
   readonly records: RecordsReader;
   readonly facts: ViewReader;
@@ -47,8 +49,6 @@ export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
   private fullSince: number | undefined;
-  /** How many attempts at an item only waited for facts: they are not held against it. */
-  private readonly waits = new Map<string, number>();
 
   constructor(options: ExportWorkOptions) {
     this.o = options;
@@ -91,19 +91,15 @@ export class ExportWork {
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
     try {
       await step();
-      this.waits.delete(item.id);
       if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.fullSince = undefined;
     } catch (error) {
       const full = error instanceof BlobStoreFull;
       if (full) this.fullSince ??= this.o.ports.clock.now();
       // Facts that are too old are the payer intake's trouble, not this job's: it waits as long as it takes.
-      const waited = this.waits.get(item.id) ?? 0;
-      if (error instanceof Refusal && error.kind === 'unavailable') {
-        this.waits.set(item.id, waited + 1);
-        throw error;
-      }
-      if (item.attempts - waited < this.o.config.attempts) throw error;
-      this.waits.delete(item.id);
+      if (error instanceof Refusal && error.kind === 'unavailable') throw error;
+      // Counted where every process counts: another one may do the next attempt.
+      const { count } = await this.o.ports.state.counters.hit(`export-failures/${item.queue}/${item.id}`, FAILURES_WINDOW_MS);
+      if (count < this.o.config.attempts) throw error;
       this.o.ports.logger.error({ queue: item.queue, error: (error as Error).name, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'an export failed for good');
       await this.o.streams.execute({ kind: 'fail', data: { job: (item.payload as JobItem).job, reason: full ? 'storage-full' : 'internal', at: instant(this.o.ports.clock.now()) } });
     }
@@ -130,23 +126,34 @@ export class ExportWork {
     };
     const summary = await chunks.write(task);
     // Another may have taken the chunk over while this one wrote: only who holds the lease speaks for it.
+    if (signal.aborted && !(await heartbeat().catch(() => true))) return this.discard(chunkPrefix(id, chunk, item.fence));
     if (signal.aborted) throw new EngineUnavailable('this process stops');
-    if (!(await heartbeat())) return;
+    if (!(await heartbeat())) return this.discard(chunkPrefix(id, chunk, item.fence));
     const name = summaryOf(id, chunk, item.fence);
     await blobs.put(name, JSON.stringify(summary));
     const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
     for (const [reason, list] of Object.entries(summary.refused)) await audit.record({ client: job.client, action: 'export-requested', outcome: 'refused', reason, members: [...list], resources: 0, group: job.group, job: id });
     const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
-    await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
+    const executed = await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
+    if (!executed.ok && executed.job?.written[chunk] !== item.fence) await this.discard(chunkPrefix(id, chunk, item.fence));
   }
 
   private async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
     const { job: id } = item.payload as JobItem;
     const job = await this.o.streams.load(id);
     if (job === undefined || !isRunning(job) || !allWritten(job)) return;
-    const { ports: { log, clock }, access, facts, records, blobs, config } = this.o;
-    const sealed = await sealExport(job, item.fence, { log, access, facts, records, blobs, clock }, config);
-    if (await heartbeat()) await this.o.streams.execute({ kind: 'seal', data: sealed });
+    const { ports: { log, clock }, access, parties, facts, records, blobs, config } = this.o;
+    const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
+    const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;
+    if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest) await this.discard(sealPrefix(id, item.fence));
+  }
+
+  /**
+   * Removes what this process wrote and nobody will ever name: another was given the step meanwhile, or the job has ended, perhaps
+   * long ago and swept. Nothing of a fence that the job's stream names is under such a prefix.
+   */
+  private async discard(prefix: string): Promise<void> {
+    await this.o.blobs.deletePrefix(prefix);
   }
 
   private async expire(item: WorkItem): Promise<void> {

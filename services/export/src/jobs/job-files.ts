@@ -8,6 +8,7 @@ export interface PlanChunk { readonly members: readonly string[] }
 
 /** Every file of a job lives under here. */
 export const jobPrefix = (job: string): string => `jobs/${job}/`;
+export const chunkPrefix = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/`;
 export const planPrefix = (job: string, fence: number): string => `jobs/${job}/plan/${fence}/`;
 export const sealPrefix = (job: string, fence: number): string => `jobs/${job}/seal/${fence}/`;
 

@@ -1,7 +1,7 @@
 import type { Blobs } from '@provider-access/blob';
-import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PAYER_TOPICS, type ExportSealed } from '@provider-access/events';
+import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, type ExportSealed } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
-import { type Access, FactsStale } from '@provider-access/facts';
+import { type Access, FactsStale, type Parties } from '@provider-access/facts';
 import { operationOutcome, type IssueType } from '@provider-access/fhir';
 import { type Clock, instant } from '@provider-access/http';
 import type { RecordsReader } from '@provider-access/records';
@@ -13,17 +13,19 @@ import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
 import { Turns } from '../turns.ts';
 import { Supporting } from './supporting.ts';
 
-export interface SealSources { readonly log: EventLog; readonly access: Access; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
+export interface SealSources { readonly log: EventLog; readonly access: Access; readonly parties: Pick<Parties, 'waitFor'>; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
 
 /** Members decided upon at once: some ms, then others have their turn. */
 export const DECIDE_BATCH = 100;
 
 /** Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time. */
-async function passEverything({ log, access, facts }: SealSources, waitMs: number): Promise<void> {
-  const payer = await log.head(PAYER_TOPICS);
+async function passEverything({ log, access, parties, facts }: SealSources, waitMs: number): Promise<void> {
+  const payer = await access.payerHead();
   const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
-  const [derived, followed] = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs)]);
-  if (!derived || !followed) throw new FactsStale();
+  // Clients, networks and holds of sources are in this process's memory: another may have acknowledged a change of them.
+  const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
+  const passed = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs), parties.waitFor(party, waitMs)]);
+  if (!passed.every(Boolean)) throw new FactsStale();
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { PAYER_MEMBER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { MEMBER_DERIVERS, type GroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/http';
 import { allows, type SmartContext } from '@provider-access/smart';
@@ -26,7 +26,7 @@ function newJobId(): string {
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
  */
 export async function kickOff(context: ExportContext, request: KickOff): Promise<Accepted> {
-  const { ports: { log, clock, state }, config, streams, slots, audit } = context;
+  const { ports: { clock, state }, config, streams, slots, audit } = context;
   const { smart } = request;
   if (!allows(smart.scopes, 'Group', 'r')) throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
   await ownGroup(context, smart.client, request.group);
@@ -39,7 +39,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
 
   // Before the positions are read: what is not in them is accepted later than this, whatever clock accepts it.
   const transactionTime = clock.now() - config.skewMarginMs;
-  const positions = await log.head(PAYER_TOPICS);
+  const positions = await context.facts.access.payerHead();
   await passed(context, positions);
 
   const job = newJobId();
