@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import kafkajs from 'kafkajs';
 import type { ISocketFactory, Kafka, Mechanism, RetryOptions, SASLOptions } from 'kafkajs';
+import { readEveryCompression } from './compression.ts';
 import { logCreator } from './logging.ts';
 import type { LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
@@ -29,6 +30,7 @@ export interface ClientOptions {
 
 /** One client, its own connections and caches. `retry` is given here because producers and consumers do not pass it on to their clusters. */
 export function createClient(connection: Connecting, options: ClientOptions): Client {
+  readEveryCompression();
   const sockets = new Set<Socket>();
   let retired = false;
   const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
