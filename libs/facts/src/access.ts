@@ -1,6 +1,6 @@
 import { decide, type Decision, type MemberFacts, type Purpose } from '@provider-access/access';
-import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { Position } from '@provider-access/eventlog';
+import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import type { EventLog, Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/views';
@@ -9,6 +9,7 @@ import type { Freshness } from './freshness.ts';
 import { toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
+import { visibleHead } from './visible-head.ts';
 
 /** 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit. */
 export class FactsStale extends Refusal {
@@ -26,6 +27,7 @@ function factsOf(document: ViewDocument): MemberFacts {
 }
 
 export interface AccessOptions {
+  readonly log: Pick<EventLog, 'head' | 'read'>;
   /** Reader of the `memberFacts` view. */
   readonly reader: ViewReader;
   readonly parties: Parties;
@@ -81,6 +83,12 @@ export class Access {
   /** @throws FactsStale */
   assertFresh(): void {
     if (!this.options.parties.ready() || !this.options.parties.current() || !this.options.freshness.fresh()) throw new FactsStale();
+  }
+
+  /** What the payer has published until now, as positions that derivers reach. @throws EngineUnavailable */
+  async payerHead(): Promise<Position> {
+    const { log, parties } = this.options;
+    return visibleHead(log, await log.head(PAYER_TOPICS), MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)));
   }
 
   /** True once the facts here have passed a position on payer topics. Timeout in ms. */

@@ -35,7 +35,7 @@ export class Facts {
     this.log = log;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
-    this.access = new Access({ reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
+    this.access = new Access({ log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
     this.presence = presence && new PartiesPresence(this.parties, log, { serving: () => this.freshness.fresh(), ...presence });
   }
 

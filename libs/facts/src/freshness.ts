@@ -4,6 +4,7 @@ import type { ViewReader } from '@provider-access/views';
 import type { Clock } from '@provider-access/http';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import type { Parties } from './parties.ts';
+import { visibleHead } from './visible-head.ts';
 
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
 
@@ -67,13 +68,21 @@ export class Freshness {
         this.confirmedAt = Number.NEGATIVE_INFINITY;
       }
       this.polledAt = at;
-      this.samples.push({ at, head: await log.head(TOPICS) });
+      this.samples.push({ at, head: await this.reachable(await log.head(TOPICS)) });
       await this.confirm();
     } catch {
       // The log or the views are away: nothing is confirmed.
     }
     const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
     if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest) this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
+  }
+
+  /** The head as readers can reach it, looked up only when it is not reached for long: with records coming, it is. */
+  private async reachable(head: Position): Promise<Position> {
+    if (this.ageMs() < this.boundMs / 2) return head;
+    const { log, parties } = this.options;
+    const { [PA_REGISTRY]: registry = [], ...payer } = head;
+    return { ...(await visibleHead(log, payer, MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)))), [PA_REGISTRY]: registry };
   }
 
   private async confirm(): Promise<void> {

@@ -12,16 +12,21 @@ const P = 'payer.provider-events';
 function world() {
   const w = {
     now: 1_000_000, head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position, away: false, viewsAway: false,
+    /** What can be read; any other offset is a marker, or was taken by retention. */
+    records: [{ topic: M, offset: 0 }, { topic: P, offset: 0 }] as { topic: string; offset: number }[],
     view: { attribution: { [M]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
     party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>, registry: { 'pa.registry': [0] } as Position,
   };
   const parties = Object.assign(new Parties(), { derived: (d: string) => w.party[d] ?? {}, position: () => w.registry, ready: () => true });
   const answer = <T>(value: T): Promise<T> => (w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
   const reader = { position: () => answer({ topics: {}, derived: w.view }), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader;
-  const log = { head: () => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(w.head)) } as unknown as EventLog;
+  const log = {
+    head: (topics: readonly string[]) => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(Object.fromEntries(topics.map((t) => [t, w.head[t]])))),
+    read: (topic: string, _partition: number, from: number) => Promise.resolve(w.records.filter((r) => r.topic === topic && r.offset >= from).slice(0, 1)),
+  } as unknown as EventLog;
   const clock = { now: () => w.now };
   const freshness = new Freshness({ log, memberFactsReader: reader, parties, clock });
-  return { w, freshness, access: new Access({ reader, parties, freshness, clock }) };
+  return { w, freshness, access: new Access({ log, reader, parties, freshness, clock }) };
 }
 const seen = (w: ReturnType<typeof world>['w'], n: number): void => {
   w.view = { attribution: { [M]: [n] }, consent: { [M]: [n] } };
@@ -85,6 +90,26 @@ describe('freshness', () => {
     seen(w, 1);
     await freshness.poll();
     expect(freshness.fresh()).toBe(true);
+  });
+
+  it('markers behind the last record, and what retention took, are waited for by nobody', async () => {
+    const { w, freshness, access } = world();
+    await freshness.poll();
+    w.records = [{ topic: M, offset: 9 }];
+    // 10 and 11 are the end of a transaction; provider events were all taken.
+    w.head = { ...w.head, [M]: [12], [P]: [40] };
+    w.now += 5001;
+    await freshness.poll();
+    expect([freshness.fresh(), await access.payerHead()]).toEqual([false, { [M]: [12], [P]: [0] }]);
+    seen(w, 10);
+    await freshness.poll();
+    expect([freshness.ageMs(), await access.payerHead()]).toEqual([0, { [M]: [10], [P]: [0] }]);
+    // Something real comes behind them.
+    w.records.push({ topic: P, offset: 40 });
+    w.head = { ...w.head, [P]: [41] };
+    w.now += 5001;
+    await freshness.poll();
+    expect([freshness.fresh(), (await access.payerHead())[P]]).toEqual([false, [41]]);
   });
 
   it('views that fail decide nothing, however fresh', async () => {
