@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import type { Fixture } from './fixture.ts';
+
+/** Leases, counters, presence and work. */
+export function agreements(at: Fixture): void {
+  describe('leases', () => {
+    it('belong to one holder; a takeover has a bigger token and the former holder is refused', async () => {
+      const first = (await at.state.leases.acquire('job', 'a', 100))!;
+      expect(await at.state.leases.acquire('job', 'b', 100)).toBeUndefined();
+      expect(await at.state.leases.renew(first, 100)).toBe(true);
+      at.clock += 100;
+      expect(await at.state.leases.current('job')).toBeUndefined();
+      const second = (await at.state.leases.acquire('job', 'b', 100))!;
+      expect(second.token).toBeGreaterThan(first.token);
+      expect(await at.state.leases.renew(first, 1000)).toBe(false);
+      await at.state.leases.release(first);
+      expect(await at.state.leases.current('job')).toEqual(second);
+      await at.state.leases.release(second);
+      expect(await at.state.leases.current('job')).toBeUndefined();
+      expect(await at.state.leases.renew(second, 100)).toBe(false);
+      expect((await at.state.leases.acquire('job', 'a', 100))!.token).toBeGreaterThan(second.token);
+    });
+
+    it('are raced for by one winner, and tokens grow over a restart', async () => {
+      const raced = await Promise.all(['a', 'b', 'c'].map((holder) => at.state.leases.acquire('job', holder, 100)));
+      const [winner] = raced.filter((l) => l !== undefined);
+      expect(raced.filter((l) => l !== undefined)).toHaveLength(1);
+      if (!at.harness.durable) return;
+      await at.state.leases.release(winner!);
+      await at.reopen();
+      expect((await at.state.leases.acquire('job', 'd', 100))!.token).toBeGreaterThan(winner!.token);
+    });
+  });
+
+  it('counters count in a window that starts with the first hit', async () => {
+    expect(await at.state.counters.hit('c', 100)).toEqual({ count: 1, resetsAt: at.clock + 100 });
+    const end = at.clock + 100;
+    at.clock += 99;
+    expect(await at.state.counters.hit('c', 100, 4)).toEqual({ count: 5, resetsAt: end });
+    expect((await at.state.counters.hit('d', 100)).count).toBe(1);
+    at.clock += 1;
+    expect(await at.state.counters.hit('c', 100)).toEqual({ count: 1, resetsAt: at.clock + 100 });
+  });
+
+  describe('presence', () => {
+    it('lists who announced itself, with its newest data, until its time is over', async () => {
+      expect(await at.state.presence.list('readers')).toEqual([]);
+      await at.state.presence.announce('readers', 'b', { at: { 'pa.registry': [1, 2] } }, 100);
+      await at.state.presence.announce('readers', 'a', { at: {} }, 200);
+      await at.state.presence.announce('others', 'a', null, 1000);
+      expect(await at.state.presence.list('readers')).toEqual([{ holder: 'a', data: { at: {} }, expiresAt: at.clock + 200 }, { holder: 'b', data: { at: { 'pa.registry': [1, 2] } }, expiresAt: at.clock + 100 }]);
+      at.clock += 99;
+      await at.state.presence.announce('readers', 'b', { at: { 'pa.registry': [3, 2] } }, 100);
+      at.clock += 99;
+      expect((await at.state.presence.list('readers')).map((p) => p.data)).toEqual([{ at: {} }, { at: { 'pa.registry': [3, 2] } }]);
+      at.clock += 1;
+      expect((await at.state.presence.list('readers')).map((p) => p.holder)).toEqual(['a']);
+      at.clock += 1;
+      expect(await at.state.presence.list('readers')).toEqual([]);
+      await at.state.presence.announce('readers', 'b', 'back', 100);
+      expect(await at.state.presence.list('readers')).toEqual([{ holder: 'b', data: 'back', expiresAt: at.clock + 100 }]);
+      expect(await at.state.presence.list('others')).toEqual([{ holder: 'a', data: null, expiresAt: at.clock + 800 }]);
+    });
+
+    it('forgets who leaves, and nobody else; leaving twice is no fault', async () => {
+      await Promise.all(['a', 'b', 'c'].map((holder) => at.state.presence.announce('readers', holder, holder, 100)));
+      await at.state.presence.leave('readers', 'b');
+      await at.state.presence.leave('readers', 'b');
+      await at.state.presence.leave('elsewhere', 'a');
+      expect((await at.state.presence.list('readers')).map((p) => p.holder)).toEqual(['a', 'c']);
+      if (!at.harness.durable) return;
+      await at.reopen();
+      expect((await at.state.presence.list('readers')).map((p) => p.data)).toEqual(['a', 'c']);
+    });
+  });
+
+  describe('work', () => {
+    const put = (...ids: string[]): Promise<void> => at.state.work.put('q', ids.map((id) => ({ id, payload: { of: id } })));
+
+    it('is taken oldest first, by one holder each, and is idempotent by id', async () => {
+      await put('b', 'a');
+      await put('a', 'b', 'c');
+      const taken = await Promise.all(['h1', 'h2', 'h3', 'h4'].map((holder) => at.state.work.take('q', holder, 100)));
+      expect(taken.map((i) => i?.id)).toEqual(['b', 'a', 'c', undefined]);
+      expect(taken[0]).toMatchObject({ queue: 'q', payload: { of: 'b' }, attempts: 1 });
+      expect(await at.state.work.count('q')).toEqual({ ready: 0, leased: 3 });
+      expect(await at.state.work.take('elsewhere', 'h1', 100)).toBeUndefined();
+      expect(await at.state.work.done(taken[0]!)).toBe(true);
+      await put('b');
+      expect(await at.state.work.count('q')).toEqual({ ready: 0, leased: 2 });
+    });
+
+    it('is taken again when the heartbeat stops, under a new fence; the former holder is refused', async () => {
+      await put('a');
+      const first = (await at.state.work.take('q', 'h1', 100))!;
+      at.clock += 99;
+      expect(await at.state.work.heartbeat(first, 100)).toBe(true);
+      at.clock += 99;
+      expect(await at.state.work.take('q', 'h2', 100)).toBeUndefined();
+      at.clock += 1;
+      const second = (await at.state.work.take('q', 'h2', 100))!;
+      expect(second).toMatchObject({ id: 'a', attempts: 2 });
+      expect(second.fence).toBeGreaterThan(first.fence);
+      expect([await at.state.work.heartbeat(first, 100), await at.state.work.done(first), await at.state.work.release(first, 0)]).toEqual([false, false, false]);
+      expect(await at.state.work.done(second)).toBe(true);
+      expect(await at.state.work.done(second)).toBe(false);
+    });
+
+    it('waits when given back, and the fence that gave it back is used up', async () => {
+      await put('a');
+      const first = (await at.state.work.take('q', 'h1', 100))!;
+      expect(await at.state.work.release(first, at.clock + 50)).toBe(true);
+      expect(await at.state.work.done(first)).toBe(false);
+      expect(await at.state.work.take('q', 'h1', 100)).toBeUndefined();
+      at.clock += 50;
+      expect((await at.state.work.take('q', 'h1', 100))?.attempts).toBe(2);
+      await at.state.work.put('q', [{ id: 'later', payload: 1, notBefore: at.clock + 10 }]);
+      expect(await at.state.work.take('q', 'h1', 100)).toBeUndefined();
+    });
+
+    it('is removed by prefix while it runs, and what is put anew never meets an old fence', async () => {
+      await put('job1/a', 'job1/b', 'job2/a', 'job1%');
+      const old = (await at.state.work.take('q', 'h1', 100))!;
+      await at.state.work.remove('q', 'job1/');
+      expect(await at.state.work.heartbeat(old, 100)).toBe(false);
+      expect(await at.state.work.count('q')).toEqual({ ready: 2, leased: 0 });
+      await at.state.work.remove('q', 'job');
+      await put('job1/a');
+      const renewed = (await at.state.work.take('q', 'h2', 100))!;
+      expect(await at.state.work.done(old)).toBe(false);
+      expect(await at.state.work.done(renewed)).toBe(true);
+    });
+
+    it('survives a restart with its leases and fences', async () => {
+      if (!at.harness.durable) return;
+      await put('a', 'b');
+      const first = (await at.state.work.take('q', 'h1', 100))!;
+      await at.reopen();
+      expect((await at.state.work.take('q', 'h2', 100))?.id).toBe('b');
+      at.clock += 100;
+      expect((await at.state.work.take('q', 'h2', 100))!.fence).toBeGreaterThan(first.fence);
+      expect(await at.state.work.done(first)).toBe(false);
+    });
+  });
+}
