@@ -17,8 +17,7 @@ export const filesEnv = {
   S3_KMS_KEY_ID: z.string().min(1).max(2048).optional().describe('Key of `aws:kms`.'),
   S3_PART_BYTES: whole(5 * MIB, 5 * 1024 * MIB).default(8 * MIB).describe('Size of the parts of a multipart upload, bytes.'),
 };
-const schema = z.object(filesEnv);
-export type FilesEnv = z.infer<typeof schema>;
+export type FilesEnv = z.infer<z.ZodObject<typeof filesEnv>>;
 
 /** What the file store's adapters are given: their shape, without their types. */
 export type FilesConnection =

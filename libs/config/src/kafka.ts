@@ -30,9 +30,9 @@ export const topicsEnv = {
   KAFKA_PARTITIONS: whole(1, 10_000).default(12).describe('Partitions of each topic. Never changed in place.'),
   KAFKA_REPLICATION: whole(1, 100).default(3).describe('Replicas of each partition.'),
   KAFKA_MIN_INSYNC_REPLICAS: whole(1, 100).default(2).describe('Replicas that must have a record before it counts as written; not above the replication.'),
+  PAYER_RETENTION_DAYS: whole(1, 36_500).default(30).describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
 };
-const schema = z.object(kafkaEnv);
-export type KafkaEnv = z.infer<typeof schema>;
+export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 
 /** What the Kafka adapter is given: its shape, without its types. */
 export interface KafkaConnection {

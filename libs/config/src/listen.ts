@@ -11,8 +11,7 @@ export const listenEnv = {
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent').default('info').describe('Least level that is logged.'),
   STOP_TIMEOUT_MS: whole(1000, 600_000).default(25_000).describe('How long SIGTERM may take to finish requests and hand back work. Below the grace period of whoever stops the process.'),
 };
-const schema = z.object(listenEnv);
-export type ListenEnv = z.infer<typeof schema>;
+export type ListenEnv = z.infer<z.ZodObject<typeof listenEnv>>;
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host.replace(/^\[|\]$/g, ''));

@@ -22,8 +22,7 @@ export const mongoEnv = {
   MONGODB_SERVER_SELECTION_TIMEOUT_MS: whole(100, 120_000).default(5000).describe('How long an operation looks for a server before it fails.'),
   MONGODB_SOCKET_TIMEOUT_MS: whole(1000, 600_000).default(30_000).describe('How long an answer may take.'),
 };
-const schema = z.object(mongoEnv);
-export type MongoEnv = z.infer<typeof schema>;
+export type MongoEnv = z.infer<z.ZodObject<typeof mongoEnv>>;
 
 /** What the MongoDB adapters are given: their shape, without their types. */
 export interface MongoConnection {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { faultsOfFile } from './secret-file.ts';
 import { path } from './values.ts';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Refusal, toRefusal, type ReadinessCheck } from '@provider-access/http';
+import { toRefusal, type ReadinessCheck } from '@provider-access/http';
 import { mergedText, type Logger, type Metrics } from '@provider-access/observability';
 import { refuseRequest } from './listener.ts';
 
@@ -63,7 +63,7 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
     const route = Object.hasOwn(own, path) ? own[path] : undefined;
     if (route === undefined) return false;
     route(request, response).catch((error: unknown) => {
-      const refusal: Refusal = toRefusal(error, options.logger);
+      const refusal = toRefusal(error, options.logger);
       if (response.headersSent) response.destroy();
       else refuseRequest(request, response, refusal);
     });

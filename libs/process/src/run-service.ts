@@ -33,7 +33,10 @@ function fail(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
   process.exit(1);
 }
+/** What an administration step should have made in MongoDB. */
+const UNAPPLIED = new Set(['MissingIndexes', 'EnsureError']);
 const sentenceOf = (error: unknown): string | undefined => {
+  if (error instanceof Error && UNAPPLIED.has(error.name)) return `MONGODB_DATABASE: ${error.message}; \`pa views plan\` says what is missing there, \`pa views apply\` creates it`;
   if (isConfigurationFault(error)) return error.message;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') return 'PORT: the port is taken; set PORT to another, or stop what listens there';
@@ -59,7 +62,7 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     surviveRejections(logger);
     const secrets = await openSecrets(config, logger);
     const running = await startService({
-      name, logger, listen: config, trustProxy: config.TRUST_PROXY, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      name, logger, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
       register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),

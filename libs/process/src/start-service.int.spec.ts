@@ -6,6 +6,7 @@ import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { READINESS, type ReadinessCheck } from '@provider-access/http';
 import { silentLogger } from '@provider-access/observability';
+import { StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
@@ -202,6 +203,16 @@ describe('while it runs', () => {
     await service.started;
     expect(await (await fetch(`${service.address}/address`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })).text()).toBe(address);
   });
+});
+
+test('a service without views says so to administrators', async () => {
+  const token = 'a'.repeat(40);
+  const service = await start(new TestEngines(), { tokens: new StaticTokens({ administrator: token, payer: 'p'.repeat(40) }) });
+  await service.started;
+  const views = (headers: Record<string, string>): Promise<Response> => fetch(`${service.address}/ops/views/consent`, { headers });
+  expect((await views({})).status).toBe(401);
+  expect((await views({ authorization: `Bearer ${'p'.repeat(40)}` })).status).toBe(401);
+  expect(await (await views({ authorization: `Bearer ${token}` })).json()).toEqual({ views: [] });
 });
 
 describe('a stop', () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -10,13 +11,14 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
 import { Closing } from './closing.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, traceOf } from './faults.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
-import { failingChecks, processRoutes, type NotReady } from './process-routes.ts';
+import { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
@@ -46,6 +48,8 @@ export interface StartOptions {
   readonly engines: Engines;
   readonly listen: { readonly HOST: string; readonly PORT: number };
   readonly trustProxy?: TrustedProxies | undefined;
+  /** Who may ask a service without views where they stand. */
+  readonly tokens?: StaticTokens;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** How long reads go on without Kafka, ms: so long its absence does not make the process unready. Default 5000. */
@@ -97,19 +101,21 @@ class ServiceProcess {
   private probes: readonly EngineProbe[] = [];
   private checks: readonly ReadinessCheck[] = [];
   private running = false;
+  private readonly own: ProcessRoutes;
 
   constructor(options: StartOptions, listening: Listening) {
     this.options = options;
     this.listening = listening;
     this.clock = options.clock ?? systemClock;
     this.metrics = [processMetrics(), new Metrics()];
-    const own = processRoutes({ ready: () => this.ready(), stuck: () => this.stuck(), metrics: this.metrics, logger: options.logger });
+    this.own = this.routes();
     listening.serve((request, response) => {
-      if (!own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
+      if (!this.own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
     });
-    this.own = own;
   }
-  private readonly own: ReturnType<typeof processRoutes>;
+  private routes(more?: ProcessRoutesOptions['routes']): ProcessRoutes {
+    return processRoutes({ ready: () => this.ready(), stuck: () => this.stuck(), metrics: this.metrics, logger: this.options.logger, ...(more !== undefined && { routes: more }) });
+  }
 
   /** Until it runs or cannot run. */
   start(): Promise<void> {
@@ -184,12 +190,19 @@ class ServiceProcess {
     this.probes = probes;
     this.checks = [...probes.map((probe) => probe.check()), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
     this.running = true;
-    const { own } = this;
-    const { routing } = app.getHttpAdapter().getInstance();
+    const fastify = app.getHttpAdapter().getInstance();
+    const { routing } = fastify;
+    const views = `/ops/views/${this.options.name}`;
+    const own = fastify.hasRoute({ method: 'GET', url: views }) ? this.own : this.routes({ [views]: (request, response) => this.noViews(request, response) });
     this.listening.serve((request, response) => {
       if (!own(request, response)) routing(request, response);
     });
     this.options.logger.info({ service: this.options.name }, 'the service is running');
+  }
+
+  private async noViews(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.options.tokens?.require(request, ['administrator']);
+    answer(response, 200, 'application/json; charset=utf-8', '{"views":[]}');
   }
 
   private probesOf(log: EventLog, state: State): EngineProbe[] {

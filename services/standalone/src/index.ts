@@ -1,2 +1,3 @@
 export { startPlatform, type Platform } from './platform.ts';
 export { standaloneConfig, type StandaloneConfig } from './config.ts';
+export { envOf, PROCESSES } from './environment.ts';

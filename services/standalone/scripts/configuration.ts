@@ -1,0 +1,62 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { topicsEnv, type Variable, variablesOf } from '@provider-access/config';
+import { z } from 'zod';
+import { envOf, PROCESSES } from '../src/environment.ts';
+
+/** The reference of every environment variable, for people and as data. Run: npm run -w @provider-access/standalone configuration */
+export const PAGE = fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url));
+export const DATA = fileURLToPath(new URL('../../../docs/configuration.json', import.meta.url));
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+const row = ({ name, required, default: fallback, description }: Variable): string => `| \`${name}\` | ${required ? 'must be set' : fallback === undefined ? '' : `\`${cell(fallback)}\``} | ${cell(description)} |`;
+const table = (variables: readonly Variable[]): string => ['| variable | default | |', '|---|---|---|', ...variables.map(row)].join('\n');
+
+export function page(): string {
+  const all = PROCESSES.map((name) => ({ name, variables: envOf(name) }));
+  const shared = all[0]!.variables.filter((v) => all.every((other) => other.variables.some((w) => w.name === v.name)));
+  const isShared = new Set(shared.map((v) => v.name));
+  const group = (title: string, holds: (name: string) => boolean): string => `### ${title}\n\n${table(shared.filter((v) => holds(v.name)))}\n`;
+  const kafka = (name: string): boolean => name.startsWith('KAFKA_');
+  const mongo = (name: string): boolean => name.startsWith('MONGODB_');
+  return `# Configuration
+
+Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, one that contradicts another, and
+a name that looks misspelled end the start with a sentence that names the variable and never its value. Times are in ms where the
+name ends with \`_MS\`. This page is generated from the schemas of the services; \`configuration.json\` beside it is the same as data.
+
+**Secrets** come from files (\`*_FILE\`), the same in all instances: mode 0400, 0440, 0600 or 0640, white space around the content does not
+count. A file may hold several values, of which all are accepted and the first is the one in use: put the new one first, or second until every
+instance has it. Files are read again when they change.
+
+**TLS.** The processes speak plain HTTP. A listener or public URL outside loopback is refused unless TLS is in front (an https
+\`PUBLIC_URL\`) or \`ALLOW_PLAIN_HTTP=true\`.
+
+**Engines that are away.** A start waits for Kafka and MongoDB: \`/health/live\` is true, \`/health/ready\` says what is missing, and no
+restart is needed. Missing topics or indexes end the start (\`pa topics apply\`, \`pa views apply\`). Later, reads go on without Kafka
+inside the freshness bound, then are 503.
+
+## Every service
+
+${group('The process', (name) => !kafka(name) && !mongo(name))}
+${group('Kafka', kafka)}
+${group('MongoDB', mongo)}
+${all.map(({ name, variables }) => `## ${name}\n\n${table(variables.filter((v) => !isShared.has(v.name)))}\n`).join('\n')}
+## Administration (\`pa topics\`, \`pa views\`)
+
+The variables of Kafka and MongoDB above, and what topics are created with:
+
+${table(variablesOf(z.object(topicsEnv)))}
+
+## Everything in one process (\`npm start\`)
+
+${table(envOf('standalone'))}
+`;
+}
+
+export const data = (): string => `${JSON.stringify(Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)])), undefined, 2)}\n`;
+
+if (import.meta.main) {
+  writeFileSync(PAGE, page());
+  writeFileSync(DATA, data());
+}
