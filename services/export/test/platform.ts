@@ -47,6 +47,8 @@ export class Platform {
   blobs!: Blobs;
   clock: Clock & { offset: number } = { offset: 0, now() { return Date.now() + this.offset; } };
   private app!: NestFastifyApplication;
+  /** The first process. */
+  main!: ExportProcess;
   private readonly others: ExportProcess[] = [];
   private closers: (() => Promise<unknown>)[] = [];
   private tokens!: TokenIssuer;
@@ -81,6 +83,7 @@ export class Platform {
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'http://test', clock: this.clock });
     await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: new Date().toISOString(), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
     const main = await this.process(config, this.blobs);
+    this.main = main;
     this.app = main.app;
     this.url = main.url;
     this.closers = [
