@@ -134,7 +134,8 @@ async function post(server: Server, token: string, events: readonly Sent[], onRo
     const row = JSON.parse(line) as Row;
     sending.receipt = row.receipt ?? sending.receipt;
     const event = row.index === undefined ? undefined : events[row.index];
-    if (event === undefined) continue;
+    // `unavailable`: perhaps stored; it is sent again, as those that have no row.
+    if (event === undefined || row.status === 'unavailable') continue;
     told.add(row.index!);
     onRow(row, event);
     if (row.status !== 'refused') sending.kept.push(event);

@@ -1,4 +1,4 @@
-import { EngineUnavailable, type EventLog, type NewRecord, type Position } from '@provider-access/eventlog';
+import { type Appended, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
 import type { Incoming } from './incoming.ts';
 
 /** The part of `Access` that says when an opt-out has effect. */
@@ -7,11 +7,14 @@ export interface PayerFacts {
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
 }
 
-/** The answer for one event. `accepted`: durable in the log; `effective`: the facts have passed it; `refused`: stored nowhere. */
+/**
+ * The answer for one event. `accepted`: durable in the log; `effective`: the facts have passed it; `refused`: stored nowhere;
+ * `unavailable`: perhaps stored, the log did not say. It is sent again, under its id: what comes twice changes nothing.
+ */
 export interface EventRow {
   readonly index: number;
   readonly id?: string;
-  readonly status: 'accepted' | 'effective' | 'refused';
+  readonly status: 'accepted' | 'effective' | 'refused' | 'unavailable';
   readonly reason?: string;
   readonly detail?: string;
   readonly receipt: string;
@@ -30,7 +33,8 @@ export class EventAppender {
 
   /**
    * Resolves when all are durable. Rows of opt-outs and opt-ins are still open then: they resolve as `effective` once the
-   * facts have passed them, as `accepted` after 5 s. @throws EngineUnavailable when the log is away
+   * facts have passed them, as `accepted` after 5 s. When the log took one topic and not the other, each row says which it was.
+   * @throws EngineUnavailable when the log took nothing, or did not say
    */
   async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
@@ -42,12 +46,19 @@ export class EventAppender {
       entry.records.push(event.record);
     }
     const effects = new Map<string, Promise<boolean>>();
+    const tooLarge = new Set<NewRecord>();
+    const failed = new Map<string, EngineUnavailable>();
     for (const [topic, { records, consents }] of byTopic) {
-      const appended = await this.log.append(topic, records);
-      if (consents.length === 0) continue;
+      const appended = await this.appendTo(topic, records, tooLarge).catch((error: unknown) => {
+        if (!(error instanceof EngineUnavailable)) throw error;
+        failed.set(topic, error);
+        return undefined;
+      });
+      if (appended === undefined || consents.length === 0) continue;
       const offsets: number[] = [];
       for (const i of consents) {
-        const { partition, offset } = appended[i]!;
+        if (appended[i] === undefined) continue;
+        const { partition, offset } = appended[i];
         while (offsets.length <= partition) offsets.push(0);
         offsets[partition] = Math.max(offsets[partition]!, offset + 1);
       }
@@ -57,11 +68,29 @@ export class EventAppender {
         throw error;
       }));
     }
+    if (failed.size > 0 && failed.size === byTopic.size) throw [...failed.values()][0]!;
     return events.map((event) => {
+      if (event.ok && tooLarge.has(event.record)) return { index: event.index, id: event.id, status: 'refused', reason: 'too-large', detail: 'the event is larger than the log takes', receipt };
+      if (event.ok && failed.has(event.topic)) return { index: event.index, id: event.id, status: 'unavailable', reason: 'log-unavailable', detail: 'send it again: what comes twice changes nothing', receipt };
       if (!event.ok) return { index: event.index, ...(event.id !== undefined && { id: event.id }), status: 'refused', reason: event.reason, detail: event.detail, receipt };
       const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
       const effect = event.consent ? effects.get(event.topic) : undefined;
       return effect === undefined ? row : effect.then((passed): EventRow => (passed ? { ...row, status: 'effective' } : row));
     });
+  }
+
+  /** One entry a record; undefined for those that are too large for the log, which are added to `tooLarge`. */
+  private async appendTo(topic: string, records: readonly NewRecord[], tooLarge: Set<NewRecord>): Promise<readonly (Appended | undefined)[]> {
+    for (;;) {
+      const rest = records.filter((r) => !tooLarge.has(r));
+      try {
+        const appended = (await this.log.append(topic, rest)).values();
+        return records.map((r) => (tooLarge.has(r) ? undefined : appended.next().value));
+      } catch (error) {
+        // Nothing of the call was written: without the one that is at fault it goes on.
+        if (!(error instanceof RecordTooLarge) || error.index === undefined || rest[error.index] === undefined) throw error;
+        tooLarge.add(rest[error.index]!);
+      }
+    }
   }
 }

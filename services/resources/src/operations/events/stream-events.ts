@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { EngineUnavailable } from '@provider-access/eventlog';
 import { createLineSplitter } from '@provider-access/fhir';
 import type { EventAppender, EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
@@ -45,6 +46,7 @@ export class EventStream {
       if (!begun) started();
       begun = true;
       this.write(rows);
+      if (rows.some((row) => !(row instanceof Promise) && row.status === 'unavailable')) throw new EngineUnavailable('the log took a part of the events');
     };
     try {
       for await (const events of batches(request, this.receipt)) {
@@ -69,7 +71,7 @@ export class EventStream {
       let text = '';
       for (const row of rows) {
         const settled = row instanceof Promise ? await row : row;
-        this.counts[settled.status] += 1;
+        if (settled.status !== 'unavailable') this.counts[settled.status] += 1;
         text += `${JSON.stringify(settled)}\n`;
       }
       this.waiting -= rows.length * 120;
@@ -82,7 +84,7 @@ export class EventStream {
     // Without it the receipt cannot say when it is done: the events are durable all the same.
     const told = await kept(this.counts.accepted + this.counts.effective).then(() => true, () => false);
     const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
-    if (!complete) this.answer.write(`${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above are stored nowhere: send them again', retryAfter: 2, receipt: this.receipt })}\n`);
+    if (!complete) this.answer.write(`${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice changes nothing', retryAfter: 2, receipt: this.receipt })}\n`);
     this.answer.end(`${JSON.stringify({ summary })}\n`);
     return summary;
   }
