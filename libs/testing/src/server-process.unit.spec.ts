@@ -9,10 +9,14 @@ import { isAlive } from './cache.ts';
 import { ServerProcess } from './server-process.ts';
 
 let folder: string;
+const parents: ChildProcess[] = [];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'provider-access-servers-'));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  for (const child of parents) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** A process that starts `sleep` as its server with a data folder, says its process id and goes on as `then` says. */
 async function parent(then: string, detached = false): Promise<{ child: ChildProcess; server: number; data: string }> {
@@ -20,9 +24,10 @@ async function parent(then: string, detached = false): Promise<{ child: ChildPro
   writeFileSync(join(data, 'file'), '');
   const code = `import { ServerProcess } from ${JSON.stringify(join(import.meta.dirname, 'server-process.ts'))};
 const server = ServerProcess.start(${JSON.stringify({ name: 'sleep', command: 'sleep', args: ['1000'], logFile: join(folder, 'log'), temporary: data, detached })});
-console.log(server.pid);
+process.stdout.write(String(server.pid));
 ${then}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
+  parents.push(child);
   const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, server: Number(chunk.toString()), data };
 }

@@ -126,10 +126,10 @@ describe('the S3-compatible server', () => {
 describe('all engines', () => {
   test('die with a process that is killed by kill -9', async () => {
     const code = `import { startEngines } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))};
-console.log(JSON.stringify((await startEngines()).pids));
+process.stdout.write(JSON.stringify((await startEngines()).pids));
 setInterval(() => {}, 1000);`;
     const { KAFKA_BROKERS: _k, MONGODB_URI: _m, S3_ENDPOINT: _s, ...env } = process.env;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'], env });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'], env });
     const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
     const pids = JSON.parse(chunk.toString()) as number[];
     expect(pids.map(isAlive)).toEqual([true, true, true]);
