@@ -14,7 +14,7 @@ let log: MemoryLog;
 let projections: ProjectionSet;
 let facts: Facts;
 let clock: { ms: number; now: () => number };
-let running: Subscription[] = [];
+const running: Subscription[] = [];
 
 beforeEach(async () => {
   log = openMemoryLog({ data: { topics: new Map(Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])])), commits: new Map() } });

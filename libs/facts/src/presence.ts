@@ -136,6 +136,8 @@ export class PartiesPresence {
 export class PresentReaders {
   private readonly port: Pick<PresencePort, 'list'>;
   private readonly lookMs: number;
+  private readonly waiting = new Set<{ readonly passed: (said: Announced) => boolean; readonly end: number; resolve(done: boolean): void }>();
+  private looking: Promise<void> | undefined;
   constructor(port: Pick<PresencePort, 'list'>, lookMs = 50) {
     this.port = port;
     this.lookMs = lookMs;
@@ -149,14 +151,26 @@ export class PresentReaders {
     return this.until((said) => targets.every((t) => reached(said.derived[t.deriver] ?? {}, t.position)), timeoutMs);
   }
 
-  private async until(passed: (said: Announced) => boolean, timeoutMs: number): Promise<boolean> {
-    const end = performance.now() + timeoutMs;
-    for (;;) {
+  private until(passed: (said: Announced) => boolean, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.waiting.add({ passed, end: performance.now() + timeoutMs, resolve });
+      this.looking ??= this.look();
+    });
+  }
+  /** One reading of the list serves everybody who waited before it began: later ones may wait for somebody who came meanwhile. */
+  private async look(): Promise<void> {
+    while (this.waiting.size > 0) {
+      const round = [...this.waiting];
       const all = await this.port.list(PARTIES_GROUP).catch(() => undefined);
-      if (all?.every(({ data }) => passed(data as Announced)) === true) return true;
-      const left = end - performance.now();
-      if (left <= 0) return false;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(this.lookMs, left)));
+      for (const waiter of round) {
+        const done = all?.every(({ data }) => waiter.passed(data as Announced)) === true;
+        if (!done && performance.now() < waiter.end) continue;
+        this.waiting.delete(waiter);
+        waiter.resolve(done);
+      }
+      const left = Math.min(...[...this.waiting].map((w) => w.end - performance.now()));
+      if (this.waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(this.lookMs, left))));
     }
+    this.looking = undefined;
   }
 }

@@ -176,6 +176,20 @@ describe('who acknowledges', () => {
     expect(await all.waitForDerived(target, 0)).toBe(true);
     await r.presence.stop();
   });
+  it('reads the list once for many who wait, and again for who came later', async () => {
+    const r = reader('r');
+    await r.presence.start();
+    let lists = 0;
+    const list = store.list.bind(store);
+    store.list = (group) => { lists++; return list(group); };
+    const all = new PresentReaders(store, 1);
+    const waits = Array.from({ length: 100 }, () => all.waitFor(heard(0), 1000));
+    expect(new Set(await Promise.all(waits))).toEqual(new Set([true]));
+    expect(lists).toBeLessThanOrEqual(2);
+    await all.waitFor(heard(0), 1000);
+    expect(lists).toBeGreaterThanOrEqual(2);
+    await r.presence.stop();
+  });
   it('acknowledges nothing while the list cannot be read', async () => {
     store.away = true;
     expect(await new PresentReaders(store, 1).waitFor(heard(0), 3)).toBe(false);
