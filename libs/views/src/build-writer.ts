@@ -99,8 +99,9 @@ export class BuildWriter {
   async #process(topic: string, partition: number, records: readonly LogRecord[], until: number): Promise<void> {
     const { store, projection } = this.#context;
     const evolve = projection.topics[topic]!;
-    const from = this.next(topic, partition);
+    let from = this.next(topic, partition);
     for (let attempt = 0; ; attempt++) {
+      const incarnation = store.incarnation();
       const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, async (ids) => {
         const parts = await store.parts(projection, this.build, evolve.part, ids);
         if (store.shared) await store.verify(projection, this.build, topic, partition, from);
@@ -108,21 +109,26 @@ export class BuildWriter {
       });
       const next = Math.max(stop?.offset ?? until, from);
       const checkpoint: Checkpoint = { topic, partition, next, progress: await this.#progress(topic, partition, next, progress) };
-      const refused = await this.#apply(ops, checkpoint, from);
+      const refused = await this.#apply(ops, checkpoint, from, incarnation);
       if (refused > 0) {
         // Another instance wrote the same part from another partition: load and evolve again.
         if (attempt < 20) continue;
         throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
       }
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
+      if (store.incarnation() !== incarnation && attempt < 20) {
+        // The engine changed while the checkpoint was on its way: the documents before it may be gone. What is there is passed over.
+        from = next;
+        continue;
+      }
       if (stop !== undefined) throw new ProjectionStopped(`${this.#view}: ${stop.sentence}`);
       return;
     }
   }
 
-  async #apply(ops: Parameters<ViewStore['apply']>[2], checkpoint: Checkpoint, from: number): Promise<number> {
+  async #apply(ops: Parameters<ViewStore['apply']>[2], checkpoint: Checkpoint, from: number, incarnation: number): Promise<number> {
     try {
-      return (await this.#context.store.apply(this.#context.projection, this.build, ops, checkpoint, from)).length;
+      return (await this.#context.store.apply(this.#context.projection, this.build, ops, checkpoint, from, incarnation)).length;
     } catch (error) {
       if (error instanceof DocumentTooLarge) throw new ProjectionStopped(error.message);
       throw error;

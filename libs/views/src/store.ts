@@ -90,6 +90,11 @@ export interface ViewSnapshot {
 export interface ViewStore {
   /** Whether other processes write it too: then positions are asked for again and again, and what was written may be lost elsewhere. */
   readonly shared: boolean;
+  /**
+   * Another number whenever the engine may have forgotten what it acknowledged: a connection was lost, another server is
+   * primary. Always the same in a store of one process.
+   */
+  incarnation(): number;
   /** Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed without its version. */
   ensure(projection: Projection): Promise<void>;
   /** Undefined before the first `ensure`. `fresh` asks the engine, else an answer may be as old as a second. */
@@ -99,9 +104,10 @@ export interface ViewStore {
    * Applies operations, then the checkpoint (only when no operation was refused for its `base`). Ids refused for their
    * base are returned; an operation that is not newer is dropped without a word. A checkpoint never survives documents that did not.
    * With `from` the checkpoint is saved only where the stored one stands there (0: none yet) and the build is not sealed, else
-   * CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over what was not written.
+   * CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over what was not written. With `incarnation` it
+   * is not saved either when the engine is another by then: what was read before, or just written, may be gone.
    */
-  apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]>;
+  apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
   /**
    * CheckpointMoved unless the stored checkpoint stands at `from`. In a shared store asked after `parts` and before `apply`: parts that the

@@ -99,6 +99,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         for (let i = 100; busy; i += 5) {
           await log.append('t.left', adds(i, i + 5));
           await new Promise((resolve) => setTimeout(resolve, 5));
+          if (i % 50 === 0) await other.reader(totals).waitFor(await log.head(['t.left']), 200);
         }
       })();
       const watching = (async () => {
@@ -110,11 +111,14 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
       })();
-      expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build: 2, equal: true });
-      expect((await b.rebuild('totals', { graceMs: 60_000 })).build).toBe(3);
-      expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
-      busy = false;
-      await Promise.all([writing, watching]);
+      try {
+        expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build: 2, equal: true });
+        expect((await b.rebuild('totals', { graceMs: 60_000 })).build).toBe(3);
+        expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
+      } finally {
+        busy = false;
+        await Promise.all([writing, watching]);
+      }
       expect(back).toBe(0);
       expect(await passed(harness.views)).toBe(true);
       expect(await passed(other)).toBe(true);

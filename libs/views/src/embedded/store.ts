@@ -101,6 +101,10 @@ export class EmbeddedStore implements ViewStore {
     this.#db.close();
   }
 
+  incarnation(): number {
+    return 0;
+  }
+
   async ensure(projection: Projection): Promise<void> {
     const layout = this.#layout(projection);
     const definition = definitionOf(layout);

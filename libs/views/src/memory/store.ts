@@ -35,10 +35,15 @@ export class MemoryStore implements ViewStore {
   readonly #leases = new Leases();
   readonly #collections = new Map<string, Collection>();
   readonly #advances = new Advances();
+  #incarnation = 0;
 
   /** `shared`: several sets of projections write it, as several processes would. */
   constructor(options: { readonly shared?: boolean } = {}) {
     this.shared = options.shared ?? false;
+  }
+
+  incarnation(): number {
+    return this.#incarnation;
   }
 
   async ensure(projection: Projection): Promise<void> {
@@ -65,7 +70,8 @@ export class MemoryStore implements ViewStore {
     return found;
   }
 
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]> {
+    if (incarnation !== undefined && incarnation !== this.#incarnation) throw new CheckpointMoved(`${collectionName(projection)}: the store may have forgotten something`);
     const physical = this.#physical(projection, build);
     const refused: string[] = [];
     for (const op of ops) {
@@ -155,8 +161,12 @@ export class MemoryStore implements ViewStore {
     this.#leases.release(`${collectionName(projection)}/${build}`, holder);
   }
 
-  async seal(projection: Projection): Promise<readonly Checkpoint[]> {
+  async seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]> {
     const live = this.#physical(projection, 'live');
+    for (const { topic, partition } of partitions) {
+      const key = `${topic}/${partition}`;
+      if (!live.checkpoints.has(key)) live.checkpoints.set(key, { topic, partition, next: 0, progress: [] });
+    }
     live.sealed = true;
     return [...live.checkpoints.values()];
   }
@@ -189,10 +199,16 @@ export class MemoryStore implements ViewStore {
     c.builds.delete(build);
   }
 
+  /** A document that a writer has carried beyond the checkpoints of one of the builds is left out of all. */
   async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
     const kept = new Map(builds.map((build) => {
       const { documents, checkpoints } = this.#physical(projection, build);
       return [build, { documents: new Map([...documents].map(([id, parts]) => [id, new Map(parts)])), checkpoints: [...checkpoints.values()] }];
+    }));
+    const beyond = new Set([...kept.values()].flatMap(({ documents, checkpoints }) => {
+      const next = new Map(checkpoints.map((c) => [`${projection.topics[c.topic]?.part}/${c.partition}`, c.next]));
+      const ahead = (parts: Map<string, Part>): boolean => [...parts].some(([part, { position }]) => Object.entries(position).some(([p, offset]) => offset >= (next.get(`${part}/${p}`) ?? Infinity)));
+      return [...documents].flatMap(([id, parts]) => (ahead(parts) ? [id] : []));
     }));
     return {
       positions: (build: number): Position => topicPosition(Object.keys(projection.topics), kept.get(build)!.checkpoints),
@@ -200,7 +216,7 @@ export class MemoryStore implements ViewStore {
         const digest = new DocumentDigest();
         for (const [id, parts] of kept.get(build)!.documents) {
           const present = [...parts].flatMap(([part, { encoded }]) => (encoded === null ? [] : [{ part, ...encoded }])).sort((a, b) => (a.part < b.part ? -1 : 1));
-          if (present.length > 0) digest.add(id, present);
+          if (present.length > 0 && !beyond.has(id)) digest.add(id, present);
         }
         return digest.result();
       },
@@ -214,6 +230,7 @@ export class MemoryStore implements ViewStore {
   }
 
   restore(copy: ReadonlyMap<string, Collection>): void {
+    this.#incarnation++;
     for (const [name, c] of copy) this.#collections.set(name, copyOf(c));
   }
 

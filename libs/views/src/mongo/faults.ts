@@ -30,7 +30,7 @@ export const isExisting = (error: unknown): boolean => codeOf(error) === 48;
 
 /** Errors of the port for errors of the driver; whatever is not the driver's stays. `view` is a collection name. */
 export function asFault(error: unknown, view: string): unknown {
-  if (!(error instanceof MongoError) && (error as { name?: string } | undefined)?.name !== 'MongoClientClosedError') return error;
+  if (!(error instanceof MongoError) && !isSystemError(error)) return error;
   const code = codeOf(error);
   if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError)) {
     if (code === 2 && /\bhint\b/i.test(error.message)) return new EnsureError(`${view}: an index that a query needs is missing`);
@@ -38,6 +38,9 @@ export function asFault(error: unknown, view: string): unknown {
   }
   return new EngineUnavailable(`the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`);
 }
+
+/** A socket's own error comes through the driver as it is now and then. */
+const isSystemError = (error: unknown): boolean => error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && (error as NodeJS.ErrnoException).syscall !== undefined;
 
 const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
 

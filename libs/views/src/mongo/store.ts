@@ -5,12 +5,13 @@ import { Advances } from '../advances.ts';
 import { collectionName } from '../port.ts';
 import type { FindQuery, Projection, ViewDocument } from '../port.ts';
 import { planQuery } from '../query.ts';
-import { EnsureError } from '../store.ts';
+import { CheckpointMoved, EnsureError } from '../store.ts';
 import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { BUILD_INDEX, Checkpoints } from './checkpoints.ts';
 import type { StoredCheckpoint } from './checkpoints.ts';
 import { Decoded } from './decoded.ts';
 import { calling } from './faults.ts';
+import { Incarnation } from './incarnation.ts';
 import { compareIndexes, createIndexes } from './indexes.ts';
 import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, wholeProjection } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
@@ -28,6 +29,7 @@ export const CHECKPOINTS = 'view_checkpoints';
 export class MongoStore implements ViewStore {
   readonly shared = true;
   readonly #client: MongoClient;
+  readonly #incarnation: Incarnation;
   readonly #db: Db;
   readonly #applyIndexes: boolean;
   readonly #ttlMs: number;
@@ -41,11 +43,16 @@ export class MongoStore implements ViewStore {
 
   constructor(client: MongoClient, options: MongoViewsOptions) {
     this.#client = client;
+    this.#incarnation = new Incarnation(client);
     this.#db = client.db(options.database);
     this.#applyIndexes = options.applyIndexes ?? false;
     this.#ttlMs = options.registryTtlMs ?? 1000;
     this.#registry = new Registry(this.#db.collection<Registered>(REGISTRY), this.#ttlMs);
     this.#checkpoints = new Checkpoints(this.#db.collection<StoredCheckpoint>(CHECKPOINTS));
+  }
+
+  incarnation(): number {
+    return this.#incarnation.number;
   }
 
   close(): Promise<void> {
@@ -102,11 +109,12 @@ export class MongoStore implements ViewStore {
     return new Map(found.flatMap((d) => (d._p?.[part] === undefined ? [] : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const])));
   }
 
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
+  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]> {
     const layout = this.#layout(projection);
     const collection = await this.#collection(layout, build);
     const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops);
     if (checkpoint !== undefined && refused.length === 0) {
+      if (incarnation !== undefined && incarnation !== this.incarnation()) throw new CheckpointMoved(`${layout.collection}: the store may have forgotten what was written`);
       await this.#checkpoints.save(layout.collection, collection.collectionName, checkpoint, from);
       this.#advances.announce(layout.collection);
     }

@@ -1,0 +1,68 @@
+import { startMongo } from '@provider-access/testing';
+import type { Mongo } from '@provider-access/testing';
+import { describe, expect, it } from 'vitest';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import type { EventLog, NewRecord } from '@provider-access/eventlog';
+import { record, totals, until } from '../src/contract/fixture.ts';
+import { openMongoViews } from '../src/mongo/index.ts';
+import type { Views } from '../src/port.ts';
+import { ProjectionSet } from '../src/projection-set.ts';
+import { testDatabase } from './mongo-database.ts';
+
+const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 101}`, { n: 1 }));
+
+/** Two instances project while the server is killed (-9) and started again; what they end with is what a rebuild ends with. */
+async function killing(mongo: Mongo, work: (log: EventLog, views: readonly Views[], sets: readonly ProjectionSet[]) => Promise<number>): Promise<void> {
+  const database = await testDatabase(mongo.uri);
+  const options = { ...database.options, serverSelectionTimeoutMs: 500, socketTimeoutMs: 2000 };
+  const views = await Promise.all([openMongoViews(options), openMongoViews(options)]);
+  const log = openMemoryLog({ partitions: 4 });
+  const sets = views.map((v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 50 }));
+  try {
+    for (const set of sets) await set.start();
+    const written = await work(log, views, sets);
+    const reader = views[1]!.reader(totals);
+    await until(async () => reader.waitFor(await log.head(['t.left']), 1000).catch(() => false));
+    const found = await reader.find({ index: 'by_sum', limit: 200 });
+    expect(found.reduce((sum, d) => sum + (d['left'] as { sum: number }).sum, 0)).toBe(written);
+    expect(await sets[0]!.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
+  } finally {
+    for (const set of sets) await set.stop();
+    for (const v of views) await v.close();
+    await log.close();
+    await database.drop();
+    await mongo.stop();
+  }
+}
+
+describe('mongo: killed', () => {
+  it('loses nothing of what a journalling server acknowledged, and goes on when it is back', async () => {
+    const mongo = await startMongo();
+    await killing(mongo, async (log, views) => {
+      for (let i = 0; i < 2; i++) {
+        await log.append('t.left', adds(i * 600, i * 600 + 300));
+        const acknowledged = await log.head(['t.left']);
+        await until(() => views[0]!.reader(totals).waitFor(acknowledged, 500).catch(() => false));
+        await log.append('t.left', adds(i * 600 + 300, i * 600 + 600));
+        await mongo.kill();
+        await mongo.start();
+        // Not read again from the log: it is there.
+        await until(() => views[0]!.reader(totals).waitFor(acknowledged, 0).catch(() => false));
+      }
+      return 1200;
+    });
+  });
+
+  it('reads from the log again what a server without a journal forgot', async () => {
+    const mongo = await startMongo({ sync: false });
+    await killing(mongo, async (log, views) => {
+      for (let i = 0; i < 3; i++) {
+        await log.append('t.left', adds(i * 600, i * 600 + 600));
+        await until(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 150 + 60) ?? false);
+        await mongo.kill();
+        await mongo.start();
+      }
+      return 1800;
+    });
+  });
+});
