@@ -90,7 +90,7 @@ describe('Derivation', () => {
     await expect(derivation.complete(batch(1, 0), result)).rejects.toThrow(EngineUnavailable);
     expect(await progressIn(log, 'out', 1)).toEqual([]);
     await derivation.complete(batch(1, 0), result);
-    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, next: 1, after: { other: { 3: 2 } } }]);
+    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after: { other: { 3: 2 } } }]);
   });
 
   it('appends nothing more once the partition may have another owner, and no progress', async () => {

@@ -18,6 +18,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
         handle: async (batch) => {
           expect(inFlight.has(batch.partition)).toBe(false);
           expect(batch.records.length).toBeLessThanOrEqual(10);
+          expect(batch.owned?.() ?? true).toBe(true);
           inFlight.add(batch.partition);
           await new Promise((resolve) => setImmediate(resolve));
           for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(Buffer.from(r.value).toString())]);

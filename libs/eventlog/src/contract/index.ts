@@ -90,6 +90,27 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       }
     });
 
+    it('keeps the order of calls that nobody awaits', async () => {
+      const calls = Array.from({ length: 200 }, (_, call) => [record('m', `${call}`, { partition: 1 }), record('m', `${call}`, { partition: 3 })]);
+      await Promise.all(calls.map((call) => log().append('t', call)));
+      for (const p of [1, 3]) expect((await log().read('t', p, 0, 1000)).map((r) => text(r.value))).toEqual(calls.map((_, call) => `${call}`));
+    });
+
+    it('takes a call of more than an engine sends at once, in its order, and reads it back page by page', async () => {
+      const given = Array.from({ length: 2500 }, (_, i) => record('m', `${i}`.padEnd(1000, '.'), { partition: 2 }));
+      const answers = await log().append('t', given);
+      expect(answers).toEqual(given.map((_, offset) => ({ partition: 2, offset })));
+      const found: string[] = [];
+      for (let from = 0, page = 1; ; page = (page * 7) % 400) {
+        const records = await log().read('t', 2, from, page);
+        if (records.length === 0) break;
+        expect(records.length).toBeLessThanOrEqual(page);
+        found.push(...records.map((r) => text(r.value)));
+        from = records[records.length - 1]!.offset + 1;
+      }
+      expect(found).toEqual(given.map(({ value }) => value));
+    });
+
     it('has everything acknowledged after it was opened again, partition counts and offsets included', async () => {
       await log().append('t', records(50));
       const heads = await log().head(['t']);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from 'kafkajs';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
 import type { Appended, NewRecord } from '../port.ts';
@@ -9,6 +10,7 @@ import { toMessage, wireBytes } from './records.ts';
 /** What a record batch has beside its records. */
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
+const CLOSE_MS = 5_000;
 /** Records of one send: kafkajs's time for a send grows with their square. */
 const MAX_RECORDS = 1_000;
 
@@ -81,13 +83,14 @@ export class Appender {
     });
   }
 
-  /** Waits for what was taken on. */
+  /** Waits for what is under way, not for a broker that is away. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const queue of this.#queues.values()) this.#fail(queue, queue.items.splice(0), new EngineUnavailable('the log was closed'));
     this.#ready.length = 0;
     clearInterval(this.#sweep);
-    while ([...this.#queues.values()].some(({ sending }) => sending)) await new Promise((resolve) => setTimeout(resolve, 5));
+    const deadline = performance.now() + CLOSE_MS;
+    while (performance.now() < deadline && [...this.#queues.values()].some(({ sending }) => sending)) await sleep(5);
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 

@@ -43,7 +43,7 @@ export function createClient(connection: Connecting, options: ClientOptions): Cl
     return socket;
   };
   const kafka = new kafkajs.Kafka({
-    brokers: [...connection.brokers],
+    brokers: shuffled(connection.brokers),
     clientId: connection.clientId,
     connectionTimeout: connection.connectionTimeoutMs ?? 3_000,
     authenticationTimeout: connection.requestTimeoutMs ?? 10_000,
@@ -63,6 +63,12 @@ export function createClient(connection: Connecting, options: ClientOptions): Cl
       for (const socket of sockets) socket.destroy(new Error('this client was retired'));
     },
   };
+}
+
+/** Not every client of every process begins with the same broker. */
+function shuffled(brokers: readonly string[]): string[] {
+  const first = Math.floor(Math.random() * brokers.length);
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
 const FIRST_MS = 100;

@@ -59,6 +59,7 @@ export class Follower implements Subscription {
         const name = this.#settings.topicPrefix + topic;
         heads.get(name)!.forEach((_, partition) => this.#places.push({ topic, name, partition, next: this.#options.from?.[topic]?.[partition] ?? 0, state: 'idle', failure: undefined }));
       }
+      for (const { topic, name, partition, next } of this.#places) if (next > heads.get(name)![partition]!) throw shorter(topic, partition);
       const caughtUp = (): boolean => this.#places.every(({ name, partition, next }) => next >= heads.get(name)![partition]!);
       this.#running = this.#run();
       await new Promise<void>((resolve, reject) => {
@@ -174,7 +175,7 @@ export class Follower implements Subscription {
         place.next = first.get(place)!;
         this.#passed?.();
       } else if (place.next > last.get(place)!) {
-        throw new EngineUnavailable(`Kafka: ${place.topic}/${place.partition} ends before the position of this follower`);
+        throw shorter(place.topic, place.partition);
       }
     }
   }
@@ -216,3 +217,6 @@ export class Follower implements Subscription {
     await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(() => undefined);
   }
 }
+
+/** Past the end there is nothing to follow: somebody made the topic anew, or restored an older log. */
+const shorter = (topic: string, partition: number): EngineUnavailable => new EngineUnavailable(`Kafka: ${topic}/${partition} ends before the position of this follower`);

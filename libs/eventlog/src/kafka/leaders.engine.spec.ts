@@ -56,7 +56,7 @@ describe('a leader moves', () => {
       await log.close();
     }
     expect(lost > 0 || stuck).toBe(true);
-  }, 90_000);
+  }, 180_000);
 
   it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed', async () => {
     const connection = await prefixed(kafka.brokers, [safe]);

@@ -7,9 +7,15 @@ import type { Settings } from './options.ts';
 /** How long a producer that failed may take to go, before the next is made. */
 const PARTING_MS = 1_000;
 
-/** The answer of a send was not one for exactly the partition that was sent: nobody knows what was written. */
-export class UnexpectedAnswer extends Error {
-  override readonly name = 'UnexpectedAnswer';
+/** No answer, or not one for exactly the partition that was sent: nobody knows what was written. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+  readonly type: 'NO_ANSWER_IN_TIME' | 'ANSWER_OF_ANOTHER_PARTITION';
+
+  constructor(type: Unanswered['type']) {
+    super(type);
+    this.type = type;
+  }
 }
 
 /**
@@ -31,7 +37,7 @@ export class ProducerLane {
     try {
       return await Promise.race([
         this.#send(topic, partition, messages),
-        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => Promise.reject(new UnexpectedAnswer('no answer in time'))),
+        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => Promise.reject(new Unanswered('NO_ANSWER_IN_TIME'))),
       ]);
     } catch (error) {
       this.retire();
@@ -70,7 +76,7 @@ export class ProducerLane {
     // -1: a duplicate of a batch whose place the broker no longer knows.
     const base = Number(answer?.baseOffset ?? -1);
     if (answers.length !== 1 || answer!.topicName !== topic || answer!.partition !== partition || answer!.errorCode !== 0 || !(base >= 0)) {
-      throw new UnexpectedAnswer('the answer is not of the partition that was sent');
+      throw new Unanswered('ANSWER_OF_ANOTHER_PARTITION');
     }
     return base;
   }

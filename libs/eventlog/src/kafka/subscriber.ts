@@ -7,7 +7,6 @@ import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { Member } from './member.ts';
 import type { Settings } from './options.ts';
-import type { Ownership } from './ownership.ts';
 import { cut, toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
 
@@ -18,6 +17,8 @@ interface Place {
   readonly partition: number;
   next: number;
   mine: boolean;
+  /** One object for each time that it was gained. */
+  claim: object | undefined;
   /** `assigned` has worked for it. */
   ready: boolean;
   /** What lingers is handed out when it is seen the second time. */
@@ -123,7 +124,7 @@ export class Subscriber implements Subscription {
     const key = `${name}/${partition}`;
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = { topic: name.slice(this.#settings.topicPrefix.length), name, partition, next: 0, mine: false, ready: false, ripe: false, failures: 0, failure: undefined, lostUntil: 0, handling: Promise.resolve(), timer: undefined };
+      place = { topic: name.slice(this.#settings.topicPrefix.length), name, partition, next: 0, mine: false, claim: undefined, ready: false, ripe: false, failures: 0, failure: undefined, lostUntil: 0, handling: Promise.resolve(), timer: undefined };
       this.#places.set(key, place);
     }
     return place;
@@ -131,7 +132,7 @@ export class Subscriber implements Subscription {
 
   #release(place: Place): void {
     clearTimeout(place.timer);
-    Object.assign(place, { mine: false, ready: false, ripe: false, failures: 0, failure: undefined, timer: undefined });
+    Object.assign(place, { mine: false, claim: undefined, ready: false, ripe: false, failures: 0, failure: undefined, timer: undefined });
   }
 
   #lost(place: Place): void {
@@ -147,11 +148,12 @@ export class Subscriber implements Subscription {
     const now = new Set(Object.entries(assignment).flatMap(([name, partitions]) => partitions.map((partition) => this.#place(name, partition))));
     for (const place of this.#places.values()) if (place.mine && (!kept || !now.has(place))) this.#release(place);
     const gained = [...now].filter(({ mine }) => !mine);
-    for (const place of gained) place.mine = true;
+    const claim = {};
+    for (const place of gained) Object.assign(place, { mine: true, claim });
     // Pauses belong to the consumer, not to a generation.
     for (const place of now) if (place.timer === undefined) member.resume(place.name, place.partition);
     void this.#find(gained);
-    void this.#assign(member, member.ownership, gained);
+    void this.#assign(member, claim, gained);
     this.#joinedOnce?.();
   }
 
@@ -171,12 +173,12 @@ export class Subscriber implements Subscription {
     }
   }
 
-  async #assign(member: Member, ownership: Ownership, gained: readonly Place[]): Promise<void> {
-    const current = (): Place[] => (this.#stopping || member !== this.#member ? [] : gained.filter(({ mine, ready }) => mine && !ready));
+  async #assign(member: Member, claim: object, gained: readonly Place[]): Promise<void> {
+    const current = (): Place[] => (this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready));
     for (let failures = 0; current().length > 0; failures++) {
       try {
         await this.#options.assigned?.(current().map(({ topic, partition }) => ({ topic, partition })));
-        if (ownership === member.ownership || ownership.held()) this.#assignFailure = undefined;
+        this.#assignFailure = undefined;
         for (const place of current()) {
           place.ready = true;
           member.resume(place.name, place.partition);
@@ -200,7 +202,6 @@ export class Subscriber implements Subscription {
       return this.#hold(member, place, lingerMs);
     }
     place.ripe = false;
-    await member.heartbeat(payload);
     const handling = this.#handle(member, place, payload);
     place.handling = handling.catch(() => undefined);
     return handling;
@@ -210,6 +211,8 @@ export class Subscriber implements Subscription {
     const records = payload.batch.messages.map((message) => toRecord(place.topic, place.partition, message));
     for (let at = 0; at < records.length; ) {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
+      // Before the first record and between handlers that are each too short for one: on an error nothing is in flight.
+      await member.heartbeat(payload);
       const part = cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, this.#options.maxBytes ?? DEFAULT_MAX_BYTES);
       at += part.length;
       const lost = await this.#deliver(member, place, part, payload);
