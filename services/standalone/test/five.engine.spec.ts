@@ -37,7 +37,7 @@ async function start(service: Service, more: Record<string, string> = {}): Promi
   const base = await vi.waitUntil(() => {
     if (over) throw new Error(`${service} ended: ${process.said.join(' | ')}`);
     return /listening on (http:\/\/\S+)/.exec(process.said.join('\n'))?.[1];
-  }, { timeout: 30_000 });
+  }, { timeout: 120_000 });
   const running = { ...process, base };
   started.push(running);
   return running;
@@ -48,7 +48,7 @@ async function ready({ base, said }: Running): Promise<void> {
     const response = await fetch(`${base}/health/ready`);
     last = await response.text();
     return response.status === 200;
-  }, { timeout: 60_000, interval: 100 }).catch(() => {
+  }, { timeout: 120_000, interval: 100 }).catch(() => {
     throw new Error(`not ready: ${last} ${said.slice(-5).join(' | ')}`);
   });
 }
@@ -76,7 +76,7 @@ describe('five processes', () => {
     const { ended, said } = run('auth');
     expect(await ended, said.join('\n')).toBe(1);
     expect(said.at(-1)).toMatch(/KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/);
-  }, 60_000);
+  }, 120_000);
 
   test('a service without its indexes ends at once', async () => {
     const topics = run('admin', {}, ['topics', 'apply']);
@@ -84,7 +84,7 @@ describe('five processes', () => {
     const { ended, said } = run('resources');
     expect(await ended, said.join('\n')).toBe(1);
     expect(said.at(-1)).toMatch(/`pa views apply`/);
-  }, 60_000);
+  }, 120_000);
 
   test('start, become ready, answer, and end with 0 on SIGTERM', async () => {
     const applied = run('admin', {}, ['apply']);
@@ -102,7 +102,7 @@ describe('five processes', () => {
       method: 'POST', headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         client_name: 'Five', contacts: ['mailto:it@provider.example'], scope: 'system/Patient.rs system/Group.rs', grant_types: ['client_credentials'], token_endpoint_auth_method: 'private_key_jwt',
-        jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' }] }, npis: ['1234567893'],
+        jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' }] }, npi: ['1234567893'],
       }),
     });
     const text = await registered.text();
@@ -123,5 +123,5 @@ describe('five processes', () => {
     for (const { child } of Object.values(all)) child.kill('SIGTERM');
     for (const [name, { ended, said }] of Object.entries(all)) expect(await ended, `${name}: ${said.slice(-5).join(' | ')}`).toBe(0);
     for (const { said } of Object.values(all)) expect(said.filter((line) => /partitioner|TimeoutNegativeWarning|did not close|not handled/i.test(line))).toEqual([]);
-  }, 180_000);
+  }, 400_000);
 });
