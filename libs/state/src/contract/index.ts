@@ -166,6 +166,8 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         at.clock += 100;
         expect(await at.state.claims.claimMany('many', wanted('m3'))).toEqual([...keys.slice(100).map(() => 'm3'), ...keys.slice(100).map(() => 'm1')]);
         expect(await at.state.claims.claimMany('many', [])).toEqual([]);
+        for (let i = 0; i < 3; i++) expect(await at.state.claims.claim('past', 'k', 'm1', at.clock)).toBe('m1');
+        expect(await at.state.claims.get('past', 'k')).toBeUndefined();
         at.clock += 1_000_000;
         expect(await at.state.claims.get('many', 'k0')).toBe('m3'); // without an end
         expect(await at.state.claims.get('many', 'k199')).toBeUndefined();

@@ -4,6 +4,8 @@ import type { Claims } from '../port.ts';
 import { duplicatesOf, guarded, idOf, isDuplicate, repeated } from './client.ts';
 import { tidyAt } from './clock.ts';
 
+const KEYS_A_WRITE = 200;
+
 /** `expires` null: never. `op` is the call that inserted it, so that its repetition knows its own. */
 interface Claim { _id: string; owner: string; expires: number | null; op?: string; tidyAt?: Date }
 interface Entry { readonly key: string; readonly owner: string; readonly expiresAt?: number }
@@ -71,45 +73,61 @@ export class MongoClaims implements Claims {
   }
 
   /** Keys differ. The same call twice has the same outcome, so it may be repeated. */
-  #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
-    return repeated(async () => {
-      const owners: (string | undefined)[] = entries.map(() => undefined);
-      const ids = entries.map((e) => idOf(namespace, e.key));
-      for (;;) {
-        const now = this.#now();
-        const open = entries.flatMap((_, i) => (owners[i] === undefined ? [i] : []));
-        if (open.length === 0) return owners as string[];
-        // What is claimed already costs one read; most calls repeat earlier ones.
-        const there = new Map((await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [c._id, c]));
-        const writes: { readonly i: number; readonly op: AnyBulkWriteOperation<Claim> }[] = [];
-        for (const i of open) {
-          const { owner, expiresAt } = entries[i]!;
-          const found = there.get(ids[i]!);
-          if (found !== undefined && this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null))) owners[i] = found.owner;
-          else writes.push({ i, op: this.#write(ids[i]!, owner, expiresAt, now) });
-        }
-        const lost = await this.#bulk(writes.map((w) => w.op));
-        writes.forEach(({ i }, at) => {
-          if (!lost.has(at)) owners[i] = entries[i]!.owner;
-        });
+  async #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    const owners: string[] = [];
+    for (let from = 0; from < entries.length; from += KEYS_A_WRITE) {
+      const some = entries.slice(from, from + KEYS_A_WRITE);
+      owners.push(...(await repeated(() => this.#decideSome(namespace, some))));
+    }
+    return owners;
+  }
+
+  async #decideSome(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    const owners: (string | undefined)[] = entries.map(() => undefined);
+    const ids = entries.map((e) => idOf(namespace, e.key));
+    for (;;) {
+      const now = this.#now();
+      const open = entries.flatMap((_, i) => (owners[i] === undefined ? [i] : []));
+      if (open.length === 0) return owners as string[];
+      const there = new Map((await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [c._id, c]));
+      const absent: number[] = [];
+      const changing: number[] = [];
+      for (const i of open) {
+        const { owner, expiresAt } = entries[i]!;
+        const found = there.get(ids[i]!);
+        if (found === undefined) absent.push(i);
+        else if (this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null))) owners[i] = found.owner;
+        else changing.push(i);
       }
-    });
+      const lost = await this.#insert(absent.map((i) => ({ _id: ids[i]!, owner: entries[i]!.owner, ...endOf(entries[i]!, now) })));
+      absent.forEach((i, at) => {
+        if (!lost.has(at)) owners[i] = entries[i]!.owner;
+      });
+      if (changing.length === 0) continue;
+      const { matchedCount } = await guarded(() => this.#claims.bulkWrite(changing.map((i) => change(ids[i]!, entries[i]!, now)), { ordered: false }));
+      // Which of them was lost, if any, the next look says.
+      if (matchedCount === changing.length) for (const i of changing) owners[i] = entries[i]!.owner;
+    }
   }
 
-  #write(_id: string, owner: string, expiresAt: number | undefined, now: number): AnyBulkWriteOperation<Claim> {
-    const update = expiresAt === undefined ? { $set: { owner, expires: null }, $unset: { tidyAt: '' as const } } : { $set: { owner, expires: expiresAt, tidyAt: tidyAt(expiresAt, now) } };
-    return { updateOne: { filter: { _id, $or: [{ owner }, { expires: { $lte: now } }] }, update, upsert: true } };
-  }
-
-  async #bulk(writes: readonly AnyBulkWriteOperation<Claim>[]): Promise<ReadonlySet<number>> {
-    if (writes.length === 0) return new Set();
+  /** Positions of those that another inserted meanwhile. */
+  async #insert(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
+    if (claims.length === 0) return new Set();
     return guarded(async () => {
       try {
-        await this.#claims.bulkWrite([...writes], { ordered: false });
+        await this.#claims.insertMany([...claims], { ordered: false });
         return new Set();
       } catch (error) {
         return new Set(duplicatesOf(error));
       }
     });
   }
+}
+
+const endOf = ({ expiresAt }: Entry, now: number): Pick<Claim, 'expires' | 'tidyAt'> => (expiresAt === undefined ? { expires: null } : { expires: expiresAt, tidyAt: tidyAt(expiresAt, now) });
+
+/** Of a claim that is ours or has ended. */
+function change(_id: string, entry: Entry, now: number): AnyBulkWriteOperation<Claim> {
+  const update = { $set: { owner: entry.owner, ...endOf(entry, now) }, ...(entry.expiresAt === undefined && { $unset: { tidyAt: '' as const } }) };
+  return { updateOne: { filter: { _id, $or: [{ owner: entry.owner }, { expires: { $lte: now } }] }, update } };
 }

@@ -15,7 +15,7 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
     serverSelectionTimeoutMS: selection,
     connectTimeoutMS: selection,
     waitQueueTimeoutMS: selection * 2,
-    socketTimeoutMS: options.socketTimeoutMs ?? 5000,
+    socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
     heartbeatFrequencyMS: 2000,
     retryWrites: true,
     retryReads: true,

@@ -19,6 +19,8 @@ afterAll(() => mongo.stop());
 beforeEach(async () => {
   proxy = await tcpProxy({ target: { port: mongo.port }, protocol: 'mongo' });
   clients = clientsOf(mongo.uri);
+  const { open } = clients;
+  clients.open = (options) => open({ serverSelectionTimeoutMs: 2000, socketTimeoutMs: 2000, ...options });
   log = openMemoryLog({ partitions: 3 });
 });
 afterEach(async () => {
@@ -54,7 +56,7 @@ describe('an answer that was lost', () => {
     const later = Date.now() + 60_000;
     expect(await losing('insert', 'state_claims', () => state.claims.insertOnce('jti', 'j', later))).toBe(true);
     expect(await state.claims.insertOnce('jti', 'j', later)).toBe(false);
-    expect(await losing('update', 'state_claims', () => state.claims.claim('id', 'a', 'm1'))).toBe('m1');
+    expect(await losing('insert', 'state_claims', () => state.claims.claim('id', 'a', 'm1'))).toBe('m1');
 
     const lease = (await losing('insert', 'state_leases', () => state.leases.acquire('l', 'a', 60_000)))!;
     expect(await state.leases.renew(lease, 60_000)).toBe(true);
@@ -91,7 +93,7 @@ describe('fail points of the server', () => {
     expect(await state.streams.append('s', 1, [event(2)], {})).toEqual({ ok: true, version: 2 });
     await fail(1, { failCommands: ['insert'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
     expect(await state.claims.insertOnce('jti', 'j', Date.now() + 60_000)).toBe(true);
-    await fail(1, { failCommands: ['update'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
+    await fail(1, { failCommands: ['insert'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
     expect(await state.claims.claim('id', 'a', 'm')).toBe('m');
     await fail(1, { failCommands: ['update'], errorCode: 10107 });
     await state.presence.announce('g', 'h', 1, 60_000);

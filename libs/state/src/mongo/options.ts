@@ -14,7 +14,7 @@ export interface MongoOptions {
   readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
   /** How long a call waits for a primary. Default 2.5 s. */
   readonly serverSelectionTimeoutMs?: number;
-  /** How long a call waits for its answer. Default 5 s. */
+  /** How long a call waits for its answer. Default 10 s. */
   readonly socketTimeoutMs?: number;
   readonly appName?: string;
 }

@@ -60,7 +60,8 @@ export class MongoOutbox implements Outbox {
     const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
-    const known = more ? page.at(-1)!.waiting! : Infinity;
+    // The oldest in any case: a stream may wait for another's topic too.
+    const known = more ? Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0) : Infinity;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
   }
 
@@ -69,8 +70,10 @@ export class MongoOutbox implements Outbox {
     for (;;) {
       const page: StreamDocument[] = [];
       let bytes = 0;
+      // An empty outbox has no topic: its mark is taken off by whoever sees it.
+      const ours = this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] };
       await guarded(async () => {
-        for await (const stream of this.#streams.find({ waiting: { $gt: 0 } }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
+        for await (const stream of this.#streams.find({ waiting: { $gt: 0 }, ...ours }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
           page.push(stream);
           bytes += stream.outbox.reduce((sum, e) => sum + e.value.byteLength, 0);
           if (bytes > BYTES_A_PAGE) break;
