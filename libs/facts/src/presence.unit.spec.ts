@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Position } from '@provider-access/eventlog';
+import type { EventLog, Position } from '@provider-access/eventlog';
+import type { ViewReader } from '@provider-access/views';
+import { Access, FactsStale } from './access.ts';
+import type { Freshness } from './freshness.ts';
+import { Parties } from './parties.ts';
 import { PartiesPresence, PresentReaders, type PresencePort } from './presence.ts';
 
 /** The store with a clock of its own, which may differ from the clock of who announces. */
@@ -189,6 +193,22 @@ describe('who acknowledges', () => {
     await all.waitFor(heard(0), 1000);
     expect(lists).toBeGreaterThanOrEqual(2);
     await r.presence.stop();
+  });
+  it('says that an opt-out is effective only when the other processes have passed it too, and serves nothing while it is not seen', async () => {
+    const other = reader('other');
+    await other.presence.start();
+    const parties = Object.assign(new Parties(), { derived: () => ({ 'payer.member-events': [1] }), ready: () => true });
+    const view = { waitFor: async () => true, getMany: async () => [undefined] } as unknown as ViewReader;
+    const access = new Access({ log: {} as EventLog, reader: view, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1) });
+    const position = { 'payer.member-events': [1] };
+    expect([await access.waitForPayer(position, 5), await access.waitForPayerEverywhere(position, 5)]).toEqual([true, false]);
+    other.parties.payer = position;
+    await other.pass(250);
+    expect(await access.waitForPayerEverywhere(position, 1000)).toBe(true);
+    expect(await access.facts('m')).toBeUndefined();
+    parties.seenBy({ current: () => false });
+    await expect(access.facts('m')).rejects.toBeInstanceOf(FactsStale);
+    await other.presence.stop();
   });
   it('acknowledges nothing while the list cannot be read', async () => {
     store.away = true;
