@@ -30,7 +30,7 @@ describe('mongo: an engine with faults', () => {
   });
   beforeEach(async () => {
     database = await testDatabase(mongo.uri); // beside the proxy
-    views = await openMongoViews({ ...database.options, uri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`, serverSelectionTimeoutMs: 1500, socketTimeoutMs: 1000 });
+    views = await openMongoViews({ ...database.options, uri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`, socketTimeoutMs: 1000 });
     log = openMemoryLog({ partitions: 2 });
     set = new ProjectionSet({ log, views, projections: [totals], maxRecords: 25, verifyMs: 100 });
     await set.start();
@@ -127,8 +127,10 @@ describe('mongo: an engine with faults', () => {
   });
 
   it('goes on with a scan whose cursors are killed', async () => {
-    await views.store.ensure(items);
-    await views.store.apply(items, 'live', Array.from({ length: 60 }, (_, n) => ({ id: `d${String(n).padStart(2, '0')}`, part: 'item', partition: 0, offset: n, value: { n, group: 'g', line: 'x'.repeat(600_000) } })));
+    const beside = await openMongoViews(database.options);
+    await beside.store.ensure(items);
+    await beside.store.apply(items, 'live', Array.from({ length: 60 }, (_, n) => ({ id: `d${String(n).padStart(2, '0')}`, part: 'item', partition: 0, offset: n, value: { n, group: 'g', line: 'x'.repeat(600_000) } })));
+    await beside.close();
     const seen: string[] = [];
     await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 }); // a page of 36 MB needs more than one answer
     for await (const document of views.reader(items).scan({ index: 'by_group', equals: ['g'], bodies: ['item.line'], pageSize: 40 })) {

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import { CheckpointMoved } from '../store.ts';
 import type { Checkpoint } from '../store.ts';
-import { calling, isDuplicate } from './faults.ts';
+import { asking, calling, isDuplicate } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
 export interface StoredCheckpoint {
@@ -31,12 +31,12 @@ export class Checkpoints {
 
   /** Without the index the few thousand documents are scanned: it is made, never required. */
   async of(view: string, build: string): Promise<readonly Checkpoint[]> {
-    const found = await calling(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
+    const found = await asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
     return found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress }));
   }
 
   async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {
-    const found = await calling(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
+    const found = await asking(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
     if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
   }
 

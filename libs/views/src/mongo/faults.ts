@@ -44,16 +44,23 @@ const isSystemError = (error: unknown): boolean => error instanceof Error && typ
 
 const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
 
-/** Runs a call of the driver; a read whose cursor was lost is done once more. */
+/** Runs a call of the driver. */
 export async function calling<T>(view: string, work: () => Promise<T>): Promise<T> {
   try {
-    try {
-      return await work();
-    } catch (error) {
-      if (isCursorGone(error)) return await work();
-      throw error;
-    }
+    return await work();
   } catch (error) {
     throw asFault(error, view);
   }
+}
+
+/** Runs a read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done once more. */
+export function asking<T>(view: string, work: () => Promise<T>): Promise<T> {
+  return calling(view, async () => {
+    try {
+      return await work();
+    } catch (error) {
+      if (isCursorGone(error) || isSystemError(error)) return await work();
+      throw error;
+    }
+  });
 }

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { calling } from './faults.ts';
+import { asking, calling } from './faults.ts';
 import { asSpecification, indexesOf } from './layout.ts';
 import type { Layout, WantedIndex } from './layout.ts';
 
@@ -11,7 +11,7 @@ const DIFFERENT = new Set([85, 86]);
 
 /** The indexes of a build's collection beside those that the projection declares. One that is there and not declared is left alone. */
 export async function compareIndexes(db: Db, layout: Layout, physical: string): Promise<readonly PlannedIndex[]> {
-  const there = await calling(layout.collection, async () => {
+  const there = await asking(layout.collection, async () => {
     try {
       return await db.collection(physical).listIndexes().toArray();
     } catch (error) {

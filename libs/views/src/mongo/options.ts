@@ -43,6 +43,8 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     connectTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
     waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
     socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
+    // After "not primary" the driver waits for the server's next word, which may be this far away: less than a selection takes.
+    heartbeatFrequencyMS: 2000,
     ignoreUndefined: true,
     promoteBuffers: true,
     ...(tls !== undefined && {

@@ -1,6 +1,6 @@
 import type { Collection, UpdateFilter } from 'mongodb';
 import type { Builds } from '../store.ts';
-import { calling, isDuplicate } from './faults.ts';
+import { asking, calling, isDuplicate } from './faults.ts';
 
 /** What is known of a view, one document each in collection `views`. Each change of it is one conditional update. */
 export interface Registered {
@@ -50,7 +50,7 @@ export class Registry {
 
   async fresh(view: string): Promise<LookedUp> {
     const at = performance.now();
-    const entry = (await calling(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
+    const entry = (await asking(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
     const answer = { entry, at };
     const known = this.#known.get(view);
     if (known === undefined || known.at < at) this.#known.set(view, answer);

@@ -2,7 +2,7 @@ import type { Collection } from 'mongodb';
 import { DocumentDigest } from '../encoding.ts';
 import { topicPosition } from '../progress.ts';
 import type { Checkpoint, Digest, ViewSnapshot } from '../store.ts';
-import { calling } from './faults.ts';
+import { asking } from './faults.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
 const PAGE = 500;
@@ -45,7 +45,7 @@ async function walk(layout: Layout, builds: readonly SnapshotBuild[]): Promise<R
 
 async function* documents(layout: Layout, collection: Collection<StoredDocument>): AsyncGenerator<StoredDocument, undefined> {
   for (let after: string | undefined; ; ) {
-    const page = await calling(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, hint: '_id_', limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
+    const page = await asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, hint: '_id_', limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
     yield* page;
     if (page.length < PAGE) return undefined;
     after = page.at(-1)!._id;

@@ -10,7 +10,7 @@ import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewS
 import { BUILD_INDEX, Checkpoints } from './checkpoints.ts';
 import type { StoredCheckpoint } from './checkpoints.ts';
 import { Decoded } from './decoded.ts';
-import { calling } from './faults.ts';
+import { asking, calling } from './faults.ts';
 import { Incarnation } from './incarnation.ts';
 import { compareIndexes, createIndexes } from './indexes.ts';
 import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, wholeProjection } from './layout.ts';
@@ -105,7 +105,7 @@ export class MongoStore implements ViewStore {
     const collection = await this.#collection(layout, build);
     const bodies = (projection.bodies ?? []).filter((b) => b.startsWith(`${part}.`));
     const fields = { [`_d.${part}`]: 1, [`_p.${part}`]: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) };
-    const found = await calling(layout.collection, () => collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray());
+    const found = await asking(layout.collection, () => collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray());
     return new Map(found.flatMap((d) => (d._p?.[part] === undefined ? [] : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const])));
   }
 
@@ -168,7 +168,7 @@ export class MongoStore implements ViewStore {
       (await collection.estimatedDocumentCount()) - (await collection.countDocuments(gone as object, { hint: 'removed' }));
     if (build === 'live') return this.#reading(layout, 0, count);
     const collection = await this.#collection(layout, build);
-    return calling(layout.collection, () => count(collection));
+    return asking(layout.collection, () => count(collection));
   }
 
   async startBuild(projection: Projection): Promise<number> {
@@ -291,7 +291,7 @@ export class MongoStore implements ViewStore {
       const { entry, at } = await this.#registry.lookup(layout.collection);
       if (entry === undefined) return none;
       const collection = this.#db.collection<StoredDocument>(physicalName(layout.collection, entry.live));
-      const result = await calling(layout.collection, () => work(collection));
+      const result = await asking(layout.collection, () => work(collection));
       if (performance.now() - at < 2 * this.#ttlMs || (await this.#registry.fresh(layout.collection)).entry?.live === entry.live) return result;
     }
   }

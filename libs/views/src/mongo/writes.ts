@@ -5,7 +5,7 @@ import { EngineUnavailable } from '@provider-access/eventlog';
 import { isNewer, samePosition } from '../encoding.ts';
 import { DocumentTooLarge } from '../store.ts';
 import type { ViewOp } from '../store.ts';
-import { asFault, calling, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import { asFault, asking, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
 import { encode, positionField, positionOf, storedPosition } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
@@ -128,6 +128,6 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
 
 async function positions(collection: Collection<StoredDocument>, view: string, pending: readonly Pending[]): Promise<ReadonlyMap<string, StoredDocument>> {
   const ids = pending.map(({ op }) => op.id);
-  const found = await calling(view, () => collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray());
+  const found = await asking(view, () => collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray());
   return new Map(found.map((d) => [d._id, d]));
 }
