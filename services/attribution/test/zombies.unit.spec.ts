@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { memberFacts, type MemberFactsDocument, memberships, toMemberFacts } from '@provider-access/facts';
+import { memberFacts, memberships, toMemberFacts } from '@provider-access/facts';
 
 const day = (n: number): string => new Date(Date.UTC(2025, 0, 1 + n)).toISOString();
 interface Said { readonly topic: string; readonly type: string; readonly data: Record<string, unknown> }
@@ -36,7 +36,7 @@ function factsOf(log: readonly LogRecord[]): unknown {
     const membership = memberships.topics[record.topic];
     for (const key of membership?.keys(at) ?? []) groups[key] = membership!.evolve(groups[key], at, key) ?? groups[key];
   });
-  const facts = toMemberFacts(document as unknown as MemberFactsDocument);
+  const facts = toMemberFacts(document as { readonly _id: string } & typeof document);
   const seen = (key: string, value: unknown): unknown => (key === 'recordedAt' || key === 'endRecordedAt' ? undefined : Array.isArray(value) ? (value as unknown[]).map((v) => JSON.stringify(v, seen)).sort() : value);
   return [JSON.parse(JSON.stringify(facts, seen)), Object.keys(groups).sort()];
 }

@@ -208,7 +208,7 @@ describe('what another instance did', () => {
     const world = await new World().start();
     try {
       for (let n = 0; n < 40; n++) await world.publish(PAYER_PROVIDER_EVENTS, { subject: `org-${n % 8}`, time: time(n), type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o', name: `name ${n}` } });
-      const [even, odd] = await Promise.all([0, 1].map((partition) => world.log.read(PAYER_PROVIDER_EVENTS, partition, 0, 100)));
+      const [even, odd] = await Promise.all([0, 1].map(async (partition) => [...(await world.log.read(PAYER_PROVIDER_EVENTS, partition, 0, 100))]));
       const handle = (instance: number, record: LogRecord): Promise<void> => world.instances[instance]!.intake.handle({ topic: PAYER_PROVIDER_EVENTS, partition: record.partition, records: [record] });
       // Both know the view; then it stands still, and each writes.
       await handle(0, even!.shift()!);
