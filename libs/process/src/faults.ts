@@ -25,3 +25,6 @@ export const traceOf = (error: unknown): { readonly error: string; readonly stac
   error: error instanceof Error ? error.name : typeof error,
   ...(error instanceof Error && { stack: (error.stack ?? '').split('\n').slice(1, 6).map((line) => line.trim()).join(' | ') }),
 });
+
+/** Why an engine is away, as far as it can be told: the log's and the stores' own words are free of data, others are not taken. */
+export const reasonOf = (error: unknown): string => (error instanceof EngineUnavailable ? error.message : traceOf(error).error);

@@ -104,7 +104,7 @@ describe('a start', () => {
     const service = await start(engines);
     await vi.waitUntil(() => engines.opened > 2);
     expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
-    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka' }] }]);
+    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka (Kafka: no broker answers)' }] }]);
     const early = await fetch(`${service.address}/fhir/hello`);
     expect([early.status, early.headers.get('retry-after'), ((await early.json()) as { resourceType: string }).resourceType]).toEqual([503, '1', 'OperationOutcome']);
 

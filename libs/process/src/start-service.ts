@@ -16,7 +16,7 @@ import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
 import { Closing } from './closing.ts';
 import { EngineProbe } from './engine-probe.ts';
-import { isConfigurationFault, isEngineAway, traceOf } from './faults.ts';
+import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
@@ -97,6 +97,8 @@ class ServiceProcess {
   private readonly closing = new Closing();
   private starting: Promise<void> = Promise.resolve();
   private phase = 'starting';
+  /** Why the last attempt failed. */
+  private reason: string | undefined;
   private log: WatchedLog | undefined;
   private probes: readonly EngineProbe[] = [];
   private checks: readonly ReadinessCheck[] = [];
@@ -126,7 +128,7 @@ class ServiceProcess {
   private async attempts(): Promise<void> {
     const { logger, name } = this.options;
     const backoff = this.options.backoffMs ?? BACKOFF_MS;
-    const telling = setInterval(() => logger.warn({ service: name, phase: this.phase }, 'still starting'), TELL_EVERY_MS);
+    const telling = setInterval(() => logger.warn({ service: name, phase: this.phase, detail: this.reason }, 'still starting'), TELL_EVERY_MS);
     telling.unref();
     try {
       for (let attempt = 0; !this.stopping.signal.aborted; attempt++) {
@@ -137,7 +139,8 @@ class ServiceProcess {
           await this.closing.run(logger);
           if (this.stopping.signal.aborted) return;
           if (isConfigurationFault(error) || !isEngineAway(error)) throw error;
-          logger.warn({ service: name, phase: this.phase, attempt: attempt + 1, ...traceOf(error) }, 'the start waits for an engine and tries again');
+          this.reason = reasonOf(error);
+          logger.warn({ service: name, phase: this.phase, attempt: attempt + 1, detail: this.reason }, 'the start waits for an engine and tries again');
           await delay(backoff[Math.min(attempt, backoff.length - 1)], undefined, { signal: this.stopping.signal }).catch(() => undefined);
         }
       }
@@ -217,7 +220,7 @@ class ServiceProcess {
   private async ready(): Promise<readonly NotReady[]> {
     const { name } = this.options;
     if (this.stopping.signal.aborted) return [{ service: name, check: 'stop', detail: 'the service is stopping' }];
-    if (!this.running) return [{ service: name, check: 'start', detail: this.phase }];
+    if (!this.running) return [{ service: name, check: 'start', detail: this.reason === undefined ? this.phase : `${this.phase} (${this.reason})` }];
     return failingChecks({ [name]: this.checks });
   }
   private stuck(): string | undefined {
