@@ -4,7 +4,7 @@ import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { reached } from '../port.ts';
 import type { LogRecord } from '../port.ts';
-import { openLog, prefixed, record, topic, until } from '../../test/kafka-support.ts';
+import { openLog, prefixed, record, topic, until } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 beforeAll(async () => {

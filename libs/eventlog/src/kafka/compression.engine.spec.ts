@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
-import { openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka-support.ts';
+import { openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 let admin: Admin;

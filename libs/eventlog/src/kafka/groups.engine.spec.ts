@@ -6,7 +6,7 @@ import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { EngineUnavailable, reached } from '../port.ts';
 import type { Batch } from '../port.ts';
-import { openLog, prefixed, record, topic, until } from '../../test/kafka-support.ts';
+import { openLog, prefixed, record, topic, until } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 beforeAll(async () => {
@@ -49,13 +49,13 @@ it('members that join and leave all the time miss nothing, and nobody gets a par
   expect(overlaps).toBe(0);
   await steady.stop();
   await log.close();
-}, 60_000);
+}, 120_000);
 
 it('a member that was stopped for longer than its session owns nothing when it goes on, and another has handled its batch', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
   const log = await openLog(connection, { sessionTimeoutMs: 2_000 });
   await log.append('t', [record('a', 0), record('b', 1)]);
-  const child = spawn(process.execPath, ['--conditions=@provider-access/source', new URL('../../test/member-of-group.ts', import.meta.url).pathname, kafka.brokers[0]!, connection.topicPrefix], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--conditions=@provider-access/source', new URL('../../test/kafka/member-of-group.ts', import.meta.url).pathname, kafka.brokers[0]!, connection.topicPrefix], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   await until(() => lines.filter((line) => line.startsWith('has')).length === 2 && lines.at(-1) === 'owned true');
@@ -156,4 +156,4 @@ it('followers and groups go on when the only broker was killed and came back; fo
   await listing.disconnect();
   await Promise.all([subscription.stop(), follower.stop()]);
   await log.close();
-}, 60_000);
+}, 120_000);

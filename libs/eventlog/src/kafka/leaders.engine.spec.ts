@@ -3,7 +3,7 @@ import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog } from '../port.ts';
-import { naiveProducer, openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka-support.ts';
+import { naiveProducer, openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka/support.ts';
 
 /** Three brokers, killed in turn: leaders and the coordinators of groups move. */
 let kafka: Kafka;

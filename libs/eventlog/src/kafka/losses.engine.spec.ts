@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KAFKA_API, LOOPBACK, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import { naiveProducer, openLog, prefixed, record, topic, valuesOf } from '../../test/kafka-support.ts';
+import { naiveProducer, openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
 /**
  * Each loss of kafkajs that the adapter exists to prevent, first as it happens to whoever uses kafkajs by its documentation, then

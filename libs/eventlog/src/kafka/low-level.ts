@@ -3,7 +3,7 @@ import type { AuthenticationProviderArgs, Authenticator, Kafka, Mechanism } from
 import type { KafkaSasl } from './options.ts';
 
 /**
- * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package.json pins it). Its public API has
+ * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public API has
  * no way to fetch a range of a partition, to follow partitions without a group (an assignment by hand), to ask for the
  * heads of several topics in one request, to commit a start for a group without joining it, or to get a password
  * when a connection needs it. A bad access fails when the log is opened, not later.

@@ -3,7 +3,7 @@ import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { KafkaConnection, KafkaSasl } from './index.ts';
-import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka-support.ts';
+import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 beforeAll(async () => {

@@ -1,37 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
-import { EngineUnavailable } from '../port.ts';
 import type { Batch, LogRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { Member } from './member.ts';
 import type { Settings } from './options.ts';
+import { Place, positionOf } from './place.ts';
 import { cut, toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
 
-/** One partition of ours, or of the past. */
-interface Place {
-  readonly topic: string;
-  readonly name: string;
-  readonly partition: number;
-  next: number;
-  mine: boolean;
-  /** One object for each time that it was gained. */
-  claim: object | undefined;
-  /** `assigned` has worked for it. */
-  ready: boolean;
-  /** What lingers is handed out when it is seen the second time. */
-  ripe: boolean;
-  failures: number;
-  failure: string | undefined;
-  lostUntil: number;
-  handling: Promise<void>;
-  timer: NodeJS.Timeout | undefined;
-}
-
-/** For how long `failure` says that retention was faster than this group, ms. */
-const LOSS_SHOWN_MS = 60_000;
+/** A consumer that lived for so long crashed for a new reason, ms. */
+const STEADY_MS = 60_000;
 
 /** A member of a consumer group: kafkajs's consumer by its recipe, built anew after every crash. */
 export class Subscriber implements Subscription {
@@ -76,17 +56,13 @@ export class Subscriber implements Subscription {
   }
 
   position(): Position {
-    const position: Record<string, number[]> = {};
-    for (const { topic, partition, next, mine } of this.#places.values()) if (mine) (position[topic] ??= [])[partition] = next;
-    for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
-    return position;
+    return positionOf(this.#places.values());
   }
 
   failure(): string | undefined {
     const places = [...this.#places.values()].filter(({ mine }) => mine);
-    const lost = places.find(({ lostUntil }) => lostUntil > Date.now());
-    if (lost !== undefined) return `${lost.topic}/${lost.partition}: retention removed records before this group had read them`;
-    return this.#failure ?? this.#assignFailure ?? places.find(({ failure }) => failure !== undefined)?.failure;
+    const loss = places.find((place) => place.loss !== undefined)?.loss;
+    return loss ?? this.#failure ?? this.#assignFailure ?? places.find(({ failure }) => failure !== undefined)?.failure;
   }
 
   lastPoll(): number {
@@ -111,11 +87,11 @@ export class Subscriber implements Subscription {
       const error = await Promise.race([member.run(), stopped]);
       if (error === undefined) return;
       member.discard();
-      for (const place of this.#places.values()) this.#release(place);
+      for (const place of this.#places.values()) place.release();
       this.#failure = `the consumer ended and is built anew: ${errorType(error)}`;
       this.#settings.metrics.consumer?.(this.#options.group, 'rebuilt');
       this.#settings.logger?.warn({ group, errorType: errorType(error) }, 'a consumer is built anew');
-      if (performance.now() - began > LOSS_SHOWN_MS) failures = 0;
+      if (performance.now() - began > STEADY_MS) failures = 0;
       await this.#pause(failures);
     }
   }
@@ -123,20 +99,12 @@ export class Subscriber implements Subscription {
   #place(name: string, partition: number): Place {
     const key = `${name}/${partition}`;
     let place = this.#places.get(key);
-    if (place === undefined) {
-      place = { topic: name.slice(this.#settings.topicPrefix.length), name, partition, next: 0, mine: false, claim: undefined, ready: false, ripe: false, failures: 0, failure: undefined, lostUntil: 0, handling: Promise.resolve(), timer: undefined };
-      this.#places.set(key, place);
-    }
+    if (place === undefined) this.#places.set(key, (place = new Place(name.slice(this.#settings.topicPrefix.length), name, partition)));
     return place;
   }
 
-  #release(place: Place): void {
-    clearTimeout(place.timer);
-    Object.assign(place, { mine: false, claim: undefined, ready: false, ripe: false, failures: 0, failure: undefined, timer: undefined });
-  }
-
   #lost(place: Place): void {
-    place.lostUntil = Date.now() + LOSS_SHOWN_MS;
+    place.lost();
     this.#settings.metrics.consumer?.(this.#options.group, 'retention-loss');
     this.#settings.logger?.error({ group: this.#options.group, topic: place.topic, partition: place.partition }, 'retention removed records before this group had read them: it goes on at the earliest that is left');
   }
@@ -146,10 +114,10 @@ export class Subscriber implements Subscription {
     this.#failure = undefined;
     this.#assignFailure = undefined;
     const now = new Set(Object.entries(assignment).flatMap(([name, partitions]) => partitions.map((partition) => this.#place(name, partition))));
-    for (const place of this.#places.values()) if (place.mine && (!kept || !now.has(place))) this.#release(place);
+    for (const place of this.#places.values()) if (place.mine && (!kept || !now.has(place))) place.release();
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
-    for (const place of gained) Object.assign(place, { mine: true, claim });
+    for (const place of gained) place.gain(claim);
     // Pauses belong to the consumer, not to a generation.
     for (const place of now) if (place.timer === undefined) member.resume(place.name, place.partition);
     void this.#find(gained);
@@ -250,12 +218,9 @@ export class Subscriber implements Subscription {
     }, this.#settings.heartbeatIntervalMs / 2);
     try {
       await this.#options.handle(batch);
-      place.failures = 0;
-      place.failure = undefined;
+      place.handled();
     } catch (error) {
-      place.failures = Math.min(place.failures + 1, 16);
-      const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
-      place.failure = `${place.topic}/${place.partition}: ${what}`;
+      place.failed(error);
     } finally {
       clearInterval(beat);
     }

@@ -5,7 +5,7 @@ import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import { applyTopics, planTopics } from './index.ts';
-import { openLog, prefixed, record, topic } from '../../test/kafka-support.ts';
+import { openLog, prefixed, record, topic } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 let admin: Admin;

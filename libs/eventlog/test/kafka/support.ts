@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import type { Producer } from 'kafkajs';
-import { applyTopics, openKafkaLog } from '../src/kafka/index.ts';
-import type { KafkaConnection, KafkaLogOptions } from '../src/kafka/index.ts';
-import type { EventLog, NewRecord, TopicDefinition } from '../src/index.ts';
+import { applyTopics, openKafkaLog } from '../../src/kafka/index.ts';
+import type { KafkaConnection, KafkaLogOptions } from '../../src/kafka/index.ts';
+import type { EventLog, NewRecord, TopicDefinition } from '../../src/index.ts';
 
 export const topic = (name: string, more: Partial<TopicDefinition> = {}): TopicDefinition =>
   ({ name, partitions: 4, replication: 1, minInsyncReplicas: 1, retentionMs: 'unlimited', compacted: false, maxMessageBytes: 1024 * 1024, ...more });

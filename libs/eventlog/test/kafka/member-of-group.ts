@@ -1,4 +1,4 @@
-import { openLog } from './kafka-support.ts';
+import { openLog } from './support.ts';
 
 /** Child process of groups.engine.spec.ts: takes a batch, never ends it, and says every 20 ms whether it owns its partition. */
 const [broker, prefix] = process.argv.slice(2) as [string, string];

@@ -1,0 +1,73 @@
+import { EngineUnavailable } from '../port.ts';
+import type { Position } from '../port.ts';
+
+/** For how long a failure says that retention was faster than this group, ms. */
+const LOSS_SHOWN_MS = 60_000;
+
+/** One partition of a group, as one member sees it: its own, or of the past. */
+export class Place {
+  readonly topic: string;
+  /** Kafka's name of the topic. */
+  readonly name: string;
+  readonly partition: number;
+  next = 0;
+  mine = false;
+  /** One object for each time that it was gained. */
+  claim: object | undefined;
+  /** `assigned` has worked for it. */
+  ready = false;
+  /** What lingers is handed out when it is seen the second time. */
+  ripe = false;
+  /** Of the handler, one after the other. */
+  failures = 0;
+  failure: string | undefined;
+  /** Resolves when nothing is in flight. */
+  handling: Promise<void> = Promise.resolve();
+  /** Until it is fetched again. */
+  timer: NodeJS.Timeout | undefined;
+  #lostAt = -Infinity;
+
+  constructor(topic: string, name: string, partition: number) {
+    this.topic = topic;
+    this.name = name;
+    this.partition = partition;
+  }
+
+  gain(claim: object): void {
+    this.mine = true;
+    this.claim = claim;
+  }
+
+  release(): void {
+    clearTimeout(this.timer);
+    this.timer = this.claim = this.failure = undefined;
+    this.mine = this.ready = this.ripe = false;
+    this.failures = 0;
+  }
+
+  handled(): void {
+    this.failures = 0;
+    this.failure = undefined;
+  }
+
+  /** Messages of handlers may carry what they choked on: only the engine's own words are passed on. */
+  failed(error: unknown): void {
+    this.failures = Math.min(this.failures + 1, 16);
+    this.failure = `${this.topic}/${this.partition}: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
+  }
+
+  lost(): void {
+    this.#lostAt = performance.now();
+  }
+
+  get loss(): string | undefined {
+    return performance.now() - this.#lostAt < LOSS_SHOWN_MS ? `${this.topic}/${this.partition}: retention removed records before this group had read them` : undefined;
+  }
+}
+
+export function positionOf(places: Iterable<Place>): Position {
+  const position: Record<string, number[]> = {};
+  for (const { topic, partition, next, mine } of places) if (mine) (position[topic] ??= [])[partition] = next;
+  for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
+  return position;
+}
