@@ -91,23 +91,36 @@ export class MongoClaims implements Claims {
       if (open.length === 0) return owners as string[];
       const there = new Map((await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [c._id, c]));
       const absent: number[] = [];
+      const moving: number[] = [];
       const changing: number[] = [];
       for (const i of open) {
         const { owner, expiresAt } = entries[i]!;
         const found = there.get(ids[i]!);
         if (found === undefined) absent.push(i);
         else if (this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null))) owners[i] = found.owner;
-        else changing.push(i);
+        else (this.#live(found, now) ? moving : changing).push(i);
       }
       const lost = await this.#insert(absent.map((i) => ({ _id: ids[i]!, owner: entries[i]!.owner, ...endOf(entries[i]!, now) })));
       absent.forEach((i, at) => {
         if (!lost.has(at)) owners[i] = entries[i]!.owner;
       });
+      // Which of them was lost, if any, the next look says.
+      for (const together of grouped(moving, (i) => entries[i]!.expiresAt)) {
+        if (await this.#move(together.map((i) => ({ _id: ids[i]!, ...entries[i]! })), now)) for (const i of together) owners[i] = entries[i]!.owner;
+      }
       if (changing.length === 0) continue;
       const { matchedCount } = await guarded(() => this.#claims.bulkWrite(changing.map((i) => change(ids[i]!, entries[i]!, now)), { ordered: false }));
-      // Which of them was lost, if any, the next look says.
       if (matchedCount === changing.length) for (const i of changing) owners[i] = entries[i]!.owner;
     }
+  }
+
+  /** Gives claims that are their owners' already another end, the same for all: one write. False when one was not. */
+  async #move(claims: readonly (Entry & { readonly _id: string })[], now: number): Promise<boolean> {
+    const { tidyAt, ...end } = endOf(claims[0]!, now);
+    const whose = grouped(claims, (c) => c.owner).map((some) => ({ _id: { $in: some.map((c) => c._id) }, owner: some[0]!.owner }));
+    const filter = { _id: { $in: claims.map((c) => c._id) }, $or: whose };
+    const { matchedCount } = await guarded(() => this.#claims.updateMany(filter, tidyAt === undefined ? { $set: end, $unset: { tidyAt: '' } } : { $set: { ...end, tidyAt } }));
+    return matchedCount === claims.length;
   }
 
   /** Positions of those that another inserted meanwhile. */
@@ -124,9 +137,15 @@ export class MongoClaims implements Claims {
   }
 }
 
+function grouped<T>(all: readonly T[], by: (one: T) => unknown): T[][] {
+  const groups = new Map<unknown, T[]>();
+  for (const one of all) groups.set(by(one), [...(groups.get(by(one)) ?? []), one]);
+  return [...groups.values()];
+}
+
 const endOf = ({ expiresAt }: Entry, now: number): Pick<Claim, 'expires' | 'tidyAt'> => (expiresAt === undefined ? { expires: null } : { expires: expiresAt, tidyAt: tidyAt(expiresAt, now) });
 
-/** Of a claim that is ours or has ended. */
+/** Of a claim that has ended, or is ours by now. */
 function change(_id: string, entry: Entry, now: number): AnyBulkWriteOperation<Claim> {
   const update = { $set: { owner: entry.owner, ...endOf(entry, now) }, ...(entry.expiresAt === undefined && { $unset: { tidyAt: '' as const } }) };
   return { updateOne: { filter: { _id, $or: [{ owner: entry.owner }, { expires: { $lte: now } }] }, update } };
