@@ -40,16 +40,16 @@ describe('mongo: killed', () => {
     const mongo = await startMongo();
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 2; i++) {
-        await log.append('t.left', adds(i * 600, i * 600 + 300));
+        await log.append('t.left', adds(i * 200, i * 200 + 100));
         const acknowledged = await log.head(['t.left']);
         await until(() => views[0]!.reader(totals).waitFor(acknowledged, 500).catch(() => false));
-        await log.append('t.left', adds(i * 600 + 300, i * 600 + 600));
+        await log.append('t.left', adds(i * 200 + 100, i * 200 + 200));
         await mongo.kill();
         await mongo.start();
         // Not read again from the log: it is there.
         await until(() => views[0]!.reader(totals).waitFor(acknowledged, 0).catch(() => false));
       }
-      return 1200;
+      return 400;
     });
   });
 
@@ -57,12 +57,12 @@ describe('mongo: killed', () => {
     const mongo = await startMongo({ sync: false });
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 3; i++) {
-        await log.append('t.left', adds(i * 600, i * 600 + 600));
-        await until(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 150 + 60) ?? false);
+        await log.append('t.left', adds(i * 300, i * 300 + 300));
+        await until(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 75 + 30) ?? false);
         await mongo.kill();
         await mongo.start();
       }
-      return 1800;
+      return 900;
     });
   });
 });

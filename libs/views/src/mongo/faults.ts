@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import { EnsureError } from '../store.ts';
@@ -53,14 +54,16 @@ export async function calling<T>(view: string, work: () => Promise<T>): Promise<
   }
 }
 
-/** Runs a read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done once more. */
+/** Runs a read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done again. */
 export function asking<T>(view: string, work: () => Promise<T>): Promise<T> {
   return calling(view, async () => {
-    try {
-      return await work();
-    } catch (error) {
-      if (isCursorGone(error) || isSystemError(error)) return await work();
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt === 3 || !(isCursorGone(error) || isSystemError(error))) throw error;
+        await delay(5); // the other idle connections are gone as well: the pool is told so in a turn of its own
+      }
     }
   });
 }
