@@ -18,10 +18,15 @@ for (const name of wanted.filter((one) => !projects.some((dir) => relative(root,
 }
 const chosen = projects.filter((dir) => wanted.length === 0 || wanted.includes(relative(root, dir)));
 
+const e2e = chosen.filter((dir) => relative(root, dir) === 'e2e');
+
 /** A pass runs vitest once in each of its projects, one after the other, with its environment; `report` is what vitest leaves. */
 const PASSES = [
   { name: 'specs of the engines', projects: chosen.filter((dir) => engineSpecs(dir).length > 0), report: 'test-report.engines.json', env: { RUN_ENGINES: '1' } },
-  // The e2e suite against separate processes is the second pass: e2e with an environment that has its harness start them.
+  // The same scenarios as on the standalone, each next request to another instance.
+  { name: 'the e2e suite on separate processes', projects: e2e, report: 'test-report.processes.json', env: { E2E_DEPLOYMENT: 'processes' } },
+  // On the embedded engine a hundred kills; on the real ones e2e/src/kill.engine.spec.ts has twenty.
+  { name: 'a hundred kills of the standalone', projects: e2e, report: 'test-report.kills.json', env: { E2E_KILLS: process.env.E2E_KILLS ?? '100' }, args: ['src/crash.e2e.spec.ts', '-t', 'kill -9 at any moment'] },
 ];
 
 // The e2e suite speaks to built processes; everything else runs from source.
@@ -35,9 +40,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     child?.kill('SIGTERM');
   });
 }
-const vitest = (dir, env) =>
+const vitest = (dir, env, args = []) =>
   new Promise((resolve) => {
-    child = spawn('npx', ['vitest', 'run'], { cwd: dir, stdio: 'inherit', env });
+    child = spawn('npx', ['vitest', 'run', ...args], { cwd: dir, stdio: 'inherit', env });
     child.once('error', () => resolve(1));
     child.once('close', (code) => resolve(code ?? 1));
   });
@@ -49,7 +54,7 @@ async function runPass(pass, env) {
   for (const dir of pass.projects) {
     if (interrupted) break;
     console.log(`\n== ${pass.name}: ${relative(root, dir)}`);
-    failed = (await vitest(dir, { ...process.env, ...env, TEST_REPORT: pass.report, ...pass.env })) !== 0 || failed;
+    failed = (await vitest(dir, { ...process.env, ...env, TEST_REPORT: pass.report, ...pass.env }, pass.args)) !== 0 || failed;
   }
   return { failed, counted: count(pass.projects, pass.report) };
 }

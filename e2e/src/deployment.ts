@@ -48,7 +48,8 @@ function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Re
   if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined) throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
   mkdirSync(join(dataDir, 'files'), { recursive: true, mode: 0o700 });
   const name = readFileSync(once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`), 'utf8');
-  const { NODE_OPTIONS: _options, ...inherited } = process.env as Record<string, string>;
+  // Where the engines are is all that comes from outside.
+  const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]))) as Record<string, string>;
   return {
     ...inherited, KAFKA_BROKERS, MONGODB_URI, PUBLIC_URL: publicUrl, LOG_LEVEL: 'warn', HOST: '127.0.0.1', PORT: '0',
     KAFKA_TOPIC_PREFIX: `${name}.`, KAFKA_GROUP_PREFIX: `${name}.`, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', KAFKA_SESSION_TIMEOUT_MS: SESSION_MS,
