@@ -107,6 +107,16 @@ export class Cluster {
     });
   }
 
+  /** Ends the membership of a consumer that crashed: the group would wait for it until its session has run out. */
+  async leave(group: string, memberId: string): Promise<void> {
+    await this.use('leaving a group', [], async (raw) => {
+      const coordinator = await raw.findGroupCoordinator({ groupId: group });
+      await coordinator.leaveGroup({ groupId: group, memberId }).catch((error: unknown) => {
+        if (errorType(error) !== 'UNKNOWN_MEMBER_ID') throw error;
+      });
+    }, 0);
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#open !== undefined) this.#drop(this.#open);

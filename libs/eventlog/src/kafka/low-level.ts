@@ -32,6 +32,7 @@ export interface OffsetTopic { readonly topic: string; readonly partitions: read
 export interface RawBroker {
   fetch(request: { readonly isolationLevel: number; readonly maxWaitTime: number; readonly minBytes: number; readonly maxBytes: number; readonly topics: readonly FetchTopic[] }): Promise<{ responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }>;
   offsetFetch(request: { groupId: string; topics: readonly { topic: string; partitions: readonly { partition: number }[] }[] }): Promise<{ responses: readonly OffsetTopic[] }>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   offsetCommit(request: { groupId: string; groupGenerationId: number; memberId: string; topics: readonly OffsetTopic[] }): Promise<unknown>;
 }
 

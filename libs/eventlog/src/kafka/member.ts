@@ -21,8 +21,8 @@ export interface MemberOptions {
   outOfRange(topic: string, partition: number): void;
 }
 
-/** What kafkajs itself tries before the consumer is built anew, ms. */
-const INNER_RETRY_MS = 5_000;
+/** What kafkajs itself tries before the consumer is built anew, ms. Not long: it goes on asking a coordinator that is gone. */
+const INNER_RETRY_MS = 2_000;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 2 * 1024 * 1024;
 /** A stop that Kafka does not answer ends after this: the session then ends the membership. */
@@ -65,6 +65,11 @@ export class Member {
       retry: { ...retryFor(INNER_RETRY_MS), restartOnFailure: async () => false },
     });
     this.#crashed = this.#listen();
+  }
+
+  /** As the group knows it; undefined before the first join. */
+  get memberId(): string | undefined {
+    return this.#memberId;
   }
 
   /** Joins and hands out batches until it crashes; resolves with why. */

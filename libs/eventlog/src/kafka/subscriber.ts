@@ -74,7 +74,12 @@ export class Subscriber implements Subscription {
   }
 
   async #run(group: string, topics: readonly string[], concurrency: number): Promise<void> {
+    let former: string | undefined;
     for (let failures = 0; !this.#stopping; failures++) {
+      if (former !== undefined && !(await this.#cluster.leave(group, former).then(() => true, () => false))) {
+        await this.#pause(failures);
+        continue;
+      }
       const began = performance.now();
       const member = (this.#member = new Member({
         settings: this.#settings, group, topics, concurrency,
@@ -86,6 +91,7 @@ export class Subscriber implements Subscription {
       const stopped = new Promise<undefined>((resolve) => this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }));
       const error = await Promise.race([member.run(), stopped]);
       if (error === undefined) return;
+      former = member.memberId;
       member.discard();
       for (const place of this.#places.values()) place.release();
       this.#failure = `the consumer ended and is built anew: ${errorType(error)}`;
