@@ -234,7 +234,7 @@ describe('more than fits', () => {
     } finally {
       await watched.kill();
     }
-  }, 120_000);
+  }, 300_000);
 });
 
 /** A file system of its own for the files, so that it can be full. */
