@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Views } from '../port.ts';
 import { UndeclaredQuery } from '../query.ts';
+import { CheckpointMoved } from '../store.ts';
 import type { ViewOp } from '../store.ts';
 import { collect, items, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
@@ -105,6 +106,44 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect((await reader.find({ index: 'by_group', equals: ['g'], limit: 1, bodies: ['item.line'] }))[0]!['item']).toHaveProperty('line');
       await put(item('a', 4, { n: 1, group: 'g' }));
       expect((await reader.get('a', { bodies: ['item.line'] }))!['item']).not.toHaveProperty('line');
+    });
+
+    it('gives back exactly what a part held: names with dots and dollars, nothing, nulls, dates as text', async () => {
+      const held = { n: 1, group: 'g', tags: [], 'a.b': 1, $set: { $gt: '' }, '': 'empty', '2': 'two', '1': 'one', nested: [[null, { deep: { er: true } }]], big: 2 ** 53, small: -0.5, none: null, text: 'é\u0000\u{1F600}' };
+      await put(item('a', 1, { ...held, gone: undefined, at: new Date(0) }));
+      expect(await get('a')).toEqual({ ...held, at: '1970-01-01T00:00:00.000Z' });
+      expect((await views.store.parts(items, 'live', 'item', ['a'])).get('a')!.value).toEqual({ ...held, at: '1970-01-01T00:00:00.000Z' });
+    });
+
+    it('lets two topics write the same new document at once', async () => {
+      await views.store.ensure(totals);
+      const ids = Array.from({ length: 20 }, (_, i) => `d${i}`);
+      const write = (part: string, base: boolean): Promise<readonly string[]> =>
+        views.store.apply(totals, 'live', ids.map((id) => ({ id, part, partition: 0, offset: 1, value: { sum: 1, seen: 1 }, ...(base && { base: {} }) })));
+      expect(await Promise.all([write('left', true), write('right', false)])).toEqual([[], []]);
+      for (const document of await views.reader(totals).getMany(ids)) expect(document).toMatchObject({ left: { sum: 1 }, right: { sum: 1 } });
+    });
+
+    it('moves a checkpoint only from where it stands, and none of a sealed build; two hold no lease at once', async () => {
+      const at = (next: number, partition = 0) => ({ topic: 't.items', partition, next, progress: [] });
+      await views.store.apply(items, 1, [], at(2), 0);
+      await views.store.apply(items, 1, [], at(5), 2);
+      for (const from of [0, 2, 6]) await expect(views.store.apply(items, 1, [], at(9), from)).rejects.toThrow(CheckpointMoved);
+      await views.store.verify(items, 1, 't.items', 0, 5);
+      await views.store.verify(items, 1, 't.items', 1, 0);
+      await expect(views.store.verify(items, 1, 't.items', 0, 2)).rejects.toThrow(CheckpointMoved);
+      const build = await views.store.startBuild(items);
+      expect([await views.store.lease(items, build, 'a', 60_000), await views.store.lease(items, build, 'b', 60_000), await views.store.lease(items, build, 'a', 60_000)]).toEqual([true, false, true]);
+      expect((await views.store.seal(items, [{ topic: 't.items', partition: 0 }])).find((c) => c.partition === 0)!.next).toBe(5);
+      await expect(views.store.apply(items, 1, [], at(6), 5)).rejects.toThrow(CheckpointMoved);
+      await views.store.apply(items, build, [], at(6), 0);
+      await views.store.unseal(items);
+      await views.store.apply(items, 1, [], at(6), 5);
+      await views.store.release(items, build, 'a');
+      expect(await views.store.lease(items, build, 'b', 60_000)).toBe(true);
+      await views.store.dropBuild(items, build);
+      expect(await views.store.lease(items, build, 'b', 60_000)).toBe(false);
+      expect(await views.store.reopen(items)).toBeUndefined();
     });
 
     it('answers getMany in the order asked, with undefined for what is not there', async () => {

@@ -1,6 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/eventlog';
 import { Advances } from '../advances.ts';
 import { DocumentDigest, encodePart, isNewer, samePosition } from '../encoding.ts';
 import { collectionName } from '../port.ts';
@@ -10,6 +9,7 @@ import { fieldOf, planQuery } from '../query.ts';
 import { Leases } from '../leases.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { asFault, reading } from './faults.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
 import { documentOf, indexedDocumentOf, Statements } from './statements.ts';
 import { createTables, definitionOf, layoutOf, quoted, tablesOf } from './tables.ts';
@@ -33,21 +33,6 @@ const REGISTRY = `
 const ADDED = ['previous', 'keep_until'] as const;
 
 interface Registered { readonly live: number; readonly building: number | undefined; readonly previous: number | undefined; readonly keepUntil: number | undefined; readonly last: number; readonly definition: string }
-
-/** SQLITE_BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN: the engine is away, the event is not at fault. */
-const AWAY = new Set([5, 6, 7, 10, 13, 14]);
-function asFault(error: unknown): unknown {
-  const code = (error as { errcode?: number } | undefined)?.errcode;
-  return code !== undefined && AWAY.has(code & 0xff) ? new EngineUnavailable(`the view store is away (SQLite ${code})`) : error;
-}
-
-function reading<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw asFault(error);
-  }
-}
 
 const bound = (value: unknown): string | number | null => (typeof value === 'boolean' ? Number(value) : typeof value === 'string' || typeof value === 'number' ? value : null);
 

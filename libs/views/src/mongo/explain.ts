@@ -1,4 +1,4 @@
-import type { FindQuery, Projection, Scalar } from '../port.ts';
+import type { FindQuery, IndexDefinition, Projection, Scalar } from '../port.ts';
 import { planQuery } from '../query.ts';
 import { calling } from './faults.ts';
 import { indexedProjection, layoutOf, physicalName, wholeProjection } from './layout.ts';
@@ -52,22 +52,23 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
 
 /** Every shape of `find` that the declared indexes answer. */
 export function shapesOf(projection: Projection): readonly FindQuery[] {
-  const shapes: FindQuery[] = [];
+  return projection.indexes.flatMap((index) => {
+    const least = index.array ? index.fields.length : 0;
+    return Array.from({ length: index.fields.length - least + 1 }, (_, i) => least + i).flatMap((n) => shapesBehind(projection, index, n));
+  });
+}
+
+/** With equality on the first `n` fields. */
+function shapesBehind(projection: Projection, { name, fields }: IndexDefinition, n: number): readonly FindQuery[] {
   const value = (i: number): Scalar => `v${i}`;
-  for (const index of projection.indexes) {
-    for (let n = index.array ? index.fields.length : 0; n <= index.fields.length; n++) {
-      const rest = index.fields.slice(n);
-      const ranges = rest.length === 0 ? [undefined] : [undefined, { gte: value(0) }, { gt: value(0), lt: value(9) }, { lte: value(9) }];
-      for (const range of ranges) {
-        for (const after of [undefined, { values: rest.map((_, i) => value(i + 1)), id: 'id' }]) {
-          for (const order of ['asc', 'desc'] as const) {
-            shapes.push({ index: index.name, equals: Array.from({ length: n }, (_, i) => value(i)), limit: 20, order, ...(range && { range }), ...(after && { after }), ...(order === 'desc' && { fields: 'indexed', bodies: projection.bodies ?? [] }) });
-          }
-        }
-      }
-    }
-  }
-  return shapes;
+  const rest = fields.slice(n);
+  const equals = Array.from({ length: n }, (_, i) => value(i));
+  const ranges = rest.length === 0 ? [undefined] : [undefined, { gte: value(0) }, { gt: value(0), lt: value(9) }, { lte: value(9) }];
+  const behind = [undefined, { values: rest.map((_, i) => value(i + 1)), id: 'id' }];
+  return ranges.flatMap((range) => behind.flatMap((after) => {
+    const query: FindQuery = { index: name, equals, limit: 20, ...(range && { range }), ...(after && { after }) };
+    return [query, { ...query, order: 'desc' as const, fields: 'indexed' as const, bodies: projection.bodies ?? [] }];
+  }));
 }
 
 type Stage = readonly [stage: string, index: string | undefined];

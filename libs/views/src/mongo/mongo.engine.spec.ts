@@ -1,5 +1,5 @@
 import { viewsContract } from '../contract/index.ts';
-import { testDatabase } from '../../test/mongo-database.ts';
+import { testDatabase } from '../../test/mongo/database.ts';
 import { openMongoViews } from './index.ts';
 
 viewsContract('mongo', async () => {

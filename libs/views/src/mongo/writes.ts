@@ -99,6 +99,7 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
 const tooLarge = (view: string, op: ViewOp, bytes?: number): DocumentTooLarge =>
   new DocumentTooLarge(`${view}: part "${op.part}" of document sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`);
 
+/* eslint-disable preserve-caught-error -- the driver's errors quote documents and keys */
 async function write(collection: Collection<StoredDocument>, view: string, bulk: readonly Pending[]): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
   try {
     const result = await collection.bulkWrite(bulk.map((p) => p.write), { ordered: false });
@@ -125,6 +126,7 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
     return { duplicates: failed.map(({ index }) => bulk[index]!), violated };
   }
 }
+/* eslint-enable preserve-caught-error */
 
 async function positions(collection: Collection<StoredDocument>, view: string, pending: readonly Pending[]): Promise<ReadonlyMap<string, StoredDocument>> {
   const ids = pending.map(({ op }) => op.id);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sharedMongo } from '@provider-access/testing';
 import { MongoClient } from 'mongodb';
 import type { Db } from 'mongodb';
-import type { MongoViewsOptions } from '../src/mongo/options.ts';
+import type { MongoViewsOptions } from '../../src/mongo/options.ts';
 
 export interface TestDatabase {
   readonly options: MongoViewsOptions;

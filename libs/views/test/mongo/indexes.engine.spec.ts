@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { items, totals } from '../src/contract/fixture.ts';
-import type { Projection, Views } from '../src/port.ts';
-import { EnsureError } from '../src/store.ts';
-import { applyViews, explainShapes, openMongoViews, planViews } from '../src/mongo/index.ts';
-import { testDatabase } from './mongo-database.ts';
-import type { TestDatabase } from './mongo-database.ts';
+import { items, totals } from '../../src/contract/fixture.ts';
+import type { Projection, Views } from '../../src/port.ts';
+import { EnsureError } from '../../src/store.ts';
+import { applyViews, explainShapes, openMongoViews, planViews } from '../../src/mongo/index.ts';
+import { testDatabase } from './database.ts';
+import type { TestDatabase } from './database.ts';
 
 /** The shapes of the views of the services: several parts, deep paths, several indexes over the same fields, an array alone, unique. */
 const wide: Projection = {

@@ -3,11 +3,11 @@ import type { Mongo } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
-import { record, totals, until } from '../src/contract/fixture.ts';
-import { openMongoViews } from '../src/mongo/index.ts';
-import type { Views } from '../src/port.ts';
-import { ProjectionSet } from '../src/projection-set.ts';
-import { testDatabase } from './mongo-database.ts';
+import { record, totals, until } from '../../src/contract/fixture.ts';
+import { openMongoViews } from '../../src/mongo/index.ts';
+import type { Views } from '../../src/port.ts';
+import { ProjectionSet } from '../../src/projection-set.ts';
+import { testDatabase } from './database.ts';
 
 const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 101}`, { n: 1 }));
 

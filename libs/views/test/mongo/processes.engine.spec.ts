@@ -2,14 +2,14 @@ import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { appendAll, items, record, totals } from '../src/contract/fixture.ts';
-import { ProjectionSet } from '../src/projection-set.ts';
-import type { Views } from '../src/port.ts';
-import { CheckpointMoved } from '../src/store.ts';
-import type { ViewOp } from '../src/store.ts';
-import { openMongoViews } from '../src/mongo/index.ts';
-import { testDatabase } from './mongo-database.ts';
-import type { TestDatabase } from './mongo-database.ts';
+import { appendAll, items, record, totals } from '../../src/contract/fixture.ts';
+import { ProjectionSet } from '../../src/projection-set.ts';
+import type { Views } from '../../src/port.ts';
+import { CheckpointMoved } from '../../src/store.ts';
+import type { ViewOp } from '../../src/store.ts';
+import { openMongoViews } from '../../src/mongo/index.ts';
+import { testDatabase } from './database.ts';
+import type { TestDatabase } from './database.ts';
 
 const item = (id: string, offset: number, n: number, partition = 0): ViewOp => ({ id, part: 'item', partition, offset, value: { n, group: 'g', line: `line ${n}` } });
 
@@ -55,7 +55,7 @@ describe('mongo: several processes', () => {
       const views = openReader(workerData.options);
       const document = await views.reader(items).get('a', { bodies: ['item.line'] });
       parentPort.postMessage({ n: document.item.n, line: Buffer.from(document.item.line).toString() });
-      await views.close();`, { eval: true, execArgv: ['--conditions=@provider-access/source', '--input-type=module'], workerData: { ...b.remote, fixture: new URL('../src/contract/fixture.ts', import.meta.url).href } });
+      await views.close();`, { eval: true, execArgv: ['--conditions=@provider-access/source', '--input-type=module'], workerData: { ...b.remote, fixture: new URL('../../src/contract/fixture.ts', import.meta.url).href } });
     const [message] = (await once(worker, 'message')) as [unknown];
     expect(message).toEqual({ n: 7, line: 'line 7' });
     await worker.terminate();

@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { items, record, totals, until } from '../src/contract/fixture.ts';
-import { openMongoViews } from '../src/mongo/index.ts';
-import type { Views } from '../src/port.ts';
-import { ProjectionSet } from '../src/projection-set.ts';
-import { testDatabase } from './mongo-database.ts';
-import type { TestDatabase } from './mongo-database.ts';
+import { items, record, totals, until } from '../../src/contract/fixture.ts';
+import { openMongoViews } from '../../src/mongo/index.ts';
+import type { Views } from '../../src/port.ts';
+import { ProjectionSet } from '../../src/projection-set.ts';
+import { testDatabase } from './database.ts';
+import type { TestDatabase } from './database.ts';
 
 const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 29}`, { n: 1 }));
 
