@@ -3,5 +3,4 @@ export { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes
 export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 export { Closing } from './closing.ts';
 export { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
-export { readServiceConfig, runService, type ServiceDefinition } from './run-service.ts';
 export { openSecrets, type Secrets } from './secrets.ts';

@@ -21,17 +21,17 @@ export function watchLog(log: EventLog): WatchedLog {
     running.set(own, name);
     return own;
   };
-  return {
+  const own: Partial<WatchedLog> = {
     running: () => [...running].map(([subscription, name]) => ({ name, subscription })),
-    append: (topic, records) => log.append(topic, records),
     subscribe: async (options: SubscribeOptions) => watched(options.group, await log.subscribe(options)),
     follow: async (options: FollowOptions) => watched(options.topics.join(' '), await log.follow(options)),
-    head: (topics) => log.head(topics),
-    committed: (group, topics) => log.committed(group, topics),
-    read: (topic, partition, fromOffset, limit) => log.read(topic, partition, fromOffset, limit),
-    partitions: (topic) => log.partitions(topic),
-    ...(log.trim !== undefined && { trim: (topic: string, before: number) => log.trim!(topic, before) }),
-    ...(log.compact !== undefined && { compact: (topic: string) => log.compact!(topic) }),
-    close: () => log.close(),
   };
+  // Whatever else a log has, also what is optional, is the log's own.
+  return new Proxy(log, {
+    get(target, key) {
+      if (Object.hasOwn(own, key)) return own[key as keyof WatchedLog];
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  }) as WatchedLog;
 }

@@ -1,4 +1,4 @@
-import { runService } from '@provider-access/process';
+import { runService } from '@provider-access/process/run';
 import { AttributionModule } from './attribution.module.ts';
 import { attributionEnv } from './config.ts';
 import { forwardOverHttp } from './operations/group/forward-over-http.ts';

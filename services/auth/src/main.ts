@@ -1,5 +1,5 @@
 import { Parties } from '@provider-access/facts';
-import { runService } from '@provider-access/process';
+import { runService } from '@provider-access/process/run';
 import { AuthModule } from './auth.module.ts';
 import { authEnv } from './config.ts';
 

@@ -1,4 +1,4 @@
-import { runService } from '@provider-access/process';
+import { runService } from '@provider-access/process/run';
 import { consentEnv } from './config.ts';
 import { ConsentModule } from './consent.module.ts';
 

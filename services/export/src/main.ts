@@ -1,4 +1,4 @@
-import { runService } from '@provider-access/process';
+import { runService } from '@provider-access/process/run';
 import { exportConfigOf, exportEnv } from './config.ts';
 import { ExportModule } from './export.module.ts';
 

@@ -1,4 +1,4 @@
-import { runService } from '@provider-access/process';
+import { runService } from '@provider-access/process/run';
 import { resourcesEnv } from './config.ts';
 import { ResourcesModule } from './resources.module.ts';
 
