@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
+import { openMemoryState } from '@provider-access/state/memory';
+import { ConsentRegister } from './intake/consent-register.ts';
+import { recallFrom } from './intake/recall.ts';
 import { Harness, merged, optedIn, optedOut, payerEvent, START } from '../test/harness.ts';
 
 let h: Harness;
@@ -92,6 +95,25 @@ describe('two ids of one person', () => {
     expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['opted-out', 'opted-out', 'opted-out']);
     await h.publish(optedIn('m3'));
     expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['permit', 'permit', 'permit']);
+  });
+});
+
+describe('a state store that was lost', () => {
+  it('is made up for from the log: an opt-out before it holds for who is merged after it', async () => {
+    await h.member('m2');
+    await h.publish(optedOut('m1'), optedIn('m1', { time: '2024-01-01T00:00:00.000Z' }));
+    const published = await typed(PA_CONSENT, 'pa.opted-out.v1');
+    const register = new ConsentRegister(openMemoryState().streams, recallFrom(h.log, h.facts));
+    const records = await register.merge('m2', 'm1');
+    expect(records.map((r) => [r.headers['ce_subject'], r.headers['ce_type']]).sort()).toEqual([['m1', 'pa.opted-in.v1'], ['m1', 'pa.opted-out.v1'], ['m2', 'pa.opted-in.v1'], ['m2', 'pa.opted-out.v1']]);
+    await h.log.append(PA_CONSENT, [...records]);
+    await h.passed();
+    expect([await h.verdict('m1'), await h.verdict('m2')]).toEqual(['opted-out', 'opted-out']);
+    // What was known before is the same event still.
+    const again = (await typed(PA_CONSENT, 'pa.opted-out.v1')).filter((d) => d['member'] === 'm1');
+    expect(again).toEqual([published[0], published[0]]);
+    expect(new Set(records.filter((r) => r.headers['ce_subject'] === 'm1').map((r) => r.headers['ce_id'])).size).toBe(2);
+    expect((await h.facts.reader.get('m1'))!['consent']).toMatchObject({ outs: [{ sc: 'global' }] });
   });
 });
 

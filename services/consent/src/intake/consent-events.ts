@@ -4,6 +4,7 @@ import { AccessHolds, concerned, type ConsentPart, derivedRecord, type Facts, ty
 import { instant, type ServicePorts } from '@provider-access/http';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
+import { recallFrom } from './recall.ts';
 
 interface Read { readonly record: LogRecord; readonly inbound: InboundEvent }
 class BatchResult {
@@ -29,7 +30,7 @@ export class ConsentEventsIntake {
     this.ports = ports;
     this.facts = facts;
     this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
-    this.register = new ConsentRegister(ports.state.streams);
+    this.register = new ConsentRegister(ports.state.streams, recallFrom(ports.log, facts));
     this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_CONSENT, now: () => ports.clock.now() });
   }
 

@@ -12,7 +12,7 @@ export interface Said {
   readonly at: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
-interface Register { readonly links: readonly string[]; readonly said: readonly Said[] }
+export interface Register { readonly links: readonly string[]; readonly said: readonly Said[] }
 
 const EMPTY: Register = { links: [], said: [] };
 const keyOf = (s: Said): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
@@ -29,8 +29,11 @@ export const published = (member: string, said: Said): NewRecord =>
  */
 export class ConsentRegister {
   private readonly streams: Streams;
-  constructor(streams: Streams) {
+  private readonly recall: (member: string) => Promise<Register | undefined>;
+  /** `recall` gives what the log says about a member without a register: the streams may have been lost. */
+  constructor(streams: Streams, recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined)) {
     this.streams = streams;
+    this.recall = recall;
   }
 
   /** Remembers it and gives what to publish. `known`: the same event was remembered before (its first content counts). */
@@ -61,7 +64,7 @@ export class ConsentRegister {
     const open = [member];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       if (found.has(id)) continue;
-      const register = (await this.streams.load<Register>(streamOf(id)))?.snapshot ?? EMPTY;
+      const register = (await this.streams.load<Register>(streamOf(id)))?.snapshot ?? (await this.recall(id)) ?? EMPTY;
       found.set(id, register);
       open.push(...register.links);
     }
@@ -71,9 +74,9 @@ export class ConsentRegister {
   private async update(member: string, change: (register: Register) => Register): Promise<void> {
     for (;;) {
       const head = await this.streams.load<Register>(streamOf(member));
-      const before = head?.snapshot ?? EMPTY;
+      const before = head?.snapshot ?? (await this.recall(member)) ?? EMPTY;
       const after = change(before);
-      if (after === before) return;
+      if (after === before && (head !== undefined || before === EMPTY)) return;
       if ((await this.streams.append(streamOf(member), head?.version ?? 0, [], after)).ok) return;
     }
   }
