@@ -8,6 +8,8 @@ export interface LogEntry {
   readonly topic?: string | undefined;
   readonly partition?: number | undefined;
   readonly groupId?: string | undefined;
+  /** kafkajs's words for an error of the protocol. Not logged. */
+  readonly error?: string | undefined;
 }
 
 const MAX_TEXT = 160;
@@ -23,7 +25,7 @@ export function logCreator(logger: KafkaLogger | undefined, onLog?: (entry: LogE
   return () => ({ namespace, level, log }) => {
     if (EXPECTED.test(log.message)) return;
     const { broker, groupId, topic, partition, retryCount, error } = log as Record<string, unknown>;
-    onLog?.({ message: log.message, topic: text(topic), partition: typeof partition === 'number' ? partition : undefined, groupId: text(groupId) });
+    onLog?.({ message: log.message, topic: text(topic), partition: typeof partition === 'number' ? partition : undefined, groupId: text(groupId), error: text(error) });
     if (logger === undefined) return;
     const fields = { ...only({ broker, groupId, topic, partition, retryCount }), ...(error instanceof Error && { errorType: (error as { type?: string }).type ?? error.name }) };
     const message = `kafkajs ${namespace}: ${log.message.replace(/["'`{[].*/su, '…').slice(0, MAX_TEXT)}`;

@@ -38,6 +38,9 @@ export class Member {
   readonly #consumer: Consumer;
   readonly #crashed: Promise<Error>;
   #memberId: string | undefined;
+  /** Joins again because the group told it to, not because it found itself behind. */
+  #orderly = false;
+  #joins = 0;
   #heartbeatSentAt = performance.now();
 
   constructor(options: MemberOptions) {
@@ -46,7 +49,8 @@ export class Member {
     this.ownership = new Ownership(settings, -Infinity);
     this.#client = createClient(settings, {
       retryMs: INNER_RETRY_MS,
-      onLog: ({ message, topic, partition }) => {
+      onLog: ({ message, topic, partition, error }) => {
+        if (message.startsWith('The group is rebalancing')) this.#orderly = /rebalancing/iu.test(error ?? '');
         if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(topic, partition);
       },
     });
@@ -126,6 +130,7 @@ export class Member {
     this.#consumer.on(events.REQUEST, (event) => {
       const { apiName, sentAt } = (event as RequestEvent).payload;
       // kafkajs tells the time of the system's clock; one that jumped ahead makes us careful, one that jumped back does not make us bold.
+      if (apiName === 'JoinGroup') this.#joins++;
       if (apiName === 'Heartbeat' || apiName === 'SyncGroup') this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
     });
     this.#consumer.on(events.HEARTBEAT, () => this.ownership.heard(this.#heartbeatSentAt));
@@ -133,8 +138,10 @@ export class Member {
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.ownership.revoke();
       this.ownership = new Ownership(this.#options.settings, this.#heartbeatSentAt);
-      // The id of a member that missed a generation is not known any more, and it gets a new one.
-      const kept = this.#memberId === payload.memberId;
+      // Known for sure only after one join that the group asked for: else a generation may have passed in which another had its partitions.
+      const kept = this.#memberId === payload.memberId && this.#orderly && this.#joins === 1;
+      this.#orderly = false;
+      this.#joins = 0;
       this.#memberId = payload.memberId;
       this.#options.joined(this, payload.memberAssignment, kept);
     });
