@@ -1,69 +1,77 @@
-/* eslint-disable no-restricted-imports, @nx/enforce-module-boundaries -- measures the driver itself, on a server of the tests */
-import { randomBytes } from 'node:crypto';
-import { MongoClient } from 'mongodb';
-import { sharedMongo } from '@provider-access/testing';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection } from '../src/index.ts';
-import { applyViews, openMongoViews } from '../src/mongo/index.ts';
-import type { ViewOp } from '../src/store.ts';
+import { startMongo } from '@provider-access/testing';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { items, record, totals } from '../src/contract/fixture.ts';
+import { ProjectionSet } from '../src/projection-set.ts';
+import { openMongoViews } from '../src/mongo/index.ts';
+import { clientOf } from '../src/mongo/options.ts';
+import type { Projection } from '../src/port.ts';
 
 /**
- * The adapter's writes beside bare bulkWrite, the same minute, the same server (MONGODB_URI, or one started here): documents of 1 KB with
- * two indexes, 250 a bulk, four bulks at a time. Usage: node --conditions=@provider-access/source bench/mongo.ts [documents] [--bare] [--json]
- * `--bare` leaves the adapter out, `--json` ends with one line of all figures. Says nothing of MongoDB when the server is another.
+ * Projecting and reading beside what the driver does by itself on the same server in the same minute. Run:
+ * `node --conditions=@provider-access/source libs/views/bench/mongo.ts [records]`. The server is the tests' one (see libs/testing), not a
+ * mongod: what is said here is what the adapter adds, not how fast MongoDB is.
  */
-const flags = process.argv.slice(2).filter((a) => a.startsWith('--'));
-const count = Number(process.argv.slice(2).find((a) => !a.startsWith('--')) ?? 10_000);
-const BULK = 250;
-const bulks = Math.ceil(count / BULK);
-const { uri } = await sharedMongo();
-const database = `bench_${randomBytes(4).toString('hex')}`;
-const client = new MongoClient(uri, { writeConcern: { w: 'majority', j: true } });
-const db = client.db(database);
-/** Documents a second by what was measured. */
-const figures: Record<string, number> = {};
+const COUNT = Number(process.argv[2] ?? 5000);
+const line = 'x'.repeat(1000);
 
-async function rated(what: string, documents: number, work: () => Promise<unknown>): Promise<void> {
-  const cpu = process.cpuUsage();
+async function timed(name: string, count: number, work: () => Promise<unknown>): Promise<void> {
   const start = performance.now();
   await work();
-  const { user, system } = process.cpuUsage(cpu);
-  figures[what] = Math.round(documents / ((performance.now() - start) / 1000));
-  console.log(`${what}: ${figures[what]}/s, ${Math.round(documents / ((user + system) / 1e6))} a CPU second`);
+  const seconds = (performance.now() - start) / 1000;
+  process.stdout.write(`${name.padEnd(56)} ${String(Math.round(count / seconds)).padStart(8)} /s\n`);
 }
-/** Four writers, each awaiting its bulk. */
-const write = (call: (bulk: number) => Promise<unknown>) => Promise.all([0, 1, 2, 3].map(async (writer) => {
-  for (let bulk = writer; bulk < bulks; bulk += 4) await call(bulk);
-}));
-const ids = (bulk: number): string[] => Array.from({ length: BULK }, (_, i) => `member-${(bulk * BULK + i) % 97}/Observation/${bulk * BULK + i}`);
-const body = 'x'.repeat(1_000);
-const indexed = (id: string) => ({ member: id.split('/')[0]!, day: `2026-01-${10 + (id.length % 20)}` });
 
-for (const name of ['inserted', 'upserted']) {
-  await db.collection(name).createIndex({ '_d.r.member': 1, _id: 1 });
-  await db.collection(name).createIndex({ '_d.r.day': 1, _id: 1 });
-}
-const inserted = db.collection<{ _id: string }>('inserted');
-await rated('bulkWrite of inserts, bare', count, () => write((bulk) => inserted.bulkWrite(ids(bulk).map((_id) => ({ insertOne: { document: { _id, _d: { r: indexed(_id) }, _b: body } } })), { ordered: false })));
-const upserted = db.collection<{ _id: string; at: number }>('upserted');
-await rated('bulkWrite of conditional upserts, bare', count, () => write((bulk) => upserted.bulkWrite(ids(bulk).map((_id) => ({
-  updateOne: { filter: { _id, $or: [{ at: { $lt: bulk } }, { at: null as never }] }, update: { $set: { '_d.r': indexed(_id), _b: body, at: bulk } }, upsert: true },
-})), { ordered: false })));
-await rated('reads by _id, bare', 2_000, async () => {
-  for (let i = 0; i < 2_000; i += 4) await Promise.all([0, 1, 2, 3].map((j) => upserted.findOne({ _id: ids(i % bulks)[j]! })));
-});
+for (const sync of [true, false]) {
+  const mongo = await startMongo({ sync });
+  const options = { uri: mongo.uri, database: 'bench', applyIndexes: true };
+  const views = await openMongoViews(options);
+  const client = clientOf(options);
+  const log = openMemoryLog({ partitions: 4 });
+  process.stdout.write(`${sync ? 'journalled at each write' : 'not journalled'}, ${COUNT} records of 1 KB in batches of 1000\n`);
 
-if (!flags.includes('--bare')) {
-  const evolve = { part: 'r', keys: (record: LogRecord) => [record.key], evolve: () => undefined };
-  const projection: Projection = { owner: 'bench', name: 'records', version: 1, topics: { 'pa.bench': evolve }, indexes: [{ name: 'by_member', fields: ['r.member'] }, { name: 'by_day', fields: ['r.day'] }], bodies: ['r.line'] };
-  await applyViews({ uri, database }, [projection]);
-  const views = await openMongoViews({ uri, database });
-  await views.store.ensure(projection);
-  const op = (bulk: number) => (id: string): ViewOp => ({ id, part: 'r', partition: bulk % 4, offset: bulk, value: { ...indexed(id), line: body } });
-  await rated('operations, adapter', count, () => write((bulk) => views.store.apply(projection, 'live', ids(bulk).map(op(bulk)))));
+  const bare = client.db('bench').collection<{ _id: string }>('bare');
+  await bare.createIndex({ 'item.group': 1, 'item.n': 1, _id: 1 });
+  await timed('bare bulkWrite of upserts by _id, one index', COUNT, async () => {
+    for (let i = 0; i < COUNT; i += 1000) {
+      await bare.bulkWrite(Array.from({ length: Math.min(1000, COUNT - i) }, (_, j) => ({ updateOne: { filter: { _id: `k${i + j}` }, update: { $set: { item: { n: i + j, group: `g${(i + j) % 50}` }, line } }, upsert: true } })), { ordered: false });
+    }
+  });
+  const project = async (projection: Projection, topic: string): Promise<void> => {
+    const set = new ProjectionSet({ log, views, projections: [projection] });
+    await set.start();
+    await views.reader(projection).waitFor(await log.head([topic]), 600_000);
+    await set.stop();
+  };
+  await log.append('t.items', Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i, group: `g${i % 50}`, tags: [`t${i % 9}`], line })));
+  await timed('project blind documents (two indexes, a body)', COUNT, () => project(items, 't.items'));
+  await log.append('t.left', Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i })));
+  await timed('project documents that are read first', COUNT, () => project(totals, 't.left'));
+
+  const reader = views.reader(items);
+  const some = Array.from({ length: 1000 }, (_, i) => `k${(i * 7) % COUNT}`);
+  await timed('bare findOne by _id', 1000, async () => {
+    for (const _id of some) await bare.findOne({ _id });
+  });
+  await timed('get', 1000, async () => {
+    for (const id of some) await reader.get(id);
+  });
+  await timed('get of what is kept decoded', 1000, async () => {
+    for (const id of some) await views.reader(totals).get(id);
+  });
+  await timed('bare find of 20 by index', 500, async () => {
+    for (let i = 0; i < 500; i++) await bare.find({ 'item.group': `g${i % 50}` }, { sort: { 'item.n': 1, _id: 1 }, limit: 20 }).toArray();
+  });
+  await timed('find of 20 by index', 500, async () => {
+    for (let i = 0; i < 500; i++) await reader.find({ index: 'by_group', equals: [`g${i % 50}`], limit: 20 });
+  });
+  await timed('find of 20 by index behind a position', 500, async () => {
+    for (let i = 0; i < 500; i++) await reader.find({ index: 'by_group', equals: [`g${i % 50}`], limit: 20, after: { values: [1000], id: 'k' } });
+  });
+  await timed('position', 500, async () => {
+    for (let i = 0; i < 500; i++) await reader.position();
+  });
   await views.close();
+  await client.close();
+  await log.close();
+  await mongo.stop();
 }
-await db.dropDatabase();
-await client.close();
-if (flags.includes('--json')) console.log(JSON.stringify(figures));
-process.exit(0);

@@ -1,5 +1,5 @@
 import type { LogRecord, Position } from '@provider-access/eventlog';
-import type { ViewStore } from './store.ts';
+import type { ProgressEntry, ViewStore } from './store.ts';
 
 /** The view port (ARCHITECTURE §4): documents built from `pa.*`, read by key and by declared indexes only. */
 
@@ -54,7 +54,15 @@ export interface Projection {
 export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string => `${p.owner}_${p.name}_v${p.version}`;
 
 /** What a view has passed. `derived` holds positions of inbound topics, known through progress events. */
-export interface ViewPosition { readonly topics: Position; readonly derived: Readonly<Record<string, Position>> }
+export interface ViewPosition {
+  readonly topics: Position;
+  readonly derived: Readonly<Record<string, Position>>;
+  /**
+   * Progress that was heard of and is not in `derived` yet: the view has not passed its `after`. Whoever goes on reading from `topics`
+   * never hears of it again. Absent when there is none.
+   */
+  readonly waiting?: readonly ProgressEntry[];
+}
 
 export type Scalar = string | number | boolean;
 export interface FindQuery {

@@ -77,13 +77,16 @@ export function topicPosition(topics: readonly string[], checkpoints: readonly C
 export function viewPosition(topics: readonly string[], checkpoints: readonly Checkpoint[]): ViewPosition {
   const position = topicPosition(topics, checkpoints);
   const derived: Record<string, Record<string, number[]>> = {};
+  const waiting: ProgressEntry[] = [];
   for (const group of byKey(checkpoints.flatMap((c) => c.progress))) {
     const { deriver, topic, partition } = group[0]!;
     const offsets = ((derived[deriver] ??= {})[topic] ??= []);
     while (offsets.length <= partition) offsets.push(0);
-    offsets[partition] = group[holding(position, group) - 1]?.next ?? 0;
+    const held = holding(position, group);
+    offsets[partition] = group[held - 1]?.next ?? 0;
+    waiting.push(...group.slice(held));
   }
-  return { topics: position, derived };
+  return { topics: position, derived, ...(waiting.length > 0 && { waiting }) };
 }
 
 /**

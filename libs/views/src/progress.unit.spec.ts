@@ -49,9 +49,9 @@ describe('progress of a view', () => {
   it('is held back by what an earlier entry waits for', () => {
     const entry = { deriver: 'd', topic: 'in', partition: 0 };
     const waiting = withProgress([], [{ ...entry, next: 1, after: { 'out.a': { 0: 4 } } }, { ...entry, next: 2 }], { 'out.a': [3] });
-    const view = (next: number): unknown => viewPosition(['out.a'], [{ topic: 'out.a', partition: 0, next, progress: waiting }]).derived;
-    expect(view(3)).toEqual({ d: { in: [0] } });
-    expect(view(4)).toEqual({ d: { in: [2] } });
+    const view = (next: number) => viewPosition(['out.a'], [{ topic: 'out.a', partition: 0, next, progress: waiting }]);
+    expect(view(3)).toEqual({ topics: { 'out.a': [3] }, derived: { d: { in: [0] } }, waiting: [{ ...entry, next: 1, after: { 'out.a': { 0: 4 } } }, { ...entry, next: 2, after: {} }] });
+    expect(view(4)).toEqual({ topics: { 'out.a': [4] }, derived: { d: { in: [2] } } });
     expect(withProgress(waiting, [], { 'out.a': [4] })).toEqual([{ ...entry, next: 2 }]);
   });
 

@@ -10,7 +10,7 @@ import { encode, positionField, positionOf, storedPosition } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
 /** One bulk: operations and bytes at most. The server takes 48 MB a message; an answer must come before the socket times out. */
-const BULK_OPERATIONS = 1000;
+const BULK_OPERATIONS = 200;
 const BULK_BYTES = 8 * 1024 * 1024;
 /** What MongoDB holds, less what the document has beside this part. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
@@ -86,7 +86,8 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
   const field = positionField(op.part, op.partition);
   const filter: Record<string, unknown> = { _id: op.id };
   if (op.base === undefined) {
-    filter['$or'] = [{ [field]: { $lt: op.offset } }, { [field]: null }];
+    // Older, or nothing of this partition. Not as an `$or`: beside one, the tests' server looks at every document instead of at `_id`.
+    filter[field] = { $not: { $gte: op.offset } };
     set[field] = op.offset;
   } else {
     const base = stored ?? storedPosition(op.base);
