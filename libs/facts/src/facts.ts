@@ -4,7 +4,7 @@ import type { Metrics } from '@provider-access/observability';
 import type { ViewReader, Views } from '@provider-access/views';
 import { Access } from './access.ts';
 import { Freshness } from './freshness.ts';
-import { Parties } from './parties.ts';
+import { Parties, type PartiesSource } from './parties.ts';
 import { PartiesPresence, type PresenceOptions, PresentReaders } from './presence.ts';
 import { memberFacts } from './projections.ts';
 
@@ -27,12 +27,12 @@ export class Facts {
   readonly parties = new Parties();
   readonly freshness: Freshness;
   readonly access: Access;
-  private readonly log: EventLog;
+  private readonly source: PartiesSource;
   private readonly presence: PartiesPresence | undefined;
 
   constructor(options: FactsOptions) {
     const { log, views, clock, metrics, boundMs, pollMs, presence } = options;
-    this.log = log;
+    this.source = { log, views };
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
     this.access = new Access({ log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
@@ -40,7 +40,7 @@ export class Facts {
   }
 
   async start(): Promise<void> {
-    await this.parties.start(this.log);
+    await this.parties.start(this.source);
     await this.freshness.start();
     await this.presence?.start();
   }

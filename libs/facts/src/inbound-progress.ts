@@ -1,6 +1,9 @@
 import { type Progress, PROGRESS_TYPE } from '@provider-access/events';
 import type { LogRecord, Position } from '@provider-access/eventlog';
+import type { ViewPosition } from '@provider-access/views';
 import { dataOf, typeOfRecord } from './record.ts';
+
+type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & { readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined };
 
 /**
  * Which inbound (payer) positions a follower of derived topics has passed. A progress event counts once the follower has
@@ -8,7 +11,7 @@ import { dataOf, typeOfRecord } from './record.ts';
  */
 export class InboundProgress {
   private readonly passed = new Map<string, Record<string, number[]>>();
-  private waiting: Progress[] = [];
+  private waiting: Waiting[] = [];
   private readonly next: Record<string, number[]> = {};
   private readonly topics: ReadonlySet<string>;
 
@@ -16,6 +19,20 @@ export class InboundProgress {
     this.topics = new Set(topics);
   }
 
+  /**
+   * Before the first record: the topics are followed from this position of a view on. What it counts is said by `counted`, once its other
+   * outputs are known; what it still waits for is not said again.
+   */
+  resume({ topics, waiting = [] }: Pick<ViewPosition, 'topics' | 'waiting'>): void {
+    for (const [topic, offsets] of Object.entries(topics)) this.next[topic] = [...offsets];
+    this.waiting.push(...waiting);
+  }
+  /** Positions of inbound topics by deriver that hold already. */
+  counted(derived: ViewPosition['derived']): void {
+    for (const [deriver, position] of Object.entries(derived)) {
+      for (const [topic, offsets] of Object.entries(position)) offsets.forEach((next, partition) => this.raise(deriver, topic, partition, next));
+    }
+  }
   /** Call in order for each record handled. */
   handled(record: LogRecord): void {
     (this.next[record.topic] ??= [])[record.partition] = record.offset + 1;
@@ -31,16 +48,19 @@ export class InboundProgress {
     return this.passed.get(deriver) ?? {};
   }
 
-  private count(p: Progress): boolean {
+  private count(p: Waiting): boolean {
     for (const [topic, offsets] of Object.entries(p.after ?? {})) {
       if (!this.topics.has(topic)) continue;
       for (const [partition, offset] of Object.entries(offsets)) if ((this.next[topic]?.[Number(partition)] ?? 0) < offset) return false;
     }
-    let topics = this.passed.get(p.deriver);
-    if (topics === undefined) this.passed.set(p.deriver, (topics = {}));
-    const offsets = (topics[p.topic] ??= []);
-    while (offsets.length <= p.partition) offsets.push(0);
-    offsets[p.partition] = Math.max(offsets[p.partition]!, p.next);
+    this.raise(p.deriver, p.topic, p.partition, p.next);
     return true;
+  }
+  private raise(deriver: string, topic: string, partition: number, next: number): void {
+    let topics = this.passed.get(deriver);
+    if (topics === undefined) this.passed.set(deriver, (topics = {}));
+    const offsets = (topics[topic] ??= []);
+    while (offsets.length <= partition) offsets.push(0);
+    offsets[partition] = Math.max(offsets[partition]!, next);
   }
 }

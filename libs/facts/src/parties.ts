@@ -1,22 +1,27 @@
 import type { ClientFacts, ClientStatus, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
 import { type AccessHeld, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn } from '@provider-access/events';
 import { type Batch, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
+import type { Views } from '@provider-access/views';
 import { held, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
-import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
+import { dataOf, eventIdOf, recordedAt, typeOfRecord } from './record.ts';
 import { type ClientRegistration, Registrations } from './registrations.ts';
+import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, type Step, withStep } from './steps.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
+/** The log to follow, and the views of the deployment: attribution runs one that spares reading everything said of members. */
+export interface PartiesSource { readonly log: EventLog; readonly views: Pick<Views, 'reader' | 'store'> }
+
 /**
  * Clients, network status and holds of whole sources, in memory, by following their topics (ARCHITECTURE §5). Few: of
- * pa.consent and pa.attribution only what has no member is kept.
+ * pa.consent and pa.attribution only what has no member is kept, and a start reads that from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {
   private readonly registrations = new Registrations();
   private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
-  private readonly holds = new Map<string, Holds>();
+  private readonly holds = new SourceHolds();
   /** Of providers: an event about their network status is parked. */
   private readonly providerHolds = new Map<ProviderKey, Holds>();
   private readonly inbound = new InboundProgress(PARTY_TOPICS);
@@ -26,9 +31,22 @@ export class Parties implements PartyFacts {
   private loaded = false;
   private presence: { current(): boolean } | undefined;
 
-  /** Resolves when everything that was in the log at the call is known. */
-  async start(log: EventLog): Promise<void> {
-    this.following = await log.follow({ topics: PARTY_TOPICS, handle: (batch) => this.handle(batch) });
+  /**
+   * Resolves when everything that was in the log at the call is known. The view may lag behind it, or not be there: what it lacks is
+   * read from the log. Topics that the view does not read are read from the beginning: they are compacted, or few.
+   * @throws EngineUnavailable
+   */
+  async start(source: PartiesSource): Promise<void> {
+    const { log } = source;
+    const known = await readSourceHolds(source);
+    if (known !== undefined) {
+      this.holds.load(known.documents);
+      this.inbound.resume(known.position);
+    }
+    this.following = await log.follow({ topics: PARTY_TOPICS, ...(known !== undefined && { from: known.position.topics }), handle: (batch) => this.handle(batch) });
+    // The view knows nothing of outputs in other topics; by now all that were there before its position are known here.
+    if (known !== undefined) this.inbound.counted(known.position.derived);
+    this.inbound.settle();
     this.loaded = true;
     this.wake();
   }
@@ -67,8 +85,7 @@ export class Parties implements PartyFacts {
     return this.networks.get(provider)?.steps.some((s) => s.e === event) ?? false;
   }
   sourceHolds(source: string): readonly HoldFact[] {
-    const holds = this.holds.get(source);
-    return holds === undefined ? [] : holdFacts(holds);
+    return this.holds.facts(source);
   }
 
   /** For auth: keys, contacts, scope, hash of the registration token. */
@@ -146,16 +163,13 @@ export class Parties implements PartyFacts {
 
   private evolve(record: LogRecord): string | undefined {
     if (record.topic === PA_REGISTRY) return this.registrations.evolve(record);
-    const type = typeOfRecord(record);
-    if (record.topic === PA_PROVIDERS) {
-      if (type === 'pa.network-status-recorded.v1') this.networkChanged(record);
-      else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.providersHeld(record, type);
-    } else if (subjectOf(record) === undefined && (type === 'pa.access-held.v1' || type === 'pa.access-released.v1')) {
-      const h = dataOf<AccessHeld>(record);
-      const known = this.holds.get(h.source);
-      const at = record.headers['ce_time']!;
-      this.holds.set(h.source, type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at));
+    if (record.topic !== PA_PROVIDERS) {
+      this.holds.evolve(record);
+      return undefined;
     }
+    const type = typeOfRecord(record);
+    if (type === 'pa.network-status-recorded.v1') this.networkChanged(record);
+    else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.providersHeld(record, type);
     return undefined;
   }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DomainEvent, encodeEvent, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY } from '@provider-access/events';
 import type { MemoryLog } from '@provider-access/eventlog/memory';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryViews } from '@provider-access/views/memory';
 import { Parties } from './parties.ts';
 
 let log: MemoryLog;
@@ -9,7 +10,7 @@ let parties: Parties;
 beforeEach(async () => {
   log = openMemoryLog();
   parties = new Parties();
-  await parties.start(log);
+  await parties.start({ log, views: openMemoryViews() });
 });
 afterEach(async () => {
   await parties.stop();

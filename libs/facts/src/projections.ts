@@ -5,6 +5,7 @@ import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type Gro
 import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart } from './coverage.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+import { sourceHolds } from './source-holds.ts';
 
 /** The subject of our member events is the member; a hold of a whole source has none and concerns no document. */
 const bySubject = (record: LogRecord): readonly string[] => {
@@ -57,4 +58,4 @@ export const groups: Projection = {
 };
 
 /** Run by attribution, one consumer group each; read by every service. */
-export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups];
+export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups, sourceHolds];

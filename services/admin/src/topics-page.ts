@@ -1,4 +1,6 @@
 import { NARROW_PARTITIONS, TOPICS, topicSettings } from '@provider-access/events';
+import { sourceHolds } from '@provider-access/facts';
+import { collectionName } from '@provider-access/views';
 import { DECLARATIONS, viewGroup } from './services.ts';
 
 const DAY_MS = 86_400_000;
@@ -10,6 +12,8 @@ const kept = (ms: number | 'unlimited'): string => (ms === 'unlimited' ? 'for ev
 
 /** docs/topics.md: generated from libs/events and the services' declarations. */
 export function topicsPage(): string {
+  const followed = TOPICS.filter(({ readers }) => readers.length === DECLARATIONS.length).map(({ name }) => name);
+  const fromView = Object.keys(sourceHolds.topics);
   return `# Topics
 
 Generated from \`libs/events/src/topics.ts\` (\`npm run topics-page -w services/admin\`); a test says when it is not current.
@@ -34,7 +38,7 @@ ${DECLARATIONS.flatMap(({ service, subscriptions, projections }) => [
     ...projections.map((p) => row([service, `\`${viewGroup(p)}\``, code(Object.keys(p.topics))])),
   ]).join('\n')}
 
-Every service also follows ${code(TOPICS.filter(({ readers }) => readers.length === DECLARATIONS.length).map(({ name }) => name))} from the beginning, in memory.
+Every service also follows ${code(followed.filter((topic) => !fromView.includes(topic)))} from the beginning, and ${code(fromView)} from where \`${collectionName(sourceHolds)}\` stands, in memory.
 
 ## Retention and compaction
 

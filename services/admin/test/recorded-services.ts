@@ -90,7 +90,7 @@ export class RecordedServices {
     const blobs = openFsBlobs({ root: file('files') });
     await this.run('export', (ports) => ExportModule.register({ ports, blobs, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
     const parties = new Parties();
-    await parties.start(recording(this.log, this.uses.auth));
+    await parties.start({ log: recording(this.log, this.uses.auth), views: this.views });
     this.closing.push(() => parties.stop());
     const readers = (['attribution', 'resources', 'export'] as const).map((name) => this.apps[name].get(Facts, { strict: false }).parties);
     await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys: fixedSecret(keys), staticTokens, readers }));

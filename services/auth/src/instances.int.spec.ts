@@ -9,6 +9,7 @@ import { silentLogger } from '@provider-access/observability';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import type { State } from '@provider-access/state';
+import { openMemoryViews } from '@provider-access/views/memory';
 import { Bench, NOW, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './signing-keys/signing-ring.ts';
 
@@ -57,7 +58,7 @@ async function instance(holder: string, keys: Secret<SigningKeys>, config: Recor
 /** Another service's process: it decides by its own parties. */
 async function reader(holder: string): Promise<{ parties: Parties; accepts(token: string): Promise<number>; stop(): Promise<void> }> {
   const parties = new Parties();
-  await parties.start(log);
+  await parties.start({ log, views: openMemoryViews() });
   const presence = new PartiesPresence(parties, log, presenceOf(holder));
   await presence.start();
   const clock = { now: () => NOW };

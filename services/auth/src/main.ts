@@ -8,7 +8,7 @@ await runService({
   async register({ ports, presence, secrets, onClose }, env) {
     const parties = new Parties();
     onClose('parties', () => parties.stop());
-    await parties.start(ports.log);
+    await parties.start(ports);
     return AuthModule.register({
       ports, presence, parties, keys: secrets.signingKeys(), staticTokens: secrets.staticTokens,
       config: { publicUrl: env.PUBLIC_URL, allowInsecureJwks: env.ALLOW_INSECURE_JWKS, tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE, registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE },

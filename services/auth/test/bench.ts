@@ -13,6 +13,7 @@ import { Metrics, silentLogger } from '@provider-access/observability';
 import { fixedSecret, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
+import { openMemoryViews } from '@provider-access/views/memory';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfigInput } from '../src/config.ts';
 import type { RegistryReader } from '../src/registry.ts';
@@ -62,8 +63,8 @@ export class Bench {
     const { log, clock } = bench;
     const state = options.state ?? openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
     bench.sharesState = options.state !== undefined;
-    bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: undefined as never };
-    await bench.parties.start(log);
+    bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: openMemoryViews() };
+    await bench.parties.start(bench.ports);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(

@@ -91,7 +91,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
 
     const env = { ...process.env, PUBLIC_URL: publicUrl };
     const parties = new Parties();
-    await parties.start(log);
+    await parties.start({ log, views });
     closing.push(() => parties.stop());
     // Whoever answers the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];

@@ -1,0 +1,103 @@
+import type { HoldFact } from '@provider-access/access';
+import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
+import { type EventLog, type LogRecord, reached } from '@provider-access/eventlog';
+import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/views';
+import { holdFacts, type Holds, holdsAfter } from './holds.ts';
+import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+
+/** Each service holds and releases for itself: what one has released the other may still hold. */
+const PARTS = { [PA_CONSENT]: 'consent', [PA_ATTRIBUTION]: 'attribution' } as const;
+type Part = (typeof PARTS)[keyof typeof PARTS];
+
+/** Whether a record holds or releases a whole source: it has no member. */
+export const concernsSource = (record: LogRecord): boolean => {
+  const type = typeOfRecord(record);
+  return (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') && subjectOf(record) === undefined;
+};
+
+/** What one service says of one dead letter. */
+export interface SourceHoldPart { readonly deadLetter: string; readonly source: string; readonly hold: Holds[string] }
+const holdsOf = (part: SourceHoldPart | undefined): Holds => (part === undefined ? {} : { [part.deadLetter]: part.hold });
+
+const topicOf = (part: Part): TopicEvolve<SourceHoldPart> => ({
+  part,
+  keys: (record) => (concernsSource(record) ? [dataOf<AccessHeld>(record).deadLetter] : []),
+  evolve: (known, record) => {
+    const { deadLetter, source } = dataOf<AccessHeld>(record);
+    return { deadLetter, source, hold: holdsAfter(holdsOf(known), record)![deadLetter]! };
+  },
+});
+
+/**
+ * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of a member: a
+ * process that starts reads these documents and follows the topics from where the view stands (`Parties`).
+ */
+export const sourceHolds: Projection = {
+  owner: 'facts', name: 'source-holds', version: 1,
+  topics: { [PA_CONSENT]: topicOf('consent'), [PA_ATTRIBUTION]: topicOf('attribution') },
+  indexes: [{ name: 'by_consent', fields: ['consent.deadLetter'] }, { name: 'by_attribution', fields: ['attribution.deadLetter'] }],
+  // Nobody waits for it.
+  lingerMs: 100,
+};
+
+/** Holds of whole sources in memory: what the view said, and every record after it. The order does not matter, nor what comes twice. */
+export class SourceHolds {
+  private readonly sources = new Map<string, Map<Part, Holds>>();
+
+  facts(source: string): readonly HoldFact[] {
+    const said = this.sources.get(source);
+    return said === undefined ? [] : [...said.values()].flatMap(holdFacts);
+  }
+  /** A record of one of the view's topics. */
+  evolve(record: LogRecord): void {
+    if (!concernsSource(record)) return;
+    const said = this.said(dataOf<AccessHeld>(record).source);
+    const part = PARTS[record.topic as keyof typeof PARTS];
+    said.set(part, holdsAfter(said.get(part), record)!);
+  }
+  /** Call before the first record. */
+  load(documents: readonly ViewDocument[]): void {
+    const all = new Map<Map<Part, Holds>, Record<Part, Record<string, Holds[string]>>>();
+    for (const document of documents) {
+      for (const part of Object.values(PARTS)) {
+        const held = document[part] as SourceHoldPart | undefined;
+        if (held === undefined) continue;
+        const said = this.said(held.source);
+        let parts = all.get(said);
+        if (parts === undefined) all.set(said, (parts = { consent: {}, attribution: {} }));
+        parts[part][held.deadLetter] = held.hold;
+      }
+    }
+    for (const [said, parts] of all) for (const part of Object.values(PARTS)) said.set(part, parts[part]);
+  }
+
+  private said(source: string): Map<Part, Holds> {
+    let said = this.sources.get(source);
+    if (said === undefined) this.sources.set(source, (said = new Map()));
+    return said;
+  }
+}
+
+export interface SourceHoldsRead { readonly position: ViewPosition; readonly documents: readonly ViewDocument[] }
+/** How often the view is read again while its store may have forgotten something in between. */
+const ATTEMPTS = 5;
+
+/**
+ * The view's position, then its documents: they are at least as far. undefined when there is nothing to start from (nobody has run the view
+ * yet), or nothing to rely on: the store keeps forgetting, or the view is of another log than this one.
+ * @throws EngineUnavailable
+ */
+export async function readSourceHolds({ log, views }: { readonly log: Pick<EventLog, 'head'>; readonly views: Pick<Views, 'reader' | 'store'> }): Promise<SourceHoldsRead | undefined> {
+  const reader = views.reader(sourceHolds);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const incarnation = views.store.incarnation();
+    const position = await reader.position();
+    if (Object.values(position.topics).flat().every((next) => next === 0)) return undefined;
+    const documents = new Map<string, ViewDocument>();
+    for (const { name } of sourceHolds.indexes) for await (const document of reader.scan({ index: name })) documents.set(document._id, document);
+    const { topics } = await reader.position();
+    if (views.store.incarnation() !== incarnation || !reached(topics, position.topics)) continue;
+    return reached(await log.head(Object.keys(sourceHolds.topics)), position.topics) ? { position, documents: [...documents.values()] } : undefined;
+  }
+  return undefined;
+}
