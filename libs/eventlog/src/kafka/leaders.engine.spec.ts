@@ -1,16 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startKafka } from '@provider-access/testing';
-import type { Kafka } from '@provider-access/testing';
+import { KAFKA_API, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
+import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog } from '../port.ts';
 import { naiveProducer, openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka/support.ts';
 
 /** Three brokers, killed in turn: leaders and the coordinators of groups move. */
 let kafka: Kafka;
+const proxies: TcpProxy[] = [];
 beforeAll(async () => {
-  kafka = await startKafka({ brokers: 3 });
+  kafka = await startKafka({ brokers: 3, advertise: async (_, port) => {
+    const proxy = await tcpProxy({ target: { port }, protocol: 'kafka' });
+    proxies.push(proxy);
+    return proxy.port;
+  } });
 });
-afterAll(() => kafka.stop());
+afterAll(async () => {
+  await kafka.stop();
+  await Promise.all(proxies.map((proxy) => proxy.close()));
+});
+
+/** Of every broker one produce request in so many is written and not answered. */
+function loseAnswers(oneIn: number): void {
+  let requests = 0;
+  for (const proxy of proxies) proxy.dropAnswers((request) => oneIn > 0 && kafkaRequest(request) === KAFKA_API.produce && ++requests % oneIn === 0);
+}
 
 const PARTITIONS = 6;
 const safe = topic('t', { partitions: PARTITIONS, replication: 3, minInsyncReplicas: 2 });
@@ -58,7 +72,7 @@ describe('a leader moves', () => {
     expect(lost > 0 || stuck).toBe(true);
   }, 180_000);
 
-  it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed', async () => {
+  it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed and whichever answers are lost', async () => {
     const connection = await prefixed(kafka.brokers, [safe]);
     const log = await openLog(connection);
     const other = await openLog(connection);
@@ -73,10 +87,13 @@ describe('a leader moves', () => {
     };
     const members = await Promise.all([log, other].map((of) => of.subscribe({ group: 'g', topics: ['t'], handle: take(handled, ordered.group.within) })));
     const follower = await log.follow({ topics: ['t'], handle: take(followed, ordered.follower.across) });
+    loseAnswers(20);
     for (const i of [0, 1, 2]) {
       const before = acknowledged.length;
       await killed(i, () => until(() => acknowledged.length > before + 600));
     }
+    loseAnswers(0);
+    expect(proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0)).toBeGreaterThan(10);
     for (const writer of writers) writer.stop();
     await Promise.all(writers.map(({ ended }) => ended));
     const values = await valuesOf(log, 't');
