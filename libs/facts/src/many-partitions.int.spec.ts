@@ -1,16 +1,18 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { Derivation, type LogRecord, type Subscription } from '@provider-access/eventlog';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
-import { ProjectionSet } from '@provider-access/views';
+import { ProjectionSet, type Views } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { Facts } from './facts.ts';
 import { FACTS_PROJECTIONS } from './projections.ts';
+import { sourceHolds } from './source-holds.ts';
 
 /** Topics with as many partitions each as a deployment may give them. */
 const PARTITIONS: Readonly<Record<string, number>> = { [PAYER_MEMBER_EVENTS]: 12, [PAYER_PROVIDER_EVENTS]: 4, [PA_MEMBERS]: 12, [PA_ATTRIBUTION]: 12, [PA_CONSENT]: 5, [PA_PROVIDERS]: 3, 'pa.registry': 1, 'pa.groups': 12 };
 
 let log: MemoryLog;
+let views: Views;
 let projections: ProjectionSet;
 let facts: Facts;
 let clock: { ms: number; now: () => number };
@@ -18,7 +20,7 @@ const running: Subscription[] = [];
 
 beforeEach(async () => {
   log = openMemoryLog({ data: { topics: new Map(Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])])), commits: new Map() } });
-  const views = openMemoryViews();
+  views = openMemoryViews();
   projections = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
   await projections.start();
   clock = { ms: 1_000_000, now: () => clock.ms };
@@ -74,6 +76,21 @@ it('partitions that two instances share, in topics of different widths, are conf
   await settled();
   await facts.freshness.poll();
   expect(facts.freshness.ageMs()).toBe(0);
+});
+
+it('a process that starts from the view while the payer is silent is fresh at once', async () => {
+  for (const deriver of ['attribution', 'consent', 'consent', 'attribution'] as const) await instance(deriver);
+  await facts.start();
+  for (let i = 0; i < 60; i++) await publish(i % 5 === 0 ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, `k-${i}`);
+  await settled();
+  const reader = views.reader(sourceHolds);
+  expect(await reader.waitFor(await log.head([PA_CONSENT, PA_ATTRIBUTION]), 5000)).toBe(true);
+  const follow = vi.spyOn(log, 'follow');
+  const second = new Facts({ log, views, clock, pollMs: 1_000_000 });
+  await second.start();
+  expect(follow.mock.calls[0]![0].from).toEqual(await log.head([PA_CONSENT, PA_ATTRIBUTION]));
+  expect([second.freshness.ageMs(), second.check()]).toEqual([0, { ready: true }]);
+  await second.stop();
 });
 
 it('heads that move all the time are confirmed by the samples before', async () => {
