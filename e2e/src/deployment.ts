@@ -75,8 +75,9 @@ function run(what: string, env: Record<string, string>, args: string[] = []): { 
   return { child, said, ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))) };
 }
 
-async function startService(service: ServiceName, env: Record<string, string>, onLine?: (line: string) => void): Promise<ServiceProcess> {
+async function startService(service: ServiceName, env: Record<string, string>, onLine: ((line: string) => void) | undefined, signal?: AbortSignal): Promise<ServiceProcess> {
   const { child, said, ended } = run(service, env);
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   const base = await new Promise<string>((resolve, reject) => {
     const fail = (why: string): void => reject(new Error(`${service} ${why}: ${said.slice(-5).join(' | ')}`));
     const timer = setTimeout(() => {
@@ -121,13 +122,14 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const gateway = await openGateway({ port: options.port });
   const exportService = await openGateway({ only: 'export' });
   const shared = environment(options, gateway.base);
-  const exists = existsSync(join(options.dataDir, 'applied'));
-  if (!exists) {
+  const apply = async (): Promise<void> => {
+    const applied = join(options.dataDir, 'applied');
+    if (existsSync(applied)) return;
     const admin = run('admin', shared, ['apply']);
     const code = await admin.ended;
     if (code !== 0) throw new Error(`topics and indexes could not be applied (${code}): ${admin.said.slice(-5).join(' | ')}`);
-    writeFileSync(join(options.dataDir, 'applied'), '');
-  }
+    writeFileSync(applied, '');
+  };
   let processes: ServiceProcess[] = [];
   const envOf = (service: ServiceName): Record<string, string> => (service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared);
   const route = (): void => {
@@ -140,13 +142,16 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     await Promise.all(processes.map((p) => p.ended));
     await Promise.all([gateway.close(), exportService.close()]);
   };
+  const failed = new AbortController();
   try {
+    await apply();
     const count = { ...INSTANCES, ...options.instances };
-    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(service, envOf(service), options.onLine).then((p) => void processes.push(p))));
+    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
     await Promise.all(starting);
     route();
     await ready(gateway.base);
   } catch (error) {
+    failed.abort();
     await end('SIGKILL');
     throw error;
   }
