@@ -1,3 +1,4 @@
+/* eslint-disable @nx/enforce-module-boundaries -- starts a server of the tests */
 import { startMongo } from '@provider-access/testing';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { items, record, totals } from '../src/contract/fixture.ts';
