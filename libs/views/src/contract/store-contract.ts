@@ -203,6 +203,16 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(seen.filter((id) => untouched.includes(id))).toEqual(untouched);
     });
 
+    it('scans an index from end to end, over pages and equal values, without documents that lack its field', async () => {
+      const { store } = views;
+      await store.ensure(totals);
+      const of = (part: 'left' | 'right', i: number) => ({ id: `d${String(i).padStart(2, '0')}`, part, partition: 0, offset: i, value: { sum: i % 5, seen: 1 } });
+      await store.apply(totals, 'live', Array.from({ length: 40 }, (_, i) => of(i % 4 === 0 ? 'right' : 'left', i)));
+      const seen = (await collect(views.reader(totals).scan({ index: 'by_sum', pageSize: 7 }))).map((d) => [(d['left'] as { sum: number }).sum, d._id] as const);
+      const expected = Array.from({ length: 40 }, (_, i) => of('left', i)).filter(({ offset }) => offset % 4 !== 0).map((o) => [o.value.sum, o.id] as const);
+      expect(seen).toEqual(expected.sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1)));
+    });
+
     it('refuses what no declared index answers, in a sentence', async () => {
       const reader = views.reader(items);
       const refused: [object, RegExp][] = [
