@@ -13,8 +13,10 @@ export interface LogEntry {
 }
 
 const MAX_TEXT = 160;
-/** Said of every client with a bound on its tries, and of every producer: known and wanted. */
-const EXPECTED = /^Limiting retries for the idempotent producer|^KafkaJS v2\.0\.0 switched default partitioner/;
+/** Said of every client with a bound on its tries, of every producer, and of a client that we end ourselves: known and wanted. */
+const EXPECTED = /^Limiting retries for the idempotent producer|^KafkaJS v2\.0\.0 switched default partitioner|this client was retired/;
+/** A broker that answers "not now" is asked again: what stays wrong is told by `failure` and by exceptions. */
+const PASSING = /^Response Metadata|^Response (Fetch|Heartbeat|JoinGroup|SyncGroup|OffsetCommit|FindCoordinator|GroupCoordinator)/;
 
 /**
  * kafkajs's log as lines of ours. Its texts and fields can quote messages, keys and stacks: what looks like a quotation is cut off, and of
@@ -30,7 +32,7 @@ export function logCreator(logger: KafkaLogger | undefined, onLog?: (entry: LogE
     const fields = { ...only({ broker, groupId, topic, partition, retryCount }), ...(error instanceof Error && { errorType: (error as { type?: string }).type ?? error.name }) };
     const message = `kafkajs ${namespace}: ${log.message.replace(/["'`{[].*/su, '…').slice(0, MAX_TEXT)}`;
     // A fault that kafkajs handles itself is not an error of ours: those are reported by `failure` and by exceptions.
-    if (level <= kafkajs.logLevel.WARN) logger.warn(fields, message);
+    if (level <= kafkajs.logLevel.WARN && !PASSING.test(log.message)) logger.warn(fields, message);
     else logger.debug(fields, message);
   };
 }
