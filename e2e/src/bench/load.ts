@@ -4,10 +4,11 @@ export interface LoadResult { readonly requests: number; readonly seconds: numbe
 
 /**
  * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator does not
- * become what is measured. Understands answers with Content-Length only.
+ * become what is measured. With several bases connections are dealt out among them. Understands answers with Content-Length only.
  */
-export async function load(options: { base: string; targets: readonly string[]; token?: string; connections: number; seconds: number }): Promise<LoadResult> {
-  const { hostname, port, host } = new URL(options.base);
+export async function load(options: { base: string | readonly string[]; targets: readonly string[]; token?: string; connections: number; seconds: number }): Promise<LoadResult> {
+  const bases = [options.base].flat().map((base) => new URL(base));
+  const { host } = bases[0]!;
   const requests = options.targets.map((target) => Buffer.from(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\naccept: application/fhir+json\r\n${options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`}\r\n`));
   const latencies: number[] = [];
   let failures = 0;
@@ -50,7 +51,8 @@ export async function load(options: { base: string; targets: readonly string[]; 
       send();
     });
 
-  await Promise.all(Array.from({ length: options.connections }, async () => {
+  await Promise.all(Array.from({ length: options.connections }, async (_, i) => {
+    const { hostname, port } = bases[i % bases.length]!;
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
     await new Promise((resolve, reject) => {
       socket.once('connect', resolve);

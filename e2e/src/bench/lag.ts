@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DomainEvent } from '@provider-access/events';
+import { Server, type PlatformProcess } from '@provider-access/cli';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { publishAll, registerApp, type TestApp } from '../harness.ts';
+import { tell } from '../road.ts';
+import { AS_OF } from './measures.ts';
+
+/**
+ * Lag: from the acknowledgement of an event to the answer of a read, as an app of a provider makes it, that has the resource. So it
+ * covers the log, intake, the log again, the views and the read. Its resolution is the pause between reads.
+ */
+export interface Probes {
+  /** Ms of each sampled event: one every `everyMs`, until `done` resolves, then until the last is seen. */
+  underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]>;
+  /** Single events at a steady rate, of which every tenth is sampled. */
+  gentle(eventsPerSecond: number, seconds: number): Promise<number[]>;
+}
+
+interface Waiting { readonly path: string; readonly acknowledged: number }
+const MEMBERS = 6;
+/** Between reads while intake works off a backlog (lag is seconds), and while it does not. Reads are work too. */
+const PAUSE = { load: 100, gentle: 5 };
+
+/** A small payer of its own (which warms everything up) whose members' resources are recorded under new ids. */
+export async function openProbes(platform: PlatformProcess): Promise<Probes> {
+  const payer = syntheticPayer({ seed: 'bench-lag', members: MEMBERS, asOf: AS_OF });
+  await publishAll(platform, payer.events());
+  const visible = (npi: string): string[] => [...payer.ledger.visibleMembers(npi)].map((m) => m.member);
+  const provider = payer.providerOrganizations.toSorted((a, b) => visible(b.npi).length - visible(a.npi).length)[0]!;
+  const app = await registerApp(platform, { name: 'lag', npi: provider.npi, tin: provider.tin });
+  const templates = visible(provider.npi).map((member) => templateOf(payer.events(), member));
+  if (templates.length === 0) throw new Error('nobody sees a member of the payer of the probes');
+  return new Recorder(platform, app, templates);
+}
+
+function templateOf(events: Iterable<DomainEvent>, member: string): DomainEvent {
+  for (const event of events) {
+    if (event.subject === member && (event.data as { resource?: { resourceType: string } }).resource?.resourceType === 'Observation') return event;
+  }
+  throw new Error('a member of the payer of the probes has no Observation');
+}
+
+class Recorder implements Probes {
+  private readonly platform: PlatformProcess;
+  private readonly server: Server;
+  private readonly app: TestApp;
+  private readonly templates: readonly DomainEvent[];
+  private sent = 0;
+
+  constructor(platform: PlatformProcess, app: TestApp, templates: readonly DomainEvent[]) {
+    this.platform = platform;
+    this.server = new Server(platform.base);
+    this.app = app;
+    this.templates = templates;
+  }
+
+  async underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]> {
+    const queues = this.templates.map((): Waiting[] => []);
+    const seen: number[] = [];
+    let running = true;
+    const watching = this.watch(queues, seen, PAUSE.load, () => running);
+    const ended = done.then(() => (running = false), () => (running = false));
+    while (running) {
+      const [at, waiting] = await this.record();
+      queues[at]!.push(waiting);
+      await Promise.race([ended, delay(everyMs)]);
+    }
+    await watching;
+    return seen;
+  }
+
+  async gentle(eventsPerSecond: number, seconds: number): Promise<number[]> {
+    const queues = this.templates.map((): Waiting[] => []);
+    const seen: number[] = [];
+    let running = true;
+    const watching = this.watch(queues, seen, PAUSE.gentle, () => running);
+    const started = performance.now();
+    const sending: Promise<void>[] = [];
+    for (let i = 0; i < eventsPerSecond * seconds; i += 1) {
+      const wait = started + (i * 1000) / eventsPerSecond - performance.now();
+      if (wait > 0) await delay(wait);
+      sending.push(this.record().then(([at, waiting]) => {
+        if (i % 10 === 0) queues[at]!.push(waiting);
+      }));
+    }
+    await Promise.all(sending);
+    running = false;
+    await watching;
+    return seen;
+  }
+
+  /** Records one resource under a new id. */
+  private async record(): Promise<[number, Waiting]> {
+    const n = this.sent++;
+    const at = n % this.templates.length;
+    const template = this.templates[at]!;
+    const id = `lag-${process.pid}-${n}`;
+    const resource = { ...(template.data as { resource: Record<string, unknown> }).resource, id };
+    const row = await tell(this.platform, { ...template, id, data: { ...(template.data as object), resource } });
+    if (row.status !== 'accepted') throw new Error(`an event of the probes was answered ${row.status} (${row.reason ?? ''})`);
+    return [at, { path: `/fhir/Observation/${id}`, acknowledged: performance.now() }];
+  }
+
+  /** Asks for the oldest of each member: what comes later of one member is seen later. */
+  private async watch(queues: readonly Waiting[][], seen: number[], pauseMs: number, running: () => boolean): Promise<void> {
+    await Promise.all(queues.map(async (queue) => {
+      while (running() || queue.length > 0) {
+        const next = queue[0];
+        if (next !== undefined) {
+          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [404, 503] });
+          if (status === 200) {
+            seen.push(performance.now() - next.acknowledged);
+            queue.shift();
+            continue;
+          }
+          if (performance.now() - next.acknowledged > 300_000) throw new Error('an acknowledged event is not visible after five minutes');
+        }
+        await delay(pauseMs);
+      }
+    }));
+  }
+}

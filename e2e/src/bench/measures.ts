@@ -1,0 +1,55 @@
+import { gunzipLines, Server, type PlatformProcess } from '@provider-access/cli';
+
+/** What is measured in the same way on every deployment. */
+
+export const AS_OF = '2026-11-01T00:00:00.000Z';
+
+/** Opt-outs and opt-ins of one member in turn: ms from the request to the answer that it has effect everywhere. */
+export async function optOutTimes(platform: PlatformProcess, count: number): Promise<number[]> {
+  const server = new Server(platform.base);
+  const times: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const event = { specversion: '1.0', id: `bench-${i}`, source: 'urn:bench', type: i % 2 === 0 ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1', time: new Date().toISOString(), subject: 'bench-member', data: {} };
+    const started = performance.now();
+    const { text } = await server.call('/events', { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(event) });
+    if ((JSON.parse(text) as { status: string }).status !== 'effective') throw new Error('an opt-out was not answered effective');
+    times.push(performance.now() - started);
+  }
+  return times;
+}
+
+/** Counts all lines of downloaded files and keeps some of each type. */
+export async function sample(files: readonly { readonly type: string; readonly file: string }[]): Promise<{ resources: number; lines: Map<string, string[]> }> {
+  const lines = new Map<string, string[]>();
+  let resources = 0;
+  for (const { file, type } of files) {
+    const kept = lines.get(type) ?? [];
+    lines.set(type, kept);
+    for await (const line of gunzipLines(file)) {
+      resources += 1;
+      if (kept.length < 2_000) kept.push(line);
+    }
+  }
+  return { resources, lines };
+}
+
+/** Paths of single reads: up to 200 resources of each type. */
+export const targetsOf = (lines: ReadonlyMap<string, readonly string[]>): string[] =>
+  [...lines.entries()].flatMap(([type, list]) => list.slice(0, 200).map((line) => `/fhir/${type}/${(JSON.parse(line) as { id: string }).id}`));
+
+interface ViewStatus { readonly position: { readonly topics: Readonly<Record<string, readonly number[]>> }; readonly head: Readonly<Record<string, readonly number[]>> }
+
+/** Until every view of every service has passed the heads of its topics as they are then. */
+export async function viewsCaughtUp(platform: PlatformProcess, patienceMs = 600_000): Promise<void> {
+  const server = new Server(platform.base);
+  const until = Date.now() + patienceMs;
+  for (const service of ['resources', 'attribution', 'export']) {
+    for (;;) {
+      const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, { token: platform.administratorToken });
+      const behind = views.some(({ position, head }) => Object.entries(head).some(([topic, offsets]) => offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset)));
+      if (!behind) break;
+      if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+
+/** What Linux says of processes; zero elsewhere. */
+export interface Watched { readonly name: string; readonly pid: number }
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+/** Resident memory, MB. */
+const memoryOf = (pid: number): number => (Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024) / 1e6;
+/** CPU seconds since its start, of all its threads; clock ticks are 10 ms. */
+function cpuOf(pid: number): number {
+  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
+}
+
+export interface Memory { readonly sum: number; readonly max: number; readonly each: Readonly<Record<string, number>> }
+
+/** Looks at the memory of processes four times a second. MB: the peak of their sum, of the largest, and of each name's largest. */
+export function watchMemory(processes: readonly Watched[]): () => Memory {
+  const each: Record<string, number> = {};
+  let sum = 0;
+  const timer = setInterval(() => {
+    let now = 0;
+    for (const { name, pid } of processes) {
+      const mb = memoryOf(pid);
+      each[name] = Math.max(each[name] ?? 0, mb);
+      now += mb;
+    }
+    sum = Math.max(sum, now);
+  }, 250);
+  return () => {
+    clearInterval(timer);
+    return { sum, max: Math.max(...Object.values(each)), each };
+  };
+}
+
+/** CPU seconds by name, since this call. */
+export function watchCpu(processes: readonly Watched[]): () => Record<string, number> {
+  const began = new Map(processes.map(({ pid }) => [pid, cpuOf(pid)]));
+  return () => {
+    const spent: Record<string, number> = {};
+    for (const { name, pid } of processes) spent[name] = (spent[name] ?? 0) + cpuOf(pid) - began.get(pid)!;
+    return spent;
+  };
+}

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+/** What the engines do by themselves, a second: each measured by a script of its lib in a process of its own. */
+export interface Raw {
+  /** kafkajs, records of 1 KB, 500 a call, four partitions, awaited. */
+  readonly produce: number;
+  readonly consume: number;
+  /** Both at the same time, until the last is consumed and committed. */
+  readonly loop: number;
+  /** Unordered bulkWrite of 250 by one writer, documents of 1 KB, two indexes. */
+  readonly inserts: number;
+  readonly upserts: number;
+  readonly finds: number;
+}
+
+/** @throws when a script fails; its last words are in the message */
+async function figuresOf(script: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Record<string, number>> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@provider-access/source', '--disable-warning=TimeoutNegativeWarning', join(ROOT, script), ...args, '--json'], { env, maxBuffer: 1 << 24 });
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
+}
+
+/** On the same engines as the platform. */
+export async function measureRaw(engines: Readonly<Record<string, string>>, small: boolean): Promise<Raw> {
+  const { NODE_OPTIONS: _options, ...inherited } = process.env;
+  const env = { ...inherited, ...engines };
+  const kafka = await figuresOf('libs/eventlog/bench/kafka.ts', env, small ? '10000' : '40000', '--bare');
+  const mongo = await figuresOf('libs/views/bench/bare.ts', env, small ? '1000' : '4000');
+  return {
+    produce: kafka['append, bare']!, consume: kafka['consume, bare']!, loop: kafka['produce and consume loop, bare']!,
+    inserts: mongo['bulkWrite of inserts']!, upserts: mongo['bulkWrite of upserts']!, finds: mongo['findOne by _id']!,
+  };
+}
