@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
 import { Server, type PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer } from '@provider-access/synthetic';
+import { syntheticPayer, type MemberLedger } from '@provider-access/synthetic';
 import { publishAll, registerApp, type TestApp } from '../harness.ts';
-import { tell } from '../road.ts';
+import { payerEvent, tell } from '../road.ts';
 import { AS_OF } from './measures.ts';
 
 /**
@@ -26,20 +26,18 @@ const PAUSE = { load: 100, gentle: 5 };
 export async function openProbes(platform: PlatformProcess): Promise<Probes> {
   const payer = syntheticPayer({ seed: 'bench-lag', members: MEMBERS, asOf: AS_OF });
   await publishAll(platform, payer.events());
-  const visible = (npi: string): string[] => [...payer.ledger.visibleMembers(npi)].map((m) => m.member);
+  const visible = (npi: string) => [...payer.ledger.visibleMembers(npi)];
   const provider = payer.providerOrganizations.toSorted((a, b) => visible(b.npi).length - visible(a.npi).length)[0]!;
   const app = await registerApp(platform, { name: 'lag', npi: provider.npi, tin: provider.tin });
-  const templates = visible(provider.npi).map((member) => templateOf(payer.events(), member));
-  if (templates.length === 0) throw new Error('nobody sees a member of the payer of the probes');
+  const templates = visible(provider.npi).flatMap(templateOf);
+  if (templates.length === 0) throw new Error('nobody sees an Observation of the payer of the probes');
   return new Recorder(platform, app, templates);
 }
 
-function templateOf(events: Iterable<DomainEvent>, member: string): DomainEvent {
-  for (const event of events) {
-    if (event.subject === member && (event.data as { resource?: { resourceType: string } }).resource?.resourceType === 'Observation') return event;
-  }
-  throw new Error('a member of the payer of the probes has no Observation');
-}
+/** Records again an Observation that is held and seen. */
+const templateOf = ({ member, resources }: MemberLedger): DomainEvent[] =>
+  [...resources.values()].filter(({ resource }) => resource.resourceType === 'Observation').slice(0, 1)
+    .map(({ resource }) => payerEvent('payer.resource-recorded.v1', member, { resource }));
 
 class Recorder implements Probes {
   private readonly platform: PlatformProcess;
@@ -108,7 +106,7 @@ class Recorder implements Probes {
       while (running() || queue.length > 0) {
         const next = queue[0];
         if (next !== undefined) {
-          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [404, 503] });
+          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [403, 404, 503] });
           if (status === 200) {
             seen.push(performance.now() - next.acknowledged);
             queue.shift();
