@@ -6,6 +6,7 @@ import { BuildWriter, ProjectionStopped } from './build-writer.ts';
 import type { ViewContext } from './build-writer.ts';
 import { collectionName } from './port.ts';
 import { topicPosition } from './progress.ts';
+import { CheckpointMoved } from './store.ts';
 import type { Checkpoint, Digest } from './store.ts';
 
 export interface RebuildResult {
@@ -154,7 +155,7 @@ export class Rebuild {
     let last: readonly Checkpoint[];
     try {
       last = await store.seal(projection, partitions);
-      await writer.fillAll(topicPosition(Object.keys(projection.topics), last), signal);
+      await fillTo(writer, topicPosition(Object.keys(projection.topics), last), signal);
       const result = await work();
       if (lift) await store.unseal(projection);
       return result;
@@ -191,7 +192,7 @@ export class Rebuild {
         await writer.fillAll(goal, signal);
         failures = 0;
       } catch (error) {
-        if (!(error instanceof EngineUnavailable)) throw error;
+        if (!(error instanceof EngineUnavailable || error instanceof CheckpointMoved)) throw error;
         await delay(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)], undefined, { signal });
       }
     }
@@ -201,6 +202,18 @@ export class Rebuild {
     const { log, store, projection } = this.#context;
     const topics = Object.keys(projection.topics);
     return this.#live.stopped() ? log.head(topics) : topicPosition(topics, await store.checkpoints(projection, 'live'));
+  }
+}
+
+/** Carried on when the checkpoint moved: a new connection is enough for that. */
+async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await writer.fillAll(goal, signal);
+    } catch (error) {
+      if (!(error instanceof CheckpointMoved) || attempt === 20) throw error;
+      await writer.reload();
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Collection } from 'mongodb';
 import { CheckpointMoved } from '../store.ts';
 import type { Checkpoint } from '../store.ts';
-import { asking, calling, isDuplicate } from './faults.ts';
+import { isDuplicate } from './faults.ts';
+import type { Calls } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
 export interface StoredCheckpoint {
@@ -24,19 +25,21 @@ const moved = (view: string, topic: string, partition: number, from: number): Ch
 /** Checkpoints of builds, by the name of their collection. */
 export class Checkpoints {
   readonly #collection: Collection<StoredCheckpoint>;
+  readonly #calls: Calls;
 
-  constructor(collection: Collection<StoredCheckpoint>) {
+  constructor(collection: Collection<StoredCheckpoint>, calls: Calls) {
     this.#collection = collection;
+    this.#calls = calls;
   }
 
   /** Without the index the few thousand documents are scanned: it is made, never required. */
   async of(view: string, build: string): Promise<readonly Checkpoint[]> {
-    const found = await asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
+    const found = await this.#calls.asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
     return found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress }));
   }
 
   async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {
-    const found = await asking(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
+    const found = await this.#calls.asking(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
     if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
   }
 
@@ -45,10 +48,10 @@ export class Checkpoints {
     const _id = idOf(build, topic, partition);
     const set = { $set: { build, topic, partition, next, progress } };
     if (from === undefined) {
-      await calling(view, () => this.#collection.updateOne({ _id }, set, { upsert: true }));
+      await this.#calls.calling(view, () => this.#collection.updateOne({ _id }, set, { upsert: true }));
       return;
     }
-    const saved = await calling(view, async () => {
+    const saved = await this.#calls.calling(view, async () => {
       try {
         const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, { upsert: from === 0 });
         return result.matchedCount + result.upsertedCount === 1;
@@ -62,7 +65,7 @@ export class Checkpoints {
 
   /** Those that are not there yet are made, so that none can come behind the seal. */
   async seal(view: string, build: string, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
-    await calling(view, async () => {
+    await this.#calls.calling(view, async () => {
       if (partitions.length > 0) {
         await this.#collection.bulkWrite(partitions.map(({ topic, partition }) => ({
           updateOne: { filter: { _id: idOf(build, topic, partition) }, update: { $set: { sealed: true as const }, $setOnInsert: { build, topic, partition, next: 0, progress: [] } }, upsert: true },
@@ -73,10 +76,10 @@ export class Checkpoints {
   }
 
   async unseal(view: string, build: string): Promise<void> {
-    await calling(view, () => this.#collection.updateMany({ build }, { $unset: { sealed: '' } }));
+    await this.#calls.calling(view, () => this.#collection.updateMany({ build }, { $unset: { sealed: '' } }));
   }
 
   async drop(view: string, build: string): Promise<void> {
-    await calling(view, () => this.#collection.deleteMany({ build }));
+    await this.#calls.calling(view, () => this.#collection.deleteMany({ build }));
   }
 }

@@ -1,9 +1,9 @@
 import type { FindQuery, IndexDefinition, Projection, Scalar } from '../port.ts';
 import { planQuery } from '../query.ts';
-import { calling } from './faults.ts';
+import { Calls } from './faults.ts';
 import { indexedProjection, layoutOf, physicalName, wholeProjection } from './layout.ts';
 import type { StoredDocument } from './layout.ts';
-import { clientOf } from './options.ts';
+import { clientOf, deadlineOf } from './options.ts';
 import type { MongoOptions } from './options.ts';
 import { queriesOf } from './queries.ts';
 import { Registry } from './registry.ts';
@@ -28,14 +28,15 @@ export interface ExplainedShape {
 export async function explainShapes(options: MongoOptions, projection: Projection): Promise<readonly ExplainedShape[]> {
   const client = clientOf(options);
   try {
+    const calls = new Calls(deadlineOf(options));
     const layout = layoutOf(projection);
     const view = layout.collection;
     const db = client.db(options.database);
-    const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0).fresh(view);
+    const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, calls).fresh(view);
     const collection = db.collection<StoredDocument>(physicalName(view, entry?.live ?? 1));
     const explained: ExplainedShape[] = [];
     const explain = async (shape: object, index: string, find: () => { explain(verbosity: 'queryPlanner'): Promise<object> }): Promise<void> => {
-      const stages = stagesOf(await calling(view, () => find().explain('queryPlanner')));
+      const stages = stagesOf(await calls.calling(view, () => find().explain('queryPlanner')));
       explained.push({ view, shape: JSON.stringify(shape), index, stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)), ok: uses(stages, index) });
     };
     for (const ids of [['a'], ['a', 'b']]) await explain({ ids }, '_id_', () => collection.find({ _id: { $in: ids } }, { projection: wholeProjection([]) }));

@@ -45,25 +45,48 @@ const isSystemError = (error: unknown): boolean => error instanceof Error && typ
 
 const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
 
-/** Runs a call of the driver. */
-export async function calling<T>(view: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw asFault(error, view);
-  }
-}
+/**
+ * Runs calls of the driver, each with an end: a find whose server is killed (-9) in the middle is now and then never answered by driver 7.9,
+ * socket timeout or not. What was given up may still arrive at the server: every write here is conditional.
+ */
+export class Calls {
+  readonly #deadlineMs: number;
 
-/** Runs a read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done again. */
-export function asking<T>(view: string, work: () => Promise<T>): Promise<T> {
-  return calling(view, async () => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (attempt === 3 || !(isCursorGone(error) || isSystemError(error))) throw error;
-        await delay(5); // the other idle connections are gone as well: the pool is told so in a turn of its own
-      }
+  /** 0: as long as it takes. */
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
+  }
+
+  async within<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#deadlineMs === 0) return work();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new EngineUnavailable('the view store is away (no answer)')), this.#deadlineMs)));
+    try {
+      return await Promise.race([work(), late]);
+    } finally {
+      clearTimeout(timer);
     }
-  });
+  }
+
+  async calling<T>(view: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.within(work);
+    } catch (error) {
+      throw asFault(error, view);
+    }
+  }
+
+  /** A read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done again. */
+  asking<T>(view: string, work: () => Promise<T>): Promise<T> {
+    return this.calling(view, async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await work();
+        } catch (error) {
+          if (attempt === 3 || !(isCursorGone(error) || isSystemError(error))) throw error;
+          await delay(5); // the other idle connections are gone as well: the pool is told so in a turn of its own
+        }
+      }
+    });
+  }
 }

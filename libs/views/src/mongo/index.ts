@@ -1,7 +1,7 @@
 import type { Projection, Views } from '../port.ts';
 import { StoreReader } from '../reader.ts';
-import { calling } from './faults.ts';
-import { clientOf } from './options.ts';
+import { Calls } from './faults.ts';
+import { clientOf, deadlineOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { MongoStore } from './store.ts';
 
@@ -16,7 +16,7 @@ export type { PlannedView } from './plan.ts';
 export async function openMongoViews(options: MongoViewsOptions): Promise<Views> {
   const client = clientOf(options);
   try {
-    await calling('views', () => client.db(options.database).command({ ping: 1 }));
+    await new Calls(deadlineOf(options)).calling('views', () => client.db(options.database).command({ ping: 1 }));
   } catch (error) {
     await client.close();
     throw error;

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { asking, calling } from './faults.ts';
+import type { Calls } from './faults.ts';
 import { asSpecification, indexesOf } from './layout.ts';
 import type { Layout, WantedIndex } from './layout.ts';
 
@@ -10,8 +10,8 @@ const NO_COLLECTION = 26;
 const DIFFERENT = new Set([85, 86]);
 
 /** The indexes of a build's collection beside those that the projection declares. One that is there and not declared is left alone. */
-export async function compareIndexes(db: Db, layout: Layout, physical: string): Promise<readonly PlannedIndex[]> {
-  const there = await asking(layout.collection, async () => {
+export async function compareIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<readonly PlannedIndex[]> {
+  const there = await calls.asking(layout.collection, async () => {
     try {
       return await db.collection(physical).listIndexes().toArray();
     } catch (error) {
@@ -33,10 +33,10 @@ const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>):
   JSON.stringify(wanted.key) === JSON.stringify(found['key']) && JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) && (wanted.options.unique === true) === (found['unique'] === true);
 
 /** Builds those that are missing; never drops or changes one. Two that do it at once do the same. Answers those of that name that differ. */
-export async function createIndexes(db: Db, layout: Layout, physical: string): Promise<readonly string[]> {
+export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<readonly string[]> {
   const differ: string[] = [];
   for (const index of indexesOf(layout)) {
-    await calling(layout.collection, async () => {
+    await calls.calling(layout.collection, async () => {
       try {
         await db.collection(physical).createIndex(asSpecification(index), { ...index.options, name: index.name });
       } catch (error) {

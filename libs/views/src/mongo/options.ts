@@ -27,6 +27,12 @@ export interface MongoViewsOptions extends MongoOptions {
   readonly registryTtlMs?: number;
 }
 
+/** Twice what a call may take by the driver's own limits: it retries once. */
+export const deadlineOf = (options: MongoOptions): number => 2 * ((options.socketTimeoutMs ?? SOCKET_MS) + (options.serverSelectionTimeoutMs ?? SELECTION_MS));
+
+const SELECTION_MS = 2500;
+const SOCKET_MS = 10_000;
+
 /** A client that connects at its first use. */
 export function clientOf(options: MongoOptions, overrides: MongoClientOptions = {}): MongoClient {
   const { writeConcern, tls } = options;
@@ -39,10 +45,10 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     writeConcern: { w: writeConcern?.w ?? 'majority', j: writeConcern?.journal ?? true, ...(writeConcern?.wtimeoutMS !== undefined && { wtimeoutMS: writeConcern.wtimeoutMS }) },
     retryReads: true,
     retryWrites: true,
-    serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
-    connectTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
-    waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? 2500,
-    socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
+    serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
+    connectTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
+    waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
+    socketTimeoutMS: options.socketTimeoutMs ?? SOCKET_MS,
     // After "not primary" the driver waits for the server's next word, which may be this far away: less than a selection takes.
     heartbeatFrequencyMS: 2000,
     ignoreUndefined: true,

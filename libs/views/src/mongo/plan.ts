@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Projection } from '../port.ts';
 import { BUILD_INDEX } from './checkpoints.ts';
-import { calling } from './faults.ts';
+import { Calls } from './faults.ts';
 import { compareIndexes, createIndexes } from './indexes.ts';
 import type { IndexState } from './indexes.ts';
 import { definitionOf, layoutOf, physicalName } from './layout.ts';
@@ -10,6 +10,9 @@ import type { MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import type { Registered } from './registry.ts';
 import { CHECKPOINTS, REGISTRY } from './store.ts';
+
+/** An index of a large collection takes as long as it takes. */
+const PATIENT = new Calls(0);
 
 export interface PlannedView {
   /** The collection of a build; of a view that nobody has made yet, the one that would be made. */
@@ -36,13 +39,13 @@ export function planViews(options: MongoOptions, projections: readonly Projectio
 export function applyViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
   return connected(options, async (db) => {
     const planned: PlannedView[] = [];
-    const registry = new Registry(db.collection<Registered>(REGISTRY), 0);
-    await calling(CHECKPOINTS, () => db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
+    const registry = new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT);
+    await PATIENT.calling(CHECKPOINTS, () => db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
     for (const projection of projections) {
       const layout = layoutOf(projection);
       await registry.insert({ _id: layout.collection, definition: definitionOf(layout), live: 1, last: 1 });
       const { entry } = await registry.fresh(layout.collection);
-      if (entry?.definition === definitionOf(layout)) for (const build of buildsOf(entry)) await createIndexes(db, layout, physicalName(layout.collection, build));
+      if (entry?.definition === definitionOf(layout)) for (const build of buildsOf(entry)) await createIndexes(db, layout, physicalName(layout.collection, build), PATIENT);
       planned.push(...(await planOf(db, projection)));
     }
     return planned;
@@ -51,12 +54,12 @@ export function applyViews(options: MongoOptions, projections: readonly Projecti
 
 async function planOf(db: Db, projection: Projection): Promise<readonly PlannedView[]> {
   const layout = layoutOf(projection);
-  const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0).fresh(layout.collection);
+  const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT).fresh(layout.collection);
   const state = entry === undefined ? 'missing' : entry.definition === definitionOf(layout) ? 'present' : 'differs';
   const planned: PlannedView[] = [{ collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state }];
   for (const build of entry === undefined ? [1] : buildsOf(entry)) {
     const collection = physicalName(layout.collection, build);
-    planned.push(...(await compareIndexes(db, layout, collection)).map((i) => ({ collection, ...i })));
+    planned.push(...(await compareIndexes(db, layout, collection, PATIENT)).map((i) => ({ collection, ...i })));
   }
   return planned;
 }

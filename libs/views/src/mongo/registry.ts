@@ -1,6 +1,7 @@
 import type { Collection, UpdateFilter } from 'mongodb';
 import type { Builds } from '../store.ts';
-import { asking, calling, isDuplicate } from './faults.ts';
+import { isDuplicate } from './faults.ts';
+import type { Calls } from './faults.ts';
 
 /** What is known of a view, one document each in collection `views`. Each change of it is one conditional update. */
 export interface Registered {
@@ -32,12 +33,14 @@ export interface LookedUp { readonly entry: Registered | undefined; /** `perform
 export class Registry {
   readonly #collection: Collection<Registered>;
   readonly #ttlMs: number;
+  readonly #calls: Calls;
   readonly #known = new Map<string, LookedUp>();
   readonly #asking = new Map<string, Promise<LookedUp>>();
 
-  constructor(collection: Collection<Registered>, ttlMs: number) {
+  constructor(collection: Collection<Registered>, ttlMs: number, calls: Calls) {
     this.#collection = collection;
     this.#ttlMs = ttlMs;
+    this.#calls = calls;
   }
 
   async lookup(view: string): Promise<LookedUp> {
@@ -50,7 +53,7 @@ export class Registry {
 
   async fresh(view: string): Promise<LookedUp> {
     const at = performance.now();
-    const entry = (await asking(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
+    const entry = (await this.#calls.asking(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
     const answer = { entry, at };
     const known = this.#known.get(view);
     if (known === undefined || known.at < at) this.#known.set(view, answer);
@@ -65,7 +68,7 @@ export class Registry {
   async insert(entry: Registered): Promise<boolean> {
     this.forget(entry._id);
     try {
-      return await calling(entry._id, async () => {
+      return await this.#calls.calling(entry._id, async () => {
         try {
           await this.#collection.insertOne(entry);
           return true;
@@ -82,7 +85,7 @@ export class Registry {
   /** True when the entry was as the filter says and was changed. */
   async change(view: string, when: Readonly<Record<string, unknown>>, update: UpdateFilter<Registered>): Promise<boolean> {
     try {
-      return (await calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update))).matchedCount === 1;
+      return (await this.#calls.calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update))).matchedCount === 1;
     } finally {
       this.forget(view);
     }

@@ -2,7 +2,7 @@ import type { Collection } from 'mongodb';
 import { DocumentDigest } from '../encoding.ts';
 import { topicPosition } from '../progress.ts';
 import type { Checkpoint, Digest, ViewSnapshot } from '../store.ts';
-import { asking } from './faults.ts';
+import type { Calls } from './faults.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
 const PAGE = 500;
@@ -14,20 +14,20 @@ export interface SnapshotBuild { readonly build: number; readonly collection: Co
  * every server that takes it keeps it): the builds are walked side by side in the order of `_id`, and a document that has moved
  * beyond the position in one of them is left out of all. A build without checkpoints has no position to hold on to: it is read at once.
  */
-export async function snapshotOf(layout: Layout, builds: readonly SnapshotBuild[]): Promise<ViewSnapshot> {
+export async function snapshotOf(layout: Layout, builds: readonly SnapshotBuild[], calls: Calls): Promise<ViewSnapshot> {
   const topics = Object.keys(layout.projection.topics);
   const positions = new Map(builds.map((b) => [b.build, topicPosition(topics, b.checkpoints)]));
   let walked: Promise<ReadonlyMap<number, Digest>> | undefined;
-  if (builds.some((b) => b.checkpoints.length === 0)) await (walked = walk(layout, builds));
+  if (builds.some((b) => b.checkpoints.length === 0)) await (walked = walk(layout, builds, calls));
   return {
     positions: (build) => positions.get(build)!,
-    digest: async (build) => (await (walked ??= walk(layout, builds))).get(build)!,
+    digest: async (build) => (await (walked ??= walk(layout, builds, calls))).get(build)!,
     close: () => undefined,
   };
 }
 
-async function walk(layout: Layout, builds: readonly SnapshotBuild[]): Promise<ReadonlyMap<number, Digest>> {
-  const sides = builds.map((b) => ({ ...b, digest: new DocumentDigest(), pages: documents(layout, b.collection), beyond: beyondOf(layout, b.checkpoints), head: undefined as StoredDocument | undefined }));
+async function walk(layout: Layout, builds: readonly SnapshotBuild[], calls: Calls): Promise<ReadonlyMap<number, Digest>> {
+  const sides = builds.map((b) => ({ ...b, digest: new DocumentDigest(), pages: documents(layout, b.collection, calls), beyond: beyondOf(layout, b.checkpoints), head: undefined as StoredDocument | undefined }));
   const advance = async (side: (typeof sides)[number]): Promise<void> => {
     const { value } = await side.pages.next();
     side.head = value ?? undefined;
@@ -43,9 +43,9 @@ async function walk(layout: Layout, builds: readonly SnapshotBuild[]): Promise<R
   }
 }
 
-async function* documents(layout: Layout, collection: Collection<StoredDocument>): AsyncGenerator<StoredDocument, undefined> {
+async function* documents(layout: Layout, collection: Collection<StoredDocument>, calls: Calls): AsyncGenerator<StoredDocument, undefined> {
   for (let after: string | undefined; ; ) {
-    const page = await asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, hint: '_id_', limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
+    const page = await calls.asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, hint: '_id_', limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
     yield* page;
     if (page.length < PAGE) return undefined;
     after = page.at(-1)!._id;

@@ -10,11 +10,12 @@ import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewS
 import { BUILD_INDEX, Checkpoints } from './checkpoints.ts';
 import type { StoredCheckpoint } from './checkpoints.ts';
 import { Decoded } from './decoded.ts';
-import { asking, calling } from './faults.ts';
+import { Calls } from './faults.ts';
 import { Incarnation } from './incarnation.ts';
 import { compareIndexes, createIndexes } from './indexes.ts';
 import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, wholeProjection } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
+import { deadlineOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { queriesOf } from './queries.ts';
 import { buildsOf, Registry } from './registry.ts';
@@ -30,6 +31,7 @@ export class MongoStore implements ViewStore {
   readonly shared = true;
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
+  readonly #calls: Calls;
   readonly #db: Db;
   readonly #applyIndexes: boolean;
   readonly #ttlMs: number;
@@ -44,11 +46,12 @@ export class MongoStore implements ViewStore {
   constructor(client: MongoClient, options: MongoViewsOptions) {
     this.#client = client;
     this.#incarnation = new Incarnation(client);
+    this.#calls = new Calls(deadlineOf(options));
     this.#db = client.db(options.database);
     this.#applyIndexes = options.applyIndexes ?? false;
     this.#ttlMs = options.registryTtlMs ?? 1000;
-    this.#registry = new Registry(this.#db.collection<Registered>(REGISTRY), this.#ttlMs);
-    this.#checkpoints = new Checkpoints(this.#db.collection<StoredCheckpoint>(CHECKPOINTS));
+    this.#registry = new Registry(this.#db.collection<Registered>(REGISTRY), this.#ttlMs, this.#calls);
+    this.#checkpoints = new Checkpoints(this.#db.collection<StoredCheckpoint>(CHECKPOINTS), this.#calls);
   }
 
   incarnation(): number {
@@ -66,21 +69,21 @@ export class MongoStore implements ViewStore {
     let { entry } = await this.#registry.fresh(collection);
     if (entry === undefined) {
       if (!this.#applyIndexes) throw new EnsureError(`${collection}: the view is not there; apply it first`);
-      await calling(collection, () => this.#db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
+      await this.#calls.calling(collection, () => this.#db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
       await this.#registry.insert({ _id: collection, definition, live: 1, last: 1 });
       entry = (await this.#registry.fresh(collection)).entry!;
     }
     if (entry.definition !== definition) throw new Error(`${collection}: parts, indexes or bodies changed; give the projection a new version`);
     const physical = physicalName(collection, entry.live);
-    if (this.#applyIndexes) await createIndexes(this.#db, layout, physical);
-    const wrong = (await compareIndexes(this.#db, layout, physical)).find((i) => i.state === 'missing' || i.state === 'differs');
+    if (this.#applyIndexes) await createIndexes(this.#db, layout, physical, this.#calls);
+    const wrong = (await compareIndexes(this.#db, layout, physical, this.#calls)).find((i) => i.state === 'missing' || i.state === 'differs');
     if (wrong !== undefined) throw new EnsureError(`${collection}: index "${wrong.index}" ${wrong.state === 'missing' ? 'is missing; apply it first' : 'is another than the projection declares'}`);
     await this.#sweep(collection, entry);
   }
 
   /** Drops builds that a crash left behind, or a writer that was overtaken made again. */
   async #sweep(collection: string, entry: Registered): Promise<void> {
-    const names = await calling(collection, () => this.#db.listCollections({ name: { $regex: `^${collection}_r[0-9]+$` } }, { nameOnly: true }).toArray());
+    const names = await this.#calls.calling(collection, () => this.#db.listCollections({ name: { $regex: `^${collection}_r[0-9]+$` } }, { nameOnly: true }).toArray());
     for (const { name } of names) {
       const build = Number(name.slice(collection.length + 2));
       if (build <= entry.last && ![entry.live, entry.building, entry.previous].includes(build)) await this.#remove(collection, build);
@@ -89,7 +92,7 @@ export class MongoStore implements ViewStore {
 
   async #remove(collection: string, build: number): Promise<void> {
     this.#decoded.delete(physicalName(collection, build));
-    await calling(collection, () => this.#db.collection(physicalName(collection, build)).drop());
+    await this.#calls.calling(collection, () => this.#db.collection(physicalName(collection, build)).drop());
     await this.#checkpoints.drop(collection, physicalName(collection, build));
   }
 
@@ -105,14 +108,14 @@ export class MongoStore implements ViewStore {
     const collection = await this.#collection(layout, build);
     const bodies = (projection.bodies ?? []).filter((b) => b.startsWith(`${part}.`));
     const fields = { [`_d.${part}`]: 1, [`_p.${part}`]: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) };
-    const found = await asking(layout.collection, () => collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray());
+    const found = await this.#calls.asking(layout.collection, () => collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray());
     return new Map(found.flatMap((d) => (d._p?.[part] === undefined ? [] : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const])));
   }
 
   async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]> {
     const layout = this.#layout(projection);
     const collection = await this.#collection(layout, build);
-    const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops);
+    const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops, this.#calls);
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== undefined && incarnation !== this.incarnation()) throw new CheckpointMoved(`${layout.collection}: the store may have forgotten what was written`);
       await this.#checkpoints.save(layout.collection, collection.collectionName, checkpoint, from);
@@ -168,7 +171,7 @@ export class MongoStore implements ViewStore {
       (await collection.estimatedDocumentCount()) - (await collection.countDocuments(gone as object, { hint: 'removed' }));
     if (build === 'live') return this.#reading(layout, 0, count);
     const collection = await this.#collection(layout, build);
-    return asking(layout.collection, () => count(collection));
+    return this.#calls.asking(layout.collection, () => count(collection));
   }
 
   async startBuild(projection: Projection): Promise<number> {
@@ -180,7 +183,7 @@ export class MongoStore implements ViewStore {
       const { building, last } = await this.#entry(view);
       if (building !== undefined) return building; // another began one in the meantime: whoever has its lease goes on
       if (!(await this.#registry.change(view, { building: { $exists: false }, last }, { $set: { building: last + 1, last: last + 1 } }))) continue;
-      await createIndexes(this.#db, layout, physicalName(view, last + 1));
+      await createIndexes(this.#db, layout, physicalName(view, last + 1), this.#calls);
       return last + 1;
     }
   }
@@ -254,7 +257,7 @@ export class MongoStore implements ViewStore {
     const layout = this.#layout(projection);
     return snapshotOf(layout, await Promise.all(builds.map(async (build) => ({
       build, collection: this.#db.collection<StoredDocument>(physicalName(layout.collection, build)), checkpoints: await this.#checkpoints.of(layout.collection, physicalName(layout.collection, build)),
-    }))));
+    }))), this.#calls);
   }
 
   onAdvance(collection: string, listener: () => void): () => void {
@@ -291,7 +294,7 @@ export class MongoStore implements ViewStore {
       const { entry, at } = await this.#registry.lookup(layout.collection);
       if (entry === undefined) return none;
       const collection = this.#db.collection<StoredDocument>(physicalName(layout.collection, entry.live));
-      const result = await asking(layout.collection, () => work(collection));
+      const result = await this.#calls.asking(layout.collection, () => work(collection));
       if (performance.now() - at < 2 * this.#ttlMs || (await this.#registry.fresh(layout.collection)).entry?.live === entry.live) return result;
     }
   }

@@ -5,7 +5,8 @@ import { EngineUnavailable } from '@provider-access/eventlog';
 import { isNewer, samePosition } from '../encoding.ts';
 import { DocumentTooLarge } from '../store.ts';
 import type { ViewOp } from '../store.ts';
-import { asFault, asking, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import { asFault, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import type { Calls } from './faults.ts';
 import { encode, positionField, positionOf, storedPosition } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
@@ -24,7 +25,7 @@ interface Pending { readonly op: ViewOp; readonly bytes: number; readonly write:
  * an upsert whose filter says so. Where the filter does not match, the upsert runs into `_id`, and what the document has is looked at:
  * not newer, moved (its id is returned), or inserted by another in the meantime (again).
  */
-export async function writeOps(collection: Collection<StoredDocument>, layout: Layout, ops: readonly ViewOp[]): Promise<readonly string[]> {
+export async function writeOps(collection: Collection<StoredDocument>, layout: Layout, ops: readonly ViewOp[], calls: Calls): Promise<readonly string[]> {
   const refused: string[] = [];
   for (const round of rounds(ops)) {
     let pending = round.map((op) => toWrite(layout, op));
@@ -32,12 +33,12 @@ export async function writeOps(collection: Collection<StoredDocument>, layout: L
       const duplicates: Pending[] = [];
       let violated: string | undefined;
       for (const bulk of bulks(pending)) {
-        const failed = await write(collection, layout.collection, bulk);
+        const failed = await write(collection, layout.collection, bulk, calls);
         duplicates.push(...failed.duplicates);
         violated ??= failed.violated;
       }
       if (duplicates.length === 0) break;
-      const stored = await positions(collection, layout.collection, duplicates);
+      const stored = await positions(collection, layout.collection, duplicates, calls);
       pending = [];
       for (const { op } of duplicates) {
         const document = stored.get(op.id);
@@ -101,9 +102,9 @@ const tooLarge = (view: string, op: ViewOp, bytes?: number): DocumentTooLarge =>
   new DocumentTooLarge(`${view}: part "${op.part}" of document sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`);
 
 /* eslint-disable preserve-caught-error -- the driver's errors quote documents and keys */
-async function write(collection: Collection<StoredDocument>, view: string, bulk: readonly Pending[]): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
+async function write(collection: Collection<StoredDocument>, view: string, bulk: readonly Pending[], calls: Calls): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
   try {
-    const result = await collection.bulkWrite(bulk.map((p) => p.write), { ordered: false });
+    const result = await calls.within(() => collection.bulkWrite(bulk.map((p) => p.write), { ordered: false }));
     if (result.getWriteConcernError() !== undefined) throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
     return { duplicates: [] };
   } catch (error) {
@@ -129,8 +130,8 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
 }
 /* eslint-enable preserve-caught-error */
 
-async function positions(collection: Collection<StoredDocument>, view: string, pending: readonly Pending[]): Promise<ReadonlyMap<string, StoredDocument>> {
+async function positions(collection: Collection<StoredDocument>, view: string, pending: readonly Pending[], calls: Calls): Promise<ReadonlyMap<string, StoredDocument>> {
   const ids = pending.map(({ op }) => op.id);
-  const found = await asking(view, () => collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray());
+  const found = await calls.asking(view, () => collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray());
   return new Map(found.map((d) => [d._id, d]));
 }
