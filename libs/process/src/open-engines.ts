@@ -1,6 +1,6 @@
 import type { Blobs } from '@provider-access/blob';
-import { openFsBlobs } from '@provider-access/blob/fs';
-import { openS3Blobs } from '@provider-access/blob/s3';
+import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
+import { openS3Blobs, removeUnfinishedUploads } from '@provider-access/blob/s3';
 import { type FilesConnection, type FilesEnv, filesOptions, type KafkaEnv, kafkaOptions, type MongoEnv, mongoOptions } from '@provider-access/config';
 import { decidedBy } from '@provider-access/events';
 import { openKafkaLog } from '@provider-access/eventlog/kafka';
@@ -19,8 +19,26 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
     views: () => openMongoViews(mongo),
     // A service relays decisions to the topics that it may write. What instances agree on is read by majority, whatever views do.
     state: (log) => openMongoState({ ...mongo, readConcern: 'majority', log, logger, relayTopics: decidedBy(service) }),
-    ...(store !== undefined && { blobs: async () => openFiles(store) }),
+    ...(store !== undefined && { blobs: async () => {
+      tidy(store, logger);
+      return openFiles(store);
+    } }),
   };
 }
 
 const openFiles = (store: FilesConnection): Blobs => (store.kind === 'fs' ? openFsBlobs(store) : openS3Blobs(store));
+
+/** Longer than any file is written. */
+const UNFINISHED_MS = 24 * 60 * 60 * 1000;
+const TIDY_EVERY_MS = 60 * 60 * 1000;
+
+/** What writers that died have left is seen by nobody and costs room: any instance removes it, once an hour. */
+function tidy(store: FilesConnection, logger: Logger): void {
+  const once = async (): Promise<void> => {
+    if (store.kind === 'fs') await removeUnfinished(store, UNFINISHED_MS);
+    else await removeUnfinishedUploads(store, UNFINISHED_MS);
+  };
+  const run = (): void => void once().catch((error: unknown) => logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'unfinished files could not be removed'));
+  run();
+  setInterval(run, TIDY_EVERY_MS).unref();
+}

@@ -185,7 +185,17 @@ export function openBlobs(options: unknown): Blobs {
   return new FsBlobs(options as FsBlobOptions);
 }
 
-/** Removes what writers that died have left. Call it when no writer of another process can be at work. */
-export async function removeUnfinished(options: FsBlobOptions): Promise<void> {
-  await rm(join(options.root, '.unfinished'), { recursive: true, force: true });
+/**
+ * Removes what writers that died have left. With `olderThanMs` only what nobody wrote to for so long: where writers of other
+ * processes may be at work. Without it, call it when there are none.
+ */
+export async function removeUnfinished(options: FsBlobOptions, olderThanMs?: number): Promise<void> {
+  const folder = join(options.root, '.unfinished');
+  if (olderThanMs === undefined) return rm(folder, { recursive: true, force: true });
+  const before = Date.now() - olderThanMs;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = join(folder, name);
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })); // finished meanwhile
+    if (mtimeMs < before) await rm(file, { force: true });
+  }
 }

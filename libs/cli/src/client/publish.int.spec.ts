@@ -78,6 +78,18 @@ test('a receipt that nobody handles is pending, not recorded', async () => {
   expect(rows.map((row) => row.outcome)).toEqual(['pending', 'pending']);
 });
 
+test('a receipt that cannot be told at the moment is asked for again', async () => {
+  const { server, receipts } = await platform((events) => ({ status: 200, rows: all(events) }));
+  const told = receipts.get.bind(receipts);
+  let asked = 0;
+  receipts.get = (receipt) => ((asked += 1) === 1 ? undefined : told(receipt));
+  const listeners = http!.listeners('request') as ((request: unknown, response: { writeHead(status: number): { end(): void } }) => void)[];
+  let away = 2;
+  http!.removeAllListeners('request').on('request', (request: { method: string }, response) => ((request.method === 'GET' && away-- > 0) ? void response.writeHead(503).end() : listeners.at(-1)!(request, response)));
+  expect(await publish(items(2), { server, token: 't' })).toMatchObject({ accepted: 2, outcomes: { recorded: 2 } });
+  expect(asked).toBe(2);
+});
+
 test('a wrong token and a platform that is not there say so by exit code', async () => {
   const { server } = await platform(() => ({ status: 401 }));
   await expect(publish(items(1), { server, token: 't' })).rejects.toMatchObject({ code: EXIT.unauthorized });

@@ -41,6 +41,9 @@ const LISTED = 1_000;
 /** How often a batch is sent again that the platform could not take. The same event twice changes nothing. */
 const ATTEMPTS = 5;
 
+/** Asked again: the platform, or what stands in front of it, cannot answer at the moment. */
+const AWAY = [429, 502, 503, 504];
+
 interface Row { readonly index?: number; readonly status?: string; readonly reason?: string; readonly detail?: string; readonly receipt?: string }
 type Sent = Extract<Item, { ok: true }>;
 interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; receipt: string }
@@ -49,11 +52,11 @@ interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; recei
 export async function awaitReceipt(server: Server, token: string, receipt: string, events: number, patienceMs = 120_000): Promise<Receipt> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
-    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, { token, accept: [404] });
-    // Not yet known: nothing of it is handled.
-    const answer = status === 404 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
+    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, { token, accept: Date.now() < deadline ? [404, ...AWAY] : [404] });
+    // Not yet known, or nobody can say at the moment: nothing of it is handled as far as this knows.
+    const answer = status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
     if (answer.handled >= events || Date.now() >= deadline) return answer;
-    if (status === 404) await delay(500);
+    if (status !== 200) await delay(500);
   }
 }
 
@@ -125,7 +128,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
 
 /** One NDJSON request. `rest` are the events that it was not told about: they are stored nowhere. */
 async function post(server: Server, token: string, events: readonly Sent[], onRow: (row: Row, event: Sent) => void): Promise<Sending> {
-  const { status, text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n', accept: [429, 503] });
+  const { status, text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n', accept: AWAY });
   if (status !== 200) return { kept: [], rest: events, receipt: '' };
   const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
   const told = new Set<number>();
