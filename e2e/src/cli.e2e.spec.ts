@@ -195,6 +195,9 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     const { view, documents } = views['resources']!.find((v) => v.view.startsWith('resources_records'))!;
     expect(await pa('views', 'rebuild', view)).toMatchObject({ code: 0, stdout: `rebuilt ${view}\n` });
     expect((await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records'))).toMatchObject({ documents });
+    expect(await pa('views', 'rollback', view)).toMatchObject({ code: 0, stdout: `rolled back ${view}\n` });
+    expect((await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records'))).toMatchObject({ documents });
+    expect(await json('views', 'abandon', view)).toEqual({ abandoned: false });
     expect(await pa('views', 'rebuild', 'none')).toMatchObject({ code: 1, stderr: expect.stringContaining('pa views list') as string });
   });
 

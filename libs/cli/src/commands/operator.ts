@@ -22,15 +22,18 @@ export function operatorCommands(program: Command): void {
     const services = await viewsOf(context);
     context.out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : 'live')]))));
   });
-  views.command('rebuild').argument('<view>', 'as `pa views list` names it').description('build the view anew beside the live one, compare, swap').action(async (view: string, _o: unknown, command: Command) => {
+  const change = (what: 'rebuild' | 'rollback' | 'abandon', description: string, done: string): void => void views.command(what).argument('<view>', 'as `pa views list` names it').description(description).action(async (view: string, _o: unknown, command: Command) => {
     const context = contextOf(command);
     const { server, out, administratorToken } = context;
     const services = await viewsOf(context);
     const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0];
     if (service === undefined) throw new CliError(EXIT.refused, `there is no view ${view}: \`pa views list\` names them`);
-    const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/rebuild`, { method: 'POST', token: administratorToken(), timeoutMs: 60 * 60 * 1000 });
-    out.result(answer, [`rebuilt ${view}`]);
+    const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/${what}`, { method: 'POST', token: administratorToken(), timeoutMs: 60 * 60 * 1000 });
+    out.result(answer, [`${done} ${view}`]);
   });
+  change('rebuild', 'build the view anew beside the live one, compare, swap; one that was killed goes on', 'rebuilt');
+  change('rollback', 'go back to the build before the last swap, after it has caught up', 'rolled back');
+  change('abandon', 'give up a rebuild', 'abandoned the rebuild of');
   program.command('explain').description('could this client see this member, and why').requiredOption('--client <id>').requiredOption('--member <id>').option('--at <instant>').action(async (o: { client: string; member: string; at?: string }, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
     const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`, { token: administratorToken() });
