@@ -21,6 +21,7 @@ export interface EnginesBench { readonly members: number; readonly seconds: numb
 interface Running { readonly platform: PlatformProcess; readonly processes: readonly Watched[]; readonly bases: readonly string[] }
 interface Variation { readonly name: string; readonly partitions?: number; readonly instances?: Partial<Record<ServiceName, number>>; readonly intakeOnly?: boolean }
 
+const SEED = 'bench';
 /** Polls as fast as they are answered: no limit that the figures would show. */
 const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
 
@@ -29,7 +30,7 @@ export async function benchEngines(options: EnginesBench): Promise<Result[]> {
   const engines = await startEngines({ progress: note });
   const servers = engines.pids.map((pid) => ({ name: nameOf(pid), pid })).filter(({ name }) => name !== 's3');
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
-  const payer = syntheticPayer({ seed: 'bench', members: options.members, asOf: AS_OF });
+  const payer = syntheticPayer({ seed: SEED, members: options.members, asOf: AS_OF });
   const variations: Variation[] = [
     { name: 'embedded' },
     { name: 'one instance', partitions: PARTITIONS, instances: { resources: 1, export: 1 } },
@@ -86,8 +87,8 @@ async function measure(variation: Variation, { platform, processes, bases }: Run
     const all: Memory = memory();
     return { name: variation.name, instances: variation.instances === undefined ? 'one process' : `${ours.length} processes`, ...(variation.partitions !== undefined && { partitions: variation.partitions }), raw, memory: all, engineMemory: engineMemory().each, ...figures } as Result;
   };
-  note(`${variation.name}: a small payer, to warm up`);
-  const probes = await openProbes(platform);
+  note(`${variation.name}: six members, to warm up`);
+  const probes = await openProbes(platform, SEED, options.members);
 
   const items = [...payer.events()].map(itemOf);
   note(`${variation.name}: intake of ${items.length} events`);
@@ -106,7 +107,7 @@ async function measure(variation: Variation, { platform, processes, bases }: Run
   const [{ events, visible }, atLoad] = await Promise.all([working, probes.underLoad(small ? 250 : 500, working)]);
   const intakeSeconds = (visible - started) / 1000;
   const intake = {
-    intake: events / intakeSeconds, acknowledged: events / ((acknowledged - started) / 1000), lagAtLoad: percentiles(atLoad),
+    intake: events / intakeSeconds, acknowledged: events / ((acknowledged - started) / 1000), lagAtLoad: percentiles(atLoad), unavailable: probes.unavailable(),
     cpu: Object.fromEntries(Object.entries(cpu()).map(([name, spent]) => [name, (spent / events) * 1000])), busy: intakeSeconds,
   };
   note(`${variation.name}: events at a gentle rate`);

@@ -15,6 +15,8 @@ export interface Probes {
   underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]>;
   /** Single events at a steady rate, of which every tenth is sampled. */
   gentle(eventsPerSecond: number, seconds: number): Promise<number[]>;
+  /** Reads that were answered 503 since this was last asked: no decision without fresh facts. */
+  unavailable(): number;
 }
 
 interface Waiting { readonly path: string; readonly acknowledged: number }
@@ -22,15 +24,20 @@ const MEMBERS = 6;
 /** Between reads while intake works off a backlog (lag is seconds), and while it does not. Reads are work too. */
 const PAUSE = { load: 100, gentle: 5 };
 
-/** A small payer of its own (which warms everything up) whose members' resources are recorded under new ids. */
-export async function openProbes(platform: PlatformProcess): Promise<Probes> {
-  const payer = syntheticPayer({ seed: 'bench-lag', members: MEMBERS, asOf: AS_OF });
-  await publishAll(platform, payer.events());
-  const visible = (npi: string) => [...payer.ledger.visibleMembers(npi)];
+/**
+ * Members of the bench's payer behind its first `members` (ids tell members by number, not by payer) are published, which warms
+ * everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes who sees these.
+ */
+export async function openProbes(platform: PlatformProcess, seed: string, members: number): Promise<Probes> {
+  const payer = syntheticPayer({ seed, members: members + MEMBERS, asOf: AS_OF });
+  const numbers = Array.from({ length: MEMBERS }, (_, i) => members + 1 + i);
+  await publishAll(platform, [...payer.providerEvents(), ...numbers.flatMap((n) => payer.memberEvents(n).events)]);
+  const ledgers = numbers.map((n) => payer.ledger.member(n));
+  const visible = (npi: string) => ledgers.filter((m) => m.visibleTo.includes(npi));
   const provider = payer.providerOrganizations.toSorted((a, b) => visible(b.npi).length - visible(a.npi).length)[0]!;
   const app = await registerApp(platform, { name: 'lag', npi: provider.npi, tin: provider.tin });
   const templates = visible(provider.npi).flatMap(templateOf);
-  if (templates.length === 0) throw new Error('nobody sees an Observation of the payer of the probes');
+  if (templates.length === 0) throw new Error('nobody sees an Observation of the members of the probes');
   return new Recorder(platform, app, templates);
 }
 
@@ -45,6 +52,7 @@ class Recorder implements Probes {
   private readonly app: TestApp;
   private readonly templates: readonly DomainEvent[];
   private sent = 0;
+  private refused = 0;
 
   constructor(platform: PlatformProcess, app: TestApp, templates: readonly DomainEvent[]) {
     this.platform = platform;
@@ -88,6 +96,12 @@ class Recorder implements Probes {
     return seen;
   }
 
+  unavailable(): number {
+    const { refused } = this;
+    this.refused = 0;
+    return refused;
+  }
+
   /** Records one resource under a new id. */
   private async record(): Promise<[number, Waiting]> {
     const n = this.sent++;
@@ -106,13 +120,14 @@ class Recorder implements Probes {
       while (running() || queue.length > 0) {
         const next = queue[0];
         if (next !== undefined) {
-          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [403, 404, 503] });
+          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [404, 503] });
+          if (status === 503) this.refused += 1;
           if (status === 200) {
             seen.push(performance.now() - next.acknowledged);
             queue.shift();
             continue;
           }
-          if (performance.now() - next.acknowledged > 300_000) throw new Error('an acknowledged event is not visible after five minutes');
+          if (performance.now() - next.acknowledged > 300_000) throw new Error(`an acknowledged event is not visible after five minutes: the last read was answered ${status}`);
         }
         await delay(pauseMs);
       }

@@ -37,19 +37,25 @@ export async function sample(files: readonly { readonly type: string; readonly f
 export const targetsOf = (lines: ReadonlyMap<string, readonly string[]>): string[] =>
   [...lines.entries()].flatMap(([type, list]) => list.slice(0, 200).map((line) => `/fhir/${type}/${(JSON.parse(line) as { id: string }).id}`));
 
-interface ViewStatus { readonly position: { readonly topics: Readonly<Record<string, readonly number[]>> }; readonly head: Readonly<Record<string, readonly number[]>> }
+interface ViewStatus { readonly view: string; readonly position: { readonly topics: Positions }; readonly head: Positions }
+type Positions = Readonly<Record<string, readonly number[]>>;
 
-/** Until every view of every service has passed the heads of its topics as they are then. */
+/** Until every view that intake feeds has passed the heads of its topics as they are at this call. Disclosures are not: reads feed them. */
 export async function viewsCaughtUp(platform: PlatformProcess, patienceMs = 600_000): Promise<void> {
   const server = new Server(platform.base);
   const until = Date.now() + patienceMs;
-  for (const service of ['resources', 'attribution', 'export']) {
-    for (;;) {
-      const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, { token: platform.administratorToken });
-      const behind = views.some(({ position, head }) => Object.entries(head).some(([topic, offsets]) => offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset)));
-      if (!behind) break;
+  const look = async (service: string): Promise<readonly ViewStatus[]> => {
+    const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, { token: platform.administratorToken });
+    return views.filter(({ view }) => !view.startsWith('audit_'));
+  };
+  await Promise.all(['resources', 'attribution'].map(async (service) => {
+    let now = await look(service);
+    const targets = now.map(({ head }) => head);
+    const behind = (): boolean => now.some(({ position }, i) => Object.entries(targets[i]!).some(([topic, offsets]) => offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset)));
+    while (behind()) {
       if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
       await new Promise((resolve) => setTimeout(resolve, 100));
+      now = await look(service);
     }
-  }
+  }));
 }

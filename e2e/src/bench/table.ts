@@ -21,6 +21,8 @@ export interface Result {
   /** CPU seconds of 1,000 events, by service and engine. */
   readonly cpu: Readonly<Record<string, number>>;
   readonly lagAtLoad: Percentiles;
+  /** Reads of the probes that were answered 503 at that load. */
+  readonly unavailable: number;
   readonly lagGentle: Percentiles;
   readonly export?: number;
   readonly exported?: number;
@@ -57,6 +59,7 @@ export function printEngines(results: readonly Result[]): void {
     ['  of embedded', onEngines((r) => ratio(r.intake / embedded.intake))],
     ['intake, to acknowledged, events/s', (r) => number(r.acknowledged)],
     ['lag at that load, p50 / p99 ms', (r) => both(r.lagAtLoad)],
+    ['  reads answered 503 meanwhile', (r) => number(r.unavailable, 0)],
     ['lag at 100 events/s, p50 / p99 ms', (r) => both(r.lagGentle)],
     ['export and download, resources/s', (r) => number(r.export)],
     ['  of embedded', onEngines((r) => (r.export === undefined ? '' : ratio(r.export / embedded.export!)))],
