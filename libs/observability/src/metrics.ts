@@ -31,6 +31,18 @@ export class Metrics {
     if (this.gauges.has(name)) return;
     this.gauges.set(name, new Gauge({ name, help, registers: [this.registry], async collect() { this.set(await read()); } }));
   }
+  /** The same with labels of a closed set. While it cannot be read there are no samples: no wrong ones. */
+  observeEach(name: string, help: string, labelNames: readonly string[], read: () => Promise<readonly { readonly labels: Record<string, string>; readonly value: number }[]>): void {
+    if (this.gauges.has(name)) return;
+    this.gauges.set(name, new Gauge({
+      name, help, labelNames: [...labelNames], registers: [this.registry],
+      async collect() {
+        const samples = await read().catch(() => []);
+        this.reset();
+        for (const { labels, value } of samples) this.set(labels, value);
+      },
+    }));
+  }
   text(): Promise<string> {
     return this.registry.metrics();
   }

@@ -15,3 +15,15 @@ test('metrics of several services become one exposition', async () => {
   expect(text).toMatch(/process_resident_memory_bytes \d+/);
   expect(text.match(/# TYPE http_server_request_duration_seconds/g)).toHaveLength(1);
 });
+
+test('a gauge of several series is read when scraped, and says nothing while it cannot be read', async () => {
+  const metrics = new Metrics();
+  let away = false;
+  metrics.observeEach('view_lag_records', 'Lag', ['view'], async () => {
+    if (away) throw new Error('away');
+    return [{ labels: { view: 'a' }, value: 3 }, { labels: { view: 'b' }, value: 0 }];
+  });
+  expect(await metrics.text()).toMatch(/view_lag_records\{view="a"\} 3\nview_lag_records\{view="b"\} 0/);
+  away = true;
+  expect(await metrics.text()).not.toContain('view_lag_records{');
+});

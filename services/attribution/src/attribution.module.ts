@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, disclosures } from '@provider-access/audit';
 import { Facts, FACTS_PROJECTIONS, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { AccessTokens, Authenticator, publishedKeys, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
 import { ProjectionSet } from '@provider-access/views';
@@ -51,6 +51,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const { log, views, clock, logger, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
+    measureViews(ports.metrics, projections);
     const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution' });
     return {
       module: AttributionModule,

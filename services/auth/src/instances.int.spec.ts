@@ -6,7 +6,7 @@ import { decodeProtectedHeader } from 'jose';
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
 import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
 import { silentLogger } from '@provider-access/observability';
-import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys } from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import type { State } from '@provider-access/state';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -174,7 +174,6 @@ describe('signing keys', () => {
   it('a token of a key that is in the file and not published is refused, and one of no key we know: 401', async () => {
     const a = await instance('a', new Keys(one));
     const app = await a.approved();
-    const { TokenIssuer } = await import('@provider-access/smart');
     const { token } = await new TokenIssuer({ key: () => two.first, publicUrl: PUBLIC_URL, clock: a.clock }).issue(app.id, 'system/*.rs', NOW);
     expect((await a.call('POST', '/auth/introspect', { form: { token }, token })).status).toBe(401);
   });

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/blob';
 import { Facts, groups, memberships, type PresenceOptions } from '@provider-access/facts';
-import { READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
@@ -58,6 +58,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
     const facts = new Facts({ log, views, clock, metrics, presence: options.presence, ...options.facts });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
+    measureViews(ports.metrics, projections);
     const streams = new JobStreams(state, clock);
     const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     const records = recordsReader(views);

@@ -5,7 +5,7 @@ import { Audit } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
 import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
@@ -73,7 +73,11 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence }: R
     { provide: CONFIG, useValue: config },
     { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
     { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources' }) },
-    { provide: ProjectionSet, useFactory: () => new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH }) },
+    { provide: ProjectionSet, useFactory: () => {
+      const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
+      measureViews(ports.metrics, projections);
+      return projections;
+    } },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: STATIC_TOKENS, useValue: staticTokens },
     {
