@@ -62,9 +62,9 @@ describe('what is right', () => {
 
   test('a connection string may come from a file, a store may be a bucket', () => {
     const { MONGODB_URI, FILES_DIR: _folder, ...rest } = good;
-    const config = read({ ...rest, MONGODB_URI_FILE: file('uri', `${MONGODB_URI}\n`), MONGODB_WRITE_CONCERN: '2', MONGODB_TLS: 'true', FILES: 's3', S3_BUCKET: 'exports', S3_SERVER_SIDE_ENCRYPTION: 'aws:kms', S3_KMS_KEY_ID: 'alias/pa', S3_ENDPOINT: 'http://127.0.0.1:4568/', S3_PATH_STYLE: 'true' });
+    const config = read({ ...rest, MONGODB_URI_FILE: file('uri', `${MONGODB_URI}\n`), MONGODB_WRITE_CONCERN: '2', MONGODB_TLS: 'true', FILES: 's3', S3_BUCKET: 'exports', S3_SERVER_SIDE_ENCRYPTION: 'aws:kms', S3_KMS_KEY_ID: 'alias/pa', S3_ENDPOINT: 'http://127.0.0.1:4568/', S3_PATH_STYLE: 'true', S3_PREFIX: 'payer/files' });
     expect(mongoOptions(config, 'export')).toMatchObject({ uri: MONGODB_URI, writeConcern: { w: 2 }, tls: {} });
-    expect(filesOptions(config)).toMatchObject({ kind: 's3', bucket: 'exports', endpoint: 'http://127.0.0.1:4568', region: 'us-east-1', forcePathStyle: true, serverSideEncryption: 'aws:kms', kmsKeyId: 'alias/pa' });
+    expect(filesOptions(config)).toMatchObject({ kind: 's3', bucket: 'exports', endpoint: 'http://127.0.0.1:4568', region: 'us-east-1', forcePathStyle: true, serverSideEncryption: 'aws:kms', kmsKeyId: 'alias/pa', prefix: 'payer/files/' });
   });
 
   test.each([['2', 2], ['10.0.0.0/8, 192.168.1.1', ['10.0.0.0/8', '192.168.1.1']], ['fd00::/8', ['fd00::/8']]])('TRUST_PROXY=%s', (value, expected) => {
@@ -128,9 +128,11 @@ const wrong: readonly (readonly [variable: string, env: Record<string, string>, 
   ['S3_BUCKET', { FILES: 's3', FILES_DIR: '' }, 'must be set'],
   ['S3_BUCKET', { FILES: 's3', FILES_DIR: '', S3_BUCKET: 'Not A Bucket' }, 'name of a bucket'],
   ['S3_BUCKET', { S3_BUCKET: 'exports' }, 'FILES=s3'],
+  ['S3_PREFIX', { FILES: 's3', FILES_DIR: '', S3_BUCKET: 'exports', S3_PREFIX: '../other' }, 'with "/" between'],
+  ['S3_PREFIX', { FILES: 's3', FILES_DIR: '', S3_BUCKET: 'exports', S3_PREFIX: 'a//b' }, 'with "/" between'],
   ['S3_KMS_KEY_ID', { FILES: 's3', FILES_DIR: '', S3_BUCKET: 'exports', S3_KMS_KEY_ID: 'alias/pa' }, 'aws:kms'],
   ['S3_ENDPOINT', { S3_ENDPOINT: 'minio:9000' }, 'http'],
-  ['S3_PREFIX', { S3_PREFIX: '/exports' }, 'slash'],
+  ['S3_PREFIX', { S3_PREFIX: '/exports' }, 'between them'],
   ['S3_PART_BYTES', { S3_PART_BYTES: '1024' }, 'from 5242880'],
   ['HOST', { HOST: '0.0.0.0', PUBLIC_URL: 'http://localhost:8080' }, 'not loopback'],
   ['PUBLIC_URL', { PUBLIC_URL: '' }, 'must be set'],

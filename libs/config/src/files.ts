@@ -9,7 +9,7 @@ export const filesEnv = {
   FILES: z.enum(['fs', 's3'], 'must be fs or s3').default('fs').describe('`fs`: a folder that all instances of export share; `s3`: a bucket.'),
   FILES_DIR: path.optional().describe('The folder of `FILES=fs`.'),
   S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket').optional().describe('The bucket of `FILES=s3`.'),
-  S3_PREFIX: z.string().regex(/^[A-Za-z0-9!_.*'()/-]{1,512}$/, 'must be a prefix of keys').refine((v) => !v.startsWith('/'), 'must not begin with a slash').optional().describe('Put before every key.'),
+  S3_PREFIX: z.string().regex(/^([A-Za-z0-9_][A-Za-z0-9._-]{0,127}\/?){1,16}$/, 'must be names of letters, digits, ".", "_" and "-" with "/" between them').max(256, 'must be 256 characters at most').transform((v) => (v.endsWith('/') ? v : `${v}/`)).optional().describe('A folder in the bucket: put before every key.'),
   S3_ENDPOINT: baseUrl.optional().describe('For servers that are not AWS.'),
   S3_REGION: z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be the name of a region').default('us-east-1').describe('Region of the bucket. Credentials come as the AWS SDK finds them (`AWS_*`, web identity, instance).'),
   S3_PATH_STYLE: flag.default(false).describe('`true`: the bucket is in the path, not in the host name.'),
