@@ -5,7 +5,7 @@ import { bulkExport, type BulkResult } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { freshPlatform, publishAll, registerApp, SEPARATE, type TestApp } from './harness.ts';
 import { complete, holdsExactly, postStream, progressOf, sleep, versionsOf } from './interrupted.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optOut, seeded, sealed, tell } from './road.ts';
+import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, optIn, optOut, seeded, sealed, tell } from './road.ts';
 
 const SEED = Number(process.env['E2E_SEED'] ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env['E2E_KILLS'] ?? 7);
@@ -119,6 +119,9 @@ describe(`kill -9 at any moment (again with E2E_SEED=${SEED} E2E_KILLS=${KILLS})
       expect(result.resumed).toBe(true);
       expect(result.status).toBe(status);
       await complete(result, payer, organization.npi, leftOut);
+      // Back in, so that there is somebody to leave in the next round.
+      for (const leaver of leftOut) expect((await tell(fresh.platform(), optIn(leaver))).status).toBe('effective');
+      leftOut.clear();
     }
   }, LONG_MS);
 
