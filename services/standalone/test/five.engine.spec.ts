@@ -24,7 +24,8 @@ const started: Running[] = [];
 let env: Record<string, string>;
 
 function run(service: string, more: Record<string, string> = {}, args: string[] = []): Omit<Running, 'base'> {
-  const { NODE_OPTIONS: _options, ...inherited } = process.env as Record<string, string>;
+  // Where this run's engines are comes from `env` alone.
+  const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
   const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main(service), ...args], { env: { ...inherited, ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => said.push(line));
