@@ -14,14 +14,18 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
   const kafka = kafkaOptions(config, service);
   const mongo = mongoOptions(config, service);
   const store = files === undefined ? undefined : filesOptions(files);
+  let tidied = false;
   return {
     log: () => openKafkaLog({ ...kafka, logger }),
     views: () => openMongoViews(mongo),
     // A service relays decisions to the topics that it may write. What instances agree on is read by majority, whatever views do.
     state: (log) => openMongoState({ ...mongo, readConcern: 'majority', log, logger, relayTopics: decidedBy(service) }),
     ...(store !== undefined && { blobs: async () => {
-      tidy(store, logger);
-      return openFiles(store);
+      const opened = openFiles(store);
+      // A start that has to wait for an engine opens them again.
+      if (!tidied) tidy(store, logger);
+      tidied = true;
+      return opened;
     } }),
   };
 }
