@@ -1,3 +1,4 @@
+export * from './catalogue.ts';
 export * from './metrics.ts';
 export * from './logger.ts';
 export * from './member-hash.ts';

@@ -1,4 +1,4 @@
-export { cacheFolder, isAlive } from './cache.ts';
+export { cached, cacheFolder, cacheKey, has, isAlive, run } from './cache.ts';
 export { makeCertificates } from './certificates.ts';
 export type { Certificate, Certificates } from './certificates.ts';
 export { startEngines } from './engines.ts';

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
+
+const MODULES = fileURLToPath(new URL('../../cluster/tools/', import.meta.url));
+
+export const KUBERNETES_VERSION = '1.37.2';
+export const HELM_VERSION = '4.3.1';
+const [KUBE_MAJOR, KUBE_MINOR] = KUBERNETES_VERSION.split('.') as [string, string];
+const KUBE_VERSION_PACKAGE = 'k8s.io/component-base/version';
+
+interface Recipe {
+  /** A Go module of ours under e2e/cluster/tools, for what cannot be installed by its path because of replacements. */
+  readonly module?: string;
+  readonly package: string;
+  readonly ldflags?: string;
+  /** Name of the program where it is not the package's last part. */
+  readonly program?: string;
+}
+
+const kube = (name: string): Recipe => ({
+  module: 'kube',
+  package: `k8s.io/kubernetes/cmd/${name}`,
+  ldflags: `-X ${KUBE_VERSION_PACKAGE}.gitVersion=v${KUBERNETES_VERSION} -X ${KUBE_VERSION_PACKAGE}.gitMajor=${KUBE_MAJOR} -X ${KUBE_VERSION_PACKAGE}.gitMinor=${KUBE_MINOR} -X ${KUBE_VERSION_PACKAGE}.gitTreeState=clean`,
+});
+
+/** Everything that is built from the Go module proxy, with the version it is built at. */
+const RECIPES = {
+  helm: { package: `helm.sh/helm/v4/cmd/helm@v${HELM_VERSION}`, ldflags: `-X helm.sh/helm/v4/internal/version.version=v${HELM_VERSION}` },
+  kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0' },
+  etcd: { module: 'kube', package: 'go.etcd.io/etcd/server/v3', program: 'etcd' },
+  'kube-apiserver': kube('kube-apiserver'),
+  'kube-controller-manager': kube('kube-controller-manager'),
+  'kube-scheduler': kube('kube-scheduler'),
+  'helm-unittest': { module: 'unittest', package: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest' },
+  promtool: { package: 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0' },
+  collector: { module: 'collector', package: '.', program: 'collector' },
+} as const satisfies Record<string, Recipe>;
+
+export type Tool = keyof typeof RECIPES;
+export const TOOLS = Object.keys(RECIPES) as Tool[];
+
+/**
+ * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides what is
+ * built: package, flags, go.mod, go.sum, sources and the Go version. Errors: Go is missing or the build fails.
+ */
+export async function tool(name: Tool, progress?: (line: string) => void): Promise<string> {
+  const recipe: Recipe = RECIPES[name];
+  const folder = recipe.module === undefined ? undefined : join(MODULES, recipe.module);
+  const flags = ['-trimpath', '-ldflags', `-s -w ${recipe.ldflags ?? ''}`.trim()];
+  const hash = createHash('sha256').update(JSON.stringify([recipe.package, flags, await goVersion()]));
+  for (const file of ['go.mod', 'go.sum', 'main.go', 'telemetry.go']) {
+    if (folder !== undefined && existsSync(join(folder, file))) hash.update(readFileSync(join(folder, file)));
+  }
+  const target = join(cacheFolder(), 'go', cacheKey(name, hash.digest('hex').slice(0, 16)));
+  await cached(target, async (made) => {
+    progress?.(`building ${name} with go (once)`);
+    mkdirSync(made);
+    const program = join(made, name);
+    const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' };
+    if (folder !== undefined) await run('go', ['build', ...flags, '-o', program, recipe.package], { cwd: folder, env, progress });
+    else {
+      await run('go', ['install', ...flags, recipe.package], { env: { ...env, GOBIN: made }, progress });
+      const installed = join(made, recipe.program ?? name);
+      if (installed !== program) renameSync(installed, program);
+    }
+  });
+  return join(target, name);
+}
+
+async function goVersion(): Promise<string> {
+  try {
+    return (await run('go', ['env', 'GOVERSION'], { env: { GOTOOLCHAIN: 'local' } })).trim();
+  } catch (error) {
+    throw new Error('The cluster tests build Helm and the Kubernetes control plane with Go 1.26 or later: `go` was not found (Debian: golang, or any toolchain on PATH).', { cause: error });
+  }
+}
