@@ -7,8 +7,11 @@ export const root = join(import.meta.dirname, '..');
 /** Absolute folders of all projects. */
 export const projects = [...['libs', 'services'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name))), join(root, 'e2e')].filter((dir) => existsSync(join(dir, 'package.json')));
 
+const specs = (kind) => (dir) => globSync(`{src,test}/**/*.${kind}.spec.ts`, { cwd: dir }).map((file) => join(dir, file));
 /** Specs of a project that need a real Kafka, MongoDB or S3. */
-export const engineSpecs = (dir) => globSync('{src,test}/**/*.engine.spec.ts', { cwd: dir }).map((file) => join(dir, file));
+export const engineSpecs = specs('engine');
+/** Specs of a project that need Helm or a Kubernetes API server, which Go builds. */
+export const clusterSpecs = specs('cluster');
 
 export function requireNode24() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return;

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
  * `npm test`: builds, runs every project's tests through Nx, then says in one place what ran, what was skipped and why,
- * and which ten tests were the slowest. Ends with `N passed, N failed`. What needs real engines is `npm run test:engines`.
+ * and which ten tests were the slowest. Ends with `N passed, N failed`. What needs real
+ * engines is `npm run test:engines`, what needs Helm or an API server `npm run test:cluster`.
  */
 import { spawnSync } from 'node:child_process';
-import { count, engineSpecs, print, projects, removeReports, requireNode24, root } from './report.mjs';
+import { clusterSpecs, count, engineSpecs, print, projects, removeReports, requireNode24, root } from './report.mjs';
 
 const REPORT = 'test-report.json';
 requireNode24();
@@ -18,7 +19,10 @@ const started = Date.now();
 const status = run('npx', ['nx', 'run-many', '-t', 'test', '--parallel=1', '--output-style=static', '--nxBail=false', ...process.argv.slice(2)]);
 
 const counted = count(projects, REPORT);
-const waiting = projects.flatMap(engineSpecs).length;
-if (waiting > 0) counted.skipped.push(`${waiting} files *.engine.spec.ts: they need a real Kafka and a MongoDB-compatible server, run them with \`npm run test:engines\``);
+const waiting = (files, why) => {
+  if (files.length > 0) counted.skipped.push(`${files.length} files ${why}`);
+};
+waiting(projects.flatMap(engineSpecs), '*.engine.spec.ts: they need a real Kafka and a MongoDB-compatible server, run them with `npm run test:engines`');
+waiting(projects.flatMap(clusterSpecs), '*.cluster.spec.ts: they need Helm and a Kubernetes API server, which Go builds once; run them with `npm run test:cluster`');
 print(counted, Date.now() - started);
 process.exit(status !== 0 || counted.failed > 0 ? 1 : 0);

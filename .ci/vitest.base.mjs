@@ -1,8 +1,12 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** `*.engine.spec.ts` need a real Kafka or MongoDB: RUN_ENGINES=1 (`npm run test:engines`) runs them and nothing else. */
-const engines = process.env.RUN_ENGINES === '1';
-const report = process.env.TEST_REPORT ?? (engines ? 'test-report.engines.json' : 'test-report.json');
+/**
+ * Specs that need more than Node: `*.engine.spec.ts` a real Kafka or MongoDB (RUN_ENGINES=1, `npm run test:engines`),
+ * `*.cluster.spec.ts` Helm or a Kubernetes API server (RUN_CLUSTER=1, `npm run test:cluster`). Either runs alone.
+ */
+const KINDS = { engine: 'test-report.engines.json', cluster: 'test-report.cluster.json' };
+const kind = process.env.RUN_CLUSTER === '1' ? 'cluster' : process.env.RUN_ENGINES === '1' ? 'engine' : undefined;
+const report = process.env.TEST_REPORT ?? KINDS[kind] ?? 'test-report.json';
 
 /**
  * The one vitest configuration. Projects resolve each other's sources (no build needed), decorators are compiled as tsc
@@ -15,10 +19,10 @@ export function configure(overrides = {}) {
     ssr: { resolve: { conditions: ['@provider-access/source'], externalConditions: ['@provider-access/source'] } },
     oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
     test: {
-      include: engines ? ['src/**/*.engine.spec.ts', 'test/**/*.engine.spec.ts'] : ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
-      exclude: engines ? configDefaults.exclude : [...configDefaults.exclude, '**/*.engine.spec.ts'],
-      // A project may have specs of one of the two kinds only.
-      passWithNoTests: engines,
+      include: ['src', 'test'].map((folder) => `${folder}/**/*${kind === undefined ? '' : `.${kind}`}.spec.ts`),
+      exclude: kind === undefined ? [...configDefaults.exclude, ...Object.keys(KINDS).map((each) => `**/*.${each}.spec.ts`)] : configDefaults.exclude,
+      // A project may have specs of one of the kinds only.
+      passWithNoTests: kind !== undefined,
       maxWorkers: 2,
       testTimeout: 30_000,
       hookTimeout: 60_000,
