@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { CRD_KINDS, crdFile } from './crds.ts';
+
+test.each(CRD_KINDS)('the definition of %s is there', async (kind) => {
+  const text = readFileSync(await crdFile(kind), 'utf8');
+  expect(text).toContain('kind: CustomResourceDefinition');
+  expect(text).toMatch(new RegExp(`^ {4}kind: ${kind}$`, 'm'));
+});
