@@ -230,7 +230,7 @@ describe('one client and another', () => {
     }, { timeout: 10_000 });
 
     const metrics = (await http(at('/metrics'))).body.toString();
-    expect(metrics).toContain('view_lag_records{view="resources_records_v1"');
+    expect(metrics).toContain('pa_view_lag_records{view="resources_records_v1"');
     const health = (await http(at('/health/ready'))).body.toString();
     expect(metrics).toContain('# TYPE');
     // The log is at work: it would have said it.

@@ -1,4 +1,4 @@
-import { decide, type Decision, type MemberFacts, type Purpose } from '@provider-access/access';
+import { decide, type Decision, type DenialReason, type MemberFacts, type Purpose } from '@provider-access/access';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
@@ -55,14 +55,14 @@ export class Access {
     const facts = await this.factsOfMany(members);
     const { parties, clock, metrics } = this.options;
     const now = instant(clock.now());
-    const tally = new Map<string, number>();
+    const tally = new Map<DenialReason | 'permit', number>();
     const decisions = members.map((member, i) => {
       const decision = decide({ client, purpose, member, now }, { member: facts[i], party: parties });
       const outcome = decision.permit ? 'permit' : decision.reason;
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
       return decision;
     });
-    for (const [outcome, count] of tally) metrics?.count('access_decisions_total', 'Decisions by outcome', { purpose: purpose.kind, outcome }, count);
+    for (const [outcome, count] of tally) metrics?.count('pa_access_decisions_total', { purpose: purpose.kind, outcome }, count);
     return decisions;
   }
 

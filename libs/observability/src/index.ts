@@ -1,4 +1,5 @@
 export * from './catalogue.ts';
+export { OTHER, type LabelValues, type Pattern } from './labels.ts';
 export * from './metrics.ts';
 export * from './logger.ts';
 export * from './member-hash.ts';

@@ -1,29 +1,74 @@
 import { expect, test } from 'vitest';
-import { Metrics, mergedText, processMetrics } from './metrics.ts';
+import { METRICS, type MetricDefinition } from './catalogue.ts';
+import { Metrics } from './metrics.ts';
 
-test('metrics of several services become one exposition', async () => {
-  const [a, b] = [new Metrics(), new Metrics()];
-  a.count('pa_events_total', 'Events', { outcome: 'recorded' }, 2);
-  b.count('pa_events_total', 'Events', { outcome: 'recorded' }, 3);
-  a.request('resources', 'GET', '/fhir/:type/:id', 200, 12);
-  b.request('auth', 'POST', '/auth/token', 401, 3);
-  b.observe('pa_age_ms', 'Age', () => 7);
-  const text = await mergedText([a, b, processMetrics()]);
-  expect(text).toContain('pa_events_total{outcome="recorded"} 5');
-  expect(text).toContain('http_server_request_duration_seconds_count{service="auth",method="POST",route="/auth/token",status="401"} 1');
-  expect(text).toContain('pa_age_ms 7');
+const ALL = Object.entries<MetricDefinition>(METRICS);
+
+test.each(ALL)('%s is named and told as Prometheus asks for', (name, { type, help, labels, buckets }) => {
+  expect(name).toMatch(/^(pa|http_server)_[a-z0-9_]+$/);
+  expect(name.endsWith('_total')).toBe(type === 'counter');
+  expect(help).toMatch(/^[A-Z0-9][^\n]{8,}[^.]$/);
+  expect(labels.filter((label) => !/^[a-z]+$/.test(label) || ['le', 'quantile', 'job', 'instance'].includes(label))).toEqual([]);
+  expect(buckets !== undefined).toBe(type === 'histogram');
+  expect([...(buckets ?? [])].toSorted((a, b) => a - b)).toEqual(buckets ?? []);
+});
+
+test('a counter counts, a histogram observes, a gauge moves', async () => {
+  const metrics = new Metrics({ process: true });
+  metrics.count('pa_intake_events_total', { service: 'resources', outcome: 'recorded' }, 2);
+  metrics.count('pa_intake_events_total', { service: 'resources', outcome: 'recorded' }, 3);
+  metrics.count('pa_tokens_issued_total');
+  metrics.request('resources', 'GET', '/fhir/:type/:id', 200, 12);
+  metrics.move('http_server_active_requests', { service: 'auth' }, 2);
+  metrics.move('http_server_active_requests', { service: 'auth' }, -1);
+  const text = await metrics.text();
+  expect(text).toContain('pa_intake_events_total{service="resources",outcome="recorded"} 5');
+  expect(text).toContain('pa_tokens_issued_total 1');
+  expect(text).toContain('http_server_request_duration_seconds_bucket{le="0.02",service="resources",method="GET",route="/fhir/:type/:id",status="200"} 1');
+  expect(text).toContain('http_server_active_requests{service="auth"} 1');
   expect(text).toMatch(/process_resident_memory_bytes \d+/);
-  expect(text.match(/# TYPE http_server_request_duration_seconds/g)).toHaveLength(1);
+  expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/);
+});
+
+test('what a caller makes up is one value', async () => {
+  const metrics = new Metrics();
+  for (let i = 0; i < 500; i++) metrics.request('resources', `M${i}`, `not a route ${i}`, 404, 1);
+  for (let i = 0; i < 500; i++) metrics.request('resources', 'GET', `/route-${i}`, 200, 1);
+  metrics.count('pa_token_refusals_total', { reason: 'made up' as 'jti' });
+  const text = await metrics.text();
+  expect(text).toContain('http_server_request_duration_seconds_count{service="resources",method="other",route="other",status="404"} 500');
+  expect(text.match(/_count\{/g)!.length).toBeLessThan(160);
+  expect(text).toContain('pa_token_refusals_total{reason="other"} 1');
+});
+
+test('a counter is there before its first event', async () => {
+  const metrics = new Metrics();
+  metrics.zero('pa_intake_events_total', { service: 'resources' });
+  const text = await metrics.text();
+  expect(text).toContain('pa_intake_events_total{service="resources",outcome="parked"} 0');
+  expect(text).not.toContain('service="auth"');
 });
 
 test('a gauge of several series is read when scraped, and says nothing while it cannot be read', async () => {
   const metrics = new Metrics();
   let away = false;
-  metrics.observeEach('view_lag_records', 'Lag', ['view'], async () => {
+  metrics.read('pa_view_builds', async () => {
     if (away) throw new Error('away');
     return [{ labels: { view: 'a' }, value: 3 }, { labels: { view: 'b' }, value: 0 }];
   });
-  expect(await metrics.text()).toMatch(/view_lag_records\{view="a"\} 3\nview_lag_records\{view="b"\} 0/);
+  const end = metrics.read('pa_view_builds', () => [{ labels: { view: 'a' }, value: 5 }]);
+  expect(await metrics.text()).toMatch(/pa_view_builds\{view="a"\} 5\npa_view_builds\{view="b"\} 0/);
+  end();
+  expect(await metrics.text()).toContain('pa_view_builds{view="a"} 3');
   away = true;
-  expect(await metrics.text()).not.toContain('view_lag_records{');
+  expect(await metrics.text()).not.toContain('pa_view_builds{');
+});
+
+test('turned off it measures nothing', async () => {
+  const metrics = new Metrics({ enabled: false, process: true });
+  metrics.count('pa_tokens_issued_total');
+  metrics.zero('pa_token_refusals_total');
+  metrics.request('resources', 'GET', '/', 200, 1);
+  metrics.read('pa_view_builds', () => [{ labels: { view: 'a' }, value: 5 }]);
+  expect((await metrics.text()).trim()).toBe('');
 });

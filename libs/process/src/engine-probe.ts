@@ -2,8 +2,8 @@ import type { ReadinessCheck } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 
 export interface EngineProbeOptions {
-  /** As readiness names it. */
-  readonly name: string;
+  /** As readiness and metrics name it. */
+  readonly name: 'kafka' | 'mongodb';
   /** Asks the engine something cheap; rejects when it is away. */
   readonly probe: () => Promise<unknown>;
   /** How long the engine may be away before that makes the process unready, ms: as long as reads go on without it. */
@@ -17,7 +17,7 @@ export interface EngineProbeOptions {
 
 /** Asks an engine in the background whether it is there: readiness and liveness look at the last answers, they do not wait for one. */
 export class EngineProbe {
-  readonly name: string;
+  readonly name: 'kafka' | 'mongodb';
   private readonly options: EngineProbeOptions;
   private awaySince: number | undefined;
   private reachableSince: number | undefined;
@@ -56,8 +56,9 @@ export class EngineProbe {
       },
     };
   }
-  gauge(metrics: Metrics): void {
-    metrics.observe(`pa_${this.name}_reachable`, `1 while ${this.name} answers`, () => (this.reachable() ? 1 : 0));
+  /** @returns ends it */
+  gauge(metrics: Metrics): () => void {
+    return metrics.read('pa_engine_reachable', () => [{ labels: { engine: this.name }, value: this.reachable() ? 1 : 0 }]);
   }
 
   /** One question. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toRefusal, type ReadinessCheck } from '@provider-access/http';
-import { mergedText, type Logger, type Metrics } from '@provider-access/observability';
+import type { Logger, Metrics } from '@provider-access/observability';
 import { refuseRequest } from './listener.ts';
 
 /** Answers that belong to the process and to no service. Returns false when the path is not its own. */
@@ -31,7 +31,7 @@ export interface ProcessRoutesOptions {
   readonly ready: () => Promise<readonly NotReady[]>;
   /** Why the process should be ended and started anew; undefined as long as it makes progress. */
   readonly stuck: () => string | undefined;
-  readonly metrics: readonly Metrics[];
+  readonly metrics: Metrics;
   readonly logger: Logger;
   /** Further paths of this process. */
   readonly routes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>>;
@@ -54,7 +54,7 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
       const failing = await options.ready();
       json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing });
     },
-    '/metrics': async (_request, response) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await mergedText(options.metrics)),
+    '/metrics': async (_request, response) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics.text()),
     ...options.routes,
   };
   return (request, response) => {

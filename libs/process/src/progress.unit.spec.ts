@@ -3,7 +3,7 @@ import { EngineProbe } from './engine-probe.ts';
 import { stuckReason } from './progress.ts';
 
 const NOW = 10_000_000;
-async function probe(name: string, reachableFor: number): Promise<EngineProbe> {
+async function probe(name: EngineProbe['name'], reachableFor: number): Promise<EngineProbe> {
   let at = NOW - reachableFor;
   const one = new EngineProbe({ name, probe: () => (reachableFor > 0 ? Promise.resolve() : Promise.reject(new Error('away'))), graceMs: 0, now: () => at });
   await one.ask();

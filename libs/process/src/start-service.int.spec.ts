@@ -119,8 +119,8 @@ describe('a start', () => {
     expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
     expect((await ask(service, '/fhir/nothing'))[0]).toBe(404);
     const [, metrics] = await ask(service, '/metrics');
-    expect(metrics).toContain('pa_kafka_reachable 1');
-    expect(metrics).toContain('pa_mongodb_reachable 1');
+    expect(metrics).toContain('pa_engine_reachable{engine="kafka"} 1');
+    expect(metrics).toContain('pa_engine_reachable{engine="mongodb"} 1');
   });
 
   test('ends at once when a topic is not there, and says what creates it', async () => {
@@ -164,7 +164,7 @@ describe('while it runs', () => {
     const service = await start(engines, { clock, freshnessMs: 5000 });
     await service.started;
     engines.kafkaAway = true;
-    await vi.waitUntil(async () => String((await ask(service, '/metrics'))[1]).includes('pa_kafka_reachable 0'), { timeout: 5000 });
+    await vi.waitUntil(async () => String((await ask(service, '/metrics'))[1]).includes('pa_engine_reachable{engine="kafka"} 0'), { timeout: 5000 });
     expect((await ready(service))[0]).toBe(200);
     clock.at += 6000;
     expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'kafka', detail: 'kafka has not answered for 6 s' }] }]);

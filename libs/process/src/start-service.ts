@@ -10,7 +10,7 @@ import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import { Metrics, type Logger } from '@provider-access/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
@@ -92,7 +92,7 @@ class ServiceProcess {
   private readonly options: StartOptions;
   private readonly listening: Listening;
   private readonly clock: Clock;
-  private readonly metrics: Metrics[];
+  private readonly metrics: Metrics;
   private readonly stopping = new AbortController();
   private readonly closing = new Closing();
   private starting: Promise<void> = Promise.resolve();
@@ -109,7 +109,7 @@ class ServiceProcess {
     this.options = options;
     this.listening = listening;
     this.clock = options.clock ?? systemClock;
-    this.metrics = [processMetrics(), new Metrics()];
+    this.metrics = new Metrics({ process: true });
     this.own = this.routes();
     listening.serve((request, response) => {
       if (!this.own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
@@ -151,8 +151,7 @@ class ServiceProcess {
 
   private async attempt(): Promise<void> {
     const { engines, name, logger, register, trustProxy } = this.options;
-    const { closing } = this;
-    const own = this.metrics[1]!;
+    const { closing, metrics } = this;
     this.phase = 'waiting for Kafka';
     const log = watchLog(await engines.log());
     closing.push('log', () => log.close());
@@ -167,13 +166,13 @@ class ServiceProcess {
     const blobs = await engines.blobs?.();
     const probes = this.probesOf(log, state);
     for (const probe of probes) {
-      probe.gauge(own);
+      closing.push(`gauge of ${probe.name}`, probe.gauge(metrics));
       await probe.start();
       closing.push(probe.name, () => probe.stop());
     }
     this.phase = 'reading the log and the views';
     const module = await register({
-      ports: { log, views, state, clock: this.clock, logger, metrics: own },
+      ports: { log, views, state, clock: this.clock, logger, metrics },
       presence: { port: state.presence, holder: `${name}/${randomUUID()}` },
       blobs: () => {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
@@ -181,7 +180,7 @@ class ServiceProcess {
       },
       onClose: (what, close) => closing.push(what, close),
     });
-    const app = await createServiceApp(module, { name, logger, metrics: own, strategy: new EventLogTransport({ log }), trustProxy });
+    const app = await createServiceApp(module, { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy });
     closing.push('service', () => app.close());
     await app.startAllMicroservices();
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');

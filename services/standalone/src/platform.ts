@@ -12,7 +12,7 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { MemberHash, Metrics, processMetrics, type Logger } from '@provider-access/observability';
+import { MemberHash, Metrics, type Logger } from '@provider-access/observability';
 import { answer, bind, failingChecks, processRoutes } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
@@ -70,20 +70,16 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     const listening = await bind(config);
     const publicUrl = config.PUBLIC_URL ?? listening.address;
 
-    const metrics: Metrics[] = [processMetrics()];
-    const ports = (): ServicePorts => {
-      const own = new Metrics();
-      metrics.push(own);
-      return { log, views, state, clock: systemClock, logger, metrics: own };
-    };
+    // One for the process, as one database is: what a service measures carries its name where two measure the same.
+    const metrics = new Metrics({ process: true });
+    const ports: ServicePorts = { log, views, state, clock: systemClock, logger, metrics };
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
       const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: Buffer.from(body) }) });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
-      const own = ports();
-      const app = await createServiceApp(module(own), { name, logger, metrics: own.metrics, strategy: new EventLogTransport({ log }), trustProxy: config.TRUST_PROXY });
+      const app = await createServiceApp(module(ports), { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy: config.TRUST_PROXY });
       apps[name] = app;
       closing.push(() => app.close());
       await app.startAllMicroservices();

@@ -116,7 +116,7 @@ describe('five processes', () => {
 
     for (const [name, { base }] of Object.entries(all)) {
       expect((await fetch(`${base}/health/live`)).status, name).toBe(200);
-      expect(await (await fetch(`${base}/metrics`)).text(), name).toContain('pa_kafka_reachable 1');
+      expect(await (await fetch(`${base}/metrics`)).text(), name).toContain('pa_engine_reachable{engine="kafka"} 1');
       const views = await fetch(`${base}/ops/views/${name}`, { headers: { authorization: `Bearer ${administrator}` } });
       expect([name, views.status, Array.isArray(((await views.json()) as { views: unknown }).views)]).toEqual([name, 200, true]);
     }

@@ -2,7 +2,7 @@ import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/co
 import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal, REFUSALS } from '@provider-access/http';
-import { approvedSince, grantScopes, verifyClientAssertion, type AssertionClient } from '@provider-access/smart';
+import { approvedSince, grantScopes, verifyClientAssertion, type AssertionClient, type AssertionStep } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 import { readForm } from '../form.ts';
@@ -11,12 +11,14 @@ import { SCOPE_TYPES } from '../registration/client-metadata.ts';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
 
+/** Steps after the assertion's. */
+type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
 /** A refusal with what the audit says about it: who claims to be asking, and where it failed. */
 class TokenRefusal extends Error {
   readonly refusal: Refusal;
   readonly client: string | undefined;
-  readonly step: string | undefined;
-  constructor(refusal: Refusal, client?: string, step?: string) {
+  readonly step: AssertionStep | OwnStep | undefined;
+  constructor(refusal: Refusal, client?: string, step?: AssertionStep | OwnStep) {
     super(refusal.message);
     this.refusal = refusal;
     this.client = client;
@@ -48,16 +50,17 @@ export class TokenController {
       const { client, scope, approvedAt } = await this.grant(request);
       const issued = await this.auth.issuer.issue(client, scope, approvedAt);
       await this.auth.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
+      this.auth.ports.metrics.count('pa_tokens_issued_total');
       return { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope };
     } catch (error) {
       const refused = error instanceof Refusal ? new TokenRefusal(error) : error;
       if (!(refused instanceof TokenRefusal)) throw error;
       const { refusal, client, step } = refused;
+      this.auth.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
         // A made-up iss is not written down.
         await this.auth.audit.record({ client: client !== undefined && this.auth.parties.client(client) !== undefined ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 });
-        this.auth.ports.metrics.count('auth_token_refusals_total', 'Token requests refused', { error: REFUSALS[refusal.kind].oauth });
       }
       throw refusal;
     }
@@ -79,7 +82,7 @@ export class TokenController {
     });
     if (!result.ok) throw new TokenRefusal(new Refusal('invalid-client', result.message), result.client, result.step);
     const { client } = result;
-    const refuse = (refusal: Refusal, step?: string): TokenRefusal => new TokenRefusal(refusal, client, step);
+    const refuse = (refusal: Refusal, step?: OwnStep): TokenRefusal => new TokenRefusal(refusal, client, step);
     if (form['client_id'] !== undefined && form['client_id'] !== client) throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
 
     // Counted after the signature: nobody can use up the share of another.

@@ -95,7 +95,7 @@ export class DownloadController {
     stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
     stream.once('end', () => (complete = true));
     stream.once('close', () => {
-      metrics.count('export_downloaded_bytes_total', 'Bytes of export files that were sent', {}, bytes);
+      metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
       const at = instant(clock.now());
       const record = encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: 'pa.export-downloaded.v1', time: at, subject: of.job, data: { ...of, at, bytes, complete } satisfies ExportDownloaded });
       log.append(PA_EXPORTS, [record]).catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));

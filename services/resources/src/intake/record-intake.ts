@@ -159,9 +159,9 @@ export class RecordIntake {
   }
 
   private count(outcomes: readonly OutcomeRow[]): void {
-    const counts = new Map<string, number>();
+    const counts = new Map<OutcomeRow['outcome'], number>();
     for (const { outcome } of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-    for (const [outcome, n] of counts) this.options.metrics.count('pa_intake_events_total', 'Payer events by what became of them', { service: 'resources', outcome }, n);
+    for (const [outcome, n] of counts) this.options.metrics.count('pa_intake_events_total', { service: 'resources', outcome }, n);
   }
 }
 
