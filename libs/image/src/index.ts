@@ -1,0 +1,1 @@
+export { layOut, type LayoutOptions } from './layout.ts';

@@ -1,0 +1,41 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isFolder } from './files.ts';
+import { closureOf, readLock, runtimeRoots, type Closure } from './lock.ts';
+import { placeNode } from './node-runtime.ts';
+import { placeEntry, placeIdentity, placeWorkspace } from './own-packages.ts';
+import { placeRootFiles, WRITTEN } from './root-files.ts';
+import { seal, type Sealed } from './seal.ts';
+import { placePackage } from './third-party.ts';
+
+export interface LayoutOptions {
+  /** A built checkout of the repository, of any commit that has services and a lock file. */
+  readonly checkout: string;
+  /** Becomes the image's root; emptied if it is one already. */
+  readonly out: string;
+}
+
+/** Lays the image's root filesystem out: the application, Node with its libraries, and empty /data and /tmp. */
+export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly closure: Closure } {
+  const from = resolve(checkout);
+  const root = resolve(out);
+  empty(root);
+  const lock = readLock(from);
+  const closure = closureOf(lock, runtimeRoots(lock), (path) => isFolder(join(from, path)));
+  const app = join(root, 'app');
+  placeIdentity(from, app);
+  placeEntry(app);
+  for (const workspace of closure.workspaces) placeWorkspace(from, app, workspace);
+  for (const one of closure.packages) placePackage(from, app, one);
+  placeNode(root);
+  placeRootFiles(root);
+  return { ...seal(root, new Set(WRITTEN)), closure };
+}
+
+/** @throws when there is something that this did not make */
+function empty(root: string): void {
+  mkdirSync(root, { recursive: true });
+  if (readdirSync(root).length === 0) return;
+  if (!existsSync(join(root, 'app/bin/provider-access'))) throw new Error(`${root} is not empty and holds no image: name another folder`);
+  for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true, force: true });
+}

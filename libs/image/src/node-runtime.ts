@@ -1,0 +1,18 @@
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { place } from './files.ts';
+
+/** Where the image has Node. */
+export const NODE = 'usr/local/bin/node';
+
+/** The shared libraries that this process has loaded, with the loader that Node's binary names. */
+export function sharedObjects(): string[] {
+  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] };
+  return sharedObjects.filter((path) => path.startsWith('/') && !path.endsWith('.node') && !/^\/(dev|proc)\//.test(path)).sort();
+}
+
+/** The Node that runs this, with the libraries it is linked to: nothing else of a distribution is needed, not even a shell. */
+export function placeNode(root: string): void {
+  place(realpathSync(process.execPath), join(root, NODE), 'program');
+  for (const path of sharedObjects()) place(realpathSync(path), join(root, path), 'program');
+}
