@@ -6,5 +6,6 @@ export { mongoEnv, mongoFaults, mongoOptions, type MongoConnection, type MongoEn
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
 export { isLoopback, listenEnv, listenFaults, type ListenEnv } from './listen.ts';
 export { secretFaults, secretsEnv, type SecretsEnv, type SecretVariable } from './secrets.ts';
+export { telemetryEnv, telemetryFaults, telemetryOptions, type TelemetryConnection, type TelemetryEnv } from './telemetry.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';
 export { processEnv, type ProcessEnv } from './process.ts';

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { kafkaEnv } from './kafka.ts';
 import { listenEnv } from './listen.ts';
 import { mongoEnv } from './mongo.ts';
+import { telemetryEnv } from './telemetry.ts';
 
-/** What every service process takes: its listener and its engines. */
-export const processEnv = { ...listenEnv, ...kafkaEnv, ...mongoEnv };
+/** What every service process takes: its listener, its telemetry and its engines. */
+export const processEnv = { ...listenEnv, ...telemetryEnv, ...kafkaEnv, ...mongoEnv };
 export type ProcessEnv = z.infer<z.ZodObject<typeof processEnv>>;

@@ -4,9 +4,10 @@ import { listenEnv } from './listen.ts';
 import { mongoEnv } from './mongo.ts';
 import type { Environment } from './read-config.ts';
 import { secretsEnv } from './secrets.ts';
+import { telemetryEnv } from './telemetry.ts';
 
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
-export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, secretsEnv].flatMap((shape) => Object.keys(shape));
+export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, telemetryEnv, secretsEnv].flatMap((shape) => Object.keys(shape));
 
 /** What Kubernetes puts into every pod about services that happen to be called kafka, mongodb or export. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;

@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
-import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, type Environment } from '@provider-access/config';
+import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, type Environment } from '@provider-access/config';
 import type { Service } from '@provider-access/events';
 import { createLogger } from '@provider-access/observability';
 import type { z } from 'zod';
@@ -24,7 +24,7 @@ export interface ServiceDefinition<S extends z.ZodObject> {
 export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
   const files = 'FILES' in schema.shape ? filesFaults(config as unknown as FilesEnv) : [];
-  refuse([...misspelled(env, Object.keys(schema.shape)), ...listenFaults(config), ...kafkaFaults(config), ...mongoFaults(config), ...files, ...secretFaults(config)]);
+  refuse([...misspelled(env, Object.keys(schema.shape)), ...listenFaults(config), ...telemetryFaults(config), ...kafkaFaults(config), ...mongoFaults(config), ...files, ...secretFaults(config)]);
   return config;
 }
 

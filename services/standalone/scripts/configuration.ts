@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { topicsEnv, type Variable, variablesOf } from '@provider-access/config';
+import { telemetryEnv, topicsEnv, type Variable, variablesOf } from '@provider-access/config';
 import { z } from 'zod';
 import { envOf, PROCESSES } from '../src/environment.ts';
 
@@ -19,6 +19,7 @@ export function page(): string {
   const group = (title: string, holds: (name: string) => boolean): string => `### ${title}\n\n${table(shared.filter((v) => holds(v.name)))}\n`;
   const kafka = (name: string): boolean => name.startsWith('KAFKA_');
   const mongo = (name: string): boolean => name.startsWith('MONGODB_');
+  const telemetry = (name: string): boolean => name in telemetryEnv;
   return `# Configuration
 
 Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, one that contradicts another, and
@@ -38,7 +39,8 @@ inside the freshness bound, then are 503.
 
 ## Every service
 
-${group('The process', (name) => !kafka(name) && !mongo(name))}
+${group('The process', (name) => !kafka(name) && !mongo(name) && !telemetry(name))}
+${group('Telemetry', telemetry)}
 ${group('Kafka', kafka)}
 ${group('MongoDB', mongo)}
 ${all.map(({ name, variables }) => `## ${name}\n\n${table(variables.filter((v) => !isShared.has(v.name)))}\n`).join('\n')}

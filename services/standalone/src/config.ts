@@ -1,4 +1,4 @@
-import { baseUrl, flag, listenEnv } from '@provider-access/config';
+import { baseUrl, flag, listenEnv, telemetryEnv } from '@provider-access/config';
 import { z } from 'zod';
 
 /** Environment of `npm start`. Defaults serve loopback only. */
@@ -11,5 +11,6 @@ export const standaloneConfig = z.object({
   ALLOW_INSECURE_JWKS: flag.default(false).describe('`true`: `jwks_uri` may be plain http on loopback. For trials on one machine only.'),
   ALLOW_PLAIN_HTTP: listenEnv.ALLOW_PLAIN_HTTP,
   TRUST_PROXY: listenEnv.TRUST_PROXY,
+  ...telemetryEnv,
 });
 export type StandaloneConfig = z.infer<typeof standaloneConfig>;

@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
-import { listenFaults, readConfig, refuse } from '@provider-access/config';
+import { listenFaults, readConfig, refuse, telemetryFaults } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -36,7 +36,7 @@ export interface Platform {
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 /** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
 export async function startPlatform(config: StandaloneConfig, logger: Logger): Promise<Platform> {
-  refuse(listenFaults(config));
+  refuse([...listenFaults(config), ...telemetryFaults(config)]);
   const dataDir = resolve(config.DATA_DIR);
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);
