@@ -3,6 +3,7 @@ import { engineCommands } from './commands/engines.ts';
 import { generateCommand } from './commands/generate.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { payerCommands } from './commands/payer.ts';
+import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
 import { CliError, EXIT } from './output.ts';
 
@@ -17,11 +18,12 @@ export function createProgram(): Command {
     .addHelpText('after', `
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
 (topics, views plan|apply, verify and acls have exit codes of their own: see their help)
-Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, DATA_DIR`);
+Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`);
   generateCommand(program);
   payerCommands(program);
   providerCommands(program);
   operatorCommands(program);
+  probeCommand(program);
   engineCommands(program);
   return program;
 }

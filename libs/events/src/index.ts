@@ -4,5 +4,6 @@ export * from './payer-events.ts';
 export * from './platform-events.ts';
 export * from './export-events.ts';
 export * from './provider-key.ts';
+export * from './probe-steps.ts';
 export * from './upcast.ts';
 export * from './validate.ts';

@@ -47,16 +47,17 @@ export function publicJwk(key: JWK): JWK {
 }
 
 /**
- * The administrator's or the payer's token: from the environment (`PA_ADMINISTRATOR_TOKEN`, `PA_PAYER_TOKEN`), else from
- * the data folder where `npm start` wrote it.
+ * The administrator's or the payer's token: from the environment (`PA_ADMINISTRATOR_TOKEN`, `PA_PAYER_TOKEN`), else from a file
+ * that it names (`PA_…_TOKEN_FILE`, the first line), else from the data folder where `npm start` wrote it.
  */
 export function roleToken(role: 'administrator' | 'payer', dataDir: string): string {
   const fromEnv = process.env[`PA_${role.toUpperCase()}_TOKEN`];
   if (fromEnv !== undefined && fromEnv !== '') return fromEnv;
-  const file = join(dataDir, `${role}.token`);
+  const named = process.env[`PA_${role.toUpperCase()}_TOKEN_FILE`];
+  const file = named !== undefined && named !== '' ? named : join(dataDir, `${role}.token`);
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8').split('\n').map((line) => line.trim()).find((line) => line !== '') ?? '';
   } catch {
-    throw new CliError(EXIT.unauthorized, `no ${role} token: set PA_${role.toUpperCase()}_TOKEN, or name the platform's data folder with --data-dir (looked for ${file})`);
+    throw new CliError(EXIT.unauthorized, `no ${role} token: set PA_${role.toUpperCase()}_TOKEN or PA_${role.toUpperCase()}_TOKEN_FILE, or name the platform's data folder with --data-dir (looked for ${file})`);
   }
 }

@@ -1,0 +1,69 @@
+import type { ProbeStep } from '@provider-access/events';
+import { CliError, EXIT } from '../output.ts';
+
+export interface StepResult {
+  readonly step: ProbeStep;
+  readonly ok: boolean;
+  /** How long it took, ms. */
+  readonly ms: number;
+  /** What was found, or why it failed. Never a token, a key or a resource. */
+  readonly detail: string;
+}
+export interface ProbeReport {
+  /** When the walk began, RFC 3339. */
+  readonly at: string;
+  readonly ok: boolean;
+  /** The first step that failed. */
+  readonly failed?: ProbeStep;
+  readonly steps: readonly StepResult[];
+}
+
+/** What a step found wrong: the platform answered, and the answer is not what it must be. */
+export class ProbeFault extends CliError {
+  constructor(message: string) {
+    super(EXIT.refused, message);
+  }
+}
+
+/** Takes the steps of a walk one after another and remembers how each went. After the first that fails only those `always` are taken. */
+export class Walk {
+  private readonly results: StepResult[] = [];
+  private readonly at = new Date();
+  private readonly told: (result: StepResult) => void;
+  constructor(told: (result: StepResult) => void = () => undefined) {
+    this.told = told;
+  }
+  get failed(): ProbeStep | undefined {
+    return this.results.find((r) => !r.ok)?.step;
+  }
+  /** @param timeoutMs after which the step has failed, whatever it waits for */
+  async step(step: ProbeStep, timeoutMs: number, take: (until: number) => Promise<string>, always = false): Promise<void> {
+    if (this.failed !== undefined && !always) return;
+    const started = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new ProbeFault(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
+    });
+    const took = take(Date.now() + timeoutMs);
+    // When it fails after its time is over, that is told already.
+    took.catch(() => undefined);
+    let ok = true;
+    let detail: string;
+    try {
+      detail = await Promise.race([took, late]);
+    } catch (error) {
+      ok = false;
+      // What is not ours may quote what it was given: its name is told, not its text.
+      detail = error instanceof CliError ? error.message : `unexpected ${(error as Error).name}`;
+    } finally {
+      clearTimeout(timer);
+    }
+    const result = { step, ok, ms: Math.round(performance.now() - started), detail };
+    this.results.push(result);
+    this.told(result);
+  }
+  report(): ProbeReport {
+    const { failed } = this;
+    return { at: this.at.toISOString(), ok: failed === undefined, ...(failed !== undefined && { failed }), steps: this.results };
+  }
+}
