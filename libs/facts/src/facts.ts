@@ -29,10 +29,13 @@ export class Facts {
   readonly access: Access;
   private readonly source: PartiesSource;
   private readonly presence: PartiesPresence | undefined;
+  private readonly metrics: Metrics | undefined;
+  private measured: (() => void) | undefined;
 
   constructor(options: FactsOptions) {
     const { log, views, clock, metrics, boundMs, pollMs, presence } = options;
     this.source = { log, views };
+    this.metrics = metrics;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
     this.access = new Access({ log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
@@ -40,11 +43,13 @@ export class Facts {
   }
 
   async start(): Promise<void> {
+    this.measured = this.metrics?.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : []));
     await this.parties.start(this.source);
     await this.freshness.start();
     await this.presence?.start();
   }
   async stop(): Promise<void> {
+    this.measured?.();
     this.freshness.stop();
     await this.presence?.stop();
     await this.parties.stop();

@@ -87,6 +87,10 @@ export class Parties implements PartyFacts {
   sourceHolds(source: string): readonly HoldFact[] {
     return this.holds.facts(source);
   }
+  /** Sources whose members are all denied now. */
+  heldSources(): number {
+    return this.holds.open();
+  }
 
   /** For auth: keys, contacts, scope, hash of the registration token. */
   registration(client: string): ClientRegistration | undefined {

@@ -63,8 +63,10 @@ describe('parties', () => {
     await say(PA_CONSENT, 'pa.access-held.v1', undefined, { source: 's', deadLetter: 'dl-1', eventType: 't' });
     await say(PA_CONSENT, 'pa.access-held.v1', 'm1', { member: 'm1', source: 's', deadLetter: 'dl-2', eventType: 't' });
     expect(parties.sourceHolds('s').map((h) => [h.deadLetter, h.to])).toEqual([['dl-1', undefined]]);
+    expect(parties.heldSources()).toBe(1);
     await say(PA_CONSENT, 'pa.access-released.v1', undefined, { source: 's', deadLetter: 'dl-1' });
     expect(parties.sourceHolds('s')[0]!.to).toBeDefined();
+    expect(parties.heldSources()).toBe(0);
   });
 
   it('count progress once the outputs that it names are known', async () => {

@@ -48,6 +48,10 @@ export class SourceHolds {
     const said = this.sources.get(source);
     return said === undefined ? [] : [...said.values()].flatMap(holdFacts);
   }
+  /** Sources that are held now. */
+  open(): number {
+    return [...this.sources.keys()].filter((source) => this.facts(source).some(({ to }) => to === undefined)).length;
+  }
   /** A record of one of the view's topics. */
   evolve(record: LogRecord): void {
     if (!concernsSource(record)) return;

@@ -48,11 +48,12 @@ export const METRICS = {
   pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
   // Intake
   pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
-  pa_dead_letters_open: gauge('Parked payer events that wait for a person', { topic: TOPIC }),
+  pa_dead_letters_open: gauge('Parked payer events that wait for a person, by who could not take them', { topic: TOPIC, service: SERVICE }),
   // Exports
   pa_export_jobs: gauge('Exports by state, over all processes', { state: EXPORT_STATE }),
   pa_export_oldest_seconds: gauge('Age of the oldest export in a state; 0 when there is none', { state: EXPORT_STATE }),
   pa_export_chunks: gauge('Chunks by state, over all processes', { state: CHUNK_STATE }),
+  pa_export_storage_full: gauge('1 while the last write of this process found the file storage full', {}),
   pa_export_jobs_total: counter('Exports that ended, by outcome', { outcome: EXPORT_OUTCOME }),
   pa_export_chunks_total: counter('Chunks that were worked on, by outcome', { outcome: CHUNK_OUTCOME }),
   pa_export_duration_seconds: histogram('From kick-off to complete', HOURS_SECONDS, { outcome: EXPORT_OUTCOME }),
@@ -66,6 +67,7 @@ export const METRICS = {
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
   pa_opt_out_effect_seconds: histogram('From the acceptance of an opt-out to its effect in every process', EFFECT_SECONDS, {}),
   pa_access_decisions_total: counter('Decisions whether a client may see a member, by outcome', { purpose: PURPOSE, outcome: DECISION }),
+  pa_access_held_sources: gauge('Sources of the payer whose members are all denied, because of a parked event that names no member', {}),
   pa_cache_requests_total: counter('Look-ups in a cache', { cache: CACHE, result: CACHE_RESULT }),
   // Service levels
   pa_slo_total: counter('Requests and events that a service level was measured for', { objective: OBJECTIVE, result: OBJECTIVE_RESULT }),
@@ -78,6 +80,7 @@ export const METRICS = {
   pa_probe_step_duration_seconds: gauge('Duration of a step in the last run of the probe', { step: PROBE_STEP }),
   // The process
   pa_engine_reachable: gauge('1 while the engine answers', { engine: ENGINE }),
+  pa_memory_limit_bytes: gauge('Memory that the process may have (its control group); absent without a limit', {}),
   pa_build_info: gauge('Always 1; the labels say what runs', { service: SERVICE, version: VERSION }),
 } satisfies Record<string, MetricDefinition>;
 

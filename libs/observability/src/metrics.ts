@@ -31,7 +31,10 @@ export class Metrics {
 
   constructor({ enabled = true, process = false }: MetricsOptions = {}) {
     this.enabled = enabled;
-    if (enabled && process) collectDefaultMetrics({ register: this.registry });
+    if (!enabled || !process) return;
+    collectDefaultMetrics({ register: this.registry });
+    const limit = memoryLimit();
+    if (limit !== undefined) this.set('pa_memory_limit_bytes', {}, limit);
   }
 
   /** A request that was answered; `route` is the pattern, `ms` the duration in milliseconds. */
@@ -132,6 +135,12 @@ export class Metrics {
     if (guard === undefined) this.guards.set(name, (guard = guardOf(METRICS[name].values)));
     return guard(labels as Readonly<Record<string, string>>);
   }
+}
+
+/** Of the control group, bytes. Without one Node answers 0 or what no machine has. */
+function memoryLimit(): number | undefined {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < Number.MAX_SAFE_INTEGER ? limit : undefined;
 }
 
 /** Samples, or none: what reads may be away, or hang. */

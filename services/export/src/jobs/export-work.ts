@@ -49,6 +49,7 @@ export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
   private fullSince: number | undefined;
+  private measured: (() => void) | undefined;
 
   constructor(options: ExportWorkOptions) {
     this.o = options;
@@ -67,9 +68,11 @@ export class ExportWork {
   }
 
   start(): void {
+    this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [{ labels: {}, value: this.storageFull() ? 1 : 0 }]);
     for (const workers of this.workers.values()) workers.start();
   }
   async stop(): Promise<void> {
+    this.measured?.();
     // A chunk that is being written is given back, not waited for.
     const stopped = [...this.workers.values()].map((w) => w.stop());
     await this.o.chunks.close();

@@ -1,0 +1,6 @@
+import { expect, test } from 'vitest';
+import { metricsPage } from './metrics-page.ts';
+
+test('docs/metrics.json is current (npm run metrics-page writes it)', async () => {
+  await expect(metricsPage()).toMatchFileSnapshot('../../../docs/metrics.json');
+});
