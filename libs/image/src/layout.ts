@@ -4,8 +4,10 @@ import { isFolder } from './files.ts';
 import { closureOf, readLock, runtimeRoots, type Closure } from './lock.ts';
 import { placeNode } from './node-runtime.ts';
 import { placeEntry, placeIdentity, placeWorkspace } from './own-packages.ts';
+import { placePapers } from './papers/index.ts';
+import type { Piece } from './papers/piece.ts';
 import { placeRootFiles, WRITTEN } from './root-files.ts';
-import { seal, type Sealed } from './seal.ts';
+import { seal, releaseTime, type Sealed } from './seal.ts';
 import { placePackage } from './third-party.ts';
 
 export interface LayoutOptions {
@@ -16,7 +18,7 @@ export interface LayoutOptions {
 }
 
 /** Lays the image's root filesystem out: the application, Node with its libraries, and empty /data and /tmp. */
-export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly closure: Closure } {
+export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly closure: Closure; readonly pieces: readonly Piece[] } {
   const from = resolve(checkout);
   const root = resolve(out);
   empty(root);
@@ -29,7 +31,8 @@ export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly cl
   for (const one of closure.packages) placePackage(from, app, one);
   placeNode(root);
   placeRootFiles(root);
-  return { ...seal(root, new Set(WRITTEN)), closure };
+  const pieces = placePapers({ checkout: from, lock, closure, app, seconds: releaseTime() });
+  return { ...seal(root, new Set(WRITTEN)), closure, pieces };
 }
 
 /** @throws when there is something that this did not make */

@@ -2,15 +2,22 @@ import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, lutimesSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Seconds since 1970 that every file is given; SOURCE_DATE_EPOCH sets another (reproducible-builds.org). */
-const EPOCH = 315_532_800;
+/** The time of a release, seconds since 1970, from SOURCE_DATE_EPOCH (reproducible-builds.org); undefined without it. */
+export function releaseTime(): number | undefined {
+  const said = process.env['SOURCE_DATE_EPOCH'];
+  if (said === undefined || said === '') return undefined;
+  const seconds = Number(said);
+  if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_EPOCH: must be seconds since 1970');
+  return seconds;
+}
+/** What files bear without one: archives know no time before it. */
+const FIRST = Date.UTC(1980, 0, 1) / 1000;
 
 export interface Sealed { readonly files: number; readonly bytes: number; /** SHA-256 over paths, modes and contents. */ readonly digest: string }
 
 /** Gives everything below `root` one time, folders their mode, and says what it is: the same inputs have the same digest. */
 export function seal(root: string, keep: ReadonlySet<string>): Sealed {
-  const time = Number(process.env['SOURCE_DATE_EPOCH'] ?? EPOCH);
-  if (!Number.isSafeInteger(time) || time < 0) throw new Error('SOURCE_DATE_EPOCH: must be seconds since 1970');
+  const time = releaseTime() ?? FIRST;
   const hash = createHash('sha256');
   let files = 0;
   let bytes = 0;
