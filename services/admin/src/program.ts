@@ -43,8 +43,9 @@ export function createProgram(declared: Declared, streams: Streams, done: (exit:
     if (json) streams.out(JSON.stringify({ asDeclared: differing(rows).length === 0, rows }));
     else say(lines);
   };
-  const plan = async (open: OpenArea, json: boolean): Promise<void> => {
-    const rows = await rowsOf(open, 'plan');
+  const plan = async (opens: readonly OpenArea[], json: boolean): Promise<void> => {
+    const rows: Row[] = [];
+    for (const open of opens) rows.push(...(await rowsOf(open, 'plan')));
     const differ = differing(rows);
     tell(json, rows, [...planLines(rows), '', differ.length === 0 ? 'All is as declared.' : `${differ.length} of ${rows.length} differ.`]);
   };
@@ -72,13 +73,14 @@ PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
   interface Json { readonly json: boolean }
 
   const topics = program.command('topics').description('topics of Kafka with their settings');
-  withJson(topics.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan(declared.topics(), o.json));
+  withJson(topics.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.topics()], o.json));
   withJson(topics.command('apply')).description('creates missing topics and sets their settings; never fewer or more partitions').action((o: Json) => apply([declared.topics()], o.json));
 
   const views = program.command('views').description('collections and indexes of MongoDB, of views and of state');
-  withJson(views.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan(declared.views(), o.json));
+  withJson(views.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.views()], o.json));
   withJson(views.command('apply')).description('creates missing collections and indexes').action((o: Json) => apply([declared.views()], o.json));
 
+  withJson(program.command('plan')).description('what `apply` would do').action((o: Json) => plan([declared.topics(), declared.views()], o.json));
   withJson(program.command('apply')).description('all in order: topics, then collections and indexes').action((o: Json) => apply([declared.topics(), declared.views()], o.json));
   withJson(program.command('verify')).description('exits 0 when all is as declared, else 2 and says what differs').action(async (o: Json) => {
     const rows = [...(await rowsOf(declared.topics(), 'plan')), ...(await rowsOf(declared.views(), 'plan'))];

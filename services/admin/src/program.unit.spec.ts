@@ -48,6 +48,13 @@ test('plan shows what is, what should be and what would be done, and changes not
   expect(one.state.applied).toBe(0);
 });
 
+test('plan without a part is of all, in order', async () => {
+  const views = area('views', [index]);
+  const { code, out } = await admin(['plan'], { ...topics(missing), views: () => ({ target: 'MongoDB at m:1', areas: [views] }) });
+  expect([code, views.state.applied]).toEqual([0, 0]);
+  expect(out).toMatch(/pa\.consent[\s\S]*facts_groups_v1 by_provider[\s\S]*2 of 2 differ\./);
+});
+
 test('apply does what it can, says what it did, and exits 2 for what is left to people', async () => {
   const { one, ...declared } = topics(same('pa.groups'), missing, partitions);
   const first = await admin(['topics', 'apply'], declared);

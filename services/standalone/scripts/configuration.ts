@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { telemetryEnv, topicsEnv, type Variable, variablesOf } from '@provider-access/config';
+import { kafkaEnv, mongoEnv, telemetryEnv, topicsEnv, type Variable, variablesOf } from '@provider-access/config';
 import { z } from 'zod';
 import { envOf, PROCESSES } from '../src/environment.ts';
 
@@ -56,7 +56,10 @@ ${table(envOf('standalone'))}
 `;
 }
 
-export const data = (): string => `${JSON.stringify(Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)])), undefined, 2)}\n`;
+export function data(): string {
+  const processes = Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)]));
+  return `${JSON.stringify({ ...processes, admin: variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv })) }, undefined, 2)}\n`;
+}
 
 if (import.meta.main) {
   writeFileSync(PAGE, page());

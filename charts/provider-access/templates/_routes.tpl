@@ -1,0 +1,74 @@
+{{- /* Which prefix belongs to whom; the longest wins. /health and /metrics belong to each process and are not routed. */}}
+{{- define "pa.publicRoutes" -}}
+- { prefix: /auth, service: auth }
+- { prefix: /portal, service: auth }
+- { prefix: /.well-known, service: auth }
+- { prefix: /fhir/.well-known, service: auth }
+- { prefix: /fhir/Group, service: attribution }
+- { prefix: /fhir/bulk, service: export }
+- { prefix: /fhir/Consent, service: consent }
+- { prefix: /fhir, service: resources }
+{{- end }}
+
+{{- define "pa.internalRoutes" -}}
+- { prefix: /events, service: resources }
+- { prefix: /ops/explain, service: attribution }
+- { prefix: /ops/disclosures, service: attribution }
+{{- range include "pa.services" . | splitList " " }}
+- { prefix: /ops/views/{{ . }}, service: {{ . }} }
+{{- end }}
+{{- end }}
+
+{{- /* (dict "root" $ "name" … "host" … "of" .Values.ingress "routes" …) */}}
+{{- define "pa.ingress" -}}
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ .name }}
+  labels: {{- include "pa.labels" (dict "root" .root) | nindent 4 }}
+  {{- with .of.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- with .of.className }}
+  ingressClassName: {{ . }}
+  {{- end }}
+  {{- if .of.tls.enabled }}
+  tls:
+    - hosts: [{{ .host | quote }}]
+      {{- with .of.tls.secretName }}
+      secretName: {{ . }}
+      {{- end }}
+  {{- end }}
+  rules:
+    - host: {{ .host | quote }}
+      http:
+        paths:
+          {{- range .routes | fromYamlArray }}
+          - path: {{ .prefix }}
+            pathType: Prefix
+            backend: { service: { name: {{ include "pa.fullname" $.root }}-{{ .service }}, port: { name: http } } }
+          {{- end }}
+{{- end }}
+
+{{- /* (dict "root" $ "name" … "host" … "of" .Values.gateway "routes" …) */}}
+{{- define "pa.httpRoute" -}}
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: {{ .name }}
+  labels: {{- include "pa.labels" (dict "root" .root) | nindent 4 }}
+  {{- with .of.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  parentRefs: {{- toYaml .of.parentRefs | nindent 4 }}
+  hostnames: [{{ .host | quote }}]
+  rules:
+    {{- range .routes | fromYamlArray }}
+    - matches:
+        - path: { type: PathPrefix, value: {{ .prefix }} }
+      backendRefs:
+        - { name: {{ include "pa.fullname" $.root }}-{{ .service }}, port: 8080 }
+    {{- end }}
+{{- end }}
