@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { generatedFiles } from '@provider-access/watch';
+import { tool } from '../cluster/tools.ts';
+
+export interface Said { readonly code: number; readonly output: string }
+
+/** Runs promtool; what it says is for people, its exit code is the result. */
+export async function promtool(args: readonly string[], cwd?: string): Promise<Said> {
+  const program = await tool('promtool', (line) => console.info(line));
+  return new Promise((resolve) => {
+    execFile(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, output: `${stdout}${stderr}` });
+    });
+  });
+}
+
+/** Writes the rule files as the chart has them into `folder`. @returns their names there */
+export function ruleFilesIn(folder: string): string[] {
+  const rules = [...generatedFiles()].filter(([file]) => file.includes('/alerts/'));
+  for (const [file, text] of rules) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+  return rules.map(([file]) => file);
+}

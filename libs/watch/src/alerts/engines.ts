@@ -1,0 +1,21 @@
+import type { RuleGroup } from '../rules.ts';
+
+export const engines: RuleGroup = {
+  name: 'engines',
+  alerts: [
+    {
+      name: 'EngineAway', severity: 'page', for: '2m',
+      expr: (of) => `count by (namespace, engine) (${of('pa_engine_reachable')} == 0) > 0`,
+      summary: '{{ $labels.engine }} does not answer {{ $value | humanize }} processes',
+      description: 'Without Kafka reads end with 503 after FACTS_BOUND_MS and nothing is taken in; without MongoDB nothing is decided at all. Nothing is lost, nothing is parked, and all goes on by itself when it is back.',
+      why: 'A restart or an election of either takes seconds; two minutes is an outage.',
+    },
+    {
+      name: 'AppendsFail', severity: 'page', for: '5m',
+      expr: (of) => `sum by (namespace, topic) (rate(${of('pa_log_append_failures_total')}[5m])) > 0 unless on (namespace) count by (namespace) (${of('pa_engine_reachable', 'engine="kafka"')} == 0) > 0`,
+      summary: 'Appends to {{ $labels.topic }} fail although Kafka answers',
+      description: 'The topic is missing, a right is missing, the record is too large, or the partition has too few replicas in sync. For pa.audit: nothing is released without its entry, every read is 503. For other topics: the service that writes it waits there.',
+      why: 'Kafka is there and says no: it goes on saying no until somebody changes something.',
+    },
+  ],
+};

@@ -1,0 +1,10 @@
+import type { AlertRule, RuleGroup } from '../rules.ts';
+import { access } from './access.ts';
+import { engines } from './engines.ts';
+import { exports } from './exports.ts';
+import { intake } from './intake.ts';
+import { processes } from './processes.ts';
+import { serviceLevels } from './service-levels.ts';
+
+export const GROUPS: readonly RuleGroup[] = [serviceLevels, access, intake, exports, engines, processes];
+export const ALERTS: readonly AlertRule[] = GROUPS.flatMap(({ alerts }) => alerts);

@@ -1,0 +1,8 @@
+export { ALERTS, GROUPS } from './alerts/index.ts';
+export { DASHBOARDS } from './dashboards/index.ts';
+export { generatedFiles, watchingPage } from './files.ts';
+export { namesIn, type Spoken } from './promql.ts';
+export * from './rules.ts';
+export { CASES } from './cases/index.ts';
+export { testFile } from './render/test-file.ts';
+export { DASHBOARD_EXPRESSIONS } from './render/dashboard-file.ts';
