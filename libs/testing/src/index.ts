@@ -16,3 +16,5 @@ export { tcpProxy } from './proxy.ts';
 export type { Direction, RequestPredicate, TcpProxy, TcpProxyOptions } from './proxy.ts';
 export { sharedS3, startS3 } from './s3.ts';
 export type { S3, S3Options } from './s3.ts';
+export { ServerProcess } from './server-process.ts';
+export type { ServerCommand } from './server-process.ts';

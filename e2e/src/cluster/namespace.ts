@@ -1,0 +1,56 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { has } from '@provider-access/testing';
+
+/**
+ * The network of the cluster tests: one bridge that pods are plugged into, addresses of services and of ingress controllers on
+ * loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists only
+ * inside the network and mount namespace that `e2e/cluster/run` makes, so nothing of the machine is touched.
+ */
+export const BRIDGE = 'cluster0';
+export const NODE_ADDRESS = '10.244.0.1';
+export const POD_PREFIX = 16;
+export const SERVICE_RANGE = '10.96.0.0/16';
+export const DNS_ADDRESS = '10.96.0.10';
+export const OUTSIDE_ADDRESS = '10.99.0.1';
+/** One address for each ingress class, in the order in which they are seen. */
+export const ingressAddress = (n: number): string => `10.98.0.${n + 1}`;
+
+/** Why the cluster tests cannot run on this machine; undefined when they can. */
+export function whyNot(): string | undefined {
+  if (process.platform !== 'linux') return `a cluster needs Linux, this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'a cluster needs root (namespaces, mounts, other users)';
+  const missing = ['ip', 'nginx', 'nsenter', 'setpriv', 'unshare'].filter((program) => !has(program, [program === 'nginx' ? '-v' : '--version']) && !has(program, ['-V']));
+  if (missing.length > 0) return `a cluster needs ${missing.join(', ')} (Debian: apt-get install nginx-light iproute2 util-linux)`;
+  const probe = spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', 'sh', '-c', 'ip link add b0 type bridge && ip link add v0 type veth peer name v1 && mount -t tmpfs none /mnt'], { encoding: 'utf8' });
+  return probe.status === 0 ? undefined : `a cluster needs network namespaces, bridges and mounts: ${probe.stderr.trim().split('\n').at(-1)}`;
+}
+
+const inNamespace = (): boolean => Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === NODE_ADDRESS));
+
+/** @throws when this process is not inside of what `e2e/cluster/run` made */
+export function assertNamespace(): void {
+  if (!inNamespace()) throw new Error('This runs inside the namespace of the cluster tests only: `npm run test:cluster`, or `e2e/cluster/run <command>`.');
+}
+
+/** Network and /etc/hosts of a fresh namespace. @throws when it is the machine's own (another interface than loopback is there) */
+export function setUpNamespace(hostsFile: string): void {
+  const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
+  if (links.length !== 1 || process.pid > 2) throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
+  const batch = [
+    'link set lo up', `link add ${BRIDGE} type bridge`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
+    `addr add ${SERVICE_RANGE} dev lo`, `addr add 10.98.0.0/24 dev lo`, `addr add ${OUTSIDE_ADDRESS}/32 dev lo`,
+  ];
+  execFileSync('ip', ['-batch', '-'], { input: `${batch.join('\n')}\n` });
+  writeFileSync(hostsFile, HOSTS);
+  execFileSync('mount', ['--bind', hostsFile, '/etc/hosts']);
+}
+
+const HOSTS = '127.0.0.1 localhost\n';
+
+/** Names beside localhost, in place: the file is bound over /etc/hosts, and a new one would not be. */
+export function writeHosts(names: ReadonlyMap<string, string>): void {
+  const wanted = HOSTS + [...names].map(([name, address]) => `${address} ${name}\n`).join('');
+  if (readFileSync('/etc/hosts', 'utf8') !== wanted) writeFileSync('/etc/hosts', wanted);
+}

@@ -1,0 +1,79 @@
+import type { V1Ingress, V1IngressBackend } from '@kubernetes/client-node';
+
+/** What nginx needs to know of the cluster. */
+export interface IngressView {
+  readonly ingresses: readonly V1Ingress[];
+  /** Endpoints of a backend that exists; undefined when its Service or port does not. */
+  readonly endpoints: (namespace: string, backend: V1IngressBackend) => readonly string[] | undefined;
+  /** Where the controller of a class listens. */
+  readonly address: (ingressClass: string) => string;
+  /** Files of a TLS Secret; undefined when it is not there. */
+  readonly tls: (namespace: string, secret: string) => { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** Annotations of ingress-nginx that this reads, and its defaults. */
+const ANNOTATIONS = { 'proxy-body-size': ['client_max_body_size', '1m'], 'proxy-read-timeout': ['proxy_read_timeout', '60'], 'proxy-send-timeout': ['proxy_send_timeout', '60'], 'proxy-connect-timeout': ['proxy_connect_timeout', '5'] } as const;
+const settings = (ingress: V1Ingress): string[] => Object.entries(ANNOTATIONS).map(([name, [directive, usual]]) => {
+  const value = ingress.metadata?.annotations?.[`nginx.ingress.kubernetes.io/${name}`] ?? usual;
+  return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
+});
+
+interface Host { readonly name: string; readonly address: string; readonly locations: Map<string, string>; tls?: { readonly cert: string; readonly key: string } }
+
+/**
+ * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged, an exact
+ * path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not repeated
+ * (`proxy_next_upstream error timeout`), answers are not buffered.
+ */
+export function nginxConfig(view: IngressView, folder: string): { readonly text: string; readonly hosts: ReadonlyMap<string, string> } {
+  const upstreams = new Map<string, readonly string[]>();
+  const hosts = new Map<string, Host>();
+  for (const ingress of view.ingresses.toSorted((a, b) => `${a.metadata!.namespace}/${a.metadata!.name}`.localeCompare(`${b.metadata!.namespace}/${b.metadata!.name}`))) {
+    const namespace = ingress.metadata!.namespace!;
+    const address = view.address(ingress.spec?.ingressClassName ?? ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] ?? '');
+    for (const rule of ingress.spec?.rules ?? []) {
+      const name = rule.host ?? '_';
+      const host = hosts.get(`${address} ${name}`) ?? { name, address, locations: new Map<string, string>() };
+      hosts.set(`${address} ${name}`, host);
+      const secret = ingress.spec?.tls?.find((one) => one.hosts === undefined || one.hosts.includes(name))?.secretName;
+      const tls = secret === undefined ? undefined : view.tls(namespace, secret);
+      if (tls !== undefined) host.tls = tls;
+      for (const { path = '/', pathType, backend } of rule.http?.paths ?? []) {
+        const endpoints = view.endpoints(namespace, backend) ?? [];
+        const upstream = `${namespace}_${backend.service?.name}_${backend.service?.port?.name ?? backend.service?.port?.number}`;
+        if (endpoints.length > 0) upstreams.set(upstream, endpoints);
+        const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(' ');
+        const prefix = path.replace(/\/+$/, '');
+        const places = pathType === 'Exact' ? [`= ${path}`] : prefix === '' ? ['/'] : [`= ${prefix}`, `${prefix}/`];
+        for (const place of places) if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);
+      }
+    }
+  }
+  return { text: text(folder, upstreams, [...hosts.values()]), hosts: new Map([...hosts.values()].filter(({ name }) => name !== '_').map(({ name, address }) => [name, address])) };
+}
+
+function text(folder: string, upstreams: ReadonlyMap<string, readonly string[]>, hosts: readonly Host[]): string {
+  const addresses = [...new Set(hosts.map(({ address }) => address))];
+  const servers = hosts.map(({ name, address, locations, tls }) => {
+    const body = `server_name ${name}; ${[...locations.values()].join('\n  ')}`;
+    if (tls === undefined) return `server { listen ${address}:80;\n  ${body}\n}`;
+    return `server { listen ${address}:80; server_name ${name}; return 308 https://$host$request_uri; }\nserver { listen ${address}:443 ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};\n  ${body}\n}`;
+  });
+  return `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/error.log warn; worker_processes 1; worker_shutdown_timeout 240s;
+events { worker_connections 4096; }
+http {
+log_format requests '$time_iso8601 $remote_addr $request_method $host $uri $status $upstream_status $upstream_addr $request_time';
+access_log ${folder}/access.log requests;
+client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+server_names_hash_bucket_size 128;
+# A worker that a new configuration replaces closes idle connections of clients: a request that was on its way in one would be lost.
+keepalive_timeout 0;
+proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
+proxy_buffering off; proxy_request_buffering on; proxy_next_upstream error timeout; proxy_next_upstream_tries 3; proxy_max_temp_file_size 1024m;
+${addresses.map((address) => `server { listen ${address}:80 default_server; return 404; }`).join('\n')}
+${[...upstreams].map(([name, endpoints]) => `upstream ${name} { ${endpoints.map((one) => `server ${one} max_fails=0;`).join(' ')} keepalive 64; }`).join('\n')}
+${servers.join('\n')}
+}
+`;
+}

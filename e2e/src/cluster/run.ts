@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
+
+/**
+ * `e2e/cluster/run [--no-engines] command…`: a cluster and the engines outside of it, for as long as the command runs. First
+ * process of the namespaces that the script beside it makes, so nothing of it outlives this process.
+ */
+const words = process.argv.slice(2);
+const noEngines = words[0] === '--no-engines';
+const [command = process.env.SHELL ?? 'sh', ...args] = noEngines ? words.slice(1) : words;
+const folder = mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
+setUpNamespace(join(folder, 'hosts'));
+// Read at import by the test servers.
+process.env.TEST_SERVERS_HOST = OUTSIDE_ADDRESS;
+const { startEngines } = await import('@provider-access/testing');
+const { startCluster } = await import('./cluster.ts');
+
+const progress = (line: string): void => console.error(line);
+const started = performance.now();
+const [engines, cluster] = await Promise.all([noEngines ? undefined : startEngines({ progress }), startCluster({ folder })]);
+progress(`cluster: ready after ${((performance.now() - started) / 1000).toFixed(1)} s in ${folder}`);
+const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...engines?.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig } });
+// Process 1 has no default handlers.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+const code = await new Promise<number>((resolve) => {
+  child.once('error', (error) => {
+    progress(String(error));
+    resolve(127);
+  });
+  child.once('exit', (status, signal) => resolve(status ?? (signal === null ? 1 : 128)));
+});
+await cluster.stop();
+await engines?.stop();
+rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+process.exit(code);
