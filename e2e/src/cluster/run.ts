@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startEngines } from '@provider-access/testing';
+import { startCluster } from './cluster.ts';
 import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
 
 /**
@@ -13,10 +15,7 @@ const noEngines = words[0] === '--no-engines';
 const [command = process.env.SHELL ?? 'sh', ...args] = noEngines ? words.slice(1) : words;
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
 setUpNamespace(join(folder, 'hosts'));
-// Read at import by the test servers.
-process.env.TEST_SERVERS_HOST = OUTSIDE_ADDRESS;
-const { startEngines } = await import('@provider-access/testing');
-const { startCluster } = await import('./cluster.ts');
+if (process.env.TEST_SERVERS_HOST !== OUTSIDE_ADDRESS) throw new Error(`start it through e2e/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
 
 const progress = (line: string): void => console.error(line);
 const started = performance.now();

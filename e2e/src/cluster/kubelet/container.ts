@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1LifecycleHandler, V1Pod, V1SecurityContext } from '@kubernetes/client-node';
 import type { Image } from '../images.ts';
 import { httpGet, type Target } from './probes.ts';
-import { containerScript, privileges, writeEtc, type Mount, type User } from './rootfs.ts';
+import { containerScript, inContainer, writeEtc, type Mount, type User } from './rootfs.ts';
 import type { Sandbox } from './sandbox.ts';
 import { ConfigError, expand } from './values.ts';
 
@@ -54,8 +54,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   const root = join(folder, 'root');
   const etc = join(folder, 'etc');
   mkdirSync(root, { recursive: true });
-  writeEtc(etc, { name: pod.metadata!.name!, namespace: pod.metadata!.namespace!, address: sandbox.address }, user);
-  const script = containerScript({ root, etc, image, mounts: options.mounts, user, security, workingDir: container.workingDir ?? image.workingDir ?? '/', command });
+  writeEtc(etc, image, { name: pod.metadata!.name!, namespace: pod.metadata!.namespace!, address: sandbox.address });
+  const script = containerScript({ root, etc, image, mounts: options.mounts, user, security, command });
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
   // In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not at all.
@@ -77,7 +77,7 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   if (pid > 0) writeFileSync(join(folder, 'pid'), String(pid));
 
   const exec = (words_: readonly string[], timeoutMs: number): Promise<number> => new Promise((resolve) => {
-    const args = ['--target', String(pid), '--mount', '--pid', '--net', '--root', '--wd', ...privileges(user, security), ...words_];
+    const args = ['--target', String(pid), '--mount', '--pid', '--net', ...inContainer(root, user, security, words_)];
     execFile('nsenter', args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error) => resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : 124));
   });
   const target: Target = { address: sandbox.address, container, exec };

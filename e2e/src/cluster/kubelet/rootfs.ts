@@ -1,10 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { V1SecurityContext } from '@kubernetes/client-node';
 import { DNS_ADDRESS } from '../namespace.ts';
 import type { Image } from '../images.ts';
 
-/** What an image of Debian would bring; an image that has one of these itself keeps its own. */
+/** What an image that brings no system of its own gets from this machine, as if it were built on Debian. */
 const SYSTEM = ['bin', 'lib', 'lib64', 'sbin', 'usr'];
 const DEVICES = ['full', 'null', 'random', 'urandom', 'zero'];
 
@@ -13,18 +13,16 @@ export interface User { readonly uid: number; readonly gid: number; readonly gro
 
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** Names and addresses as a kubelet writes them, in a folder that becomes the container's /etc. */
-export function writeEtc(folder: string, pod: { readonly name: string; readonly namespace: string; readonly address: string }, user: User): void {
+/** The image's /etc with names and addresses as a kubelet writes them, in a folder that becomes the container's. */
+export function writeEtc(folder: string, image: Image, pod: { readonly name: string; readonly namespace: string; readonly address: string }): void {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o644 });
+  const own = join(image.rootfs, 'etc');
+  if (existsSync(own)) cpSync(own, folder, { recursive: true });
+  else write('nsswitch.conf', 'hosts: files dns\n');
   write('hosts', `127.0.0.1 localhost\n${pod.address} ${pod.name}\n`);
   write('hostname', `${pod.name}\n`);
   write('resolv.conf', `nameserver ${DNS_ADDRESS}\nsearch ${pod.namespace}.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:2\n`);
-  write('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
-  write('passwd', `root:x:0:0:root:/root:/usr/sbin/nologin\n${user.uid === 0 ? '' : `app:x:${user.uid}:${user.gid}::/:/usr/sbin/nologin\n`}`);
-  write('group', `root:x:0:\n${user.gid === 0 ? '' : `app:x:${user.gid}:\n`}`);
-  write('os-release', readFileSync('/etc/os-release', 'utf8'));
-  mkdirSync(join(folder, 'ssl'), { recursive: true });
 }
 
 /**
@@ -32,7 +30,7 @@ export function writeEtc(folder: string, pod: { readonly name: string; readonly 
  * where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and capabilities given.
  */
 export function containerScript(options: {
-  readonly root: string; readonly etc: string; readonly image: Image; readonly mounts: readonly Mount[]; readonly user: User; readonly security: V1SecurityContext; readonly workingDir: string; readonly command: readonly string[];
+  readonly root: string; readonly etc: string; readonly image: Image; readonly mounts: readonly Mount[]; readonly user: User; readonly security: V1SecurityContext; readonly command: readonly string[];
 }): string {
   const { root, image } = options;
   const lines = ['set -e', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'mount --make-rprivate /', `mount -t tmpfs -o size=16m,mode=755 tmpfs ${quote(root)}`, `cd ${quote(root)}`];
@@ -41,7 +39,8 @@ export function containerScript(options: {
     if (readOnly) lines.push(`mount -o remount,bind,ro ${quote(target)}`);
   };
   const own = readdirSync(image.rootfs).filter((name) => !['dev', 'etc', 'proc', 'sys'].includes(name));
-  const places = [...own.map((name) => [image.rootfs, name] as const), ...SYSTEM.filter((name) => !own.includes(name) && existsSync(`/${name}`)).map((name) => ['/', name] as const)];
+  const system = SYSTEM.some((name) => own.includes(name)) ? [] : SYSTEM.filter((name) => existsSync(`/${name}`));
+  const places = [...own.map((name) => [image.rootfs, name] as const), ...system.map((name) => ['/', name] as const)];
   for (const [from, name] of places) {
     const path = join(from, name);
     const kind = lstatSync(path);
@@ -56,24 +55,24 @@ export function containerScript(options: {
   for (const device of DEVICES) lines.push(`: > dev/${device}`, `mount --bind /dev/${device} dev/${device}`);
   lines.push('ln -s /proc/self/fd dev/fd', 'ln -s /proc/self/fd/1 dev/stdout', 'ln -s /proc/self/fd/2 dev/stderr');
   bind(options.etc, 'etc', false);
-  bind('/etc/ssl', 'etc/ssl', true);
-  lines.push('mount -o remount,bind,ro etc');
   // Outer before inner.
   for (const mount of options.mounts.toSorted((a, b) => a.target.length - b.target.length)) {
     const target = mount.target.replace(/^\/+/, '');
     lines.push(mount.file ? `mkdir -p ${quote(join(target, '..'))}; [ -e ${quote(target)} ] || : > ${quote(target)}` : `mkdir -p ${quote(target)}`);
     bind(mount.source, target, mount.readOnly);
   }
-  if (options.security.readOnlyRootFilesystem === true) lines.push('mount -o remount,ro .');
-  lines.push('echo made >&3', 'exec 3>&-', `exec chroot . env -C ${quote(options.workingDir)} ${[...privileges(options.user, options.security), ...options.command].map(quote).join(' ')}`);
+  if (options.security.readOnlyRootFilesystem === true) lines.push('mount -o remount,bind,ro etc', 'mount -o remount,ro .');
+  lines.push('echo made >&3', 'exec 3>&-', `exec ${inContainer(root, options.user, options.security, options.command).map(quote).join(' ')}`);
   return lines.join('\n');
 }
 
-/** The command that becomes another user without a way back. */
-export function privileges(user: User, security: V1SecurityContext): string[] {
-  const dropAll = security.capabilities?.drop?.includes('ALL') === true;
-  return [
-    'setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, ...(user.groups.length > 0 ? [`--groups=${user.groups.join(',')}`] : ['--clear-groups']), '--inh-caps=-all',
-    ...(dropAll ? ['--bounding-set=-all'] : []), ...(security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
-  ];
+/**
+ * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so the user is changed by
+ * the chroot of this machine, and the three capabilities that it needs are all that root keeps until then.
+ */
+export function inContainer(root: string, user: User, security: V1SecurityContext, command: readonly string[]): string[] {
+  // Inherited first: what has left the bounding set cannot be inherited any more.
+  const inherited = security.capabilities?.drop?.includes('ALL') === true ? ['setpriv', '--inh-caps=-all,+sys_chroot,+setuid,+setgid'] : [];
+  const restrictions = [...(inherited.length > 0 ? ['--bounding-set=-all'] : []), ...(security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : [])];
+  return [...inherited, ...(restrictions.length > 0 ? ['setpriv', ...restrictions] : []), 'chroot', `--userspec=${user.uid}:${user.gid}`, `--groups=${user.groups.join(',')}`, root, ...command];
 }

@@ -1,4 +1,4 @@
-import type { V1Ingress, V1IngressBackend } from '@kubernetes/client-node';
+import type { V1HTTPIngressPath, V1Ingress, V1IngressBackend } from '@kubernetes/client-node';
 
 /** What nginx needs to know of the cluster. */
 export interface IngressView {
@@ -18,7 +18,7 @@ const settings = (ingress: V1Ingress): string[] => Object.entries(ANNOTATIONS).m
   return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
 });
 
-interface Host { readonly name: string; readonly address: string; readonly locations: Map<string, string>; tls?: { readonly cert: string; readonly key: string } }
+interface Host { readonly name: string; readonly address: string; readonly locations: Map<string, string>; tls?: { readonly cert: string; readonly key: string } | undefined }
 
 /**
  * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged, an exact
@@ -28,25 +28,25 @@ interface Host { readonly name: string; readonly address: string; readonly locat
 export function nginxConfig(view: IngressView, folder: string): { readonly text: string; readonly hosts: ReadonlyMap<string, string> } {
   const upstreams = new Map<string, readonly string[]>();
   const hosts = new Map<string, Host>();
-  for (const ingress of view.ingresses.toSorted((a, b) => `${a.metadata!.namespace}/${a.metadata!.name}`.localeCompare(`${b.metadata!.namespace}/${b.metadata!.name}`))) {
+  const add = (ingress: V1Ingress, host: Host, { path = '/', pathType, backend }: V1HTTPIngressPath): void => {
     const namespace = ingress.metadata!.namespace!;
+    const endpoints = view.endpoints(namespace, backend) ?? [];
+    const upstream = `${namespace}_${backend.service?.name}_${backend.service?.port?.name ?? backend.service?.port?.number}`;
+    if (endpoints.length > 0) upstreams.set(upstream, endpoints);
+    const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(' ');
+    const prefix = path.replace(/\/+$/, '');
+    const places = pathType === 'Exact' ? [`= ${path}`] : prefix === '' ? ['/'] : [`= ${prefix}`, `${prefix}/`];
+    for (const place of places) if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);
+  };
+  const nameOf = ({ metadata }: V1Ingress): string => `${metadata!.namespace}/${metadata!.name}`;
+  for (const ingress of view.ingresses.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)))) {
     const address = view.address(ingress.spec?.ingressClassName ?? ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] ?? '');
-    for (const rule of ingress.spec?.rules ?? []) {
-      const name = rule.host ?? '_';
+    for (const { host: name = '_', http } of ingress.spec?.rules ?? []) {
       const host = hosts.get(`${address} ${name}`) ?? { name, address, locations: new Map<string, string>() };
       hosts.set(`${address} ${name}`, host);
       const secret = ingress.spec?.tls?.find((one) => one.hosts === undefined || one.hosts.includes(name))?.secretName;
-      const tls = secret === undefined ? undefined : view.tls(namespace, secret);
-      if (tls !== undefined) host.tls = tls;
-      for (const { path = '/', pathType, backend } of rule.http?.paths ?? []) {
-        const endpoints = view.endpoints(namespace, backend) ?? [];
-        const upstream = `${namespace}_${backend.service?.name}_${backend.service?.port?.name ?? backend.service?.port?.number}`;
-        if (endpoints.length > 0) upstreams.set(upstream, endpoints);
-        const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(' ');
-        const prefix = path.replace(/\/+$/, '');
-        const places = pathType === 'Exact' ? [`= ${path}`] : prefix === '' ? ['/'] : [`= ${prefix}`, `${prefix}/`];
-        for (const place of places) if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);
-      }
+      host.tls ??= secret === undefined ? undefined : view.tls(ingress.metadata!.namespace!, secret);
+      for (const path of http?.paths ?? []) add(ingress, host, path);
     }
   }
   return { text: text(folder, upstreams, [...hosts.values()]), hosts: new Map([...hosts.values()].filter(({ name }) => name !== '_').map(({ name, address }) => [name, address])) };
