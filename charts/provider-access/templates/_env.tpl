@@ -43,6 +43,7 @@ that it cannot override what the operator set elsewhere.
   "OTEL_TRACES_SAMPLER_ARG" $v.telemetry.samplingRatio
   "OTEL_RESOURCE_ATTRIBUTES" (include "pa.attributes" $v.telemetry.resourceAttributes)
   "OTEL_METRIC_EXPORT_INTERVAL" $v.telemetry.metricIntervalMs
+  "TRUST_TRACEPARENT" (ternary "true" "" $v.telemetry.trustTraceparent)
   "REQUEST_LOG" $v.telemetry.requestLog
   "METRICS" $v.telemetry.metrics
   "BUSINESS_TIME_ZONE" $v.serviceLevels.timeZone

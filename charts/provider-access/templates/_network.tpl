@@ -92,7 +92,7 @@
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: {{ include "pa.fullname" .root }}-{{ .component }}
+  name: {{ include "pa.fullname" .root }}-{{ .component }}{{ if .hook }}-hook{{ end }}
   labels: {{- include "pa.labels" . | nindent 4 }}
   {{- if .hook }}
   annotations:

@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHART } from './paths.ts';
+import { valuesSchema } from './schema.ts';
 import { variablesFile } from './variables.ts';
 
 /** What of the chart is generated, by its path in the chart. Tests compare; `npm run chart` writes. */
 export const GENERATED: Readonly<Record<string, () => string>> = {
   'files/variables.yaml': variablesFile,
+  'values.schema.json': valuesSchema,
 };
 
 if (import.meta.main) for (const [file, text] of Object.entries(GENERATED)) writeFileSync(join(CHART, file), text());
