@@ -99,7 +99,7 @@ const root = map({
     disabled: flag, endpoint: text, trustTraceparent: flag, samplingRatio: { type: ['number', 'string', 'null'] }, resourceAttributes: strings, metricIntervalMs: { type: ['integer', 'string', 'null'] }, requestLog: flag, metrics: flag,
   }),
   serviceLevels: map({ timeZone: text, businessDays: list(oneOf('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')), holidays: texts }),
-  monitoring: map({ serviceMonitor: monitor, podMonitor: monitor, rules: map({ enabled: flag, labels: strings }), dashboards: map({ enabled: flag, labels: strings, annotations: strings }) }),
+  monitoring: map({ serviceMonitor: monitor, podMonitor: monitor, rules: map({ enabled: flag, labels: strings, runbookBaseUrl: text }), dashboards: map({ enabled: flag, labels: strings, annotations: strings }) }),
   probe: map({ server: text, internalServer: text, resources, cronJob: map({ enabled: flag, schedule: text, secretName: text, args: texts }), pods: ownPods }),
 });
 

@@ -43,7 +43,7 @@ export const processes: RuleGroup = {
     },
     {
       name: 'MigrationFailed', severity: 'ticket', for: '1m', optional: 'kube-state-metrics',
-      expr: (of) => `max by (namespace, job_name) (${of('kube_job_status_failed', 'job_name=~".*-apply.*"')}) > 0`,
+      expr: (of) => `max by (namespace, job_name) (${of('kube_job_status_failed', 'job_name=~".*-admin"')}) > 0`,
       summary: 'The job {{ $labels.job_name }} that applies topics and indexes has failed',
       description: 'The release in question was not installed; the one before goes on. Its pod says which topic or index could not be applied.',
       why: 'helm tells whoever installs; this is for a release that nobody watches.',

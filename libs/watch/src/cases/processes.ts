@@ -33,7 +33,7 @@ export const processCases: CaseTable = {
     { when: 'there is no probe', series: { [started]: '0x60' }, at: 50, fires: [] },
   ],
   MigrationFailed: [
-    { when: 'the job failed', series: { 'kube_job_status_failed{namespace="pa",job_name="pa-apply-3"}': '0x2 1x20' }, at: 5, fires: [{ labels: { job_name: 'pa-apply-3' }, summary: 'The job pa-apply-3 that applies topics and indexes has failed' }] },
+    { when: 'the job failed', series: { 'kube_job_status_failed{namespace="pa",job_name="pa-provider-access-admin"}': '0x2 1x20' }, at: 5, fires: [{ labels: { job_name: 'pa-provider-access-admin' }, summary: 'The job pa-provider-access-admin that applies topics and indexes has failed' }] },
     { when: 'another job failed', series: { 'kube_job_status_failed{namespace="pa",job_name="backup-1"}': '1x20' }, at: 5, fires: [] },
   ],
 };
