@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
+import type { Tracing } from '@provider-access/observability';
 
 /** One entry a response or file; members by reference. `at` is set here. */
 export type AuditEntry = Omit<Disclosure, 'at'>;
-export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string }
+export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string; readonly tracing?: Pick<Tracing, 'traceparent'> | undefined }
 interface Pending { readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
 
 /** Records in one append at most. */
@@ -30,7 +31,9 @@ export class Audit {
   /** Resolves when the entry is durable. @throws Refusal `unavailable`: what cannot be recorded is not released */
   record(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
-    const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure });
+    // Said here: appended it is together with those of other requests.
+    const traceparent = this.options.tracing?.traceparent();
+    const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure, ...(traceparent !== undefined && { traceparent }) });
     return new Promise((resolve, reject) => {
       this.pending.push({ record, resolve, reject });
       this.draining ??= this.drain();

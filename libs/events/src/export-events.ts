@@ -18,6 +18,8 @@ export const exportRequested = z.object({
   warnings: z.array(z.object({ code: z.string(), text: z.string(), parameter: z.string() })),
   /** Heads of the payer topics that the views had passed at kick-off. */
   positions: position, transactionTime: instant, requestedAt: instant,
+  /** W3C trace context of the kick-off: what is done for the job later goes below it. */
+  traceparent: z.string().optional(),
 });
 /** The member list is frozen under `plan` (a file prefix), one file a chunk. No members: no chunks. */
 export const exportPlanned = z.object({ job: z.string(), members: z.int().nonnegative(), chunks: z.int().nonnegative(), plan: z.string() });

@@ -5,8 +5,9 @@ import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import type { Logger, Metrics } from '@provider-access/observability';
+import { TraceScopes, Tracing, type Logger, type Metrics } from '@provider-access/observability';
 import { formatOf, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
+import { routeOf, traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
   readonly name: string;
@@ -18,6 +19,11 @@ export interface ServiceAppOptions {
   readonly strategy?: CustomTransportStrategy;
   /** Whose `X-Forwarded-For` is believed for `request.ip`: a number of proxies in front, or their addresses and networks. Default nobody's. */
   readonly trustProxy?: number | readonly string[] | undefined;
+  readonly tracing?: Tracing | undefined;
+  /** One line a request at level info. Default false: at debug. */
+  readonly requestLog?: boolean | undefined;
+  /** Whether a request's `traceparent` is continued. Default false: whoever asks from outside decides nothing about traces. */
+  readonly trustTraceparent?: boolean | ((request: FastifyRequest) => boolean) | undefined;
 }
 
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
@@ -89,11 +95,11 @@ export async function createServiceApp(module: DynamicModule, options: ServiceAp
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: true, abortOnError: false });
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
-  // One line and one observation a request; the route pattern, never the URL (it holds ids).
+  const { trustTraceparent: trust = false } = options;
+  traceRequests(fastify, { tracing: options.tracing ?? new Tracing(new TraceScopes()), logger, log: options.requestLog === true, trust: typeof trust === 'function' ? trust : () => trust });
+  // One observation a request; the route pattern, never the URL (it holds ids).
   fastify.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'unmatched';
-    metrics.request(options.name, request.method, route, reply.statusCode, reply.elapsedTime);
-    logger.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+    metrics.request(options.name, request.method, routeOf(request) ?? 'unmatched', reply.statusCode, reply.elapsedTime);
     done();
   });
   if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });

@@ -1,5 +1,5 @@
 import type { EventLog } from '@provider-access/eventlog';
-import type { Logger, MemberHash, Metrics } from '@provider-access/observability';
+import type { Logger, MemberHash, Metrics, Tracing } from '@provider-access/observability';
 import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
 import type { Clock } from './clock.ts';
@@ -12,6 +12,8 @@ export interface ServicePorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The ports above are traced by the runner; services say by this what only they know. */
+  readonly tracing?: Tracing;
   /** How log lines name members; without it they name none. */
   readonly memberHash?: MemberHash;
 }

@@ -3,3 +3,4 @@ export { OTHER, type LabelValues, type Pattern } from './labels.ts';
 export * from './metrics.ts';
 export * from './logger.ts';
 export * from './member-hash.ts';
+export * from './tracing/index.ts';

@@ -3,4 +3,5 @@ export { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes
 export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 export { Closing } from './closing.ts';
 export { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
+export { mayTrace, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 export { openSecrets, type Secrets } from './secrets.ts';

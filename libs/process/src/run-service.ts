@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { DynamicModule } from '@nestjs/common';
-import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, type Environment } from '@provider-access/config';
+import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
 import type { Service } from '@provider-access/events';
-import { createLogger } from '@provider-access/observability';
+import { createLogger, openTelemetry, TraceScopes } from '@provider-access/observability';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { openEngines } from './open-engines.ts';
@@ -28,6 +29,7 @@ export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environ
   return config;
 }
 
+const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 function fail(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
@@ -58,11 +60,13 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
   };
   try {
     const config = readServiceConfig(schema, process.env);
-    const logger = createLogger(name, config.LOG_LEVEL);
+    const scopes = new TraceScopes();
+    const logger = createLogger(name, config.LOG_LEVEL, scopes);
     surviveRejections(logger);
     const secrets = await openSecrets(config, logger);
+    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
     const running = await startService({
-      name, logger, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      name, logger, telemetry, requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
       register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),

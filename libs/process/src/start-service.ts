@@ -10,7 +10,7 @@ import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { Metrics, type Logger } from '@provider-access/observability';
+import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
@@ -20,6 +20,7 @@ import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
+import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
 /** Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the start. */
@@ -51,6 +52,12 @@ export interface StartOptions {
   /** Who may ask a service without views where they stand. */
   readonly tokens?: StaticTokens;
   readonly logger: Logger;
+  /** Closed when the service has stopped. Default: nothing is recorded. */
+  readonly telemetry?: Telemetry;
+  /** One line a request in the log. */
+  readonly requestLog?: boolean;
+  /** Whether requests go on with the trace that they name. */
+  readonly trustTraceparent?: boolean;
   readonly clock?: Clock;
   /** How long reads go on without Kafka, ms: so long its absence does not make the process unready. Default 5000. */
   readonly freshnessMs?: number;
@@ -75,6 +82,8 @@ const BACKOFF_MS = [250, 500, 1000, 2000, 5000];
 const TELL_EVERY_MS = 10_000;
 /** How long a start that is in the middle of something may take to notice that it should stop. */
 const ABANDON_MS = 3000;
+/** How long what is left of telemetry may take to be sent at the end. */
+const FLUSH_MS = 3000;
 
 /**
  * Runs one service as a process of its own: binds the listener, then opens the engines and the service, as often as it
@@ -93,6 +102,8 @@ class ServiceProcess {
   private readonly listening: Listening;
   private readonly clock: Clock;
   private readonly metrics: Metrics;
+  private readonly telemetry: Telemetry;
+  private readonly tracing: Tracing;
   private readonly stopping = new AbortController();
   private readonly closing = new Closing();
   private starting: Promise<void> = Promise.resolve();
@@ -110,6 +121,8 @@ class ServiceProcess {
     this.listening = listening;
     this.clock = options.clock ?? systemClock;
     this.metrics = new Metrics({ process: true });
+    this.telemetry = options.telemetry ?? new Telemetry();
+    this.tracing = this.telemetry.tracing(options.name);
     this.own = this.routes();
     listening.serve((request, response) => {
       if (!this.own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
@@ -151,19 +164,20 @@ class ServiceProcess {
 
   private async attempt(): Promise<void> {
     const { engines, name, logger, register, trustProxy } = this.options;
-    const { closing, metrics } = this;
+    const { closing, metrics, tracing } = this;
     this.phase = 'waiting for Kafka';
-    const log = watchLog(await engines.log());
+    const log = watchLog(tracedLog(await engines.log(), tracing, 'kafka'));
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
-    const views = await engines.views();
+    const views = tracedViews(await engines.views(), tracing, 'mongodb');
     closing.push('views', () => views.close());
-    const state = await engines.state(log);
+    const state = tracedState(await engines.state(log), tracing, 'mongodb');
     closing.push('state', () => state.close());
     await state.claims.get('health', name);
     this.phase = 'opening the file store';
-    const blobs = await engines.blobs?.();
+    const opened = await engines.blobs?.();
+    const blobs = opened === undefined ? undefined : tracedBlobs(opened, tracing);
     const probes = this.probesOf(log, state);
     for (const probe of probes) {
       closing.push(`gauge of ${probe.name}`, probe.gauge(metrics));
@@ -172,7 +186,7 @@ class ServiceProcess {
     }
     this.phase = 'reading the log and the views';
     const module = await register({
-      ports: { log, views, state, clock: this.clock, logger, metrics },
+      ports: { log, views, state, clock: this.clock, logger, metrics, tracing },
       presence: { port: state.presence, holder: `${name}/${randomUUID()}` },
       blobs: () => {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
@@ -180,7 +194,7 @@ class ServiceProcess {
       },
       onClose: (what, close) => closing.push(what, close),
     });
-    const app = await createServiceApp(module, { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy });
+    const app = await createServiceApp(module, { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy, tracing, requestLog: this.options.requestLog, trustTraceparent: mayTrace(name, this.options.trustTraceparent === true) });
     closing.push('service', () => app.close());
     await app.startAllMicroservices();
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');
@@ -233,6 +247,7 @@ class ServiceProcess {
     // Closed first: nothing new comes while the service stops. What is being answered has its engines until it ends.
     await this.listening.close(withinMs);
     await this.closing.run(this.options.logger);
+    await this.telemetry.close(Math.min(withinMs, FLUSH_MS));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/eventlog';
+import { overlay } from './tracing/overlay.ts';
 
 /** A log that knows what was subscribed through it: whether a process makes progress is seen there and nowhere else. */
 export interface WatchedLog extends EventLog {
@@ -21,17 +22,9 @@ export function watchLog(log: EventLog): WatchedLog {
     running.set(own, name);
     return own;
   };
-  const own: Partial<WatchedLog> = {
+  return overlay(log, {
     running: () => [...running].map(([subscription, name]) => ({ name, subscription })),
     subscribe: async (options: SubscribeOptions) => watched(options.group, await log.subscribe(options)),
     follow: async (options: FollowOptions) => watched(options.topics.join(' '), await log.follow(options)),
-  };
-  // Whatever else a log has, also what is optional, is the log's own.
-  return new Proxy(log, {
-    get(target, key) {
-      if (Object.hasOwn(own, key)) return own[key as keyof WatchedLog];
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  }) as WatchedLog;
+  });
 }

@@ -15,6 +15,7 @@ import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { type ForwardExport, GroupExportController } from './operations/group/export.controller.ts';
 import { GroupReadController } from './operations/group/read.controller.ts';
 import { GroupSearchController } from './operations/group/search-type.controller.ts';
+import { tracedForward } from './operations/group/traced-forward.ts';
 import { GroupView } from './operations/group/group-view.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
@@ -52,7 +53,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
     measureViews(ports.metrics, projections);
-    const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution' });
+    const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution', tracing: ports.tracing });
     return {
       module: AttributionModule,
       controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, viewsController('attribution', StaticTokenGuard('administrator'))],
@@ -62,7 +63,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: Facts, useValue: facts },
         { provide: PROJECTIONS, useValue: projections },
         { provide: ProjectionSet, useExisting: PROJECTIONS },
-        { provide: FORWARD_EXPORT, useValue: options.forwardExport },
+        { provide: FORWARD_EXPORT, useValue: tracedForward(options.forwardExport, ports.tracing) },
         { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },

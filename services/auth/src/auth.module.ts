@@ -48,7 +48,7 @@ function createAuth({ ports, config: input, parties, keys, staticTokens, readers
     authenticator: new Authenticator(tokens, parties),
     jwksSource: new JwksCache({ clock, allowInsecure: config.allowInsecureJwks }),
     replays: new ReplayMemory(ports.state.claims, clock),
-    audit: new Audit({ log, clock, source: 'urn:provider-access:auth' }),
+    audit: new Audit({ log, clock, source: 'urn:provider-access:auth', tracing: ports.tracing }),
   };
 }
 

@@ -62,7 +62,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const streams = new JobStreams(state, clock);
     const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     const records = recordsReader(views);
-    const audit = new Audit({ log, clock, source: 'urn:provider-access:export' });
+    const audit = new Audit({ log, clock, source: 'urn:provider-access:export', tracing: ports.tracing });
     const context: ExportContext = {
       ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access),
       views: { jobs: views.reader(exportJobs), groups: views.reader(groups), memberships: views.reader(memberships) },

@@ -72,7 +72,7 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence }: R
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
     { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
-    { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources' }) },
+    { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources', tracing: ports.tracing }) },
     { provide: ProjectionSet, useFactory: () => {
       const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
       measureViews(ports.metrics, projections);

@@ -5,15 +5,15 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
-import { listenFaults, readConfig, refuse, telemetryFaults } from '@provider-access/config';
+import { listenFaults, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { MemberHash, Metrics, type Logger } from '@provider-access/observability';
-import { answer, bind, failingChecks, processRoutes } from '@provider-access/process';
+import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
+import { answer, bind, failingChecks, mayTrace, processRoutes, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -34,8 +34,11 @@ export interface Platform {
 }
 
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+/** How long what is left of telemetry may take to be sent at the end, ms. */
+const FLUSH_MS = 3000;
+
 /** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
-export async function startPlatform(config: StandaloneConfig, logger: Logger): Promise<Platform> {
+export async function startPlatform(config: StandaloneConfig, logger: Logger, scopes = new TraceScopes()): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
   const dataDir = resolve(config.DATA_DIR);
   const release = takeDataFolder(dataDir);
@@ -45,11 +48,13 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
+    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
+    closing.push(() => telemetry.close(FLUSH_MS));
     const log = openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true });
     closing.push(() => log.close());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
-    const state = openEmbeddedState({ file: file('state.db'), log, soleOwner: true });
+    const state = openEmbeddedState({ file: file('state.db'), log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'), soleOwner: true });
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
     const blobs = openFsBlobs({ root: file('files') });
@@ -72,14 +77,22 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
 
     // One for the process, as one database is: what a service measures carries its name where two measure the same.
     const metrics = new Metrics({ process: true });
-    const ports: ServicePorts = { log, views, state, clock: systemClock, logger, metrics };
+    const writes = new RecentWrites();
+    const portsOf = (name: ServiceName): ServicePorts => {
+      const tracing = telemetry.tracing(name);
+      return { log: tracedLog(log, tracing, 'sqlite'), views: tracedViews(views, tracing, 'sqlite', writes), state: tracedState(state, tracing, 'sqlite'), clock: systemClock, logger, metrics, tracing };
+    };
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
       const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: Buffer.from(body) }) });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
-      const app = await createServiceApp(module(ports), { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy: config.TRUST_PROXY });
+      const ports = portsOf(name);
+      const app = await createServiceApp(module(ports), {
+        name, logger, metrics, strategy: new EventLogTransport({ log: ports.log }), trustProxy: config.TRUST_PROXY,
+        tracing: ports.tracing, requestLog: config.REQUEST_LOG, trustTraceparent: mayTrace(name, config.TRUST_TRACEPARENT),
+      });
       apps[name] = app;
       closing.push(() => app.close());
       await app.startAllMicroservices();
@@ -94,7 +107,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger): P
     await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash }));
     await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash }));
     await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys }));
-    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs, staticTokens }));
+    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
     await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, keys, staticTokens, readers }));
 

@@ -1,5 +1,5 @@
 import { ConfigurationError, readConfig } from '@provider-access/config';
-import { createLogger } from '@provider-access/observability';
+import { createLogger, TraceScopes } from '@provider-access/observability';
 import { standaloneConfig } from './config.ts';
 import { DataFolderInUse } from './data-folder.ts';
 import { startPlatform, type Platform } from './platform.ts';
@@ -14,8 +14,9 @@ export async function start(): Promise<void> {
   const started = performance.now();
   let platform: Platform;
   try {
+    const scopes = new TraceScopes();
     const config = readConfig(standaloneConfig, process.env);
-    platform = await startPlatform(config, createLogger('provider-access', config.LOG_LEVEL));
+    platform = await startPlatform(config, createLogger('provider-access', config.LOG_LEVEL, scopes), scopes);
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return fail('PORT: the port is taken; set PORT to another, or stop what listens there');

@@ -52,6 +52,16 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(await log().append('t', [])).toEqual([]);
     });
 
+    it('carries a trace context on to consumers and readers', async () => {
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      await log().append('t', [record('k', 'v', { partition: 0, headers: { ce_type: 'x', traceparent } })]);
+      let seen: string | undefined;
+      const subscription = await log().subscribe({ group: 'traced', topics: ['t'], handle: async (batch) => void (seen = batch.records[0]?.headers['traceparent']) });
+      await expect.poll(() => seen, { timeout: 20_000 }).toBe(traceparent);
+      await subscription.stop();
+      expect((await log().read('t', 0, 0, 1))[0]?.headers['traceparent']).toBe(traceparent);
+    });
+
     it('gives back bytes, headers and keys as they came', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
       const headers = { ce_type: 'x', 'content-type': 'application/json', ce_subject: 'ä "quoted" \u{1f600}', empty: '' };

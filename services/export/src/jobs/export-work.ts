@@ -4,13 +4,14 @@ import { EngineUnavailable } from '@provider-access/eventlog';
 import type { Access, Parties } from '@provider-access/facts';
 import { instant, Refusal, type ServicePorts } from '@provider-access/http';
 import { Workers } from '@provider-access/jobs';
+import { SpanKind } from '@provider-access/observability';
 import type { RecordsReader } from '@provider-access/records';
 import type { WorkItem } from '@provider-access/state';
 import type { ViewReader } from '@provider-access/views';
 import { allWritten, expiresAt, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
 import type { ExportConfig } from '../config.ts';
 import type { ChunkWriting } from './chunk-pool.ts';
-import type { ChunkTask } from './chunk-writer.ts';
+import type { ChunkSummary, ChunkTask } from './chunk-writer.ts';
 import { chunkPrefix, jobPrefix, readPlanChunk, sealPrefix } from './job-files.ts';
 import type { JobStreams } from './job-stream.ts';
 import { partySnapshot } from './party-snapshot.ts';
@@ -23,7 +24,11 @@ const FAILURES_WINDOW_MS = 24 * 3_600_000;
 
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
 export type Queue = (typeof QUEUES)[number];
-export interface JobItem { readonly job: string; readonly chunk?: number }
+export interface JobItem {
+  readonly job: string; readonly chunk?: number;
+  /** Trace context of the kick-off. */
+  readonly traceparent?: string;
+}
 
 export interface ExportWorkOptions {
   readonly ports: ServicePorts;
@@ -62,7 +67,7 @@ export class ExportWork {
       work: ports.state.work, queue, holder: options.holder, clock: ports.clock, ttlMs: config.leaseMs, pollMs: config.pollMs,
       concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
       ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
-      handle: (item, signal, heartbeat) => this.attempt(item, () => handlers[queue](item, signal, heartbeat)),
+      handle: (item, signal, heartbeat) => this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
       failed: (item, error) => ports.logger.warn({ queue, attempts: item.attempts, error: (error as Error).name, ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}), stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again'),
     })] as const));
   }
@@ -89,6 +94,14 @@ export class ExportWork {
   async put(queue: Queue, items: readonly { id: string; payload: JobItem; notBefore?: number }[]): Promise<void> {
     await this.o.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
+  }
+  /** A step of a job goes below its kick-off, whichever process does it. */
+  private traced(item: WorkItem, step: () => Promise<void>): Promise<void> {
+    const { tracing } = this.o.ports;
+    if (tracing === undefined) return step();
+    return tracing.resume(`process ${item.queue}`, (item.payload as JobItem).traceparent, {
+      kind: SpanKind.CONSUMER, attributes: { 'messaging.system': 'provider-access', 'messaging.destination.name': item.queue, 'messaging.operation.name': 'process', 'messaging.operation.type': 'process', 'pa.work.attempt': item.attempts },
+    }, step);
   }
   /** Counts attempts: what goes on failing ends the job with a reason, and never leaves it running for ever. */
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
@@ -127,7 +140,7 @@ export class ExportWork {
       ...(this.o.config.partLimits !== undefined && { limits: this.o.config.partLimits }),
       party: await partySnapshot(job.client, job.group, members, access, parties),
     };
-    const summary = await chunks.write(task);
+    const summary = await this.written(chunks, task);
     // Another may have taken the chunk over while this one wrote: only who holds the lease speaks for it.
     if (signal.aborted && !(await heartbeat().catch(() => true))) return this.discard(chunkPrefix(id, chunk, item.fence));
     if (signal.aborted) throw new EngineUnavailable('this process stops');
@@ -139,6 +152,16 @@ export class ExportWork {
     const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
     const executed = await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
     if (!executed.ok && executed.job?.written[chunk] !== item.fence) await this.discard(chunkPrefix(id, chunk, item.fence));
+  }
+
+  private written(chunks: ChunkWriting, task: ChunkTask): Promise<ChunkSummary> {
+    const { tracing } = this.o.ports;
+    if (tracing === undefined) return chunks.write(task);
+    return tracing.span('write chunk', { attributes: { 'pa.chunk.members': task.members.length, 'pa.chunk.types': task.types.length } }, async (span) => {
+      const summary = await chunks.write(task);
+      span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
+      return summary;
+    });
   }
 
   private async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
@@ -181,15 +204,16 @@ export class ExportWork {
   }
   private async next(job: Job, type: string): Promise<void> {
     const id = job.job;
+    const item: JobItem = { job: id, ...(job.traceparent !== undefined && { traceparent: job.traceparent }) };
     const { clock } = this.o.ports;
     const expires = expiresAt(job, this.o.config.keepMs);
-    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed')) await this.put('export-expire', [{ id: `${id}/expire`, payload: { job: id }, notBefore: expires }]);
+    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed')) await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
     if (job.ended !== undefined) {
       await this.o.slots.release(job.client, id);
-      await this.put('export-sweep', [{ id: `${id}/sweep`, payload: { job: id }, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
+      await this.put('export-sweep', [{ id: `${id}/sweep`, payload: item, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
     } else if (job.status === 'sealed') await this.o.slots.release(job.client, id);
-    else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: { job: id } }]);
-    else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: { job: id } }]);
-    else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { job: id, chunk } })));
+    else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: item }]);
+    else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: item }]);
+    else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...item, chunk } })));
   }
 }

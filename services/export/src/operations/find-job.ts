@@ -14,5 +14,6 @@ export async function findJob(context: ExportContext, client: string, id: string
   const job = JOB_ID.test(id) ? await getJob(context.views.jobs, id) : undefined;
   if (job === undefined || job.client !== client || job.status === 'cancelled' || job.status === 'expired') throw unknownExport();
   if ((expiresAt(job, context.config.keepMs) ?? Infinity) <= context.ports.clock.now()) throw unknownExport();
+  context.ports.tracing?.link(job.traceparent);
   return job;
 }

@@ -46,6 +46,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   if (!(await slots.take(smart.client, job))) throw new Refusal('too-many-requests', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, { retryAfter: 5 });
   try {
     const now = instant(clock.now());
+    const traceparent = context.ports.tracing?.traceparent();
     const { types, since, exportType, warnings } = parsed.request;
     await audit.record({ client: smart.client, action: 'export-requested', outcome: 'released', members: [], resources: 0, types: [...types], group: request.group, job });
     const executed = await streams.execute({
@@ -53,6 +54,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
       data: {
         job, client: smart.client, group: request.group, operation: request.operation, request: config.publicUrl + request.url, types: [...types], ...(since !== undefined && { since }), ...(exportType !== undefined && { exportType }),
         warnings: [...warnings], positions: Object.fromEntries(Object.entries(positions).map(([topic, offsets]) => [topic, [...offsets]])), transactionTime: instant(transactionTime), requestedAt: now,
+        ...(traceparent !== undefined && { traceparent }),
       },
     });
     if (!executed.ok) throw new Error('a new job id was taken');

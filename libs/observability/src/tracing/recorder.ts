@@ -1,0 +1,20 @@
+import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { silentLogger } from '../logger.ts';
+import { TraceScopes } from './scopes.ts';
+import { Spans } from './spans.ts';
+import { Telemetry } from './telemetry.ts';
+
+export type { ReadableSpan } from '@opentelemetry/sdk-trace';
+
+/** Telemetry that keeps its spans in memory: for tests. `ratio`: share of the traces that begin there. */
+export function recordSpans(ratio = 1): { readonly telemetry: Telemetry; finished(): Promise<readonly ReadableSpan[]> } {
+  const exporter = new InMemorySpanExporter();
+  const spans = new Spans({ endpoint: undefined, headers: () => ({}), resource: { 'deployment.environment.name': 'test' }, version: '1', logger: silentLogger, ratio }, exporter);
+  return {
+    telemetry: new Telemetry(new TraceScopes(), spans),
+    async finished() {
+      await spans.flush();
+      return exporter.getFinishedSpans();
+    },
+  };
+}

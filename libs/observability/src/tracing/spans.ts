@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { Tracer } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, TracerProvider, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import { FollowingSampler } from './sampler.ts';
+import type { SpanSource, TelemetryOptions } from './telemetry.ts';
+import { MAX_LINKS } from './tracing.ts';
+
+/** Spans that wait at most: what a collector that is away costs. */
+const QUEUE = 4096;
+const BATCH = 512;
+/** How long one attempt may take, ms; the exporter repeats within it. */
+const EXPORT_MS = 10_000;
+const TELL_EVERY_MS = 60_000;
+
+/** The SDK: loaded only where spans are sent. One queue and one exporter a process, however many services run in it. */
+export class Spans implements SpanSource {
+  readonly #options: TelemetryOptions;
+  readonly #processor: SpanProcessor;
+  readonly #instance = randomUUID();
+  #lost = 0;
+  #toldAt = -Infinity;
+
+  constructor(options: TelemetryOptions, exporter: SpanExporter = otlp(options.endpoint!, options.headers)) {
+    this.#options = options;
+    this.#processor = new BatchSpanProcessor({ exporter: this.#watched(exporter), maxQueueSize: QUEUE, maxExportBatchSize: BATCH, scheduledDelayMillis: options.delayMs ?? 5000, exportTimeoutMillis: EXPORT_MS * 2 });
+  }
+
+  tracer(service: string): Tracer {
+    const { version, resource, ratio } = this.#options;
+    const provider = new TracerProvider({
+      sampler: new FollowingSampler(ratio),
+      resource: resourceFromAttributes({
+        'service.name': service, 'service.namespace': 'provider-access', 'service.version': version, 'service.instance.id': this.#instance,
+        'telemetry.sdk.language': 'nodejs', 'telemetry.sdk.name': 'opentelemetry', ...resource,
+      }),
+      spanLimits: { linkCountLimit: 4 * MAX_LINKS },
+      spanProcessors: [this.#processor],
+    });
+    return provider.getTracer('provider-access', version);
+  }
+
+  flush(): Promise<void> {
+    return this.#processor.forceFlush();
+  }
+  close(): Promise<void> {
+    return this.#processor.shutdown();
+  }
+
+  /** A collector that is away is told of once a minute; what it was not given is gone. */
+  #watched(exporter: SpanExporter): SpanExporter {
+    return {
+      export: (spans: ReadableSpan[], done) => exporter.export(spans, (result) => {
+        if (result.code !== 0) this.#tell(spans.length, result.error);
+        // The processor would report it once more.
+        done({ code: 0 });
+      }),
+      shutdown: () => exporter.shutdown(),
+      ...(exporter.forceFlush !== undefined && { forceFlush: () => exporter.forceFlush!() }),
+    };
+  }
+  #tell(spans: number, error: Error | undefined): void {
+    this.#lost += spans;
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = now;
+    const code = (error as { code?: string | number } | undefined)?.code;
+    this.#options.logger.warn({ spans: this.#lost, error: error?.name, ...(code !== undefined && { code }) }, 'spans could not be sent');
+    this.#lost = 0;
+  }
+}
+
+function otlp(endpoint: string, headers: () => Record<string, string>): SpanExporter {
+  let last: Record<string, string> = {};
+  return new OTLPTraceExporter({
+    url: `${endpoint}/v1/traces`, timeoutMillis: EXPORT_MS, concurrencyLimit: 4,
+    headers: async () => {
+      try {
+        last = headers();
+      } catch {
+        // A file in the middle of being replaced: those of before.
+      }
+      return last;
+    },
+  });
+}

@@ -1,0 +1,123 @@
+import { createContextKey, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type Tracer } from '@opentelemetry/api';
+import type { Scope, TraceScopes } from './scopes.ts';
+import { formatTraceparent, isSampled, newContext, parseTraceparent } from './traceparent.ts';
+
+export interface SpanOptions {
+  readonly kind?: SpanKind;
+  /** Closed sets, patterns and counts: never a member, a name, a URL or a value. */
+  readonly attributes?: Attributes;
+}
+export interface BeginOptions extends SpanOptions {
+  readonly parent?: SpanContext | undefined;
+  readonly links?: readonly SpanContext[];
+  /** Recorded whatever the ratio says, if it begins a trace. */
+  readonly sampled?: boolean;
+}
+/** How something that several traces lead to is put among them. */
+export interface Joined { readonly parent?: SpanContext; readonly links: readonly SpanContext[] }
+
+/** Set where a trace begins that links to one that is recorded: it is recorded too, or the link would lead nowhere. */
+export const SAMPLE = createContextKey('provider-access sample');
+
+/** Links of a span at most: a batch may hold hundreds of traces. */
+export const MAX_LINKS = 32;
+
+/** Of an error its name alone is told: words may quote data. */
+export function failed(span: Span, error: unknown): void {
+  failedAs(span, error instanceof Error ? error.name : typeof error);
+}
+/** `type`: of a closed set. */
+export function failedAs(span: Span, type: string): void {
+  span.setAttribute('error.type', type);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+const around = (parent: SpanContext | undefined): Context => (parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent));
+const NO_LINKS: readonly SpanContext[] = [];
+
+/**
+ * Spans of one service. Without a tracer (`on` false) no span is ever made; scopes still carry ids for log lines. What is not
+ * sampled costs one look at the scope: a span is made only below one that is recorded.
+ */
+export class Tracing {
+  readonly scopes: TraceScopes;
+  readonly #tracer: Tracer | undefined;
+
+  constructor(scopes: TraceScopes, tracer?: Tracer) {
+    this.scopes = scopes;
+    this.#tracer = tracer;
+  }
+
+  get on(): boolean {
+    return this.#tracer !== undefined;
+  }
+  /** Whether what runs now is recorded. */
+  recording(): boolean {
+    return this.scopes.active()?.span !== undefined;
+  }
+  /** The header that carries on what runs now; undefined when tracing is off, or nothing of a trace runs. */
+  traceparent(): string | undefined {
+    if (this.#tracer === undefined) return undefined;
+    const scope = this.scopes.active();
+    return scope === undefined || scope.local === true ? undefined : formatTraceparent(scope.context);
+  }
+
+  /** A new scope; whoever begins it ends its span. Begins a trace where there is no parent. */
+  begin(name: string, { kind = SpanKind.INTERNAL, attributes, parent, links = NO_LINKS, sampled = false }: BeginOptions): Scope {
+    if (this.#tracer === undefined) return { context: parent ?? newContext() };
+    // What a parent does not record goes on under the parent's own context.
+    if (parent !== undefined && !isSampled(parent)) return { context: parent };
+    const context = sampled ? around(parent).setValue(SAMPLE, true) : around(parent);
+    const span = this.#tracer.startSpan(name, { kind, ...(attributes !== undefined && { attributes }), ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }) }, context);
+    return span.isRecording() ? { context: span.spanContext(), span } : { context: span.spanContext() };
+  }
+
+  /** Runs in a span below what runs now. Where nothing is recorded it just runs. */
+  span<T>(name: string, options: SpanOptions, work: (span: Span | undefined) => Promise<T>): Promise<T> {
+    const active = this.scopes.active();
+    if (active?.span === undefined) return work(undefined);
+    return this.within(this.begin(name, { ...options, parent: active.context }), work);
+  }
+  /** Runs in a scope and ends its span with what becomes of it. */
+  async within<T>(scope: Scope, work: (span: Span | undefined) => Promise<T>): Promise<T> {
+    try {
+      return await this.scopes.run(scope, () => work(scope.span));
+    } catch (error) {
+      if (scope.span !== undefined) failed(scope.span, error);
+      throw error;
+    } finally {
+      scope.span?.end();
+    }
+  }
+
+  /** Runs below a context that was written down, perhaps long ago by another process. */
+  resume<T>(name: string, traceparent: string | undefined, options: SpanOptions, work: (span: Span | undefined) => Promise<T>): Promise<T> {
+    const parent = parseTraceparent(traceparent);
+    if (parent === undefined) return this.scopes.run({ context: newContext(), local: true }, () => work(undefined));
+    return this.within(this.begin(name, { ...options, parent }), work);
+  }
+  /** Says that what runs now goes back to something that was recorded elsewhere. */
+  link(traceparent: string | undefined): void {
+    const span = this.scopes.active()?.span;
+    const context = span === undefined ? undefined : parseTraceparent(traceparent);
+    if (isSampled(context)) span!.addLink({ context });
+  }
+
+  /**
+   * What several sampled contexts lead to: below the first when they are of one trace, else a trace of its own; the others are
+   * linked. Undefined when none is sampled.
+   */
+  join(contexts: Iterable<SpanContext>): Joined | undefined {
+    const all = new Map<string, SpanContext>();
+    let one = true;
+    let first: SpanContext | undefined;
+    for (const context of contexts) {
+      if (!isSampled(context)) continue;
+      first ??= context;
+      one &&= context.traceId === first.traceId;
+      if (all.size < MAX_LINKS) all.set(context.spanId, context);
+    }
+    if (first === undefined) return undefined;
+    return one ? { parent: first, links: [...all.values()].slice(1) } : { links: [...all.values()] };
+  }
+}
