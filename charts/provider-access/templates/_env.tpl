@@ -79,7 +79,12 @@ The variables of one component (dict "root" $ "component" "auth") as YAML: of th
 {{- define "pa.env" -}}
 {{- $known := index (.root.Files.Get "files/variables.yaml" | fromYaml) .component }}
 {{- $own := include "pa.component" . | fromYaml }}
-{{- $given := mergeOverwrite (include "pa.variables" . | fromYaml) .root.Values.config ($own.config | default dict) }}
+{{- $given := include "pa.variables" . | fromYaml }}
+{{- range list .root.Values.config $own.config }}
+{{- range $name, $value := . }}
+{{- if include "pa.text" $value }}{{ $_ := set $given $name $value }}{{ end }}
+{{- end }}
+{{- end }}
 {{- if $own.stopTimeoutSeconds }}{{ $_ := set $given "STOP_TIMEOUT_MS" (printf "%d000" (int $own.stopTimeoutSeconds)) }}{{ end }}
 {{- $env := dict }}
 {{- range $known }}
