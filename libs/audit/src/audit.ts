@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
-import type { Tracing } from '@provider-access/observability';
+import type { LabelsOf, Metrics, Tracing } from '@provider-access/observability';
 
 /** One entry a response or file; members by reference. `at` is set here. */
 export type AuditEntry = Omit<Disclosure, 'at'>;
-export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string; readonly tracing?: Pick<Tracing, 'traceparent'> | undefined }
-interface Pending { readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
+export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string; readonly metrics?: Metrics; readonly tracing?: Pick<Tracing, 'traceparent'> | undefined }
+interface Pending { readonly entry: AuditEntry; readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
 
 /** Records in one append at most. */
 const GROUP = 500;
@@ -35,7 +35,7 @@ export class Audit {
     const traceparent = this.options.tracing?.traceparent();
     const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure, ...(traceparent !== undefined && { traceparent }) });
     return new Promise((resolve, reject) => {
-      this.pending.push({ record, resolve, reject });
+      this.pending.push({ entry, record, resolve, reject });
       this.draining ??= this.drain();
     });
   }
@@ -49,13 +49,22 @@ export class Audit {
     }
   }
 
+  private count({ action, outcome, reason = '' }: AuditEntry): void {
+    const { metrics } = this.options;
+    if (outcome === 'released') metrics?.count('pa_disclosures_total', { kind: action });
+    else metrics?.count('pa_refusals_total', { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>);
+  }
+
   private async drain(): Promise<void> {
     while (this.pending.length > 0) {
       await this.gather();
       const group = this.pending.splice(0, GROUP);
       try {
         await this.options.log.append(PA_AUDIT, group.map((p) => p.record));
-        for (const p of group) p.resolve();
+        for (const p of group) {
+          this.count(p.entry);
+          p.resolve();
+        }
       } catch {
         const refusal = new Refusal('unavailable', 'The server cannot record this access at the moment. Repeat the request.', { retryAfter: 2 });
         for (const p of group) p.reject(refusal);

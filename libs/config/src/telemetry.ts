@@ -30,7 +30,7 @@ export const telemetryEnv = {
   OTEL_METRIC_EXPORT_INTERVAL: whole(1000, 3_600_000).default(60_000).describe('How often metrics are sent to the collector, ms.'),
   TRUST_TRACEPARENT: flag.default(false).describe('`true`: a request\'s `traceparent` is continued, and says whether the trace is kept: only where whoever is in front sets or removes that header. Otherwise a request begins a trace of its own with a link to it.'),
   REQUEST_LOG: flag.default(true).describe('`false`: no line a request in the log.'),
-  METRICS: flag.default(true).describe('`false`: nothing is measured, `/metrics` has only the process itself.'),
+  METRICS: flag.default(true).describe('`false`: nothing is measured, and there is no `/metrics`.'),
 };
 export type TelemetryEnv = z.infer<z.ZodObject<typeof telemetryEnv>>;
 

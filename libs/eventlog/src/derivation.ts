@@ -28,6 +28,8 @@ export interface DerivationOptions {
   readonly topics?: readonly string[];
   /** Default Date.now. */
   readonly now?: () => number;
+  /** Told what became of the events of a batch, once that is durable. */
+  readonly done?: (outcomes: readonly OutcomeRow[]) => void;
 }
 
 /** Output topic -> partition -> next offset. */
@@ -47,6 +49,7 @@ export class Derivation {
   readonly #topic: string;
   readonly #now: () => number;
   readonly #topics: readonly string[];
+  readonly #done: ((outcomes: readonly OutcomeRow[]) => void) | undefined;
   readonly #inbound = new Map<string, { readonly next: number; readonly after: Offsets }>();
   #assignments = 0;
 
@@ -55,6 +58,7 @@ export class Derivation {
     this.#deriver = options.deriver;
     this.#topic = options.progressTopic;
     this.#now = options.now ?? Date.now;
+    this.#done = options.done;
     this.#topics = options.topics ?? derivedBy(this.#deriver);
   }
 
@@ -90,6 +94,7 @@ export class Derivation {
     };
     await this.#append(batch, this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
     if (assignments === this.#assignments) this.#inbound.set(inbound, { next: progress.next, after });
+    this.#done?.(result.outcomes);
   }
 
   /**

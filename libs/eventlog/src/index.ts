@@ -2,4 +2,5 @@ export * from './port.ts';
 export * from './murmur2.ts';
 export * from './derivation.ts';
 export * from './progress.ts';
+export * from './backlog.ts';
 export * from './topics.ts';

@@ -1,3 +1,4 @@
+import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
@@ -13,6 +14,8 @@ export interface FactsOptions {
   readonly views: Views;
   readonly clock: Clock;
   readonly metrics?: Metrics;
+  /** Whose facts these are, as metrics name it. */
+  readonly service?: Service;
   /** ms; default 5000. */
   readonly boundMs?: number;
   /** ms; default 500. */
@@ -29,13 +32,13 @@ export class Facts {
   readonly access: Access;
   private readonly source: PartiesSource;
   private readonly presence: PartiesPresence | undefined;
-  private readonly metrics: Metrics | undefined;
-  private measured: (() => void) | undefined;
+  private readonly options: FactsOptions;
+  private measured: (() => void)[] = [];
 
   constructor(options: FactsOptions) {
     const { log, views, clock, metrics, boundMs, pollMs, presence } = options;
     this.source = { log, views };
-    this.metrics = metrics;
+    this.options = options;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
     this.access = new Access({ log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
@@ -43,16 +46,26 @@ export class Facts {
   }
 
   async start(): Promise<void> {
-    this.measured = this.metrics?.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : []));
+    this.measure();
     await this.parties.start(this.source);
     await this.freshness.start();
     await this.presence?.start();
   }
   async stop(): Promise<void> {
-    this.measured?.();
+    for (const end of this.measured.splice(0)) end();
     this.freshness.stop();
     await this.presence?.stop();
     await this.parties.stop();
+  }
+  private measure(): void {
+    const { metrics, service } = this.options;
+    if (metrics === undefined) return;
+    this.measured.push(metrics.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [])));
+    if (service === undefined) return;
+    this.measured.push(metrics.read('pa_facts_age_seconds', () => {
+      const age = this.freshness.ageMs();
+      return Number.isFinite(age) ? [{ labels: { service }, value: age / 1000 }] : [];
+    }));
   }
   /** For readiness: PHI-free. */
   check(): { readonly ready: boolean; readonly detail?: string } {

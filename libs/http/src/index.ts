@@ -5,3 +5,4 @@ export * from './app.ts';
 export { onward } from './trace-requests.ts';
 export * from './views-controller.ts';
 export * from './view-metrics.ts';
+export * from './intake-metrics.ts';

@@ -38,13 +38,14 @@ export const METRICS = {
   pa_log_appended_total: counter('Records appended', { topic: TOPIC }),
   pa_log_append_failures_total: counter('Calls of append that failed', { topic: TOPIC }),
   pa_log_handled_total: counter('Records handled by a consumer group in this process', { topic: TOPIC, group: GROUP }),
+  pa_log_handle_failures_total: counter('Batches that a consumer group could not handle: they come again', { topic: TOPIC, group: GROUP }),
   pa_log_handle_duration_seconds: histogram('Duration of one batch of a consumer group', REQUEST_SECONDS, { topic: TOPIC, group: GROUP }),
   pa_log_lag_records: gauge('Records between the committed offsets of a group and the head, over all partitions', { topic: TOPIC, group: GROUP }),
   pa_log_oldest_unhandled_seconds: gauge('Age of the oldest record that a group has not handled; 0 when it has handled all', { topic: TOPIC, group: GROUP }),
   // Views
   pa_view_lag_records: gauge('Records between where a view stands and the head of its topic, over all partitions', { view: VIEW, topic: TOPIC }),
   pa_view_freshness_seconds: gauge('Age of the oldest record that a view does not show; 0 when it shows all', { view: VIEW, topic: TOPIC }),
-  pa_view_builds: gauge('Builds of a view that exist: 2 while one is built beside the live one', { view: VIEW }),
+  pa_view_builds: gauge('Builds of a view that are kept up to date: 2 while one is built beside the live one', { view: VIEW }),
   pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
   // Intake
   pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
@@ -63,7 +64,7 @@ export const METRICS = {
   // Access
   pa_tokens_issued_total: counter('Access tokens issued', {}),
   pa_token_refusals_total: counter('Token requests refused', { reason: TOKEN_REASON }),
-  pa_disclosures_total: counter('Releases of member data that were recorded in pa.audit', { kind: ACTION }),
+  pa_disclosures_total: counter('Releases that were recorded in pa.audit, by what was asked for', { kind: ACTION }),
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
   pa_opt_out_effect_seconds: histogram('From the acceptance of an opt-out to its effect in every process', EFFECT_SECONDS, {}),
   pa_access_decisions_total: counter('Decisions whether a client may see a member, by outcome', { purpose: PURPOSE, outcome: DECISION }),

@@ -1,6 +1,7 @@
 export * from './catalogue.ts';
 export { OTHER, type LabelValues, type Pattern } from './labels.ts';
 export * from './metrics.ts';
+export * from './shared.ts';
 export * from './logger.ts';
 export * from './member-hash.ts';
 export * from './tracing/index.ts';

@@ -38,7 +38,7 @@ export const TOKEN_REASON = [
 /** Actions of `pa.disclosure.v1`. */
 export const ACTION = ['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain', OTHER] as const;
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
-export const REFUSAL = [...DENIAL_REASONS, 'unknown-resource', 'group-unknown', 'group-of-another', 'token', 'invalid-request', 'unavailable', OTHER] as const;
+export const REFUSAL = [...DENIAL_REASONS, 'unknown-resource', 'group-unknown', 'group-of-another', 'token', 'invalid-request', 'invalid-value', 'required', 'not-supported', 'too-costly', 'unavailable', OTHER] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
 export const EXPORT_OUTCOME = ['completed', 'failed', 'cancelled', 'expired'] as const;
 export const CHUNK_STATE = ['queued', 'running'] as const;

@@ -1,6 +1,8 @@
 export { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
 export { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
+export { measureLog } from './measured-log.ts';
+export { VERSION } from './version.ts';
 export { Closing } from './closing.ts';
 export { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
 export { mayTrace, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';

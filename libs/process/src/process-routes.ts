@@ -54,7 +54,7 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
       const failing = await options.ready();
       json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing });
     },
-    '/metrics': async (_request, response) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics.text()),
+    ...(options.metrics.enabled && { '/metrics': async (_request: IncomingMessage, response: ServerResponse) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics.text()) }),
     ...options.routes,
   };
   return (request, response) => {

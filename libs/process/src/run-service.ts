@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
 import type { DynamicModule } from '@nestjs/common';
 import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
 import type { Service } from '@provider-access/events';
-import { createLogger, openTelemetry, TraceScopes } from '@provider-access/observability';
+import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/observability';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { openEngines } from './open-engines.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import { endOnSignals, surviveRejections } from './signals.ts';
 import { startService, type ServiceContext } from './start-service.ts';
+import { VERSION } from './version.ts';
 
 export interface ServiceDefinition<S extends z.ZodObject> {
   readonly name: Service;
@@ -29,7 +29,6 @@ export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environ
   return config;
 }
 
-const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 function fail(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
@@ -66,7 +65,7 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     const secrets = await openSecrets(config, logger);
     const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
     const running = await startService({
-      name, logger, telemetry, requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      name, logger, telemetry, metrics: new Metrics({ enabled: config.METRICS, process: true }), requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
       register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),

@@ -9,7 +9,7 @@ import { PA_REGISTRY, topicsOf, type Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
-import { createServiceApp, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { createServiceApp, measureDecoded, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
@@ -18,9 +18,11 @@ import { Closing } from './closing.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
+import { measureLog } from './measured-log.ts';
 import { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
 import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
+import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
 /** Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the start. */
@@ -58,6 +60,8 @@ export interface StartOptions {
   readonly requestLog?: boolean;
   /** Whether requests go on with the trace that they name. */
   readonly trustTraceparent?: boolean;
+  /** Default: one of its own. */
+  readonly metrics?: Metrics;
   readonly clock?: Clock;
   /** How long reads go on without Kafka, ms: so long its absence does not make the process unready. Default 5000. */
   readonly freshnessMs?: number;
@@ -120,7 +124,8 @@ class ServiceProcess {
     this.options = options;
     this.listening = listening;
     this.clock = options.clock ?? systemClock;
-    this.metrics = new Metrics({ process: true });
+    this.metrics = options.metrics ?? new Metrics({ process: true });
+    this.metrics.set('pa_build_info', { service: options.name, version: VERSION }, 1);
     this.telemetry = options.telemetry ?? new Telemetry();
     this.tracing = this.telemetry.tracing(options.name);
     this.own = this.routes();
@@ -166,11 +171,13 @@ class ServiceProcess {
     const { engines, name, logger, register, trustProxy } = this.options;
     const { closing, metrics, tracing } = this;
     this.phase = 'waiting for Kafka';
-    const log = watchLog(tracedLog(await engines.log(), tracing, 'kafka'));
+    const log = watchLog(tracedLog(measureLog(await engines.log(), metrics), tracing, 'kafka'));
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
-    const views = tracedViews(await engines.views(), tracing, 'mongodb');
+    const opened = await engines.views();
+    measureDecoded(metrics, opened);
+    const views = tracedViews(opened, tracing, 'mongodb');
     closing.push('views', () => views.close());
     const state = tracedState(await engines.state(log), tracing, 'mongodb');
     closing.push('state', () => state.close());

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
 import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';
 
@@ -27,6 +28,7 @@ export interface AccessTokensOptions {
   /** Public base URL without a last slash: `iss`; `aud` is it with `/fhir`. Never taken from a request. */
   readonly publicUrl: string;
   readonly clock: Clock;
+  readonly metrics?: Metrics;
   /** Verified tokens kept. */
   readonly capacity?: number;
 }
@@ -41,11 +43,13 @@ export class AccessTokens {
   private readonly keys: KeySource;
   private readonly clock: Clock;
   private readonly capacity: number;
+  private readonly metrics: Metrics | undefined;
   private readonly verified = new Map<string, AccessToken>();
 
   constructor(options: AccessTokensOptions) {
     this.keys = options.keys;
     this.clock = options.clock;
+    this.metrics = options.metrics;
     this.capacity = options.capacity ?? 20_000;
     this.issuer = options.publicUrl;
     this.audience = audienceOf(options.publicUrl);
@@ -61,6 +65,7 @@ export class AccessTokens {
     // A key that was withdrawn takes its tokens with it, the remembered ones too.
     if (known.expiresAt * 1000 <= this.clock.now() || this.keys(known.kid) === undefined) return undefined;
     this.verified.set(key, known);
+    this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
     return known;
   }
 
@@ -69,6 +74,7 @@ export class AccessTokens {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const known = this.cached(token);
     if (known !== undefined) return known;
+    this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'miss' });
     const read = await this.check(token);
     // The key may have been withdrawn while the signature was checked.
     if (read === undefined || this.keys(read.kid) === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText, type Resolve } from './pinned-fetch.ts';
 import type { Clock } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
 
 /** Keys as published, unchecked; or why there are none, fit to be shown to the client. */
 export type JwksResult = { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
@@ -46,6 +47,7 @@ export interface JwksCacheOptions {
   /** ms, for the whole fetch. */
   readonly timeoutMs?: number;
   readonly capacity?: number;
+  readonly metrics?: Metrics;
   /** Name resolution; the system's by default. */
   readonly resolve?: Resolve;
 }
@@ -60,6 +62,7 @@ export class JwksCache implements JwksSource {
   private readonly timeoutMs: number;
   private readonly capacity: number;
   private readonly resolve: Resolve | undefined;
+  private readonly metrics: Metrics | undefined;
   private readonly entries = new Map<string, Entry>();
   private readonly running = new Map<string, Promise<JwksResult>>();
 
@@ -69,6 +72,7 @@ export class JwksCache implements JwksSource {
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.capacity = options.capacity ?? 2000;
     this.resolve = options.resolve;
+    this.metrics = options.metrics;
   }
 
   async get(url: string, options: { readonly refresh?: boolean } = {}): Promise<JwksResult> {
@@ -76,11 +80,12 @@ export class JwksCache implements JwksSource {
     const entry = this.entries.get(url);
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
-      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return { ok: true, keys: entry.keys };
+      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
       // Not kept at all, and fetched a moment ago for this very request: its answer stands.
-      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return { ok: true, keys: entry.keys };
+      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.kept(entry);
       entry.lastAttempt = now;
     }
+    this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
     // Requests that come together share one fetch.
     let running = this.running.get(url);
     if (running === undefined) {
@@ -90,6 +95,11 @@ export class JwksCache implements JwksSource {
     const result = await running;
     // A forced refetch that fails takes nothing away that is still fresh.
     return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil ? { ok: true, keys: entry.keys } : result;
+  }
+
+  private kept({ keys }: Entry): JwksResult {
+    this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
+    return { ok: true, keys };
   }
 
   private async load(url: string, now: number): Promise<JwksResult> {

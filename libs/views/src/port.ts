@@ -110,8 +110,8 @@ export interface ViewStatus {
   readonly failure?: string;
 }
 
-/** Records between a view and the head of one of its topics, over all partitions. */
-export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number }
+/** Records between a view and the head of one of its topics, over all partitions, and when the oldest of them was appended (ms since the epoch). */
+export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number; readonly since?: number }
 
 export interface Views {
   /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */

@@ -81,6 +81,11 @@ export class ProjectionSet {
     return (await Promise.all([...this.#runners.values()].map((r) => r.lag()))).flat();
   }
 
+  /** Builds that are kept up to date, by view. */
+  async builds(): Promise<readonly { readonly view: string; readonly builds: number }[]> {
+    return Promise.all([...this.#runners.values()].map(async (r) => ({ view: r.view, builds: await r.builds() })));
+  }
+
   /**
    * Builds the view again from the log beside the live one (or goes on with a build that was left), compares the two at one position,
    * swaps, and drops the old build after the grace. The log is the truth: a difference is reported and the rebuilt view wins.

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/eventlog';
+import { Backlog, EngineUnavailable } from '@provider-access/eventlog';
 import type { Batch, Subscription } from '@provider-access/eventlog';
 import { BuildWriter, ProjectionStopped } from './build-writer.ts';
 import type { ViewContext } from './build-writer.ts';
 import { collectionName } from './port.ts';
 import type { Projection, ViewLag, ViewStatus } from './port.ts';
 import { topicPosition, viewPosition } from './progress.ts';
-import { behind, Rebuild } from './rebuild.ts';
+import { Rebuild } from './rebuild.ts';
 import type { RebuildResult } from './rebuild.ts';
 import { CheckpointMoved } from './store.ts';
 
@@ -32,6 +32,7 @@ export class ProjectionRunner {
   readonly #stopping = new AbortController();
   readonly #background = new Set<Promise<void>>();
   readonly #rebuild: Rebuild;
+  readonly #backlog: Backlog;
   #live: BuildWriter | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #subscription: Subscription | undefined;
@@ -39,6 +40,7 @@ export class ProjectionRunner {
   constructor(context: ViewContext & { readonly verifyMs: number }) {
     this.#context = context;
     this.#verifyMs = context.verifyMs;
+    this.#backlog = new Backlog(context.log);
     this.projection = context.projection;
     this.view = collectionName(context.projection);
     this.#rebuild = new Rebuild(context, {
@@ -115,7 +117,15 @@ export class ProjectionRunner {
     const { store, log } = this.#context;
     const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
     const head = await log.head(this.#topics);
-    return this.#topics.map((topic) => ({ view: this.view, topic, behind: behind(position, { [topic]: head[topic] ?? [] }) }));
+    return Promise.all(this.#topics.map(async (topic) => {
+      const { records, since } = await this.#backlog.behind(topic, position, head);
+      return { view: this.view, topic, behind: records, ...(since !== undefined && { since }) };
+    }));
+  }
+
+  /** Builds that are kept up to date: the live one, and one that is built beside it. */
+  async builds(): Promise<number> {
+    return (await this.#context.store.builds(this.projection))?.building === undefined ? 1 : 2;
   }
 
   rebuild(graceMs: number): Promise<RebuildResult> {

@@ -90,6 +90,8 @@ export interface ViewSnapshot {
 export interface ViewStore {
   /** Whether other processes write it too: then positions are asked for again and again, and what was written may be lost elsewhere. */
   readonly shared: boolean;
+  /** Told of each look-up of a document that may be kept decoded (`Projection.keepDecoded`), whether it was. Absent where none are kept. */
+  looked?: ((kept: boolean) => void) | undefined;
   /**
    * Another number whenever the engine may have forgotten what it acknowledged: a connection was lost, another server is
    * primary. Always the same in a store of one process.

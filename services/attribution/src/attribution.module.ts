@@ -50,10 +50,10 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const { config, memberHash = MemberHash.random() } = options;
     const ports: ServicePorts = { ...options.ports, memberHash };
     const { log, views, clock, logger, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence: options.presence });
+    const facts = new Facts({ log, views, clock, metrics, service: 'attribution', boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
     measureViews(ports.metrics, projections);
-    const audit = new Audit({ log, clock, source: 'urn:provider-access:attribution', tracing: ports.tracing });
+    const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:attribution', tracing: ports.tracing });
     return {
       module: AttributionModule,
       controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, viewsController('attribution', StaticTokenGuard('administrator'))],
@@ -64,7 +64,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PROJECTIONS, useValue: projections },
         { provide: ProjectionSet, useExisting: PROJECTIONS },
         { provide: FORWARD_EXPORT, useValue: tracedForward(options.forwardExport, ports.tracing) },
-        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock }), facts.parties) },
+        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock, metrics }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },
         { provide: MEMBER_HASH, useValue: memberHash },

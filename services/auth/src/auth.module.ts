@@ -36,19 +36,21 @@ const BODY_LIMIT = 64 * 1024;
 
 function createAuth({ ports, config: input, parties, keys, staticTokens, readers = [], presence }: AuthOptions): Auth {
   const config = authConfig.parse(input);
-  const { log, clock } = ports;
+  ports.metrics.zero('pa_tokens_issued_total');
+  ports.metrics.zero('pa_token_refusals_total');
+  const { log, clock, metrics } = ports;
   const { publicUrl } = config;
   const registry = new Registry(ports, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
-  const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock });
+  const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
   return {
     ports, config, parties, registry, signing, tokens, staticTokens,
     ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
     issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),
-    jwksSource: new JwksCache({ clock, allowInsecure: config.allowInsecureJwks }),
+    jwksSource: new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks }),
     replays: new ReplayMemory(ports.state.claims, clock),
-    audit: new Audit({ log, clock, source: 'urn:provider-access:auth', tracing: ports.tracing }),
+    audit: new Audit({ log, clock, metrics, source: 'urn:provider-access:auth', tracing: ports.tracing }),
   };
 }
 

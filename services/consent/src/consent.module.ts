@@ -18,14 +18,16 @@ export interface ConsentOptions {
 @Module({})
 export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
   private readonly facts: Facts;
-  constructor(@Inject(Facts) facts: Facts) {
+  private readonly intake: ConsentEventsIntake;
+  constructor(@Inject(Facts) facts: Facts, @Inject(ConsentEventsIntake) intake: ConsentEventsIntake) {
     this.facts = facts;
+    this.intake = intake;
   }
 
   static register({ ports: given, config, presence, memberHash }: ConsentOptions): DynamicModule {
     const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
     const { log, views, clock, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, boundMs: config.FACTS_BOUND_MS, presence });
+    const facts = new Facts({ log, views, clock, metrics, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
     return {
       module: ConsentModule,
@@ -43,6 +45,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
     await this.facts.start();
   }
   async onApplicationShutdown(): Promise<void> {
+    this.intake.stop();
     await this.facts.stop();
   }
 }

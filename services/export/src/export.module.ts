@@ -11,6 +11,7 @@ import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, type 
 import { ProjectionSet } from '@provider-access/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
+import { measureExports } from './export-metrics.ts';
 import { ChunkPool, type ChunkWriting } from './jobs/chunk-pool.ts';
 import { writeChunk } from './jobs/chunk-writer.ts';
 import { ExportWork } from './jobs/export-work.ts';
@@ -56,13 +57,14 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const { ports, blobs } = options;
     const { log, views, state, clock, logger, metrics } = ports;
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
-    const facts = new Facts({ log, views, clock, metrics, presence: options.presence, ...options.facts });
+    const facts = new Facts({ log, views, clock, metrics, service: 'export', presence: options.presence, ...options.facts });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
-    measureViews(ports.metrics, projections);
-    const streams = new JobStreams(state, clock);
+    measureViews(metrics, projections);
+    measureExports(metrics, { jobs: views.reader(exportJobs), work: state.work, clock });
+    const streams = new JobStreams(state, clock, metrics);
     const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     const records = recordsReader(views);
-    const audit = new Audit({ log, clock, source: 'urn:provider-access:export', tracing: ports.tracing });
+    const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:export', tracing: ports.tracing });
     const context: ExportContext = {
       ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access),
       views: { jobs: views.reader(exportJobs), groups: views.reader(groups), memberships: views.reader(memberships) },
@@ -79,7 +81,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
         { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
-        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock }), facts.parties) },
+        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock, metrics }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: READINESS, useFactory: () => readiness(context, projections, work) },
       ],

@@ -5,7 +5,7 @@ import { Audit } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
 import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { PORTS, countOutcomes, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
@@ -22,6 +22,7 @@ import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
+import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions {
@@ -71,28 +72,29 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence }: R
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
-    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
-    { provide: Audit, useFactory: () => new Audit({ log, clock, source: 'urn:provider-access:resources', tracing: ports.tracing }) },
+    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, service: 'resources', boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
+    { provide: Audit, useFactory: () => new Audit({ log, clock, metrics, source: 'urn:provider-access:resources', tracing: ports.tracing }) },
     { provide: ProjectionSet, useFactory: () => {
       const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
-      measureViews(ports.metrics, projections);
+      measureViews(metrics, projections);
+      measureDeadLetters(metrics, views.reader(deadLetters));
       return projections;
     } },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: STATIC_TOKENS, useValue: staticTokens },
     {
       provide: SMART, inject: [Facts],
-      useFactory: ({ parties }: Facts) => new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock }), parties),
+      useFactory: ({ parties }: Facts) => new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock, metrics }), parties),
     },
     { provide: PageLinks, useValue: new PageLinks(pageKeys) },
-    { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access) },
+    { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access, metrics) },
     {
       provide: RecordIntake, inject: [RECORDS, ReadingThread, Facts],
       useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
         log, reader, reading, claims: state.claims, leases: state.leases,
         mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
-        clock, logger, metrics, floor: config.floor,
-        derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now() }),
+        clock, logger, floor: config.floor,
+        derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),
       }),
     },
     { provide: ReadingThread, useFactory: () => new ReadingThread() },

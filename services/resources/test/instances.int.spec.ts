@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
 import { Derivation, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { Metrics, silentLogger } from '@provider-access/observability';
+import { silentLogger } from '@provider-access/observability';
 import { compareVersions, records, type RecordPart, recordsReader, type RecordsReader, SHARED } from '@provider-access/records';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ProjectionSet, type Views } from '@provider-access/views';
@@ -34,7 +34,7 @@ class Instance {
       ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (await this.gate, target.append(topic, list))
       : (target[name] as (...args: unknown[]) => unknown).bind(target)) });
     this.intake = new RecordIntake({
-      log: late, reader, claims: state.claims, leases: state.leases, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, metrics: new Metrics(), floor: '2016-01-01',
+      log: late, reader, claims: state.claims, leases: state.leases, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, floor: '2016-01-01',
       reading: { read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))) },
       derivation: new Derivation({ log: late, deriver: 'resources', progressTopic: PA_RECORDS }),
     });

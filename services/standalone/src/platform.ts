@@ -7,13 +7,14 @@ import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
 import { listenFaults, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { PA_REGISTRY, SERVICES } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { Facts, Parties } from '@provider-access/facts';
-import { createServiceApp, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { createServiceApp, measureDecoded, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, failingChecks, mayTrace, processRoutes, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
+import { answer, bind, failingChecks, mayTrace, measureLog, processRoutes, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -50,10 +51,14 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
   try {
     const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
     closing.push(() => telemetry.close(FLUSH_MS));
-    const log = openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true });
+    // One for the process, as one database is: what a service measures carries its name where two measure the same.
+    const metrics = new Metrics({ enabled: config.METRICS, process: true });
+    for (const service of SERVICES) metrics.set('pa_build_info', { service, version: VERSION }, 1);
+    const log = measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics);
     closing.push(() => log.close());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
+    measureDecoded(metrics, views);
     const state = openEmbeddedState({ file: file('state.db'), log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'), soleOwner: true });
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
@@ -75,8 +80,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const listening = await bind(config);
     const publicUrl = config.PUBLIC_URL ?? listening.address;
 
-    // One for the process, as one database is: what a service measures carries its name where two measure the same.
-    const metrics = new Metrics({ process: true });
+    metrics.read('pa_engine_reachable', async () => [{ labels: { engine: 'embedded' as const }, value: await log.head([PA_REGISTRY]).then(() => 1, () => 0) }]);
     const writes = new RecentWrites();
     const portsOf = (name: ServiceName): ServicePorts => {
       const tracing = telemetry.tracing(name);

@@ -5,8 +5,9 @@ import { READ_COMMITTED, committedMessages } from './low-level.ts';
 import type { FetchedPartition, RawCluster } from './low-level.ts';
 import { toRecord } from './records.ts';
 
-/** Of one fetch of one partition. A record batch that is larger comes whole. */
+/** Of one fetch of one partition. A record batch that is larger comes whole, so that one byte is one batch. */
 const FETCH_BYTES = 2 * 1024 * 1024;
+const BATCH_BYTES = 1;
 /** What a fetch brought beyond the limit of a call waits for the next one that goes on there. */
 const LEFT_OVER_MS = 5_000;
 const MAX_LEFT_OVERS = 8;
@@ -28,7 +29,7 @@ export class Reader {
     const found: LogRecord[] = [];
     for (let next = Math.max(0, from); found.length < limit; ) {
       const key = `${name}/${partition}/${next}`;
-      const range = this.#take(key) ?? (await this.#fetch(topic, name, partition, next));
+      const range = this.#take(key) ?? (await this.#fetch(topic, name, partition, next, limit === 1 ? BATCH_BYTES : FETCH_BYTES));
       if (range.records.length === 0 && range.next <= next) break;
       const room = limit - found.length;
       for (const record of range.records.slice(0, room)) found.push(record);
@@ -46,9 +47,9 @@ export class Reader {
     this.#leftOvers.clear();
   }
 
-  async #fetch(topic: string, name: string, partition: number, from: number): Promise<Range> {
+  async #fetch(topic: string, name: string, partition: number, from: number, bytes: number): Promise<Range> {
     return this.#cluster.use('reading', [name], async (raw) => {
-      const range = await fetchRange(raw, topic, name, partition, from);
+      const range = await fetchRange(raw, topic, name, partition, from, bytes);
       if (range !== undefined) return range;
       // Not in the log: before what retention has kept, or past the end.
       const [first] = (await raw.fetchTopicsOffset([{ topic: name, partitions: [{ partition }], fromBeginning: true }]))[0]?.partitions ?? [];
@@ -76,14 +77,14 @@ export class Reader {
 }
 
 /** One fetch of one partition that waits for nothing; undefined when the offset is not in the log. */
-async function fetchRange(raw: RawCluster, topic: string, name: string, partition: number, from: number): Promise<Range | undefined> {
+async function fetchRange(raw: RawCluster, topic: string, name: string, partition: number, from: number, bytes: number): Promise<Range | undefined> {
   const [leader] = Object.keys(raw.findLeaderForPartitions(name, [partition]));
   if (leader === undefined) return { records: [], next: from };
   const broker = await raw.findBroker({ nodeId: leader });
   try {
     const { responses } = await broker.fetch({
-      isolationLevel: READ_COMMITTED, maxWaitTime: 0, minBytes: 1, maxBytes: FETCH_BYTES,
-      topics: [{ topic: name, partitions: [{ partition, fetchOffset: String(from), maxBytes: FETCH_BYTES }] }],
+      isolationLevel: READ_COMMITTED, maxWaitTime: 0, minBytes: 1, maxBytes: bytes,
+      topics: [{ topic: name, partitions: [{ partition, fetchOffset: String(from), maxBytes: bytes }] }],
     });
     const fetched = responses[0]?.partitions[0];
     return fetched === undefined ? { records: [], next: from } : rangeOf(topic, fetched, from);

@@ -43,6 +43,7 @@ const bound = (value: unknown): string | number | null => (typeof value === 'boo
  */
 export class EmbeddedStore implements ViewStore {
   readonly shared = false;
+  looked: ((kept: boolean) => void) | undefined;
   readonly #db: DatabaseSync;
   readonly #file: string;
   readonly #readonly: boolean;
@@ -232,7 +233,9 @@ export class EmbeddedStore implements ViewStore {
     const { decoded, layout } = statements;
     const first = 1 + layout.parts.length;
     const known = decoded.get(id);
-    if (known !== undefined && layout.parts.every((_, i) => known.positions[i] === row[first + i])) return known.document;
+    const kept = known !== undefined && layout.parts.every((_, i) => known.positions[i] === row[first + i]);
+    this.looked?.(kept);
+    if (kept) return known.document;
     const document = documentOf(layout, row, []);
     decoded.delete(id);
     if (document === undefined) return undefined;

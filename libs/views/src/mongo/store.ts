@@ -29,6 +29,7 @@ export const CHECKPOINTS = 'view_checkpoints';
 /** Views in MongoDB: single-document writes, each conditional; nothing needs a transaction. Several processes share it. */
 export class MongoStore implements ViewStore {
   readonly shared = true;
+  looked: ((kept: boolean) => void) | undefined;
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
   readonly #calls: Calls;
@@ -272,7 +273,7 @@ export class MongoStore implements ViewStore {
 
   #decodedOf(physical: string, keep: number): Decoded {
     let decoded = this.#decoded.get(physical);
-    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(keep)));
+    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(keep, (kept) => this.looked?.(kept))));
     return decoded;
   }
 

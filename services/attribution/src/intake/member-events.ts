@@ -1,7 +1,7 @@
 import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import { AccessHolds, concerned, derivedRecord, type Facts, type InboundEvent, type InboundFault, knownAs, placeFault, readInbound } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { decideMemberEvent, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldRecord, holdOf, isOfProviders, releasedRecord } from './holds.ts';
@@ -38,7 +38,7 @@ export class MemberEventsIntake {
     this.facts = facts;
     this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
     this.groups = new GroupDirectory(ports);
-    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_ATTRIBUTION, now: () => ports.clock.now() });
+    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_ATTRIBUTION, now: () => ports.clock.now(), done: countOutcomes(ports.metrics, 'attribution') });
   }
 
   /** Called when partitions are given to this instance: another may have derived from them since. */

@@ -1,7 +1,7 @@
 import { type DomainEvent, networkStatusChanged, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, payerEvent, providerKeys } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import { AccessHolds, checkInbound, derivedEventId, derivedRecord, type Facts, type InboundEvent, type InboundFault, placeFault, readInbound } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { instantOf, startOf } from '../domain/dates.ts';
 import { isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { DERIVER, heldRecord, holdOf, isOfProviders, releasedRecord } from './holds.ts';
@@ -34,7 +34,7 @@ export class ProviderEventsIntake {
     this.ports = ports;
     this.facts = facts;
     this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
-    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_PROVIDERS, now: () => ports.clock.now() });
+    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_PROVIDERS, now: () => ports.clock.now(), done: countOutcomes(ports.metrics, 'attribution') });
   }
 
   /** Called when partitions are given to this instance: another may have derived from them since. */

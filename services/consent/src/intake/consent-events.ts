@@ -1,9 +1,10 @@
 import { type AccessHeld, type DomainEvent, PA_CONSENT } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation, type LogRecord, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import { AccessHolds, concerned, type ConsentPart, derivedRecord, type Facts, type InboundEvent, type InboundFault, placeFault, readInbound } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
+import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
 
 interface Read { readonly record: LogRecord; readonly inbound: InboundEvent }
@@ -11,6 +12,8 @@ class BatchResult {
   readonly consent: NewRecord[] = [];
   readonly parked: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
+  /** Times of append of opt-outs, ms since the epoch. */
+  readonly optOuts: number[] = [];
 }
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
@@ -25,18 +28,24 @@ export class ConsentEventsIntake {
   private readonly holds: AccessHolds;
   private readonly register: ConsentRegister;
   private readonly derivation: Derivation;
+  private readonly effect: OptOutEffect;
 
   constructor(ports: ServicePorts, facts: Facts) {
     this.ports = ports;
     this.facts = facts;
+    this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
     this.holds = new AccessHolds(ports.state.claims, DERIVER, ports);
     this.register = new ConsentRegister(ports.state.streams, recallFrom(ports.log, facts));
-    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_CONSENT, now: () => ports.clock.now() });
+    this.derivation = new Derivation({ log: ports.log, deriver: DERIVER, progressTopic: PA_CONSENT, now: () => ports.clock.now(), done: countOutcomes(ports.metrics, 'consent') });
   }
 
   /** Called when partitions are given to this instance: another may have derived from them since. */
   assigned(): void {
     this.derivation.assigned();
+  }
+
+  stop(): void {
+    this.effect.stop();
   }
 
   async handle(batch: Batch): Promise<void> {
@@ -46,6 +55,7 @@ export class ConsentEventsIntake {
       if (inbound !== undefined) await this.one(batch, { record, inbound }, result);
     }
     await this.derivation.complete(batch, { outputs: [parked(batch, result.parked), { topic: PA_CONSENT, records: result.consent }], outcomes: result.outcomes });
+    this.effect.handled(batch, result.optOuts);
   }
 
   private async one(batch: Batch, read: Read, result: BatchResult): Promise<void> {
@@ -65,6 +75,7 @@ export class ConsentEventsIntake {
     }
     const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id: event.id, source: event.source, traceparent: event.traceparent }, at: this.at(record), data: statement.data };
     const { known, records } = await this.register.say(event.subject!, said);
+    if (statement.kind === 'opted-out') result.optOuts.push(Date.parse(said.at));
     const repeated = known && (await this.isThere(event, records, result));
     if (!repeated) result.consent.push(...records);
     await this.releaseReplayed(read, result);

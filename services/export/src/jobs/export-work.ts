@@ -60,7 +60,7 @@ export class ExportWork {
     this.o = options;
     const { ports, config } = options;
     const handlers: Record<Queue, (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>> = {
-      'export-plan': (item) => this.plan(item), 'export-chunk': (item, signal, heartbeat) => this.chunk(item, signal, heartbeat), 'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
+      'export-plan': (item) => this.plan(item), 'export-chunk': (item, signal, heartbeat) => this.measuredChunk(item, signal, heartbeat), 'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
       'export-expire': (item) => this.expire(item), 'export-sweep': (item) => this.sweep(item),
     };
     this.workers = new Map(QUEUES.map((queue) => [queue, new Workers({
@@ -129,11 +129,23 @@ export class ExportWork {
     await this.o.streams.execute({ kind: 'plan', data: planned });
   }
 
-  private async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
+  /** Those written are counted with the decision that they are. */
+  private async measuredChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { metrics } = this.o.ports;
+    try {
+      if (!(await this.chunk(item, signal, heartbeat))) metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
+    } catch (error) {
+      metrics.count('pa_export_chunks_total', { outcome: signal.aborted ? 'abandoned' : 'failed' });
+      throw error;
+    }
+  }
+
+  /** False when another one was given it meanwhile: what was written here was removed. */
+  private async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
     const { job: id, chunk } = item.payload as Required<JobItem>;
     const { streams, blobs, access, parties, chunks, audit } = this.o;
     const job = await streams.load(id);
-    if (job?.status !== 'writing' || job.written[chunk] !== 0) return;
+    if (job?.status !== 'writing' || job.written[chunk] !== 0) return true;
     const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
     const task: ChunkTask = {
       job: id, chunk, fence: item.fence, client: job.client, group: job.group, types: job.types, ...(job.since !== undefined && { since: Date.parse(job.since) }), members,
@@ -142,16 +154,20 @@ export class ExportWork {
     };
     const summary = await this.written(chunks, task);
     // Another may have taken the chunk over while this one wrote: only who holds the lease speaks for it.
-    if (signal.aborted && !(await heartbeat().catch(() => true))) return this.discard(chunkPrefix(id, chunk, item.fence));
+    if (signal.aborted && !(await heartbeat().catch(() => true))) return this.givenUp(id, chunk, item.fence);
     if (signal.aborted) throw new EngineUnavailable('this process stops');
-    if (!(await heartbeat())) return this.discard(chunkPrefix(id, chunk, item.fence));
+    if (!(await heartbeat())) return this.givenUp(id, chunk, item.fence);
     const name = summaryOf(id, chunk, item.fence);
     await blobs.put(name, JSON.stringify(summary));
     const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
     for (const [reason, list] of Object.entries(summary.refused)) await audit.record({ client: job.client, action: 'export-requested', outcome: 'refused', reason, members: [...list], resources: 0, group: job.group, job: id });
     const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
     const executed = await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
-    if (!executed.ok && executed.job?.written[chunk] !== item.fence) await this.discard(chunkPrefix(id, chunk, item.fence));
+    return executed.ok || executed.job?.written[chunk] === item.fence || this.givenUp(id, chunk, item.fence);
+  }
+  private async givenUp(job: string, chunk: number, fence: number): Promise<false> {
+    await this.discard(chunkPrefix(job, chunk, fence));
+    return false;
   }
 
   private written(chunks: ChunkWriting, task: ChunkTask): Promise<ChunkSummary> {

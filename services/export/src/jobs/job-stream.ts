@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
 import { type Clock, instant } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
 import type { State, StreamEvent } from '@provider-access/state';
+import { measureDecision } from '../export-metrics.ts';
 import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
 
 export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
@@ -10,9 +12,11 @@ export type Executed = { readonly ok: true; readonly job: Job; readonly version:
 export class JobStreams {
   private readonly state: State;
   private readonly clock: Clock;
-  constructor(state: State, clock: Clock) {
+  private readonly metrics: Metrics | undefined;
+  constructor(state: State, clock: Clock, metrics?: Metrics) {
     this.state = state;
     this.clock = clock;
+    this.metrics = metrics;
   }
   async load(job: string): Promise<Job | undefined> {
     return (await this.state.streams.load<Job>(`export/${job}`))?.snapshot;
@@ -27,7 +31,9 @@ export class JobStreams {
       let job = head?.snapshot;
       for (const event of decision.events) job = evolve(job, event);
       const appended = await this.state.streams.append(stream, head?.version ?? 0, decision.events.map((event) => this.encode(command.data.job, event)), job!);
-      if (appended.ok) return { ok: true, job: job!, version: appended.version };
+      if (!appended.ok) continue;
+      if (this.metrics !== undefined) measureDecision(this.metrics, command, head?.snapshot, this.clock.now());
+      return { ok: true, job: job!, version: appended.version };
     }
   }
   /** Position on pa.exports behind this version, undefined when the relay did not get there in time. */

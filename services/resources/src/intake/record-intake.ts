@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PA_RECORDS } from '@provider-access/events';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
-import type { Logger, Metrics } from '@provider-access/observability';
+import type { Logger } from '@provider-access/observability';
 import { compareVersions, recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
 import type { Claims, Leases } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
@@ -24,7 +24,6 @@ export interface RecordIntakeOptions {
   readonly reading: Pick<ReadingThread, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
   /** FHIR date: care that was over before it is not kept. */
   readonly floor: string;
 }
@@ -113,7 +112,6 @@ export class RecordIntake {
       else this.doubts += 1;
     }
     await this.ownership.settle(owners);
-    this.count(run.outcomes);
   }
 
   /** Another instance wrote: the view is asked again once it has passed that. */
@@ -156,12 +154,6 @@ export class RecordIntake {
       });
     }
     return heads;
-  }
-
-  private count(outcomes: readonly OutcomeRow[]): void {
-    const counts = new Map<OutcomeRow['outcome'], number>();
-    for (const { outcome } of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-    for (const [outcome, n] of counts) this.options.metrics.count('pa_intake_events_total', { service: 'resources', outcome }, n);
   }
 }
 

@@ -1,4 +1,5 @@
-import { deadLetterTopic, type DeadLetterDiscarded, type DeadLetterReplayed, type EventParked, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, typeOf } from '@provider-access/events';
+import { deadLetterTopic, type DeadLetterDiscarded, type DeadLetterReplayed, type EventParked, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type Service, typeOf } from '@provider-access/events';
+import { type Metrics, shared } from '@provider-access/observability';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 
@@ -58,6 +59,8 @@ const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
 /** A topic writes its own part only. */
 const PARTS: Readonly<Record<string, string>> = { [deadLetterTopic(PAYER_MEMBER_EVENTS)]: 'member', [deadLetterTopic(PAYER_PROVIDER_EVENTS)]: 'provider' };
 
+const PARKERS: readonly Service[] = ['resources', 'attribution', 'consent'];
+
 /** What was parked, and what became of it. */
 export const deadLetters: Projection = {
   owner: 'resources', name: 'dead-letters', version: 1,
@@ -67,6 +70,30 @@ export const deadLetters: Projection = {
     { name: `by_time_${part}`, fields: [`${part}.parkedAt`] },
   ]),
 };
+
+/** How many are counted, of a topic: more is as bad. */
+const COUNTED = 2000;
+const EVERY_MS = 15_000;
+
+/** Those that wait for a person, by where they came in and who could not take them. */
+export function measureDeadLetters(metrics: Metrics, reader: ViewReader): void {
+  const open = shared(async () => {
+    const counts = new Map<string, number>();
+    for (const [topic, part] of Object.entries(PARTS)) {
+      const documents = await reader.find({ index: `by_status_${part}`, equals: ['open'], limit: COUNTED });
+      for (const service of PARKERS) counts.set(`${topic} ${service}`, 0);
+      for (const document of documents) {
+        const key = `${topic} ${(document[part] as DeadLetterPart).parkedBy}`;
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }, EVERY_MS);
+  metrics.read('pa_dead_letters_open', async () => [...(await open())].map(([key, value]) => {
+    const [topic, service] = key.split(' ') as [string, Service];
+    return { labels: { topic, service }, value };
+  }));
+}
 
 export interface DeadLetter { readonly id: string; readonly letter: DeadLetterPart }
 

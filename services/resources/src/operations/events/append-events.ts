@@ -1,4 +1,5 @@
 import { type Appended, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
+import type { Metrics } from '@provider-access/observability';
 import type { Incoming } from './incoming.ts';
 
 /** The part of `Access` that says when an opt-out has effect. */
@@ -26,9 +27,11 @@ export const EFFECT_PATIENCE_MS = 5_000;
 export class EventAppender {
   private readonly log: EventLog;
   private readonly facts: PayerFacts;
-  constructor(log: EventLog, facts: PayerFacts) {
+  private readonly metrics: Metrics | undefined;
+  constructor(log: EventLog, facts: PayerFacts, metrics?: Metrics) {
     this.log = log;
     this.facts = facts;
+    this.metrics = metrics;
   }
 
   /**
@@ -69,6 +72,7 @@ export class EventAppender {
       }));
     }
     if (failed.size > 0 && failed.size === byTopic.size) throw [...failed.values()][0]!;
+    this.metrics?.count('pa_intake_events_total', { service: 'resources', outcome: 'refused' }, events.filter((event) => !event.ok).length + tooLarge.size);
     return events.map((event) => {
       if (event.ok && tooLarge.has(event.record)) return { index: event.index, id: event.id, status: 'refused', reason: 'too-large', detail: 'the event is larger than the log takes', receipt };
       if (event.ok && failed.has(event.topic)) return { index: event.index, id: event.id, status: 'unavailable', reason: 'log-unavailable', detail: 'send it again: what comes twice changes nothing', receipt };

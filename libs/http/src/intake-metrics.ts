@@ -1,0 +1,12 @@
+import type { OutcomeRow } from '@provider-access/eventlog';
+import type { LabelsOf, Metrics } from '@provider-access/observability';
+
+/** For `Derivation`: counts what became of the payer events that a service takes, once that is durable. */
+export function countOutcomes(metrics: Metrics, service: LabelsOf<'pa_intake_events_total'>['service']): (outcomes: readonly OutcomeRow[]) => void {
+  metrics.zero('pa_intake_events_total', { service });
+  return (outcomes) => {
+    const counts = new Map<OutcomeRow['outcome'], number>();
+    for (const { outcome } of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    for (const [outcome, n] of counts) metrics.count('pa_intake_events_total', { service, outcome }, n);
+  };
+}

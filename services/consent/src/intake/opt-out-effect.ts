@@ -1,0 +1,67 @@
+import type { Batch, Position } from '@provider-access/eventlog';
+import type { Clock } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
+
+/** The part of `Access` that says when an opt-out has effect. */
+export interface Effect {
+  /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
+  waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
+}
+export interface OptOutEffectOptions { readonly facts: Effect; readonly clock: Clock; readonly metrics: Metrics }
+
+const PATIENCE_MS = 30_000;
+/** Opt-outs that are waited for at a time: of more than these the first show what there is to see. */
+const WAITING = 10_000;
+
+/**
+ * How long opt-outs take from their acceptance, the append, to their effect in every process, whichever way they came in. Waited for in
+ * the background: nothing is held up by it, and what stops meanwhile is not measured.
+ */
+export class OptOutEffect {
+  private readonly options: OptOutEffectOptions;
+  private waiting: number[] = [];
+  private target: number[] = [];
+  private topic: string | undefined;
+  private running = false;
+  private stopped = false;
+
+  constructor(options: OptOutEffectOptions) {
+    this.options = options;
+  }
+
+  /** Opt-outs of a batch that was handled: `appended` are their times of append, ms since the epoch. */
+  handled(batch: Batch, appended: readonly number[]): void {
+    const last = batch.records.at(-1);
+    if (appended.length === 0 || last === undefined || !this.options.metrics.enabled) return;
+    this.topic = batch.topic;
+    while (this.target.length <= batch.partition) this.target.push(0);
+    this.target[batch.partition] = Math.max(this.target[batch.partition]!, last.offset + 1);
+    this.waiting.push(...appended.slice(0, Math.max(0, WAITING - this.waiting.length)));
+    if (!this.running) void this.run();
+  }
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async run(): Promise<void> {
+    const { facts, clock, metrics } = this.options;
+    this.running = true;
+    while (this.waiting.length > 0 && !this.stopped) {
+      const appended = this.waiting;
+      this.waiting = [];
+      const position = { [this.topic!]: [...this.target] };
+      let passed = false;
+      while (!passed && !this.stopped) passed = await facts.waitForPayerEverywhere(position, PATIENCE_MS).catch(() => this.away());
+      const now = clock.now();
+      if (passed) for (const at of appended) metrics.record('pa_opt_out_effect_seconds', {}, Math.max(0, now - at) / 1000);
+    }
+    this.running = false;
+  }
+
+  /** The facts cannot be asked: again in a moment. */
+  private away(): Promise<false> {
+    return new Promise((resolve) => {
+      setTimeout(() => resolve(false), 1000).unref();
+    });
+  }
+}
