@@ -175,9 +175,9 @@ class ServiceProcess {
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
-    const opened = await engines.views();
-    measureDecoded(metrics, opened);
-    const views = tracedViews(opened, tracing, 'mongodb');
+    const untraced = await engines.views();
+    measureDecoded(metrics, untraced);
+    const views = tracedViews(untraced, tracing, 'mongodb');
     closing.push('views', () => views.close());
     const state = tracedState(await engines.state(log), tracing, 'mongodb');
     closing.push('state', () => state.close());
