@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp } from '../harness.ts';
+import { freshPlatform, publishAll, registerApp, SEPARATE } from '../harness.ts';
 import { AS_OF, findGroup, http, kickOff, sealed } from '../road.ts';
 import { otlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp.ts';
 import { TraceGraph } from './trace-graph.ts';
@@ -86,9 +86,9 @@ test('spans are named by the conventions and hold what these say', () => {
   const read = named(receiver.spans, 'GET /fhir/:type/:id')[0]!;
   expect(read.attributes).toEqual({ 'http.request.method': 'GET', 'url.scheme': 'http', 'http.route': '/fhir/:type/:id', 'http.response.status_code': 200 });
   const consumer = named(receiver.spans, 'process pa.records')[0]!;
-  expect(consumer.attributes).toMatchObject({ 'messaging.system': 'sqlite', 'messaging.destination.name': 'pa.records', 'messaging.operation.name': 'process', 'messaging.consumer.group.name': expect.any(String), 'messaging.batch.message_count': expect.any(Number) });
+  expect(consumer.attributes).toMatchObject({ 'messaging.system': SEPARATE ? 'kafka' : 'sqlite', 'messaging.destination.name': 'pa.records', 'messaging.operation.name': 'process', 'messaging.consumer.group.name': expect.any(String), 'messaging.batch.message_count': expect.any(Number) });
   const write = named(receiver.spans, 'bulkWrite resources_records_v1')[0]!;
-  expect(write.attributes).toMatchObject({ 'db.system.name': 'sqlite', 'db.operation.name': 'bulkWrite', 'db.collection.name': 'resources_records_v1' });
+  expect(write.attributes).toMatchObject({ 'db.system.name': SEPARATE ? 'mongodb' : 'sqlite', 'db.operation.name': 'bulkWrite', 'db.collection.name': 'resources_records_v1' });
 });
 
 test('a line a request says which trace it is, and nothing of the URL', () => {

@@ -1,5 +1,6 @@
 export * from './port.ts';
 export * from './store.ts';
+export { traceOf } from './traces.ts';
 export { UndeclaredQuery } from './query.ts';
 export { ProjectionSet, RebuildRefused } from './projection-set.ts';
 export type { ProjectionSetOptions, RebuildOptions, RebuildResult, ViewLogger } from './projection-set.ts';

@@ -29,6 +29,11 @@ export interface ViewOp {
    * moved since, the operation is refused. Absent for blind writes.
    */
   readonly base?: PartPosition;
+  /**
+   * W3C trace context of the write, if it is recorded. A store that other processes read keeps it beside the part, outside of what
+   * is compared or found by, until the part is written again; `traceOf` gives it back.
+   */
+  readonly trace?: string;
 }
 
 /** Where the view stands in one partition of one of its topics; `progress` is what it heard of derivers there. */

@@ -1,5 +1,5 @@
-import { MAX_LINKS, SpanKind, type Attributes, type Span, type Tracing } from '@provider-access/observability';
-import { collectionName, type FindQuery, type Projection, type ViewDocument, type ViewReader, type Views, type ViewStore } from '@provider-access/views';
+import { formatTraceparent, MAX_LINKS, parseTraceparent, SpanKind, type Attributes, type Span, type SpanContext, type Tracing } from '@provider-access/observability';
+import { collectionName, type FindQuery, type Projection, type ViewDocument, type ViewReader, type Views, type ViewStore, traceOf } from '@provider-access/views';
 import { overlay } from './overlay.ts';
 import { RecentWrites } from './recent-writes.ts';
 
@@ -22,7 +22,8 @@ function tracedApply(store: ViewStore, tracing: Tracing, system: string, writes:
     if (ops.length === 0) return store.apply(projection, build, ops, ...rest);
     const collection = collectionName(projection);
     return tracing.span(`bulkWrite ${collection}`, database(system, 'bulkWrite', collection, { 'db.operation.batch.size': ops.length }), async (span) => {
-      const refused = await store.apply(projection, build, ops, ...rest);
+      const trace = span === undefined ? undefined : formatTraceparent(span.spanContext());
+      const refused = await store.apply(projection, build, trace === undefined ? ops : ops.map((op) => ({ ...op, trace })), ...rest);
       if (span !== undefined) writes.wrote(collection, new Set(ops.map((op) => op.id)), span.spanContext());
       return refused;
     });
@@ -32,27 +33,34 @@ function tracedApply(store: ViewStore, tracing: Tracing, system: string, writes:
 function tracedReader(reader: ViewReader, collection: string, tracing: Tracing, system: string, writes: RecentWrites): ViewReader {
   const options = database(system, 'find', collection);
   const name = `find ${collection}`;
+  /** The recorded writes behind documents, each once. */
+  function linked(span: Span, documents: Iterable<ViewDocument | undefined>, seen: Set<string>): void {
+    for (const document of documents) {
+      if (document === undefined) continue;
+      for (const context of writesOf(document)) {
+        if (seen.size >= MAX_LINKS || seen.has(context.spanId)) continue;
+        seen.add(context.spanId);
+        span.addLink({ context });
+      }
+    }
+  }
+  function writesOf(document: ViewDocument): readonly SpanContext[] {
+    const own = writes.of(collection, document._id);
+    return own === undefined ? traceOf(document).flatMap((header) => parseTraceparent(header) ?? []) : [own];
+  }
   function found(span: Span | undefined, documents: readonly (ViewDocument | undefined)[]): void {
     if (span === undefined) return;
-    const contexts = new Map(documents.flatMap((document) => {
-      const context = document && writes.of(collection, document._id);
-      return context === undefined ? [] : [[context.spanId, context] as const];
-    }));
-    for (const context of [...contexts.values()].slice(0, MAX_LINKS)) span.addLink({ context });
+    linked(span, documents, new Set());
     span.setAttribute('db.response.returned_rows', documents.reduce((n, document) => (document === undefined ? n : n + 1), 0));
   }
   async function* scanned(documents: AsyncIterable<ViewDocument>): AsyncGenerator<ViewDocument> {
     const scope = tracing.begin(name, { ...options, parent: tracing.scopes.active()?.context });
-    const links = new Set<string>();
+    const seen = new Set<string>();
     let rows = 0;
     try {
       for await (const document of documents) {
         rows++;
-        const context = links.size < MAX_LINKS ? writes.of(collection, document._id) : undefined;
-        if (context !== undefined && !links.has(context.spanId)) {
-          links.add(context.spanId);
-          scope.span?.addLink({ context });
-        }
+        if (scope.span !== undefined) linked(scope.span, [document], seen);
         yield document;
       }
     } finally {

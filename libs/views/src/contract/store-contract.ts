@@ -3,6 +3,7 @@ import type { Views } from '../port.ts';
 import { UndeclaredQuery } from '../query.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { ViewOp } from '../store.ts';
+import { traceOf } from '../traces.ts';
 import { collect, items, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
@@ -257,6 +258,22 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       await views.store.apply(unique, 'live', [item('a', 1, { n: 1, group: 'g' }), item('b', 2, { group: 'g' }), item('c', 3, { group: 'g' })]);
       await expect(views.store.apply(unique, 'live', [item('d', 4, { n: 1, group: 'g' })])).rejects.toThrow(/unique/i);
       expect((await views.reader(unique).find({ index: 'by_n', equals: [1], limit: 5 })).map((d) => d._id)).toEqual(['a']);
+    });
+
+    it('keeps what an operation says of its trace beside the document, until it is written again, if others read the store', async () => {
+      const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      await put({ ...item('a', 1, { n: 1, group: 'g' }), trace }, item('b', 2, { n: 2, group: 'g' }));
+      const [a, b] = await views.reader(items).getMany(['a', 'b']);
+      expect([a, b]).toEqual([{ _id: 'a', item: { n: 1, group: 'g' } }, { _id: 'b', item: { n: 2, group: 'g' } }]);
+      expect([traceOf(a!), traceOf(b!)]).toEqual([views.store.shared && name.includes('mongo') ? [trace] : [], []]);
+      const snapshot = await views.store.snapshot(items, [1]);
+      const traced = await snapshot.digest(1);
+      snapshot.close();
+      await put(item('a', 3, { n: 1, group: 'g' }));
+      expect(traceOf((await views.reader(items).get('a'))!)).toEqual([]);
+      const again = await views.store.snapshot(items, [1]);
+      expect(await again.digest(1)).toEqual(traced);
+      again.close();
     });
 
     it('digests documents in any order, without their positions', async () => {

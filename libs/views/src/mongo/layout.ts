@@ -4,17 +4,18 @@ import { collectionName } from '../port.ts';
 import type { IndexDefinition, Projection, Scalar, ViewDocument } from '../port.ts';
 import { checkProjection, fieldOf, splitPath, UndeclaredQuery } from '../query.ts';
 import type { PartPosition } from '../store.ts';
+import { keepTraces } from '../traces.ts';
 
 /**
  * How a projection lies in MongoDB. One document an id:
  *
  *     { _id, <part>: { <indexed fields> }, _d: { <part>: <JSON> }, _b: { <part>: { <body>: bytes } },
- *       _p: { <part>: { p<partition>: offset } }, _gone: { <part>: true } }
+ *       _p: { <part>: { p<partition>: offset } }, _gone: { <part>: true }, _t: { <part>: <trace context> } }
  *
  * Indexed fields are real fields under the paths that the projection declares, so `find` and an operator's shell ask for them by
  * name. The part itself is its JSON text: names of its fields may be the payer's ids (with dots, dollars, of any number), which BSON
  * paths cannot all hold; text comes back exactly as every other adapter gives it; and it is decoded only when its position has changed.
- * A removed part keeps its position; `_gone` says so, for `count`.
+ * A removed part keeps its position; `_gone` says so, for `count`. `_t` is there while the last write of a part was recorded by tracing.
  */
 export interface PartLayout {
   readonly name: string;
@@ -36,6 +37,7 @@ export interface StoredDocument {
   readonly _b?: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
   readonly _p?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly _gone?: Readonly<Record<string, true>>;
+  readonly _t?: Readonly<Record<string, string>>;
   readonly [part: string]: unknown;
 }
 
@@ -115,9 +117,9 @@ export const positionOf = (document: StoredDocument | undefined, part: string): 
   Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
 
 /** What a read of whole parts loads. */
-export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({ _id: 1, _d: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) });
+export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({ _id: 1, _d: 1, _t: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) });
 export const indexedProjection = (layout: Layout, bodies: readonly string[]): Record<string, 1> => ({
-  _id: 1, ...Object.fromEntries(layout.parts.filter((p) => p.scalars.length + p.arrays.length > 0).map((p) => [p.name, 1])), ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
+  _id: 1, _t: 1, ...Object.fromEntries(layout.parts.filter((p) => p.scalars.length + p.arrays.length > 0).map((p) => [p.name, 1])), ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
 });
 
 /** Undefined when no part is left. */
@@ -132,7 +134,12 @@ export function decode(layout: Layout, stored: StoredDocument): ViewDocument | u
     document[name] = bodies === undefined ? value : Object.assign(value as object, bodies);
     any = true;
   }
-  return any ? (document as ViewDocument) : undefined;
+  return any ? traced(document as ViewDocument, stored) : undefined;
+}
+
+function traced(document: ViewDocument, { _t }: StoredDocument): ViewDocument {
+  if (_t !== undefined) keepTraces(document, Object.values(_t));
+  return document;
 }
 
 export function decodeIndexed(layout: Layout, stored: StoredDocument): ViewDocument {
@@ -140,5 +147,5 @@ export function decodeIndexed(layout: Layout, stored: StoredDocument): ViewDocum
   for (const { name } of layout.parts) {
     if (stored[name] !== undefined) document[name] = { ...(stored[name] as object), ...stored._b?.[name] };
   }
-  return document as ViewDocument;
+  return traced(document as ViewDocument, stored);
 }

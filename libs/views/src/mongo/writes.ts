@@ -84,6 +84,8 @@ function* bulks(pending: readonly Pending[]): Generator<Pending[]> {
 function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, number>>): Pending {
   const { set, unset, bytes } = encode(layout.partByName.get(op.part)!, op.value);
   if (bytes > DOCUMENT_BYTES) throw tooLarge(layout.collection, op, bytes);
+  if (op.trace === undefined) unset[`_t.${op.part}`] = '';
+  else set[`_t.${op.part}`] = op.trace;
   const field = positionField(op.part, op.partition);
   const filter: Record<string, unknown> = { _id: op.id };
   if (op.base === undefined) {

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { PlatformProcess } from '@provider-access/cli';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { freshPlatform, publishAll, registerApp, SEPARATE, type TestApp } from '../harness.ts';
+import { AS_OF, findGroup, http, json, kickOff, optOut, sealed, tell, texts, type HttpAnswer, type HttpCall } from '../road.ts';
+import { MARK, marked } from './marks.ts';
+import { otlpReceiver, type OtlpReceiver } from './otlp.ts';
+import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, wrongRequests } from './phi-walk.ts';
+
+/**
+ * Marked data through every path of the platform, and then the mark is looked for in all that leaves it without being asked for:
+ * spans, metrics (scraped and sent), logs, health, and every answer that refuses. An error does not repeat the caller's own values
+ * either: it ends up in the caller's log.
+ */
+describe('marked data', () => {
+  const payer = syntheticPayer({ seed: '1', members: 12, asOf: AS_OF });
+  const mine = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const lines: string[] = [];
+  const errors: string[] = [];
+  let receiver: OtlpReceiver;
+  let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+  let platform: PlatformProcess;
+  let app: TestApp;
+  let token: string;
+  let group: string;
+  let file: string;
+
+  const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => http(`${platform.base}${path}`, { token, ...call, headers: { ...HEADERS, ...call.headers } });
+  const asAdministrator = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => ask(path, { token: platform.administratorToken, ...call });
+  const asPayer = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => ask(path, { token: platform.payerToken, ...call });
+  /** What a refusal says, with its headers. */
+  const note = (...answers: readonly HttpAnswer[]): void => {
+    for (const { status, headers, body } of answers) if (status >= 400) errors.push(`${status} ${JSON.stringify(headers)} ${body.toString()}`);
+  };
+
+  beforeAll(async () => {
+    receiver = await otlpReceiver();
+    fresh = await freshPlatform({
+      env: { LOG_LEVEL: 'debug', REQUEST_LOG: 'true', EXPORT_POLLS_PER_MINUTE: '1000000', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_TRACES_SAMPLER_ARG: '1', OTEL_METRIC_EXPORT_INTERVAL: '1000', TRUST_TRACEPARENT: 'true' },
+      onLine: (line) => lines.push(line),
+    });
+    platform = fresh.platform();
+    await publishAll(platform, payer.events());
+    app = await registerApp(platform, { name: 'Mine', npi: mine.npi, tin: mine.tin });
+    token = await app.tokens.get();
+  });
+  afterAll(async () => {
+    await fresh?.dispose();
+    await receiver?.close();
+  });
+
+  test('goes the road: published, read, searched, exported, downloaded', async () => {
+    expect((await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes).toEqual({ recorded: 5 });
+    expect((await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.toString()).toContain(MARK.family);
+    for (const search of [`Patient?_id=${MEMBER}`, `Condition?patient=${MEMBER}`, `Observation?patient=Patient/${MEMBER}&_count=1`, `ExplanationOfBenefit?patient=${MEMBER}&_summary=count`]) expect((await ask(`/fhir/${search}`)).status, search).toBeLessThan(500);
+    group = (await findGroup(platform, token, mine.npi)).id;
+    const status = await kickOff(platform, token, group);
+    const manifest = await sealed(status, token);
+    expect([...(await texts(manifest, token)).values()].join('')).toContain(MARK.diagnosis);
+    file = new URL(manifest.output[0]!.url).pathname;
+    expect((await ask(file, { headers: { range: 'bytes=0-99', 'if-none-match': '' } })).status).toBe(206);
+    expect((await ask(new URL(status).pathname, { method: 'DELETE' })).status).toBe(202);
+  });
+
+  test('is asked about by who may', async () => {
+    const explained = await asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`);
+    expect(explained.status).toBe(200);
+    expect((await asAdministrator(`/ops/disclosures?member=${MEMBER}`)).status).toBe(200);
+    note(await asAdministrator(`/ops/explain?client=${MARK.search}&member=${MARK.search} ${MARK.search}&at=${MARK.search}`.replaceAll(' ', '%20')), await asAdministrator(`/ops/disclosures?member=${MARK.search}&from=${MARK.search}`));
+  });
+
+  test('comes wrongly: parked, refused, discarded', async () => {
+    const poison = badEvents(mine.visible[0]!.member);
+    const report = await publishAll(platform, poison);
+    expect((report.outcomes['parked'] ?? 0) + (report.outcomes['not-served'] ?? 0)).toBeGreaterThanOrEqual(poison.length - 1);
+    const bodies = await badBodies(platform);
+    for (const answer of bodies) errors.push(`${answer.status} ${answer.body.toString()}`);
+    expect(bodies.every(({ status, body }) => status >= 400 || body.includes('refused'))).toBe(true);
+
+    type Dead = { readonly deadLetters: { readonly id: string; readonly subject?: string }[] };
+    let open: Dead['deadLetters'] = [];
+    await vi.waitFor(async () => {
+      open = json<Dead>(await asPayer('/events/dead-letters?status=open')).deadLetters.filter((d) => d.subject === MEMBER);
+      expect(open.length).toBeGreaterThan(5);
+    }, { timeout: 10_000 });
+    const reason = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason: MARK.reason }) };
+    for (const [i, { id }] of open.entries()) note(await asPayer(`/events/dead-letters/${id}/${i % 2 === 0 ? 'discard' : 'replay'}`, reason));
+    note(await asPayer(`/events/dead-letters/${MARK.path}`), await asPayer(`/events/dead-letters/${MARK.path}/replay`, reason), await asPayer(`/events/dead-letters?cursor=${MARK.search}&status=${MARK.search}`), await asPayer(`/events/receipts/${MARK.path}`));
+  });
+
+  test('is asked for wrongly, and over connections that break', async () => {
+    note(...(await wrongRequests(platform.base, token, group)));
+    errors.push(...(await brokenConnections(platform.base, token, file)));
+  });
+
+  test('is withdrawn: the member opts out and is asked for again', async () => {
+    expect((await tell(platform, optOut(MEMBER, { scope: 'global', note: MARK.reason }))).status).toBe('effective');
+    const refused = [await ask(`/fhir/Patient/${MEMBER}`), await ask(`/fhir/Condition/${MEMBER}-c1`)];
+    expect(refused.map((r) => r.status)).toEqual([404, 404]);
+    note(...refused);
+    expect((await http(`${platform.base}/metrics`)).body.toString()).toContain('# TYPE');
+    for (const path of ['/metrics', '/health/ready', '/health/live']) errors.push((await http(`${platform.base}${path}`)).body.toString());
+  });
+
+  // The tables go away under the running platform: nothing that is asked of them succeeds any more.
+  test.skipIf(SEPARATE)('meets engines that fail', async () => {
+    const break_ = `
+      const { DatabaseSync } = require('node:sqlite');
+      for (const name of ['views.db', 'state.db', 'log.db']) {
+        const db = new DatabaseSync(process.argv[1] + '/' + name, { timeout: 5000 });
+        for (const { name: table } of db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all()) db.exec('ALTER TABLE "' + table + '" RENAME TO "gone_' + table + '"');
+        db.close();
+      }`;
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '-e', break_, join(fresh.folder, 'data')], { stdio: 'inherit' });
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+    const answers = await Promise.all([
+      ask(`/fhir/Patient/${MEMBER}`), ask(`/fhir/Condition?patient=${MEMBER}`), ask(`/fhir/Group/${group}/$export`), ask(file), asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`),
+      asPayer('/events', { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: JSON.stringify({ specversion: '1.0', id: MARK.body, source: 'x', type: 'payer.resource-recorded.v1', time: new Date().toISOString(), subject: MEMBER, data: { resource: { resourceType: 'Patient', id: MEMBER } } }) }),
+      asPayer('/events/dead-letters'), asPayer(`/events/receipts/${MARK.path}`),
+    ]);
+    expect(answers.some((a) => a.status >= 500)).toBe(true);
+    for (const answer of answers) errors.push(`${answer.status} ${answer.body.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  });
+
+  test('is nowhere in spans, metrics, logs and errors', async () => {
+    await Promise.race([platform.stop(), new Promise((resolve) => setTimeout(resolve, 15_000))]);
+    // Everything was at work: it would have said it.
+    expect(receiver.spans.length).toBeGreaterThan(500);
+    const names = new Set(receiver.spans.map((s) => s.name));
+    for (const name of ['GET /fhir/:type/:id', 'GET /fhir/:type', 'POST /events', 'process payer.member-events', 'process payer.member-events.dead-letter', 'bulkWrite resources_records_v1', 'write chunk', 'GET /ops/explain', 'GET /fhir/bulk/:job/:file', 'POST /auth/token']) expect(names).toContain(name);
+    expect(receiver.spans.some((s) => s.failed)).toBe(true);
+    expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(100);
+    expect(errors.length).toBeGreaterThan(50);
+
+    expect(marked(receiver.spans.map((span) => JSON.stringify(span)))).toEqual([]);
+    // And as it was on the wire, whatever else is in there.
+    expect(receiver.bodies.filter((body) => marked([body.toString('latin1')]).length > 0).length).toBe(0);
+    expect(marked(lines)).toEqual([]);
+    expect(marked(errors)).toEqual([]);
+    // Nor anybody else's member id.
+    const others = /m-0000\d\d/;
+    expect([...lines, ...receiver.spans.map((s) => JSON.stringify(s))].filter((text) => others.test(text))).toEqual([]);
+  });
+});
