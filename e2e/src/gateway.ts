@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent', 'resources', 'export'];
 
-const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
+export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   [
     ['/auth', 'auth'], ['/fhir/.well-known', 'auth'], ['/.well-known', 'auth'],
     ['/fhir/Group', 'attribution'], ['/ops/explain', 'attribution'], ['/ops/disclosures', 'attribution'],

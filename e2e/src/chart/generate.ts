@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHART } from './paths.ts';
+import { readme } from './readme.ts';
 import { valuesSchema } from './schema.ts';
 import { variablesFile } from './variables.ts';
 
@@ -8,6 +9,7 @@ import { variablesFile } from './variables.ts';
 export const GENERATED: Readonly<Record<string, () => string>> = {
   'files/variables.yaml': variablesFile,
   'values.schema.json': valuesSchema,
+  'README.md': readme,
 };
 
 if (import.meta.main) for (const [file, text] of Object.entries(GENERATED)) writeFileSync(join(CHART, file), text());

@@ -2,8 +2,35 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { GENERATED } from './generate.ts';
-import { CHART } from './paths.ts';
+import { CHART, configuration, SERVICES } from './paths.ts';
+import { linesOfReadme } from './readme.ts';
+import { valuesSchema } from './schema.ts';
+import { at, defaultValues, valueRows } from './values.ts';
 
 test.each(Object.entries(GENERATED))('%s of the chart is current (npm run chart writes it)', (file, text) => {
   expect(readFileSync(join(CHART, file), 'utf8')).toBe(text());
+});
+
+test('the README of the chart has 40 lines at most besides its table', () => {
+  expect(linesOfReadme()).toBeLessThanOrEqual(40);
+});
+
+interface Node { type?: string | string[]; properties?: Record<string, Node>; additionalProperties?: unknown; $ref?: string }
+const schema = JSON.parse(valuesSchema()) as Node;
+const nodes = (node: Node, path: string): [string, Node][] => [[path, node], ...Object.entries(node.properties ?? {}).flatMap(([name, each]) => nodes(each, `${path}.${name}`))];
+
+test('every map of the schema is closed', () => {
+  expect(nodes(schema, '').filter(([, node]) => node.properties !== undefined && node.additionalProperties !== false).map(([path]) => path)).toEqual([]);
+});
+
+test('every value has a comment, and every default is what its schema wants', () => {
+  const described = new Set(valueRows().map(({ path }) => path));
+  expect(described.size).toBeGreaterThan(150);
+  for (const path of described) expect(at(defaultValues(), path), path).not.toBeUndefined();
+});
+
+test.each(SERVICES)('config takes the variables of %s and no others', (service) => {
+  const own = schema.properties!['services']!.properties![service]!.properties!['config']!.properties!;
+  expect(Object.keys(own).toSorted()).toEqual(configuration()[service]!.map(({ name }) => name).toSorted());
+  for (const name of Object.keys(own)) expect(schema.properties!['config']!.properties).toHaveProperty(name);
 });
