@@ -200,7 +200,7 @@ class Road {
   }
   async optOut(until: number): Promise<string> {
     const { world } = this.o;
-    let ms = 0;
+    let ms: number;
     try {
       ms = await this.consent('payer.member-opted-out.v1', { scope: 'global', setBy: 'member', channel: 'probe' });
       if ((await this.get(`/fhir/Patient/${world.member}`, [404])).status !== 404) fault('the member is still seen after an opt-out that was answered effective');
