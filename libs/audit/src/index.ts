@@ -1,2 +1,6 @@
 export * from './audit.ts';
 export * from './disclosures.ts';
+export * from './service-levels/ledger.ts';
+export * from './service-levels/projection.ts';
+export * from './service-levels/report.ts';
+export * from './service-levels/unread.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import {
-  DEAD_LETTER_TOPICS, EXPORT_EVENTS, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, PAYER_EVENTS, PAYER_TOPICS, PLATFORM_EVENTS, TOPICS,
+  DEAD_LETTER_TOPICS, EXPORT_EVENTS, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, PAYER_EVENTS, PAYER_TOPICS, PLATFORM_EVENTS, SERVICE_LEVEL_EVENTS, TOPICS,
 } from '../src/index.ts';
 
 /** The AsyncAPI 3 document of every topic and event. Run: node --conditions=@provider-access/source scripts/asyncapi.ts */
@@ -18,7 +18,7 @@ function topicsOf(type: string, topic: string): readonly string[] {
 }
 
 export function asyncapi(): Record<string, unknown> {
-  const events: Record<string, Described> = { ...PAYER_EVENTS, ...PLATFORM_EVENTS, ...EXPORT_EVENTS };
+  const events: Record<string, Described> = { ...PAYER_EVENTS, ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS };
   const names = Object.keys(events).sort();
   const inTopic = (topic: string): string[] => names.filter((type) => topicsOf(type, events[type]!.topic).includes(topic));
   return {

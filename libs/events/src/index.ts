@@ -5,5 +5,6 @@ export * from './platform-events.ts';
 export * from './export-events.ts';
 export * from './provider-key.ts';
 export * from './probe-steps.ts';
+export * from './service-level-events.ts';
 export * from './upcast.ts';
 export * from './validate.ts';

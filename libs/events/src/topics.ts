@@ -9,8 +9,8 @@ export interface Topic {
   readonly name: string;
   /** What the record key is, for operators and ACLs. */
   readonly key: string;
-  /** `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once (state.streams). */
-  readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit';
+  /** `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once (state.streams); `audit` and `measured` ones are evidence. */
+  readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured';
   readonly writers: readonly Writer[];
   /** Services that read its records. Whoever writes or reads also sees its heads. */
   readonly readers: readonly Service[];
@@ -37,6 +37,7 @@ export const PA_CONSENT = 'pa.consent';
 export const PA_REGISTRY = 'pa.registry';
 export const PA_EXPORTS = 'pa.exports';
 export const PA_AUDIT = 'pa.audit';
+export const PA_SERVICE_LEVELS = 'pa.service-levels';
 
 /** Every service keeps the party facts in memory by following the topics that they come from. */
 const EVERY_SERVICE = SERVICES;
@@ -56,6 +57,7 @@ export const TOPICS: readonly Topic[] = [
   { name: PA_REGISTRY, key: 'client id', role: 'decided', writers: ['auth'], readers: EVERY_SERVICE, heads: [], spread: 'narrow', cleanup: 'keep' },
   { name: PA_EXPORTS, key: 'job id', role: 'decided', writers: ['export'], readers: ['export'], heads: [], spread: 'narrow', cleanup: 'keep' },
   { name: PA_AUDIT, key: 'member or client id', role: 'audit', writers: ['auth', 'attribution', 'resources', 'export'], readers: ['attribution'], heads: [], spread: 'wide', cleanup: 'keep' },
+  { name: PA_SERVICE_LEVELS, key: 'what is counted together: a partition of a topic, or an export', role: 'measured', writers: ['attribution', 'consent', 'resources', 'export'], readers: ['attribution', 'resources'], heads: [], spread: 'narrow', cleanup: 'keep' },
 ];
 
 /** Topics that a service derives from others: what its progress records stand for. */

@@ -1,0 +1,44 @@
+import { encodeEvent, PA_SERVICE_LEVELS, type ProbeReported, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import type { EventLog, NewRecord } from '@provider-access/eventlog';
+import { type Clock, instant } from '@provider-access/http';
+
+export interface LevelLedgerOptions {
+  readonly log: Pick<EventLog, 'append'>;
+  readonly clock: Clock;
+  /** Name of the service. */
+  readonly service: string;
+}
+
+/**
+ * Appends to `pa.service-levels` what a service was asked and when it was done. Everything may be appended twice: readers know by
+ * scope and offsets what they have counted.
+ */
+export class LevelLedger {
+  private readonly options: LevelLedgerOptions;
+  constructor(options: LevelLedgerOptions) {
+    this.options = options;
+  }
+
+  /** @throws EngineUnavailable */
+  async started(...started: readonly ServiceLevelStarted[]): Promise<void> {
+    await this.append(started.map((s) => this.record('pa.service-level-started.v1', s)));
+  }
+  /** @throws EngineUnavailable */
+  async measured(...measured: readonly ServiceLevelMeasured[]): Promise<void> {
+    await this.append(measured.map((m) => this.record('pa.service-level-measured.v1', m)));
+  }
+  /** @throws EngineUnavailable */
+  async probed(report: ProbeReported): Promise<void> {
+    const { service } = this.options;
+    await this.append([encodeEvent({ id: `probe/${report.at}`, source: `urn:provider-access:${service}`, type: 'pa.probe-reported.v1', time: report.at, subject: 'probe', data: report })]);
+  }
+
+  private async append(records: readonly NewRecord[]): Promise<void> {
+    if (records.length > 0) await this.options.log.append(PA_SERVICE_LEVELS, records);
+  }
+  /** Whatever is counted together has one key: it stays in order. */
+  private record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
+    const { service, clock } = this.options;
+    return encodeEvent({ id: `${type}/${data.scope}/${data.from}-${data.next}`, source: `urn:provider-access:${service}`, type, time: instant(clock.now()), subject: data.scope, data });
+  }
+}

@@ -1,0 +1,42 @@
+import { type Objective, PAYER_MEMBER_EVENTS, typeOf } from '@provider-access/events';
+import type { EventLog, LogRecord, Position } from '@provider-access/eventlog';
+import type { Open } from './report.ts';
+
+/** Records of a partition that are looked at: enough for the oldest, as intake goes by this order. */
+const LOOKED_AT = 20;
+const EOB = Buffer.from('"ExplanationOfBenefit"');
+const PRIOR = /"use"\s*:\s*"preauthorization"/;
+
+/** What an unread record will be measured as, by a glance: types from headers, a claim by its bytes. Structured mode is not looked into. */
+function glance(record: LogRecord): Objective | undefined {
+  const type = typeOf(record);
+  if (type === 'payer.member-opted-out.v1') return 'opt-out-effective';
+  if (type === 'payer.prior-authorization-changed.v1') return 'prior-authorization-visible';
+  if (type !== 'payer.resource-recorded.v1') return undefined;
+  const bytes = Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength);
+  if (!bytes.includes(EOB)) return undefined;
+  return PRIOR.test(bytes.toString('utf8')) ? 'prior-authorization-visible' : 'claims-visible';
+}
+
+/**
+ * What lies in the log and has not been handled: of each partition the first records behind a position, by objective. A claim
+ * counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each objective's reader is
+ */
+export async function unread(log: Pick<EventLog, 'head' | 'read'>, passed: (objective: Objective) => Position): Promise<readonly Open[]> {
+  const head = (await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS] ?? [];
+  const found: Open[] = [];
+  const places = { claims: passed('claims-visible')[PAYER_MEMBER_EVENTS] ?? [], consent: passed('opt-out-effective')[PAYER_MEMBER_EVENTS] ?? [] };
+  for (const [partition, end] of head.entries()) {
+    const [claims, consent] = [places.claims[partition] ?? 0, places.consent[partition] ?? 0];
+    for (const [from, wanted] of [[claims, 'claims'], [consent, 'opt-outs']] as const) {
+      if (from >= end) continue;
+      for (const record of await log.read(PAYER_MEMBER_EVENTS, partition, from, LOOKED_AT)) {
+        const objective = glance(record);
+        if (objective === undefined || (objective === 'opt-out-effective') !== (wanted === 'opt-outs')) continue;
+        const start = objective === 'opt-out-effective' ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
+        if (!Number.isNaN(start)) found.push({ objective, count: 1, start, where: 'unread' });
+      }
+    }
+  }
+  return found;
+}

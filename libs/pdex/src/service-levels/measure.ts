@@ -1,0 +1,78 @@
+import { OBJECTIVES, type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import type { BusinessCalendar } from './business-calendar.ts';
+
+/** An opt-out is effective within a second of its acceptance; everything else has one business day (docs/service-levels.md). */
+export const OPT_OUT_MS = 1_000;
+
+/** When a level is missed: at this instant it is still met. ms since the epoch. */
+export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number => (objective === 'opt-out-effective' ? start + OPT_OUT_MS : calendar.deadline(start));
+/** Share of its time that something open has used: 1 at the deadline. */
+export const usedShareOf = (objective: Objective, start: number, now: number, calendar: BusinessCalendar): number =>
+  (objective === 'opt-out-effective' ? Math.max(0, now - start) / OPT_OUT_MS : calendar.usedShare(start, now));
+
+/** The results of what was started together and ended at one instant (ms). `met` overrides the clock: a failed export is no answer at any time. */
+export function measure(started: ServiceLevelStarted, end: number, calendar: BusinessCalendar, met?: boolean): ServiceLevelMeasured {
+  const days = new Map<string, { objective: Objective; day: string; items: [number, number, 0 | 1][] }>();
+  let first = end;
+  for (const { objective, offset, at } of started.starts) {
+    const day = calendar.dayOf(at);
+    const key = `${objective} ${day}`;
+    let entry = days.get(key);
+    if (entry === undefined) days.set(key, (entry = { objective, day, items: [] }));
+    entry.items.push([offset, Math.max(0, end - at), (met ?? end <= deadlineOf(objective, at, calendar)) ? 1 : 0]);
+    first = Math.min(first, at);
+  }
+  const { timeZone, days: weekdays } = calendar.rules;
+  return { scope: started.scope, from: started.from, next: started.next, endedAt: new Date(end).toISOString(), calendar: { timeZone, days: [...weekdays], holidays: [...calendar.holidaysBetween(first, end)] }, days: [...days.values()] };
+}
+
+/** What is counted of durations: how many met their level and missed it, and how they spread. */
+export interface Tally {
+  readonly met: number;
+  readonly missed: number;
+  /** Count by bucket: bounds grow by an eighth of a doubling, so a quantile is at most 9 % too high. */
+  readonly buckets: Readonly<Record<string, number>>;
+  /** The longest, ms. */
+  readonly worst: number;
+}
+export const EMPTY_TALLY: Tally = { met: 0, missed: 0, buckets: {}, worst: 0 };
+const PER_DOUBLING = 8;
+/** Upper bounds in ms: 1 at bucket 0. */
+const bucketOf = (ms: number): number => (ms <= 1 ? 0 : Math.ceil(Math.log2(ms) * PER_DOUBLING - 1e-9));
+const boundOf = (bucket: number): number => 2 ** (bucket / PER_DOUBLING);
+
+export function tallied(tally: Tally, items: readonly (readonly [ms: number, met: boolean])[]): Tally {
+  let { met, missed, worst } = tally;
+  const buckets: Record<string, number> = { ...tally.buckets };
+  for (const [ms, good] of items) {
+    if (good) met++;
+    else missed++;
+    worst = Math.max(worst, ms);
+    const bucket = bucketOf(ms);
+    buckets[bucket] = (buckets[bucket] ?? 0) + 1;
+  }
+  return { met, missed, buckets, worst };
+}
+export function added(a: Tally, b: Tally): Tally {
+  const buckets: Record<string, number> = { ...a.buckets };
+  for (const [bucket, n] of Object.entries(b.buckets)) buckets[bucket] = (buckets[bucket] ?? 0) + n;
+  return { met: a.met + b.met, missed: a.missed + b.missed, buckets, worst: Math.max(a.worst, b.worst) };
+}
+/** A duration in ms that a share of all did not exceed: the upper bound of its bucket, and never more than the worst. undefined when nothing was counted. */
+export function quantile({ buckets, met, missed, worst }: Tally, share: number): number | undefined {
+  const wanted = Math.max(1, Math.ceil((met + missed) * share));
+  let seen = 0;
+  for (const bucket of Object.keys(buckets).map(Number).toSorted((a, b) => a - b)) {
+    seen += buckets[bucket]!;
+    if (seen >= wanted) return Math.min(worst, Math.round(boundOf(bucket)));
+  }
+  return undefined;
+}
+
+export const isObjective = (text: string): text is Objective => (OBJECTIVES as readonly string[]).includes(text);
+/** Which objective the visibility of a resource belongs to: adjudicated claims and encounters, and prior authorizations. */
+export function objectiveOf(resource: { readonly resourceType: string; readonly [element: string]: unknown }): Objective | undefined {
+  if (resource.resourceType !== 'ExplanationOfBenefit') return undefined;
+  if (resource['use'] === 'preauthorization') return 'prior-authorization-visible';
+  return resource['use'] === 'claim' ? 'claims-visible' : undefined;
+}
