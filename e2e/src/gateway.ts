@@ -11,7 +11,7 @@ export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent
 export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   [
     ['/auth', 'auth'], ['/fhir/.well-known', 'auth'], ['/.well-known', 'auth'],
-    ['/fhir/Group', 'attribution'], ['/ops/explain', 'attribution'], ['/ops/disclosures', 'attribution'],
+    ['/fhir/Group', 'attribution'], ['/ops/explain', 'attribution'], ['/ops/disclosures', 'attribution'], ['/ops/slo', 'attribution'], ['/ops/probe', 'attribution'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],
     ['/fhir', 'resources'], ['/events', 'resources'],

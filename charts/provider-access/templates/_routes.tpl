@@ -14,6 +14,8 @@
 - { prefix: /events, service: resources }
 - { prefix: /ops/explain, service: attribution }
 - { prefix: /ops/disclosures, service: attribution }
+- { prefix: /ops/slo, service: attribution }
+- { prefix: /ops/probe, service: attribution }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }
 {{- end }}

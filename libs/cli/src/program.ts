@@ -5,6 +5,7 @@ import { operatorCommands } from './commands/operator.ts';
 import { payerCommands } from './commands/payer.ts';
 import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
+import { sloCommand } from './commands/slo.ts';
 import { CliError, EXIT } from './output.ts';
 
 export function createProgram(): Command {
@@ -24,6 +25,7 @@ Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_
   providerCommands(program);
   operatorCommands(program);
   probeCommand(program);
+  sloCommand(program);
   engineCommands(program);
   return program;
 }

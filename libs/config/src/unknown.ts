@@ -1,3 +1,4 @@
+import { businessEnv } from './business.ts';
 import { filesEnv } from './files.ts';
 import { kafkaEnv, topicsEnv } from './kafka.ts';
 import { listenEnv } from './listen.ts';
@@ -7,7 +8,7 @@ import { secretsEnv } from './secrets.ts';
 import { telemetryEnv } from './telemetry.ts';
 
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
-export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, telemetryEnv, secretsEnv].flatMap((shape) => Object.keys(shape));
+export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, telemetryEnv, secretsEnv, businessEnv].flatMap((shape) => Object.keys(shape));
 
 /** What Kubernetes puts into every pod about services that happen to be called kafka, mongodb or export. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;

@@ -105,6 +105,11 @@ export class Access {
     const all = await Promise.all([this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true]);
     return all.every(Boolean);
   }
+  /** True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms. */
+  async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
+    const { reader, parties, others } = this.options;
+    return (await Promise.all([reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true])).every(Boolean);
+  }
 }
 
 const membersOf = (position: Position): Position => ({ [PAYER_MEMBER_EVENTS]: position[PAYER_MEMBER_EVENTS] ?? [] });

@@ -7,5 +7,3 @@ export * from './profiles.ts';
 export { AMOUNT_REMOVED, maskAmounts } from './redact/mask.ts';
 export { type Redaction, redact } from './redact/redact.ts';
 export * from './service-date.ts';
-export * from './service-levels/business-calendar.ts';
-export * from './service-levels/measure.ts';

@@ -27,6 +27,7 @@ beforeAll(async () => {
     event('payer.member-enrolled.v1', 'm1', { coverageId: 'c1', from: '2025-01-01' }),
     event('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI }, from: '2025-01-01' }),
     event('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] } }),
+    event('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'ExplanationOfBenefit', id: 'eob1', status: 'active', use: 'claim', type: { text: 'x' }, created: '2026-01-01', insurer: { display: 'x' }, provider: { display: 'x' }, outcome: 'complete', insurance: [{ focal: true, coverage: { display: 'x' } }], patient: { reference: 'Patient/m1' } } }),
     event('payer.member-opted-out.v1', 'm2', {}),
   );
   // What POST /events would have refused, and an opt-out in the wrong topic: each service parks its own.
@@ -50,6 +51,8 @@ beforeAll(async () => {
   const manifest = await until(() => house.call('export', 'GET', path(accepted.location!), token), ({ status }) => status === 200);
   const file = (JSON.parse(manifest.body) as { output: { url: string }[] }).output[0]!.url;
   expect((await house.call('export', 'GET', path(file), token)).status).toBe(200);
+  expect((await house.call('attribution', 'POST', '/ops/probe', house.administrator, { at: '2026-01-02T00:00:00Z', ok: true, steps: [] })).status).toBe(202);
+  expect((await house.call('attribution', 'GET', '/ops/slo', house.administrator)).status).toBe(200);
   // A token that cannot be had is a disclosure refused: auth audits it.
   await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', { 'content-type': 'application/x-www-form-urlencoded' });
   // What is still under way; what never comes is told by the tests below, by name.

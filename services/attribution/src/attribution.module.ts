@@ -1,11 +1,12 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit, disclosures } from '@provider-access/audit';
+import { Audit, disclosures, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { Facts, FACTS_PROJECTIONS, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { AccessTokens, Authenticator, publishedKeys, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
 import { DeadLettersIntake } from './intake/dead-letters.ts';
@@ -19,6 +20,8 @@ import { tracedForward } from './operations/group/traced-forward.ts';
 import { GroupView } from './operations/group/group-view.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
+import { ServiceLevels } from './operations/ops/service-levels.ts';
+import { SloController } from './operations/ops/slo.controller.ts';
 import { CONFIG, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
 
 export interface AttributionOptions {
@@ -30,10 +33,12 @@ export interface AttributionOptions {
   readonly memberHash?: MemberHash;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
+  /** By which open requests are judged. */
+  readonly calendar?: CalendarRules;
 }
 
-/** The projections that attribution runs: the facts that every service reads, and the disclosures. */
-export const PROJECTIONS_RUN = [...FACTS_PROJECTIONS, disclosures];
+/** The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels. */
+export const PROJECTIONS_RUN = [...FACTS_PROJECTIONS, disclosures, serviceLevels];
 
 @Module({})
 export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
@@ -56,7 +61,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:attribution', tracing: ports.tracing });
     return {
       module: AttributionModule,
-      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, viewsController('attribution', StaticTokenGuard('administrator'))],
+      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, SloController, viewsController('attribution', StaticTokenGuard('administrator'))],
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
@@ -67,6 +72,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock, metrics }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },
+        { provide: ServiceLevels, useFactory: () => new ServiceLevels({ log, views, facts, clock, metrics, calendar: new BusinessCalendar(options.calendar), ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }) }) },
         { provide: MEMBER_HASH, useValue: memberHash },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
         { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts) },

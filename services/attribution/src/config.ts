@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { baseUrl, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { baseUrl, businessEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
 
 /** Settings of attribution: environment variables, read once by the runner. */
 export const attributionConfig = z.object({
@@ -19,4 +19,5 @@ export const attributionEnv = z.object({
   EXPORT_URL: baseUrl.describe('Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.'),
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE,
+  ...businessEnv,
 });

@@ -1,4 +1,4 @@
-import { processEnv, secretsEnv, whole } from '@provider-access/config';
+import { businessEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
 import { z } from 'zod';
 
 /** Settings of consent: environment variables, read once by the runner. */
@@ -8,4 +8,4 @@ export const consentConfig = z.object({
 export type ConsentConfig = z.infer<typeof consentConfig>;
 
 /** Environment of a process of consent. */
-export const consentEnv = z.object({ ...processEnv, ...consentConfig.shape, ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE, MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE });
+export const consentEnv = z.object({ ...processEnv, ...consentConfig.shape, ...businessEnv, ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE, MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE });

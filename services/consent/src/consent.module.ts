@@ -1,10 +1,14 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { LevelLedger } from '@provider-access/audit';
 import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import type { MemberHash } from '@provider-access/observability';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
+import { EffectiveLevels } from './intake/effective-levels.ts';
 import { IntakeController } from './intake/intake.controller.ts';
+import { LevelsController } from './intake/levels.controller.ts';
 
 export interface ConsentOptions {
   readonly ports: ServicePorts;
@@ -13,28 +17,33 @@ export interface ConsentOptions {
   readonly memberHash?: MemberHash;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
+  /** Whose days opt-outs are counted by. */
+  readonly calendar?: CalendarRules;
 }
 
 @Module({})
 export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
   private readonly facts: Facts;
   private readonly intake: ConsentEventsIntake;
-  constructor(@Inject(Facts) facts: Facts, @Inject(ConsentEventsIntake) intake: ConsentEventsIntake) {
+  private readonly levels: EffectiveLevels;
+  constructor(@Inject(Facts) facts: Facts, @Inject(ConsentEventsIntake) intake: ConsentEventsIntake, @Inject(EffectiveLevels) levels: EffectiveLevels) {
     this.facts = facts;
     this.intake = intake;
+    this.levels = levels;
   }
 
-  static register({ ports: given, config, presence, memberHash }: ConsentOptions): DynamicModule {
+  static register({ ports: given, config, presence, memberHash, calendar }: ConsentOptions): DynamicModule {
     const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
     const { log, views, clock, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
     return {
       module: ConsentModule,
-      controllers: [IntakeController],
+      controllers: [IntakeController, LevelsController],
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: Facts, useValue: facts },
+        { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent' }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
         { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
         { provide: READINESS, useValue: readiness },
       ],
@@ -42,6 +51,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
+    await this.levels.start();
     await this.facts.start();
   }
   async onApplicationShutdown(): Promise<void> {

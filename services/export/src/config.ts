@@ -1,4 +1,4 @@
-import { filesEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 
@@ -22,6 +22,7 @@ export const exportEnv = z.object({
   ...exportConfig.shape,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
+  ...businessEnv,
 });
 
 /** Durations in ms. */

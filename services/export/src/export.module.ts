@@ -2,21 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { type DynamicModule, Inject, Module, type BeforeApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, LevelLedger } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/blob';
 import { Facts, groups, memberships, type PresenceOptions } from '@provider-access/facts';
 import { measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
 import { measureExports } from './export-metrics.ts';
+import { AnsweredLevels } from './jobs/answered-levels.ts';
 import { ChunkPool, type ChunkWriting } from './jobs/chunk-pool.ts';
 import { writeChunk } from './jobs/chunk-writer.ts';
 import { ExportWork } from './jobs/export-work.ts';
 import { FollowExportsController } from './jobs/follow-exports.controller.ts';
 import { JobStreams } from './jobs/job-stream.ts';
+import { LevelsController } from './jobs/levels.controller.ts';
 import { RunningSlots } from './jobs/running-slots.ts';
 import { DownloadController } from './operations/download.controller.ts';
 import { ExportController } from './operations/export.controller.ts';
@@ -32,6 +35,8 @@ export interface ExportOptions {
   readonly staticTokens: StaticTokens;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
+  /** By which it is measured whether exports are answered in time. */
+  readonly calendar?: CalendarRules;
   /** Facts older than this decide nothing, ms, and how often heads are polled. */
   readonly facts?: { readonly boundMs?: number; readonly pollMs?: number };
 }
@@ -75,12 +80,13 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     });
     return {
       module: ExportModule,
-      controllers: [ExportController, StatusController, DownloadController, viewsController('export', StaticTokenGuard('administrator')), FollowExportsController],
+      controllers: [ExportController, StatusController, DownloadController, viewsController('export', StaticTokenGuard('administrator')), FollowExportsController, LevelsController],
       providers: [
         { provide: EXPORT, useValue: context },
         { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
+        { provide: AnsweredLevels, useValue: new AnsweredLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'export' }), calendar: new BusinessCalendar(options.calendar), load: (job) => streams.load(job) }) },
         { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock, metrics }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: READINESS, useFactory: () => readiness(context, projections, work) },

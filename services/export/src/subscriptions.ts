@@ -4,4 +4,5 @@ import type { BatchPattern } from '@provider-access/eventlog/transport';
 /** What export consumes beside its views, by consumer group. */
 export const SUBSCRIPTIONS = {
   work: { group: 'export-work', topics: [PA_EXPORTS] },
+  levels: { group: 'export-service-levels', topics: [PA_EXPORTS] },
 } as const satisfies Readonly<Record<string, BatchPattern>>;

@@ -12,7 +12,7 @@ import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
-import { FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
+import { Facts, FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
 import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { locators, recordId, records, recordsReader } from '@provider-access/records';
@@ -185,6 +185,8 @@ export class Platform {
     for (const projection of [memberFacts, memberships, groups, records, locators]) {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 10_000))) throw new Error(`${projection.name} did not pass ${topic}`);
     }
+    // Clients are in the memory of the process: the next request is to know them.
+    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 10_000))) throw new Error('the parties did not pass the registry');
   }
   /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
   async published(): Promise<void> {

@@ -1,6 +1,6 @@
 import { dateRange } from '@provider-access/fhir';
 import { SERVICE_DATE_FLOOR } from '@provider-access/pdex';
-import { baseUrl, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { baseUrl, businessEnv, processEnv, secretsEnv, serviceLevelsSince, whole } from '@provider-access/config';
 import { z } from 'zod';
 
 /** What resources needs to know; the runner fills it in. */
@@ -22,6 +22,8 @@ export const resourcesEnv = z.object({
   PAYER_TOKENS_FILE: secretsEnv.PAYER_TOKENS_FILE,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
   SERVICE_DATE_FLOOR: z.string().refine((v) => dateRange(v) !== undefined, 'must be a date').default(SERVICE_DATE_FLOOR).describe('Care that was over before this day is not kept. A FHIR date.'),
+  ...businessEnv,
+  SERVICE_LEVELS_SINCE: serviceLevelsSince,
 });
 export type ResourcesConfig = z.input<typeof resourcesConfig>;
 export const CONFIG = Symbol('ResourcesConfig');

@@ -1,18 +1,21 @@
 import { type DynamicModule, Module, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, LevelLedger } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
 import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, countOutcomes, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
+import { LevelsController } from './intake/levels.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
 import { RecordIntake } from './intake/record-intake.ts';
+import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
@@ -34,6 +37,8 @@ export interface ResourcesOptions {
   readonly pageKeys: Secret<readonly Buffer[]>;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
+  /** By which service levels are measured, and from when on (ms since the epoch). */
+  readonly serviceLevels?: { readonly calendar?: CalendarRules; readonly since?: number | undefined };
 }
 const STALE_MS = 30_000;
 /** Records a transaction of a view: requests wait for one, not for a thousand lines. */
@@ -66,9 +71,10 @@ class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
   }
 }
 
-function providers({ ports, config: input, staticTokens, pageKeys, presence }: ResourcesOptions): Provider[] {
+function providers({ ports, config: input, staticTokens, pageKeys, presence, serviceLevels }: ResourcesOptions): Provider[] {
   const config = resourcesConfig.parse(input);
   const { log, views, state, clock, logger, metrics } = ports;
+  const ledger = new LevelLedger({ log, clock, metrics, service: 'resources' });
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
@@ -93,10 +99,11 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence }: R
       useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
         log, reader, reading, claims: state.claims, leases: state.leases,
         mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
-        clock, logger, floor: config.floor,
+        clock, logger, floor: config.floor, levels: ledger, levelsSince: serviceLevels?.since,
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),
       }),
     },
+    { provide: VisibleLevels, inject: [RECORDS], useFactory: (reader: ReturnType<typeof recordsReader>) => new VisibleLevels({ ledger, reader, clock, calendar: new BusinessCalendar(serviceLevels?.calendar) }) },
     { provide: ReadingThread, useFactory: () => new ReadingThread() },
     { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) => new Background(host, projections, facts, reading) },
     {
@@ -129,7 +136,7 @@ export class ResourcesModule {
   static register(options: ResourcesOptions): DynamicModule {
     return {
       module: ResourcesModule,
-      controllers: [IntakeController, EventsController, ReceiptsController, DeadLettersController, viewsController('resources', StaticTokenGuard('administrator')), MetadataController, SearchController, ReadController],
+      controllers: [IntakeController, LevelsController, EventsController, ReceiptsController, DeadLettersController, viewsController('resources', StaticTokenGuard('administrator')), MetadataController, SearchController, ReadController],
       providers: providers(options),
       exports: [READINESS],
     };

@@ -1,4 +1,4 @@
-import { baseUrl, flag, listenEnv, telemetryEnv } from '@provider-access/config';
+import { baseUrl, businessEnv, flag, listenEnv, serviceLevelsSince, telemetryEnv } from '@provider-access/config';
 import { z } from 'zod';
 
 /** Environment of `npm start`. Defaults serve loopback only. */
@@ -12,5 +12,7 @@ export const standaloneConfig = z.object({
   ALLOW_PLAIN_HTTP: listenEnv.ALLOW_PLAIN_HTTP,
   TRUST_PROXY: listenEnv.TRUST_PROXY,
   ...telemetryEnv,
+  ...businessEnv,
+  SERVICE_LEVELS_SINCE: serviceLevelsSince,
 });
 export type StandaloneConfig = z.infer<typeof standaloneConfig>;

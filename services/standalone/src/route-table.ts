@@ -13,6 +13,8 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
     ['/events', 'resources'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],
+    ['/ops/slo', 'attribution'],
+    ['/ops/probe', 'attribution'],
     ['/ops/views/auth', 'auth'],
     ['/ops/views/attribution', 'attribution'],
     ['/ops/views/consent', 'consent'],

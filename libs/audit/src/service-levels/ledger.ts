@@ -1,10 +1,13 @@
-import { encodeEvent, PA_SERVICE_LEVELS, type ProbeReported, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import { encodeEvent, type Objective, PA_SERVICE_LEVELS, type ProbeReported, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { type Clock, instant } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
 
 export interface LevelLedgerOptions {
   readonly log: Pick<EventLog, 'append'>;
   readonly clock: Clock;
+  /** Counted and timed there, once it is durable. */
+  readonly metrics: Metrics;
   /** Name of the service. */
   readonly service: string;
 }
@@ -26,6 +29,7 @@ export class LevelLedger {
   /** @throws EngineUnavailable */
   async measured(...measured: readonly ServiceLevelMeasured[]): Promise<void> {
     await this.append(measured.map((m) => this.record('pa.service-level-measured.v1', m)));
+    for (const { days } of measured) for (const { objective, items } of days) for (const [, ms, met] of items) this.count(objective, ms, met === 1);
   }
   /** @throws EngineUnavailable */
   async probed(report: ProbeReported): Promise<void> {
@@ -33,6 +37,11 @@ export class LevelLedger {
     await this.append([encodeEvent({ id: `probe/${report.at}`, source: `urn:provider-access:${service}`, type: 'pa.probe-reported.v1', time: report.at, subject: 'probe', data: report })]);
   }
 
+  private count(objective: Objective, ms: number, met: boolean): void {
+    const { metrics } = this.options;
+    metrics.count('pa_slo_total', { objective, result: met ? 'met' : 'missed' });
+    metrics.record('pa_slo_duration_seconds', { objective }, ms / 1000);
+  }
   private async append(records: readonly NewRecord[]): Promise<void> {
     if (records.length > 0) await this.options.log.append(PA_SERVICE_LEVELS, records);
   }

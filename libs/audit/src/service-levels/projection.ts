@@ -2,7 +2,7 @@ import {
   type BusinessDays, deadLetterTopic, decodeEvent, type EventParked, type Objective, PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, type ProbeReported, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/pdex';
+import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/pdex/service-levels';
 import type { Projection, TopicEvolve } from '@provider-access/views';
 
 /** One objective, one local day of its starts, one scope: what was counted, and up to which offset. */

@@ -1,5 +1,5 @@
 import { type BusinessDays, type Objective, OBJECTIVES } from '@provider-access/events';
-import { added, type BusinessCalendar, deadlineOf, EMPTY_TALLY, quantile, type Tally, usedShareOf } from '@provider-access/pdex';
+import { added, type BusinessCalendar, deadlineOf, EMPTY_TALLY, quantile, type Tally, usedShareOf } from '@provider-access/pdex/service-levels';
 import type { ViewReader } from '@provider-access/views';
 import type { OpenPart, ParkedPart, ProbePart, TallyPart } from './projection.ts';
 import { PROBE_ID } from './projection.ts';

@@ -18,9 +18,13 @@ const EMPTY: Register = { links: [], said: [] };
 const keyOf = (s: Said): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
 const streamOf = (member: string): string => `consent/${member}`;
 
+/** Under an id for which it was not said: of the same person. It was accepted, and took effect, once. */
+export const COPY_HEADER = 'ce_pacopy';
 /** pa.consent event of a member. */
-export const published = (member: string, said: Said): NewRecord =>
-  derivedRecord({ deriver: DERIVER, type: said.type, subject: member, cause: said.cause, at: said.at, data: { ...said.data, member }, ...(said.type === 'pa.access-released.v1' && { n: 1 }) });
+export function published(member: string, said: Said, copy = false): NewRecord {
+  const record = derivedRecord({ deriver: DERIVER, type: said.type, subject: member, cause: said.cause, at: said.at, data: { ...said.data, member }, ...(said.type === 'pa.access-released.v1' && { n: 1 }) });
+  return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
+}
 
 /**
  * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of an
@@ -45,7 +49,7 @@ export class ConsentRegister {
       return known === undefined ? { ...register, said: [...register.said, said] } : register;
     });
     const person = await this.person(member);
-    return { known: known !== undefined, records: [...person.keys()].map((id) => published(id, known ?? said)) };
+    return { known: known !== undefined, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
   }
 
   /** Joins two ids: whatever was said under any id of the person holds for all of them. */
@@ -55,7 +59,7 @@ export class ConsentRegister {
     await this.update(b, link(a));
     const person = await this.person(a);
     const all = new Map([...person.values()].flatMap((register) => register.said.map((s) => [keyOf(s), s] as const)));
-    return [...person.keys()].flatMap((id) => [...all.values()].map((said) => published(id, said)));
+    return [...person.keys()].flatMap((id) => [...all.values()].map((said) => published(id, said, true)));
   }
 
   /** Every id of the person, with its register. */

@@ -3,6 +3,7 @@ import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { MEMBER_DERIVERS, type GroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/http';
 import { allows, type SmartContext } from '@provider-access/smart';
+import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
 import type { ExportContext } from '../context.ts';
 import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
 
@@ -60,7 +61,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     if (!executed.ok) throw new Error('a new job id was taken');
     if (!(await seen(context, job, executed.version))) {
       // Not acknowledged, so it must not run: the client will ask again.
-      await streams.execute({ kind: 'cancel', data: { job, reason: 'not acknowledged', at: instant(clock.now()) } });
+      await streams.execute({ kind: 'cancel', data: { job, reason: NOT_ACKNOWLEDGED, at: instant(clock.now()) } });
       throw unavailable();
     }
   } catch (error) {

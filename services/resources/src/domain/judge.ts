@@ -1,6 +1,7 @@
-import { PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
+import { type Objective, PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
 import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference, referencesOf } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
+import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, encodeContent } from './content.ts';
 
@@ -38,7 +39,8 @@ export type Judgement =
   | { readonly kind: 'not-served'; readonly about: string }
   /** The newest version is not kept: it removes what an older one left. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
-  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent }
+  /** `objective`: the service level that its visibility is measured by. */
+  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly objective?: Objective }
   /** `retired` is now the same person as `member`: its records may be taken over. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
   /** Another service decides about it. */
@@ -121,7 +123,8 @@ function judgeResource(event: InboundEvent, time: number, options: JudgeOptions)
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
   const kept = redact(fhir).resource;
   const date = serviceDate(kept);
-  return { kind: 'accept', about, content: encodeContent(kept, id, referencesOf(kept), date) };
+  const objective = objectiveOf(fhir);
+  return { kind: 'accept', about, content: encodeContent(kept, id, referencesOf(kept), date), ...(objective !== undefined && { objective }) };
 }
 
 /** Whose it is: the topic, the event's subject and the resource's own patient must agree. */

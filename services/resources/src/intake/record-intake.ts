@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { PA_RECORDS } from '@provider-access/events';
+import { PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
+import type { LevelLedger } from '@provider-access/audit';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import type { Logger } from '@provider-access/observability';
@@ -26,6 +27,10 @@ export interface RecordIntakeOptions {
   readonly logger: Logger;
   /** FHIR date: care that was over before it is not kept. */
   readonly floor: string;
+  /** Where it says which claims it takes. */
+  readonly levels?: Pick<LevelLedger, 'started'>;
+  /** Claims of before are history and not measured, ms since the epoch. */
+  readonly levelsSince?: number | undefined;
 }
 
 /** More heads in flight than this, and intake waits for the view: memory stays bounded. */
@@ -99,6 +104,8 @@ export class RecordIntake {
     for (const event of events) run.take(event, owners);
     mine?.();
     try {
+      // First: once they are recorded, a batch that comes again finds them unchanged and says nothing.
+      await this.startLevels(batch, run.starts);
       await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
     } catch (error) {
       // Part of it may be in the log: what stands is asked of the view again.
@@ -112,6 +119,14 @@ export class RecordIntake {
       else this.doubts += 1;
     }
     await this.ownership.settle(owners);
+  }
+
+  private async startLevels(batch: Batch, starts: ServiceLevelStarted['starts']): Promise<void> {
+    const { levels, levelsSince = Number.NEGATIVE_INFINITY } = this.options;
+    const measured = starts.filter(({ at }) => at >= levelsSince);
+    if (levels === undefined || measured.length === 0 || batch.owned?.() === false) return;
+    const [first, last] = [batch.records[0]!.offset, batch.records.at(-1)!.offset];
+    await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts: measured });
   }
 
   /** Another instance wrote: the view is asked again once it has passed that. */
@@ -166,6 +181,8 @@ class BatchRun {
   readonly parked: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
   readonly changed = new Map<string, Head>();
+  /** Claims and prior authorizations that became a record, by their time in the event. */
+  readonly starts: ServiceLevelStarted['starts'] = [];
   private readonly batch: Batch;
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
@@ -207,6 +224,7 @@ class BatchRun {
     const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
     if (decided.outcome === 'parked') return this.park(event, decided.reason as ParkReason, 'this event id came before with other content', name);
     this.apply(event, id, decided);
+    if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded') this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
     const after = this.heads.get(id);
     if (after !== undefined && after.deleted !== true) {
       if (judgement.kind === 'accept') owners.took(about);

@@ -1,0 +1,77 @@
+import { type LevelLedger, type Open, openOf, pendingOf, type ProbePart, probeOf, serviceLevelReport, type ServiceLevelReport, serviceLevels, unread } from '@provider-access/audit';
+import type { Objective, ProbeReported } from '@provider-access/events';
+import type { EventLog, Position } from '@provider-access/eventlog';
+import type { Facts } from '@provider-access/facts';
+import type { Clock } from '@provider-access/http';
+import type { Metrics } from '@provider-access/observability';
+import type { BusinessCalendar } from '@provider-access/pdex/service-levels';
+import { recordsReader } from '@provider-access/records';
+import type { ViewReader, Views } from '@provider-access/views';
+
+export interface ServiceLevelsOptions {
+  readonly log: EventLog;
+  readonly views: Views;
+  readonly facts: Facts;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly calendar: BusinessCalendar;
+  readonly ledger: LevelLedger;
+}
+
+/** What is open is looked up once for all gauges of a scrape, and not at each of several scrapers, ms. */
+const KEPT_MS = 5_000;
+
+/** The platform's service levels: reports of a period, gauges of what is open, and what the probe said. */
+export class ServiceLevels {
+  private readonly options: ServiceLevelsOptions;
+  private readonly reader: ViewReader;
+  private readonly records: ViewReader;
+  private looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
+
+  constructor(options: ServiceLevelsOptions) {
+    this.options = options;
+    this.reader = options.views.reader(serviceLevels);
+    this.records = recordsReader(options.views).views.records;
+    this.measure();
+  }
+
+  get calendar(): BusinessCalendar {
+    return this.options.calendar;
+  }
+  /** Local days of the payer, both included. */
+  async report(period: { readonly from: string; readonly to: string }): Promise<ServiceLevelReport> {
+    const { clock, calendar } = this.options;
+    return serviceLevelReport(this.reader, period, await this.open(), clock.now(), calendar);
+  }
+  /** Keeps how a walk of the probe went. */
+  async probed(report: ProbeReported): Promise<void> {
+    await this.options.ledger.probed(report);
+    this.options.metrics.count('pa_probe_runs_total', { result: report.ok ? 'passed' : 'failed', step: report.failed ?? 'none' });
+  }
+
+  /** What is started and not done, parked, or not even read, in all processes. */
+  private async open(): Promise<readonly Open[]> {
+    const { log } = this.options;
+    const records = (await this.records.position()).derived['resources'] ?? {};
+    const passed = (objective: Objective): Position => (objective === 'opt-out-effective' ? this.options.facts.parties.derived('consent') : records);
+    return [...(await openOf(this.reader)), ...(await unread(log, passed))];
+  }
+  private kept(): Promise<readonly Open[]> {
+    const now = performance.now();
+    if (this.looked === undefined || now - this.looked.at > KEPT_MS) this.looked = { at: now, open: this.open() };
+    return this.looked.open;
+  }
+
+  private measure(): void {
+    const { metrics, clock, calendar } = this.options;
+    const pending = async (): Promise<ReturnType<typeof pendingOf>> => pendingOf(await this.kept(), clock.now(), calendar);
+    metrics.read('pa_slo_pending', async () => (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })));
+    metrics.read('pa_slo_oldest_elapsed_ratio', async () => (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })));
+    const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
+    metrics.read('pa_probe_last_success_timestamp_seconds', async () => {
+      const success = (await probe())?.lastSuccess;
+      return success === undefined ? [] : [{ labels: {}, value: Date.parse(success) / 1000 }];
+    });
+    metrics.read('pa_probe_step_duration_seconds', async () => ((await probe())?.steps ?? []).map(({ step, ms }) => ({ labels: { step }, value: ms / 1000 })));
+  }
+}

@@ -1,0 +1,66 @@
+import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
+import { probeReported } from '@provider-access/events';
+import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { isIsoDate } from '@provider-access/pdex/service-levels';
+import { StaticTokenGuard } from '@provider-access/smart';
+import { ServiceLevels } from './service-levels.ts';
+
+/** More days are asked for a part at a time. */
+const MAX_DAYS = 400;
+const DAY_MS = 86_400_000;
+/** Ahead of this clock, ms: more is a mistake. */
+const AHEAD_MS = 5 * 60_000;
+
+/** What `pa slo` prints, and what `pa probe --report` says. */
+@Controller('ops')
+@UseGuards(StaticTokenGuard('administrator'))
+export class SloController {
+  private readonly levels: ServiceLevels;
+  private readonly ports: ServicePorts;
+  constructor(@Inject(ServiceLevels) levels: ServiceLevels, @Inject(PORTS) ports: ServicePorts) {
+    this.levels = levels;
+    this.ports = ports;
+  }
+
+  /** `from` and `to` are local days of the payer, both included; default: this month until today. */
+  @Get('slo')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @Header('cache-control', 'no-store')
+  async report(@Query('from') from: unknown, @Query('to') to: unknown): Promise<string> {
+    const today = this.levels.calendar.dayOf(this.ports.clock.now());
+    const last = day('to', to) ?? today;
+    const first = day('from', from) ?? `${last.slice(0, 8)}01`;
+    if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
+    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS) throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
+    return JSON.stringify(await this.levels.report({ from: first, to: last }));
+  }
+
+  @Post('probe')
+  @HttpCode(202)
+  @Header('content-type', 'application/json; charset=utf-8')
+  async probed(@Body() body: unknown): Promise<string> {
+    const report = probeReported.safeParse(read(body));
+    if (!report.success) throw new Refusal('invalid-request', report.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; '));
+    const at = Date.parse(report.data.at);
+    if (Number.isNaN(at) || at > this.ports.clock.now() + AHEAD_MS) throw new Refusal('invalid-value', 'at must be an RFC 3339 instant that is not ahead of this server.');
+    if (report.data.ok !== (report.data.failed === undefined)) throw new Refusal('invalid-value', 'failed names the step exactly when ok is false.');
+    await this.levels.probed({ ...report.data, at: new Date(at).toISOString() });
+    return JSON.stringify({ accepted: true });
+  }
+}
+
+function day(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || !isIsoDate(value)) throw new Refusal('invalid-value', `${name} must be a day such as 2026-11-30.`);
+  return value;
+}
+
+/** This service takes bodies as bytes: what a kick-off sends goes on unchanged. */
+function read(body: unknown): unknown {
+  if (!Buffer.isBuffer(body)) return body;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw new Refusal('invalid-request', 'The body is not valid JSON.');
+  }
+}

@@ -1,0 +1,80 @@
+import { PA_CONSENT, type ServiceLevelMeasured, typeOf } from '@provider-access/events';
+import type { LevelLedger } from '@provider-access/audit';
+import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
+import type { Facts } from '@provider-access/facts';
+import type { Clock } from '@provider-access/http';
+import { type BusinessCalendar, measure } from '@provider-access/pdex/service-levels';
+import type { Claims } from '@provider-access/state';
+import { COPY_HEADER } from './consent-register.ts';
+
+export interface EffectiveLevelsOptions {
+  readonly ledger: LevelLedger;
+  readonly facts: Facts;
+  readonly log: Pick<EventLog, 'head'>;
+  readonly claims: Claims;
+  readonly clock: Clock;
+  readonly calendar: BusinessCalendar;
+}
+
+const NAMESPACE = 'service-levels';
+const SINCE = 'opt-outs-since';
+/** How long an opt-out's first place in the log is remembered: longer than a batch may go on coming again. */
+const REMEMBERED_MS = 30 * 24 * 3600_000;
+const PATIENCE_MS = 5_000;
+
+/**
+ * Measures from the acceptance of an opt-out (when the payer's event was appended) to its effect: when the facts of every process
+ * have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in between measures again and later.
+ */
+export class EffectiveLevels {
+  private readonly options: EffectiveLevelsOptions;
+  private since: Promise<readonly number[]> | undefined;
+  constructor(options: EffectiveLevelsOptions) {
+    this.options = options;
+  }
+
+  /** Before the first opt-out of this process is taken. */
+  async start(): Promise<void> {
+    await (this.since ??= this.begin());
+  }
+  /** @throws EngineUnavailable while the facts of some process have not passed: the batch comes again */
+  async handle(batch: Batch): Promise<void> {
+    const { ledger, clock, calendar } = this.options;
+    const since = await (this.since ??= this.begin());
+    const scope = `${batch.topic}/${batch.partition}`;
+    const measured: ServiceLevelMeasured[] = [];
+    try {
+      for (const record of batch.records) {
+        if (typeOf(record) !== 'pa.opted-out.v1' || record.headers[COPY_HEADER] !== undefined || record.offset < (since[batch.partition] ?? 0)) continue;
+        if (!(await this.isFirst(record, scope))) continue;
+        await this.effective(record);
+        const { offset } = record;
+        measured.push(measure({ scope, from: offset, next: offset + 1, starts: [{ objective: 'opt-out-effective', offset, at: Date.parse(record.headers['ce_time']!) }] }, clock.now(), calendar));
+      }
+    } finally {
+      // Also when a later one has to wait: it keeps the time that it took.
+      await ledger.measured(...measured);
+    }
+  }
+
+  /** When what lies there became effective before anybody measured cannot be told: where measuring began is remembered once for all processes. */
+  private async begin(): Promise<readonly number[]> {
+    try {
+      const { log, claims } = this.options;
+      const head = (await log.head([PA_CONSENT]))[PA_CONSENT] ?? [];
+      return JSON.parse(await claims.claim(NAMESPACE, SINCE, JSON.stringify(head))) as number[];
+    } catch (error) {
+      this.since = undefined;
+      throw error;
+    }
+  }
+  /** An intake that was killed may publish an opt-out twice: the first place counts. */
+  private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
+    const place = `${scope}/${record.offset}`;
+    return (await this.options.claims.claim(NAMESPACE, `${record.headers['ce_id']} ${record.key}`, place, this.options.clock.now() + REMEMBERED_MS)) === place;
+  }
+  private async effective({ partition, offset }: LogRecord): Promise<void> {
+    const position = { [PA_CONSENT]: [...new Array<number>(partition).fill(0), offset + 1] };
+    if (!(await this.options.facts.access.waitForOursEverywhere(position, PATIENCE_MS))) throw new EngineUnavailable('the facts have not passed an opt-out everywhere');
+  }
+}

@@ -1,0 +1,20 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import type { Batch } from '@provider-access/eventlog';
+import { OnBatch } from '@provider-access/eventlog/transport';
+import { SUBSCRIPTIONS } from '../subscriptions.ts';
+import { EffectiveLevels } from './effective-levels.ts';
+
+/** Opt-outs as they were published, until they have effect. */
+@Controller()
+export class LevelsController {
+  private readonly levels: EffectiveLevels;
+  constructor(@Inject(EffectiveLevels) levels: EffectiveLevels) {
+    this.levels = levels;
+  }
+
+  @OnBatch(SUBSCRIPTIONS.levels)
+  handle(@Payload() batch: Batch): Promise<void> {
+    return this.levels.handle(batch);
+  }
+}

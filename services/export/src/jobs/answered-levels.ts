@@ -1,0 +1,62 @@
+import { EXPORT_EVENTS, type ExportEnded, type ExportRequested, type ExportSealed, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import { exportScope, type LevelLedger } from '@provider-access/audit';
+import type { Batch, LogRecord } from '@provider-access/eventlog';
+import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/pdex/service-levels';
+import type { Job } from '../domain/job/job.ts';
+
+type Type = keyof typeof EXPORT_EVENTS;
+/** Why a kick-off that was not acknowledged ends: nobody was promised an answer. */
+export const NOT_ACKNOWLEDGED = 'not acknowledged';
+
+const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({ scope: exportScope(job), from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(requestedAt) }] });
+
+/**
+ * What the end of an export means for its level: complete in time is met; failed is missed whenever it was, as nothing was answered; what
+ * the client took back counts only when its time was over by then. Pure.
+ */
+export function measureEnd(job: Pick<Job, 'job' | 'requestedAt'>, type: Type, data: ExportSealed | ExportEnded, calendar: BusinessCalendar): ServiceLevelMeasured | undefined {
+  const start = startOf(job.job, job.requestedAt);
+  if (type === 'pa.export-sealed.v1') return measure(start, Date.parse((data as ExportSealed).sealedAt), calendar);
+  const { at, reason } = data as ExportEnded;
+  const end = Date.parse(at);
+  if (type === 'pa.export-failed.v1') return measure(start, end, calendar, false);
+  if (type !== 'pa.export-cancelled.v1') return undefined;
+  const late = reason !== NOT_ACKNOWLEDGED && end > deadlineOf('answered', Date.parse(job.requestedAt), calendar);
+  return measure(late ? start : { ...start, starts: [] }, end, calendar);
+}
+
+export interface AnsweredLevelsOptions {
+  readonly ledger: LevelLedger;
+  readonly calendar: BusinessCalendar;
+  /** The job as its stream has it, whatever its events said since. */
+  readonly load: (job: string) => Promise<Job | undefined>;
+}
+
+/** Measures from kick-off to complete, by the times in `pa.exports`: whenever that is read, the result is the same. */
+export class AnsweredLevels {
+  private readonly options: AnsweredLevelsOptions;
+  constructor(options: AnsweredLevelsOptions) {
+    this.options = options;
+  }
+
+  async handle(batch: Batch): Promise<void> {
+    const { ledger, calendar, load } = this.options;
+    const started: ServiceLevelStarted[] = [];
+    const measured: ServiceLevelMeasured[] = [];
+    for (const record of batch.records) {
+      const type = typeOf(record) as Type | undefined;
+      if (type === 'pa.export-requested.v1') {
+        const { job, requestedAt } = dataOf<ExportRequested>(record);
+        started.push(startOf(job, requestedAt));
+      } else if (type === 'pa.export-sealed.v1' || type === 'pa.export-failed.v1' || type === 'pa.export-cancelled.v1') {
+        const job = await load(record.key);
+        const end = job && measureEnd(job, type, dataOf(record), calendar);
+        if (end !== undefined) measured.push(end);
+      }
+    }
+    await ledger.started(...started);
+    await ledger.measured(...measured);
+  }
+}
+
+const dataOf = <T>(record: LogRecord): T => JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as T;

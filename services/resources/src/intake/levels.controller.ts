@@ -1,0 +1,20 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import type { Batch } from '@provider-access/eventlog';
+import { OnBatch } from '@provider-access/eventlog/transport';
+import { SUBSCRIPTIONS } from '../subscriptions.ts';
+import { VisibleLevels } from './visible-levels.ts';
+
+/** What intake started to take, until it is visible. */
+@Controller()
+export class LevelsController {
+  private readonly levels: VisibleLevels;
+  constructor(@Inject(VisibleLevels) levels: VisibleLevels) {
+    this.levels = levels;
+  }
+
+  @OnBatch(SUBSCRIPTIONS.levels)
+  handle(@Payload() batch: Batch): Promise<void> {
+    return this.levels.handle(batch);
+  }
+}
