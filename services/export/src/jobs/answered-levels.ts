@@ -1,4 +1,4 @@
-import { EXPORT_EVENTS, type ExportEnded, type ExportRequested, type ExportSealed, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import { type EXPORT_EVENTS, type ExportEnded, type ExportRequested, type ExportSealed, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
 import { exportScope, type LevelLedger } from '@provider-access/audit';
 import type { Batch, LogRecord } from '@provider-access/eventlog';
 import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/pdex/service-levels';
