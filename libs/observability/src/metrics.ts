@@ -52,7 +52,7 @@ export class Metrics {
     let sets: Record<string, string>[] = [{}];
     for (const [label, all] of Object.entries(values)) {
       const given = (labels as Record<string, string>)[label];
-      const each = given !== undefined ? [given] : Array.isArray(all) ? (all as readonly string[]) : [];
+      const each = given !== undefined ? [given] : Array.isArray(all) ? (all as readonly string[]).filter((value) => value !== OTHER) : [];
       sets = sets.flatMap((set) => each.map((value) => ({ ...set, [label]: value })));
     }
     for (const set of sets) this.counter(name).inc(this.guarded(name, set), 0);

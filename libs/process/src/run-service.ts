@@ -63,9 +63,10 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     const logger = createLogger(name, config.LOG_LEVEL, scopes);
     surviveRejections(logger);
     const secrets = await openSecrets(config, logger);
-    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
+    const metrics = new Metrics({ enabled: config.METRICS, process: true });
+    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } }, scopes);
     const running = await startService({
-      name, logger, telemetry, metrics: new Metrics({ enabled: config.METRICS, process: true }), requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      name, logger, telemetry, metrics, requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
       register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),

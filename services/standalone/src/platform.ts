@@ -49,10 +49,10 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger }, scopes);
-    closing.push(() => telemetry.close(FLUSH_MS));
     // One for the process, as one database is: what a service measures carries its name where two measure the same.
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
+    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: 'standalone' } }, scopes);
+    closing.push(() => telemetry.close(FLUSH_MS));
     for (const service of SERVICES) metrics.set('pa_build_info', { service, version: VERSION }, 1);
     const log = measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics);
     closing.push(() => log.close());

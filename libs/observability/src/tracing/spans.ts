@@ -4,37 +4,32 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, TracerProvider, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { FollowingSampler } from './sampler.ts';
+import { EXPORT_MS, otlpConfig, resourceOf } from '../otlp/connection.ts';
 import type { SpanSource, TelemetryOptions } from './telemetry.ts';
 import { MAX_LINKS } from './tracing.ts';
 
 /** Spans that wait at most: what a collector that is away costs. */
 const QUEUE = 4096;
 const BATCH = 512;
-/** How long one attempt may take, ms; the exporter repeats within it. */
-const EXPORT_MS = 10_000;
 const TELL_EVERY_MS = 60_000;
 
 /** The SDK: loaded only where spans are sent. One queue and one exporter a process, however many services run in it. */
 export class Spans implements SpanSource {
-  readonly #options: TelemetryOptions;
+  readonly #options: TelemetryOptions & { readonly instance: string };
   readonly #processor: SpanProcessor;
-  readonly #instance = randomUUID();
   #lost = 0;
   #toldAt = -Infinity;
 
-  constructor(options: TelemetryOptions, exporter: SpanExporter = otlp(options.endpoint!, options.headers)) {
-    this.#options = options;
+  constructor(options: TelemetryOptions & { readonly instance?: string }, exporter: SpanExporter = new OTLPTraceExporter(otlpConfig(options.endpoint!, 'traces', options.headers))) {
+    this.#options = { instance: randomUUID(), ...options };
     this.#processor = new BatchSpanProcessor({ exporter: this.#watched(exporter), maxQueueSize: QUEUE, maxExportBatchSize: BATCH, scheduledDelayMillis: options.delayMs ?? 5000, exportTimeoutMillis: EXPORT_MS * 2 });
   }
 
   tracer(service: string): Tracer {
-    const { version, resource, ratio } = this.#options;
+    const { version, ratio } = this.#options;
     const provider = new TracerProvider({
       sampler: new FollowingSampler(ratio),
-      resource: resourceFromAttributes({
-        'service.name': service, 'service.namespace': 'provider-access', 'service.version': version, 'service.instance.id': this.#instance,
-        'telemetry.sdk.language': 'nodejs', 'telemetry.sdk.name': 'opentelemetry', ...resource,
-      }),
+      resource: resourceFromAttributes(resourceOf(service, this.#options)),
       spanLimits: { linkCountLimit: 4 * MAX_LINKS },
       spanProcessors: [this.#processor],
     });
@@ -69,19 +64,4 @@ export class Spans implements SpanSource {
     this.#options.logger.warn({ spans: this.#lost, error: error?.name, ...(code !== undefined && { code }) }, 'spans could not be sent');
     this.#lost = 0;
   }
-}
-
-function otlp(endpoint: string, headers: () => Record<string, string>): SpanExporter {
-  let last: Record<string, string> = {};
-  return new OTLPTraceExporter({
-    url: `${endpoint}/v1/traces`, timeoutMillis: EXPORT_MS, concurrencyLimit: 4,
-    headers: async () => {
-      try {
-        last = headers();
-      } catch {
-        // A file in the middle of being replaced: those of before.
-      }
-      return last;
-    },
-  });
 }

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
 import { TraceScopes } from './scopes.ts';
 import { Tracing } from './tracing.ts';
 
-/** Where spans go, as `libs/config` reads it from the environment. */
+/** Where spans and metrics go, as `libs/config` reads it from the environment. */
 export interface TelemetryOptions {
-  /** Of an OTLP collector, without `/v1/traces`; undefined: no spans are made. */
+  /** Of an OTLP collector, without `/v1/traces`; undefined: no spans are made, and no metrics are sent. */
   readonly endpoint: string | undefined;
   readonly headers: () => Record<string, string>;
   /** Share of the traces that begin here. */
@@ -14,6 +16,10 @@ export interface TelemetryOptions {
   readonly resource: Readonly<Record<string, string>>;
   readonly version: string;
   readonly logger: Logger;
+  /** What is measured in this process, and as whose it is sent. */
+  readonly measured?: { readonly metrics: Metrics; readonly service: string };
+  /** Between two sendings of metrics, ms. Default 60,000. */
+  readonly metricIntervalMs?: number;
   /** How long spans wait for more, ms. Default 5000. */
   readonly delayMs?: number;
 }
@@ -24,14 +30,19 @@ export interface SpanSource {
   close(): Promise<void>;
 }
 
+/** What sends metrics. */
+export type Sending = Pick<SpanSource, 'close'>;
+
 /** Tracing of a process. Without a source nothing is recorded, and log lines still say what belongs together. */
 export class Telemetry {
   readonly scopes: TraceScopes;
   readonly #spans: SpanSource | undefined;
+  readonly #metrics: Sending | undefined;
 
-  constructor(scopes: TraceScopes = new TraceScopes(), spans?: SpanSource) {
+  constructor(scopes: TraceScopes = new TraceScopes(), spans?: SpanSource, metrics?: Sending) {
     this.scopes = scopes;
     this.#spans = spans;
+    this.#metrics = metrics;
   }
   /** The tracing of one service of this process: a resource of its own. */
   tracing(service: string): Tracing {
@@ -40,8 +51,9 @@ export class Telemetry {
   /** Sends what waits, as long as that takes no longer than `withinMs`. */
   async close(withinMs: number): Promise<void> {
     if (this.#spans === undefined) return;
+    const closed = Promise.allSettled([this.#spans.close(), this.#metrics?.close()]);
     const late = new AbortController();
-    await Promise.race([this.#spans.close().catch(() => undefined), delay(withinMs, undefined, { signal: late.signal }).catch(() => undefined)]);
+    await Promise.race([closed, delay(withinMs, undefined, { signal: late.signal }).catch(() => undefined)]);
     late.abort();
   }
 }
@@ -50,5 +62,10 @@ export class Telemetry {
 export async function openTelemetry(options: TelemetryOptions, scopes: TraceScopes): Promise<Telemetry> {
   if (options.endpoint === undefined) return new Telemetry(scopes);
   const { Spans } = await import('./spans.ts');
-  return new Telemetry(scopes, new Spans(options));
+  const { endpoint, measured, metricIntervalMs: intervalMs = 60_000 } = options;
+  const instance = randomUUID();
+  const spans = new Spans({ ...options, instance });
+  if (measured?.metrics.enabled !== true) return new Telemetry(scopes, spans);
+  const { MetricsExport } = await import('../otlp/metrics-export.ts');
+  return new Telemetry(scopes, spans, new MetricsExport({ ...options, ...measured, endpoint, instance, intervalMs }));
 }

@@ -1,0 +1,27 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { OTLPExporterNodeConfigBase } from '@opentelemetry/otlp-exporter-base/node-http';
+
+/** How long one attempt may take, ms; the exporter repeats within it. */
+export const EXPORT_MS = 10_000;
+
+/** What is sent of one kind, `traces` or `metrics`, to a collector. */
+export function otlpConfig(endpoint: string, signal: 'traces' | 'metrics', headers: () => Record<string, string>): OTLPExporterNodeConfigBase {
+  let last: Record<string, string> = {};
+  return {
+    url: `${endpoint}/v1/${signal}`, timeoutMillis: EXPORT_MS, concurrencyLimit: 4,
+    headers: async () => {
+      try {
+        last = headers();
+      } catch {
+        // A file in the middle of being replaced: those of before.
+      }
+      return last;
+    },
+  };
+}
+
+/** Who sends it, by https://opentelemetry.io/docs/specs/semconv/resource/service/ */
+export const resourceOf = (service: string, { version, instance, resource }: { readonly version: string; readonly instance: string; readonly resource: Readonly<Record<string, string>> }): Attributes => ({
+  'service.name': service, 'service.namespace': 'provider-access', 'service.version': version, 'service.instance.id': instance,
+  'telemetry.sdk.language': 'nodejs', 'telemetry.sdk.name': 'opentelemetry', ...resource,
+});
