@@ -14,6 +14,11 @@ export interface Streams {
    * Resolves once decided; `published` awaits the relay. Every record gets headers `pa_stream` and `pa_version`.
    */
   append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult>;
+  /**
+   * Sets the head of a stream as the log tells it, where the store was lost or restored from an older copy: only where the stored version
+   * is lower (what still waited to be published up to it is in the log). False where it is not.
+   */
+  restore<S>(stream: string, version: number, snapshot: S): Promise<boolean>;
   /** Resolves when everything up to the version is in the log, with the log position after it (topic -> next offsets). */
   published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined>;
 }

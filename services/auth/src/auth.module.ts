@@ -40,7 +40,7 @@ function createAuth({ ports, config: input, parties, keys, staticTokens, readers
   ports.metrics.zero('pa_token_refusals_total');
   const { log, clock, metrics } = ports;
   const { publicUrl } = config;
-  const registry = new Registry(ports, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
+  const registry = new Registry(ports, parties, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
   return {

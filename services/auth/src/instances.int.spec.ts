@@ -123,6 +123,28 @@ describe('two instances of auth', () => {
   });
 });
 
+describe('a state store that was lost', () => {
+  it('is told by the log: who was approved can be suspended, and everybody knows', async () => {
+    const keys = new Keys(one);
+    const before = await instance('before', keys);
+    const app = await before.approved();
+    await before.stop();
+    running = [];
+    await state.close();
+    state = openMemoryState({ log });
+    const after = await instance('after', keys);
+    const service = await reader('resources');
+    const token = await tokenOf(after, app);
+    expect(await service.accepts(token)).toBe(200);
+    expect((await after.review(app, 'reject')).status).toBe(409);
+    expect((await after.review(app, 'suspend')).status).toBe(200);
+    expect(await service.accepts(token)).toBe(401);
+    expect((await after.review(app, 'approve')).status).toBe(200);
+    expect(await service.accepts(await tokenOf(after, app))).toBe(200);
+    expect((await after.review('nobody', 'suspend')).status).toBe(404);
+  });
+});
+
 describe('acknowledging', () => {
   it('waits for every process that decides: 503 while one stands still, and a repeat is safe', async () => {
     const a = await instance('a', new Keys(one), { acknowledgeWithinMs: 300 });

@@ -1,8 +1,12 @@
 import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
-import type { Position } from '@provider-access/eventlog';
+import type { EventLog, Position } from '@provider-access/eventlog';
 import { instant, Refusal, type ServicePorts } from '@provider-access/http';
-import type { StreamEvent } from '@provider-access/state';
+import type { StreamEvent, StreamHead } from '@provider-access/state';
 import { decide, evolve, type ClientCommand, type ClientState } from './domain/client.ts';
+import { recallClient } from './recall.ts';
+
+/** What is known of the log: how far each client's stream is there. */
+export interface RegistryKnowledge { registryVersion(stream: string): number }
 
 /** Whoever must know of a change before it is acknowledged. */
 export interface RegistryReader { waitFor(position: Position, timeoutMs: number): Promise<boolean> }
@@ -15,11 +19,13 @@ const later = (): Refusal => new Refusal('unavailable', 'The change is not visib
 
 /** The decisions about apps: made once (state.streams), published to pa.registry, acknowledged when readers know them. */
 export class Registry {
-  private readonly ports: Pick<ServicePorts, 'state' | 'clock'>;
+  private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & { readonly log: Pick<EventLog, 'partitions' | 'read'> };
+  private readonly known: RegistryKnowledge;
   private readonly readers: readonly RegistryReader[];
   private readonly timeoutMs: number;
-  constructor(ports: Pick<ServicePorts, 'state' | 'clock'>, readers: readonly RegistryReader[], timeoutMs: number) {
+  constructor(ports: Registry['ports'], known: RegistryKnowledge, readers: readonly RegistryReader[], timeoutMs: number) {
     this.ports = ports;
+    this.known = known;
     this.readers = readers;
     this.timeoutMs = timeoutMs;
   }
@@ -32,7 +38,7 @@ export class Registry {
     const { streams } = this.ports.state;
     const stream = `client/${client}`;
     for (let round = 0; round < ROUNDS; round++) {
-      const head = await streams.load<ClientState>(stream);
+      const head = await this.head(client, stream);
       const decision = decide(command, head?.snapshot);
       if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
       const version = head?.version ?? 0;
@@ -47,6 +53,19 @@ export class Registry {
       if (result.ok) return this.acknowledged(stream, result.version, snapshot);
     }
     throw new Refusal('conflict', 'Others are changing this client at the same time. Repeat the request.');
+  }
+
+  /**
+   * The head of a client's stream, brought up to the log first where the state store was lost or restored from an older copy: readers drop
+   * a version that they have, and a decision under such a number would be acknowledged and never hold.
+   */
+  private async head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
+    const { state: { streams }, log } = this.ports;
+    const head = await streams.load<ClientState>(stream);
+    if (this.known.registryVersion(stream) <= (head?.version ?? 0)) return head;
+    const recalled = await recallClient(log, client, stream);
+    if (recalled !== undefined) await streams.restore(stream, recalled.version, recalled.snapshot);
+    return streams.load<ClientState>(stream);
   }
 
   /** Resolves when every reader knows this version of a stream of pa.registry. @throws Refusal 503 when they do not follow in time */

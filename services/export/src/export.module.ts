@@ -25,7 +25,7 @@ import { DownloadController } from './operations/download.controller.ts';
 import { ExportController } from './operations/export.controller.ts';
 import { Releases } from './operations/releases.ts';
 import { StatusController } from './operations/status.controller.ts';
-import { exportJobs } from './projections/export-jobs.ts';
+import { exportJobs, getJob } from './projections/export-jobs.ts';
 import { EXPORT } from './tokens.ts';
 
 export interface ExportOptions {
@@ -65,14 +65,15 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const facts = new Facts({ log, views, clock, metrics, service: 'export', presence: options.presence, ...options.facts });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
     measureViews(metrics, projections);
-    measureExports(metrics, { jobs: views.reader(exportJobs), work: state.work, clock });
-    const streams = new JobStreams(state, clock, metrics);
+    const jobs = views.reader(exportJobs);
+    measureExports(metrics, { jobs, work: state.work, clock });
+    const streams = new JobStreams(state, clock, { told: (job) => getJob(jobs, job), metrics });
     const slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     const records = recordsReader(views);
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:export', tracing: ports.tracing });
     const context: ExportContext = {
       ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access),
-      views: { jobs: views.reader(exportJobs), groups: views.reader(groups), memberships: views.reader(memberships) },
+      views: { jobs, groups: views.reader(groups), memberships: views.reader(memberships) },
     };
     const chunks: ChunkWriting = config.writers > 0 ? new ChunkPool(views, blobs, config.writers) : { write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock }), close: async () => undefined };
     const work = new ExportWork({
@@ -112,6 +113,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     }
     await this.projections.start();
     await this.context.facts.start();
+    await this.work.recover(this.context.views.jobs);
     this.work.start();
   }
   /** Before the log's subscriptions go: what is being done is handed back. */

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BlobStoreFull } from '@provider-access/blob';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JobStreams } from '../src/jobs/job-stream.ts';
@@ -39,6 +41,26 @@ describe('a process that dies', () => {
     await died.reached;
     await platform.restart({ chunkMembers: 2 });
     expect(await idsIn(job)).toEqual(expected);
+  });
+
+  it('with its state store gone on with from the log: nothing missing, nothing twice, and it can be deleted', async () => {
+    let dead = false;
+    const died = new Gate();
+    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
+      if (dead || (action !== 'range' && action !== 'get' && name.includes('/1/'))) {
+        dead = true;
+        void died.pass();
+        throw new Error('this process is dead');
+      }
+    }), 'embedded');
+    const job = await platform.kickOff();
+    await died.reached;
+    await platform.close();
+    for (const end of ['', '-wal', '-shm']) await rm(join(platform.folder, `state.sqlite${end}`), { force: true });
+    await platform.open({ chunkMembers: 2 });
+    expect(await idsIn(job)).toEqual(expected);
+    expect((await platform.streams().execute({ kind: 'cancel', data: { job: job.split('/').at(-1)!, reason: 'test', at: new Date().toISOString() } })).ok).toBe(true);
+    await expect.poll(async () => (await platform.fetch(job)).status, { timeout: 10_000 }).toBe(404);
   });
 
   it('in the middle of a chunk is replaced by a higher fence, and its own result is refused', async () => {

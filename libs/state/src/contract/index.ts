@@ -46,6 +46,21 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.append('app/1', 2, [], { status: 'seen' })).toEqual({ ok: true, version: 3 });
       });
 
+      it('takes a head from the log where it has none or an older one, and goes on from there', async () => {
+        const { streams } = at.state;
+        expect(await streams.restore('app/1', 3, { status: 'known' })).toBe(true);
+        expect(await streams.load('app/1')).toEqual({ version: 3, snapshot: { status: 'known' } });
+        expect(await streams.published('app/1', 3, 1000)).toEqual({});
+        expect(await streams.restore('app/1', 3, { status: 'again' })).toBe(false);
+        expect(await streams.restore('app/1', 2, { status: 'older' })).toBe(false);
+        expect(await streams.append('app/1', 3, [event(1)], { status: 'new' })).toEqual({ ok: true, version: 4 });
+        await streams.published('app/1', 4, 10_000);
+        expect(versions(await all(at.log, 't.decided'))).toEqual(['app/1@4']);
+        expect(await streams.restore('app/1', 6, { status: 'further' })).toBe(true);
+        expect(await streams.load('app/1')).toEqual({ version: 6, snapshot: { status: 'further' } });
+        expect(await streams.append('app/1', 4, [event(2)], {})).toEqual({ ok: false, actual: 6 });
+      });
+
       it('lets exactly one of two deciders win, and publishes nothing of the other', async () => {
         const results = await Promise.all([1, 2, 3, 4, 5].map((n) => at.state.streams.append('app/1', 0, [event(n)], { n })));
         expect(results.filter((r) => r.ok)).toHaveLength(1);

@@ -49,6 +49,18 @@ export class EmbeddedStreams implements Streams, Outbox {
     return result;
   }
 
+  async restore<S>(stream: string, version: number, snapshot: S): Promise<boolean> {
+    return this.#db.change(() => {
+      if ((this.#head(stream)?.version ?? 0) >= version) return false;
+      this.#db.run('DELETE FROM outbox WHERE stream = ?', stream);
+      this.#db.run(
+        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot`,
+        stream, version, JSON.stringify(snapshot ?? null),
+      );
+      return true;
+    });
+  }
+
   async published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {

@@ -109,6 +109,19 @@ export class MongoStreams implements Streams {
     return { ok: false, actual: head.version };
   }
 
+  async restore<S>(stream: string, version: number, snapshot: S): Promise<boolean> {
+    const packed = await pack(snapshot);
+    try {
+      const { matchedCount, upsertedCount } = await guarded(() => this.#streams.updateOne(
+        { _id: stream, version: { $lt: version } }, { $set: { version, snapshot: packed, outbox: [], ops: [] }, $unset: { waiting: '' } }, { upsert: true },
+      ), isDuplicate);
+      return matchedCount + upsertedCount === 1;
+    } catch (error) {
+      if (isDuplicate(error)) return false;
+      throw error;
+    }
+  }
+
   async published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (let pause = 10; ; pause = Math.min(pause * 1.5, 100)) {

@@ -22,6 +22,9 @@ import type { RunningSlots } from './running-slots.ts';
 /** Failures of one step within this time, ms, are counted together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
 
+/** Statuses of jobs that have something before them. */
+const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
+
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
 export type Queue = (typeof QUEUES)[number];
 export interface JobItem {
@@ -210,6 +213,11 @@ export class ExportWork {
     await this.o.blobs.deletePrefix(jobPrefix(id));
     // Ids begin with the job. A failed one is still to expire.
     for (const queue of QUEUES) if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed')) await this.o.ports.state.work.remove(queue, `${id}/`);
+  }
+
+  /** Puts what is to be done for every job that is not over, where it is not there already: the state store may have lost it. */
+  async recover(jobs: ViewReader): Promise<void> {
+    for (const status of RECOVERED) for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) await this.follow(_id, 'pa.export-planned.v1');
   }
 
   /** What follows from an event of a job; at least once, in any state. */

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
 import { type Clock, instant } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
-import type { State, StreamEvent } from '@provider-access/state';
+import type { State, StreamEvent, StreamHead } from '@provider-access/state';
 import { measureDecision } from '../export-metrics.ts';
+import type { JobPart } from '../projections/export-jobs.ts';
 import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
 
 export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
@@ -13,19 +14,32 @@ export class JobStreams {
   private readonly state: State;
   private readonly clock: Clock;
   private readonly metrics: Metrics | undefined;
-  constructor(state: State, clock: Clock, metrics?: Metrics) {
+  private readonly told: (job: string) => Promise<JobPart | undefined>;
+  /** `told` gives a job as the log tells it: the streams may have been lost, or restored from an older copy. */
+  constructor(state: State, clock: Clock, { told, metrics }: { readonly told?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {}) {
     this.state = state;
     this.clock = clock;
+    this.told = told ?? (() => Promise.resolve(undefined));
     this.metrics = metrics;
   }
   async load(job: string): Promise<Job | undefined> {
-    return (await this.state.streams.load<Job>(`export/${job}`))?.snapshot;
+    return (await this.head(job))?.snapshot;
+  }
+  private async head(job: string): Promise<StreamHead<Job> | undefined> {
+    const stream = `export/${job}`;
+    const { streams } = this.state;
+    const head = await streams.load<Job>(stream);
+    const told = await this.told(job);
+    if (told === undefined || told.version <= (head?.version ?? 0)) return head;
+    const { version, ...snapshot } = told;
+    await streams.restore<Job>(stream, version, snapshot);
+    return streams.load<Job>(stream);
   }
   /** Decides on the head as it is, appends, and decides anew when another was faster. */
   async execute(command: JobCommand): Promise<Executed> {
     const stream = `export/${command.data.job}`;
     for (;;) {
-      const head = await this.state.streams.load<Job>(stream);
+      const head = await this.head(command.data.job);
       const decision = decide(command, head?.snapshot);
       if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
       let job = head?.snapshot;

@@ -1,0 +1,28 @@
+import { PA_REGISTRY, typeOf } from '@provider-access/events';
+import { type EventLog, partitionFor } from '@provider-access/eventlog';
+import type { StreamHead } from '@provider-access/state';
+import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
+
+const PAGE = 1000;
+
+/**
+ * A client as the log tells it, for a stream that the state store has lost or has an older copy of. Reads a partition of
+ * pa.registry from its beginning; undefined when the log knows nothing of the client.
+ * @throws EngineUnavailable
+ */
+export async function recallClient(log: Pick<EventLog, 'partitions' | 'read'>, client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
+  const partition = partitionFor(client, await log.partitions(PA_REGISTRY));
+  let head: StreamHead<ClientState> | undefined;
+  for (let from = 0; ; ) {
+    const records = await log.read(PA_REGISTRY, partition, from, PAGE);
+    for (const { headers, value } of records) {
+      const version = Number(headers['pa_version']);
+      if (headers['pa_stream'] !== stream || version <= (head?.version ?? 0)) continue;
+      const event = { type: typeOf({ headers }), data: JSON.parse(new TextDecoder().decode(value)) } as ClientEvent;
+      head = { version, snapshot: evolve(head?.snapshot, event) };
+    }
+    const last = records.at(-1);
+    if (last === undefined) return head;
+    from = last.offset + 1;
+  }
+}
