@@ -3,6 +3,7 @@ export * from './topics.ts';
 export * from './payer-events.ts';
 export * from './platform-events.ts';
 export * from './export-events.ts';
+export * from './known-types.ts';
 export * from './provider-key.ts';
 export * from './probe-steps.ts';
 export * from './service-level-events.ts';

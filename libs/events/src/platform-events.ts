@@ -126,6 +126,15 @@ export const eventParked = z.object({
 export const deadLetterReplayed = z.object({ deadLetter: z.string(), by: z.string(), corrected: z.boolean(), event: z.string(), at: instant });
 export const deadLetterDiscarded = z.object({ deadLetter: z.string(), by: z.string(), reason: z.string(), at: instant });
 
+/** pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until it is said that payers have published what came after it. */
+export const logRestored = z.object({ restore: z.string(), copied: instant, restoredAt: instant });
+export const restoreAccepted = z.object({ restore: z.string(), by: z.string(), reason: z.string(), at: instant });
+
+/** Nothing: keeps the place of a record that was not in the backup from which its topic was restored. */
+export const gap = z.object({});
+
+export type LogRestored = z.infer<typeof logRestored>;
+export type RestoreAccepted = z.infer<typeof restoreAccepted>;
 export type RecordAccepted = z.infer<typeof recordAccepted>;
 export type RecordDeleted = z.infer<typeof recordDeleted>;
 export type CoverageChanged = z.infer<typeof coverageChanged>;
@@ -151,6 +160,7 @@ export type DeadLetterReplayed = z.infer<typeof deadLetterReplayed>;
 export type DeadLetterDiscarded = z.infer<typeof deadLetterDiscarded>;
 
 export const PROGRESS_TYPE = 'pa.progress.v1';
+export const GAP_TYPE = 'pa.gap.v1';
 /** `export` adds its job events in services/export; they are listed here so that AsyncAPI and fixtures know them. */
 export const PLATFORM_EVENTS = {
   'pa.record-accepted.v1': { topic: 'pa.records', schema: recordAccepted },
@@ -172,8 +182,11 @@ export const PLATFORM_EVENTS = {
   'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRevoked },
   'pa.signing-key-published.v1': { topic: 'pa.registry', schema: signingKeyPublished },
   'pa.signing-key-withdrawn.v1': { topic: 'pa.registry', schema: signingKeyWithdrawn },
+  'pa.log-restored.v1': { topic: 'pa.registry', schema: logRestored },
+  'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
   'pa.disclosure.v1': { topic: 'pa.audit', schema: disclosure },
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
+  [GAP_TYPE]: { topic: '*', schema: gap },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },
   'pa.dead-letter-replayed.v1': { topic: 'payer.*.dead-letter', schema: deadLetterReplayed },
   'pa.dead-letter-discarded.v1': { topic: 'payer.*.dead-letter', schema: deadLetterDiscarded },

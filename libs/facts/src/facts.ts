@@ -70,7 +70,10 @@ export class Facts {
   /** For readiness: PHI-free. */
   check(): { readonly ready: boolean; readonly detail?: string } {
     if (!this.parties.ready()) return { ready: false, detail: 'the registry is still being read' };
-    if (!this.freshness.fresh()) return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms` };
+    if (!this.freshness.fresh()) {
+      const why = this.freshness.reason() ?? this.parties.failure();
+      return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms${why === undefined ? '' : ` (${why})`}` };
+    }
     if (!this.parties.current()) return { ready: false, detail: 'the other processes cannot be told that this one is here' };
     return { ready: true };
   }

@@ -1,6 +1,6 @@
 import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type EventLog, type Position, reached } from '@provider-access/eventlog';
-import type { ViewReader } from '@provider-access/views';
+import { beyond, type ViewReader } from '@provider-access/views';
 import type { Clock } from '@provider-access/http';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import type { Parties } from './parties.ts';
@@ -31,6 +31,9 @@ export class Freshness {
   private samples: { readonly at: number; readonly head: Position }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
   private polledAt = Number.NEGATIVE_INFINITY;
+  /** What derivers had passed at the poll before, and whether the log has ended before that since. */
+  private passedBefore: readonly Position[] | undefined;
+  private shorter = false;
   private timer: NodeJS.Timeout | undefined;
   private running = false;
 
@@ -54,7 +57,13 @@ export class Freshness {
     return Math.abs(this.options.clock.now() - this.confirmedAt);
   }
   fresh(): boolean {
-    return this.ageMs() <= this.boundMs;
+    return this.ageMs() <= this.boundMs && this.options.parties.restored() === undefined;
+  }
+  /** Why the facts are not confirmed, where that is known. */
+  reason(): string | undefined {
+    if (this.shorter) return 'the payer topics end before what was read of them: an older copy of the log was restored, see docs/backup.md';
+    const restored = this.options.parties.restored();
+    return restored && `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published what came after it, see docs/backup.md`;
   }
 
   /** One poll: sample the heads, then see which samples the facts have passed. Failures only let the age grow. */
@@ -68,8 +77,15 @@ export class Freshness {
         this.confirmedAt = Number.NEGATIVE_INFINITY;
       }
       this.polledAt = at;
-      this.samples.push({ at, head: await this.reachable(await log.head(TOPICS)) });
-      await this.confirm();
+      this.passedBefore ??= await this.passed();
+      const head = await log.head(TOPICS);
+      // In another log the same positions mean other events: whoever waits for one would be told too early that it is passed.
+      this.shorter ||= this.passedBefore.some((position) => beyond(position, head) !== undefined);
+      if (this.shorter) this.confirmedAt = Number.NEGATIVE_INFINITY;
+      else {
+        this.samples.push({ at, head: await this.reachable(head) });
+        await this.confirm();
+      }
     } catch {
       // The log or the views are away: nothing is confirmed.
     }
@@ -85,9 +101,18 @@ export class Freshness {
     return { ...(await visibleHead(log, payer, MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)))), [PA_REGISTRY]: registry };
   }
 
+  private async passed(): Promise<readonly Position[]> {
+    return this.passedOf((await this.options.memberFactsReader.position()).derived);
+  }
+  private passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
+    // Those of the parties go on counting.
+    return structuredClone([...MEMBER_DERIVERS.map((d) => derived[d] ?? {}), ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.options.parties.derived(d))]);
+  }
+
   private async confirm(): Promise<void> {
     const { memberFactsReader, parties } = this.options;
     const { derived } = await memberFactsReader.position();
+    this.passedBefore = this.passedOf(derived);
     const passed = ({ head }: { head: Position }): boolean => {
       const members = { [PAYER_MEMBER_EVENTS]: head[PAYER_MEMBER_EVENTS] ?? [] };
       const providers = { [PAYER_PROVIDER_EVENTS]: head[PAYER_PROVIDER_EVENTS] ?? [] };

@@ -56,6 +56,38 @@ describe('freshness', () => {
     expect(freshness.ageMs()).toBe(0);
   });
 
+  it('decides nothing by a payer topic that ends before what was read of it, also when that grows again', async () => {
+    const { w, freshness } = world();
+    w.head = { ...w.head, [M]: [10] };
+    seen(w, 10);
+    await freshness.poll();
+    expect([freshness.fresh(), freshness.reason()]).toEqual([true, undefined]);
+    for (const n of [4, 12]) {
+      w.head = { ...w.head, [M]: [n] };
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(false);
+      expect(freshness.reason()).toMatch(/older copy of the log/);
+    }
+    const counting = world();
+    seen(counting.w, 10);
+    counting.w.head = { ...counting.w.head, [M]: [10] };
+    await counting.freshness.poll();
+    // What the parties have passed grows while the head is on its way: that is no shorter log.
+    const { log } = (counting.freshness as unknown as { options: { log: EventLog } }).options;
+    const { head } = log;
+    log.head = async (topics) => {
+      const answer = await head(topics);
+      (counting.w.party['consent']![M] as number[])[0] = 11;
+      return answer;
+    };
+    await counting.freshness.poll();
+    expect([counting.freshness.fresh(), counting.freshness.reason()]).toEqual([true, undefined]);
+    const begun = world();
+    seen(begun.w, 10);
+    await begun.freshness.poll();
+    expect(begun.freshness.fresh()).toBe(false);
+  });
+
   it.each<[string, (w: ReturnType<typeof world>['w']) => void]>([
     ['consent stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, consent: { [M]: [0] } }; }],
     ['attribution stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, attribution: { [M]: [0] } }; }],

@@ -1,6 +1,6 @@
 import type { ClientFacts, ClientStatus, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
-import { type AccessHeld, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn } from '@provider-access/events';
-import { type Batch, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
+import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn, unknownType } from '@provider-access/events';
+import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
 import type { Views } from '@provider-access/views';
 import { held, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
@@ -96,6 +96,14 @@ export class Parties implements PartyFacts {
   registration(client: string): ClientRegistration | undefined {
     return this.registrations.get(client);
   }
+  /** Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none. */
+  registryVersion(stream: string): number {
+    return this.registrations.version(stream);
+  }
+  /** The log was restored from an older copy, and nobody has said yet that payers have published what came after it. */
+  restored(): LogRestored | undefined {
+    return this.registrations.restored();
+  }
   /** In the order of registration. */
   list(status?: ClientStatus): readonly ClientRegistration[] {
     return this.registrations.list(status);
@@ -152,9 +160,18 @@ export class Parties implements PartyFacts {
     for (const look of [...this.waiters]) look();
   }
 
-  private handle(batch: Batch): void {
+  /** Takes what comes before a record that a newer version wrote, and waits in front of that: what it denies is not known here. */
+  private handle({ records }: Batch): void {
+    const first = records.findIndex((record) => unknownType(record) !== undefined);
+    this.take(first < 0 ? records : records.slice(0, first));
+    if (first < 0) return;
+    const { topic, partition, offset } = records[first]!;
+    throw new EngineUnavailable(`${topic}/${partition} has ${unknownType(records[first]!)!} at offset ${offset}, which this version does not know: a newer one wrote it`);
+  }
+
+  private take(records: readonly LogRecord[]): void {
     const changed = new Set<string>();
-    for (const record of batch.records) {
+    for (const record of records) {
       const client = this.evolve(record);
       if (client !== undefined) changed.add(client);
       this.inbound.handled(record);

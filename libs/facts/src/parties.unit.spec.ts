@@ -76,9 +76,23 @@ describe('parties', () => {
     const head = (await log.head([PA_CONSENT]))[PA_CONSENT]!;
     await progress(9, { after: { [PA_CONSENT]: { 0: head[0]! + 1 }, 'pa.groups': { 0: 99 } } });
     expect(parties.derived('attribution')).toEqual({ 'payer.provider-events': [0, 4] });
-    await log.append(PA_CONSENT, [{ key: 'k', partitionKey: 'k', partition: 0, headers: { ce_type: 'other', ce_subject: 'm' }, value: '{}' }]);
+    await log.append(PA_CONSENT, [{ key: 'k', partitionKey: 'k', partition: 0, headers: { ce_type: 'pa.opted-in.v1', ce_subject: 'm' }, value: '{}' }]);
     expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 9] } }], 5000)).toBe(true);
     expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 10] } }], 0)).toBe(false);
+  });
+});
+
+describe('a type that a newer version wrote', () => {
+  it('is waited in front of: nothing after it is taken for known, and it is said', async () => {
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
+    await log.append(PA_REGISTRY, [
+      { key: 'c1', partitionKey: 'c1', headers: { ce_type: 'pa.app-approved.v1', ce_id: 'n1', ce_time: '2026-01-02T00:00:00.000Z', ce_subject: 'c1' }, value: JSON.stringify({ client: 'c1', providers: ['npi|1000000001'], scope: 'system/*.rs', by: 'x' }) },
+      { key: 'c1', partitionKey: 'c1', headers: { ce_type: 'pa.app-suspended.v2', ce_id: 'n2', ce_time: '2026-01-03T00:00:00.000Z', ce_subject: 'c1' }, value: '{}' },
+    ]);
+    await expect.poll(() => parties.failure()).toMatch(/pa\.registry\/\d has pa\.app-suspended\.v2 at offset \d, which this version does not know: a newer one wrote it/);
+    expect(parties.client('c1')?.status).toBe('approved');
+    // Whoever asks how far this process is hears that it has not passed it: its facts grow old, and decide nothing.
+    expect(await parties.waitFor(await log.head([PA_REGISTRY]), 50)).toBe(false);
   });
 });
 

@@ -30,6 +30,10 @@ export interface PresenceOptions {
 /** What a process says of its party facts: own topics, and payer topics by deriver. */
 interface Announced { readonly position: Position; readonly derived: Readonly<Record<string, Position>> }
 
+/** Another version may say it otherwise: then nobody here can tell how far it is, and it has not passed anything. */
+const isAnnounced = (data: unknown): data is Announced => isObject(data) && isObject(data['position']) && isObject(data['derived']);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
 
 export const PARTIES_GROUP = 'parties';
@@ -163,7 +167,7 @@ export class PresentReaders {
       const round = [...this.waiting];
       const all = await this.port.list(PARTIES_GROUP).catch(() => undefined);
       for (const waiter of round) {
-        const done = all?.every(({ data }) => waiter.passed(data as Announced)) === true;
+        const done = all?.every(({ data }) => isAnnounced(data) && waiter.passed(data)) === true;
         if (!done && performance.now() < waiter.end) continue;
         this.waiting.delete(waiter);
         waiter.resolve(done);

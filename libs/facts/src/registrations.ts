@@ -1,5 +1,5 @@
 import type { ClientFacts, ClientStatus } from '@provider-access/access';
-import type { AppApproved, AppRegistered, AppRejected, ProviderKey, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
+import type { AppApproved, AppRegistered, AppRejected, LogRestored, ProviderKey, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
@@ -26,6 +26,9 @@ export class Registrations {
   private readonly clients = new Map<string, ClientRegistration>();
   private readonly versions = new Map<string, number>();
   private readonly keys = new Map<string, SigningKeyPublished>();
+  /** Restores of the log that nobody has accepted yet, and those that were: either word may come first. */
+  private readonly restores = new Map<string, LogRestored>();
+  private readonly accepted = new Set<string>();
   /** Kids never come back. */
   private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
 
@@ -38,6 +41,17 @@ export class Registrations {
     }
     const type = typeOfRecord(record);
     const at = record.headers['ce_time']!;
+    if (type === 'pa.log-restored.v1') {
+      const restored = dataOf<LogRestored>(record);
+      if (!this.accepted.has(restored.restore)) this.restores.set(restored.restore, restored);
+      return undefined;
+    }
+    if (type === 'pa.restore-accepted.v1') {
+      const { restore } = dataOf<RestoreAccepted>(record);
+      this.accepted.add(restore);
+      this.restores.delete(restore);
+      return undefined;
+    }
     if (type === 'pa.signing-key-published.v1') {
       const key = dataOf<SigningKeyPublished>(record);
       // The first word counts: a kid does not change its key.
@@ -68,6 +82,15 @@ export class Registrations {
       ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
     });
     return known.client;
+  }
+
+  /** A restore of the log that was not accepted yet. */
+  restored(): LogRestored | undefined {
+    return this.restores.values().next().value;
+  }
+  /** Highest version of a stream of pa.registry that was read, 0 for none. */
+  version(stream: string): number {
+    return this.versions.get(stream) ?? 0;
   }
 
   get(client: string): ClientRegistration | undefined {

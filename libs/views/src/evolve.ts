@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { unknownType } from '@provider-access/events';
 import type { Batch, LogRecord } from '@provider-access/eventlog';
 import { isNewer } from './encoding.ts';
 import type { TopicEvolve } from './port.ts';
@@ -22,6 +23,9 @@ const stopAt = (record: LogRecord, key: string, what: string, error: unknown): S
   sentence: `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} (${error instanceof Error ? error.name : 'no error object'})`,
 });
 
+/** A newer version wrote it: this one cannot tell what it means, so it waits in front of it. The newer one reads it. */
+const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({ offset, sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it` });
+
 /**
  * A batch of one topic-partition into at most one operation a document: parts are loaded once, evolved in memory, and
  * written with the position of the last record that changed them. A record that a part has already seen is passed over.
@@ -33,6 +37,11 @@ export async function evolveBatch(
   const work: { record: LogRecord; keys: readonly string[] }[] = [];
   let stop: Stop | undefined;
   for (const record of batch.records) {
+    const unknown = unknownType(record);
+    if (unknown !== undefined) {
+      stop = notKnown(record, unknown);
+      break;
+    }
     try {
       const entry = progressOf(record);
       if (entry !== undefined) progress.push(entry);

@@ -74,6 +74,16 @@ export function topicPosition(topics: readonly string[], checkpoints: readonly C
   return position;
 }
 
+/** Where a position names more than the log has, of topics whose head is given: asked for after the position was known. */
+export function beyond(at: Position, head: Position): { readonly topic: string; readonly partition: number; readonly at: number; readonly head: number } | undefined {
+  for (const [topic, offsets] of Object.entries(at)) {
+    const ends = head[topic];
+    const partition = ends === undefined ? -1 : offsets.findIndex((next, p) => next > (ends[p] ?? 0));
+    if (partition >= 0) return { topic, partition, at: offsets[partition]!, head: ends![partition] ?? 0 };
+  }
+  return undefined;
+}
+
 export function viewPosition(topics: readonly string[], checkpoints: readonly Checkpoint[]): ViewPosition {
   const position = topicPosition(topics, checkpoints);
   const derived: Record<string, Record<string, number[]>> = {};

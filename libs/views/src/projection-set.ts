@@ -48,9 +48,13 @@ export class ProjectionSet {
     this.#runners = runners;
   }
 
-  /** Creates or checks the views, then follows the topics from their checkpoints. What a rebuild left half-built stays for `rebuild` or `abandon`. */
+  /**
+   * Creates or checks the views, follows the topics from their checkpoints, and resolves when everything that was in the log then is in the
+   * views (or one of them cannot advance, which `failure` says). What a rebuild left half-built stays for `rebuild` or `abandon`.
+   */
   async start(): Promise<void> {
     for (const runner of this.#runners.values()) await runner.start();
+    await Promise.all([...this.#runners.values()].map((runner) => runner.caughtUp()));
   }
 
   /** Resolves when no batch is in flight any more; a rebuild that runs is left as it is, to be gone on with. */

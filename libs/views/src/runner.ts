@@ -5,8 +5,8 @@ import { BuildWriter, ProjectionStopped } from './build-writer.ts';
 import type { ViewContext } from './build-writer.ts';
 import { collectionName } from './port.ts';
 import type { Projection, ViewLag, ViewStatus } from './port.ts';
-import { topicPosition, viewPosition } from './progress.ts';
-import { Rebuild } from './rebuild.ts';
+import { beyond, topicPosition, viewPosition } from './progress.ts';
+import { behind, Rebuild } from './rebuild.ts';
 import type { RebuildResult } from './rebuild.ts';
 import { CheckpointMoved } from './store.ts';
 
@@ -14,6 +14,9 @@ const BACKOFF_MS = [100, 200, 500, 1000, 2000];
 /** How often a batch is tried while its checkpoint moves under it or its build is being replaced, and how long it waits in between at most. */
 const ATTEMPTS = 60;
 const WAIT_MS = 50;
+/** How often a start looks whether the view has caught up, and how often it says how far it is. */
+const CATCH_UP_MS = 50;
+const TELL_EVERY_MS = 10_000;
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -34,6 +37,8 @@ export class ProjectionRunner {
   readonly #rebuild: Rebuild;
   readonly #backlog: Backlog;
   #live: BuildWriter | undefined;
+  /** Said when the log was found to end before the view: nothing is taken from it any more by this process. */
+  #foreign: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #subscription: Subscription | undefined;
 
@@ -60,6 +65,7 @@ export class ProjectionRunner {
   async start(): Promise<void> {
     await this.#context.store.ensure(this.projection);
     await this.#reload();
+    await this.#sameLog();
     await this.#dropExpired();
     this.#subscription = await this.#context.log.subscribe({
       group: `view/${this.view}`,
@@ -76,6 +82,24 @@ export class ProjectionRunner {
     if (this.#verifyMs > 0) this.#inBackground(this.#verify());
   }
 
+  /**
+   * Resolves when the view has passed everything that is in the log now, whoever brings it there, or cannot advance: a view that is new,
+   * or of a version that nobody has kept up, is not answered from before. Throws EngineUnavailable.
+   */
+  async caughtUp(): Promise<void> {
+    const { store, log, logger } = this.#context;
+    const goal = await log.head(this.#topics);
+    for (let told = performance.now(); !this.#stopping.signal.aborted && this.#failures.size === 0 && this.#foreign === undefined; ) {
+      const left = behind(topicPosition(this.#topics, await store.checkpoints(this.projection, 'live')), goal);
+      if (left === 0) return;
+      if (performance.now() - told > TELL_EVERY_MS) {
+        told = performance.now();
+        logger?.info({ view: this.view, behind: left }, 'a view is brought up to the log');
+      }
+      await delay(CATCH_UP_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#subscription?.stop();
@@ -84,7 +108,7 @@ export class ProjectionRunner {
   }
 
   failure(): string | undefined {
-    return this.#failures.values().next().value ?? this.#subscription?.failure();
+    return this.#foreign ?? this.#failures.values().next().value ?? this.#subscription?.failure();
   }
 
   /** Time of the last successful poll of the log, 0 before the start. */
@@ -147,9 +171,13 @@ export class ProjectionRunner {
 
   async #handle(batch: Batch): Promise<void> {
     const { topic, partition } = batch;
+    if (this.#foreign !== undefined) throw new EngineUnavailable(this.#foreign);
     for (let attempt = 1; ; attempt++) {
       try {
-        await (await this.#current()).handle(batch, this.#stopping.signal);
+        const writer = await this.#current();
+        // Known already: delivered again, or an older log whose offsets begin anew below what was read of the former one.
+        if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition)) await this.#sameLog();
+        await writer.handle(batch, this.#stopping.signal);
         this.#failures.delete(keyOf(topic, partition));
         return;
       } catch (error) {
@@ -160,6 +188,16 @@ export class ProjectionRunner {
         if (attempt > 1) await delay(Math.min(2 ** attempt, WAIT_MS), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       }
     }
+  }
+
+  /** A log that ends before what the view has read is another one: what comes next there would be taken for known. Throws EngineUnavailable. */
+  async #sameLog(): Promise<void> {
+    const position = topicPosition(this.#topics, await this.#context.store.checkpoints(this.projection, 'live'));
+    const place = beyond(position, await this.#context.log.head(this.#topics));
+    if (place === undefined) return;
+    this.#foreign = `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ${place.head}: an older copy of the log was restored (docs/backup.md)`;
+    this.#context.logger?.error({ view: this.view, topic: place.topic, partition: place.partition }, this.#foreign);
+    throw new EngineUnavailable(this.#foreign);
   }
 
   #note(topic: string, partition: number, { message }: ProjectionStopped): void {

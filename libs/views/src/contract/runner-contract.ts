@@ -7,6 +7,12 @@ import type { ViewOp } from '../store.ts';
 import { appendAll, items, poison, progress, record, totals, until } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
+/** A view of one of our own topics. */
+const versioned: Projection = {
+  owner: 'test', name: 'versioned', version: 1, indexes: [],
+  topics: { 'pa.consent': { part: 'consent', keys: ({ key }) => [key], evolve: () => ({}) } },
+};
+
 /** The runner's half of the contract, over the adapter's store and a log in memory. */
 export function runnerContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: projections`, () => {
@@ -128,6 +134,34 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await passed(totals, await log.head(['t.left']))).toBe(true);
       expect(await total('member-4711')).toEqual({ left: 7, right: undefined });
       expect(set.failure()).toBeUndefined();
+    });
+
+    it('has what was in the log when its start resolves', async () => {
+      await log.append('t.items', Array.from({ length: 500 }, (_, n) => record(`k${n}`, { n, group: 'g' })));
+      await start([items], 50);
+      expect(await views.reader(items).count()).toBe(500);
+    });
+
+    it('stands still in front of a type of one of our topics that a newer version wrote, and goes on when it knows it', async () => {
+      const set = await start([versioned]);
+      await log.append('pa.consent', [record('m1', {}, 'pa.opted-out.v1', 'p'), record('m2', {}, 'pa.opted-out.v2', 'p'), record('m3', {}, 'pa.opted-out.v1', 'p')]);
+      await until(() => set.failure() !== undefined);
+      expect(set.failure()).toMatch(/^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, which this version does not know: a newer one wrote it$/);
+      expect(await views.reader(versioned).getMany(['m1', 'm2', 'm3'])).toEqual([{ _id: 'm1', consent: {} }, undefined, undefined]);
+      // A start says it too, instead of waiting for what cannot come.
+      await stop(set);
+      expect((await start([versioned])).failure()).toMatch(/pa\.opted-out\.v2/);
+    });
+
+    it('takes nothing from a log that ends before what it has read, until its view is built anew', async () => {
+      const first = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 }), record('a', { n: 2 })]))).toBe(true);
+      await stop(first);
+      await log.close();
+      log = openMemoryLog({ partitions: 3 });
+      await log.append('t.left', [record('a', { n: 4 })]);
+      await expect(start([totals])).rejects.toThrow(/^test_totals_v1 has read t\.left\/\d up to 2, and the log ends at 1: an older copy of the log was restored/);
+      expect(await total('a')).toEqual({ left: 3, right: undefined });
     });
 
     it('knows positions of inbound topics through progress, once what was derived is passed', async () => {

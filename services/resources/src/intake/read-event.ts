@@ -1,4 +1,4 @@
-import { decodeEvent, typeOf, payerEvent } from '@provider-access/events';
+import { decodeEvent, GAP_TYPE, typeOf, payerEvent } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type InboundEvent, judge, type JudgeOptions, type Judgement } from '../domain/judge.ts';
 
@@ -16,9 +16,10 @@ export interface ReadEvent extends Reading {
   readonly record: LogRecord;
 }
 
-/** The headers alone say that another service decides about it: its data need not be looked at. */
+/** The headers alone say that another service decides about it, or that there is nothing to decide: its data need not be looked at. */
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
+  if (type === GAP_TYPE) return true;
   const definition = type === undefined ? undefined : payerEvent(type);
   return definition !== undefined && definition.owner !== 'resources' && type !== 'payer.members-merged.v1';
 }
