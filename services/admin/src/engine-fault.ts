@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@provider-access/config';
+import { CopyRefused } from './backup/copy.ts';
 
 /** What a program that calls this one can tell apart. */
 export const EXIT = {
@@ -34,7 +35,7 @@ function* chain(error: unknown): Generator<{ name: string; type: string; code: u
 
 /** undefined: no fault of an engine or of the configuration but a bug, which is thrown on. `target` names the engine and where it was sought. */
 export function engineFault(error: unknown, target: string): EngineFault | undefined {
-  if (error instanceof ConfigurationError) return { exit: EXIT.usage, message: error.message };
+  if (error instanceof ConfigurationError || error instanceof CopyRefused) return { exit: EXIT.usage, message: error.message };
   const links = [...chain(error)];
   if (links.some(({ name, type, code, message }) => KAFKA_UNAUTHORIZED.test(`${name} ${type} ${message}`) || (typeof code === 'number' && name.startsWith('Mongo') && MONGO_UNAUTHORIZED.has(code)))) {
     return { exit: EXIT.unauthorized, message: `${target} refused these credentials, or they may not do this: \`acls\` says what each principal needs` };

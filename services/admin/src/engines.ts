@@ -1,4 +1,5 @@
 import type { Environment } from '@provider-access/config';
+import { copiesOf } from './backup/copies.ts';
 import { aclOptionsFromEnv, topicsFromEnv, viewsFromEnv } from './config.ts';
 import { stateArea, viewsArea } from './mongo-areas.ts';
 import type { Declared } from './program.ts';
@@ -18,4 +19,8 @@ export const declaredFromEnv = (env: Environment): Declared => ({
     return { target: `MongoDB at ${hostsOf(options.uri)}`, areas: [viewsArea(options), stateArea(options)] };
   },
   aclOptions: () => aclOptionsFromEnv(env),
+  copies() {
+    const { connection, settings } = topicsFromEnv(env);
+    return copiesOf(connection, settings);
+  },
 });

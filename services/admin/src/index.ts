@@ -3,6 +3,6 @@ export { aclOptionsFromEnv, aclsConfig, topicsConfig, topicsFromEnv, viewsConfig
 export { desiredTopics } from './desired-topics.ts';
 export { EXIT } from './engine-fault.ts';
 export { declaredFromEnv } from './engines.ts';
-export { createProgram, run, type Declared, type OpenArea } from './program.ts';
+export { createProgram, run, type Copies, type Declared, type OpenArea } from './program.ts';
 export { differing, type Area, type Row } from './report.ts';
 export { DECLARATIONS, groupsOf, PROJECTIONS, viewGroup, type GroupPattern, type ServiceDeclaration } from './services.ts';

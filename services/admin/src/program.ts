@@ -9,6 +9,17 @@ export interface Declared {
   /** Views and state: one database. */
   views(): OpenArea;
   aclOptions(): AclOptions;
+  copies(): Copies;
+}
+/** Copies of the topics; each opens its engine and closes it. `told` gets a line a topic. */
+export interface Copies {
+  readonly target: string;
+  /** @returns when the copy was begun: what was acknowledged before is in it */
+  dump(folder: string, told: (line: string) => void): Promise<string>;
+  /** @returns the same of the copy */
+  load(folder: string, told: (line: string) => void): Promise<string>;
+  /** @returns how many restores were open */
+  accept(said: { readonly by: string; readonly reason: string }): Promise<number>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
 export interface OpenArea { readonly target: string; readonly areas: readonly Area[] }
@@ -75,6 +86,25 @@ PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
   const topics = program.command('topics').description('topics of Kafka with their settings');
   withJson(topics.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.topics()], o.json));
   withJson(topics.command('apply')).description('creates missing topics and sets their settings; never fewer or more partitions').action((o: Json) => apply([declared.topics()], o.json));
+
+  const copying = async <T>(work: (copies: Copies, told: (line: string) => void) => Promise<T>): Promise<T> => {
+    const copies = declared.copies();
+    try {
+      return await work(copies, (line) => streams.out(line));
+    } catch (error) {
+      throw new AreaFailed(copies.target, error);
+    }
+  };
+  topics.command('dump').argument('<folder>', 'empty or not there yet; it will hold health data').description('copies every topic into a folder while all goes on (docs/backup.md)')
+    .action(async (folder: string) => say([`Copied as of ${await copying((copies, told) => copies.dump(folder, told))}.`]));
+  topics.command('load').argument('<folder>', 'what `dump` wrote').description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
+    .action(async (folder: string) => say([`Restored as of ${await copying((copies, told) => copies.load(folder, told))}. Nothing is decided until \`topics accept\` says that payers have published what came after it.`]));
+  topics.command('accept').requiredOption('--reason <text>', 'why all that came after the copy is there again').option('--by <name>', 'who says so', 'administrator')
+    .description('says that payers have published again what came after the copy that was loaded: from then on it is decided and read')
+    .action(async (said: { readonly by: string; readonly reason: string }) => {
+      const accepted = await copying((copies) => copies.accept(said));
+      say([accepted === 0 ? 'There is no restore that waits to be accepted.' : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`]);
+    });
 
   const views = program.command('views').description('collections and indexes of MongoDB, of views and of state');
   withJson(views.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.views()], o.json));

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '@provider-access/config';
 import { expect, test } from 'vitest';
-import { run, type Declared } from './program.ts';
+import { CopyRefused } from './backup/copy.ts';
+import { run, type Copies, type Declared } from './program.ts';
 import type { Area, Row } from './report.ts';
 
 const same = (what: string): Row => ({ area: 'topics', what, is: '12', shouldBe: '12', action: 'none' });
@@ -23,10 +24,16 @@ function area(name: Area['name'], rows: readonly Row[]) {
     },
   };
 }
+const copies: Copies = {
+  target: 'Kafka at k:1',
+  dump: (folder, told) => (told(`pa.consent: 3 records`), folder === 'full' ? Promise.reject(new CopyRefused('full is not empty')) : Promise.resolve('2026-03-01T00:00:00.000Z')),
+  load: () => Promise.resolve('2026-03-01T00:00:00.000Z'),
+  accept: ({ reason }) => Promise.resolve(reason === 'nothing' ? 0 : 1),
+};
 interface Said { code: number; out: string; error: string }
 async function admin(argv: readonly string[], declared: Partial<Declared>): Promise<Said> {
   const said: Said = { code: -1, out: '', error: '' };
-  const none = { topics: () => ({ target: 'Kafka at k:1', areas: [] }), views: () => ({ target: 'MongoDB at m:1', areas: [] }), aclOptions: () => ({}) };
+  const none = { topics: () => ({ target: 'Kafka at k:1', areas: [] }), views: () => ({ target: 'MongoDB at m:1', areas: [] }), aclOptions: () => ({}), copies: () => copies };
   said.code = await run(argv, { ...none, ...declared }, { out: (line) => (said.out += `${line}\n`), error: (line) => (said.error += `${line}\n`) });
   return said;
 }
@@ -134,4 +141,17 @@ test.each([[[]], [['topics']], [['topics', 'delete']], [['verify', '--now']]])('
 });
 test('help is not', async () => {
   expect(await admin(['--help'], {})).toMatchObject({ code: 0, out: expect.stringContaining('Exit codes') as string });
+});
+
+test.each([
+  [['topics', 'dump', 'new'], 0, /pa\.consent: 3 records\nCopied as of 2026-03-01T00:00:00\.000Z\./],
+  [['topics', 'dump', 'full'], 1, /^full is not empty$/m],
+  [['topics', 'load', 'copy'], 0, /Restored as of 2026-03-01T00:00:00\.000Z\. Nothing is decided until `topics accept`/],
+  [['topics', 'accept', '--reason', 'published again'], 0, /^Accepted the restore\.$/m],
+  [['topics', 'accept', '--reason', 'nothing'], 0, /no restore that waits/],
+  [['topics', 'accept'], 1, /--reason/],
+] as const)('%j', async (argv, code, text) => {
+  const said = await admin(argv, {});
+  expect(said.code).toBe(code);
+  expect(said.out + said.error).toMatch(text);
 });

@@ -15,6 +15,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ADMIN_PRINCIPAL, aclRules, desiredTopics, PAYER_PRINCIPAL, run } from '../src/index.ts';
 import { topicsArea } from '../src/topics-area.ts';
 
+const noCopies = (): never => {
+  throw new Error('no copies here');
+};
+
 /** A broker that refuses what no rule allows, and a user for each principal of the printed rules. */
 const USERS = [PAYER_PRINCIPAL, ADMIN_PRINCIPAL, 'stranger', ...SERVICES];
 const passwordOf = (user: string): string => `secret-of-${user}`;
@@ -61,7 +65,7 @@ test('who runs admin creates every topic with the printed rights, and finds all 
   expect(await planTopics(as(ADMIN_PRINCIPAL), desiredTopics(settings))).toEqual([]);
   const said: string[] = [];
   const area = topicsArea(as(ADMIN_PRINCIPAL), settings);
-  expect(await run(['verify'], { topics: () => ({ target: 'Kafka', areas: [area] }), views: () => ({ target: 'MongoDB', areas: [] }), aclOptions: () => ({}) }, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(0);
+  expect(await run(['verify'], { topics: () => ({ target: 'Kafka', areas: [area] }), views: () => ({ target: 'MongoDB', areas: [] }), aclOptions: () => ({}), copies: noCopies }, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(0);
   expect(said).toEqual(['All is as declared.']);
 });
 
@@ -118,7 +122,7 @@ test.each(SERVICES)('%s appends to what it is declared to write, sees what it is
 
 test('a stranger is told that it may not, in one sentence and with its own exit code', async () => {
   const said: string[] = [];
-  const declared = { topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }), views: () => ({ target: '', areas: [] }), aclOptions: () => ({}) };
+  const declared = { topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }), views: () => ({ target: '', areas: [] }), aclOptions: () => ({}), copies: noCopies };
   expect(await run(['topics', 'apply'], declared, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(4);
   expect(said).toHaveLength(1);
   const wrong = { ...as('payer'), sasl: { mechanism: 'plain' as const, username: 'payer', password: () => 'wrong' } };

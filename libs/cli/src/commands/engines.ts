@@ -16,6 +16,16 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
     });
   passes(topics.command('plan').description('what Kafka has, what it should have, what `apply` would do'), () => ['topics', 'plan']);
   passes(topics.command('apply').description('create missing topics and set their settings; never changes a partition count, never deletes'), () => ['topics', 'apply']);
+  for (const [name, description] of [['dump', 'copy every topic into a folder, while all goes on; it will hold health data'], ['load', 'write a copy into new topics, each record to its place; nothing is decided until `accept`']] as const) {
+    topics.command(name).argument('<folder>').description(description).addHelpText('after', NEEDS).action(async (folder: string) => {
+      process.exitCode = await run(['topics', name, folder]);
+    });
+  }
+  topics.command('accept').description('say that payers have published again what came after the copy: from then on it is decided and read')
+    .requiredOption('--reason <text>', 'why all of it is there again').option('--by <name>', 'who says so', 'administrator').addHelpText('after', NEEDS)
+    .action(async ({ reason, by }: { reason: string; by: string }) => {
+      process.exitCode = await run(['topics', 'accept', '--reason', reason, '--by', by]);
+    });
   passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => ['views', 'plan']);
   passes(views.command('apply').description('create missing collections and indexes, of views and of state; never deletes'), () => ['views', 'apply']);
   passes(program.command('verify').description('are topics, collections and indexes as declared; exits 2 and says what differs when not'), () => ['verify']);

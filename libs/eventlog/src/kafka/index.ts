@@ -18,6 +18,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
 }
 
 export { applyTopics, planTopics } from './topics.ts';
+export { openTopicLoader, takeTimes } from './loader.ts';
+export type { PastRecord, TopicLoader } from './loader.ts';
 export type { TopicChange } from './topics.ts';
 export { applyAcls } from './acls.ts';
 export type { AclBinding } from './acls.ts';

@@ -42,7 +42,7 @@ export async function applyTopics(connection: KafkaConnection, desired: readonly
     if (created.length > 0) await visible(admin, created.map(({ topic }) => topic));
     const rest = await plan(admin, prefix, desired);
     const configured = new Set(rest.flatMap((change) => (change.kind === 'configure' ? [change.topic] : [])));
-    for (const topic of configured) await configure(admin, topic, Object.fromEntries(rest.flatMap((change) => (change.kind === 'configure' && change.topic === topic ? [[change.setting, change.to]] : []))));
+    for (const topic of configured) await setForTopic(admin, topic, Object.fromEntries(rest.flatMap((change) => (change.kind === 'configure' && change.topic === topic ? [[change.setting, change.to]] : []))));
     return [...created, ...rest.filter(({ kind }) => kind !== 'create')];
   });
 }
@@ -91,7 +91,7 @@ async function plan(admin: Admin, prefix: string, desired: readonly TopicDefinit
 }
 
 /** `alterConfigs` replaces everything that is set for the topic: what is set already is set again with it. */
-async function configure(admin: Admin, topic: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+export async function setForTopic(admin: Admin, topic: string, wanted: Readonly<Record<string, string>>): Promise<void> {
   const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic };
   const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
   const set = Object.fromEntries((resources[0]?.configEntries ?? []).filter(({ configSource }) => Number(configSource) === OF_TOPIC).map(({ configName, configValue }) => [configName, configValue]));

@@ -1,0 +1,65 @@
+import type { Message } from 'kafkajs';
+import type { Position } from '../port.ts';
+import { createClient } from './client.ts';
+import { Cluster } from './cluster.ts';
+import { unavailable } from './errors.ts';
+import { settingsOf } from './options.ts';
+import type { KafkaConnection } from './options.ts';
+import { ProducerLane } from './producer-lane.ts';
+import { setForTopic } from './topics.ts';
+
+/** A record as it was, with the time that it had. */
+export interface PastRecord { readonly key: string; readonly headers: Readonly<Record<string, string>>; readonly value: Uint8Array; /** ms since the epoch */ readonly timestamp: number }
+
+/** Writes records of the past into topics: to their own partition, with their own time. Topics by their logical names. */
+export interface TopicLoader {
+  heads(topics: readonly string[]): Promise<Position>;
+  /** The offset of the first. One call at a time. After a throw they may have been written. @throws EngineUnavailable */
+  append(topic: string, partition: number, records: readonly PastRecord[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+const TIME = 'message.timestamp.type';
+
+/**
+ * Whether topics take the times of their records from who writes them (for loading) or from their append (always else; `applyTopics`
+ * sees to it). @throws EngineUnavailable
+ */
+export async function takeTimes(connection: KafkaConnection, topics: readonly string[], from: 'records' | 'append'): Promise<void> {
+  const client = createClient(connection, { retryMs: 10_000 });
+  const admin = client.kafka.admin();
+  try {
+    await admin.connect();
+    for (const topic of topics) await setForTopic(admin, (connection.topicPrefix ?? '') + topic, { [TIME]: from === 'records' ? 'CreateTime' : 'LogAppendTime' });
+  } catch (error) {
+    throw unavailable('times of topics', error);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+    client.retire();
+  }
+}
+
+export function openTopicLoader(connection: KafkaConnection): TopicLoader {
+  const settings = settingsOf(connection);
+  const cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+  const lane = new ProducerLane(settings);
+  const name = (topic: string): string => settings.topicPrefix + topic;
+  return {
+    async heads(topics) {
+      const heads = await cluster.offsets(topics.map(name));
+      return Object.fromEntries(topics.map((topic) => [topic, heads.get(name(topic))!]));
+    },
+    async append(topic, partition, records) {
+      try {
+        const messages = records.map(({ key, headers, value, timestamp }): Message => ({ partition, key, headers: { ...headers }, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), timestamp: String(timestamp) }));
+        return await lane.send(name(topic), partition, messages, settings.deliveryTimeoutMs);
+      } catch (error) {
+        throw unavailable('loading', error);
+      }
+    },
+    async close() {
+      await lane.close();
+      cluster.close();
+    },
+  };
+}

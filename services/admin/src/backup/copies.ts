@@ -1,0 +1,40 @@
+import { TOPICS } from '@provider-access/events';
+import type { EventLog } from '@provider-access/eventlog';
+import { applyTopics, openKafkaLog, openTopicLoader, takeTimes, type KafkaConnection } from '@provider-access/eventlog/kafka';
+import type { TopicPlanSettings } from '../config.ts';
+import { desiredTopics } from '../desired-topics.ts';
+import type { Copies } from '../program.ts';
+import { acceptRestore } from './accept.ts';
+import { dumpTopics } from './dump.ts';
+import { loadTopics } from './load.ts';
+
+const NAMES = TOPICS.map(({ name }) => name);
+const now = (): number => Date.now();
+
+/** Copies of the topics of one Kafka. */
+export function copiesOf(connection: KafkaConnection, settings: TopicPlanSettings): Copies {
+  const withLog = async <T>(work: (log: EventLog) => Promise<T>): Promise<T> => {
+    const log = await openKafkaLog(connection);
+    try {
+      return await work(log);
+    } finally {
+      await log.close();
+    }
+  };
+  return {
+    target: `Kafka at ${connection.brokers.join(', ')}`,
+    dump: (folder, told) => withLog(async (log) => (await dumpTopics(log, folder, { now, told })).copied),
+    async load(folder, told) {
+      await applyTopics(connection, desiredTopics(settings));
+      const loader = openTopicLoader(connection);
+      try {
+        await takeTimes(connection, NAMES, 'records');
+        return (await loadTopics(loader, { folder, now, told })).manifest.copied;
+      } finally {
+        await loader.close();
+        await takeTimes(connection, NAMES, 'append');
+      }
+    },
+    accept: (said) => withLog((log) => acceptRestore(log, said, now())),
+  };
+}
