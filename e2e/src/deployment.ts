@@ -18,13 +18,23 @@ export interface DeploymentOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly instances?: Partial<Readonly<Record<ServiceName, number>>>;
   readonly onLine?: (line: string) => void;
+  /** Folder of the build whose processes run. Default: this one. */
+  readonly build?: string;
 }
 export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string> }
+/** How one instance went: its exit code, and how long it took from the signal to its end. */
+export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number }
 export interface Deployment extends PlatformProcess {
   readonly gateway: Gateway;
   readonly processes: () => readonly ServiceProcess[];
   /** Kills one instance with -9 and starts another in its place. */
   replace(process: ServiceProcess): Promise<void>;
+  /**
+   * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less does: applies its topics
+   * and indexes, then in each service, all services at the same time, starts a new instance, routes to it once it is ready, takes an
+   * old one off the routes, and ends it with SIGTERM `drainMs` later.
+   */
+  roll(build: string, options?: { readonly apply?: boolean; readonly drainMs?: number }): Promise<readonly Retired[]>;
 }
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -63,8 +73,8 @@ function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Re
   };
 }
 
-function run(what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
-  const main = join(ROOT, `services/${what}/dist/main.js`);
+function run(root: string, what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
+  const main = join(root, `services/${what}/dist/main.js`);
   if (!existsSync(main)) throw new Error(`services/${what} is not built: run \`npm run build\``);
   const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
@@ -75,8 +85,8 @@ function run(what: string, env: Record<string, string>, args: string[] = []): { 
   return { child, said, ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))) };
 }
 
-async function startService(service: ServiceName, env: Record<string, string>, onLine: ((line: string) => void) | undefined, signal?: AbortSignal): Promise<ServiceProcess> {
-  const { child, said, ended } = run(service, env);
+async function startService(root: string, service: ServiceName, env: Record<string, string>, onLine: ((line: string) => void) | undefined, signal?: AbortSignal): Promise<ServiceProcess> {
+  const { child, said, ended } = run(root, service, env);
   signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   const base = await new Promise<string>((resolve, reject) => {
     const fail = (why: string): void => reject(new Error(`${service} ${why}: ${said.slice(-5).join(' | ')}`));
@@ -122,18 +132,19 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const gateway = await openGateway({ port: options.port });
   const exportService = await openGateway({ only: 'export' });
   const shared = environment(options, gateway.base);
+  let root = options.build ?? ROOT;
   const apply = async (): Promise<void> => {
-    const applied = join(options.dataDir, 'applied');
-    if (existsSync(applied)) return;
-    const admin = run('admin', shared, ['apply']);
+    const admin = run(root, 'admin', shared, ['apply']);
     const code = await admin.ended;
     if (code !== 0) throw new Error(`topics and indexes could not be applied (${code}): ${admin.said.slice(-5).join(' | ')}`);
-    writeFileSync(applied, '');
+    writeFileSync(join(options.dataDir, 'applied'), '');
   };
   let processes: ServiceProcess[] = [];
+  /** Not routed to: on its way in, or on its way out. */
+  const aside = new Set<ServiceProcess>();
   const envOf = (service: ServiceName): Record<string, string> => (service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared);
   const route = (): void => {
-    const instances = Object.fromEntries(SERVICES.map((service) => [service, processes.filter((p) => p.service === service).map((p) => p.base)])) as Record<ServiceName, string[]>;
+    const instances = Object.fromEntries(SERVICES.map((service) => [service, processes.filter((p) => p.service === service && !aside.has(p)).map((p) => p.base)])) as Record<ServiceName, string[]>;
     gateway.route(instances);
     exportService.route(instances);
   };
@@ -144,9 +155,9 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   };
   const failed = new AbortController();
   try {
-    await apply();
+    if (!existsSync(join(options.dataDir, 'applied'))) await apply();
     const count = { ...INSTANCES, ...options.instances };
-    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
+    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
     await Promise.all(starting);
     route();
     await ready(gateway.base);
@@ -155,6 +166,22 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     await end('SIGKILL');
     throw error;
   }
+  const succeed = async (old: ServiceProcess, drainMs: number): Promise<Retired> => {
+    const next = await startService(root, old.service, envOf(old.service), options.onLine);
+    aside.add(next);
+    processes = [...processes, next];
+    await ready(next.base);
+    aside.delete(next);
+    aside.add(old);
+    route();
+    await new Promise((resolve) => setTimeout(resolve, drainMs));
+    const began = performance.now();
+    old.child.kill('SIGTERM');
+    const code = await old.ended;
+    processes = processes.filter((p) => p !== old);
+    aside.delete(old);
+    return { service: old.service, code, ms: Math.round(performance.now() - began) };
+  };
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   return {
     base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.child.pid!, payerToken: token('payer'), administratorToken: token('administrator'),
@@ -168,10 +195,19 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
       await one.ended;
       processes = processes.filter((p) => p !== one);
       route();
-      const next = await startService(one.service, envOf(one.service), options.onLine);
+      const next = await startService(root, one.service, envOf(one.service), options.onLine);
       processes = [...processes, next];
       await ready(next.base);
       route();
+    },
+    async roll(build, { apply: applies = true, drainMs = 1000 } = {}) {
+      root = build;
+      if (applies) await apply();
+      const retired: Retired[] = [];
+      await Promise.all(SERVICES.map(async (service) => {
+        for (const old of processes.filter((p) => p.service === service)) retired.push(await succeed(old, drainMs));
+      }));
+      return retired;
     },
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),

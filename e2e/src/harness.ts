@@ -6,6 +6,7 @@ import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, startPlatform as startStandalone, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
 import { startDeployment } from './deployment.ts';
+import type { Served } from './road.ts';
 
 /** E2E_DEPLOYMENT=processes: the same scenarios on separate processes over Kafka and MongoDB instead of the standalone. */
 export const SEPARATE = process.env['E2E_DEPLOYMENT'] === 'processes';
@@ -42,7 +43,7 @@ export const itemOf = (event: DomainEvent): Item => {
 };
 
 /** Publishes and waits until every event is handled. */
-export function publishAll(platform: PlatformProcess, events: Iterable<DomainEvent>): Promise<PublishReport> {
+export function publishAll(platform: Served, events: Iterable<DomainEvent>): Promise<PublishReport> {
   const items = function* (): Iterable<Item> {
     for (const event of events) yield itemOf(event);
   };
@@ -52,7 +53,7 @@ export function publishAll(platform: PlatformProcess, events: Iterable<DomainEve
 export interface TestApp { readonly clientId: string; readonly key: JWK; readonly scope: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }
 
 /** Registers an app with a new key, approves it unless told otherwise. */
-export async function registerApp(platform: PlatformProcess, app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean }): Promise<TestApp> {
+export async function registerApp(platform: Served, app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean }): Promise<TestApp> {
   const server = new Server(platform.base);
   const key = await newKey('ES384');
   const scope = app.scope ?? 'system/*.rs';

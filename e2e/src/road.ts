@@ -9,6 +9,9 @@ import type { TestApp } from './harness.ts';
 /** The present of the synthetic payers here: behind any machine's clock. */
 export const AS_OF = '2026-01-31T00:00:00.000Z';
 
+/** What a request needs to know of a platform, wherever that runs. */
+export type Served = Pick<PlatformProcess, 'base' | 'payerToken' | 'administratorToken'>;
+
 export interface HttpAnswer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
 export interface HttpCall { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string; readonly token?: string }
 
@@ -37,7 +40,7 @@ export const optIn = (member: string): DomainEvent => payerEvent('payer.member-o
 export interface EventRow { readonly index: number; readonly id?: string; readonly status: 'accepted' | 'effective' | 'refused'; readonly reason?: string; readonly receipt: string }
 
 /** One event, in structured mode. */
-export async function tell(platform: PlatformProcess, event: DomainEvent): Promise<EventRow> {
+export async function tell(platform: Served, event: DomainEvent): Promise<EventRow> {
   const answer = await http(`${platform.base}/events`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
   return json<EventRow>(answer);
 }
@@ -45,7 +48,7 @@ export async function tell(platform: PlatformProcess, event: DomainEvent): Promi
 export interface GroupResource { readonly id: string; readonly quantity?: number; readonly member?: readonly { readonly entity: { readonly reference?: string } }[] }
 
 /** The Group of a provider, as its own app finds it. */
-export async function findGroup(platform: PlatformProcess, token: string, npi: string): Promise<GroupResource> {
+export async function findGroup(platform: Served, token: string, npi: string): Promise<GroupResource> {
   const answer = await http(`${platform.base}/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`, { token });
   const group = json<{ entry?: { resource: GroupResource }[] }>(answer).entry?.[0]?.resource;
   if (group === undefined) throw new Error(`no Group of that NPI (${answer.status})`);
@@ -53,7 +56,7 @@ export async function findGroup(platform: PlatformProcess, token: string, npi: s
 }
 
 /** @returns the status URL */
-export async function kickOff(platform: PlatformProcess, token: string, group: string, query = ''): Promise<string> {
+export async function kickOff(platform: Served, token: string, group: string, query = ''): Promise<string> {
   const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, { token, headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
   const location = answer.headers['content-location'];
   if (answer.status !== 202 || typeof location !== 'string') throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);

@@ -1,10 +1,9 @@
-import type { PlatformProcess } from '@provider-access/cli';
-import { http, json } from './road.ts';
+import { http, json, type Served } from './road.ts';
 
 const SERVICES = ['attribution', 'resources', 'export'] as const;
 
 /** Builds every view again beside the live one and says whether the two were the same. */
-export async function rebuildAll(platform: PlatformProcess): Promise<{ view: string; equal: boolean | undefined }[]> {
+export async function rebuildAll(platform: Served): Promise<{ view: string; equal: boolean | undefined }[]> {
   const results: { view: string; equal: boolean | undefined }[] = [];
   for (const service of SERVICES) {
     const listed = await http(`${platform.base}/ops/views/${service}`, { token: platform.administratorToken });

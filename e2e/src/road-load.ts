@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import type { SyntheticPayer } from '@provider-access/synthetic';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import type { Manifest } from '@provider-access/cli';
+import type { TestApp } from './harness.ts';
+import { sleep } from './interrupted.ts';
+import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, optIn, optOut, payerEvent, type HttpAnswer, type HttpCall, type Served } from './road.ts';
+
+/**
+ * A payer and a provider that go on with their work while something is done to the platform. Every request is made once: nothing is
+ * repeated, so whatever is not answered as it should be is a failure that a client would have seen.
+ */
+
+export interface Failure { readonly atMs: number; readonly what: string; readonly why: string }
+export interface LoadReport {
+  /** Requests by what they were for. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly failures: readonly Failure[];
+  readonly slowestMs: Readonly<Record<string, number>>;
+  /** Events answered as accepted, those that were published under their id a second time left out. */
+  readonly events: number;
+  readonly exports: number;
+  readonly optOuts: number;
+}
+export interface LoadOptions {
+  readonly platform: Served;
+  readonly payer: SyntheticPayer;
+  /** Approved, for the organization. */
+  readonly app: TestApp;
+  readonly npi: string;
+  /** Asked of each loop between two of its requests, ms. Default 60. */
+  readonly pauseMs?: number;
+}
+
+const WRITTEN = 8;
+/** Below the limit of 60 a minute. */
+const TOKEN_MS = 1300;
+const STEADY = /^(200|202)$/;
+
+export class RoadLoad {
+  private readonly options: LoadOptions;
+  private readonly began = performance.now();
+  private readonly requests: Record<string, number> = {};
+  private readonly slowest: Record<string, number> = {};
+  private readonly failures: Failure[] = [];
+  private readonly loops: Promise<void>[] = [];
+  /** Of each resource that is written: how often, and the last content. */
+  private readonly written = new Map<string, { versions: number; text: string }>();
+  private readonly out = new Set<string>();
+  /** Counts who left or came back, so that an export knows whether somebody stayed away all the time. */
+  private readonly moves = new Map<string, number>();
+  private readonly steady: readonly string[];
+  private readonly leavers: readonly string[];
+  private readonly writer: string;
+  private baseline: readonly string[] = [];
+  private token = '';
+  private group = '';
+  private exports = 0;
+  private optOuts = 0;
+  private running = false;
+
+  constructor(options: LoadOptions) {
+    this.options = options;
+    const members = [...options.payer.ledger.visibleMembers(options.npi)].map((m) => m.member);
+    if (members.length < 4) throw new Error('the organization needs four members at least');
+    [this.writer, ...this.leavers] = members.slice(0, 3) as [string, ...string[]];
+    this.steady = members.slice(3);
+  }
+
+  /** Resolves when every loop has begun: from then on each of them does its part all the time. */
+  async start(): Promise<void> {
+    this.running = true;
+    this.token = await this.options.app.tokens.get();
+    this.group = (await findGroup(this.options.platform, this.token, this.options.npi)).id;
+    this.baseline = await this.exportOnce();
+    if (this.baseline.length === 0) throw new Error('the first export has nothing to compare with');
+    const loop = (what: string, once: () => Promise<void>, pauseMs?: number): Promise<void> => this.loop(what, once, pauseMs);
+    this.loops.push(
+      loop('token', () => this.exchange(), TOKEN_MS), loop('event', () => this.write()), loop('read', () => this.read()),
+      loop('search', () => this.search()), loop('export', () => this.exported()), loop('opt-out', () => this.leave()),
+    );
+  }
+
+  /** Lets every loop end what it has begun, waits for what was accepted to be visible, and tells. */
+  async stop(): Promise<LoadReport> {
+    this.running = false;
+    await Promise.all(this.loops);
+    await this.exchange();
+    await this.settled();
+    return {
+      requests: this.requests, failures: this.failures, slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
+      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0), exports: this.exports, optOuts: this.optOuts,
+    };
+  }
+  /** What has failed so far, the same sentences together: for an assertion that is short when it fails. */
+  failed(): readonly string[] {
+    const counted = new Map<string, { first: number; times: number }>();
+    for (const { atMs, what, why } of this.failures) {
+      const sentence = `${what}: ${why}`;
+      const known = counted.get(sentence);
+      counted.set(sentence, { first: known?.first ?? atMs, times: (known?.times ?? 0) + 1 });
+    }
+    return [...counted].map(([sentence, { first, times }]) => `${sentence} (${times} times, first after ${first} ms)`);
+  }
+
+  private async loop(what: string, once: () => Promise<void>, pauseMs = this.options.pauseMs ?? 60): Promise<void> {
+    while (this.running) {
+      try {
+        await once();
+      } catch (error) {
+        this.fail(what, error instanceof Error ? `${error.message}${'code' in error ? ` (${String(error.code)})` : ''}` : String(error));
+      }
+      await sleep(this.running ? pauseMs : 0);
+    }
+  }
+  private fail(what: string, why: string): void {
+    this.failures.push({ atMs: Math.round(performance.now() - this.began), what, why });
+  }
+
+  /** One request; throws unless it is answered with a status that `wanted` takes. */
+  private async ask(what: string, path: string, call: HttpCall = {}, wanted: RegExp = STEADY): Promise<HttpAnswer> {
+    const { platform } = this.options;
+    this.requests[what] = (this.requests[what] ?? 0) + 1;
+    const began = performance.now();
+    const answer = await http(path.startsWith('http') ? path : platform.base + path, { token: this.token, ...call });
+    this.slowest[what] = Math.max(this.slowest[what] ?? 0, performance.now() - began);
+    if (!wanted.test(String(answer.status))) throw new Error(`${call.method ?? 'GET'} ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ${answer.body.toString('utf8').slice(0, 300)}`);
+    return answer;
+  }
+
+  private async exchange(): Promise<void> {
+    const { app, platform } = this.options;
+    const assertion = clientAssertion(app, `${platform.base}/auth/token`);
+    const answer = await this.ask('token', '/auth/token', { ...form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: assertion }) });
+    this.token = json<{ access_token: string }>(answer).access_token;
+  }
+
+  private async post(event: DomainEvent, what: string): Promise<{ status: string; reason?: string }> {
+    const call = { method: 'POST', token: this.options.platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) };
+    return json(await this.ask(what, '/events', call));
+  }
+  /** A new version of one of a few resources; each fifth event is published twice, as a payer that is not sure does. */
+  private async write(): Promise<void> {
+    const n = this.requests['event'] ?? 0;
+    const id = `roll-${n % WRITTEN}`;
+    const text = randomUUID();
+    const event = payerEvent('payer.resource-recorded.v1', this.writer, { resource: { resourceType: 'Observation', id, status: 'final', code: { text }, subject: { reference: `Patient/${this.writer}` }, effectiveDateTime: '2024-02-03' } });
+    for (let times = n % 5 === 0 ? 2 : 1; times > 0; times--) {
+      const row = await this.post(event, 'event');
+      if (row.status !== 'accepted') throw new Error(`an event was answered ${row.status} (${row.reason ?? 'without a reason'})`);
+    }
+    this.written.set(id, { versions: (this.written.get(id)?.versions ?? 0) + 1, text });
+  }
+  /** What was accepted is there, as often as it was told and no more. */
+  private async settled(): Promise<void> {
+    for (const [id, { versions, text }] of this.written) {
+      const until = performance.now() + 30_000;
+      for (;;) {
+        const answer = await http(`${this.options.platform.base}/fhir/Observation/${id}`, { token: this.token });
+        const seen = answer.status === 200 ? json<{ code: { text: string }; meta: { versionId: string } }>(answer) : undefined;
+        if (seen?.code.text === text && seen.meta.versionId === String(versions)) break;
+        if (performance.now() > until || Number(seen?.meta.versionId) > versions) {
+          this.fail('ledger', `Observation/${id}: ${versions} versions were accepted, and ${seen === undefined ? `it is answered ${answer.status}` : `version ${seen.meta.versionId} is there${seen.code.text === text ? '' : ', which is not the last one'}`}`);
+          break;
+        }
+        await sleep(200);
+      }
+    }
+  }
+
+  private async read(): Promise<void> {
+    const member = this.steady[Math.floor(Math.random() * this.steady.length)]!;
+    await this.ask('read', `/fhir/Patient/${member}`);
+    if ((this.requests['read']! % 10) === 0) await this.ask('group', `/fhir/Group/${this.group}`);
+  }
+  /** To the last page, with a pause in which the process that made the link may have been replaced by another. */
+  private async search(): Promise<void> {
+    const member = this.steady[Math.floor(Math.random() * this.steady.length)]!;
+    let next: string | undefined = `/fhir/Observation?patient=${member}&_count=2`;
+    for (let pages = 0; next !== undefined && pages < 4; pages++) {
+      const answer: HttpAnswer = await this.ask('search', next);
+      next = json<{ link?: { relation: string; url: string }[] }>(answer).link?.find((l) => l.relation === 'next')?.url;
+      if (next !== undefined) await sleep(this.running ? 500 : 0);
+    }
+  }
+
+  /** Leaves, is gone at once wherever it is asked, comes back, is there at once. */
+  private async leave(): Promise<void> {
+    const member = this.leavers[this.optOuts % this.leavers.length]!;
+    const said = async (event: DomainEvent): Promise<void> => {
+      const row = await this.post(event, 'consent');
+      if (row.status !== 'effective') throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
+      this.moves.set(member, (this.moves.get(member) ?? 0) + 1);
+    };
+    await said(optOut(member));
+    this.out.add(member);
+    for (let i = 0; i < 4; i++) await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
+    this.optOuts++;
+    await sleep(this.running ? 1500 : 0);
+    await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
+    this.out.delete(member);
+    await said(optIn(member));
+    for (let i = 0; i < 4; i++) await this.ask('back', `/fhir/Patient/${member}`);
+  }
+
+  private async exported(): Promise<void> {
+    const away = new Map([...this.out].map((member) => [member, this.moves.get(member)]));
+    const lines = await this.exportOnce((text) => {
+      for (const [member, moves] of away) if (this.out.has(member) && this.moves.get(member) === moves && text.includes(member)) throw new Error('an export holds a member who had opted out before it was asked for');
+    });
+    const missing = this.baseline.length - lines.length;
+    if (missing !== 0 || lines.some((line, i) => line !== this.baseline[i])) throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.baseline.length}`);
+    this.exports++;
+  }
+  /** The lines of those who stay all the time, in an order of their own. */
+  private async exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
+    const kickOff = await this.ask('kick-off', `/fhir/Group/${this.group}/$export`, { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } }, /^202$/);
+    const status = String(kickOff.headers['content-location']);
+    let manifest: Manifest | undefined;
+    while (manifest === undefined) {
+      const answer = await this.ask('status', status);
+      if (answer.status === 200) manifest = json<Manifest>(answer);
+      else await sleep(150);
+    }
+    let text = '';
+    for (const { url } of manifest.output) text += await this.file(status, url);
+    check(text);
+    return text.split('\n').filter((line) => this.steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`))).toSorted();
+  }
+
+  /** A file of which nobody is left is not there, and the manifest says so: whoever left came in between. */
+  private async file(status: string, url: string): Promise<string> {
+    for (let asked = 0; ; asked++) {
+      const answer = await this.ask('download', url, {}, /^(200|404)$/);
+      if (answer.status === 200) return answer.body.toString('utf8');
+      const { output } = json<Manifest>(await this.ask('status', status, {}, /^200$/));
+      if (!output.some((f) => f.url === url)) return '';
+      if (asked === 2) throw new Error('a file that the manifest names was answered 404');
+    }
+  }
+}

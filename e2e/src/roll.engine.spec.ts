@@ -1,0 +1,83 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { baseBuild, baseCommit } from './base-build.ts';
+import { startDeployment, type Deployment } from './deployment.ts';
+import { SERVICES } from './gateway.ts';
+import { publishAll, registerApp } from './harness.ts';
+import { sleep } from './interrupted.ts';
+import { AS_OF } from './road.ts';
+import { RoadLoad } from './road-load.ts';
+import { rebuildAll } from './views.ts';
+
+const HERE = join(import.meta.dirname, '../..');
+/** Of a machine that two builds share: what is measured is the roll-out, not how fast ten processes start on two cores. */
+const PATIENT = { FACTS_BOUND_MS: '20000' };
+
+/** Old and new run side by side, one instance after another, while a payer and a provider go on with their work. */
+describe('a roll-out between two builds', () => {
+  const payer = syntheticPayer({ seed: 'rolled', members: 16, asOf: AS_OF });
+  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-roll-'));
+  let base: string;
+  let platform: Deployment;
+  let load: RoadLoad;
+
+  beforeAll(async () => {
+    base = await baseBuild((line) => console.info(line));
+    platform = await startDeployment({
+      build: base, dataDir: join(folder, 'data'), instances: { auth: 2, attribution: 2, consent: 2, resources: 2, export: 2 },
+      env: { ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '1000', EXPORT_KICK_OFFS_PER_HOUR: '100000', EXPORT_POLLS_PER_MINUTE: '1000000' },
+    });
+    await publishAll(platform, payer.events());
+    const app = await registerApp(platform, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
+    load = new RoadLoad({ platform, payer, app, npi: organization.npi });
+    await load.start();
+  }, 1_800_000);
+  afterAll(async () => {
+    await platform?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('the earlier build takes no variable of this one for a misspelled one of its own', async () => {
+    const { misspelled } = (await import(pathToFileURL(join(base, 'libs/config/dist/unknown.js')).href)) as { misspelled: (env: Record<string, string>, own: readonly string[]) => string[] };
+    const names = (build: string): Record<string, readonly string[]> => {
+      const services = JSON.parse(readFileSync(join(build, 'docs/configuration.json'), 'utf8')) as Record<string, { name: string }[]>;
+      return Object.fromEntries(SERVICES.map((service) => [service, services[service]!.map((variable) => variable.name)]));
+    };
+    const [before, now] = [names(base), names(HERE)];
+    for (const service of Object.keys(now)) expect(misspelled(Object.fromEntries(Object.values(now).flat().map((name) => [name, 'x'])), before[service]!), service).toEqual([]);
+  });
+
+  test.each([
+    ['forward', () => HERE, true],
+    ['back', () => base, false],
+    ['forward again', () => HERE, true],
+  ] as const)('%s: no failed request, each instance ends in order', async (way, build, apply) => {
+    await sleep(3000);
+    const began = performance.now();
+    const retired = await platform.roll(build(), { apply });
+    await sleep(3000);
+    const failures = load.failed();
+    console.info(`${way}: ${Math.round(performance.now() - began)} ms from ${baseCommit().slice(0, 7)}; ends took ${retired.map((r) => `${r.service} ${r.ms}`).join(', ')} ms`);
+    expect(retired.filter((r) => r.code !== 0)).toEqual([]);
+    expect(failures).toEqual([]);
+  }, 600_000);
+
+  test('views are rebuilt while the load goes on, and each equals the live one', async () => {
+    for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
+    expect(load.failed()).toEqual([]);
+  }, 300_000);
+
+  test('nothing that was accepted is lost or doubled, and every export was whole', async () => {
+    const report = await load.stop();
+    console.info(JSON.stringify({ ...report, failures: report.failures.length }));
+    expect(load.failed()).toEqual([]);
+    expect(report.exports).toBeGreaterThan(3);
+    expect(report.optOuts).toBeGreaterThan(3);
+    expect(report.events).toBeGreaterThan(50);
+  }, 120_000);
+});
