@@ -85,6 +85,7 @@ The variables of one component (dict "root" $ "component" "auth") as YAML: of th
 {{- if include "pa.text" $value }}{{ $_ := set $given $name $value }}{{ end }}
 {{- end }}
 {{- end }}
+{{- if (include "pa.secrets" . | fromYaml).mongodbUri.secretName }}{{ $_ := unset $given "MONGODB_URI" }}{{ end }}
 {{- if $own.stopTimeoutSeconds }}{{ $_ := set $given "STOP_TIMEOUT_MS" (printf "%d000" (int $own.stopTimeoutSeconds)) }}{{ end }}
 {{- $env := dict }}
 {{- range $known }}

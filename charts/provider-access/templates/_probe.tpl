@@ -20,6 +20,7 @@ containers:
       {{- range .tokens }}
       - { name: PA_{{ upper . }}_TOKEN_FILE, value: {{ include "pa.secretsFolder" $ }}/{{ . }}.tokens }
       {{- end }}
+      {{- include "pa.secretsEnv" . | trim | nindent 6 }}
       {{- if .app }}
       - { name: PA_PROBE_APP, value: {{ include "pa.secretsFolder" . }}/app.json }
       {{- end }}
@@ -41,6 +42,7 @@ volumes:
             name: {{ $reference.secretName }}
             items: [{ key: {{ $reference.key | quote }}, path: {{ . }}.tokens }]
         {{- end }}
+        {{- include "pa.secretsSources" . | nindent 8 }}
         {{- with .app }}
         - secret:
             name: {{ . }}

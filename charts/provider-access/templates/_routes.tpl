@@ -70,6 +70,9 @@ spec:
     {{- range .routes | fromYamlArray }}
     - matches:
         - path: { type: PathPrefix, value: {{ .prefix }} }
+      {{- with $.root.Values.gateway.timeouts }}
+      timeouts: {{- toYaml . | nindent 8 }}
+      {{- end }}
       backendRefs:
         - { name: {{ include "pa.fullname" $.root }}-{{ .service }}, port: 8080 }
     {{- end }}

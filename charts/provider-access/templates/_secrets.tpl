@@ -13,6 +13,7 @@
 - { of: mongodbUri, variable: MONGODB_URI_FILE, file: mongodb-uri, key: key }
 - { of: mongodbCa, variable: MONGODB_TLS_CA_FILE, file: mongodb-ca.pem, key: key }
 - { of: mongodbClientCertificate, variable: MONGODB_TLS_CERT_KEY_FILE, file: mongodb-client.pem, key: key }
+- { of: caBundle, variable: NODE_EXTRA_CA_CERTS, file: ca-bundle.pem, key: key }
 - { of: otlpHeaders, variable: OTEL_EXPORTER_OTLP_HEADERS_FILE, file: otlp-headers, key: key }
 {{- end }}
 
@@ -30,7 +31,7 @@
 {{- range include "pa.secretFiles" . | fromYamlArray }}
 {{- $reference := get $secrets .of }}
 {{- $configMap := get $reference "configMapName" }}
-{{- if and (or $reference.secretName $configMap) (has .variable $known) }}
+{{- if and (or $reference.secretName $configMap) (or (has .variable $known) (eq .of "caBundle")) }}
 {{- $files = append $files (dict "variable" .variable "file" .file "source" (ternary "configMap" "secret" (not (empty $configMap))) "name" ($configMap | default $reference.secretName) "key" (get $reference .key)) }}
 {{- end }}
 {{- end }}
@@ -46,12 +47,16 @@
   projected:
     defaultMode: 0440
     sources:
-      {{- range include "pa.files" . | fromYamlArray }}
-      - {{ .source }}:
-          name: {{ .name }}
-          items:
-            - { key: {{ .key | quote }}, path: {{ .file }} }
-      {{- end }}
+      {{- include "pa.secretsSources" . | trim | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- define "pa.secretsSources" -}}
+{{- range include "pa.files" . | fromYamlArray }}
+- {{ .source }}:
+    name: {{ .name }}
+    items:
+      - { key: {{ .key | quote }}, path: {{ .file }} }
 {{- end }}
 {{- end }}
 

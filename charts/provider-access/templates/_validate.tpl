@@ -1,16 +1,19 @@
 {{- /*
 What the schema cannot say, or not in words: every fault of the values as one sentence that begins with the value's path. All are
-told at once. Every template asks for it first, so that no other error comes before.
+told at once, but for keys that are refused: what is a text instead of a reference is not looked at further. Every template asks
+for it first, so that no other error comes before.
 */}}
 {{- define "pa.validate" -}}
+{{- range list (list "refused") (list "basics" "kafka" "mongodb" "files" "secrets" "variables" "scaling" "routes" "network" "rest") }}
 {{- $faults := list }}
-{{- range tuple "refused" "basics" "kafka" "mongodb" "files" "secrets" "variables" "scaling" "routes" "network" "rest" }}
+{{- range . }}
 {{- range include (printf "pa.faults.%s" .) $ | splitList "\n" }}
 {{- if trim . }}{{ $faults = append $faults (trim .) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- if $faults }}
 {{- fail (printf "these values cannot be used:\n  %s" ($faults | uniq | join "\n  ")) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -113,7 +116,6 @@ kafka.{{ $name }}: must be letters, digits, dots, dashes and underscores, 100 at
 {{- if gt (int $kafka.topics.minInsyncReplicas) (int $kafka.topics.replication) }}
 kafka.topics.minInsyncReplicas: must not be above kafka.topics.replication, or nothing could be written.
 {{- end }}
-{{- if kindIs "map" $secrets.kafkaPassword }}
 {{- if not $kafka.sasl.mechanism }}
 {{- if $kafka.sasl.username }}
 kafka.sasl.username: has no effect without kafka.sasl.mechanism.
@@ -137,10 +139,9 @@ secrets.kafkaPassword.secretName: must be set for kafka.sasl.mechanism {{ $kafka
 {{- end }}
 {{- end }}
 {{- end }}
-{{- end }}
 {{- range $name := list "kafkaCa" "kafkaClientCertificate" }}
 {{- $reference := get $secrets $name }}
-{{- if and (kindIs "map" $reference) (or $reference.secretName (get $reference "configMapName")) (not $kafka.tls.enabled) }}
+{{- if and (or $reference.secretName (get $reference "configMapName")) (not $kafka.tls.enabled) }}
 secrets.{{ $name }}: has no effect without kafka.tls.enabled.
 {{- end }}
 {{- end }}
@@ -149,10 +150,11 @@ secrets.{{ $name }}: has no effect without kafka.tls.enabled.
 {{- define "pa.faults.mongodb" -}}
 {{- $mongodb := .Values.mongodb }}
 {{- $reference := .Values.secrets.mongodbUri }}
-{{- if kindIs "map" $reference }}
 {{- if and $mongodb.uri $reference.secretName }}
 mongodb.uri: must not be set together with secrets.mongodbUri.
-{{- else if not (or $mongodb.uri $reference.secretName) }}
+{{- end }}
+{{- range $component := concat (include "pa.services" . | splitList " ") (list "admin") }}
+{{- if not (or $mongodb.uri (include "pa.secrets" (dict "root" $ "component" $component) | fromYaml).mongodbUri.secretName) }}
 mongodb.uri: must be set, or secrets.mongodbUri.secretName where the connection string holds a password.
 {{- end }}
 {{- end }}
@@ -201,14 +203,17 @@ files.fs.accessMode: several replicas of export need a volume that all of them c
 
 {{- define "pa.faults.secrets" -}}
 {{- $secrets := .Values.secrets }}
-{{- range $name, $why := dict "tokenSigningKeys" "auth signs access tokens with it" "pageLinkKeys" "resources seals page links with it" "memberHashKeys" "attribution and consent hash member ids with it" "administratorTokens" "administrators prove themselves with it" "payerTokens" "the payer's systems prove themselves with it" }}
-{{- $reference := get $secrets $name }}
-{{- if and (kindIs "map" $reference) (not $reference.secretName) }}
-secrets.{{ $name }}.secretName: must be set; {{ $why }}. SECURITY.md says how to make one.
+{{- $why := dict "tokenSigningKeys" "auth signs access tokens with it" "pageLinkKeys" "resources seals page links with it" "memberHashKeys" "attribution and consent hash member ids with it" "administratorTokens" "administrators prove themselves with it" "payerTokens" "the payer's systems prove themselves with it" }}
+{{- range $service, $names := dict "auth" (list "tokenSigningKeys") "attribution" (list "memberHashKeys") "consent" (list "memberHashKeys") "resources" (list "pageLinkKeys") "" (list "administratorTokens" "payerTokens") }}
+{{- range $name := $names }}
+{{- $held := $secrets }}
+{{- if $service }}{{ $held = include "pa.secrets" (dict "root" $ "component" $service) | fromYaml }}{{ end }}
+{{- if not (get $held $name).secretName }}
+secrets.{{ $name }}.secretName: must be set; {{ get $why $name }}. SECURITY.md says how to make one.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- range $name, $reference := $secrets }}
-{{- if kindIs "map" $reference }}
 {{- if and $reference.secretName (get $reference "configMapName") }}
 secrets.{{ $name }}: must name a Secret or a ConfigMap, not both.
 {{- end }}
@@ -216,7 +221,6 @@ secrets.{{ $name }}: must name a Secret or a ConfigMap, not both.
 {{- $value := get $reference $key | default "" }}
 {{- if and $value (not (regexMatch "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$" $value)) }}
 secrets.{{ $name }}.{{ $key }}: must be the name of an object: lower case letters, digits, dots and dashes.
-{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -330,7 +334,7 @@ monitoring.{{ $name }}.interval: must be a duration, e.g. 30s.
 telemetry.endpoint: must be an absolute http or https URL, e.g. http://collector:4318.
 {{- end }}
 {{- $headers := $v.secrets.otlpHeaders }}
-{{- if and (kindIs "map" $headers) $headers.secretName (not $t.endpoint) }}
+{{- if and $headers.secretName (not $t.endpoint) }}
 secrets.otlpHeaders: has no effect without telemetry.endpoint.
 {{- end }}
 {{- $ratio := include "pa.text" $t.samplingRatio }}

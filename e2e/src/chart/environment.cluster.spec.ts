@@ -10,13 +10,15 @@ import { CHART, configuration, SERVICES } from './paths.ts';
 const KNOWN = configuration();
 /** Read by the AWS SDK, not by us. */
 const AWS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+/** Read by Node. */
+const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
 /** `pa probe --help` names them. */
 const OF_PA = ['PA_SERVER', 'PA_INTERNAL_SERVER', 'PA_PAYER_TOKEN_FILE', 'PA_ADMINISTRATOR_TOKEN_FILE', 'PA_PROBE_APP'];
 /** The operator's own, in the example `everything`. */
 const OWN = ['HTTPS_PROXY'];
 const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as { always: Record<string, string>; typed: Record<string, string> };
 
-const knownTo = (role: string): readonly string[] => (role === 'pa' ? OF_PA : [...KNOWN[role]!.map(({ name }) => name), ...(role === 'export' ? AWS : [])]);
+const knownTo = (role: string): readonly string[] => [...OF_NODE, ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)), ...(role === 'export' ? AWS : [])];
 const told = (name: string): readonly Told[] => environments(objectsOf(rendered(name)));
 
 describe.each(EXAMPLE_NAMES)('the example %s', (name) => {

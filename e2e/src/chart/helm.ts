@@ -18,7 +18,7 @@ export interface Rendered { readonly ok: boolean; readonly text: string; readonl
 export type Values = Readonly<Record<string, unknown>>;
 
 /** Renders the chart with values over values, files by their path or given as they are. Nothing of this machine's Helm is read. */
-export async function template(values: readonly (string | Values)[], options: { readonly release?: string; readonly namespace?: string; readonly args?: readonly string[] } = {}): Promise<Rendered> {
+export async function template(values: readonly (string | Values)[], options: { readonly command?: readonly string[]; readonly release?: string; readonly namespace?: string; readonly args?: readonly string[] } = {}): Promise<Rendered> {
   const helm = await tool('helm');
   const home = mkdtempSync(join(tmpdir(), 'provider-access-helm-'));
   try {
@@ -30,7 +30,7 @@ export async function template(values: readonly (string | Values)[], options: { 
       return file;
     });
     const env = { PATH: process.env['PATH'], HOME: home, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
-    const args = ['template', options.release ?? 'provider-access', CHART, '--namespace', options.namespace ?? 'provider-access', ...files.flatMap((file) => ['-f', file]), ...(options.args ?? [])];
+    const args = [...(options.command ?? ['template']), options.release ?? 'provider-access', CHART, '--namespace', options.namespace ?? 'provider-access', ...files.flatMap((file) => ['-f', file]), ...(options.args ?? [])];
     const { status, stdout, stderr } = spawnSync(helm, args, { env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
     return { ok: status === 0, text: stdout, errors: stderr };
   } finally {

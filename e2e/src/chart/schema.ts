@@ -38,7 +38,7 @@ const serviceAccount = map({ create: flag, name: text, annotations: strings });
 const reference = (...keys: string[]): Schema => ({ type: ['object', 'string'], additionalProperties: false, properties: { secretName: text, ...Object.fromEntries(keys.map((key) => [key, text])), value: { deprecated: true } } });
 const secrets = {
   ...Object.fromEntries(['tokenSigningKeys', 'pageLinkKeys', 'memberHashKeys', 'administratorTokens', 'payerTokens', 'kafkaPassword', 'kafkaOauthToken', 'mongodbUri', 'mongodbClientCertificate', 'otlpHeaders'].map((name) => [name, reference('key')])),
-  kafkaCa: reference('key', 'configMapName'), mongodbCa: reference('key', 'configMapName'), kafkaClientCertificate: reference('key', 'privateKeyKey'),
+  kafkaCa: reference('key', 'configMapName'), mongodbCa: reference('key', 'configMapName'), caBundle: reference('key', 'configMapName'), kafkaClientCertificate: reference('key', 'privateKeyKey'),
   s3Credentials: reference('accessKeyIdKey', 'secretAccessKeyKey'),
 };
 /** The same for one component: nothing must be there. */
@@ -90,7 +90,7 @@ const root = map({
   admin: map({ enabled: flag, resources, backoffLimit: number(0, 100), activeDeadlineSeconds: number(10, 86_400), config: variables('admin'), secrets: ownSecrets, serviceAccount, pods: ownPods }),
   ingress: map({ enabled: flag, className: text, annotations: strings, tls }),
   internalIngress: map({ enabled: flag, host: text, className: text, annotations: strings, tls }),
-  gateway: map({ enabled: flag, parentRefs: foreigners, annotations: strings, internal: map({ enabled: flag, host: text, parentRefs: foreigners }) }),
+  gateway: map({ enabled: flag, parentRefs: foreigners, timeouts: foreign, annotations: strings, internal: map({ enabled: flag, host: text, parentRefs: foreigners }) }),
   networkPolicy: map({
     enabled: flag, fromIngressController: foreigners, fromPrometheus: foreigners, toKafka: foreigners, toMongodb: foreigners, mongodbPorts: list(number(1, 65_535)),
     toObjectStore: foreigners, objectStorePorts: list(number(1, 65_535)), toCollector: foreigners, toDns: foreigners, toJwks: foreigners, extraIngress: foreigners, extraEgress: foreigners,
