@@ -1,47 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DomainEvent } from '@provider-access/events';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp, SEPARATE } from '../harness.ts';
-import { AS_OF, findGroup, http, kickOff, sealed } from '../road.ts';
+import { freshPlatform, SEPARATE } from '../harness.ts';
 import { otlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp.ts';
 import { TraceGraph } from './trace-graph.ts';
-
-const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
-const PARENT = '00f067aa0ba902b7';
-const CALLER = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
-
-const payer = syntheticPayer({ seed: '7', members: 5, asOf: AS_OF });
-const provider = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
-const member = provider.visible[0]!.member;
+import { CALLER, MEMBER, PARENT, STATIONS, TRACE, TRACED, walk } from './traced-walk.ts';
 
 let receiver: OtlpReceiver;
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;
 const lines: string[] = [];
 
-/** The payer's system traces what it does with one member: its Patient. */
-function* traced(events: Iterable<DomainEvent>): Generator<DomainEvent> {
-  for (const event of events) {
-    const { resource } = event.data as { resource?: { resourceType?: string } };
-    yield event.subject === member && resource?.resourceType === 'Patient' ? { ...event, traceparent: `00-${TRACE}-${PARENT}-01` } : event;
-  }
-}
-
 beforeAll(async () => {
   receiver = await otlpReceiver();
-  fresh = await freshPlatform({
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_TRACES_SAMPLER_ARG: '1', OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test', LOG_LEVEL: 'info', EXPORT_POLLS_PER_MINUTE: '1000000' },
-    onLine: (line) => lines.push(line),
-  });
-  const platform = fresh.platform();
-  await publishAll(platform, traced(payer.events()));
-  const app = await registerApp(platform, { name: 'Traced', npi: provider.npi, tin: provider.tin });
-  const token = await app.tokens.get();
-  const read = await http(`${platform.base}/fhir/Patient/${member}`, { token, headers: { traceparent: `00-${CALLER}-${PARENT}-01` } });
-  expect(read.status).toBe(200);
-  const group = await findGroup(platform, token, provider.npi);
-  const manifest = await sealed(await kickOff(platform, token, group.id, '?_type=Patient'), token);
-  expect((await http(manifest.output[0]!.url, { token })).status).toBe(200);
-  await platform.stop();
+  fresh = await freshPlatform({ env: { ...TRACED, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }, onLine: (line) => lines.push(line) });
+  expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
 });
 afterAll(async () => {
   await fresh?.dispose();
@@ -53,11 +23,7 @@ const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] => 
 test('one connected trace leads from the event through the log and the views to the request, the export and the download', () => {
   const reached = new TraceGraph(receiver.spans).from(TRACE);
   const names = new Set(reached.map((s) => `${s.kind} ${s.name}`));
-  for (const name of [
-    'PRODUCER send payer.member-events', 'CONSUMER process payer.member-events', 'PRODUCER send pa.records', 'CONSUMER process pa.records', 'CLIENT bulkWrite resources_records_v1',
-    'SERVER GET /fhir/:type/:id', 'CLIENT find resources_records_v1', 'SERVER GET /fhir/Group/:id/$export', 'CONSUMER process export-plan', 'CONSUMER process export-chunk',
-    'INTERNAL write chunk', 'CONSUMER process export-seal', 'SERVER GET /fhir/bulk/:job/:file',
-  ]) expect(names).toContain(name);
+  for (const name of STATIONS) expect(names).toContain(name);
   const services = new Set(reached.map((s) => s.service));
   for (const service of ['resources', 'attribution', 'export']) expect(services).toContain(service);
 });
@@ -95,5 +61,5 @@ test('a line a request says which trace it is, and nothing of the URL', () => {
   const requests = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line['msg'] === 'request');
   const read = requests.find((line) => line['route'] === '/fhir/:type/:id')!;
   expect(read).toMatchObject({ method: 'GET', status: 200, level: 30, client: expect.stringMatching(/^c-/), trace_id: named(receiver.spans, 'GET /fhir/:type/:id')[0]!.traceId });
-  expect(JSON.stringify(requests)).not.toContain(member);
+  expect(JSON.stringify(requests)).not.toContain(MEMBER);
 });

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freshPlatform } from '../harness.ts';
+import { printedSpans, startCollector, type Collector } from './collector.ts';
+import type { ReceivedSpan } from './otlp.ts';
+import { TraceGraph } from './trace-graph.ts';
+import { CALLER, MEMBER, PARENT, STATIONS, TRACE, TRACED, walk } from './traced-walk.ts';
+
+/** The same road as in `trace.e2e.spec.ts`, as the OpenTelemetry Collector itself understands it. */
+let collector: Collector;
+let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+let spans: readonly ReceivedSpan[];
+
+beforeAll(async () => {
+  collector = await startCollector();
+  fresh = await freshPlatform({ env: { ...TRACED, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
+  expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
+  await collector.stop();
+  spans = printedSpans(collector.printed());
+});
+afterAll(async () => {
+  await fresh?.dispose();
+});
+
+test('the collector takes all of it, as one connected trace', () => {
+  expect(collector.printed()).not.toMatch(/\t(error|warn)\t/);
+  const names = new Set(new TraceGraph(spans).from(TRACE).map((s) => `${s.kind} ${s.name}`));
+  for (const name of STATIONS) expect(names).toContain(name);
+});
+test('it knows the services, the resource and the attributes', () => {
+  expect(new Set(spans.map((s) => s.service))).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export', 'standalone']));
+  expect(collector.printed()).toContain('deployment.environment.name: Str(test)');
+  const read = spans.find((s) => s.name === 'GET /fhir/:type/:id')!;
+  expect(read.attributes).toMatchObject({ 'http.request.method': 'GET', 'http.route': '/fhir/:type/:id', 'http.response.status_code': '200' });
+  expect(read.links).toContainEqual({ traceId: CALLER, spanId: PARENT });
+});
+test('it is told nothing about members', () => {
+  expect(collector.printed()).not.toContain(MEMBER);
+});
