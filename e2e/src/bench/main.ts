@@ -4,17 +4,20 @@ import { Command } from 'commander';
 import { benchEngines, printEngines } from './engines.ts';
 import { printRows } from './rows.ts';
 import { benchStandalone } from './standalone.ts';
+import { benchTelemetry, printTelemetry } from './telemetry.ts';
 
 const list = (text: string): number[] => text.split(',').map(Number);
 const program = new Command('bench')
   .option('--engines', 'separate processes on Kafka and a MongoDB-compatible server beside the standalone; brings them up unless KAFKA_BROKERS and MONGODB_URI name some')
-  .option('--members <n>', 'members of the synthetic payer (400; with --engines 25)', Number)
+  .option('--telemetry', 'what metrics, request logs and traces cost: platforms that differ in that alone, loaded in turn')
+  .option('--rounds <n>', 'with --telemetry: how often each is loaded', Number, 7)
+  .option('--members <n>', 'members of the synthetic payer (400; with --engines 25, with --telemetry 60)', Number)
   .option('--seconds <n>', 'of each load', Number, 8)
   .option('--partitions <list>', 'with --engines: numbers of partitions for which intake is measured beside the usual 4', list, [1, 8])
   .option('--small', 'a quick pass: 25 members, 2 s; with --engines 4 members, 4 partitions')
   .option('--json <file>', 'write the figures as JSON');
 program.parse();
-const given = program.opts<{ engines?: boolean; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
+const given = program.opts<{ engines?: boolean; telemetry?: boolean; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
 const small = given.small === true;
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 
@@ -22,6 +25,10 @@ let figures: object;
 if (given.engines === true) {
   const results = await benchEngines({ members: given.members ?? (small ? 4 : 25), seconds: small ? 2 : given.seconds, partitions: small ? [] : given.partitions, small });
   printEngines(results);
+  figures = { results };
+} else if (given.telemetry === true) {
+  const results = await benchTelemetry({ members: given.members ?? (small ? 10 : 60), seconds: small ? 1 : given.seconds, rounds: small ? 2 : given.rounds });
+  printTelemetry(results);
   figures = { results };
 } else {
   const rows = await benchStandalone(small ? { members: 25, seconds: 2 } : { members: given.members ?? 400, seconds: given.seconds });

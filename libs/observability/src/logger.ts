@@ -12,6 +12,6 @@ export function createLogger(name: string, level = 'info', scopes?: TraceScopes)
   return pino({
     name, level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: ['authorization', 'headers.authorization', 'token', 'client_assertion'], remove: true },
     ...(scopes !== undefined && { mixin: () => scopes.fields() }),
-  }, pino.destination(2));
+  }, pino.destination({ dest: 2, sync: false }));
 }
 export const silentLogger: Logger = pino({ level: 'silent' });
