@@ -136,7 +136,8 @@ describe('marked data', () => {
     expect(errors.length).toBeGreaterThan(50);
 
     expect(marked(receiver.spans.map((span) => JSON.stringify(span)))).toEqual([]);
-    // And as it was on the wire, whatever else is in there.
+    // And as it was on the wire, metrics too.
+    expect(receiver.bodies.some((body) => body.includes('pa_log_appended_total'))).toBe(true);
     expect(receiver.bodies.filter((body) => marked([body.toString('latin1')]).length > 0).length).toBe(0);
     expect(marked(lines)).toEqual([]);
     expect(marked(errors)).toEqual([]);

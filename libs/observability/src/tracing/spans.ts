@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, TracerProvider, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
-import { FollowingSampler } from './sampler.ts';
+import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { EXPORT_MS, otlpConfig, resourceOf } from '../otlp/connection.ts';
 import type { SpanSource, TelemetryOptions } from './telemetry.ts';
 import { MAX_LINKS } from './tracing.ts';
@@ -17,18 +16,21 @@ const TELL_EVERY_MS = 60_000;
 export class Spans implements SpanSource {
   readonly #options: TelemetryOptions & { readonly instance: string };
   readonly #processor: SpanProcessor;
+  readonly ratio: number;
   #lost = 0;
   #toldAt = -Infinity;
 
   constructor(options: TelemetryOptions & { readonly instance?: string }, exporter: SpanExporter = new OTLPTraceExporter(otlpConfig(options.endpoint!, 'traces', options.headers))) {
     this.#options = { instance: randomUUID(), ...options };
+    this.ratio = options.ratio;
     this.#processor = new BatchSpanProcessor({ exporter: this.#watched(exporter), maxQueueSize: QUEUE, maxExportBatchSize: BATCH, scheduledDelayMillis: options.delayMs ?? 5000, exportTimeoutMillis: EXPORT_MS * 2 });
   }
 
   tracer(service: string): Tracer {
-    const { version, ratio } = this.#options;
+    const { version } = this.#options;
     const provider = new TracerProvider({
-      sampler: new FollowingSampler(ratio),
+      // What begins is decided before the SDK is asked (`Tracing.begin`).
+      sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
       resource: resourceFromAttributes(resourceOf(service, this.#options)),
       spanLimits: { linkCountLimit: 4 * MAX_LINKS },
       spanProcessors: [this.#processor],

@@ -25,6 +25,8 @@ export interface TelemetryOptions {
 }
 /** What makes and sends spans. */
 export interface SpanSource {
+  /** Share of the traces that begin here. */
+  readonly ratio: number;
   tracer(service: string): Tracer;
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -46,7 +48,7 @@ export class Telemetry {
   }
   /** The tracing of one service of this process: a resource of its own. */
   tracing(service: string): Tracing {
-    return new Tracing(this.scopes, this.#spans?.tracer(service));
+    return new Tracing(this.scopes, this.#spans?.tracer(service), this.#spans?.ratio);
   }
   /** Sends what waits, as long as that takes no longer than `withinMs`. */
   async close(withinMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { createContextKey, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type Tracer } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type Tracer } from '@opentelemetry/api';
 import type { Scope, TraceScopes } from './scopes.ts';
 import { formatTraceparent, isSampled, newContext, parseTraceparent } from './traceparent.ts';
 
@@ -10,14 +10,11 @@ export interface SpanOptions {
 export interface BeginOptions extends SpanOptions {
   readonly parent?: SpanContext | undefined;
   readonly links?: readonly SpanContext[];
-  /** Recorded whatever the ratio says, if it begins a trace. */
+  /** Recorded whatever the ratio says, if it begins a trace: one that links to what is recorded, or the link would lead nowhere. */
   readonly sampled?: boolean;
 }
 /** How something that several traces lead to is put among them. */
 export interface Joined { readonly parent?: SpanContext; readonly links: readonly SpanContext[] }
-
-/** Set where a trace begins that links to one that is recorded: it is recorded too, or the link would lead nowhere. */
-export const SAMPLE = createContextKey('provider-access sample');
 
 /** Links of a span at most: a batch may hold hundreds of traces. */
 export const MAX_LINKS = 32;
@@ -42,10 +39,13 @@ const NO_LINKS: readonly SpanContext[] = [];
 export class Tracing {
   readonly scopes: TraceScopes;
   readonly #tracer: Tracer | undefined;
+  readonly #ratio: number;
 
-  constructor(scopes: TraceScopes, tracer?: Tracer) {
+  /** `ratio`: share of the traces that begin here and are recorded. */
+  constructor(scopes: TraceScopes, tracer?: Tracer, ratio = 1) {
     this.scopes = scopes;
     this.#tracer = tracer;
+    this.#ratio = ratio;
   }
 
   get on(): boolean {
@@ -65,11 +65,11 @@ export class Tracing {
   /** A new scope; whoever begins it ends its span. Begins a trace where there is no parent. */
   begin(name: string, { kind = SpanKind.INTERNAL, attributes, parent, links = NO_LINKS, sampled = false }: BeginOptions): Scope {
     if (this.#tracer === undefined) return { context: parent ?? newContext() };
+    if (parent === undefined && !sampled && Math.random() >= this.#ratio) return { context: newContext() };
     // What a parent does not record goes on under the parent's own context.
     if (parent !== undefined && !isSampled(parent)) return { context: parent };
-    const context = sampled ? around(parent).setValue(SAMPLE, true) : around(parent);
-    const span = this.#tracer.startSpan(name, { kind, ...(attributes !== undefined && { attributes }), ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }) }, context);
-    return span.isRecording() ? { context: span.spanContext(), span } : { context: span.spanContext() };
+    const span = this.#tracer.startSpan(name, { kind, ...(attributes !== undefined && { attributes }), ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }) }, around(parent));
+    return { context: span.spanContext(), span };
   }
 
   /** Runs in a span below what runs now. Where nothing is recorded it just runs. */
