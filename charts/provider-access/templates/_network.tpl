@@ -41,7 +41,9 @@
 - ports: [{ protocol: TCP, port: {{ include "pa.portOf" . }} }]
 {{- else }}
 - ports: [{ protocol: TCP, port: http }]
-  to: {{- include "pa.ownPods" (dict "root" .root "component" "resources") | nindent 4 }}
+  to:
+    {{- include "pa.ownPods" (dict "root" .root "component" "resources") | nindent 4 }}
+    {{- include "pa.ownPods" (dict "root" .root "component" "attribution") | nindent 4 }}
 {{- end }}
 {{- else }}
 {{ include "pa.egress" (dict "peers" $n.toKafka "ports" (include "pa.brokerPorts" .root | splitList " ")) }}
@@ -70,7 +72,7 @@
 {{- if has .component (include "pa.services" .root | splitList " ") }}
 {{- $own := list }}
 {{- if eq .component "export" }}{{ $own = append $own "attribution" }}{{ end }}
-{{- if eq .component "resources" }}{{ $own = append $own "probe" }}{{ end }}
+{{- if has .component (list "resources" "attribution") }}{{ $own = append $own "probe" }}{{ end }}
 {{- if or $n.fromIngressController $n.fromPrometheus $own }}
 - ports: [{ protocol: TCP, port: http }]
   from:

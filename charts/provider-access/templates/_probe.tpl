@@ -17,6 +17,7 @@ containers:
     env:
       - { name: PA_SERVER, value: {{ $v.probe.server | default $v.publicUrl | quote }} }
       - { name: PA_INTERNAL_SERVER, value: {{ $v.probe.internalServer | default (printf "http://%s-resources:8080" (include "pa.fullname" .root)) | quote }} }
+      - { name: PA_OPS_SERVER, value: {{ $v.probe.internalServer | default (printf "http://%s-attribution:8080" (include "pa.fullname" .root)) | quote }} }
       {{- range .tokens }}
       - { name: PA_{{ upper . }}_TOKEN_FILE, value: {{ include "pa.secretsFolder" $ }}/{{ . }}.tokens }
       {{- end }}

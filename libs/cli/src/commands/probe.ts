@@ -11,7 +11,7 @@ import { createMember, keyOf, PROBE_SCOPE, readProbeFile, registerProbe, removeM
 import { tell, walk, type ProbeClient } from '../probe/walk.ts';
 
 interface ProbeOptions {
-  readonly app?: string; readonly client?: string; readonly key?: string; readonly member?: string; readonly npi?: string; readonly internal?: string; readonly foreignGroup?: string;
+  readonly app?: string; readonly client?: string; readonly key?: string; readonly member?: string; readonly npi?: string; readonly internal?: string; readonly ops?: string; readonly foreignGroup?: string;
   readonly publish?: boolean; readonly optOut?: boolean; readonly fresh?: boolean; readonly temporary?: boolean; readonly remove?: boolean; readonly report?: boolean; readonly timeout: string; readonly exportTimeout: string;
 }
 
@@ -75,7 +75,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
   });
   if (o.report === true) {
     // How the walk went is the result: that it could not be told changes nothing of it.
-    await tell(internal, context.administratorToken(), report).catch((error: unknown) => context.out.note(`the platform could not be told: ${error instanceof CliError ? error.message : 'unexpected fault'}`));
+    await tell(new Server(o.ops ?? env('PA_OPS_SERVER') ?? internal.base), context.administratorToken(), report).catch((error: unknown) => context.out.note(`the platform could not be told: ${error instanceof CliError ? error.message : 'unexpected fault'}`));
   }
   return report;
 }
@@ -85,7 +85,7 @@ export function probeCommand(program: Command): void {
   const probe = program.command('probe').description('walk the road as a provider would, with a synthetic member; exits 1 and names the step that failed')
     .option('--app <file>', 'the probe\'s app, as `pa probe setup` wrote it (PA_PROBE_APP)').option('--client <id>', 'client id, instead of --app (PA_PROBE_CLIENT)').option('--key <file>', 'private JWK of the app, if not beside --app (PA_PROBE_KEY)')
     .option('--member <id>', `the synthetic member (PA_PROBE_MEMBER; default that of the app, else ${PROBE_MEMBER})`).option('--npi <npi>', `its provider (PA_PROBE_NPI; default that of the app, else ${PROBE_NPI})`)
-    .option('--internal <url>', 'where /events and /ops answer, if not at --server (PA_INTERNAL_SERVER)').option('--foreign-group <id>', 'a Group of somebody else that must look as if it did not exist')
+    .option('--internal <url>', 'where /events answers, if not at --server (PA_INTERNAL_SERVER)').option('--ops <url>', 'where /ops answers, if not there either (PA_OPS_SERVER)').option('--foreign-group <id>', 'a Group of somebody else that must look as if it did not exist')
     .option('--publish', 'also publish a claim of the member and wait until it is seen (payer token)').option('--opt-out', 'also opt the member out and in again (payer token)')
     .option('--fresh', 'with a new member that is removed afterwards (payer token)').option('--temporary', 'with a new member and an app of its own, removed and suspended afterwards: needs no set-up (payer and administrator token)')
     .option('--remove', 'remove the member afterwards (payer token)').option('--report', 'tell the platform how it went, for its metrics (administrator token)')

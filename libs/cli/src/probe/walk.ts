@@ -16,7 +16,7 @@ export interface ProbeClient { readonly clientId: string; readonly tokens: Token
 export interface WalkOptions {
   /** As providers reach the platform. */
   readonly server: Server;
-  /** Where `/events` and `/ops` answer. */
+  /** Where `/events` answers. */
   readonly internal: Server;
   readonly world: ProbeWorld;
   /** For `publish` and `optOut`. */
@@ -252,9 +252,9 @@ export async function walk(options: WalkOptions): Promise<ProbeReport> {
 }
 
 /** Tells the platform how the walk went, so that a process exports it as metrics. @throws CliError */
-export async function tell(internal: Server, token: string, report: ProbeReport): Promise<void> {
+export async function tell(ops: Server, token: string, report: ProbeReport): Promise<void> {
   const { at, ok, failed, steps } = report;
-  const answer = await internal.call('/ops/probe', {
+  const answer = await ops.call('/ops/probe', {
     method: 'POST', token, headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ at, ok, ...(failed !== undefined && { failed }), steps: steps.map(({ step, ok: good, ms }) => ({ step, ok: good, ms })) }),
   });
