@@ -2,7 +2,7 @@
 {{- define "pa.egress" -}}
 - ports:
     {{- range .ports }}
-    - { protocol: {{ $.protocol | default "TCP" }}, port: {{ . }} }
+    - { protocol: TCP, port: {{ . }} }
     {{- end }}
   {{- with .peers }}
   to: {{- toYaml . | nindent 4 }}
@@ -30,7 +30,11 @@
 {{- define "pa.egressRules" -}}
 {{- $v := .root.Values }}
 {{- $n := $v.networkPolicy }}
-- ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
+- ports:
+    {{- range $n.dnsPorts }}
+    - { protocol: UDP, port: {{ . }} }
+    - { protocol: TCP, port: {{ . }} }
+    {{- end }}
   {{- with $n.toDns }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -46,7 +50,7 @@
     {{- include "pa.ownPods" (dict "root" .root "component" "attribution") | nindent 4 }}
 {{- end }}
 {{- else }}
-{{ include "pa.egress" (dict "peers" $n.toKafka "ports" (include "pa.brokerPorts" .root | splitList " ")) }}
+{{ include "pa.egress" (dict "peers" $n.toKafka "ports" ($n.kafkaPorts | default (include "pa.brokerPorts" .root | splitList " "))) }}
 {{ include "pa.egress" (dict "peers" $n.toMongodb "ports" $n.mongodbPorts) }}
 {{- if and $v.telemetry.endpoint (ne .component "admin") }}
 {{ include "pa.egress" (dict "peers" $n.toCollector "ports" (list (include "pa.portOf" $v.telemetry.endpoint))) }}

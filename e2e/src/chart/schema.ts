@@ -16,6 +16,8 @@ const flag: Schema = { type: 'boolean' };
 const oneOf = (...values: string[]): Schema => ({ enum: values });
 const list = (items: Schema): Schema => ({ type: ['array', 'null'], items });
 const texts = list({ type: 'string' });
+/** One at least: a rule without ports is open on all. */
+const ports: Schema = { type: 'array', minItems: 1, items: number(1, 65_535) };
 /** As Kubernetes writes it: the API server judges. */
 const foreign: Schema = { type: ['object', 'null'] };
 const foreigners = list({ type: 'object' });
@@ -92,8 +94,8 @@ const root = map({
   internalIngress: map({ enabled: flag, host: text, className: text, annotations: strings, tls }),
   gateway: map({ enabled: flag, parentRefs: foreigners, timeouts: foreign, annotations: strings, internal: map({ enabled: flag, host: text, parentRefs: foreigners }) }),
   networkPolicy: map({
-    enabled: flag, fromIngressController: foreigners, fromPrometheus: foreigners, toKafka: foreigners, toMongodb: foreigners, mongodbPorts: list(number(1, 65_535)),
-    toObjectStore: foreigners, objectStorePorts: list(number(1, 65_535)), toCollector: foreigners, toDns: foreigners, toJwks: foreigners, extraIngress: foreigners, extraEgress: foreigners,
+    enabled: flag, fromIngressController: foreigners, fromPrometheus: foreigners, toKafka: foreigners, kafkaPorts: list(number(1, 65_535)), dnsPorts: ports, toMongodb: foreigners, mongodbPorts: ports,
+    toObjectStore: foreigners, objectStorePorts: ports, toCollector: foreigners, toDns: foreigners, toJwks: foreigners, extraIngress: foreigners, extraEgress: foreigners,
   }),
   telemetry: map({
     disabled: flag, endpoint: text, trustTraceparent: flag, samplingRatio: { type: ['number', 'string', 'null'] }, resourceAttributes: strings, metricIntervalMs: { type: ['integer', 'string', 'null'] }, requestLog: flag, metrics: flag,

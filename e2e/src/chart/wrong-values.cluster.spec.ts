@@ -26,6 +26,7 @@ const WRONG: readonly (readonly [what: string, values: Values, sentence: string 
   ['an unknown SASL mechanism', { kafka: { sasl: { mechanism: 'gssapi' } } }, /at '\/kafka\/sasl\/mechanism': value must be one of .*'scram-sha-512'/],
   ['an unknown day', { serviceLevels: { businessDays: ['monday'] } }, /at '\/serviceLevels\/businessDays\/0': value must be one of 'mon'/],
   ['a port that is none', { networkPolicy: { mongodbPorts: [270170] } }, "at '/networkPolicy/mongodbPorts/0': maximum: got 270,170, want 65,535"],
+  ['no port, which would be every port', { networkPolicy: { mongodbPorts: [] } }, "at '/networkPolicy/mongodbPorts': minItems: got 0, want 1"],
   ['a stop of an hour', { services: { export: { stopTimeoutSeconds: 3600 } } }, "at '/services/export/stopTimeoutSeconds': maximum: got 3,600, want 600"],
   ['consumer lag for a service that consumes nothing of the payer', { services: { auth: { autoscaling: { lagRecords: 5 } } } }, "additional properties 'lagRecords' not allowed"],
   // Basics.
