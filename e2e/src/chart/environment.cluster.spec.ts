@@ -1,11 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { environments, type Told } from './environment.ts';
+import { argumentsOfPa, environments, type Told } from './environment.ts';
 import { EXAMPLE_NAMES, exampleValues, rendered } from './examples.ts';
 import { objectsOf, render, template } from './helm.ts';
-import { CHART, configuration, SERVICES } from './paths.ts';
+import { CHART, configuration, ROOT, SERVICES } from './paths.ts';
 
 const KNOWN = configuration();
 /** Read by the AWS SDK, not by us. */
@@ -13,7 +14,7 @@ const AWS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 /** Read by Node. */
 const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
 /** `pa probe --help` names them. */
-const OF_PA = ['PA_SERVER', 'PA_INTERNAL_SERVER', 'PA_PAYER_TOKEN_FILE', 'PA_ADMINISTRATOR_TOKEN_FILE', 'PA_PROBE_APP'];
+const OF_PA = ['PA_SERVER', 'PA_INTERNAL_SERVER', 'PA_OPS_SERVER', 'PA_PAYER_TOKEN_FILE', 'PA_ADMINISTRATOR_TOKEN_FILE', 'PA_PROBE_APP'];
 /** The operator's own, in the example `everything`. */
 const OWN = ['HTTPS_PROXY'];
 const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as { always: Record<string, string>; typed: Record<string, string> };
@@ -73,6 +74,14 @@ describe('the other way round', () => {
     // Service levels come with a later version of the services.
     expect(Object.keys({ ...owned.always, ...owned.typed }).filter((name) => !all.has(name) && !name.startsWith('BUSINESS_'))).toEqual([]);
   });
+});
+
+test('the variables and arguments of the probe are those that pa knows', () => {
+  const help = ['--help', 'probe --help'].map((args) => spawnSync(process.execPath, [join(ROOT, 'libs/cli/dist/main.js'), ...args.split(' ')], { encoding: 'utf8' }).stdout).join('\n');
+  expect(OF_PA.filter((name) => !help.includes(name))).toEqual([]);
+  const given = EXAMPLE_NAMES.flatMap((name) => objectsOf(rendered(name)).flatMap(argumentsOfPa));
+  expect(new Set(given)).toEqual(new Set(['--temporary', '--report', '--publish', '--opt-out']));
+  expect(given.filter((argument) => !help.includes(`${argument} `))).toEqual([]);
 });
 
 describe('an empty value', () => {

@@ -11,16 +11,21 @@ const podOf = (object: KubernetesObject): PodSpec | undefined => {
 /** What one container is told: its role (the first argument) and every variable that the chart gives it, from ConfigMaps too. */
 export interface Told { readonly role: string; readonly variables: ReadonlyMap<string, string | undefined> }
 
+const containersOf = (object: KubernetesObject): readonly Container[] => {
+  const pod = podOf(object);
+  return [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])];
+};
+
+/** What `pa probe` is started with. */
+export const argumentsOfPa = (object: KubernetesObject): readonly string[] => containersOf(object).filter(({ args }) => args[0] === 'pa').flatMap(({ args }) => args.slice(2));
+
 export function environments(objects: readonly KubernetesObject[]): readonly Told[] {
   const maps = new Map(objects.filter(({ kind }) => kind === 'ConfigMap').map((object) => [object.metadata.name, object['data'] as Record<string, string>]));
-  return objects.flatMap((object) => {
-    const pod = podOf(object);
-    return [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])].map(({ args, env = [], envFrom = [] }) => ({
-      role: args[0]!,
-      variables: new Map<string, string | undefined>([
-        ...envFrom.flatMap(({ configMapRef }) => Object.entries(maps.get(configMapRef?.name ?? '') ?? {})),
-        ...env.map(({ name, value }): [string, string | undefined] => [name, value]),
-      ]),
-    }));
-  });
+  return objects.flatMap((object) => containersOf(object).map(({ args, env = [], envFrom = [] }) => ({
+    role: args[0]!,
+    variables: new Map<string, string | undefined>([
+      ...envFrom.flatMap(({ configMapRef }) => Object.entries(maps.get(configMapRef?.name ?? '') ?? {})),
+      ...env.map(({ name, value }): [string, string | undefined] => [name, value]),
+    ]),
+  })));
 }
