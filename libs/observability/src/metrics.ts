@@ -119,7 +119,9 @@ export class Metrics {
     if (readers === undefined) return;
     const samples = (await Promise.all([...readers].map((read) => inTime(read)))).flat();
     const gauge = this.gauge(name);
-    gauge.reset();
+    // A reset sets one without labels to 0.
+    if (METRICS[name].labels.length === 0) gauge.remove();
+    else gauge.reset();
     const highest = new Map<string, number>();
     for (const { labels, value } of samples) {
       const own = this.guarded(name, labels);

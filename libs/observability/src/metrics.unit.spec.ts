@@ -30,6 +30,15 @@ test('a counter counts, a histogram observes, a gauge moves', async () => {
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/);
 });
 
+test('a gauge without labels that cannot be read has no sample, and not 0', async () => {
+  const metrics = new Metrics();
+  let known = false;
+  metrics.read('pa_probe_last_success_timestamp_seconds', () => (known ? [{ labels: {}, value: 7 }] : []));
+  expect(await metrics.text()).not.toMatch(/^pa_probe_last_success_timestamp_seconds /m);
+  known = true;
+  expect(await metrics.text()).toContain('pa_probe_last_success_timestamp_seconds 7');
+});
+
 test('what a caller makes up is one value', async () => {
   const metrics = new Metrics();
   for (let i = 0; i < 500; i++) metrics.request('resources', `M${i}`, `not a route ${i}`, 404, 1);

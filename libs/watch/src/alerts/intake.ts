@@ -5,10 +5,14 @@ export const intake: RuleGroup = {
   alerts: [
     {
       name: 'IntakeStuck', severity: 'page', for: '5m',
-      expr: (of) => `max by (namespace, topic, group) (${of('pa_log_oldest_unhandled_seconds')}) > 300 unless on (namespace, topic, group) sum by (namespace, topic, group) (increase(${of('pa_log_handled_total')}[5m])) > 0`,
-      summary: '{{ $labels.group }} has handled nothing of {{ $labels.topic }} while an event waits for {{ $value | humanizeDuration }}',
+      expr: (of) => [
+        `max by (namespace, topic, group) (${of('pa_log_oldest_unhandled_seconds')}) > 300`,
+        `unless on (namespace, topic, group) (sum by (namespace, topic, group) (increase(${of('pa_log_handled_total')}[5m])) > 0`,
+        `unless on (namespace, topic, group) sum by (namespace, topic, group) (increase(${of('pa_log_handle_failures_total')}[5m])) > 2)`,
+      ].join(' '),
+      summary: '{{ $labels.group }} does not get on with {{ $labels.topic }}: an event waits for {{ $value | humanizeDuration }}',
       description: 'What the payer publishes is not taken in: claims, prior authorizations and opt-outs wait. Facts get old and reads end with 503.',
-      why: 'A group that is behind but working needs time, not a person (its service level tells when not); one that does nothing needs one.',
+      why: 'A group that is behind but working needs time, not a person (its service level tells when not); one that handles nothing, or fails again and again, needs one.',
       follows: ['EngineAway'],
     },
     {

@@ -20,8 +20,8 @@ export const processes: RuleGroup = {
       why: 'One restart is what restarts are for; three in half an hour is a loop.',
     },
     {
-      name: 'EventLoopDelay', severity: 'ticket', for: '15m',
-      expr: (of) => `max by (namespace, pod, instance) (${of('nodejs_eventloop_lag_p99_seconds')}) > 0.5`,
+      name: 'EventLoopDelay', severity: 'ticket', for: '5m',
+      expr: (of) => `max by (namespace, pod, instance) (avg_over_time(${of('nodejs_eventloop_lag_p99_seconds')}[10m])) > 0.5`,
       summary: 'Requests at {{ $labels.instance }} wait up to {{ $value | humanizeDuration }} before anybody looks at them',
       description: 'The process is short of processor time (its limit, its neighbours) or does something long at once. Heartbeats are late next: leases and partitions move to others, which then have more to do.',
       why: 'Half a second is a tenth of what a lease or a session takes to be lost.',

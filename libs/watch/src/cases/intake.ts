@@ -7,8 +7,9 @@ const view = { view: 'records_records_v1', topic: 'pa.records' };
 
 export const intakeCases: CaseTable = {
   IntakeStuck: [
-    { when: 'nothing is handled while events wait', series: { [oldest]: '0x5 60+60x30', [handled()]: '100x40' }, at: 18, fires: [{ labels: of, summary: 'resources-intake has handled nothing of payer.member-events while an event waits for 13m 0s' }] },
-    { when: 'the process that handled is gone', series: { [oldest]: '0x5 60+60x30', [handled('b')]: '100+50x5 _x40' }, at: 18, fires: [{ labels: of, summary: 'resources-intake has handled nothing of payer.member-events while an event waits for 13m 0s' }] },
+    { when: 'nothing is handled while events wait', series: { [oldest]: '0x5 60+60x30', [handled()]: '100x40' }, at: 18, fires: [{ labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' }] },
+    { when: 'the process that handled is gone', series: { [oldest]: '0x5 60+60x30', [handled('b')]: '100+50x5 _x40' }, at: 18, fires: [{ labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' }] },
+    { when: 'one partition fails again and again, the others go on', series: { [oldest]: '0x5 60+60x30', [handled()]: '100+50x40', [series('pa_log_handle_failures_total', of)]: '0+2x40' }, at: 18, fires: [{ labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' }] },
     { when: 'a bulk load is behind and handled by one of two', series: { [oldest]: '0x5 60+60x60', [handled()]: '100x70', [handled('b')]: '100+500x70' }, at: 50, fires: [] },
     { when: 'there is nothing to handle', series: { [oldest]: '0x60', [handled()]: '100x60' }, at: 50, fires: [] },
   ],

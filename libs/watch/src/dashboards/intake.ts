@@ -16,6 +16,7 @@ export const intakeDashboard: Dashboard = {
       lines('Lag', 'short', 'Records between what a group has committed and the head, over all partitions.', [['{{group}} {{topic}}', largest('pa_log_lag_records', 'group, topic')]], { width: 12 }),
       lines('Handled', 'cps', 'All processes together.', [['{{group}}', perSecond('pa_log_handled_total', 'group')]]),
       lines('99 % of batches took', 's', 'A batch longer than the session loses its partitions.', [['{{group}}', quantile(0.99, 'pa_log_handle_duration_seconds', 'group')]]),
+      lines('Batches that failed', 'cps', 'They come again until they are handled: with an engine away all, else none.', [['{{group}} {{topic}}', perSecond('pa_log_handle_failures_total', 'group, topic')]]),
       heatmap('Duration of batches', 's', 'All groups: two bands mean that some batches wait for something.', [['{{le}}', (of) => `sum by (le) (rate(${of('pa_log_handle_duration_seconds_bucket')}[${RATE}]))`]]),
     ] },
     { title: 'Views', panels: [
