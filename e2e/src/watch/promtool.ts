@@ -7,12 +7,16 @@ import { tool } from '../cluster/tools.ts';
 export interface Said { readonly code: number; readonly output: string }
 
 /** Runs promtool; what it says is for people, its exit code is the result. */
-export async function promtool(args: readonly string[], cwd?: string): Promise<Said> {
+export const promtool = (args: readonly string[], cwd?: string): Promise<Said> => promtoolWith('', args, cwd);
+
+/** The same with `input` on its standard input. */
+export async function promtoolWith(input: string, args: readonly string[], cwd?: string): Promise<Said> {
   const program = await tool('promtool', (line) => console.info(line));
   return new Promise((resolve) => {
-    execFile(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, output: `${stdout}${stderr}` });
     });
+    child.stdin?.end(input);
   });
 }
 

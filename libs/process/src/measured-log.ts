@@ -17,7 +17,11 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
     metrics.read('pa_log_oldest_unhandled_seconds', async () => (await lag()).map(({ topic, group, since }) => ({ labels: { topic, group }, value: since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000 }))),
   ];
 
+  const written = new Set<string>();
   const append = async (topic: string, records: readonly NewRecord[]): ReturnType<EventLog['append']> => {
+    // There from the first call: a first failure is an increase.
+    if (!written.has(topic)) metrics.zero('pa_log_append_failures_total', { topic });
+    written.add(topic);
     try {
       const appended = await log.append(topic, records);
       metrics.count('pa_log_appended_total', { topic }, records.length);
@@ -29,6 +33,7 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
   };
   const subscribe = async (options: SubscribeOptions): Promise<Subscription> => {
     const { group, topics } = options;
+    for (const topic of topics) metrics.zero('pa_log_handle_failures_total', { topic, group });
     const handle = async (batch: Batch): Promise<void> => {
       const labels = { topic: batch.topic, group };
       const began = performance.now();
