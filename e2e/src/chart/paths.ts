@@ -8,4 +8,7 @@ export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'
 export interface Variable { readonly name: string; readonly description: string; readonly required: boolean; readonly default?: string }
 
 /** docs/configuration.json, which is generated from the services' schemas: every variable of each service, of `admin` and of the standalone. */
-export const configuration = (): Readonly<Record<string, readonly Variable[]>> => JSON.parse(readFileSync(join(ROOT, 'docs/configuration.json'), 'utf8')) as Record<string, Variable[]>;
+export function configuration(): Readonly<Record<string, readonly Variable[]>> {
+  return (read ??= JSON.parse(readFileSync(join(ROOT, 'docs/configuration.json'), 'utf8')) as Record<string, Variable[]>);
+}
+let read: Record<string, Variable[]> | undefined;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tool } from '../cluster/tools.ts';
@@ -19,4 +20,22 @@ test('helm lint finds nothing to complain about', async () => {
   const { status, stdout } = spawnSync(await tool('helm'), ['lint', '--strict', CHART, '-f', join(CHART, 'examples/production/values.yaml')], { encoding: 'utf8' });
   expect(stdout).toContain('1 chart(s) linted, 0 chart(s) failed');
   expect(status).toBe(0);
+});
+
+test('the packaged chart is the chart: nothing that it reads is left out', async () => {
+  const helm = await tool('helm');
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-package-'));
+  try {
+    const said = spawnSync(helm, ['package', CHART, '--destination', folder], { encoding: 'utf8' });
+    expect(said.stdout).toContain('Successfully packaged');
+    const archive = join(folder, readdirSync(folder)[0]!);
+    const of = (chart: string): string => spawnSync(helm, ['template', 'pa', chart, '-f', join(CHART, 'examples/everything/values.yaml')], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 }).stdout;
+    expect(of(archive).length).toBeGreaterThan(100_000);
+    expect(of(archive)).toBe(of(CHART));
+    const inside = spawnSync('tar', ['-tzf', archive], { encoding: 'utf8' }).stdout;
+    expect(inside).toContain('provider-access/README.md');
+    expect(inside).not.toMatch(/examples|_test\.yaml/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
