@@ -8,4 +8,6 @@ export * from './client/sources.ts';
 export * from './client/token.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';
+export { creation, probeResources, strangerOf, type ProbeWorld } from './probe/content.ts';
+export type { SloReport } from './commands/slo.ts';
 export { run } from './program.ts';
