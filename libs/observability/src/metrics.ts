@@ -33,8 +33,8 @@ export class Metrics {
     this.enabled = enabled;
     if (!enabled || !process) return;
     collectDefaultMetrics({ register: this.registry });
-    const limit = memoryLimit();
-    if (limit !== undefined) this.set('pa_memory_limit_bytes', {}, limit);
+    // Asked at each scrape: a container may be given more while it runs.
+    this.read('pa_memory_limit_bytes', memoryLimit);
   }
 
   /** A request that was answered; `route` is the pattern, `ms` the duration in milliseconds. */
@@ -140,9 +140,9 @@ export class Metrics {
 }
 
 /** Of the control group, bytes. Without one Node answers 0 or what no machine has. */
-function memoryLimit(): number | undefined {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < Number.MAX_SAFE_INTEGER ? limit : undefined;
+function memoryLimit(): readonly Sample<'pa_memory_limit_bytes'>[] {
+  const value = process.constrainedMemory();
+  return value > 0 && value < Number.MAX_SAFE_INTEGER ? [{ labels: {}, value }] : [];
 }
 
 /** Samples, or none: what reads may be away, or hang. */
