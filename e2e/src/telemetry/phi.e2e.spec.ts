@@ -7,6 +7,7 @@ import { freshPlatform, publishAll, registerApp, SEPARATE, type TestApp } from '
 import { AS_OF, findGroup, http, json, kickOff, optOut, sealed, tell, texts, type HttpAnswer, type HttpCall } from '../road.ts';
 import { MARK, marked } from './marks.ts';
 import { otlpReceiver, type OtlpReceiver } from './otlp.ts';
+import { undescribed } from './span-table.ts';
 import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, wrongRequests } from './phi-walk.ts';
 
 /**
@@ -135,6 +136,8 @@ describe('marked data', () => {
     expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(100);
     expect(errors.length).toBeGreaterThan(50);
 
+    // Errors and engines that fail make no other spans either.
+    expect(undescribed(receiver.spans)).toEqual([]);
     expect(marked(receiver.spans.map((span) => JSON.stringify(span)))).toEqual([]);
     // And as it was on the wire, metrics too.
     expect(receiver.bodies.some((body) => body.includes('pa_log_appended_total'))).toBe(true);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freshPlatform, SEPARATE } from '../harness.ts';
 import { otlpReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp.ts';
+import { undescribed } from './span-table.ts';
 import { TraceGraph } from './trace-graph.ts';
 import { CALLER, MEMBER, PARENT, STATIONS, TRACE, TRACED, walk } from './traced-walk.ts';
 
@@ -62,4 +63,8 @@ test('a line a request says which trace it is, and nothing of the URL', () => {
   const read = requests.find((line) => line['route'] === '/fhir/:type/:id')!;
   expect(read).toMatchObject({ method: 'GET', status: 200, level: 30, client: expect.stringMatching(/^c-/), trace_id: named(receiver.spans, 'GET /fhir/:type/:id')[0]!.traceId });
   expect(JSON.stringify(requests)).not.toContain(MEMBER);
+});
+
+test('every span is one of those that the page describes, with no attribute beside them', () => {
+  expect(undescribed(receiver.spans)).toEqual([]);
 });

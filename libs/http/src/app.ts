@@ -87,13 +87,15 @@ function rewriteUrl(request: { url?: string | undefined }): string {
 
 /**
  * What the router gives up on before it knows a route: a path that cannot be decoded, a segment longer than any id. Its own answer
- * would quote the path, which may hold an id.
+ * would quote the path, which may hold an id. No hook sees such a request: it is counted and logged here.
  */
-function unroutable(error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void {
+const unroutable = ({ name, metrics, logger, requestLog }: ServiceAppOptions) => (error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void => {
   const refusal = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? new Refusal('not-found', 'There is nothing here.') : new Refusal('invalid-request', 'The URL is not valid.');
   const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
+  metrics.request(name, request.method, 'unmatched', status, reply.elapsedTime);
+  logger[requestLog === true ? 'info' : 'debug']({ method: request.method, route: 'unmatched', status, ms: 0 }, 'request');
   void reply.code(status).headers(headers).send(body);
-}
+};
 
 /**
  * A Nest container of one service on Fastify, initialised but not listening: the runner owns the listener and hands
@@ -101,7 +103,7 @@ function unroutable(error: { readonly code?: string }, request: FastifyRequest, 
  */
 export async function createServiceApp(module: DynamicModule, options: ServiceAppOptions): Promise<NestFastifyApplication> {
   const { logger, metrics } = options;
-  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, rewriteUrl, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true, frameworkErrors: unroutable, ...(options.trustProxy !== undefined && { trustProxy: trustOf(options.trustProxy) }) });
+  const adapter = new FastifyAdapter({ logger: false, bodyLimit: options.bodyLimit ?? 1024 * 1024, rewriteUrl, routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true }, forceCloseConnections: true, frameworkErrors: unroutable(options), ...(options.trustProxy !== undefined && { trustProxy: trustOf(options.trustProxy) }) });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: true, abortOnError: false });
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
