@@ -46,7 +46,7 @@ describe('marked data', () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Mine', npi: mine.npi, tin: mine.tin });
     token = await app.tokens.get();
-  });
+  }, 180_000);
   afterAll(async () => {
     await fresh?.dispose();
     await receiver?.close();
