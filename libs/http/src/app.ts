@@ -5,9 +5,10 @@ import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import { TraceScopes, Tracing, type LabelsOf, type Logger, type Metrics } from '@provider-access/observability';
+import { TraceScopes, Tracing, type Logger, type Metrics } from '@provider-access/observability';
 import { formatOf, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
-import { routeOf, traceRequests } from './trace-requests.ts';
+import { measureRequests } from './measure-requests.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
   readonly name: string;
@@ -109,17 +110,7 @@ export async function createServiceApp(module: DynamicModule, options: ServiceAp
   const fastify = adapter.getInstance();
   const { trustTraceparent: trust = false } = options;
   traceRequests(fastify, { tracing: options.tracing ?? new Tracing(new TraceScopes()), logger, log: options.requestLog === true, trust: typeof trust === 'function' ? trust : () => trust });
-  const active = { service: options.name } as LabelsOf<'http_server_active_requests'>;
-  fastify.addHook('onRequest', (_request, reply, done) => {
-    metrics.move('http_server_active_requests', active, 1);
-    reply.raw.once('close', () => metrics.move('http_server_active_requests', active, -1));
-    done();
-  });
-  // One observation a request; the route pattern, never the URL (it holds ids).
-  fastify.addHook('onResponse', (request, reply, done) => {
-    metrics.request(options.name, request.method, routeOf(request) ?? 'unmatched', reply.statusCode, reply.elapsedTime);
-    done();
-  });
+  measureRequests(fastify, metrics, options.name);
   if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
   try {
     await app.init();
