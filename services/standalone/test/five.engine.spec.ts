@@ -72,6 +72,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** A consumer group of each that has some. */
+const GROUPS: Readonly<Record<string, string>> = { attribution: 'attribution-intake', consent: 'consent-intake', resources: 'resources-intake', export: 'export-work' };
+
 describe('five processes', () => {
   test('a service without its topics ends at once and names what creates them', async () => {
     const { ended, said } = run('auth');
@@ -116,7 +119,14 @@ describe('five processes', () => {
 
     for (const [name, { base }] of Object.entries(all)) {
       expect((await fetch(`${base}/health/live`)).status, name).toBe(200);
-      expect(await (await fetch(`${base}/metrics`)).text(), name).toContain('pa_engine_reachable{engine="kafka"} 1');
+      const metrics = async (): Promise<string> => (await fetch(`${base}/metrics`)).text();
+      expect(await metrics(), name).toContain('pa_engine_reachable{engine="kafka"} 1');
+      // Each says of its own groups how far and for how long they are behind: nothing is to be done here.
+      const group = GROUPS[name];
+      if (group !== undefined) {
+        await expect.poll(metrics, { timeout: 20_000, interval: 1000 }).toMatch(new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`));
+        expect(await metrics(), name).toContain(`pa_facts_age_seconds{service="${name}"} `);
+      }
       const views = await fetch(`${base}/ops/views/${name}`, { headers: { authorization: `Bearer ${administrator}` } });
       expect([name, views.status, Array.isArray(((await views.json()) as { views: unknown }).views)]).toEqual([name, 200, true]);
     }

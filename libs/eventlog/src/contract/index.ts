@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineUnavailable, RecordTooLarge, reached } from '../port.ts';
 import type { Appended, EventLog } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
+import { backlogContract } from './backlog.ts';
 import { groupContract } from './groups.ts';
 import { progressContract } from './progress.ts';
 import { record, records, sum, text, texts, until } from './support.ts';
@@ -34,6 +35,7 @@ export function eventLogContract(name: string, create: CreateHarness): void {
     following(() => log);
     groupContract(() => log, reopen, () => harness);
     progressContract(() => log);
+    backlogContract(() => log);
   });
 }
 
