@@ -10,8 +10,10 @@ export const projects = [...['libs', 'services'].flatMap((folder) => readdirSync
 const specs = (kind) => (dir) => globSync(`{src,test}/**/*.${kind}.spec.ts`, { cwd: dir }).map((file) => join(dir, file));
 /** Specs of a project that need a real Kafka, MongoDB or S3. */
 export const engineSpecs = specs('engine');
-/** Specs of a project that need Helm or a Kubernetes API server, which Go builds. */
+/** Specs of a project that need Helm or another program that Go builds. */
 export const clusterSpecs = specs('cluster');
+/** Specs of a project that need a running cluster. */
+export const installedSpecs = specs('installed');
 
 export function requireNode24() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return;

@@ -1,22 +1,23 @@
 #!/usr/bin/env node
 /**
- * `npm run test:cluster`: every `*.cluster.spec.ts`: the chart through Helm and kubeconform, and the installed platform on a
- * Kubernetes API server of the test's own. Go builds these programs when they are not in the cache: about 15 minutes on two
- * idle cores, once. Ends with `N passed, N failed` as `npm test` does. Arguments go to vitest, e.g. `-- src/chart`.
+ * `npm run test:cluster`: every `*.cluster.spec.ts` (the chart through Helm and kubeconform), then, in a cluster of the test's own
+ * (e2e/cluster/README.md), every `*.installed.spec.ts` and the scenarios of e2e through the ingress. Go builds these programs when
+ * they are not in the cache: about 15 minutes on two idle cores, once. Ends with `N passed, N failed` as `npm test` does. Arguments
+ * name the files that vitest runs, e.g. `-- src/chart`.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { relative } from 'node:path';
-import { clusterSpecs, count, print, projects, removeReports, requireNode24, root } from './report.mjs';
+import { join, relative } from 'node:path';
+import { whyNot } from '../e2e/src/cluster/namespace.ts';
+import { clusterSpecs, count, installedSpecs, print, projects, removeReports, requireNode24, root, sum } from './report.mjs';
 
-const REPORT = 'test-report.cluster.json';
 requireNode24();
-const chosen = projects.filter((dir) => clusterSpecs(dir).length > 0);
-removeReports(chosen, REPORT);
 const started = Date.now();
-
+const files = process.argv.slice(2);
+const e2e = [join(root, 'e2e')];
+const skipped = (specs, why) => specs.map((file) => `${relative(root, file)}: ${why}`);
 if (spawnSync('go', ['version'], { stdio: 'ignore' }).status !== 0 && process.env.CI !== 'true') {
-  const files = chosen.flatMap(clusterSpecs).map((file) => relative(root, file));
-  print({ passed: 0, failed: 0, skipped: files.map((file) => `${file}: Go is not here, which builds Helm and the control plane`), slow: [], silent: [] }, 0);
+  const why = 'Go is not here, which builds Helm and the control plane';
+  print({ passed: 0, failed: 0, skipped: skipped(projects.flatMap((dir) => [...clusterSpecs(dir), ...installedSpecs(dir)]), why), slow: [], silent: [] }, 0);
   process.exit(0);
 }
 // What runs in the cluster is what was built.
@@ -27,20 +28,43 @@ let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted = true;
-    child?.kill('SIGTERM');
+    // A cluster ends with the process that holds its namespace, which hears nothing but this.
+    child?.kill(child.spawnfile.endsWith('cluster/run') ? 'SIGKILL' : 'SIGTERM');
   });
 }
-let failed = false;
-for (const dir of chosen) {
-  if (interrupted) break;
-  console.log(`\n== specs of the cluster: ${relative(root, dir)}`);
-  const code = await new Promise((resolve) => {
-    child = spawn('npx', ['vitest', 'run', ...process.argv.slice(2)], { cwd: dir, stdio: 'inherit', env: { ...process.env, RUN_CLUSTER: '1', TEST_REPORT: REPORT } });
+const run = (dir, command, args, env) =>
+  new Promise((resolve) => {
+    child = spawn(command, args, { cwd: dir, stdio: 'inherit', env: { ...process.env, ...env } });
     child.once('error', () => resolve(1));
-    child.once('close', (ended) => resolve(ended ?? 1));
+    child.once('close', (code) => resolve(code ?? 1));
   });
-  failed = code !== 0 || failed;
+
+const results = [];
+async function pass(name, dirs, report, command, args, env) {
+  removeReports(dirs, report);
+  let failed = false;
+  for (const dir of dirs) {
+    if (interrupted) break;
+    console.log(`\n== ${name}: ${relative(root, dir)}`);
+    failed = (await run(dir, command, args, env)) !== 0 || failed;
+  }
+  results.push({ failed, counted: count(dirs, report) });
 }
-const counted = count(chosen, REPORT);
+
+await pass('specs of the chart', projects.filter((dir) => clusterSpecs(dir).length > 0), 'test-report.cluster.json', 'npx', ['vitest', 'run', ...files], { RUN_CLUSTER: '1' });
+
+const problem = whyNot();
+if (problem === undefined || process.env.CI === 'true') {
+  const reports = { installed: 'test-report.installed.json', scenarios: 'test-report.scenarios.json' };
+  removeReports(e2e, reports.scenarios);
+  // One cluster for both.
+  const both = `RUN_INSTALLED=1 npx vitest run "$@"; a=$?; E2E_DEPLOYMENT=cluster TEST_REPORT=${reports.scenarios} npx vitest run --passWithNoTests "$@"; b=$?; exit $((a | b))`;
+  await pass('in a cluster', e2e, reports.installed, join(root, 'e2e/cluster/run'), ['sh', '-c', both, 'vitest', ...files], {});
+  results.push({ failed: false, counted: count(e2e, reports.scenarios) });
+} else {
+  results.push({ failed: false, counted: { passed: 0, failed: 0, skipped: [...skipped(installedSpecs(e2e[0]), problem), `the scenarios of e2e through the ingress: ${problem}`], slow: [], silent: [] } });
+}
+
+const counted = sum(results.map((result) => result.counted));
 print(counted, Date.now() - started);
-process.exit(interrupted || failed || counted.failed > 0 ? 1 : 0);
+process.exit(interrupted || counted.failed > 0 || results.some((result) => result.failed) ? 1 : 0);

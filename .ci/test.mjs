@@ -5,7 +5,7 @@
  * engines is `npm run test:engines`, what needs Helm or an API server `npm run test:cluster`.
  */
 import { spawnSync } from 'node:child_process';
-import { clusterSpecs, count, engineSpecs, print, projects, removeReports, requireNode24, root } from './report.mjs';
+import { clusterSpecs, count, engineSpecs, installedSpecs, print, projects, removeReports, requireNode24, root } from './report.mjs';
 
 const REPORT = 'test-report.json';
 requireNode24();
@@ -23,6 +23,7 @@ const waiting = (files, why) => {
   if (files.length > 0) counted.skipped.push(`${files.length} files ${why}`);
 };
 waiting(projects.flatMap(engineSpecs), '*.engine.spec.ts: they need a real Kafka and a MongoDB-compatible server, run them with `npm run test:engines`');
-waiting(projects.flatMap(clusterSpecs), '*.cluster.spec.ts: they need Helm and a Kubernetes API server, which Go builds once; run them with `npm run test:cluster`');
+waiting(projects.flatMap(clusterSpecs), '*.cluster.spec.ts: they need Helm, which Go builds once; run them with `npm run test:cluster`');
+waiting(projects.flatMap(installedSpecs), '*.installed.spec.ts: they need a Kubernetes API server, which Go builds once, root and Linux; run them with `npm run test:cluster`');
 print(counted, Date.now() - started);
 process.exit(status !== 0 || counted.failed > 0 ? 1 : 0);

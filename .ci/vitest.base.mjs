@@ -2,10 +2,11 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 /**
  * Specs that need more than Node: `*.engine.spec.ts` a real Kafka or MongoDB (RUN_ENGINES=1, `npm run test:engines`),
- * `*.cluster.spec.ts` Helm or a Kubernetes API server (RUN_CLUSTER=1, `npm run test:cluster`). Either runs alone.
+ * `*.cluster.spec.ts` Helm or another program that Go builds (RUN_CLUSTER=1, `npm run test:cluster`), `*.installed.spec.ts` a running
+ * cluster (RUN_INSTALLED=1, inside `e2e/cluster/run`; `npm run test:cluster`). Each runs alone.
  */
-const KINDS = { engine: 'test-report.engines.json', cluster: 'test-report.cluster.json' };
-const kind = process.env.RUN_CLUSTER === '1' ? 'cluster' : process.env.RUN_ENGINES === '1' ? 'engine' : undefined;
+const KINDS = { engine: 'test-report.engines.json', cluster: 'test-report.cluster.json', installed: 'test-report.installed.json' };
+const kind = process.env.RUN_INSTALLED === '1' ? 'installed' : process.env.RUN_CLUSTER === '1' ? 'cluster' : process.env.RUN_ENGINES === '1' ? 'engine' : undefined;
 const report = process.env.TEST_REPORT ?? KINDS[kind] ?? 'test-report.json';
 
 /**

@@ -1,10 +1,14 @@
 import { configure } from '../.ci/vitest.base.mjs';
 
-const separate = process.env.E2E_DEPLOYMENT === 'processes';
+const { E2E_DEPLOYMENT: deployment, RUN_ENGINES, RUN_CLUSTER, RUN_INSTALLED } = process.env;
 // Engines and seven processes take their time to come up on busy cores; one file at a time, since each has processes of its own.
 const slow = { testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false };
+const inCluster = { testTimeout: 300_000, hookTimeout: 420_000, fileParallelism: false };
+const others = ['**/node_modules/**', '**/dist/**', '**/*.engine.spec.ts', '**/*.cluster.spec.ts', '**/*.installed.spec.ts', '**/*.unit.spec.ts'];
 export default configure({
-  ...(separate || process.env.RUN_ENGINES === '1' || process.env.RUN_CLUSTER === '1' ? slow : {}),
+  ...(RUN_INSTALLED === '1' || deployment === 'cluster' ? inCluster : deployment === 'processes' || RUN_ENGINES === '1' || RUN_CLUSTER === '1' ? slow : {}),
   // The demo is of the standalone, and the house is the same either way.
-  ...(separate ? { exclude: ['**/node_modules/**', '**/dist/**', '**/*.engine.spec.ts', '**/*.cluster.spec.ts', '**/demo.e2e.spec.ts', '**/*.unit.spec.ts'] } : {}),
+  ...(deployment === 'processes' ? { exclude: [...others, '**/demo.e2e.spec.ts'] } : {}),
+  // Scenarios that depend on nothing but HTTP.
+  ...(deployment === 'cluster' ? { include: ['opt-out', 'isolation', 'download', 'cli', 'bad-input'].map((name) => `src/${name}.e2e.spec.ts`), exclude: others } : {}),
 });

@@ -6,13 +6,16 @@ import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, startPlatform as startStandalone, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
 import { startDeployment } from './deployment.ts';
+import { startClusterPlatform } from './cluster/platform.ts';
 import type { Served } from './road.ts';
 
 /** E2E_DEPLOYMENT=processes: the same scenarios on separate processes over Kafka and MongoDB instead of the standalone. */
 export const SEPARATE = process.env['E2E_DEPLOYMENT'] === 'processes';
+/** E2E_DEPLOYMENT=cluster, inside `e2e/cluster/run`: on the installed chart, through its ingress. */
+export const IN_CLUSTER = process.env['E2E_DEPLOYMENT'] === 'cluster';
 
 export interface StartOptions { readonly dataDir: string; readonly port?: number; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }
-export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (SEPARATE ? startDeployment(options) : startStandalone(options));
+export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (IN_CLUSTER ? startClusterPlatform(options) : SEPARATE ? startDeployment(options) : startStandalone(options));
 
 /** A platform of its own in a fresh folder; everything is removed at the end. */
 export async function freshPlatform(options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<{ platform: () => PlatformProcess; server: () => Server; restart: (how: 'kill' | 'stop') => Promise<void>; dispose: () => Promise<void>; folder: string }> {

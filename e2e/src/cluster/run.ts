@@ -1,27 +1,32 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { layOut } from '@provider-access/image';
 import { startEngines } from '@provider-access/testing';
 import { startCluster } from './cluster.ts';
+import { providerAccess } from './images.ts';
 import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
+import { IMAGE } from './release.ts';
 
 /**
- * `e2e/cluster/run [--no-engines] command…`: a cluster and the engines outside of it, for as long as the command runs. First
- * process of the namespaces that the script beside it makes, so nothing of it outlives this process.
+ * `e2e/cluster/run command…`: a cluster with the image of this checkout, and the engines outside of it, for as long as the command
+ * runs. First process of the namespaces that the script beside it makes, so nothing of it outlives this process.
  */
-const words = process.argv.slice(2);
-const noEngines = words[0] === '--no-engines';
-const [command = process.env.SHELL ?? 'sh', ...args] = noEngines ? words.slice(1) : words;
+const CHECKOUT = join(import.meta.dirname, '../../..');
+const [command = process.env.SHELL ?? 'sh', ...args] = process.argv.slice(2);
+if (!existsSync(join(CHECKOUT, 'services/auth/dist/main.js'))) throw new Error('the services are not built: run `npm run build`');
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
 setUpNamespace(join(folder, 'hosts'));
 if (process.env.TEST_SERVERS_HOST !== OUTSIDE_ADDRESS) throw new Error(`start it through e2e/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
 
 const progress = (line: string): void => console.error(line);
 const started = performance.now();
-const [engines, cluster] = await Promise.all([noEngines ? undefined : startEngines({ progress }), startCluster({ folder })]);
+const [engines, cluster] = await Promise.all([startEngines({ progress }), startCluster({ folder })]);
+layOut({ checkout: CHECKOUT, out: join(folder, 'image') });
+cluster.images.register(`${IMAGE.repository}:${IMAGE.tag}`, providerAccess(join(folder, 'image')));
 progress(`cluster: ready after ${((performance.now() - started) / 1000).toFixed(1)} s in ${folder}`);
-const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...engines?.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig } });
+const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...engines.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig } });
 // Process 1 has no default handlers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 const code = await new Promise<number>((resolve) => {
@@ -29,9 +34,9 @@ const code = await new Promise<number>((resolve) => {
     progress(String(error));
     resolve(127);
   });
-  child.once('exit', (status, signal) => resolve(status ?? (signal === null ? 1 : 128)));
+  child.once('exit', (status) => resolve(status ?? 1));
 });
 await cluster.stop();
-await engines?.stop();
+await engines.stop();
 rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 process.exit(code);

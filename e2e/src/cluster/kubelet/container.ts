@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1LifecycleHandler, V1Pod, V1SecurityContext } from '@kubernetes/client-node';
 import type { Image } from '../images.ts';
 import { httpGet, type Target } from './probes.ts';
-import { containerScript, inContainer, writeEtc, type Mount, type User } from './rootfs.ts';
+import { containerScript, inContainer, program, writeEtc, type Mount, type User } from './rootfs.ts';
 import type { Sandbox } from './sandbox.ts';
 import { ConfigError, expand } from './values.ts';
 
@@ -59,7 +59,7 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
   // In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not at all.
-  const outer = spawn('nsenter', [`--net=${sandbox.network}`, 'unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script], { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] });
+  const outer = spawn(program('nsenter'), [`--net=${sandbox.network}`, program('unshare'), '--mount', '--pid', '--fork', '--kill-child', program('sh'), '-c', script], { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
   const startedAt = new Date();
   const ended = new Promise<number>((resolve) => {
@@ -78,7 +78,7 @@ export async function startContainer(options: ContainerOptions): Promise<Running
 
   const exec = (words_: readonly string[], timeoutMs: number): Promise<number> => new Promise((resolve) => {
     const args = ['--target', String(pid), '--mount', '--pid', '--net', ...inContainer(root, user, security, words_)];
-    execFile('nsenter', args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error) => resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : 124));
+    execFile(program('nsenter'), args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error) => resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : 124));
   });
   const target: Target = { address: sandbox.address, container, exec };
   const signal = (name: NodeJS.Signals): void => {

@@ -11,6 +11,8 @@ const DEVICES = ['full', 'null', 'random', 'urandom', 'zero'];
 export interface Mount { readonly source: string; readonly target: string; readonly readOnly: boolean; readonly file: boolean }
 export interface User { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
 
+/** Programs of this machine by their full path: PATH is the container's. */
+export const program = (name: string): string => ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? name;
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The image's /etc with names and addresses as a kubelet writes them, in a folder that becomes the container's. */
@@ -33,7 +35,7 @@ export function containerScript(options: {
   readonly root: string; readonly etc: string; readonly image: Image; readonly mounts: readonly Mount[]; readonly user: User; readonly security: V1SecurityContext; readonly command: readonly string[];
 }): string {
   const { root, image } = options;
-  const lines = ['set -e', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'mount --make-rprivate /', `mount -t tmpfs -o size=16m,mode=755 tmpfs ${quote(root)}`, `cd ${quote(root)}`];
+  const lines = ['set -e', 'own=$PATH', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'mount --make-rprivate /', `mount -t tmpfs -o size=16m,mode=755 tmpfs ${quote(root)}`, `cd ${quote(root)}`];
   const bind = (source: string, target: string, readOnly: boolean): void => {
     lines.push(`mount --bind ${quote(source)} ${quote(target)}`);
     if (readOnly) lines.push(`mount -o remount,bind,ro ${quote(target)}`);
@@ -62,7 +64,7 @@ export function containerScript(options: {
     bind(mount.source, target, mount.readOnly);
   }
   if (options.security.readOnlyRootFilesystem === true) lines.push('mount -o remount,bind,ro etc', 'mount -o remount,ro .');
-  lines.push('echo made >&3', 'exec 3>&-', `exec ${inContainer(root, options.user, options.security, options.command).map(quote).join(' ')}`);
+  lines.push('echo made >&3', 'exec 3>&-', `PATH=$own exec ${inContainer(root, options.user, options.security, options.command).map(quote).join(' ')}`);
   return lines.join('\n');
 }
 
@@ -72,7 +74,7 @@ export function containerScript(options: {
  */
 export function inContainer(root: string, user: User, security: V1SecurityContext, command: readonly string[]): string[] {
   // Inherited first: what has left the bounding set cannot be inherited any more.
-  const inherited = security.capabilities?.drop?.includes('ALL') === true ? ['setpriv', '--inh-caps=-all,+sys_chroot,+setuid,+setgid'] : [];
+  const inherited = security.capabilities?.drop?.includes('ALL') === true ? [program('setpriv'), '--inh-caps=-all,+sys_chroot,+setuid,+setgid'] : [];
   const restrictions = [...(inherited.length > 0 ? ['--bounding-set=-all'] : []), ...(security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : [])];
-  return [...inherited, ...(restrictions.length > 0 ? ['setpriv', ...restrictions] : []), 'chroot', `--userspec=${user.uid}:${user.gid}`, `--groups=${user.groups.join(',')}`, root, ...command];
+  return [...inherited, ...(restrictions.length > 0 ? [program('setpriv'), ...restrictions] : []), program('chroot'), `--userspec=${user.uid}:${user.gid}`, `--groups=${user.groups.join(',')}`, root, ...command];
 }

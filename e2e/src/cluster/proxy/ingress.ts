@@ -18,6 +18,9 @@ const settings = (ingress: V1Ingress): string[] => Object.entries(ANNOTATIONS).m
   return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
 });
 
+/** For clients of the tests that know one base only: routes of this other host are those of the Ingress' own, too. */
+export const ALSO = 'tests.provider-access.example/also-routes-of';
+
 interface Host { readonly name: string; readonly address: string; readonly locations: Map<string, string>; tls?: { readonly cert: string; readonly key: string } | undefined }
 
 /**
@@ -47,6 +50,13 @@ export function nginxConfig(view: IngressView, folder: string): { readonly text:
       const secret = ingress.spec?.tls?.find((one) => one.hosts === undefined || one.hosts.includes(name))?.secretName;
       host.tls ??= secret === undefined ? undefined : view.tls(ingress.metadata!.namespace!, secret);
       for (const path of http?.paths ?? []) add(ingress, host, path);
+    }
+  }
+  for (const ingress of view.ingresses) {
+    const other = [...hosts.values()].find(({ name }) => name === ingress.metadata?.annotations?.[ALSO]);
+    for (const { host } of other === undefined ? [] : (ingress.spec?.rules ?? [])) {
+      const into = [...hosts.values()].find(({ name }) => name === host)!;
+      for (const [place, location] of other!.locations) into.locations.set(place, location);
     }
   }
   return { text: text(folder, upstreams, [...hosts.values()]), hosts: new Map([...hosts.values()].filter(({ name }) => name !== '_').map(({ name, address }) => [name, address])) };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { V1Ingress } from '@kubernetes/client-node';
-import { nginxConfig, type IngressView } from './ingress.ts';
+import { ALSO, nginxConfig, type IngressView } from './ingress.ts';
 
 const ingress = (name: string, ingressClassName: string, host: string, paths: readonly (readonly [path: string, pathType: string, service: string])[], rest: Partial<V1Ingress> & { tls?: string } = {}): V1Ingress => ({
   metadata: { name, namespace: 'pa', ...rest.metadata },
@@ -26,6 +26,11 @@ describe('nginx of Ingress objects', () => {
     const apart = nginxConfig(view(ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']]), ingress('b', 'internal', 'in.example', [['/events', 'Exact', 'resources']])), '/x');
     expect([...apart.hosts]).toEqual([['pa.example', '10.98.0.1'], ['in.example', '10.98.0.2']]);
     expect(apart.text).toMatch(/listen 10\.98\.0\.2:80;\s+server_name in\.example/);
+  });
+  it('routes of another host, too, where an annotation says so', () => {
+    const open = ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']], { metadata: { name: 'a', namespace: 'pa', annotations: { [ALSO]: 'in.example' } } });
+    const { text } = nginxConfig(view(open, ingress('b', 'internal', 'in.example', [['/events', 'Exact', 'resources']])), '/x');
+    expect(text.match(/location = \/events/g)).toHaveLength(2);
   });
   it('ends TLS with the Secret, and sends plain requests there', () => {
     const { text } = nginxConfig(view(ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']], { tls: 'there' })), '/x');

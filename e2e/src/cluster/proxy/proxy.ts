@@ -75,6 +75,8 @@ export async function startProxy(options: { readonly api: Api; readonly folder: 
       process.kill(nginx.pid, 'SIGHUP');
     }
     writeHosts(hosts);
+    // As the DNS of a payer has them.
+    for (const [name, at] of hosts) names.set(name, at);
   };
   const headless = (name: string): readonly string[] | undefined => {
     const service = services.items().find(({ metadata, spec }) => spec?.clusterIP === 'None' && `${metadata!.name}.${metadata!.namespace}.svc.cluster.local` === name);

@@ -1,0 +1,17 @@
+import { buildSecantus, fetchKafka } from '@provider-access/testing';
+import { crdFolder } from './crds.ts';
+import { whyNot } from './namespace.ts';
+import { tool } from './tools.ts';
+
+/** Everything that comes over the network, before `e2e/cluster/run` leaves it: inside, there is no way out. */
+const progress = (line: string): void => console.error(line);
+const problem = whyNot();
+if (problem === undefined) {
+  for (const name of ['helm', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const) await tool(name, progress);
+  await crdFolder(progress);
+  await fetchKafka(progress);
+  await buildSecantus(progress);
+} else {
+  progress(`${problem[0]!.toUpperCase()}${problem.slice(1)}.`);
+  process.exitCode = 1;
+}

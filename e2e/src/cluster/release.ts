@@ -1,0 +1,159 @@
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { V1Pod } from '@kubernetes/client-node';
+import { orMissing } from './api.ts';
+import type { Cluster } from './cluster.ts';
+import type { Values } from './helm.ts';
+import { ALSO } from './proxy/ingress.ts';
+
+/** Our chart, installed as a payer would: namespace, Secrets and values of its own, the engines outside. */
+
+export const CHART = join(import.meta.dirname, '../../../charts/provider-access');
+/** The image of this checkout, as `registerImage` names it. */
+export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
+const RELEASE = 'pa';
+/** Of the Secrets that a payer makes. */
+const SECRETS = { platform: ['token-signing-keys.json', 'page-link.keys', 'member-hash.keys', 'administrator.tokens'], payer: ['payer.tokens'], bucket: ['access-key-id', 'secret-access-key'] } as const;
+
+/** Objects are merged, everything else is replaced. */
+export function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
+  const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
+  return over.reduce<Values>((to, from = {}) => ({ ...to, ...Object.fromEntries(Object.entries(from).map(([key, value]) => [key, isObject(value) && isObject(to[key]) ? merged(to[key], value) : value])) }), base);
+}
+
+function signingKeys(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'ES256', use: 'sig' }] });
+}
+
+export interface ReleaseOptions {
+  readonly cluster: Cluster;
+  /** Of the namespace, the topics' prefix, the database and the hosts: a name is a deployment. */
+  readonly name: string;
+  /** Over the values of every test. */
+  readonly values?: Values;
+  /** Public and internal routes under one host: for clients that know one base only. */
+  readonly oneHost?: boolean;
+  /** For engines other than those of the environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A version of the chart other than this checkout's. */
+  readonly chart?: string;
+}
+
+export interface Release {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  /** Of Helm. */
+  readonly name: string;
+  readonly chart: string;
+  /** What providers use, through the public ingress. */
+  readonly base: string;
+  /** `/events` and `/ops`, through the internal ingress. */
+  readonly internalBase: string;
+  readonly payerToken: string;
+  readonly administratorToken: string;
+  /** What it was last installed or upgraded with. */
+  values(): Values;
+  install(values?: Values, flags?: readonly string[]): Promise<void>;
+  /** @param values over those of the last time */
+  upgrade(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
+  rollback(revision: number): Promise<void>;
+  /** `helm test`. */
+  test(): Promise<string>;
+  uninstall(): Promise<void>;
+  /** Its pods now, of one service or of all. */
+  pods(component?: string): Promise<readonly V1Pod[]>;
+  /** One of the Secrets that a payer makes: `platform`, `payer` or `bucket`. */
+  makeSecret(name: keyof typeof SECRETS): Promise<void>;
+  /** Pods end at once, then the namespace goes. */
+  destroy(): Promise<void>;
+}
+
+const engine = (env: Readonly<Record<string, string | undefined>>, name: string): string => {
+  const value = env[name];
+  if (value === undefined) throw new Error(`${name} names no engine: this runs through \`e2e/cluster/run\``);
+  return value;
+};
+
+function usualValues(options: ReleaseOptions, hosts: { readonly public: string; readonly internal: string }): Values {
+  const env = { ...process.env, ...options.env };
+  const platform = { secretName: 'platform' };
+  const annotations = { 'nginx.ingress.kubernetes.io/proxy-body-size': '0', 'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600' };
+  const ingress = (className: string, more: Values = {}): Values => ({ enabled: true, className, annotations: { ...annotations, ...more }, tls: { enabled: false } });
+  const two = { replicas: 2 };
+  const one = { replicas: 1 };
+  return {
+    image: IMAGE,
+    // Nothing ends TLS here but in the one spec that is about it: links are what a client of plain HTTP can follow.
+    publicUrl: `http://${hosts.public}`,
+    config: { ALLOW_PLAIN_HTTP: true, KAFKA_SESSION_TIMEOUT_MS: 6000 },
+    logLevel: 'warn',
+    kafka: { brokers: engine(env, 'KAFKA_BROKERS').split(','), topicPrefix: `${options.name}.`, topics: { partitions: 4, replication: 1, minInsyncReplicas: 1 } },
+    mongodb: { uri: engine(env, 'MONGODB_URI'), database: options.name.replaceAll('-', '_') },
+    files: { store: 's3', s3: { bucket: engine(env, 'S3_BUCKET'), endpoint: engine(env, 'S3_ENDPOINT'), region: engine(env, 'S3_REGION'), pathStyle: true, prefix: options.name } },
+    secrets: { tokenSigningKeys: platform, pageLinkKeys: platform, memberHashKeys: platform, administratorTokens: platform, payerTokens: { secretName: 'payer' }, s3Credentials: { secretName: 'bucket' } },
+    services: { auth: one, attribution: one, consent: one, resources: two, export: two },
+    ingress: ingress('public', options.oneHost === true ? { [ALSO]: hosts.internal } : {}),
+    internalIngress: { ...ingress('internal'), host: hosts.internal },
+    networkPolicy: { fromIngressController: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } }] },
+  };
+}
+
+/** Makes the namespace and its Secrets; nothing is installed yet. */
+export async function prepareRelease(options: ReleaseOptions): Promise<Release> {
+  const { cluster, name: namespace } = options;
+  const { api, helm } = cluster;
+  const chart = options.chart ?? CHART;
+  const host = `${namespace}.example`;
+  const internal = `${namespace}.internal.example`;
+  const env = { ...process.env, ...options.env };
+  const token = (): string => randomBytes(32).toString('base64url');
+  const [payerToken, administratorToken] = [token(), token()];
+  const contents: Readonly<Record<string, string>> = {
+    'token-signing-keys.json': signingKeys(), 'page-link.keys': token(), 'member-hash.keys': token(), 'administrator.tokens': administratorToken, 'payer.tokens': payerToken,
+    'access-key-id': env.AWS_ACCESS_KEY_ID ?? '', 'secret-access-key': env.AWS_SECRET_ACCESS_KEY ?? '',
+  };
+  const makeSecret: Release['makeSecret'] = async (name) => {
+    await api.core.createNamespacedSecret({ namespace, body: { metadata: { name }, stringData: Object.fromEntries(SECRETS[name].map((key) => [key, contents[key]!])) } });
+  };
+  await cluster.createNamespace(namespace);
+  await Promise.all((Object.keys(SECRETS) as (keyof typeof SECRETS)[]).map(makeSecret));
+  let values = merged(usualValues(options, { public: host, internal }), options.values);
+  /** What failed, with what a person would look at next. */
+  const explained = async <T>(what: Promise<T>): Promise<T> => what.catch(async (error: unknown) => {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${await cluster.describe(namespace)}`, { cause: error });
+  });
+  return {
+    cluster, namespace, name: RELEASE, chart, payerToken, administratorToken,
+    base: `http://${host}`,
+    internalBase: `http://${internal}`,
+    values: () => values,
+    async install(over, flags) {
+      values = merged(values, over);
+      await explained(helm.install(RELEASE, chart, { namespace, values, flags }, '4m'));
+    },
+    async upgrade(over, flags, timeout = '4m') {
+      values = merged(values, over);
+      await explained(helm.upgrade(RELEASE, chart, { namespace, values, flags }, timeout));
+    },
+    async rollback(revision) {
+      await explained(helm.rollback(RELEASE, revision, { namespace }, '4m'));
+    },
+    test: () => explained(helm.test(RELEASE, { namespace })),
+    async uninstall() {
+      await explained(helm.uninstall(RELEASE, { namespace }));
+    },
+    async pods(component) {
+      const labelSelector = component === undefined ? undefined : `app.kubernetes.io/component=${component}`;
+      return (await api.core.listNamespacedPod({ namespace, labelSelector })).items;
+    },
+    makeSecret,
+    async destroy() {
+      await orMissing(api.core.deleteNamespace({ name: namespace }));
+      await api.core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
+    },
+  };
+}
+
+/** A name that is a namespace, a topic prefix and a database: short, and another for each folder. */
+export const nameFor = (folder: string): string => `pa-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
