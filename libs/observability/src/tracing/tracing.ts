@@ -96,6 +96,11 @@ export class Tracing {
     if (parent === undefined) return this.scopes.run({ context: newContext(), local: true }, () => work(undefined));
     return this.within(this.begin(name, { ...options, parent }), work);
   }
+  /** Log lines of `work` say that they belong to a context that was written down. */
+  about<T>(traceparent: string | undefined, work: () => T): T {
+    const context = parseTraceparent(traceparent);
+    return context === undefined ? work() : this.scopes.run({ context, local: true }, work);
+  }
   /** Says that what runs now goes back to something that was recorded elsewhere. */
   link(traceparent: string | undefined): void {
     const span = this.scopes.active()?.span;

@@ -90,6 +90,8 @@ test('what was written down is gone on with, and what is read says where it come
     tracing.link('nonsense');
     tracing.link(formatTraceparent(context('c', 'd', false)));
   });
+  expect(tracing.about(job, () => [tracing.scopes.fields().trace_id, tracing.traceparent()])).toEqual(['a'.repeat(32), undefined]);
+  expect(tracing.about('nonsense', () => tracing.scopes.fields())).toEqual({});
   const [chunk, file] = await finished();
   expect(chunk!.spanContext().traceId).toBe('a'.repeat(32));
   expect(file!.links.map((l) => l.context.traceId)).toEqual(['a'.repeat(32)]);

@@ -71,7 +71,7 @@ export class ExportWork {
       concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
       ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
       handle: (item, signal, heartbeat) => this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
-      failed: (item, error) => ports.logger.warn({ queue, attempts: item.attempts, error: (error as Error).name, ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}), stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again'),
+      failed: (item, error) => this.tell(item, error as Error),
     })] as const));
   }
 
@@ -105,6 +105,12 @@ export class ExportWork {
     return tracing.resume(`process ${item.queue}`, (item.payload as JobItem).traceparent, {
       kind: SpanKind.CONSUMER, attributes: { 'messaging.system': 'provider-access', 'messaging.destination.name': item.queue, 'messaging.operation.name': 'process', 'messaging.operation.type': 'process', 'pa.work.attempt': item.attempts },
     }, step);
+  }
+  private tell(item: WorkItem, error: Error): void {
+    const { logger, tracing } = this.o.ports;
+    const say = (): void => logger.warn({ queue: item.queue, attempts: item.attempts, error: error.name, ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}), stack: error.stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again');
+    if (tracing === undefined) say();
+    else tracing.about((item.payload as JobItem).traceparent, say);
   }
   /** Counts attempts: what goes on failing ends the job with a reason, and never leaves it running for ever. */
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
