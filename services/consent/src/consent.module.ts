@@ -43,7 +43,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: Facts, useValue: facts },
-        { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent' }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
+        { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
         { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
         { provide: READINESS, useValue: readiness },
       ],

@@ -87,7 +87,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
         { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
-        { provide: AnsweredLevels, useValue: new AnsweredLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'export' }), calendar: new BusinessCalendar(options.calendar), load: (job) => streams.load(job) }) },
+        { provide: AnsweredLevels, useValue: new AnsweredLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'export', objectives: ['answered'] }), calendar: new BusinessCalendar(options.calendar), load: (job) => streams.load(job) }) },
         { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock, metrics }), facts.parties) },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: READINESS, useFactory: () => readiness(context, projections, work) },

@@ -74,7 +74,7 @@ class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
 function providers({ ports, config: input, staticTokens, pageKeys, presence, serviceLevels }: ResourcesOptions): Provider[] {
   const config = resourcesConfig.parse(input);
   const { log, views, state, clock, logger, metrics } = ports;
-  const ledger = new LevelLedger({ log, clock, metrics, service: 'resources' });
+  const ledger = new LevelLedger({ log, clock, metrics, service: 'resources', objectives: ['claims-visible', 'prior-authorization-visible'] });
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },

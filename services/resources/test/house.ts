@@ -23,7 +23,7 @@ export const NPI = 'npi|1234567893';
 export type Loose = ReturnType<typeof JSON.parse>;
 export interface Answer { readonly status: number; readonly headers: Record<string, unknown>; readonly text: string; json<T = Loose>(): T }
 
-export interface HouseOptions { readonly log?: EventLog; readonly views?: Views; readonly state?: State; readonly boundMs?: number; readonly folder?: string; readonly maxRecords?: number }
+export interface HouseOptions { readonly log?: EventLog; readonly views?: Views; readonly state?: State; readonly boundMs?: number; readonly folder?: string; readonly maxRecords?: number; readonly levelsSince?: number }
 
 /**
  * The resources service as a runner starts it, with stand-ins for the intakes of attribution and consent: they say that they
@@ -74,7 +74,7 @@ export class House {
     await facts.start();
     const others = await standIns(log);
     const ports: ServicePorts = { log, views, state, clock, logger: silentLogger, metrics: new Metrics() };
-    const app = await createServiceApp(ResourcesModule.register({ ports, config, staticTokens, pageKeys }), { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
+    const app = await createServiceApp(ResourcesModule.register({ ports, config, staticTokens, pageKeys, serviceLevels: { since: options.levelsSince } }), { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
     await app.startAllMicroservices();
     return new House({
       app, log, views, state, payerToken, administratorToken,

@@ -8,6 +8,8 @@ export interface LevelLedgerOptions {
   readonly clock: Clock;
   /** Counted and timed there, once it is durable. */
   readonly metrics: Metrics;
+  /** What this service measures: its counters are there from the start, so that a first miss is an increase. */
+  readonly objectives?: readonly Objective[];
   /** Name of the service. */
   readonly service: string;
 }
@@ -20,6 +22,7 @@ export class LevelLedger {
   private readonly options: LevelLedgerOptions;
   constructor(options: LevelLedgerOptions) {
     this.options = options;
+    for (const objective of options.objectives ?? []) options.metrics.zero('pa_slo_total', { objective });
   }
 
   /** @throws EngineUnavailable */

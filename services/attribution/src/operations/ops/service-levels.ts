@@ -1,5 +1,5 @@
 import { type LevelLedger, type Open, openOf, pendingOf, type ProbePart, probeOf, serviceLevelReport, type ServiceLevelReport, serviceLevels, unread } from '@provider-access/audit';
-import type { Objective, ProbeReported } from '@provider-access/events';
+import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
 import type { Clock } from '@provider-access/http';
@@ -67,6 +67,8 @@ export class ServiceLevels {
     const pending = async (): Promise<ReturnType<typeof pendingOf>> => pendingOf(await this.kept(), clock.now(), calendar);
     metrics.read('pa_slo_pending', async () => (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })));
     metrics.read('pa_slo_oldest_elapsed_ratio', async () => (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })));
+    metrics.zero('pa_probe_runs_total', { result: 'passed', step: 'none' });
+    for (const step of PROBE_STEPS) metrics.zero('pa_probe_runs_total', { result: 'failed', step });
     const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
     metrics.read('pa_probe_last_success_timestamp_seconds', async () => {
       const success = (await probe())?.lastSuccess;

@@ -1,0 +1,75 @@
+import { afterEach, expect, it } from 'vitest';
+import { PA_RECORDS, PA_SERVICE_LEVELS, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { condition, House } from './house.ts';
+
+let house: House;
+afterEach(() => house.close());
+
+const claim = (member: string, id: string, use = 'claim'): object => ({
+  resourceType: 'ExplanationOfBenefit', id, status: 'active', use, type: { text: 'x' }, created: '2026-01-01', insurer: { display: 'x' }, provider: { display: 'x' }, outcome: 'complete',
+  insurance: [{ focal: true, coverage: { display: 'x' } }], patient: { reference: `Patient/${member}` }, item: [{ sequence: 1, productOrService: { text: 'x' }, servicedDate: '2025-05-05' }],
+});
+const at = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
+
+async function said(): Promise<{ started: ServiceLevelStarted[]; measured: ServiceLevelMeasured[] }> {
+  const found = { started: [] as ServiceLevelStarted[], measured: [] as ServiceLevelMeasured[] };
+  const heads = (await house.log.head([PA_SERVICE_LEVELS]))[PA_SERVICE_LEVELS] ?? [];
+  for (const partition of heads.keys()) {
+    for (const record of await house.log.read(PA_SERVICE_LEVELS, partition, 0, 1000)) {
+      const data = JSON.parse(Buffer.from(record.value).toString('utf8')) as never;
+      if (typeOf(record) === 'pa.service-level-started.v1') found.started.push(data);
+      else found.measured.push(data);
+    }
+  }
+  return found;
+}
+const starts = (all: readonly ServiceLevelStarted[]): string[] => all.flatMap((s) => s.starts.map((x) => x.objective)).toSorted();
+const measuredItems = (all: readonly ServiceLevelMeasured[]): number => all.flatMap((m) => m.days).reduce((n, d) => n + d.items.length, 0);
+
+it('starts claims and prior authorizations that became a record, and measures them when they are visible', async () => {
+  house = await House.open();
+  const event = { id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'c1') };
+  await house.publish([
+    event, event, { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'p1', 'preauthorization') }, { id: 'e3', subject: 'm1', time: at(2), resource: condition('m1', 'x1') },
+    { id: 'e4', subject: 'm1', time: at(3), resource: claim('m1', 'q1', 'predetermination') }, { id: 'e5', subject: 'm1', time: at(3), resource: claim('m2', 'other') },
+    { id: 'e6', subject: 'm1', time: at(9), resource: { ...claim('m1', 'c1'), status: 'draft' } }, { id: 'e7', subject: 'm1', time: at(0), resource: { ...claim('m1', 'c1'), outcome: 'partial' } },
+  ]);
+  await expect.poll(async () => measuredItems((await said()).measured)).toBe(3);
+  const { started, measured } = await said();
+  // c1, its adjustment, p1: the repetition, the overtaken version, the parked and the other types are none.
+  expect(starts(started)).toEqual(['claims-visible', 'claims-visible', 'prior-authorization-visible']);
+  for (const m of measured) {
+    expect(m.scope).toMatch(/^payer\.member-events\/\d+$/);
+    expect(m.calendar.timeZone).toBe('America/New_York');
+    expect(Date.parse(m.endedAt)).toBeLessThanOrEqual(Date.now());
+  }
+  const claims = measured.flatMap((m) => m.days).filter((d) => d.objective === 'claims-visible').flatMap((d) => d.items);
+  expect(Math.max(...claims.map(([, ms]) => ms))).toBeGreaterThanOrEqual(3_600_000);
+  expect(claims.every(([, , met]) => met === 1)).toBe(true);
+  expect(JSON.stringify({ started, measured })).not.toMatch(/m1|c1/);
+});
+
+it('says nothing of history', async () => {
+  house = await House.open({ levelsSince: Date.now() - 10 * 3_600_000 });
+  await house.publish([{ id: 'e1', subject: 'm1', time: at(20), resource: claim('m1', 'old') }, { id: 'e2', subject: 'm1', time: at(5), resource: claim('m1', 'new') }]);
+  await expect.poll(async () => measuredItems((await said()).measured)).toBe(1);
+  expect(starts((await said()).started)).toEqual(['claims-visible']);
+});
+
+it('says so before it takes them: when the records are lost on the way the claim is started again, and counted at its offset', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  const { append } = log;
+  let broken = 2;
+  log.append = (topic, records) => {
+    if (topic === PA_RECORDS && broken-- > 0) return Promise.reject(Object.assign(new Error('away'), { name: 'EngineUnavailable' }));
+    return append.call(log, topic, records);
+  };
+  house = await House.open({ log });
+  broken = 2;
+  await house.publish([{ id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'c1') }]);
+  await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
+  const { started, measured } = await said();
+  expect(new Set(started.map((s) => JSON.stringify([s.scope, s.starts]))).size).toBe(1);
+  expect(new Set(measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset)))).size).toBe(1);
+});
