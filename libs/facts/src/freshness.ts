@@ -1,7 +1,7 @@
 import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type EventLog, type Position, reached } from '@provider-access/eventlog';
 import { beyond, type ViewReader } from '@provider-access/views';
-import type { Clock } from '@provider-access/http';
+import { Poll, type Clock } from '@provider-access/http';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import type { Parties } from './parties.ts';
 import { visibleHead } from './visible-head.ts';
@@ -27,30 +27,26 @@ export interface FreshnessOptions {
 export class Freshness {
   readonly boundMs: number;
   private readonly options: FreshnessOptions;
-  private readonly pollMs: number;
   private samples: { readonly at: number; readonly head: Position }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
   private polledAt = Number.NEGATIVE_INFINITY;
   /** What derivers had passed at the poll before, and whether the log has ended before that since. */
   private passedBefore: readonly Position[] | undefined;
   private shorter = false;
-  private timer: NodeJS.Timeout | undefined;
-  private running = false;
+  private readonly polling: Poll;
 
   constructor(options: FreshnessOptions) {
     this.options = options;
     this.boundMs = options.boundMs ?? 5000;
-    this.pollMs = options.pollMs ?? 500;
+    this.polling = new Poll(() => this.poll(), options.pollMs ?? 500);
   }
 
   /** Polls until `stop`; resolves after the first poll. */
-  async start(): Promise<void> {
-    this.running = true;
-    await this.cycle();
+  start(): Promise<void> {
+    return this.polling.start();
   }
   stop(): void {
-    this.running = false;
-    clearTimeout(this.timer);
+    this.polling.stop();
   }
   /** ms; Infinity until the facts were first confirmed. A clock that was set back makes facts older, never younger. */
   ageMs(): number {
@@ -127,12 +123,5 @@ export class Freshness {
     if (newest < 0) return;
     this.confirmedAt = Math.max(this.confirmedAt, this.samples[newest]!.at);
     this.samples = this.samples.slice(newest + 1);
-  }
-
-  private async cycle(): Promise<void> {
-    await this.poll();
-    if (!this.running) return;
-    this.timer = setTimeout(() => void this.cycle(), this.pollMs);
-    this.timer.unref();
   }
 }

@@ -1,5 +1,6 @@
 export * from './clock.ts';
 export * from './ports.ts';
+export * from './poll.ts';
 export * from './refusal.ts';
 export * from './app.ts';
 export { onward } from './trace-requests.ts';

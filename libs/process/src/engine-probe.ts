@@ -1,4 +1,4 @@
-import type { ReadinessCheck } from '@provider-access/http';
+import { Poll, type ReadinessCheck } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 
 export interface EngineProbeOptions {
@@ -21,22 +21,20 @@ export class EngineProbe {
   private readonly options: EngineProbeOptions;
   private awaySince: number | undefined;
   private reachableSince: number | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private running = false;
+  private readonly polling: Poll;
 
   constructor(options: EngineProbeOptions) {
     this.options = options;
     this.name = options.name;
+    this.polling = new Poll(() => this.ask(), options.everyMs ?? 1000);
   }
 
   /** Resolves after the first answer, or its absence. */
-  async start(): Promise<void> {
-    this.running = true;
-    await this.cycle();
+  start(): Promise<void> {
+    return this.polling.start();
   }
   stop(): void {
-    this.running = false;
-    clearTimeout(this.timer);
+    this.polling.stop();
   }
   reachable(): boolean {
     return this.reachableSince !== undefined;
@@ -77,12 +75,5 @@ export class EngineProbe {
       this.reachableSince = undefined;
       this.awaySince ??= now();
     }
-  }
-
-  private async cycle(): Promise<void> {
-    await this.ask();
-    if (!this.running) return;
-    this.timer = setTimeout(() => void this.cycle(), this.options.everyMs ?? 1000);
-    this.timer.unref();
   }
 }
