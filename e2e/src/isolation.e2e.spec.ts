@@ -141,8 +141,9 @@ describe('one client and another', () => {
       expect(bare.headers['www-authenticate']).toMatch(/^Bearer\b/);
       expect((await http(at(`${path}?access_token=${token}`))).status).toBe(401);
     }
-    for (const path of ['/events/dead-letters', '/auth/clients', '/ops/views/resources', `/ops/explain?client=${app.clientId}&member=m-000001`, '/ops/disclosures?member=m-000001']) expect((await ask(path)).status, path).toBe(401);
-    for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001']) expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
+    for (const path of ['/events/dead-letters', '/auth/clients', '/ops/views/resources', `/ops/explain?client=${app.clientId}&member=m-000001`, '/ops/disclosures?member=m-000001', '/ops/slo']) expect((await ask(path)).status, path).toBe(401);
+    for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo']) expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
     expect((await ask('/events', { method: 'POST', token, headers: { 'content-type': 'application/cloudevents+json' }, body: '{}' })).status).toBe(401);
+    expect((await ask('/ops/probe', { method: 'POST', token, headers: { 'content-type': 'application/json' }, body: '{}' })).status).toBe(401);
   });
 });

@@ -9,8 +9,7 @@ import { documentedMetrics, parseExposition, undocumented, type Family } from '.
 /** What the road on the standalone does not show, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   pa_memory_limit_bytes: 'only with a limit',
-  pa_probe_runs_total: 'of the probe', pa_probe_last_success_timestamp_seconds: 'of the probe', pa_probe_step_duration_seconds: 'of the probe',
-  pa_slo_total: 'of service levels', pa_slo_duration_seconds: 'of service levels', pa_slo_pending: 'of service levels', pa_slo_oldest_elapsed_ratio: 'of service levels',
+  pa_probe_last_success_timestamp_seconds: 'once the probe has walked', pa_probe_step_duration_seconds: 'once the probe has walked',
 };
 /** The aggregates of gauges that are of Node alone. */
 const OF_NODE = /^(nodejs|process)_/;
