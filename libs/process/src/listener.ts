@@ -28,8 +28,15 @@ export function refuseRequest(request: IncomingMessage, response: ServerResponse
 
 /** Binds first, since the public URL may depend on the port; serves when the services are there. */
 export async function bind(options: { readonly HOST: string; readonly PORT: number }): Promise<Listening> {
+  const answering = new Set<ServerResponse>();
+  let closing = false;
   let handler: Handler = (request, response) => refuseRequest(request, response, new Refusal('unavailable', 'The platform is starting.', { retryAfter: 1 }));
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 65_000 }, (request, response) => handler(request, response));
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 65_000 }, (request, response) => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
+    if (closing) response.shouldKeepAlive = false;
+    handler(request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.PORT, options.HOST, resolve);
@@ -39,7 +46,12 @@ export async function bind(options: { readonly HOST: string; readonly PORT: numb
     server,
     address: `http://${isIPv6(address) ? `[${address}]` : address}:${port}`,
     serve: (next) => (handler = next),
-    close: (withinMs) => closeServer(server, withinMs),
+    close(withinMs) {
+      // Said with the answer (`Connection: close`), so that nobody sends another request on a connection that is about to go.
+      closing = true;
+      for (const response of answering) response.shouldKeepAlive = false;
+      return closeServer(server, withinMs);
+    },
   };
 }
 

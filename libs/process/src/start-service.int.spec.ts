@@ -243,7 +243,9 @@ describe('a stop', () => {
     await vi.waitUntil(() => fetch(service.address).then(() => false, () => true));
     expect(engines.closed).toEqual([]);
     answer('done');
-    expect(await (await slow).text()).toBe('done');
+    const { headers } = await slow.then(async (answered) => (expect(await answered.text()).toBe('done'), answered));
+    // Whoever keeps connections sends nothing more on this one.
+    expect(headers.get('connection')).toBe('close');
     await stopped;
     expect(engines.closed).toEqual(['own', 'state', 'views', 'log']);
   });
