@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { benchEngines, printEngines } from './engines.ts';
+import { benchRecovery, printRecovery } from './recovery.ts';
 import { printRows } from './rows.ts';
 import { benchStandalone } from './standalone.ts';
 import { benchTelemetry, printTelemetry } from './telemetry.ts';
@@ -14,15 +15,20 @@ const program = new Command('bench')
   .option('--members <n>', 'members of the synthetic payer (400; with --engines 25, with --telemetry 60)', Number)
   .option('--seconds <n>', 'of each load', Number, 8)
   .option('--partitions <list>', 'with --engines: numbers of partitions for which intake is measured beside the usual 4', list, [1, 8])
+  .option('--recovery', 'time from the loss of a broker, or of MongoDB, until all is answered again; brings its own engines up')
   .option('--small', 'a quick pass: 25 members, 2 s; with --engines 4 members, 4 partitions')
   .option('--json <file>', 'write the figures as JSON');
 program.parse();
-const given = program.opts<{ engines?: boolean; telemetry?: boolean; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
+const given = program.opts<{ engines?: boolean; telemetry?: boolean; recovery?: boolean; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
 const small = given.small === true;
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 
 let figures: object;
-if (given.engines === true) {
+if (given.recovery === true) {
+  const results = await benchRecovery();
+  printRecovery(results);
+  figures = { results };
+} else if (given.engines === true) {
   const results = await benchEngines({ members: given.members ?? (small ? 4 : 25), seconds: small ? 2 : given.seconds, partitions: small ? [] : given.partitions, small });
   printEngines(results);
   figures = { results };
