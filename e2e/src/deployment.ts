@@ -20,6 +20,8 @@ export interface DeploymentOptions {
   readonly onLine?: (line: string) => void;
   /** Folder of the build whose processes run. Default: this one. */
   readonly build?: string;
+  /** False: resolves as soon as every listener is bound. */
+  readonly untilReady?: boolean;
 }
 export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string> }
 /** How one instance went: its exit code, and how long it took from the signal to its end. */
@@ -31,10 +33,10 @@ export interface Deployment extends PlatformProcess {
   replace(process: ServiceProcess): Promise<void>;
   /**
    * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less does: applies its topics
-   * and indexes, then in each service, all services at the same time, starts a new instance, routes to it once it is ready, takes an
+   * and indexes, then in each service (with `together` in all of them at the same time) starts a new instance, routes to it once it is ready, takes an
    * old one off the routes, and ends it with SIGTERM `drainMs` later.
    */
-  roll(build: string, options?: { readonly apply?: boolean; readonly drainMs?: number }): Promise<readonly Retired[]>;
+  roll(build: string, options?: { readonly apply?: boolean; readonly drainMs?: number; readonly together?: boolean }): Promise<readonly Retired[]>;
 }
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -83,6 +85,14 @@ function run(root: string, what: string, env: Record<string, string>, args: stri
     if (said.length > 50) said.shift();
   });
   return { child, said, ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))) };
+}
+
+/** The administration program on the engines of a deployment, as a person would run it. @returns what it said; throws unless it ended with 0 */
+export async function administer(options: DeploymentOptions, ...args: string[]): Promise<string> {
+  const admin = run(options.build ?? ROOT, 'admin', environment(options, 'http://127.0.0.1'), args);
+  const code = await admin.ended;
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${admin.said.slice(-5).join(' | ')}`);
+  return admin.said.join('\n');
 }
 
 async function startService(root: string, service: ServiceName, env: Record<string, string>, onLine: ((line: string) => void) | undefined, signal?: AbortSignal): Promise<ServiceProcess> {
@@ -160,7 +170,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
     await Promise.all(starting);
     route();
-    await ready(gateway.base);
+    if (options.untilReady !== false) await ready(gateway.base);
   } catch (error) {
     failed.abort();
     await end('SIGKILL');
@@ -200,13 +210,15 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
       await ready(next.base);
       route();
     },
-    async roll(build, { apply: applies = true, drainMs = 1000 } = {}) {
+    async roll(build, { apply: applies = true, drainMs = 1000, together = false } = {}) {
       root = build;
       if (applies) await apply();
       const retired: Retired[] = [];
-      await Promise.all(SERVICES.map(async (service) => {
+      const of = async (service: ServiceName): Promise<void> => {
         for (const old of processes.filter((p) => p.service === service)) retired.push(await succeed(old, drainMs));
-      }));
+      };
+      if (together) await Promise.all(SERVICES.map(of));
+      else for (const service of SERVICES) await of(service);
       return retired;
     },
     stop: () => end('SIGTERM'),
