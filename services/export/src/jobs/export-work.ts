@@ -18,6 +18,7 @@ import { partySnapshot } from './party-snapshot.ts';
 import { planExport } from './plan-export.ts';
 import { sealExport } from './seal-export.ts';
 import type { RunningSlots } from './running-slots.ts';
+import { viewsPassed } from './views-passed.ts';
 
 /** Failures of one step within this time, ms, are counted together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
@@ -130,10 +131,17 @@ export class ExportWork {
     }
   }
 
+  /** @throws Refusal while a view that is read has not what was there at the kick-off: the step waits as long as it takes */
+  private async viewsOf(job: Job): Promise<void> {
+    const { records, access, memberships, config } = this.o;
+    if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs))) throw new Refusal('unavailable', 'A view that exports are written from is being built.');
+  }
+
   private async plan(item: WorkItem): Promise<void> {
     const { job: id } = item.payload as JobItem;
     const job = await this.o.streams.load(id);
     if (job?.status !== 'requested') return;
+    await this.viewsOf(job);
     const planned = await planExport(id, job.group, item.fence, this.o.memberships, this.o.blobs, this.o.config.chunkMembers);
     await this.o.streams.execute({ kind: 'plan', data: planned });
   }
@@ -155,6 +163,7 @@ export class ExportWork {
     const { streams, blobs, access, parties, chunks, audit } = this.o;
     const job = await streams.load(id);
     if (job?.status !== 'writing' || job.written[chunk] !== 0) return true;
+    await this.viewsOf(job);
     const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
     const task: ChunkTask = {
       job: id, chunk, fence: item.fence, client: job.client, group: job.group, types: job.types, ...(job.since !== undefined && { since: Date.parse(job.since) }), members,
@@ -193,6 +202,7 @@ export class ExportWork {
     const { job: id } = item.payload as JobItem;
     const job = await this.o.streams.load(id);
     if (job === undefined || !isRunning(job) || !allWritten(job)) return;
+    await this.viewsOf(job);
     const { ports: { log, clock }, access, parties, facts, records, blobs, config } = this.o;
     const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
     const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;

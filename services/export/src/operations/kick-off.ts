@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { MEMBER_DERIVERS, type GroupPart } from '@provider-access/facts';
+import type { GroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/http';
 import { allows, type SmartContext } from '@provider-access/smart';
+import { viewsPassed } from '../jobs/views-passed.ts';
 import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
 import type { ExportContext } from '../context.ts';
 import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
@@ -41,7 +41,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   // Before the positions are read: what is not in them is accepted later than this, whatever clock accepts it.
   const transactionTime = clock.now() - config.skewMarginMs;
   const positions = await context.facts.access.payerHead();
-  await passed(context, positions);
+  if (!(await viewsPassed({ records: context.records, access: context.facts.access, memberships: context.views.memberships }, positions, config.waitMs))) throw unavailable();
 
   const job = newJobId();
   if (!(await slots.take(smart.client, job))) throw new Refusal('too-many-requests', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, { retryAfter: 5 });
@@ -84,15 +84,4 @@ async function ownGroup({ views, facts, audit }: ExportContext, client: string, 
   if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
   if (group !== undefined) await audit.record({ client, action: 'export-requested', outcome: 'refused', reason: 'group-of-another', members: [], resources: 0, group: id });
   throw new Refusal('not-found', 'There is no such resource, or it is not available to you.');
-}
-
-/** Waits until records, facts and memberships have passed these positions of the payer's topics. */
-async function passed({ config, facts, records, views }: ExportContext, positions: Readonly<Record<string, readonly number[]>>): Promise<void> {
-  const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };
-  const all = await Promise.all([
-    records.views.records.waitFor(positions, config.waitMs, ['resources']),
-    facts.access.waitForPayer(positions, config.waitMs),
-    views.memberships.waitFor(members, config.waitMs, MEMBER_DERIVERS.filter((d) => d === 'attribution')),
-  ]);
-  if (!all.every(Boolean)) throw unavailable();
 }

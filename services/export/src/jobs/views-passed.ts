@@ -1,0 +1,23 @@
+import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import type { Position } from '@provider-access/eventlog';
+import { type Access, MEMBER_DERIVERS } from '@provider-access/facts';
+import type { RecordsReader } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
+
+/** The views that an export is written from, each kept up by another service. */
+export interface ExportedViews { readonly records: RecordsReader; readonly access: Access; readonly memberships: ViewReader }
+
+/**
+ * True once records, facts and memberships have passed these positions of the payer's topics, false after the timeout (ms). Asked
+ * before a job is accepted, and again before each step of it: a view may have been lost since, or be of another version, and what is
+ * not in it yet would be missing from the files without a word.
+ */
+export async function viewsPassed({ records, access, memberships }: ExportedViews, positions: Position, waitMs: number): Promise<boolean> {
+  const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };
+  const all = await Promise.all([
+    records.views.records.waitFor(positions, waitMs, ['resources']),
+    access.waitForPayer(positions, waitMs),
+    memberships.waitFor(members, waitMs, MEMBER_DERIVERS.filter((d) => d === 'attribution')),
+  ]);
+  return all.every(Boolean);
+}
