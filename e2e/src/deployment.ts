@@ -55,7 +55,7 @@ function signingKeys(): string {
 }
 
 /** Environment of every process of this deployment. @throws when no engines are named */
-function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Record<string, string> {
+export function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Record<string, string> {
   const { KAFKA_BROKERS, MONGODB_URI } = { ...process.env, ...env };
   if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined) throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
   mkdirSync(join(dataDir, 'files'), { recursive: true, mode: 0o700 });

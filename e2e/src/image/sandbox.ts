@@ -1,0 +1,81 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chownSync, existsSync, lchownSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { UID } from '@provider-access/image';
+
+/**
+ * What a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC namespaces, the image's root read-only
+ * without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups, capabilities or new privileges.
+ * The bounding set keeps what chroot needs until the uid is another; then nothing is left of it, and no_new_privs stands.
+ */
+const SCRIPT = `
+root=$1 data=$2; shift 2
+setpriv=$(command -v setpriv) chroot=$(command -v chroot)
+mount --make-rprivate /
+mount --bind "$root" "$root"
+mount -o remount,bind,ro,nosuid,nodev "$root"
+mount --bind "$data" "$root/data"
+mount -o remount,bind,nosuid,nodev,noexec "$root/data"
+mount -t tmpfs -o mode=1777,nosuid,nodev,noexec,size=64m tmp "$root/tmp"
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+mount -t tmpfs -o mode=755,nosuid,noexec dev "$root/dev"
+for device in null zero random urandom; do : > "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+mount -o remount,ro,nosuid,noexec "$root/dev"
+export PATH=/app/bin:/usr/local/bin HOME=/tmp
+cd "$root/tmp"
+exec "$setpriv" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid "$chroot" --userspec=${UID}:${UID} --groups= "$root" "$@"`;
+const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'];
+
+/** Why it cannot be done here; undefined when it can. */
+export function notConfinable(): string | undefined {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root';
+  if (spawnSync('unshare', [...NAMESPACES, 'sh', '-c', 'mount --make-rprivate / && command -v setpriv chroot'], { stdio: 'ignore' }).status !== 0) return 'needs unshare, mount, setpriv and chroot, and may not be forbidden namespaces';
+  return undefined;
+}
+
+export interface Confined {
+  /** `unshare`; the role's process is its only child. */
+  readonly child: ChildProcess;
+  /** Of the role's process, as seen from here. */
+  pid(): number;
+  /** What it printed, both streams. */
+  readonly said: readonly string[];
+  readonly ended: Promise<number | string>;
+  signal(name: NodeJS.Signals): void;
+}
+
+/** Starts `provider-access <args>` from the root filesystem. `data` becomes /data, and the user's. */
+export function confine(root: string, options: { readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>>; readonly data: string; readonly onLine?: (line: string) => void; readonly program?: string }): Confined {
+  give(options.data);
+  // PATH is for the script; what runs gets its own.
+  const env = { ...options.env, PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
+  const child = spawn('unshare', [...NAMESPACES, 'sh', '-ec', SCRIPT, 'sh', root, options.data, options.program ?? '/app/bin/provider-access', ...options.args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => {
+    said.push(line);
+    options.onLine?.(line);
+  });
+  const pid = (): number => {
+    const inner = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+    if (inner === '') throw new Error(`nothing runs: ${said.slice(-5).join(' | ')}`);
+    return Number(inner);
+  };
+  return {
+    child, pid, said,
+    ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
+    signal: (name) => void process.kill(pid(), name),
+  };
+}
+
+/** A folder and what is in it become the user's. */
+export function give(folder: string): void {
+  if (!existsSync(folder)) return;
+  chownSync(folder, UID, UID);
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (lstatSync(path).isDirectory()) give(path);
+    else lchownSync(path, UID, UID);
+  }
+}
