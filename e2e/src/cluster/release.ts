@@ -86,7 +86,8 @@ function usualValues(options: ReleaseOptions, hosts: { readonly public: string; 
     image: IMAGE,
     // Nothing ends TLS here but in the one spec that is about it: links are what a client of plain HTTP can follow.
     publicUrl: `http://${hosts.public}`,
-    config: { ALLOW_PLAIN_HTTP: true, KAFKA_SESSION_TIMEOUT_MS: 6000 },
+    // With a control plane and a dozen processes on two cores a group may need longer than 5 s to find together when a pod joins it.
+    config: { ALLOW_PLAIN_HTTP: true, KAFKA_SESSION_TIMEOUT_MS: 6000, FACTS_BOUND_MS: 20_000 },
     logLevel: 'warn',
     kafka: { brokers: engine(env, 'KAFKA_BROKERS').split(','), topicPrefix: `${options.name}.`, topics: { partitions: 4, replication: 1, minInsyncReplicas: 1 } },
     mongodb: { uri: engine(env, 'MONGODB_URI'), database: options.name.replaceAll('-', '_') },

@@ -93,7 +93,7 @@ describe('an upgrade that cannot work', () => {
   test('a version that ends as it starts: --rollback-on-failure returns to the old one without a failed request', async () => {
     const image = cluster.images.find(`${IMAGE.repository}:${IMAGE.tag}`)!;
     const rootfs = join(cluster.folder, 'broken-image');
-    cpSync(image.rootfs, rootfs, { recursive: true });
+    cpSync(image.rootfs, rootfs, { recursive: true, verbatimSymlinks: true });
     const entry = join(rootfs, 'app/bin/provider-access');
     const [first, ...rest] = readFileSync(entry, 'utf8').split('\n');
     // Topics and indexes work; the service does not.

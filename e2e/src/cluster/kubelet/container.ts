@@ -58,8 +58,9 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   const script = containerScript({ root, etc, image, mounts: options.mounts, user, security, command });
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
+  // The first child of the outer shell is process 1 of the new namespace. (`unshare --fork` loses the signal that ended its child.)
   // In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not at all.
-  const outer = spawn(program('nsenter'), [`--net=${sandbox.network}`, program('unshare'), '--mount', '--pid', '--fork', '--kill-child', program('sh'), '-c', script], { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] });
+  const outer = spawn(program('nsenter'), [`--net=${sandbox.network}`, program('unshare'), '--mount', '--pid', program('sh'), '-c', `${program('sh')} -c "$1" & wait $!`, 'sh', script], { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
   const startedAt = new Date();
   const ended = new Promise<number>((resolve) => {
