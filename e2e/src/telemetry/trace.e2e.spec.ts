@@ -13,7 +13,7 @@ beforeAll(async () => {
   receiver = await otlpReceiver();
   fresh = await freshPlatform({ env: { ...TRACED, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }, onLine: (line) => lines.push(line) });
   expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await fresh?.dispose();
   await receiver?.close();
