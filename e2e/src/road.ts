@@ -70,6 +70,11 @@ export async function sealed(status: string, token: string): Promise<Manifest> {
   for (;;) {
     const answer = await http(status, { token });
     if (answer.status === 200) return json<Manifest>(answer);
+    if (answer.status === 429) {
+      // A busy machine needs longer than a minute's polls last.
+      await pause(Number(answer.headers['retry-after']) * 1000);
+      continue;
+    }
     if (answer.status !== 202) throw new Error(`the status was answered ${answer.status}: ${answer.body.toString('utf8')}`);
     await pause(25);
   }
