@@ -59,3 +59,18 @@ describe('while the intake of the payer’s events stands still', () => {
     expect(platform.failures).toContain('Error');
   });
 });
+
+describe('a job whose views have less than there was at its kick-off', () => {
+  it('is not begun: they were lost, or are of another version; it goes on when they have it', async () => {
+    await populated({ waitMs: 30 });
+    await platform.published();
+    const positions = await platform.log.head(['payer.member-events', 'payer.provider-events']);
+    const now = new Date(platform.clock.now()).toISOString();
+    await platform.streams().execute({ kind: 'request', data: { job: 'early', client: 'c1', group: GROUP, operation: '$export', request: 'http://test/x', types: ['Patient'], warnings: [], positions: Object.fromEntries(Object.entries(positions).map(([t, o]) => [t, [...o]])), transactionTime: now, requestedAt: now } });
+    const status = async (): Promise<string | undefined> => (await platform.streams().load('early'))?.status;
+    await expect.poll(() => platform.failures.length).toBeGreaterThan(2);
+    expect([await status(), await platform.fileNames()]).toEqual(['requested', []]);
+    await platform.derived();
+    await expect.poll(status, { timeout: 10_000 }).toBe('sealed');
+  });
+});
