@@ -72,13 +72,24 @@ export class RoadLoad {
     this.running = true;
     this.token = await this.options.app.tokens.get();
     this.group = (await findGroup(this.options.platform, this.token, this.options.npi)).id;
-    this.baseline = await this.exportOnce();
+    this.baseline = await this.first();
     if (this.baseline.length === 0) throw new Error('the first export has nothing to compare with');
     const loop = (what: string, once: () => Promise<void>, pauseMs?: number): Promise<void> => this.loop(what, once, pauseMs);
     this.loops.push(
       loop('token', () => this.exchange(), TOKEN_MS), loop('event', () => this.write()), loop('read', () => this.read()),
       loop('search', () => this.search()), loop('export', () => this.exported()), loop('opt-out', () => this.leave()),
     );
+  }
+
+  /** Before anything counts the platform may still be busy with what was loaded: asked again for two minutes. */
+  private async first(): Promise<readonly string[]> {
+    for (const until = performance.now() + 120_000; ; await sleep(1000)) {
+      try {
+        return await this.exportOnce();
+      } catch (error) {
+        if (performance.now() > until) throw error;
+      }
+    }
   }
 
   /** Lets every loop end what it has begun, waits for what was accepted to be visible, and tells. */
