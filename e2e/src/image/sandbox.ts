@@ -44,6 +44,8 @@ export interface Confined {
   readonly said: readonly string[];
   readonly ended: Promise<number | string>;
   signal(name: NodeJS.Signals): void;
+  /** Ends it at once, whether it runs or is still being confined. Killing `unshare` alone would leave it: a change of user clears the signal at the parent's death. */
+  kill(): void;
 }
 
 /** Starts `provider-access <args>` from the root filesystem. `data` becomes /data, and the user's. */
@@ -66,6 +68,13 @@ export function confine(root: string, options: { readonly args: readonly string[
     child, pid, said,
     ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
     signal: (name) => void process.kill(pid(), name),
+    kill() {
+      try {
+        process.kill(pid(), 'SIGKILL');
+      } catch {
+        child.kill('SIGKILL');
+      }
+    },
   };
 }
 
