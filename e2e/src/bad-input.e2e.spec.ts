@@ -121,7 +121,7 @@ describe('what is at fault itself is parked with its reason', () => {
 
   test('an unreadable opt-out denies until it is resolved', async () => {
     await publishAll(platform(), member('m3'));
-    expect((await read('Patient/m3')).status).toBe(200);
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 5_000 });
     const { receipt } = await tell(platform(), payerEvent('payer.member-opted-out.v1', 'm3', { scope: 'everything?' }));
     const answer = await receiptOf(receipt, 1);
     expect(answer).toMatchObject({ counts: { parked: 1 } });

@@ -55,10 +55,17 @@ export async function findGroup(platform: Served, token: string, npi: string): P
   return group;
 }
 
+/** In a cluster a client repeats what is answered with "repeat the request": a dozen processes and a control plane share its cores. */
+const KICK_OFFS = process.env['E2E_DEPLOYMENT'] === 'cluster' ? 4 : 1;
+
 /** @returns the status URL */
-export async function kickOff(platform: Served, token: string, group: string, query = ''): Promise<string> {
+export async function kickOff(platform: Served, token: string, group: string, query = '', attempts = KICK_OFFS): Promise<string> {
   const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, { token, headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
   const location = answer.headers['content-location'];
+  if (answer.status === 503 && attempts > 1) {
+    await pause(1000 * Number(answer.headers['retry-after'] ?? 1));
+    return kickOff(platform, token, group, query, attempts - 1);
+  }
   if (answer.status !== 202 || typeof location !== 'string') throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);
   return location;
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
 import { openCluster, type Cluster } from './cluster.ts';
 import { prepareRelease, nameFor, type Release } from './release.ts';
@@ -9,6 +10,8 @@ export interface ClusterPlatform extends PlatformProcess {
 
 let opened: Promise<Cluster> | undefined;
 const LINES_MS = 500;
+/** Scenarios ask for a status every 25 ms, and an export takes longer here than where nothing else runs. */
+const PATIENT = { EXPORT_POLLS_PER_MINUTE: '1000000' };
 
 /**
  * The chart, installed for a scenario, in the shape of the standalone's process: reached through nginx by its Ingress objects, public
@@ -17,7 +20,10 @@ const LINES_MS = 500;
 export async function startClusterPlatform(options: { readonly dataDir: string; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }): Promise<ClusterPlatform> {
   const cluster = await (opened ??= openCluster());
   const { LOG_LEVEL: logLevel, ...config } = options.env ?? {};
-  const release = await prepareRelease({ cluster, name: nameFor(options.dataDir), oneHost: true, values: { config, ...(logLevel !== undefined && { logLevel }) } });
+  const release = await prepareRelease({ cluster, name: nameFor(options.dataDir), oneHost: true, values: { config: { ...PATIENT, ...config }, ...(logLevel !== undefined && { logLevel }) } });
+  // Where `pa` looks for them.
+  mkdirSync(options.dataDir, { recursive: true });
+  for (const role of ['payer', 'administrator'] as const) writeFileSync(join(options.dataDir, `${role}.token`), release[`${role}Token`], { mode: 0o600 });
   const end = async (): Promise<void> => {
     clearInterval(lines);
     await release.destroy();
