@@ -115,7 +115,8 @@ describe('upgraded, rolled back, removed', () => {
     const seen = async (name: string): Promise<unknown> => (await cluster.api.core.readNamespacedConfigMap({ name: 'pa-provider-access-resources', namespace: release.namespace })).data?.[name];
     expect(await seen('FACTS_BOUND_MS')).toBe('30000');
     expect((await cluster.api.autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: release.namespace })).items[0]?.spec).toMatchObject({ maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'pa-provider-access-consent' } });
-    const [pod] = await release.pods('resources');
+    // Helm waits for the new ones, not until the old ones are gone.
+    const pod = (await release.pods('resources')).find(({ metadata }) => metadata?.deletionTimestamp === undefined);
     const environment = readFileSync(`/proc/${cluster.processes(pod!.metadata!.uid!)[0]}/environ`, 'utf8').split('\0');
     expect(environment).toContain('FACTS_BOUND_MS=30000');
     await release.rollback(1);
