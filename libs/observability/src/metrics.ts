@@ -2,6 +2,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { METRICS, type CounterName, type GaugeName, type HistogramName, type LabelsOf, type MetricDefinition, type MetricName } from './catalogue.ts';
 import { OTHER, type LabelValues } from './labels.ts';
 
+const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
+
 export interface MetricsOptions {
   /** False: nothing is measured and nothing costs. Default true. */
   readonly enabled?: boolean;
@@ -91,8 +93,9 @@ export class Metrics {
     return () => void readers.delete(read as Read<GaugeName>);
   }
 
-  text(): Promise<string> {
-    return this.registry.metrics();
+  async text(): Promise<string> {
+    // Of an event loop that was not looked at since the scrape before there is no mean: no sample, as of a gauge that cannot be read.
+    return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');
   }
 
   private counter(name: CounterName): Counter {

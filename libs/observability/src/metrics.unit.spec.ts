@@ -81,3 +81,11 @@ test('turned off it measures nothing', async () => {
   metrics.read('pa_view_builds', () => [{ labels: { view: 'a' }, value: 5 }]);
   expect((await metrics.text()).trim()).toBe('');
 });
+
+test('an event loop that was not looked at since the scrape before has no mean', async () => {
+  const metrics = new Metrics({ process: true });
+  await metrics.text();
+  const again = await metrics.text();
+  expect(again).not.toMatch(/\bnan\b/i);
+  expect(again).toMatch(/nodejs_eventloop_lag_seconds \S+/);
+});
