@@ -1,0 +1,92 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
+import { startDeployment, type Deployment } from '../deployment.ts';
+import { publishAll, registerApp, type TestApp } from '../harness.ts';
+import { AS_OF, http } from '../road.ts';
+
+/** What is loaded at the beginning is history; what tests tell later may have waited for days. */
+const SINCE = (): string => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString();
+const PAYER = { seed: 'watched', members: 12, asOf: AS_OF };
+
+/** Five services on engines of their own behind proxies, with some data, an app, and a little traffic all the time. */
+export interface World {
+  readonly platform: Deployment;
+  readonly kafka: Kafka;
+  readonly mongo: Mongo;
+  readonly kafkaProxy: TcpProxy;
+  readonly mongoProxy: TcpProxy;
+  readonly app: TestApp;
+  readonly folder: string;
+  /** Where export has its files. */
+  readonly files: string;
+  readonly npi: string;
+  /** Ids of members that the app sees. */
+  readonly members: readonly string[];
+  /** What processes said since the start, newest last. */
+  readonly said: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function openWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-watch-'));
+  const payer = syntheticPayer(PAYER);
+  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const closing: (() => Promise<unknown> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const said: string[] = [];
+  try {
+    let kafkaProxy: TcpProxy | undefined;
+    const kafka = await startKafka({ advertise: async (_broker, port) => (kafkaProxy = await tcpProxy({ target: { host: '127.0.0.1', port }, protocol: 'kafka' })).port });
+    closing.push(() => kafka.stop(), () => kafkaProxy!.close());
+    const mongo = await startMongo();
+    const mongoProxy = await tcpProxy({ target: { host: '127.0.0.1', port: mongo.port }, protocol: 'mongo' });
+    closing.push(() => mongo.stop(), () => mongoProxy.close());
+    const files = join(folder, 'files');
+    mkdirSync(files);
+    const platform = await startDeployment({
+      dataDir: join(folder, 'data'), onLine: (line) => said.push(line),
+      env: {
+        KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongoProxy.port}/?directConnection=true`, FILES_DIR: files,
+        EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_RUNNING_PER_CLIENT: '100', AUTH_TOKENS_PER_MINUTE: '100000', SERVICE_LEVELS_SINCE: SINCE(),
+        // Whoever gets little of a busy machine is not gone.
+        KAFKA_SESSION_TIMEOUT_MS: '20000', ...env,
+      },
+    });
+    closing.push(() => platform.kill());
+    await publishAll(platform, payer.events());
+    const app = await registerApp(platform, { name: 'Watched', npi: organization.npi, tin: organization.tin });
+    const members = organization.visible.map(({ member }) => member);
+    const traffic = drive(platform, app, members);
+    closing.push(() => traffic.stop());
+    return {
+      platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members, said,
+      close: async () => {
+        for (const close of closing.splice(0).reverse()) await close();
+      },
+    };
+  } catch (error) {
+    for (const close of closing.reverse()) await close();
+    throw error;
+  }
+}
+
+/** Reads a member and gets a token, a few times a second, whatever is answered. */
+function drive(platform: Deployment, app: TestApp, members: readonly string[]): { stop(): Promise<void> } {
+  let running = true;
+  const going = (async () => {
+    for (let n = 0; running; n += 1) {
+      const token = await app.tokens.get().catch(() => undefined);
+      if (token !== undefined) await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).catch(() => undefined);
+      await sleep(300);
+    }
+  })();
+  return {
+    stop: async () => {
+      running = false;
+      await going;
+    },
+  };
+}
