@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layOut } from '@provider-access/image';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { baseBuild, baseCommit } from '../../base-build.ts';
+import { publishAll, registerApp } from '../../harness.ts';
+import { sleep } from '../../interrupted.ts';
+import { RoadLoad } from '../../road-load.ts';
+import { AS_OF } from '../../road.ts';
+import { rebuildAll } from '../../views.ts';
+import { openCluster, type Cluster } from '../cluster.ts';
+import { providerAccess } from '../images.ts';
+import { IMAGE, prepareRelease, type Release } from '../release.ts';
+
+const NAME = 'pa-roll';
+/** Starting processes and control plane share a machine: what is looked at is the roll-out. */
+const PATIENT = { FACTS_BOUND_MS: 20_000, EXPORT_CHUNK_MEMBERS: 1, EXPORT_RUNNING_PER_CLIENT: 1000, EXPORT_KICK_OFFS_PER_HOUR: 100_000, EXPORT_POLLS_PER_MINUTE: 1_000_000 };
+
+/** `helm upgrade` and `helm rollback` between an earlier image and this one, in the middle of the work of a payer and a provider. */
+describe.skipIf(process.env['E2E_ROLL'] !== '1')('rolled out from an earlier image (never run yet: E2E_ROLL=1)', () => {
+  const payer = syntheticPayer({ seed: 'rolled', members: 8, asOf: AS_OF });
+  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const base = { ...IMAGE, tag: `base-${baseCommit().slice(0, 7)}` };
+  let cluster: Cluster;
+  let release: Release;
+  let load: RoadLoad;
+
+  beforeAll(async () => {
+    cluster = await openCluster();
+    const build = await baseBuild((line) => console.info(line));
+    const rootfs = join(cluster.folder, base.tag);
+    layOut({ checkout: build, out: rootfs });
+    cluster.images.register(`${base.repository}:${base.tag}`, providerAccess(rootfs));
+    release = await prepareRelease({ cluster, name: NAME, oneHost: true, values: { config: PATIENT } });
+    // The earlier build has no `admin plan` for the chart's job: it applies by itself what it needs.
+    const { kafka, mongodb } = release.values() as { kafka: { topicPrefix: string }; mongodb: { uri: string; database: string } };
+    const applied = spawnSync(process.execPath, [join(build, 'services/admin/dist/main.js'), 'apply'], {
+      encoding: 'utf8', env: { ...process.env, KAFKA_TOPIC_PREFIX: kafka.topicPrefix, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', MONGODB_URI: mongodb.uri, MONGODB_DATABASE: mongodb.database },
+    });
+    if (applied.status !== 0) throw new Error(`the earlier build could not apply: ${applied.stdout}${applied.stderr}`);
+    await release.install({ image: base }, ['--no-hooks']);
+    await publishAll(release, payer.events());
+    const app = await registerApp(release, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
+    load = new RoadLoad({ platform: release, payer, app, npi: organization.npi });
+    await load.start();
+  }, 1_800_000);
+  afterAll(() => release?.destroy());
+
+  test.each([
+    ['upgraded to this image', () => release.upgrade({ image: IMAGE })],
+    ['rolled back', () => release.rollback(1)],
+    ['upgraded again', () => release.upgrade({ image: IMAGE })],
+  ] as const)('%s: no failed request', async (what, roll) => {
+    await sleep(3000);
+    const began = performance.now();
+    await roll();
+    await sleep(3000);
+    console.info(`${what} in ${Math.round(performance.now() - began)} ms`);
+    expect(load.failed()).toEqual([]);
+  }, 600_000);
+
+  test('every view is rebuilt under the load, and equals the live one', async () => {
+    for (const { view, equal } of await rebuildAll(release)) expect([view, equal]).toEqual([view, true]);
+    expect(load.failed()).toEqual([]);
+  }, 300_000);
+
+  test('nothing that was accepted is lost or doubled, and every export was whole', async () => {
+    const report = await load.stop();
+    console.info(JSON.stringify({ ...report, failures: report.failures.length }));
+    expect(load.failed()).toEqual([]);
+    expect(report.exports).toBeGreaterThan(3);
+    expect(report.optOuts).toBeGreaterThan(3);
+  }, 120_000);
+});
