@@ -27,7 +27,7 @@ export function removeReports(dirs, report) {
 
 /** Counts the reports called `report` in `dirs`; a project without one has failed, `silent` names it. */
 export function count(dirs, report) {
-  const counted = { passed: 0, failed: 0, skipped: [], slow: [], silent: [] };
+  const counted = { passed: 0, failed: 0, failures: [], skipped: [], slow: [], silent: [] };
   for (const dir of dirs) {
     const file = join(dir, report);
     if (!existsSync(file)) {
@@ -36,11 +36,16 @@ export function count(dirs, report) {
     }
     for (const suite of JSON.parse(readFileSync(file, 'utf8')).testResults) {
       const spec = relative(root, suite.name);
-      if (suite.assertionResults.length === 0 && suite.status === 'failed') counted.failed += 1;
+      if (suite.assertionResults.length === 0 && suite.status === 'failed') {
+        counted.failed += 1;
+        counted.failures.push({ label: spec, message: suite.message ?? '' });
+      }
       for (const test of suite.assertionResults) {
         if (test.status === 'passed') counted.passed += 1;
-        else if (test.status === 'failed') counted.failed += 1;
-        else counted.skipped.push(`${spec}: ${test.fullName}`);
+        else if (test.status === 'failed') {
+          counted.failed += 1;
+          counted.failures.push({ label: `${spec}: ${test.fullName}`, message: (test.failureMessages ?? []).join('\n') });
+        } else counted.skipped.push(`${spec}: ${test.fullName}`);
         counted.slow.push({ ms: test.duration ?? 0, label: `${spec}: ${test.fullName}` });
       }
     }
@@ -53,17 +58,19 @@ export function count(dirs, report) {
 export const sum = (counts) => ({
   passed: counts.reduce((n, one) => n + one.passed, 0),
   failed: counts.reduce((n, one) => n + one.failed, 0),
+  failures: counts.flatMap((one) => one.failures ?? []),
   skipped: counts.flatMap((one) => one.skipped),
   slow: counts.flatMap((one) => one.slow),
   silent: counts.flatMap((one) => one.silent),
 });
 
-/** Says how long it took, the slowest ten, what was skipped and, last, `N passed, N failed`. */
-export function print({ passed, failed, skipped, slow, silent }, milliseconds) {
+/** Says how long it took, the slowest ten, what was skipped, each failure once more (of a long run often only the end is kept) and, last, `N passed, N failed`. */
+export function print({ passed, failed, failures = [], skipped, slow, silent }, milliseconds) {
   console.log(`\nTests took ${Math.round(milliseconds / 1000)} s. The slowest ten:`);
   for (const { ms, label } of slow.sort((a, b) => b.ms - a.ms).slice(0, 10)) console.log(`  ${(ms / 1000).toFixed(1).padStart(5)} s  ${label}`);
   console.log(skipped.length === 0 ? 'Nothing was skipped.' : `Skipped ${skipped.length}, each with its reason in its name:`);
   for (const label of skipped) console.log(`  ${label}`);
+  for (const { label, message } of failures) console.log(`FAILED ${label}\n${message.split('\n').slice(0, 25).map((line) => `    ${line.slice(0, 500)}`).join('\n')}`);
   if (silent.length > 0) console.log(`No report from: ${silent.join(', ')} (counted as failed).`);
   console.log(`${passed} passed, ${failed} failed`);
 }

@@ -101,6 +101,52 @@ describe('a member who opts out', () => {
     expect([gone.status, await gone.text()]).toEqual([404, await never.text()]);
   });
 
+  describe.each(['identity', 'gzip'])('between the decision and the first byte (%s)', (coding) => {
+    /** What one download is answered while `happens` comes about after it was decided upon, before a byte of the file was sent. */
+    const meanwhile = async (url: string, happens: () => Promise<unknown>, headers: Record<string, string> = {}): Promise<Response> => {
+      let once = false;
+      interference = (action) => {
+        if (action !== 'range' || once) return undefined;
+        once = true;
+        return happens().then(() => undefined);
+      };
+      const answer = await platform.fetch(url, { headers: { 'accept-encoding': coding, ...headers } });
+      expect(once).toBe(true);
+      return answer;
+    };
+
+    it('is decided anew: the file without them', async () => {
+      const [file] = (await platform.manifest(await platform.kickOff('?_type=Patient'))).output;
+      const answer = await meanwhile(file!.url, () => platform.optOut('m1'));
+      expect([answer.status, (await answer.text()).split('\n').filter((l) => l !== '').map((l) => (JSON.parse(l) as { id: string }).id)]).toEqual([200, ['m2', 'm3', 'm4']]);
+    });
+
+    it('a range of what the file was before becomes the whole of what it is', async () => {
+      const [file] = (await platform.manifest(await platform.kickOff('?_type=Patient'))).output;
+      const etag = (await platform.fetch(file!.url, { headers: { 'accept-encoding': coding } })).headers.get('etag')!;
+      const answer = await meanwhile(file!.url, () => platform.optOut('m1'), { range: 'bytes=0-', 'if-range': etag });
+      expect([answer.status, answer.headers.get('content-range'), answer.headers.get('etag') === etag]).toEqual([200, null, false]);
+      expect(await answer.text()).not.toContain('"m1"');
+    });
+
+    it('a file of nobody else is not there, as one that never was', async () => {
+      await platform.resources([{ member: 'm1', type: 'Goal', id: 'only' }]);
+      const job = await platform.kickOff('?_type=Goal');
+      const [file] = (await platform.manifest(job)).output;
+      const answer = await meanwhile(file!.url, () => platform.optOut('m1'));
+      const never = await platform.fetch(`${job}/Goal-9-9.ndjson`);
+      expect([answer.status, await answer.text()]).toEqual([404, await never.text()]);
+      // Nor do headers of the file that it would have been.
+      expect(['etag', 'content-encoding', 'accept-ranges', 'expires'].map((header) => answer.headers.get(header))).toEqual([null, null, null, null]);
+    });
+
+    it('a job that is deleted meanwhile is not there', async () => {
+      const job = await platform.kickOff('?_type=Patient');
+      const [file] = (await platform.manifest(job)).output;
+      expect((await meanwhile(file!.url, () => platform.fetch(job, { method: 'DELETE' }))).status).toBe(404);
+    });
+  });
+
   it('is refused and audited by reason, never named to the client', async () => {
     await platform.optOut('m1');
     const job = await platform.kickOff();

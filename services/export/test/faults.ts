@@ -1,20 +1,28 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/blob';
 
 export type BlobAction = 'put' | 'writer' | 'get' | 'range';
 /** Called before each use of a file: may wait, or throw what a disk throws. */
 export type Interference = (action: BlobAction, name: string) => Promise<void> | void;
 
-/** The same files with somebody in between. `range` calls it synchronously, and cannot wait. */
+/** The same files with somebody in between. */
 export function interfered(blobs: Blobs, interfere: Interference): Blobs {
   return {
     put: async (name, content) => { await interfere('put', name); return blobs.put(name, content); },
     writer: async (name) => { await interfere('writer', name); return blobs.writer(name); },
     get: async (name) => { await interfere('get', name); return blobs.get(name); },
-    range: (name, start, end): Readable => { void interfere('range', name); return blobs.range(name, start, end); },
+    range: (name, start, end): Readable => {
+      const waits = interfere('range', name);
+      return waits === undefined ? blobs.range(name, start, end) : Readable.from(after(waits, () => blobs.range(name, start, end)), { objectMode: false });
+    },
     stat: (name) => blobs.stat(name), list: (prefix) => blobs.list(prefix), delete: (name) => blobs.delete(name), deletePrefix: (prefix) => blobs.deletePrefix(prefix),
     remote: blobs.remote,
   };
+}
+
+async function* after(waits: Promise<void>, open: () => Readable): AsyncGenerator<Uint8Array> {
+  await waits;
+  yield* open() as AsyncIterable<Uint8Array>;
 }
 
 /** A point at which work waits until it is let through. */

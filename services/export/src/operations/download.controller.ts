@@ -10,8 +10,10 @@ import { acceptsGzip, chooseRange, etag, layout } from '../domain/segments/index
 import { getJob } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
-import { segmentStream } from './segment-stream.ts';
+import { AccessEnded, segmentStream } from './segment-stream.ts';
 
+/** How often a download is decided anew because somebody left before its first byte. */
+const ANEW = 10;
 const first = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header.join(', ') : header);
 
 /**
@@ -35,7 +37,7 @@ export class DownloadController {
     return this.serve(id, name, request, reply);
   }
 
-  private async serve(id: string, name: string, request: SmartRequest, reply: FastifyReply): Promise<void> {
+  private async serve(id: string, name: string, request: SmartRequest, reply: FastifyReply, again = 0): Promise<void> {
     const { releases, blobs, audit } = this.context;
     const { client, scopes } = request.smart;
     const job = await findJob(this.context, client, id);
@@ -52,27 +54,34 @@ export class DownloadController {
     const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
     const whole = layout(segments, coding);
     const tag = etag(file.part, whole);
-    reply.headers({
-      'content-type': 'application/fhir+ndjson', ...(coding === 'gzip' && { 'content-encoding': 'gzip' }), vary: 'Accept-Encoding', etag: tag, 'accept-ranges': 'bytes',
-      expires: new Date(job.sealed.expiresAt).toUTCString(), 'cache-control': 'private, no-transform',
-    });
+    const unchanged = { vary: 'Accept-Encoding', etag: tag, 'accept-ranges': 'bytes', expires: new Date(job.sealed.expiresAt).toUTCString(), 'cache-control': 'private, no-transform' };
     const ifNoneMatch = first(request.headers['if-none-match']);
-    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag)) return void (await reply.code(304).send());
+    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag)) return void (await reply.code(304).headers(unchanged).send());
     const range = chooseRange(request.method === 'GET' ? first(request.headers['range']) : undefined, first(request.headers['if-range']), tag, whole.length);
     if (range.kind === 'unsatisfiable') {
-      for (const header of ['content-encoding', 'etag', 'content-type']) reply.removeHeader(header);
-      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', { headers: { 'content-range': `bytes */${whole.length}` } });
+      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', { headers: { ...unchanged, 'content-range': `bytes */${whole.length}` } });
     }
     const { start, end } = range.kind === 'part' ? range : { start: 0, end: whole.length };
-    reply.code(range.kind === 'part' ? 206 : 200).header('content-length', String(end - start));
-    if (range.kind === 'part') reply.header('content-range', `bytes ${start}-${end - 1}/${whole.length}`);
-    if (request.method === 'HEAD') return void (await reply.send());
+    const headers = {
+      ...unchanged, 'content-type': 'application/fhir+ndjson', ...(coding === 'gzip' && { 'content-encoding': 'gzip' }), 'content-length': String(end - start),
+      ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${whole.length}` }),
+    };
+    const status = range.kind === 'part' ? 206 : 200;
+    if (request.method === 'HEAD') return void (await reply.code(status).headers(headers).send());
 
     const members = [...new Set(segments.flatMap((s) => s.of.map((m) => index.members[m]!)).filter((m) => decided.get(m) === true))];
     await audit.record({ client, action: 'download', outcome: 'released', members, resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
-    const stream = segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });
+    let stream: Readable;
+    try {
+      stream = await segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });
+    } catch (error) {
+      // Whoever left after the decision, before a byte was sent, is no fault of ours nor a cut file: it is answered as it is now.
+      await findJob(this.context, client, id);
+      if (!(error instanceof AccessEnded) || again === ANEW) throw error;
+      return this.serve(id, name, request, reply, again + 1);
+    }
     this.count(stream, { job: id, client, file: name });
-    await reply.send(stream);
+    await reply.code(status).headers(headers).send(stream);
   }
 
   /**

