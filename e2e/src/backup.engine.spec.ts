@@ -82,6 +82,30 @@ describe('backup and restore', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  test('MongoDB is lost for good: it is built again from the log, nobody has to tell anything again, and exports are whole', async () => {
+    const token = await app.tokens.get();
+    const watching = watch(token, [gone]);
+    await mongo.stop();
+    await vi.waitFor(async () => expect(await read(others[0]!, token)).toBe(503), WAIT);
+    await platform.kill();
+    await newMongo();
+    const began = performance.now();
+    expect(await administer(options(), 'views', 'apply')).not.toBe('');
+    await start(false);
+    await vi.waitFor(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+    console.info(`MongoDB built from the log after ${Math.round(performance.now() - began)} ms`);
+    await watching();
+    // Tokens of before are good: keys are secrets, apps are in the log.
+    expect([await read(gone, token), await read(others[0]!, token)]).toEqual([404, 200]);
+    const { files } = await exported('mongodb-lost');
+    const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
+    expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
+    for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
+    // What is decided from now on is decided on what was before: known events change nothing, consent goes on from where it was.
+    expect((await tell(platform, optOut(gone))).status).toMatch(/^(unchanged|effective)$/);
+    expect(await read(gone, token)).toBe(404);
+  }, 300_000);
+
   test('Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the copy', async () => {
     const began = performance.now();
     expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);

@@ -21,6 +21,8 @@ export interface LoadReport {
   readonly events: number;
   readonly exports: number;
   readonly optOuts: number;
+  /** Answers that took an opt-out or opt-in without knowing yet that it holds everywhere. */
+  readonly late: number;
 }
 export interface LoadOptions {
   readonly platform: Served;
@@ -57,6 +59,7 @@ export class RoadLoad {
   private group = '';
   private exports = 0;
   private optOuts = 0;
+  private late = 0;
   private running = false;
 
   constructor(options: LoadOptions) {
@@ -100,7 +103,7 @@ export class RoadLoad {
     await this.settled();
     return {
       requests: this.requests, failures: this.failures, slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
-      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0), exports: this.exports, optOuts: this.optOuts,
+      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0), exports: this.exports, optOuts: this.optOuts, late: this.late,
     };
   }
   /** What has failed so far, the same sentences together: for an assertion that is short when it fails. */
@@ -199,7 +202,12 @@ export class RoadLoad {
   private async leave(): Promise<void> {
     const member = this.leavers[this.optOuts % this.leavers.length]!;
     const said = async (event: DomainEvent): Promise<void> => {
-      const row = await this.post(event, 'consent');
+      let row = await this.post(event, 'consent');
+      // Taken, and not known to hold everywhere yet: a payer that has to know tells it again until it is.
+      for (const until = performance.now() + 30_000; row.status === 'accepted' && performance.now() < until; row = await this.post(event, 'consent')) {
+        this.late++;
+        await sleep(200);
+      }
       if (row.status !== 'effective') throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
       this.moves.set(member, (this.moves.get(member) ?? 0) + 1);
     };

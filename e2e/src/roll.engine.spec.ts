@@ -11,7 +11,7 @@ import { publishAll, registerApp } from './harness.ts';
 import { sleep } from './interrupted.ts';
 import { AS_OF } from './road.ts';
 import { RoadLoad } from './road-load.ts';
-import { rebuildAll } from './views.ts';
+import { testRolled } from './rolled.ts';
 
 const HERE = join(import.meta.dirname, '../..');
 /** Of a machine that two builds share: what is measured is the roll-out, not how fast ten processes start on two cores. */
@@ -19,11 +19,8 @@ const PATIENT = { FACTS_BOUND_MS: '20000' };
 /** As in a cluster, where there is room for all new processes to start at once. */
 const TOGETHER = cpus().length >= 4;
 
-/** docs/upgrades.md says what is known of it. */
-const WANTED = process.env['E2E_ROLL'] === '1';
-
 /** Old and new run side by side, one instance after another, while a payer and a provider go on with their work. */
-describe.skipIf(!WANTED)('a roll-out between two builds (not passed from end to end yet: E2E_ROLL=1)', () => {
+describe('a roll-out between two builds', () => {
   const payer = syntheticPayer({ seed: 'rolled', members: 10, asOf: AS_OF });
   const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-roll-'));
@@ -72,17 +69,5 @@ describe.skipIf(!WANTED)('a roll-out between two builds (not passed from end to 
     expect(failures).toEqual([]);
   }, 600_000);
 
-  test('views are rebuilt while the load goes on, and each equals the live one', async () => {
-    for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
-    expect(load.failed()).toEqual([]);
-  }, 300_000);
-
-  test('nothing that was accepted is lost or doubled, and every export was whole', async () => {
-    const report = await load.stop();
-    console.info(JSON.stringify({ ...report, failures: report.failures.length }));
-    expect(load.failed()).toEqual([]);
-    expect(report.exports).toBeGreaterThan(3);
-    expect(report.optOuts).toBeGreaterThan(3);
-    expect(report.events).toBeGreaterThan(50);
-  }, 120_000);
+  testRolled(() => ({ platform, load }));
 });

@@ -8,7 +8,7 @@ import { publishAll, registerApp } from '../../harness.ts';
 import { sleep } from '../../interrupted.ts';
 import { RoadLoad } from '../../road-load.ts';
 import { AS_OF } from '../../road.ts';
-import { rebuildAll } from '../../views.ts';
+import { testRolled } from '../../rolled.ts';
 import { openCluster, type Cluster } from '../cluster.ts';
 import { providerAccess } from '../images.ts';
 import { IMAGE, prepareRelease, type Release } from '../release.ts';
@@ -60,16 +60,5 @@ describe.skipIf(process.env['E2E_ROLL'] !== '1')('rolled out from an earlier ima
     expect(load.failed()).toEqual([]);
   }, 600_000);
 
-  test('every view is rebuilt under the load, and equals the live one', async () => {
-    for (const { view, equal } of await rebuildAll(release)) expect([view, equal]).toEqual([view, true]);
-    expect(load.failed()).toEqual([]);
-  }, 300_000);
-
-  test('nothing that was accepted is lost or doubled, and every export was whole', async () => {
-    const report = await load.stop();
-    console.info(JSON.stringify({ ...report, failures: report.failures.length }));
-    expect(load.failed()).toEqual([]);
-    expect(report.exports).toBeGreaterThan(3);
-    expect(report.optOuts).toBeGreaterThan(3);
-  }, 120_000);
+  testRolled(() => ({ platform: release, load }));
 });
