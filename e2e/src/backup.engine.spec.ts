@@ -75,6 +75,9 @@ describe('backup and restore', () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Restored', npi: organization.npi, tin: organization.tin });
     expect((await tell(platform, optOut(gone))).status).toBe('effective');
+    // Accepted is not visible yet.
+    const token = await app.tokens.get();
+    await vi.waitFor(async () => expect(await read(others[0]!, token)).toBe(200), WAIT);
   }, 300_000);
   afterAll(async () => {
     await platform?.kill();

@@ -27,6 +27,8 @@ export interface ServiceProcess { readonly service: ServiceName; readonly base: 
 /** How one instance went: its exit code, and how long it took from the signal to its end. */
 export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number }
 export interface Deployment extends PlatformProcess {
+  /** The same URL at one instance of a service, past the gateway. */
+  directly(service: ServiceName, url: string): string;
   readonly gateway: Gateway;
   readonly processes: () => readonly ServiceProcess[];
   /** Kills one instance with -9 and starts another in its place. */
@@ -197,6 +199,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.child.pid!, payerToken: token('payer'), administratorToken: token('administrator'),
     gateway,
     processes: () => processes,
+    directly: (service, url) => processes.find((p) => p.service === service)!.base + url.slice(gateway.base.length),
     // The largest: each has its own limit.
     memory: () => Math.max(...processes.map((p) => memoryOf(p.child))),
     ended: Promise.race(processes.map((p) => p.ended)),

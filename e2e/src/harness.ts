@@ -5,7 +5,7 @@ import type { JsonWebKey as JWK } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, startPlatform as startStandalone, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
-import { startDeployment } from './deployment.ts';
+import { startDeployment, type Deployment } from './deployment.ts';
 import { startClusterPlatform } from './cluster/platform.ts';
 import type { Served } from './road.ts';
 
@@ -16,6 +16,12 @@ export const IN_CLUSTER = process.env['E2E_DEPLOYMENT'] === 'cluster';
 
 export interface StartOptions { readonly dataDir: string; readonly port?: number; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }
 export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (IN_CLUSTER ? startClusterPlatform(options) : SEPARATE ? startDeployment(options) : startStandalone(options));
+
+/**
+ * A download for a slow client: past the gateway of separate processes, whose kernel takes a file of many MB from a service before the client has read
+ * any of it. What the service has handed on it cannot take back; that it hands on no more is what can be seen here.
+ */
+export const slowly = (platform: PlatformProcess, url: string): string => (SEPARATE ? (platform as Deployment).directly('export', url) : url);
 
 /** A platform of its own in a fresh folder; everything is removed at the end. */
 export async function freshPlatform(options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<{ platform: () => PlatformProcess; server: () => Server; restart: (how: 'kill' | 'stop') => Promise<void>; dispose: () => Promise<void>; folder: string }> {

@@ -5,7 +5,7 @@ import { constants, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer, type MemberLedger } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { freshPlatform, publishAll, registerApp, slowly, type TestApp } from './harness.ts';
 import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, tell, texts, type GroupResource } from './road.ts';
 
 /** 2 MB that do not compress well: so many of them fill every buffer between the platform and a client that does not read. */
@@ -134,7 +134,7 @@ describe('an opt-out against everything that runs', () => {
   }
   /** Opens a file, takes its first bytes, and does not read on. */
   async function begun(url: string, headers: Record<string, string>): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
-    const response = await open(url, { token, headers });
+    const response = await open(slowly(platform, url), { token, headers });
     expect(response.statusCode).toBe(200);
     const [chunk] = (await once(response, 'data')) as [Buffer];
     response.pause();
