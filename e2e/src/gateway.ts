@@ -33,8 +33,11 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. */
-export async function openGateway({ port = 0, only }: { port?: number | undefined; only?: ServiceName } = {}): Promise<Gateway> {
+/**
+ * With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. What is `broken` is answered
+ * 500 and reaches nobody.
+ */
+export async function openGateway({ port = 0, only, broken }: { port?: number | undefined; only?: ServiceName; broken?: (request: IncomingMessage) => boolean } = {}): Promise<Gateway> {
   const agent = new Agent({ keepAlive: true, timeout: 20_000, maxFreeSockets: 64 });
   let instances: Partial<Record<ServiceName, readonly string[]>> = {};
   const turns = new Map<ServiceName, number>();
@@ -73,6 +76,7 @@ export async function openGateway({ port = 0, only }: { port?: number | undefine
 
   const server: Server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, (incoming, response) => {
     const path = (incoming.url ?? '/').split('?')[0]!;
+    if (broken?.(incoming) === true) return void response.writeHead(500).end();
     if (only === undefined && (path.startsWith('/health/') || path === '/metrics')) return void ofEach(path, response);
     const service = only ?? serviceOf(path);
     if (service === undefined) return void response.writeHead(404).end();

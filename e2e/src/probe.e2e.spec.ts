@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openGateway, type Gateway } from './gateway.ts';
 import { freshPlatform, SEPARATE } from './harness.ts';
 import { paOf, type Pa, type Ran } from './pa.ts';
 import { http, optIn, optOut, payerEvent, tell } from './road.ts';
@@ -16,21 +17,37 @@ const MEMBER = 'pa-probe';
 describe('the probe', { timeout: 120_000 }, () => {
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let pa: Pa;
+  /** In front of the platform, under its public name: every request of the probe passes, and one can be broken. */
+  let front: Gateway;
+  let broken: ((request: string) => boolean) | undefined;
+  let passed: string[] = [];
   let client = '';
   const app = (): string => join(fresh.folder, 'probe', 'app.json');
   const probe = (...args: string[]): Promise<Ran> => pa('probe', '--app', app(), '--json', '--timeout', '20', ...args);
   const metrics = async (): Promise<string> => (await http(`${fresh.platform().base}/metrics`)).body.toString('utf8');
 
   beforeAll(async () => {
-    fresh = await freshPlatform({ env: { EXPORT_KICK_OFFS_PER_HOUR: '1000' } });
-    pa = paOf(fresh.platform(), fresh.folder);
+    front = await openGateway({
+      only: 'resources',
+      broken: ({ method, url }) => {
+        passed.push(`${method} ${url}`);
+        return broken?.(`${method} ${url}`) === true;
+      },
+    });
+    fresh = await freshPlatform({ env: { EXPORT_KICK_OFFS_PER_HOUR: '1000', PUBLIC_URL: front.base } });
+    const here = [fresh.platform().base];
+    front.route({ auth: here, attribution: here, consent: here, resources: here, export: here });
+    pa = paOf({ base: front.base, dataDir: fresh.platform().dataDir }, fresh.folder);
     const setup = await pa('probe', 'setup', '--out', join(fresh.folder, 'probe'), '--json');
     expect(setup).toMatchObject({ code: 0 });
     client = (JSON.parse(setup.stdout) as { client_id: string }).client_id;
     // What was set up a moment ago is seen by the next walk.
     await vi.waitFor(async () => expect((await probe()).code).toBe(0), { timeout: 60_000 });
   }, 120_000);
-  afterAll(() => fresh?.dispose());
+  afterAll(async () => {
+    await fresh?.dispose();
+    await front?.close();
+  });
 
   test('is set up once, with secrets in files that nobody else can read', async () => {
     for (const file of ['app.json', 'key.json']) expect(statSync(join(fresh.folder, 'probe', file)).mode & 0o777).toBe(0o600);
@@ -70,6 +87,45 @@ describe('the probe', { timeout: 120_000 }, () => {
   });
 
   describe('names the step that is broken', () => {
+    const WALK = ['discovery', 'token', 'group', 'member', 'search', 'publish', 'kick-off', 'status', 'download', 'foreign', 'opt-out', 'clean-up'];
+    /** The first request of the step that is answered 500, by method and target. */
+    test.each<[step: string, request: RegExp, args?: string]>([
+      ['prepare', /^POST \/events$/, '--temporary'],
+      ['discovery', /^GET \/fhir\/\.well-known\/smart-configuration$/],
+      ['discovery', /^GET \/fhir\/metadata$/],
+      ['token', /^POST \/auth\/token$/],
+      ['group', /^GET \/fhir\/Group\?/],
+      ['member', /^GET \/fhir\/Patient\/pa-probe$/],
+      ['search', /^GET \/fhir\/ExplanationOfBenefit\?/],
+      ['publish', /^POST \/events$/, '--publish'],
+      ['kick-off', /^GET \/fhir\/Group\/[^/]+\/\$export/],
+      ['status', /^GET \/fhir\/bulk\/[^/]+$/],
+      ['download', /^GET \/fhir\/bulk\/[^/]+\/[^/]+$/],
+      ['foreign', /^GET \/fhir\/Patient\/pa-probe-stranger$/],
+      ['opt-out', /^POST \/events$/, '--opt-out'],
+      ['clean-up', /^DELETE \/fhir\/bulk\/[^/]+$/],
+      ['remove', /^POST \/auth\/clients\/[^/]+\/suspend$/, '--temporary'],
+    ])('%s: 500 for %s', async (step, request, args) => {
+      passed = [];
+      broken = (one) => request.test(one);
+      const ran = await (args === '--temporary' ? pa('probe', '--temporary', '--json', '--timeout', '20') : probe(...(args === undefined ? [] : [args]))).finally(() => (broken = undefined));
+      expect(ran.code, ran.stderr).toBe(1);
+      const { ok, failed, steps } = reportOf(ran);
+      expect({ ok, failed }).toEqual({ ok: false, failed: step });
+      const [found] = steps.filter((s) => !s.ok);
+      expect(found).toMatchObject({ step, detail: 'the server answered 500' });
+      expect(ran.stderr).toMatch(new RegExp(`^FAILED {2}${step} `, 'm'));
+      // What comes before it is walked, what comes after it is not; what was made is taken away all the same.
+      const began = WALK.indexOf(step) > WALK.indexOf('kick-off') || step === 'remove';
+      const before = WALK.slice(0, step === 'prepare' ? 0 : step === 'remove' ? WALK.length : WALK.indexOf(step) + 1);
+      const optional = new Set(['publish', 'opt-out'].filter((one) => args !== `--${one}`));
+      const expected = [...(args === '--temporary' ? ['prepare'] : []), ...before.filter((one) => !optional.has(one)), ...(began && !before.includes('clean-up') ? ['clean-up'] : []), ...(args === '--temporary' ? ['remove'] : [])];
+      expect(steps.map((s) => s.step)).toEqual(expected);
+      expect(passed.filter((one) => one.startsWith('DELETE /fhir/bulk/'))).toHaveLength(began ? 1 : 0);
+      // Nothing is left that would break the next walk.
+      expect(reportOf(await probe())).toMatchObject({ ok: true });
+    });
+
     test('group or member: it opted out', async () => {
       await tell(fresh.platform(), optOut(MEMBER));
       const ran = await probe('--report');

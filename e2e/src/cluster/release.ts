@@ -126,7 +126,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
   });
   return {
     cluster, namespace, name: RELEASE, chart, payerToken, administratorToken,
-    base: `http://${host}`,
+    base: String(values.publicUrl),
     internalBase: `http://${internal}`,
     values: () => values,
     async install(over, flags) {

@@ -3,13 +3,14 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { PlatformProcess } from '@provider-access/cli';
+import { bulkExport, Server, verifyExport, type PlatformProcess } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines, type Engines } from '@provider-access/testing';
 import { environment } from '../deployment.ts';
+import { openGateway, SERVICES, type ServiceName } from '../gateway.ts';
 import { publishAll, registerApp } from '../harness.ts';
-import { AS_OF, findGroup, http, kickOff, sealed, texts } from '../road.ts';
+import { AS_OF, findGroup, http, kickOff, optOut, sealed, tell, texts, type Served } from '../road.ts';
 import { confine, notConfinable, type Confined } from './sandbox.ts';
 
 const why = notConfinable();
@@ -164,7 +165,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     });
   });
 
-  describe('admin on real engines', () => {
+  describe('on real engines', () => {
     let engines: Engines;
     let dataDir: string;
     let env: Record<string, string>;
@@ -172,21 +173,70 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       engines = await startEngines();
       dataDir = join(folder, 'deployment');
       mkdirSync(dataDir);
-      const outside = environment({ dataDir, env: engines.env }, 'http://127.0.0.1:8080');
+      // Files are in the data folder: the variables of a bucket would be refused.
+      const { KAFKA_BROKERS, MONGODB_URI } = engines.env as Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
+      const outside = environment({ dataDir, env: { KAFKA_BROKERS, MONGODB_URI } }, 'http://127.0.0.1:8080');
       env = Object.fromEntries(Object.entries(outside).map(([name, value]) => [name, value.replace(dataDir, '/data')]));
       for (const name of ['PATH', 'HOME', 'TMPDIR', 'MONGODB_URI']) delete env[name];
       // As a chart gives it.
-      writeFileSync(join(dataDir, 'mongodb.uri'), engines.env['MONGODB_URI']!, { mode: 0o600 });
+      writeFileSync(join(dataDir, 'mongodb.uri'), MONGODB_URI, { mode: 0o600 });
       env['MONGODB_URI_FILE'] = '/data/mongodb.uri';
     }, 600_000);
     afterAll(() => engines?.stop());
 
-    test('plans, applies and verifies', async () => {
+    test('admin plans, applies and verifies', async () => {
       for (const [command, code] of [['verify', 2], ['plan', 0], ['apply', 0], ['verify', 0]] as const) {
         const ran = await outcome(['admin', command], { env, data: dataDir });
         expect(ran.code, `${command}: ${ran.text}`).toBe(code);
         if (command === 'plan') expect(ran.text).toMatch(/create/);
       }
     }, 180_000);
+
+    test('the five services walk the road together', async () => {
+      const [gateway, exportService] = await Promise.all([openGateway(), openGateway({ only: 'export' })]);
+      try {
+        const applied = await outcome(['admin', 'apply'], { env, data: dataDir });
+        expect(applied.code, applied.text).toBe(0);
+        // Other suites may share the cores: what is looked at is what they answer, not how soon.
+        const shared = { ...env, PUBLIC_URL: gateway.base, FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
+        const services = SERVICES.map((service) => ({ service, one: start([service], { data: dataDir, env: service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared }) }));
+        const bases = await Promise.all(services.map(async ({ service, one }): Promise<[ServiceName, string[]]> => [service, [await listening(one)]]));
+        for (const each of [gateway, exportService]) each.route(Object.fromEntries(bases) as Record<ServiceName, string[]>);
+        await ready(gateway.base);
+        for (const { service, one } of services) {
+          expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8').split('\0')).toContain(`/app/services/${service}/dist/main.js`);
+          expect(readFileSync(`/proc/${one.pid()}/status`, 'utf8')).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm'));
+        }
+
+        const token = (role: string): string => readFileSync(join(dataDir, `${role}.token`), 'utf8').trim();
+        const platform: Served = { base: gateway.base, payerToken: token('payer'), administratorToken: token('administrator') };
+        const payer = syntheticPayer({ seed: 'five', members: 14, asOf: AS_OF });
+        const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+        const [gone, stays] = organization.visible.map(({ member }) => member) as [string, string];
+        const report = await publishAll(platform, payer.events());
+        expect(report.outcomes).toMatchObject(Object.fromEntries(Object.entries(payer.ledger.summary().outcomes).filter(([, n]) => n > 0)));
+        const app = await registerApp(platform, { name: 'Five', npi: organization.npi, tin: organization.tin });
+        const exported = async (out: string, optedOut: readonly string[]): Promise<{ members: number; verified: Awaited<ReturnType<typeof verifyExport>> }> => {
+          const group = await findGroup(platform, await app.tokens.get(), organization.npi);
+          const { files } = await bulkExport({ server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(folder, out) });
+          return { members: group.quantity ?? 0, verified: await verifyExport(files, payer, organization.npi, new Set(optedOut)) };
+        };
+        const read = async (member: string): Promise<number> => (await http(`${platform.base}/fhir/Patient/${member}`, { token: await app.tokens.get() })).status;
+
+        const whole = await exported('whole', []);
+        expect(whole.verified).toMatchObject({ faults: [], membersFound: organization.visible.length });
+        expect([whole.members, await read(gone), await read(stays)]).toEqual([organization.visible.length, 200, 200]);
+        expect((await tell(platform, optOut(gone))).status).toBe('effective');
+        expect([await read(gone), await read(stays)]).toEqual([404, 200]);
+        const less = await exported('less', [gone]);
+        expect(less.verified).toMatchObject({ faults: [], optedOutFound: 0, membersFound: organization.visible.length - 1 });
+        expect(less.members).toBe(organization.visible.length - 1);
+
+        const ends = await Promise.all(services.map(async ({ service, one }) => ({ service, ...(await stopped(one)), said: one.said.slice(-3) })));
+        expect(ends.filter(({ code }) => code !== 0)).toEqual([]);
+      } finally {
+        await Promise.all([gateway.close(), exportService.close()]);
+      }
+    }, 420_000);
   });
 });

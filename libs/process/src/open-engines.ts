@@ -1,6 +1,6 @@
 import type { Blobs } from '@provider-access/blob';
-import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
-import { openS3Blobs, removeUnfinishedUploads } from '@provider-access/blob/s3';
+import { openFsBlobs } from '@provider-access/blob/fs';
+import { openS3Blobs } from '@provider-access/blob/s3';
 import { type FilesConnection, type FilesEnv, filesOptions, type KafkaEnv, kafkaOptions, type MongoEnv, mongoOptions } from '@provider-access/config';
 import { decidedBy } from '@provider-access/events';
 import { openKafkaLog } from '@provider-access/eventlog/kafka';
@@ -8,6 +8,7 @@ import type { Logger } from '@provider-access/observability';
 import { openMongoState } from '@provider-access/state/mongo';
 import { openMongoViews } from '@provider-access/views/mongo';
 import type { Engines } from './start-service.ts';
+import { tidy } from './tidy.ts';
 
 /** Kafka, MongoDB and the file store as the environment names them. @throws ConfigurationError */
 export function openEngines(service: string, config: KafkaEnv & MongoEnv, files: FilesEnv | undefined, logger: Logger): Engines {
@@ -31,18 +32,3 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
 }
 
 const openFiles = (store: FilesConnection): Blobs => (store.kind === 'fs' ? openFsBlobs(store) : openS3Blobs(store));
-
-/** Longer than any file is written. */
-const UNFINISHED_MS = 24 * 60 * 60 * 1000;
-const TIDY_EVERY_MS = 60 * 60 * 1000;
-
-/** What writers that died have left is seen by nobody and costs room: any instance removes it, once an hour. */
-function tidy(store: FilesConnection, logger: Logger): void {
-  const once = async (): Promise<void> => {
-    if (store.kind === 'fs') await removeUnfinished(store, UNFINISHED_MS);
-    else await removeUnfinishedUploads(store, UNFINISHED_MS);
-  };
-  const run = (): void => void once().catch((error: unknown) => logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'unfinished files could not be removed'));
-  run();
-  setInterval(run, TIDY_EVERY_MS).unref();
-}

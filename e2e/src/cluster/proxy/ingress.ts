@@ -26,7 +26,8 @@ interface Host { readonly name: string; readonly address: string; readonly locat
 /**
  * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged, an exact
  * path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not repeated
- * (`proxy_next_upstream error timeout`), answers are not buffered.
+ * (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no certificate of another: where
+ * ingress-nginx shows one that it made itself, the handshake is refused.
  */
 export function nginxConfig(view: IngressView, folder: string): { readonly text: string; readonly hosts: ReadonlyMap<string, string> } {
   const upstreams = new Map<string, readonly string[]>();
@@ -64,6 +65,7 @@ export function nginxConfig(view: IngressView, folder: string): { readonly text:
 
 function text(folder: string, upstreams: ReadonlyMap<string, readonly string[]>, hosts: readonly Host[]): string {
   const addresses = [...new Set(hosts.map(({ address }) => address))];
+  const secure = [...new Set(hosts.filter(({ tls }) => tls !== undefined).map(({ address }) => address))];
   const servers = hosts.map(({ name, address, locations, tls }) => {
     const body = `server_name ${name}; ${[...locations.values()].join('\n  ')}`;
     if (tls === undefined) return `server { listen ${address}:80;\n  ${body}\n}`;
@@ -82,6 +84,7 @@ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $h
 proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
 proxy_buffering off; proxy_request_buffering on; proxy_next_upstream error timeout; proxy_next_upstream_tries 3; proxy_max_temp_file_size 1024m;
 ${addresses.map((address) => `server { listen ${address}:80 default_server; return 404; }`).join('\n')}
+${secure.map((address) => `server { listen ${address}:443 ssl default_server; ssl_reject_handshake on; return 404; }`).join('\n')}
 ${[...upstreams].map(([name, endpoints]) => `upstream ${name} { ${endpoints.map((one) => `server ${one} max_fails=0;`).join(' ')} keepalive 64; }`).join('\n')}
 ${servers.join('\n')}
 }

@@ -36,6 +36,7 @@ describe('nginx of Ingress objects', () => {
     const { text } = nginxConfig(view(ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']], { tls: 'there' })), '/x');
     expect(text).toContain('listen 10.98.0.1:443 ssl; ssl_certificate /c; ssl_certificate_key /k;');
     expect(text).toContain('return 308 https://$host$request_uri;');
+    expect(text).toContain('listen 10.98.0.1:443 ssl default_server; ssl_reject_handshake on;');
     expect(nginxConfig(view(ingress('a', 'public', 'pa.example', [], { tls: 'missing' })), '/x').text).not.toContain('ssl');
   });
   it('answers 503 where nothing is ready, and takes sizes and timeouts from annotations', () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { V1EndpointSlice, V1Ingress, V1Secret, V1Service } from '@kubernetes/client-node';
@@ -48,7 +49,9 @@ export async function startProxy(options: { readonly api: Api; readonly folder: 
   const tls = (namespace: string, name: string): { cert: string; key: string } | undefined => {
     const data = secrets.items().find(({ metadata }) => metadata?.namespace === namespace && metadata?.name === name)?.data;
     if (data?.['tls.crt'] === undefined || data['tls.key'] === undefined) return undefined;
-    const [cert, key] = [join(folder, 'tls', `${namespace}_${name}.crt`), join(folder, 'tls', `${namespace}_${name}.key`)];
+    // Another certificate is another name: nginx reads again what its configuration names anew.
+    const version = createHash('sha256').update(data['tls.crt']).update(data['tls.key']).digest('hex').slice(0, 12);
+    const [cert, key] = [join(folder, 'tls', `${namespace}_${name}_${version}.crt`), join(folder, 'tls', `${namespace}_${name}_${version}.key`)];
     write(cert, Buffer.from(data['tls.crt'], 'base64').toString());
     write(key, Buffer.from(data['tls.key'], 'base64').toString());
     return { cert, key };

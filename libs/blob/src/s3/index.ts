@@ -154,9 +154,9 @@ export function openBlobs(options: unknown): Blobs {
 
 /**
  * Aborts multipart uploads under the prefix that began longer than `olderThanMs` ago: what writers that died have left. Their
- * parts cost room and are seen by nobody. Resolves with how many.
+ * parts cost room and are seen by nobody. Resolves with how many; undefined: this store does not list uploads at all, and never will.
  */
-export async function removeUnfinishedUploads(options: S3BlobOptions, olderThanMs: number): Promise<number> {
+export async function removeUnfinishedUploads(options: S3BlobOptions, olderThanMs: number): Promise<number | undefined> {
   const client = clientOf(options);
   const Bucket = options.bucket;
   const before = Date.now() - olderThanMs;
@@ -174,6 +174,9 @@ export async function removeUnfinishedUploads(options: S3BlobOptions, olderThanM
       }
       from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
     }
+  } catch (error) {
+    if (error instanceof EngineUnavailable && error.message.includes('NotImplemented')) return undefined;
+    throw error;
   } finally {
     client.destroy();
   }

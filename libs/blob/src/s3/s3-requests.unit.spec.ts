@@ -136,4 +136,11 @@ describe('S3 requests', () => {
     expect(await removeUnfinishedUploads(options, 3600_000)).toBe(3);
     expect(asked.filter((a) => a.method === 'DELETE').map((a) => a.url.searchParams.get('uploadId'))).toEqual(['u-old', 'u-gone', 'u-old2']);
   });
+
+  it('tells a store that does not list uploads from one that is away', async () => {
+    answer = () => ({ status: 501, body: error('NotImplemented') });
+    expect(await removeUnfinishedUploads(options, 3600_000)).toBeUndefined();
+    answer = () => ({ status: 503, body: error('SlowDown') });
+    await expect(removeUnfinishedUploads(options, 3600_000)).rejects.toThrow('SlowDown');
+  });
 });

@@ -146,6 +146,10 @@ class Road {
     this.status = headers.get('content-location') ?? fault('the kick-off was answered without Content-Location');
     return `job ${this.status.slice(this.status.lastIndexOf('/') + 1)}`;
   }
+  /** An export was begun. */
+  get exported(): boolean {
+    return this.status !== undefined;
+  }
   async complete(until: number): Promise<string> {
     let progress = 'accepted';
     for (;;) {
@@ -246,7 +250,8 @@ export async function walk(options: WalkOptions): Promise<ProbeReport> {
   await walking.step('download', timeoutMs, () => road.download());
   await walking.step('foreign', timeoutMs, () => road.foreign());
   if (options.optOut) await walking.step('opt-out', timeoutMs, (until) => road.optOut(until));
-  if (walking.failed === undefined || walking.failed === 'status' || walking.failed === 'download') await walking.step('clean-up', timeoutMs, () => road.cleanUp(), true);
+  // Whatever failed after it: an export that was begun would be kept for days.
+  if (walking.failed === undefined || road.exported) await walking.step('clean-up', timeoutMs, () => road.cleanUp(), true);
   if (remove !== undefined) await walking.step('remove', timeoutMs, remove, true);
   return walking.report();
 }
