@@ -51,10 +51,13 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     vi.waitFor(() => {
       if (!running.has(one)) throw new Error(`ended: ${one.said.slice(-5).join(' | ')}`);
       const url = /listening on (http:\/\/\S+)/.exec(one.said.join('\n'))?.[1];
-      if (url === undefined) throw new Error(`not listening: ${one.said.slice(-5).join(' | ')}`);
+      if (url === undefined) throw new Error(`not listening: ${one.args.join(' ')}: ${one.said.slice(-5).join(' | ')}`);
       return url;
-    }, { timeout: 90_000, interval: 50 });
-  const ready = (base: string): Promise<void> => vi.waitFor(async () => expect((await http(`${base}/health/ready`)).status).toBe(200), { timeout: 90_000, interval: 100 });
+    }, { timeout: 180_000, interval: 50 });
+  const ready = (base: string): Promise<void> => vi.waitFor(async () => {
+    const { status, body } = await http(`${base}/health/ready`);
+    expect(status, body.toString()).toBe(200);
+  }, { timeout: 180_000, interval: 100 });
   /** Ends it with SIGTERM. */
   const stopped = async (one: Confined): Promise<{ code: number | string; ms: number }> => {
     const began = performance.now();
@@ -195,7 +198,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     test('the five services walk the road together', async () => {
       const [gateway, exportService] = await Promise.all([openGateway(), openGateway({ only: 'export' })]);
       try {
-        const applied = await outcome(['admin', 'apply'], { env, data: dataDir });
+        // 3: an engine was away, which on busy cores a broker is at times. The chart's job repeats it, too.
+        let applied = await outcome(['admin', 'apply'], { env, data: dataDir });
+        for (let again = 0; applied.code === 3 && again < 5; again++) applied = await outcome(['admin', 'apply'], { env, data: dataDir });
         expect(applied.code, applied.text).toBe(0);
         // Other suites may share the cores: what is looked at is what they answer, not how soon.
         const shared = { ...env, PUBLIC_URL: gateway.base, FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
@@ -237,6 +242,6 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       } finally {
         await Promise.all([gateway.close(), exportService.close()]);
       }
-    }, 420_000);
+    }, 600_000);
   });
 });

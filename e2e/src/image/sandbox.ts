@@ -38,6 +38,8 @@ export function notConfinable(): string | undefined {
 export interface Confined {
   /** `unshare`; the role's process is its only child. */
   readonly child: ChildProcess;
+  /** Role and arguments. */
+  readonly args: readonly string[];
   /** Of the role's process, as seen from here. */
   pid(): number;
   /** What it printed, both streams. */
@@ -65,7 +67,7 @@ export function confine(root: string, options: { readonly args: readonly string[
     return Number(inner);
   };
   return {
-    child, pid, said,
+    child, args: options.args, pid, said,
     ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
     signal: (name) => void process.kill(pid(), name),
     kill() {
