@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Objective } from '@provider-access/events';
 import { BusinessCalendar, DEFAULT_RULES, usedShareOf } from '@provider-access/pdex/service-levels';
 import { KAFKA_API, kafkaRequest, mongoCommand } from '@provider-access/testing';
 import { http, json, optIn, optOut, payerEvent, tell } from '../road.ts';
-import { IDLE, tryIt } from './tried.ts';
-import { openWorld, type World } from './world.ts';
+import { faultsOf, TRIAL_MS, tryIt } from './tried.ts';
 
 const HOUR = 3_600_000;
 
@@ -14,104 +13,99 @@ const HOUR = 3_600_000;
  * MongoDB-compatible server are scraped while the fault is there and after its cure, and Prometheus' own engine says what the chart's
  * rules make of it (`firingAt`: how time is stretched).
  */
-describe.skipIf(!IDLE)('faults of engines and intake (needs idle cores for some minutes: WATCH_FAULTS=1)', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await openWorld();
-  }, 300_000);
-  afterAll(() => world?.close());
+faultsOf('engines and intake', (world) => {
 
   /** The answers of a request that speaks of a name are lost. */
-  const loseProduced = (topic: string): void => world.kafkaProxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic));
-  const loseWritten = (collection: string): void => world.mongoProxy.dropAnswers((request) => ['update', 'insert', 'findAndModify', 'bulkWrite'].includes(mongoCommand(request) ?? '') && request.includes(collection));
+  const loseProduced = (topic: string): void => world().kafkaProxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic));
+  const loseWritten = (collection: string): void => world().mongoProxy.dropAnswers((request) => ['update', 'insert', 'findAndModify', 'bulkWrite'].includes(mongoCommand(request) ?? '') && request.includes(collection));
   /** A claim that was adjudicated so long ago that `share` of its business day is over. */
   const claim = async (id: string, share: number): Promise<void> => {
     const calendar = new BusinessCalendar(DEFAULT_RULES);
     const objective: Objective = 'claims-visible';
     let hours = 0.25;
     while (usedShareOf(objective, Date.now() - hours * HOUR, Date.now(), calendar) < share) hours += 0.25;
-    const member = world.members[0]!;
+    const member = world().members[0]!;
     const resource = { resourceType: 'ExplanationOfBenefit', id, status: 'active', use: 'claim', type: { text: 'professional' }, patient: { reference: `Patient/${member}` }, created: '2026-01-02', insurer: { display: 'P' }, provider: { display: 'D' }, outcome: 'complete', insurance: [{ focal: true, coverage: { display: 'C' } }] };
-    const said = await tell(world.platform, { ...payerEvent('payer.resource-recorded.v1', member, { resource }), time: new Date(Date.now() - hours * HOUR).toISOString() });
+    const said = await tell(world().platform, { ...payerEvent('payer.resource-recorded.v1', member, { resource }), time: new Date(Date.now() - hours * HOUR).toISOString() });
     expect(said.status).toBe('accepted');
   };
 
   test('Kafka is killed: EngineAway, stale facts, 503', async () => {
-    await tryIt(world, { alerts: ['EngineAway', 'FactsStale', 'Errors'], stretch: 15, fault: () => world.kafka.kill(0), seconds: 60, cure: () => world.kafka.startBroker(0), settles: 45 });
-  }, 400_000);
+    await tryIt(world(), { alerts: ['EngineAway', 'FactsStale', 'Errors'], stretch: 15, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
+  }, TRIAL_MS);
 
   test('MongoDB is killed: EngineAway, 503', async () => {
-    await tryIt(world, { alerts: ['EngineAway', 'Errors'], stretch: 15, fault: () => world.mongo.kill(), seconds: 60, cure: () => world.mongo.start(), settles: 45 });
-  }, 400_000);
+    await tryIt(world(), { alerts: ['EngineAway', 'Errors'], stretch: 15, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
+  }, TRIAL_MS);
 
   test('appends to pa.records fail while claims wait: AppendsFail, IntakeStuck, and the service level at risk, then nearly missed', async () => {
-    await tryIt(world, {
-      alerts: ['AppendsFail', 'IntakeStuck', 'ServiceLevelAtRisk', 'ServiceLevelNearlyMissed'], stretch: 15, seconds: 100, settles: 45,
+    await tryIt(world(), {
+      alerts: ['AppendsFail', 'IntakeStuck', 'ServiceLevelAtRisk', 'ServiceLevelNearlyMissed'], stretch: 15,
       fault: async () => {
         loseProduced('pa.records');
         await claim('waiting', 0.85);
       },
-      cure: async () => world.kafkaProxy.dropAnswers(0),
+      cure: async () => world().kafkaProxy.dropAnswers(0),
     });
-  }, 400_000);
+  }, TRIAL_MS);
 
   test('a claim comes after its business day: ServiceLevelMissed', async () => {
-    await tryIt(world, { alerts: ['ServiceLevelMissed'], stretch: 20, seconds: 20, fault: () => claim('too-late', 1.2), cure: async () => undefined, settles: 30, silentStretch: 200 });
-  }, 400_000);
+    await tryIt(world(), { alerts: ['ServiceLevelMissed'], stretch: 20, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
+  }, TRIAL_MS);
 
   test('opt-outs take longer than a second: OptOutsLate', async () => {
     let saying = true;
     let said: Promise<void> | undefined;
     const say = async (): Promise<void> => {
       for (let n = 0; saying; n += 1) {
-        const member = world.members[1 + (n % 3)]!;
-        await tell(world.platform, optOut(member)).catch(() => undefined);
-        await tell(world.platform, optIn(member)).catch(() => undefined);
+        const member = world().members[1 + (n % 3)]!;
+        await tell(world().platform, optOut(member)).catch(() => undefined);
+        await tell(world().platform, optIn(member)).catch(() => undefined);
       }
     };
-    await tryIt(world, {
-      alerts: ['OptOutsLate'], stretch: 20, seconds: 45, settles: 50,
+    await tryIt(world(), {
+      alerts: ['OptOutsLate'], stretch: 20,
       fault: async () => {
-        world.mongoProxy.delay(400);
+        world().mongoProxy.delay(400);
         said = say();
       },
       cure: async () => {
         saying = false;
-        world.mongoProxy.delay(0);
+        world().mongoProxy.delay(0);
         await said;
       },
       silentStretch: 60,
     });
-  }, 400_000);
+  }, TRIAL_MS);
 
-  const views = async (): Promise<string[]> => json<{ views: { view: string }[] }>(await http(`${world.platform.base}/ops/views/resources`, { token: world.platform.administratorToken })).views.map(({ view }) => view);
+  const views = async (): Promise<string[]> => json<{ views: { view: string }[] }>(await http(`${world().platform.base}/ops/views/resources`, { token: world().platform.administratorToken })).views.map(({ view }) => view);
 
   test('writes to the records are never acknowledged: ViewStuck', async () => {
-    await tryIt(world, {
-      alerts: ['ViewStuck'], stretch: 30, seconds: 65, settles: 30,
+    await tryIt(world(), {
+      alerts: ['ViewStuck'], stretch: 30,
       fault: async () => {
         loseWritten('resources_records_v');
         await claim('unseen', 0.1);
       },
-      cure: async () => world.mongoProxy.dropAnswers(0),
+      cure: async () => world().mongoProxy.dropAnswers(0),
     });
-  }, 400_000);
+  }, TRIAL_MS);
 
   test('a rebuild does not end: RebuildStuck', async () => {
     const view = (await views()).find((name) => name.includes('receipts'))!;
     let rebuilt: Promise<unknown> | undefined;
-    await tryIt(world, {
-      alerts: ['RebuildStuck'], stretch: 1000, seconds: 40, settles: 20,
+    await tryIt(world(), {
+      alerts: ['RebuildStuck'], stretch: 1000,
       fault: async () => {
         loseWritten(view.slice(0, -1));
-        rebuilt = http(`${world.platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world.platform.administratorToken }).catch(() => undefined);
+        rebuilt = http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world().platform.administratorToken }).catch(() => undefined);
         await sleep(500);
       },
       cure: async () => {
-        world.mongoProxy.dropAnswers(0);
+        world().mongoProxy.dropAnswers(0);
         await rebuilt;
-        await http(`${world.platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world.platform.administratorToken });
+        await http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world().platform.administratorToken });
       },
     });
-  }, 400_000);
+  }, TRIAL_MS);
 });

@@ -1,53 +1,47 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { test } from 'vitest';
 import { paOf } from '../pa.ts';
 import { findGroup, kickOff } from '../road.ts';
-import { IDLE, tryIt } from './tried.ts';
-import { openWorld, type World } from './world.ts';
+import { faultsOf, TRIAL_MS, tryIt } from './tried.ts';
 
 const ROOT = process.getuid?.() === 0;
 const CGROUP = '/sys/fs/cgroup/memory';
 
 /** Alerts of exports, memory and the probe, each tried by causing what it is for: see engines.cluster.spec.ts. */
-describe.skipIf(!IDLE)('faults of exports, memory and the probe (needs idle cores for some minutes: WATCH_FAULTS=1)', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await openWorld();
-  }, 300_000);
-  afterAll(() => world?.close());
+faultsOf('exports, memory and the probe', (world) => {
 
-  const one = (service: string) => world.platform.processes().find((p) => p.service === service)!;
+  const one = (service: string) => world().platform.processes().find((p) => p.service === service)!;
   const exported = async (): Promise<string> => {
-    const token = await world.app.tokens.get();
-    return kickOff(world.platform, token, (await findGroup(world.platform, token, world.npi)).id);
+    const token = await world().app.tokens.get();
+    return kickOff(world().platform, token, (await findGroup(world().platform, token, world().npi)).id);
   };
 
   test('the probe fails and does not succeed any more: ProbeFailing', async () => {
-    const pa = paOf(world.platform, world.folder);
+    const pa = paOf(world().platform, world().folder);
     const walk = async (...args: string[]): Promise<void> => {
       const { code, stderr } = await pa('probe', '--temporary', '--report', ...args);
       console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
     };
     await walk();
-    await tryIt(world, { alerts: ['ProbeFailing'], stretch: 40, fault: () => walk('--export-timeout', '0.01'), seconds: 75, cure: walk, settles: 5 });
-  }, 400_000);
+    await tryIt(world(), { alerts: ['ProbeFailing'], stretch: 40, fault: () => walk('--export-timeout', '0.01'), cure: walk });
+  }, TRIAL_MS);
 
   test.skipIf(!ROOT)('the file storage is full (needs root for a small tmpfs): StorageFull', async () => {
     const mounted = (...args: string[]): void => {
       const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
       if (status !== 0) throw new Error(`mount: ${stderr}`);
     };
-    await tryIt(world, {
-      alerts: ['StorageFull'], stretch: 10, seconds: 40, settles: 70,
+    await tryIt(world(), {
+      alerts: ['StorageFull'], stretch: 10,
       fault: async () => {
-        mounted('-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', world.files);
+        mounted('-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', world().files);
         await exported();
       },
-      cure: async () => mounted('-o', 'remount,size=64m', world.files),
+      cure: async () => mounted('-o', 'remount,size=64m', world().files),
     });
-  }, 400_000);
+  }, TRIAL_MS);
 
   test.skipIf(!ROOT || !existsSync(`${CGROUP}/cgroup.procs`))('a process may have little more memory than it has (needs root and control groups v1): MemoryNearLimit', async () => {
     const group = join(CGROUP, `provider-access-${process.pid}`);
@@ -55,8 +49,8 @@ describe.skipIf(!IDLE)('faults of exports, memory and the probe (needs idle core
     const resident = (): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
     mkdirSync(group);
     try {
-      await tryIt(world, {
-        alerts: ['MemoryNearLimit'], stretch: 40, seconds: 40, settles: 10,
+      await tryIt(world(), {
+        alerts: ['MemoryNearLimit'], stretch: 40,
         fault: async () => {
           writeFileSync(join(group, 'memory.limit_in_bytes'), String(Math.round(resident() * 1.06)));
           writeFileSync(join(group, 'cgroup.procs'), String(pid));
@@ -67,26 +61,26 @@ describe.skipIf(!IDLE)('faults of exports, memory and the probe (needs idle core
       writeFileSync(join(CGROUP, 'cgroup.procs'), String(pid));
       rmdirSync(group);
     }
-  }, 400_000);
+  }, TRIAL_MS);
 
   test('the volume of export is gone: ExportsStuck, then ExportsFail', async () => {
-    if (ROOT) spawnSync('umount', ['-l', world.files]);
-    const away = `${world.files}-away`;
+    if (ROOT) spawnSync('umount', ['-l', world().files]);
+    const away = `${world().files}-away`;
     // Twelve attempts take six minutes.
-    await tryIt(world, {
-      alerts: ['ExportsStuck'], stretch: 20, seconds: 100, settles: 0, silentStretch: 1,
+    await tryIt(world(), {
+      alerts: ['ExportsStuck'], stretch: 20, silentStretch: 1,
       fault: async () => {
-        renameSync(world.files, away);
-        writeFileSync(world.files, '');
+        renameSync(world().files, away);
+        writeFileSync(world().files, '');
         await exported();
       },
       cure: async () => undefined,
     });
-    await tryIt(world, {
-      alerts: ['ExportsFail'], stretch: 10, seconds: 330, settles: 70, silentStretch: 60, fault: async () => undefined,
+    await tryIt(world(), {
+      alerts: ['ExportsFail'], stretch: 10, silentStretch: 60, fault: async () => undefined,
       cure: async () => {
-        rmSync(world.files);
-        renameSync(away, world.files);
+        rmSync(world().files);
+        renameSync(away, world().files);
       },
     });
   }, 900_000);

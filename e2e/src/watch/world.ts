@@ -7,27 +7,26 @@ import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy
 import { startDeployment, type Deployment } from '../deployment.ts';
 import { publishAll, registerApp, type TestApp } from '../harness.ts';
 import { AS_OF, http } from '../road.ts';
+import { sourcesOf } from './recorder.ts';
+import type { Scene } from './tried.ts';
 
 /** What is loaded at the beginning is history; what tests tell later may have waited for days. */
 const SINCE = (): string => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString();
 const PAYER = { seed: 'watched', members: 12, asOf: AS_OF };
 
 /** Five services on engines of their own behind proxies, with some data, an app, and a little traffic all the time. */
-export interface World {
+export interface World extends Scene {
   readonly platform: Deployment;
   readonly kafka: Kafka;
   readonly mongo: Mongo;
   readonly kafkaProxy: TcpProxy;
   readonly mongoProxy: TcpProxy;
   readonly app: TestApp;
-  readonly folder: string;
   /** Where export has its files. */
   readonly files: string;
   readonly npi: string;
   /** Ids of members that the app sees. */
   readonly members: readonly string[];
-  /** What processes said since the start, newest last. */
-  readonly said: readonly string[];
   close(): Promise<void>;
 }
 
@@ -62,7 +61,10 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const traffic = drive(platform, app, members);
     closing.push(() => traffic.stop());
     return {
-      platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members, said,
+      platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members,
+      sources: () => sourcesOf(platform.processes()),
+      ready: () => fetch(`${platform.base}/health/ready`).then(({ status }) => status === 200, () => false),
+      look: () => lookAt(platform, said),
       close: async () => {
         for (const close of closing.splice(0).reverse()) await close();
       },
@@ -71,6 +73,13 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     for (const close of closing.reverse()) await close();
     throw error;
   }
+}
+
+/** Readiness of each process, and what they said last. */
+async function lookAt(platform: Deployment, said: string[]): Promise<readonly string[]> {
+  const lines = said.splice(0).map((line) => line.replace(/"time":"[^"]*",?/, ''));
+  const readiness = await Promise.all(platform.processes().map(async ({ service, base }) => `${service}: ${await fetch(`${base}/health/ready`, { signal: AbortSignal.timeout(2000) }).then((answer) => answer.text(), (error: unknown) => String(error))}`));
+  return [...readiness, ...[...new Set(lines)].slice(-25)];
 }
 
 /** Reads a member and gets a token, a few times a second, whatever is answered. */
