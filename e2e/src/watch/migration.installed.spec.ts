@@ -39,7 +39,7 @@ test('the topics that are there have fewer partitions than the chart wants: Migr
     sources: () => [{ labels: { instance: 'kube-state-metrics:8080' }, read: async () => (await jobs()).flatMap(failedOf).join('\n') }],
     look: async () => [...cluster.logs(NAMESPACE)].map(([container, text]) => `${container}:\n${text}`),
   }, {
-    alerts: ['MigrationFailed'], stretch: 20,
+    alerts: { MigrationFailed: 20 },
     fault: () => expect(release.install({ kafka: { topics: { partitions: 4 } } })).rejects.toThrow(/pre-install/),
     cure: async () => {
       await release.uninstall();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
-import { startDeployment, type Deployment } from '../deployment.ts';
+import { startDeployment, type Deployment, type DeploymentOptions } from '../deployment.ts';
 import { publishAll, registerApp, type TestApp } from '../harness.ts';
 import { AS_OF, http } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
@@ -22,7 +22,7 @@ export interface World extends Scene {
   readonly kafkaProxy: TcpProxy;
   readonly mongoProxy: TcpProxy;
   readonly app: TestApp;
-  /** Where export has its files. */
+  /** Where export has its files: a folder of a volume. */
   readonly files: string;
   readonly npi: string;
   /** Ids of members that the app sees. */
@@ -43,10 +43,11 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const mongo = await startMongo();
     const mongoProxy = await tcpProxy({ target: { host: '127.0.0.1', port: mongo.port }, protocol: 'mongo' });
     closing.push(() => mongo.stop(), () => mongoProxy.close());
-    const files = join(folder, 'files');
-    mkdirSync(files);
-    const platform = await startDeployment({
-      dataDir: join(folder, 'data'), onLine: (line) => said.push(line),
+    const files = join(folder, 'volume/files');
+    mkdirSync(files, { recursive: true });
+    const platform = await deployed({
+      // One of each: alerts are about what all see, and half as many processes leave more of a busy machine to each.
+      dataDir: join(folder, 'data'), instances: { resources: 1, export: 1 }, onLine: (line) => said.push(line),
       env: {
         KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongoProxy.port}/?directConnection=true`, FILES_DIR: files,
         EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_RUNNING_PER_CLIENT: '100', AUTH_TOKENS_PER_MINUTE: '100000', SERVICE_LEVELS_SINCE: SINCE(),
@@ -64,7 +65,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
       platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members,
       sources: () => sourcesOf(platform.processes()),
       ready: () => fetch(`${platform.base}/health/ready`).then(({ status }) => status === 200, () => false),
-      look: () => lookAt(platform, said),
+      look: async () => [`a read: ${traffic.answered()}`, ...await lookAt(platform, said)],
       close: async () => {
         for (const close of closing.splice(0).reverse()) await close();
       },
@@ -72,6 +73,17 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   } catch (error) {
     for (const close of closing.reverse()) await close();
     throw error;
+  }
+}
+
+/** On a busy machine a broker that has just started may not count as one yet. */
+async function deployed(options: DeploymentOptions, tries = 10): Promise<Deployment> {
+  try {
+    return await startDeployment(options);
+  } catch (error) {
+    if (tries === 1 || !String(error).includes('INVALID_REPLICATION_FACTOR')) throw error;
+    await sleep(2000);
+    return deployed(options, tries - 1);
   }
 }
 
@@ -83,16 +95,19 @@ async function lookAt(platform: Deployment, said: string[]): Promise<readonly st
 }
 
 /** Reads a member and gets a token, a few times a second, whatever is answered. */
-function drive(platform: Deployment, app: TestApp, members: readonly string[]): { stop(): Promise<void> } {
+function drive(platform: Deployment, app: TestApp, members: readonly string[]): { stop(): Promise<void>; answered(): string } {
   let running = true;
+  let last = '';
   const going = (async () => {
     for (let n = 0; running; n += 1) {
       const token = await app.tokens.get().catch(() => undefined);
-      if (token !== undefined) await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).catch(() => undefined);
+      if (token === undefined) last = 'no token';
+      else await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).then(({ status, body }) => (last = `${status} ${body.toString('utf8').slice(0, 400)}`), (error: unknown) => (last = String(error)));
       await sleep(300);
     }
   })();
   return {
+    answered: () => last,
     stop: async () => {
       running = false;
       await going;

@@ -4,17 +4,13 @@ import type { Objective } from '@provider-access/events';
 import { BusinessCalendar, DEFAULT_RULES, usedShareOf } from '@provider-access/pdex/service-levels';
 import { KAFKA_API, kafkaRequest, mongoCommand } from '@provider-access/testing';
 import { http, json, optIn, optOut, payerEvent, tell } from '../road.ts';
-import { faultsOf, TRIAL_MS, tryIt } from './tried.ts';
+import { TRIAL_MS, tryIt } from './tried.ts';
+import type { World } from './world.ts';
 
 const HOUR = 3_600_000;
 
-/**
- * Alerts of engines, intake, views and service levels, each tried by causing what it is for: real processes on a real Kafka and a
- * MongoDB-compatible server are scraped while the fault is there and after its cure, and Prometheus' own engine says what the chart's
- * rules make of it (`firingAt`: how time is stretched).
- */
-faultsOf('engines and intake', (world) => {
-
+/** Alerts of engines, intake, views and service levels. */
+export function engineFaults(world: () => World): void {
   /** The answers of a request that speaks of a name are lost. */
   const loseProduced = (topic: string): void => world().kafkaProxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic));
   const loseWritten = (collection: string): void => world().mongoProxy.dropAnswers((request) => ['update', 'insert', 'findAndModify', 'bulkWrite'].includes(mongoCommand(request) ?? '') && request.includes(collection));
@@ -31,16 +27,43 @@ faultsOf('engines and intake', (world) => {
   };
 
   test('Kafka is killed: EngineAway, stale facts, 503', async () => {
-    await tryIt(world(), { alerts: ['EngineAway', 'FactsStale', 'Errors'], stretch: 15, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
+    await tryIt(world(), { alerts: { EngineAway: 30, FactsStale: 5, Errors: 20 }, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
   }, TRIAL_MS);
 
   test('MongoDB is killed: EngineAway, 503', async () => {
-    await tryIt(world(), { alerts: ['EngineAway', 'Errors'], stretch: 15, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
+    await tryIt(world(), { alerts: { EngineAway: 30, Errors: 20 }, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
   }, TRIAL_MS);
 
-  test('appends to pa.records fail while claims wait: AppendsFail, IntakeStuck, and the service level at risk, then nearly missed', async () => {
+  test('appends to pa.audit fail: AppendsFail', async () => {
+    // Each is given up after half a minute: several at a time, so that one is every few seconds.
+    let reading = true;
+    const reads: Promise<void>[] = [];
+    const read = async (): Promise<void> => {
+      while (reading) {
+        await world().app.tokens.get().then((token) => http(`${world().platform.base}/fhir/Patient/${world().members[0]!}`, { token })).catch(() => undefined);
+        await sleep(500);
+      }
+    };
     await tryIt(world(), {
-      alerts: ['AppendsFail', 'IntakeStuck', 'ServiceLevelAtRisk', 'ServiceLevelNearlyMissed'], stretch: 15,
+      alerts: { AppendsFail: 20 },
+      fault: async () => {
+        loseProduced('pa.audit');
+        for (let n = 0; n < 10; n += 1) {
+          reads.push(read());
+          await sleep(3000);
+        }
+      },
+      cure: async () => {
+        reading = false;
+        world().kafkaProxy.dropAnswers(0);
+        await Promise.all(reads);
+      },
+    });
+  }, TRIAL_MS);
+
+  test('what resources derives from a claim cannot be appended: IntakeStuck, and the service level at risk, then nearly missed', async () => {
+    await tryIt(world(), {
+      alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 30, ServiceLevelNearlyMissed: 30 },
       fault: async () => {
         loseProduced('pa.records');
         await claim('waiting', 0.85);
@@ -50,7 +73,7 @@ faultsOf('engines and intake', (world) => {
   }, TRIAL_MS);
 
   test('a claim comes after its business day: ServiceLevelMissed', async () => {
-    await tryIt(world(), { alerts: ['ServiceLevelMissed'], stretch: 20, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
+    await tryIt(world(), { alerts: { ServiceLevelMissed: 20 }, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
   }, TRIAL_MS);
 
   test('opt-outs take longer than a second: OptOutsLate', async () => {
@@ -64,7 +87,7 @@ faultsOf('engines and intake', (world) => {
       }
     };
     await tryIt(world(), {
-      alerts: ['OptOutsLate'], stretch: 20,
+      alerts: { OptOutsLate: 20 },
       fault: async () => {
         world().mongoProxy.delay(400);
         said = say();
@@ -82,7 +105,7 @@ faultsOf('engines and intake', (world) => {
 
   test('writes to the records are never acknowledged: ViewStuck', async () => {
     await tryIt(world(), {
-      alerts: ['ViewStuck'], stretch: 30,
+      alerts: { ViewStuck: 30 },
       fault: async () => {
         loseWritten('resources_records_v');
         await claim('unseen', 0.1);
@@ -95,7 +118,7 @@ faultsOf('engines and intake', (world) => {
     const view = (await views()).find((name) => name.includes('receipts'))!;
     let rebuilt: Promise<unknown> | undefined;
     await tryIt(world(), {
-      alerts: ['RebuildStuck'], stretch: 1000,
+      alerts: { RebuildStuck: 1000 },
       fault: async () => {
         loseWritten(view.slice(0, -1));
         rebuilt = http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world().platform.administratorToken }).catch(() => undefined);
@@ -108,4 +131,4 @@ faultsOf('engines and intake', (world) => {
       },
     });
   }, TRIAL_MS);
-});
+}

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { ASSERTION_TYPE, form, http, json, optOut, tell } from '../road.ts';
-import { faultsOf, TRIAL_MS, tryIt } from './tried.ts';
+import { TRIAL_MS, tryIt } from './tried.ts';
+import type { World } from './world.ts';
 
-/** Alerts of processes and access, each tried by causing what it is for: see engines.cluster.spec.ts. */
-faultsOf('processes and access', (world) => {
-
+/** Alerts of processes and access. */
+export function processFaults(world: () => World): void {
   const one = (service: string) => world().platform.processes().find((p) => p.service === service)!;
   const payer = () => ({ token: world().platform.payerToken });
   const letters = async (): Promise<{ id: string }[]> => json<{ deadLetters: { id: string }[] }>(await http(`${world().platform.base}/events/dead-letters?status=open`, payer())).deadLetters;
@@ -16,18 +16,18 @@ faultsOf('processes and access', (world) => {
     await discardAll();
     await vi.waitFor(async () => expect(await letters()).toEqual([]), { timeout: 20_000 });
     // Its member is denied: in that sense it is effective.
-    await tryIt(world(), { alerts: ['EventsParked'], stretch: 60, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
+    await tryIt(world(), { alerts: { EventsParked: 60 }, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
   }, TRIAL_MS);
 
   test('an opt-out says not whose it is: SourceDenied', async () => {
     const { subject: _, ...nobody } = optOut('');
     const fault = (): Promise<unknown> => http(`${world().platform.base}/events`, { method: 'POST', ...payer(), headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify({ specversion: '1.0', ...nobody }) });
-    await tryIt(world(), { alerts: ['SourceDenied'], stretch: 20, fault, cure: discardAll });
+    await tryIt(world(), { alerts: { SourceDenied: 20 }, fault, cure: discardAll });
   }, TRIAL_MS);
 
   test('auth is killed and does not come back: ServiceAbsent', async () => {
     const auth = one('auth');
-    await tryIt(world(), { alerts: ['ServiceAbsent'], stretch: 20, fault: async () => auth.child.kill('SIGKILL'), cure: () => world().platform.replace(auth) });
+    await tryIt(world(), { alerts: { ServiceAbsent: 20 }, fault: async () => auth.child.kill('SIGKILL'), cure: () => world().platform.replace(auth) });
   }, TRIAL_MS);
 
   test('consent is started three times in a row: Restarts', async () => {
@@ -37,7 +37,7 @@ faultsOf('processes and access', (world) => {
         await sleep(3000);
       }
     };
-    await tryIt(world(), { alerts: ['Restarts'], stretch: 20, fault, cure: async () => undefined, silentStretch: 150 });
+    await tryIt(world(), { alerts: { Restarts: 10 }, fault, cure: async () => undefined, silentStretch: 150 });
   }, TRIAL_MS);
 
   test('consent gets a fifth of the time that it needs: EventLoopDelay', async () => {
@@ -53,7 +53,7 @@ faultsOf('processes and access', (world) => {
     };
     let starved: Promise<void> | undefined;
     await tryIt(world(), {
-      alerts: ['EventLoopDelay'], stretch: 30,
+      alerts: { EventLoopDelay: 30 },
       fault: async () => void (starved = starve()),
       cure: async () => {
         starving = false;
@@ -72,7 +72,7 @@ faultsOf('processes and access', (world) => {
       }
     };
     await tryIt(world(), {
-      alerts: ['TokenRefusals'], stretch: 30,
+      alerts: { TokenRefusals: 30 },
       fault: async () => void (guessed = Promise.all([guess(), guess()])),
       cure: async () => {
         guessing = false;
@@ -80,4 +80,4 @@ faultsOf('processes and access', (world) => {
       },
     });
   }, TRIAL_MS);
-});
+}
