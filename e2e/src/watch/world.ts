@@ -102,7 +102,7 @@ function drive(platform: Deployment, app: TestApp, members: readonly string[]): 
     for (let n = 0; running; n += 1) {
       const token = await app.tokens.get().catch(() => undefined);
       if (token === undefined) last = 'no token';
-      else await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).then(({ status, body }) => (last = `${status} ${body.toString('utf8').slice(0, 400)}`), (error: unknown) => (last = String(error)));
+      else await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).then(({ status, body }) => (last = status === 200 ? '200' : `${status} ${body.toString('utf8')}`), (error: unknown) => (last = String(error)));
       await sleep(300);
     }
   })();
