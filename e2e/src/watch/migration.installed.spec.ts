@@ -36,7 +36,7 @@ test('the topics that are there have fewer partitions than the chart wants: Migr
   await administer({ dataDir: folder, env: { KAFKA_PARTITIONS: '2' } }, 'apply');
   await tryIt({
     folder, ready: async () => true,
-    sources: () => [{ labels: { instance: 'kube-state-metrics:8080' }, read: async () => (await jobs()).flatMap(failedOf).join('\n') }],
+    sources: () => [{ labels: { instance: 'kube-state-metrics:8080' }, read: () => jobs().then((some) => some.flatMap(failedOf).join('\n'), () => undefined) }],
     look: async () => [...cluster.logs(NAMESPACE)].map(([container, text]) => `${container}:\n${text}`),
   }, {
     alerts: { MigrationFailed: 20 },

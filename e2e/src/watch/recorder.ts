@@ -18,6 +18,8 @@ export function sourcesOf(processes: readonly { readonly service: string; readon
 export interface Recorded { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly values: (number | undefined)[] }
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+/** As Prometheus has it. */
+const TIMEOUT_MS = 10_000;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /** Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples. */
@@ -26,6 +28,7 @@ export class Recorder {
   private readonly everyMs: number;
   private readonly series = new Map<string, Recorded>();
   private timer: NodeJS.Timeout | undefined;
+  private readonly asked = new Set<string>();
   private scraping: Promise<void> = Promise.resolve();
   /** Wall time of each tick, ms since the epoch. */
   readonly ticks: number[] = [];
@@ -50,9 +53,23 @@ export class Recorder {
   }
   private async scrape(tick: number): Promise<void> {
     await Promise.all(this.sources().map(async (source) => {
-      const text = await source.read(this.everyMs * 2.5);
+      const instance = source.labels['instance']!;
+      this.repeat(instance, tick);
+      // Ticks are close to each other: who takes long to answer, as on a busy machine, is not gone.
+      if (this.asked.has(instance)) return;
+      this.asked.add(instance);
+      const text = await source.read(TIMEOUT_MS);
+      this.asked.delete(instance);
+      for (const { values } of this.of(instance)) values.length = Math.min(values.length, tick);
       for (const line of text?.split('\n') ?? []) this.take(line, tick, source.labels);
+      for (let later = tick + 1; later < this.ticks.length; later += 1) this.repeat(instance, later);
     }));
+  }
+  private of(instance: string): Recorded[] {
+    return [...this.series.values()].filter(({ labels }) => labels['instance'] === instance);
+  }
+  private repeat(instance: string, tick: number): void {
+    for (const { values } of this.of(instance)) if (tick > 0 && values[tick - 1] !== undefined) values[tick] = values[tick - 1];
   }
   private take(line: string, tick: number, source: Source['labels']): void {
     const [, metric, labels = '', value] = LINE.exec(line) ?? [];
