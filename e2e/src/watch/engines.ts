@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Objective } from '@provider-access/events';
 import { BusinessCalendar, DEFAULT_RULES, usedShareOf } from '@provider-access/pdex/service-levels';
 import { KAFKA_API, kafkaRequest, mongoCommand } from '@provider-access/testing';
@@ -39,11 +39,15 @@ export function engineFaults(world: () => World): void {
     await tryIt(world(), { alerts: { AppendsFail: 6 }, fault: async () => loseProduced('pa.audit'), cure: async () => world().kafkaProxy.dropAnswers(0) });
   }, TRIAL_MS);
 
-  test('what resources derives from a claim cannot be appended: IntakeStuck, and the service level at risk, then nearly missed', async () => {
+  test('resources cannot append what it derives: IntakeStuck, and a claim behind it puts the service level at risk, then nearly misses it', async () => {
     await tryIt(world(), {
-      alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 30, ServiceLevelNearlyMissed: 30 },
+      alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 60, ServiceLevelNearlyMissed: 60 },
       fault: async () => {
+        const before = world().kafkaProxy.dropped();
         loseProduced('pa.records');
+        // Written, for all that nobody is told, and visible: the next one waits behind it.
+        await claim('stuck', 0.1);
+        await vi.waitFor(() => expect(world().kafkaProxy.dropped()).toBeGreaterThan(before), { timeout: 60_000 });
         await claim('waiting', 0.85);
       },
       cure: async () => world().kafkaProxy.dropAnswers(0),
