@@ -71,7 +71,8 @@ export function engineFaults(world: () => World): void {
     await tryIt(world(), {
       alerts: { OptOutsLate: 20 },
       fault: async () => {
-        world().mongoProxy.delay(400);
+        // Each way. Longer ones and it is away: no opt-out takes effect then.
+        world().mongoProxy.delay(150);
         said = say();
       },
       cure: async () => {
