@@ -1,28 +1,40 @@
 import { knownNames } from './names.ts';
 
-export interface Target { readonly service: string; readonly base: string }
+/** What is scraped, with the labels that Prometheus adds; undefined where nobody answers. */
+export interface Source { readonly labels: Readonly<Record<string, string>>; read(withinMs: number): Promise<string | undefined> }
+
+/** `pod` is the place of a process among those of its service, so that its successor has the same. */
+export function sourcesOf(processes: readonly { readonly service: string; readonly base: string }[]): readonly Source[] {
+  return processes.map(({ service, base }, i) => {
+    const pod = `${service}-${processes.slice(0, i).filter((before) => before.service === service).length}`;
+    return {
+      labels: { namespace: 'pa', pod, instance: `${pod}:8080` },
+      read: (withinMs) => fetch(`${base}/metrics`, { signal: AbortSignal.timeout(withinMs) }).then((answer) => answer.text()).catch(() => undefined),
+    };
+  });
+}
 
 /** A series as it was scraped: one value a tick, undefined where there was none. */
 export interface Recorded { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly values: (number | undefined)[] }
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+/** As Prometheus has it. */
+const TIMEOUT_MS = 10_000;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
-/**
- * Scrapes /metrics of every process once a tick, as Prometheus does: labels of the target are added, and a process that does
- * not answer has no samples. `pod` is the place of a process among those of its service, so that its successor has the same.
- */
+/** Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples. */
 export class Recorder {
-  private readonly targets: () => readonly Target[];
+  private readonly sources: () => readonly Source[];
   private readonly everyMs: number;
   private readonly series = new Map<string, Recorded>();
   private timer: NodeJS.Timeout | undefined;
+  private readonly asked = new Set<string>();
   private scraping: Promise<void> = Promise.resolve();
   /** Wall time of each tick, ms since the epoch. */
   readonly ticks: number[] = [];
 
-  constructor(targets: () => readonly Target[], everyMs = 1000) {
-    this.targets = targets;
+  constructor(sources: () => readonly Source[], everyMs = 1000) {
+    this.sources = sources;
     this.everyMs = everyMs;
   }
 
@@ -39,31 +51,34 @@ export class Recorder {
   recorded(): readonly Recorded[] {
     return [...this.series.values()];
   }
-  /** The last value of a metric over all series that have these labels; for messages and waiting. */
-  last(metric: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
-    const found = [...this.series.values()].filter((s) => s.metric === metric && Object.entries(labels).every(([name, value]) => s.labels[name] === value)).map((s) => s.values[this.ticks.length - 2] ?? s.values[this.ticks.length - 1]);
-    const known = found.filter((value) => value !== undefined);
-    return known.length === 0 ? undefined : Math.max(...known);
-  }
-
   private async scrape(tick: number): Promise<void> {
-    const counts = new Map<string, number>();
-    await Promise.all(this.targets().map(async ({ service, base }) => {
-      const n = counts.get(service) ?? 0;
-      counts.set(service, n + 1);
-      const pod = `${service}-${n}`;
-      const text = await fetch(`${base}/metrics`, { signal: AbortSignal.timeout(this.everyMs * 2.5) }).then((answer) => answer.text(), () => undefined);
-      for (const line of text?.split('\n') ?? []) this.take(line, tick, { namespace: 'pa', pod, instance: `${pod}:8080` });
+    await Promise.all(this.sources().map(async (source) => {
+      const instance = source.labels['instance']!;
+      this.repeat(instance, tick);
+      // Ticks are close to each other: who takes long to answer, as on a busy machine, is not gone.
+      if (this.asked.has(instance)) return;
+      this.asked.add(instance);
+      const text = await source.read(TIMEOUT_MS);
+      this.asked.delete(instance);
+      for (const { values } of this.of(instance)) values.length = Math.min(values.length, tick);
+      for (const line of text?.split('\n') ?? []) this.take(line, tick, source.labels);
+      for (let later = tick + 1; later < this.ticks.length; later += 1) this.repeat(instance, later);
     }));
   }
-  private take(line: string, tick: number, target: Record<string, string>): void {
+  private of(instance: string): Recorded[] {
+    return [...this.series.values()].filter(({ labels }) => labels['instance'] === instance);
+  }
+  private repeat(instance: string, tick: number): void {
+    for (const { values } of this.of(instance)) if (tick > 0 && values[tick - 1] !== undefined) values[tick] = values[tick - 1];
+  }
+  private take(line: string, tick: number, source: Source['labels']): void {
     const [, metric, labels = '', value] = LINE.exec(line) ?? [];
     if (metric === undefined || !knownNames.has(metric)) return;
-    const key = `${metric}{${labels}}${target['pod']}`;
+    const key = `${metric}{${labels}}${source['instance']}`;
     let series = this.series.get(key);
     if (series === undefined) {
       const own = Object.fromEntries([...labels.matchAll(LABEL)].map(([, name, text]) => [name, text]));
-      this.series.set(key, (series = { metric, labels: { ...own, ...target }, values: [] }));
+      this.series.set(key, (series = { metric, labels: { ...own, ...source }, values: [] }));
     }
     series.values[tick] = value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value);
   }

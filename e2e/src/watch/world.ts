@@ -4,30 +4,29 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
-import { startDeployment, type Deployment } from '../deployment.ts';
+import { startDeployment, type Deployment, type DeploymentOptions } from '../deployment.ts';
 import { publishAll, registerApp, type TestApp } from '../harness.ts';
 import { AS_OF, http } from '../road.ts';
+import { sourcesOf } from './recorder.ts';
+import type { Scene } from './tried.ts';
 
 /** What is loaded at the beginning is history; what tests tell later may have waited for days. */
 const SINCE = (): string => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString();
 const PAYER = { seed: 'watched', members: 12, asOf: AS_OF };
 
 /** Five services on engines of their own behind proxies, with some data, an app, and a little traffic all the time. */
-export interface World {
+export interface World extends Scene {
   readonly platform: Deployment;
   readonly kafka: Kafka;
   readonly mongo: Mongo;
   readonly kafkaProxy: TcpProxy;
   readonly mongoProxy: TcpProxy;
   readonly app: TestApp;
-  readonly folder: string;
-  /** Where export has its files. */
+  /** Where export has its files: a folder of a volume. */
   readonly files: string;
   readonly npi: string;
   /** Ids of members that the app sees. */
   readonly members: readonly string[];
-  /** What processes said since the start, newest last. */
-  readonly said: readonly string[];
   close(): Promise<void>;
 }
 
@@ -44,10 +43,11 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const mongo = await startMongo();
     const mongoProxy = await tcpProxy({ target: { host: '127.0.0.1', port: mongo.port }, protocol: 'mongo' });
     closing.push(() => mongo.stop(), () => mongoProxy.close());
-    const files = join(folder, 'files');
-    mkdirSync(files);
-    const platform = await startDeployment({
-      dataDir: join(folder, 'data'), onLine: (line) => said.push(line),
+    const files = join(folder, 'volume/files');
+    mkdirSync(files, { recursive: true });
+    const platform = await deployed({
+      // One of each: alerts are about what all see, and half as many processes leave more of a busy machine to each.
+      dataDir: join(folder, 'data'), instances: { resources: 1, export: 1 }, onLine: (line) => said.push(line),
       env: {
         KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongoProxy.port}/?directConnection=true`, FILES_DIR: files,
         EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_RUNNING_PER_CLIENT: '100', AUTH_TOKENS_PER_MINUTE: '100000', SERVICE_LEVELS_SINCE: SINCE(),
@@ -62,7 +62,10 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const traffic = drive(platform, app, members);
     closing.push(() => traffic.stop());
     return {
-      platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members, said,
+      platform, kafka, mongo, kafkaProxy: kafkaProxy!, mongoProxy, app, folder, files, npi: organization.npi, members,
+      sources: () => sourcesOf(platform.processes()),
+      ready: () => fetch(`${platform.base}/health/ready`).then(({ status }) => status === 200, () => false),
+      look: async () => [`a read: ${traffic.answered()}`, ...await lookAt(platform, said)],
       close: async () => {
         for (const close of closing.splice(0).reverse()) await close();
       },
@@ -73,17 +76,38 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   }
 }
 
+/** On a busy machine a broker that has just started may not count as one yet. */
+async function deployed(options: DeploymentOptions, tries = 10): Promise<Deployment> {
+  try {
+    return await startDeployment(options);
+  } catch (error) {
+    if (tries === 1 || !String(error).includes('INVALID_REPLICATION_FACTOR')) throw error;
+    await sleep(2000);
+    return deployed(options, tries - 1);
+  }
+}
+
+/** Readiness of each process, and what they said last. */
+async function lookAt(platform: Deployment, said: string[]): Promise<readonly string[]> {
+  const lines = said.splice(0).map((line) => line.replace(/"time":"[^"]*",?/, ''));
+  const readiness = await Promise.all(platform.processes().map(async ({ service, base }) => `${service}: ${await fetch(`${base}/health/ready`, { signal: AbortSignal.timeout(2000) }).then((answer) => answer.text(), (error: unknown) => String(error))}`));
+  return [...readiness, ...[...new Set(lines)].slice(-25)];
+}
+
 /** Reads a member and gets a token, a few times a second, whatever is answered. */
-function drive(platform: Deployment, app: TestApp, members: readonly string[]): { stop(): Promise<void> } {
+function drive(platform: Deployment, app: TestApp, members: readonly string[]): { stop(): Promise<void>; answered(): string } {
   let running = true;
+  let last = '';
   const going = (async () => {
     for (let n = 0; running; n += 1) {
       const token = await app.tokens.get().catch(() => undefined);
-      if (token !== undefined) await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).catch(() => undefined);
+      if (token === undefined) last = 'no token';
+      else await http(`${platform.base}/fhir/Patient/${members[n % members.length]!}`, { token }).then(({ status, body }) => (last = status === 200 ? '200' : `${status} ${body.toString('utf8')}`), (error: unknown) => (last = String(error)));
       await sleep(300);
     }
   })();
   return {
+    answered: () => last,
     stop: async () => {
       running = false;
       await going;

@@ -5,7 +5,7 @@ import { GROUPS } from './alerts/index.ts';
 export const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
 
 /** Measured by kube-state-metrics, for rules that say `optional`. */
-export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = { kube_job_status_failed: ['namespace', 'job_name'] };
+export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = { kube_job_failed: ['namespace', 'job_name', 'condition'] };
 
 interface Row { readonly type: string; readonly labels: Readonly<Record<string, unknown>> | readonly string[] }
 

@@ -35,15 +35,21 @@ export const processes: RuleGroup = {
     },
     {
       name: 'ProbeFailing', severity: 'page', for: '5m',
-      expr: (of) => `time() - max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')}) > 1800`,
+      // A probe that never succeeded has no moment of its last success: what failed is counted then.
+      expr: (of) => [
+        `time() - max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')}) > 1800`,
+        `or (sum by (namespace) (increase(${of('pa_probe_runs_total', 'result="failed"')}[30m])) > 2) * 0 + 1800`,
+        `unless on (namespace) max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')})`,
+      ].join(' '),
       summary: 'The probe has not walked the road for {{ $value | humanizeDuration }}',
       description: 'A client of our own cannot get a token, find its Group, read and export its member: what providers do does not work, or the probe itself is broken. Its last run says at which step.',
       why: 'It sees what no metric of a part sees: the road as a whole. Six runs in a row have failed or did not happen.',
       follows: ['EngineAway', 'FactsStale', 'ServiceAbsent'],
     },
     {
+      // Not kube_job_status_failed: that counts pods, and stays above 0 where a later attempt of the same job worked.
       name: 'MigrationFailed', severity: 'ticket', for: '1m', optional: 'kube-state-metrics',
-      expr: (of) => `max by (namespace, job_name) (${of('kube_job_status_failed', 'job_name=~".*-admin"')}) > 0`,
+      expr: (of) => `max by (namespace, job_name) (${of('kube_job_failed', 'condition="true",job_name=~".*-admin"')}) > 0`,
       summary: 'The job {{ $labels.job_name }} that applies topics and indexes has failed',
       description: 'The release in question was not installed; the one before goes on. Its pod says which topic or index could not be applied.',
       why: 'helm tells whoever installs; this is for a release that nobody watches.',

@@ -30,10 +30,12 @@ export const processCases: CaseTable = {
   ProbeFailing: [
     { when: 'the last success is longer ago than half an hour, as far as anybody knows', series: { [success()]: '0x60', [success('b')]: '60x60' }, at: 40, fires: [{ summary: 'The probe has not walked the road for 39m 0s' }] },
     { when: 'it succeeds every five minutes', series: { [success()]: '0x5 300x5 600x5 900x5 1200x5 1500x5 1800x5 2100x5 2400x20' }, at: 42, fires: [] },
+    { when: 'no run since the installation has succeeded', series: { [series('pa_probe_runs_total', { result: 'failed', step: 'group' })]: '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x20', [series('pa_probe_runs_total', { result: 'passed', step: 'none' })]: '0x60' }, at: 40, fires: [{ summary: 'The probe has not walked the road for 30m 0s' }] },
     { when: 'there is no probe', series: { [started]: '0x60' }, at: 50, fires: [] },
   ],
   MigrationFailed: [
-    { when: 'the job failed', series: { 'kube_job_status_failed{namespace="pa",job_name="pa-provider-access-admin"}': '0x2 1x20' }, at: 5, fires: [{ labels: { job_name: 'pa-provider-access-admin' }, summary: 'The job pa-provider-access-admin that applies topics and indexes has failed' }] },
-    { when: 'another job failed', series: { 'kube_job_status_failed{namespace="pa",job_name="backup-1"}': '1x20' }, at: 5, fires: [] },
+    { when: 'the job failed', series: { 'kube_job_failed{namespace="pa",job_name="pa-provider-access-admin",condition="true"}': '_x2 1x20' }, at: 5, fires: [{ labels: { job_name: 'pa-provider-access-admin' }, summary: 'The job pa-provider-access-admin that applies topics and indexes has failed' }] },
+    { when: 'it worked at the second attempt', series: { 'kube_job_status_failed{namespace="pa",job_name="pa-provider-access-admin",reason=""}': '0x2 1x20', 'kube_job_complete{namespace="pa",job_name="pa-provider-access-admin",condition="true"}': '_x4 1x18' }, at: 15, fires: [] },
+    { when: 'another job failed', series: { 'kube_job_failed{namespace="pa",job_name="backup-1",condition="true"}': '1x20' }, at: 5, fires: [] },
   ],
 };

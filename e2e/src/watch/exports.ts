@@ -1,0 +1,111 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { paOf } from '../pa.ts';
+import { findGroup, kickOff } from '../road.ts';
+import { TRIAL_MS, tryIt } from './tried.ts';
+import type { World } from './world.ts';
+
+const ROOT = process.getuid?.() === 0;
+const CGROUP = '/sys/fs/cgroup/memory';
+/** Twelve attempts take about six minutes. */
+const GIVEN_UP_SECONDS = 600;
+
+/**
+ * Alerts of exports, memory and the probe.
+ *
+ * @param meanwhile other trials, which go on while an export is given up
+ */
+export function exportFaults(world: () => World, meanwhile: () => void): void {
+  const mount = (...args: string[]): void => {
+    const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`mount: ${stderr}`);
+  };
+  const volume = (): string => dirname(world().files);
+  /** @returns the job's id */
+  const exported = async (): Promise<string> => {
+    const token = await world().app.tokens.get();
+    return basename(await kickOff(world().platform, token, (await findGroup(world().platform, token, world().npi)).id));
+  };
+  /** An export that cannot write its files while others can: a file is where its folder should be. @returns that file */
+  const hopeless = async (): Promise<string> => {
+    const { files } = world();
+    const away = `${files}-away`;
+    // Gone while it is kicked off: it would be written before its id is known.
+    renameSync(files, away);
+    writeFileSync(files, '');
+    const job = await exported();
+    mkdirSync(join(away, 'jobs'), { recursive: true });
+    writeFileSync(join(away, 'jobs', job), '');
+    rmSync(files);
+    renameSync(away, files);
+    return join(files, 'jobs', job);
+  };
+
+  let given: Promise<void> | undefined;
+  beforeAll(() => {
+    if (ROOT) {
+      mount('-t', 'tmpfs', '-o', 'size=256m', 'tmpfs', volume());
+      mkdirSync(world().files);
+    }
+    let file: string;
+    given = tryIt(world(), {
+      alerts: { ExportsStuck: 20, ExportsFail: 20 }, patienceSeconds: GIVEN_UP_SECONDS, silentStretch: 60,
+      fault: async () => (file = await hopeless()),
+      cure: async () => rmSync(file),
+    });
+    given.catch(() => undefined);
+  });
+  afterAll(() => void (ROOT && spawnSync('umount', ['-l', volume()])));
+
+  test.skipIf(!ROOT || !existsSync(`${CGROUP}/cgroup.procs`))('a process may have little more memory than it has (needs root and control groups v1): MemoryNearLimit', async () => {
+    const group = join(CGROUP, `provider-access-${process.pid}`);
+    const { pid } = world().platform.processes().find(({ service }) => service === 'consent')!.child;
+    const resident = (): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
+    mkdirSync(group);
+    try {
+      await tryIt(world(), {
+        alerts: { MemoryNearLimit: 120 },
+        fault: async () => {
+          // What it has stays with the group that it came from: the kernel does not end it.
+          writeFileSync(join(group, 'memory.limit_in_bytes'), String(Math.round(resident() * 1.02)));
+          writeFileSync(join(group, 'cgroup.procs'), String(pid));
+        },
+        cure: async () => writeFileSync(join(group, 'memory.limit_in_bytes'), String(4 * resident())),
+      });
+    } finally {
+      writeFileSync(join(CGROUP, 'cgroup.procs'), String(pid));
+      rmdirSync(group);
+    }
+  }, TRIAL_MS);
+
+  test('the probe fails and does not succeed any more: ProbeFailing', async () => {
+    const pa = paOf(world().platform, world().folder);
+    const walk = async (...args: string[]): Promise<boolean> => {
+      const { code, stderr } = await pa('probe', '--temporary', '--report', ...args);
+      console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
+      return code === 0;
+    };
+    // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
+    const succeeds = (): Promise<void> => vi.waitFor(async () => expect(await walk()).toBe(true), { timeout: 240_000 });
+    await succeeds();
+    await tryIt(world(), { alerts: { ProbeFailing: 30 }, fault: () => walk('--export-timeout', '0.01'), cure: succeeds });
+  }, TRIAL_MS);
+
+  test.skipIf(!ROOT)('the file storage is full (needs root for a small tmpfs): StorageFull', async () => {
+    await tryIt(world(), {
+      alerts: { StorageFull: 30 },
+      fault: async () => {
+        // Less than what is kept free.
+        mount('-o', 'remount,size=8m', volume());
+        await exported();
+      },
+      cure: async () => mount('-o', 'remount,size=256m', volume()),
+    });
+  }, TRIAL_MS);
+
+  meanwhile();
+
+  test('an export cannot be written: ExportsStuck, and given up: ExportsFail', () => given, (GIVEN_UP_SECONDS + 300) * 1000);
+}
