@@ -18,7 +18,7 @@ export type RequestPredicate = (request: Buffer) => boolean;
 
 export interface TcpProxyOptions {
   readonly target: { readonly host?: string; readonly port: number };
-  /** With it `dropAnswers` knows which answer belongs to which request. */
+  /** With it `dropAnswers` knows which answer belongs to which request, and `loseRequests` where one begins. */
   readonly protocol?: Protocol;
 }
 
@@ -41,6 +41,9 @@ export interface TcpProxy {
    */
   dropAnswers(which: number | RequestPredicate): void;
   dropped(): number;
+  /** Every request for which the predicate is true is lost on its way, and its connection with it: the server never hears of it. Without one it ends. */
+  loseRequests(which?: RequestPredicate): void;
+  lost(): number;
   /** New connections are refused (nothing listens) until `accept`. Open ones live on. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
@@ -63,6 +66,8 @@ export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
   let drops = 0;
   let predicate: RequestPredicate | undefined;
   let dropped = 0;
+  let loses: RequestPredicate | undefined;
+  let lost = 0;
 
   const shouldDrop = (request: Buffer): boolean => {
     if (predicate) return predicate(request);
@@ -77,6 +82,10 @@ export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
     server.setNoDelay(true);
     const awaited = new Set<number>();
     const requests = new Frames(options.protocol, (frame, id) => {
+      if (loses?.(frame) === true) {
+        lost += 1;
+        return false;
+      }
       if (shouldDrop(frame)) awaited.add(id.own);
       return true;
     });
@@ -144,6 +153,10 @@ export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
       drops = typeof which === 'number' ? which : 0;
     },
     dropped: () => dropped,
+    loseRequests(which) {
+      loses = which;
+    },
+    lost: () => lost,
     refuse,
     accept,
     async close() {

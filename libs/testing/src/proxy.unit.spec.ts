@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers, kafkaRequest, LOOPBACK, mongoCommand, tcpProxy } from './index.ts';
 import type { TcpProxy, TcpProxyOptions } from './index.ts';
 
@@ -223,6 +223,21 @@ describe('a proxy that knows the protocol', () => {
     expect(proxy.dropped()).toBe(1);
     expect(Buffer.concat(received).includes(insert)).toBe(true);
     proxy.dropAnswers(0);
+    const other = client();
+    other.socket.write(insert);
+    await other.has(insert.toString('latin1'));
+  });
+
+  test('loses the request that was meant: the server hears those before it, and the client of a broken connection', async () => {
+    await start('mongo');
+    proxy.loseRequests((request) => mongoCommand(request) === 'insert');
+    const one = client();
+    const [find, insert, count] = [mongo(1, 'find'), mongo(2, 'insert'), mongo(3, 'count')];
+    one.socket.write(Buffer.concat([find, insert, count]));
+    await one.over;
+    expect(proxy.lost()).toBe(1);
+    await vi.waitFor(() => expect(Buffer.concat(received)).toEqual(find));
+    proxy.loseRequests();
     const other = client();
     other.socket.write(insert);
     await other.has(insert.toString('latin1'));
