@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { freshPlatform } from '../harness.ts';
 import { printedSpans, startCollector, type Collector } from './collector.ts';
 import type { ReceivedSpan } from './otlp.ts';
 import { TraceGraph } from './trace-graph.ts';
 import { CALLER, MEMBER, PARENT, STATIONS, TRACE, TRACED, walk } from './traced-walk.ts';
+
+const SERVICES = new Set(['auth', 'attribution', 'consent', 'resources', 'export', 'standalone']);
+const services = (received: readonly ReceivedSpan[]): ReadonlySet<string> => new Set(received.map((s) => s.service));
 
 /** The same road as in `trace.e2e.spec.ts`, as the OpenTelemetry Collector itself understands it. */
 let collector: Collector;
@@ -14,6 +17,8 @@ beforeAll(async () => {
   collector = await startCollector();
   fresh = await freshPlatform({ env: { ...TRACED, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
   expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
+  // Each service sends what it has every second or so, also what it did after the road was walked.
+  await vi.waitFor(() => expect(services(printedSpans(collector.printed()))).toEqual(SERVICES), { timeout: 30_000, interval: 200 });
   await collector.stop();
   spans = printedSpans(collector.printed());
 });
@@ -27,7 +32,7 @@ test('the collector takes all of it, as one connected trace', () => {
   for (const name of STATIONS) expect(names).toContain(name);
 });
 test('it knows the services, the resource and the attributes', () => {
-  expect(new Set(spans.map((s) => s.service))).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export', 'standalone']));
+  expect(services(spans)).toEqual(SERVICES);
   expect(collector.printed()).toContain('deployment.environment.name: Str(test)');
   const read = spans.find((s) => s.name === 'GET /fhir/:type/:id')!;
   expect(read.attributes).toMatchObject({ 'http.request.method': 'GET', 'http.route': '/fhir/:type/:id', 'http.response.status_code': '200' });
