@@ -11,6 +11,11 @@ import { has } from '@provider-access/testing';
 export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
 export const POD_PREFIX = 16;
+/**
+ * A bridge without an address of its own takes the lowest one of its ports: with every pod that comes or goes it may become another
+ * one, and those that remember the former reach nobody for up to a minute.
+ */
+const BRIDGE_MAC = '02:00:0a:f4:00:01';
 export const SERVICE_RANGE = '10.96.0.0/16';
 export const DNS_ADDRESS = '10.96.0.10';
 export const OUTSIDE_ADDRESS = '10.99.0.1';
@@ -39,7 +44,7 @@ export function setUpNamespace(hostsFile: string): void {
   const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
   if (links.length !== 1 || process.pid > 2) throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
   const batch = [
-    'link set lo up', `link add ${BRIDGE} type bridge`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
+    'link set lo up', `link add ${BRIDGE} address ${BRIDGE_MAC} type bridge`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
     `addr add ${SERVICE_RANGE} dev lo`, `addr add 10.98.0.0/24 dev lo`, `addr add ${OUTSIDE_ADDRESS}/32 dev lo`,
   ];
   execFileSync('ip', ['-batch', '-'], { input: `${batch.join('\n')}\n` });
