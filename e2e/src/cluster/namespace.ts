@@ -32,7 +32,7 @@ export function whyNot(): string | undefined {
   return probe.status === 0 ? undefined : `a cluster needs network namespaces, bridges and mounts: ${probe.stderr.trim().split('\n').at(-1)}`;
 }
 
-const inNamespace = (): boolean => Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === NODE_ADDRESS));
+const inNamespace = (): boolean => Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === OUTSIDE_ADDRESS));
 
 /** @throws when this process is not inside of what `e2e/cluster/run` made */
 export function assertNamespace(): void {
@@ -44,7 +44,7 @@ export function setUpNamespace(hostsFile: string): void {
   const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
   if (links.length !== 1 || process.pid > 2) throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
   const batch = [
-    'link set lo up', `link add ${BRIDGE} address ${BRIDGE_MAC} type bridge`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
+    'link set lo up', `link add ${BRIDGE} type bridge`, `link set ${BRIDGE} address ${BRIDGE_MAC}`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
     `addr add ${SERVICE_RANGE} dev lo`, `addr add 10.98.0.0/24 dev lo`, `addr add ${OUTSIDE_ADDRESS}/32 dev lo`,
   ];
   execFileSync('ip', ['-batch', '-'], { input: `${batch.join('\n')}\n` });
