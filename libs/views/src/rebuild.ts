@@ -124,6 +124,7 @@ export class Rebuild {
     const writer = new BuildWriter(this.#context, build);
     await this.#approach(writer, signal);
     const compared = compare ? await this.#compare(writer, signal) : undefined;
+    await store.announceSwap(projection);
     await this.#approach(writer, signal);
     signal.throwIfAborted();
     const older = (await store.builds(projection))!.previous;

@@ -139,7 +139,12 @@ export interface ViewStore {
   /** No conditional checkpoint of the live build is saved from here on, until `unseal` or a lease of the builder that ran out. Gives the last ones. */
   seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]>;
   unseal(projection: Projection): Promise<void>;
-  /** Makes the building build the live one, atomically. Returns the build it replaces, which is kept as `previous` until dropped. */
+  /**
+   * Tells every reader that the live build will be replaced, and resolves when none goes by what it remembers any more, until the swap or
+   * `unseal`. Writing goes on. A swap without it waits as long while nothing can be written.
+   */
+  announceSwap(projection: Projection): Promise<void>;
+  /** Makes the building build the live one, atomically and for every read that begins after. Returns the build it replaces, which is kept as `previous` until dropped. */
   swap(projection: Projection, build: number, keepUntil?: number): Promise<number>;
   /** Drops a build that is not live (the building one: it is given up). */
   dropBuild(projection: Projection, build: number): Promise<void>;

@@ -127,6 +127,35 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect((await b.status())[0]).toMatchObject({ version: 2, previous: 3 });
     });
 
+    it('whoever was told that a view has passed something finds it wherever it is read next, also while a build is replaced', async ({ skip }) => {
+      if (harness.another === undefined) return skip();
+      const other = await another();
+      const a = await start(harness.views);
+      await log.append('t.left', adds(0, 100));
+      expect(await passed(harness.views)).toBe(true);
+      let busy = true;
+      const stale: string[] = [];
+      let told = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
+      const telling = (async () => {
+        while (busy) {
+          await log.append('t.left', [record('k0', { n: 1 })]);
+          if (!(await passed(harness.views))) stale.push('never passed');
+          told = { ...told, sum: told.sum + 1 };
+          const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
+          if (seen.sum < told.sum) stale.push(`${seen.sum} after ${told.sum}`);
+        }
+      })();
+      try {
+        for (const build of [2, 3]) expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
+        expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      } finally {
+        busy = false;
+        await telling;
+      }
+      expect(stale).toEqual([]);
+    });
+
     it('go on with a rebuild that another left, and start no second one beside it', async ({ skip }) => {
       if (harness.another === undefined) return skip();
       const other = await another();

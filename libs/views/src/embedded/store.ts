@@ -103,6 +103,8 @@ export class EmbeddedStore implements ViewStore {
   unseal(projection: Projection): Promise<void> {
     return this.#builds.unseal(projection);
   }
+  /** Nothing to do: which build is live is looked up at each read. */
+  async announceSwap(): Promise<void> {}
   async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const before = await this.#builds.swap(projection, build, keepUntil);
     this.#advances.announce(collectionName(projection));

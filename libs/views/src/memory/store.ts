@@ -175,6 +175,8 @@ export class MemoryStore implements ViewStore {
     delete this.#physical(projection, 'live').sealed;
   }
 
+  /** Nothing to do: which build is live is looked up at each read. */
+  async announceSwap(): Promise<void> {}
   async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const c = this.#collection(projection);
     if (c.building !== build) throw new Error(`${collectionName(projection)}: build ${build} is not being built`);

@@ -18,7 +18,11 @@ export interface Registered {
   readonly lease?: { readonly holder: string; readonly until: number };
   /** The live build whose checkpoints stand still while its successor is swapped in. */
   readonly sealed?: number;
+  /** The live build that is about to be replaced: until it is, nobody goes by what they remember. */
+  readonly ending?: number;
 }
+
+const ends = (entry: Registered | undefined): boolean => entry?.ending !== undefined && entry.ending === entry.live;
 
 export const buildsOf = (r: Registered): Builds => ({
   live: r.live,
@@ -29,7 +33,10 @@ export const buildsOf = (r: Registered): Builds => ({
 
 export interface LookedUp { readonly entry: Registered | undefined; /** `performance.now()` before the question. */ readonly at: number }
 
-/** Remembered for a short time; each process asks again, so a swap is seen everywhere within that time. */
+/**
+ * Remembered for a short time. A build that replaces another knows at once what comes next, and the replaced one never: so before a swap it is
+ * said that the live build ends, and once everybody's memory is older than that, each read asks which build is live.
+ */
 export class Registry {
   readonly #collection: Collection<Registered>;
   readonly #ttlMs: number;
@@ -44,11 +51,13 @@ export class Registry {
   }
 
   async lookup(view: string): Promise<LookedUp> {
+    const began = performance.now();
     const known = this.#known.get(view);
-    if (known?.entry !== undefined && performance.now() - known.at < this.#ttlMs) return known;
+    if (known?.entry !== undefined && began - known.at < this.#ttlMs && !ends(known.entry)) return known;
     let asking = this.#asking.get(view);
     if (asking === undefined) this.#asking.set(view, (asking = this.fresh(view).finally(() => this.#asking.delete(view))));
-    return asking;
+    const answer = await asking;
+    return answer.at < began && ends(answer.entry) ? this.fresh(view) : answer;
   }
 
   async fresh(view: string): Promise<LookedUp> {

@@ -43,6 +43,8 @@ export class MongoStore implements ViewStore {
   readonly #decoded = new Map<string, Decoded>();
   /** Views whose live build this process has sealed: its swap counts only while nobody lifted the seal. */
   readonly #sealed = new Set<string>();
+  /** Views of which every reader knows, as this process has waited for, that this live build ends. */
+  readonly #ending = new Map<string, number>();
 
   constructor(client: MongoClient, options: MongoViewsOptions) {
     this.#client = client;
@@ -204,7 +206,8 @@ export class MongoStore implements ViewStore {
   }
 
   async release(projection: Projection, build: number, holder: string): Promise<void> {
-    await this.#registry.change(collectionName(projection), { building: build, 'lease.holder': holder }, { $unset: { lease: '' } });
+    this.#ending.delete(collectionName(projection));
+    await this.#registry.change(collectionName(projection), { building: build, 'lease.holder': holder }, { $unset: { lease: '', ending: '' } });
   }
 
   async seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]> {
@@ -225,18 +228,31 @@ export class MongoStore implements ViewStore {
   /** The registry first: from then on the sealer's swap fails, whether the checkpoints are free already or not. */
   async #unseal(view: string, live: number): Promise<void> {
     this.#sealed.delete(view);
+    this.#ending.delete(view);
     await this.#registry.change(view, { sealed: live }, { $unset: { sealed: '' } });
+    await this.#registry.change(view, { ending: live }, { $unset: { ending: '' } });
     await this.#checkpoints.unseal(view, physicalName(view, live));
+  }
+
+  /** A read goes by an answer that is at most twice as old as what is remembered: see `#reading`. */
+  async announceSwap(projection: Projection): Promise<void> {
+    const view = collectionName(projection);
+    const { live } = await this.#entry(view);
+    if (!(await this.#registry.change(view, { live }, { $set: { ending: live } }))) throw new EngineUnavailable(`${view}: another build was swapped in`);
+    await delay(2.5 * this.#ttlMs);
+    this.#ending.set(view, live);
   }
 
   async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const view = collectionName(projection);
     const { live, building } = await this.#entry(view);
     if (building !== build) throw new Error(`${view}: build ${build} is not being built`);
-    const when = { live, building: build, ...(this.#sealed.has(view) && { sealed: live }) };
+    if (this.#ending.get(view) !== live) await this.announceSwap(projection);
+    const when = { live, building: build, ending: live, ...(this.#sealed.has(view) && { sealed: live }) };
     const set = { live: build, previous: live, swappedAt: Date.now(), ...(keepUntil !== undefined && { keepUntil }) };
-    const swapped = await this.#registry.change(view, when, { $set: set, $unset: { building: '', lease: '', sealed: '', ...(keepUntil === undefined && { keepUntil: '' as const }) } });
+    const swapped = await this.#registry.change(view, when, { $set: set, $unset: { building: '', lease: '', sealed: '', ending: '', ...(keepUntil === undefined && { keepUntil: '' as const }) } });
     this.#sealed.delete(view);
+    this.#ending.delete(view);
     if (!swapped) throw new EngineUnavailable(`${view}: the seal of the live build was lifted before the swap`);
     this.#advances.announce(view);
     return live;
@@ -249,7 +265,7 @@ export class MongoStore implements ViewStore {
     // A reader may have looked up the replaced build just before the swap.
     if (build === previous && swappedAt !== undefined) await delay(Math.min(Math.max(swappedAt + 2.5 * this.#ttlMs - Date.now(), 0), 2.5 * this.#ttlMs));
     await this.#registry.change(view, { building: build, sealed: live }, { $unset: { sealed: '' } });
-    if (await this.#registry.change(view, { building: build }, { $unset: { building: '', lease: '' } })) await this.#checkpoints.unseal(view, physicalName(view, live));
+    if (await this.#registry.change(view, { building: build }, { $unset: { building: '', lease: '', ending: '' } })) await this.#checkpoints.unseal(view, physicalName(view, live));
     await this.#registry.change(view, { previous: build }, { $unset: { previous: '', keepUntil: '' } });
     await this.#remove(view, build);
   }
