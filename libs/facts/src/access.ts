@@ -36,6 +36,9 @@ export interface AccessOptions {
   readonly metrics?: Metrics;
   /** The other processes, where there are any: what is acknowledged here must hold there. */
   readonly others?: PresentReaders;
+  /** Version of the `memberFacts` view that `reader` reads; and readers of other ones, which processes of another version read. */
+  readonly version?: number;
+  readonly readerOf?: (version: number) => ViewReader;
 }
 
 /** The one thing services ask whether a client may see a member: facts by one get, then `decide`. */
@@ -97,18 +100,36 @@ export class Access {
     const [view, party] = await Promise.all([reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS), parties.waitForDerived(targetsOf(position), timeoutMs)]);
     return view && party;
   }
+  /** During a roll-out processes of two versions may read the members' facts from two views. */
+  private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
+    const { others, version, readerOf } = this.options;
+    if (others === undefined || readerOf === undefined) return true;
+    try {
+      const versions = (await others.memberFacts()).filter((other) => other !== version);
+      return (await Promise.all(versions.map((other) => passed(readerOf(other))))).every(Boolean);
+    } catch {
+      return false;
+    }
+  }
   /**
    * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next request lands.
-   * (The members' facts are one view; holds of sources and the network are in the memory of each process.)
+   * (The members' facts are one view of each version; holds of sources and the network are in the memory of each process.)
    */
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
-    const all = await Promise.all([this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true]);
+    const all = await Promise.all([
+      this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
+      this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS)),
+    ]);
     return all.every(Boolean);
   }
   /** True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms. */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties, others } = this.options;
-    return (await Promise.all([reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true])).every(Boolean);
+    const all = await Promise.all([
+      reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true,
+      this.otherVersions((other) => other.waitFor(position, timeoutMs)),
+    ]);
+    return all.every(Boolean);
   }
 }
 

@@ -41,8 +41,12 @@ export class Facts {
     this.options = options;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
-    this.access = new Access({ log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }) });
-    this.presence = presence && new PartiesPresence(this.parties, log, { serving: () => this.freshness.fresh(), ...presence });
+    this.access = new Access({
+      log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }),
+      version: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }),
+    });
+    const caughtUp = async (timeoutMs: number): Promise<boolean> => this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);
+    this.presence = presence && new PartiesPresence(this.parties, log, { serving: () => this.freshness.fresh(), memberFacts: { version: memberFacts.version, caughtUp }, ...presence });
   }
 
   async start(): Promise<void> {

@@ -23,15 +23,22 @@ export interface PresenceOptions {
   readonly everyMs?: number;
   /** Whether this process could permit anything now: while it cannot, nobody needs to wait for it. Default: always. */
   readonly serving?: () => boolean;
+  /** The version of the view of members' facts that this process reads, and whether it has everything that is in the log. Default: reads none. */
+  readonly memberFacts?: { readonly version: number; caughtUp(timeoutMs: number): Promise<boolean> };
   /** Monotonic, ms. Default performance.now. */
   readonly now?: () => number;
 }
 
-/** What a process says of its party facts: own topics, and payer topics by deriver. */
-interface Announced { readonly position: Position; readonly derived: Readonly<Record<string, Position>> }
+/**
+ * What a process says of its party facts: own topics, and payer topics by deriver. And which version of the members' facts it reads: processes of
+ * before this was said read version 1; 0 reads none.
+ */
+interface Announced { readonly position: Position; readonly derived: Readonly<Record<string, Position>>; readonly memberFacts?: number }
+const NO_MEMBER_FACTS = 0;
+const FIRST_MEMBER_FACTS = 1;
 
 /** Another version may say it otherwise: then nobody here can tell how far it is, and it has not passed anything. */
-const isAnnounced = (data: unknown): data is Announced => isObject(data) && isObject(data['position']) && isObject(data['derived']);
+const isAnnounced = (data: unknown): data is Announced => isObject(data) && isObject(data['position']) && isObject(data['derived']) && ['number', 'undefined'].includes(typeof data['memberFacts']);
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
@@ -89,7 +96,10 @@ export class PartiesPresence {
 
   /** One announcement, when there is something to say. Failures only let the time run out. */
   async beat(): Promise<void> {
-    const data: Announced = { position: this.parties.position(), derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.parties.derived(d)])) };
+    const data: Announced = {
+      position: this.parties.position(), derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.parties.derived(d)])),
+      memberFacts: this.options.memberFacts?.version ?? NO_MEMBER_FACTS,
+    };
     const text = JSON.stringify(data);
     if (!this.within()) this.joined = false;
     if (this.options.serving?.() === false) return this.retire();
@@ -119,7 +129,8 @@ export class PartiesPresence {
   private async join(): Promise<void> {
     try {
       const heads = await this.log.head(PARTY_TOPICS);
-      if (await this.parties.waitFor(heads, this.ttlMs / 3)) this.joined = this.within() && this.running;
+      const passed = await Promise.all([this.parties.waitFor(heads, this.ttlMs / 3), this.options.memberFacts?.caughtUp(this.ttlMs / 3) ?? true]);
+      if (passed.every(Boolean)) this.joined = this.within() && this.running;
     } catch {
       // The log is away: the next beat tries again.
     }
@@ -153,6 +164,15 @@ export class PresentReaders {
   /** The same for positions of payer topics; each with those who must have derived from it. */
   waitForDerived(targets: readonly { readonly position: Position; readonly deriver: string }[], timeoutMs: number): Promise<boolean> {
     return this.until((said) => targets.every((t) => reached(said.derived[t.deriver] ?? {}, t.position)), timeoutMs);
+  }
+
+  /** Versions of the members' facts that present processes read. Throws when the list cannot be read or somebody on it not be understood. */
+  async memberFacts(): Promise<readonly number[]> {
+    const versions = (await this.port.list(PARTIES_GROUP)).map(({ data }) => {
+      if (!isAnnounced(data)) throw new Error('a process says in a way that is not understood which facts it reads');
+      return data.memberFacts ?? FIRST_MEMBER_FACTS;
+    });
+    return [...new Set(versions)].filter((version) => version !== NO_MEMBER_FACTS);
   }
 
   private until(passed: (said: Announced) => boolean, timeoutMs: number): Promise<boolean> {

@@ -210,6 +210,42 @@ describe('who acknowledges', () => {
     await expect(access.facts('m')).rejects.toBeInstanceOf(FactsStale);
     await other.presence.stop();
   });
+  it('waits for the members\' facts of every version that a present process reads', async () => {
+    const announced = (memberFacts?: number) => ({ position: {}, derived: {}, ...(memberFacts !== undefined && { memberFacts }) });
+    const waited: number[] = [];
+    let behind = 0;
+    const viewOf = (version: number): ViewReader => ({ waitFor: async () => (waited.push(version), version !== behind) }) as unknown as ViewReader;
+    const parties = Object.assign(new Parties(), { waitFor: async () => true, waitForDerived: async () => true });
+    const access = new Access({
+      log: {} as EventLog, reader: viewOf(3), version: 3, readerOf: viewOf, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1),
+    });
+    const everywhere = async (): Promise<readonly [boolean, boolean, readonly number[]]> => {
+      waited.length = 0;
+      const held = [await access.waitForPayerEverywhere({}, 5), await access.waitForOursEverywhere({}, 5)] as const;
+      return [...held, [...new Set(waited)].toSorted()];
+    };
+    await store.announce('parties', 'same', announced(3), 6000);
+    await store.announce('parties', 'auth, which reads none', announced(0), 6000);
+    expect(await everywhere()).toEqual([true, true, [3]]);
+    await store.announce('parties', 'of before it was said', announced(), 6000);
+    await store.announce('parties', 'one before', announced(2), 6000);
+    expect(await everywhere()).toEqual([true, true, [1, 2, 3]]);
+    behind = 2;
+    expect(await everywhere()).toEqual([false, false, [1, 2, 3]]);
+    await store.announce('parties', 'of a far future', { ...announced(), memberFacts: 'the third' }, 6000);
+    behind = 0;
+    expect((await everywhere()).slice(0, 2)).toEqual([false, false]);
+  });
+  it('is not joined by a process whose members\' facts lack something that is in the log', async () => {
+    let caughtUp = false;
+    const presence = new PartiesPresence(new FakeParties(), { head: async () => head }, { port: store, holder: 'r', now: () => 0, memberFacts: { version: 1, caughtUp: async () => caughtUp } });
+    await presence.start();
+    expect([presence.current(), (await store.list('parties')).map(({ data }) => data)]).toMatchObject([false, [{ memberFacts: 1 }]]);
+    caughtUp = true;
+    await presence.beat();
+    expect(presence.current()).toBe(true);
+    await presence.stop();
+  });
   it('acknowledges nothing while the list cannot be read', async () => {
     store.away = true;
     expect(await new PresentReaders(store, 1).waitFor(heard(0), 3)).toBe(false);
