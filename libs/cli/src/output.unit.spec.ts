@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createOutput, table } from './output.ts';
 
 const sink = (isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } => {
@@ -8,6 +8,8 @@ const sink = (isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string 
   stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString('utf8')));
   return { stream: stream as unknown as NodeJS.WriteStream, text: () => chunks.join('') };
 };
+
+afterEach(() => vi.unstubAllEnvs());
 
 test('--json prints one JSON value, otherwise lines; nothing else goes to standard output', () => {
   const plain = sink(false);
@@ -23,16 +25,18 @@ test('--json prints one JSON value, otherwise lines; nothing else goes to standa
   expect(err.text()).toBe('for people\nworking done\n');
 });
 
-test('progress: one line rewritten on a terminal, plain lines and few of them in a pipe', () => {
+test('progress: one line rewritten on a terminal, plain lines and few of them in a pipe, and on a terminal that cannot', () => {
   const terminal = sink(true);
   const pipe = sink(false);
-  for (const { stream } of [terminal, pipe]) {
+  const dumb = sink(true);
+  for (const [{ stream }, term] of [[terminal, 'xterm'], [pipe, 'xterm'], [dumb, 'dumb']] as const) {
+    vi.stubEnv('TERM', term);
     const progress = createOutput(false, sink(false).stream, stream).progress('export');
     for (let i = 1; i <= 100; i++) progress.update(`${i} %`);
     progress.done('100 files');
   }
   expect(terminal.text()).toContain('\r\u001b[2Kexport 57 %');
-  expect(pipe.text()).toBe('export 1 %\nexport 100 files\n');
+  for (const plain of [pipe, dumb]) expect(plain.text()).toBe('export 1 %\nexport 100 files\n');
 });
 
 test('a table is as wide as its widest cell and has no trailing blanks', () => {

@@ -6,6 +6,8 @@ import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import type { Parties } from './parties.ts';
 import { visibleHead } from './visible-head.ts';
 
+/** Polls in a row that find a payer topic shorter than what was read of it, before another log is concluded from it: a broker may have just come back. */
+const SHORT_POLLS = 6;
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
 
 export interface FreshnessOptions {
@@ -32,6 +34,7 @@ export class Freshness {
   private polledAt = Number.NEGATIVE_INFINITY;
   /** What derivers had passed at the poll before, and whether the log has ended before that since. */
   private passedBefore: readonly Position[] | undefined;
+  private shortPolls = 0;
   private shorter = false;
   private readonly polling: Poll;
 
@@ -76,8 +79,10 @@ export class Freshness {
       this.passedBefore ??= await this.passed();
       const head = await log.head(TOPICS);
       // In another log the same positions mean other events: whoever waits for one would be told too early that it is passed.
-      this.shorter ||= this.passedBefore.some((position) => beyond(position, head) !== undefined);
-      if (this.shorter) this.confirmedAt = Number.NEGATIVE_INFINITY;
+      const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
+      this.shortPolls = short ? this.shortPolls + 1 : 0;
+      this.shorter ||= this.shortPolls >= SHORT_POLLS;
+      if (short || this.shorter) this.confirmedAt = Number.NEGATIVE_INFINITY;
       else {
         this.samples.push({ at, head: await this.reachable(head) });
         await this.confirm();

@@ -62,6 +62,17 @@ describe('freshness', () => {
     seen(w, 10);
     await freshness.poll();
     expect([freshness.fresh(), freshness.reason()]).toEqual([true, undefined]);
+    // Once may be a broker that has just come back, and decides nothing either.
+    w.head = { ...w.head, [M]: [4] };
+    for (let poll = 0; poll < 5; poll++) {
+      await freshness.poll();
+      expect([freshness.fresh(), freshness.reason()]).toEqual([false, undefined]);
+    }
+    w.head = { ...w.head, [M]: [10] };
+    await freshness.poll();
+    expect(freshness.fresh()).toBe(true);
+    w.head = { ...w.head, [M]: [4] };
+    for (let poll = 0; poll < 6; poll++) await freshness.poll();
     for (const n of [4, 12]) {
       w.head = { ...w.head, [M]: [n] };
       await freshness.poll();

@@ -14,6 +14,9 @@ const BACKOFF_MS = [100, 200, 500, 1000, 2000];
 /** How often a batch is tried while its checkpoint moves under it or its build is being replaced, and how long it waits in between at most. */
 const ATTEMPTS = 60;
 const WAIT_MS = 50;
+/** A log that ends too early is looked at so often, and so many ms apart, before it is taken for another one: a broker may have just come back. */
+const LOOKS_AT_THE_LOG = 6;
+const LOOK_AT_THE_LOG_MS = 500;
 /** How often a start looks whether the view has caught up, and how often it says how far it is. */
 const CATCH_UP_MS = 50;
 const TELL_EVERY_MS = 10_000;
@@ -193,7 +196,11 @@ export class ProjectionRunner {
   /** A log that ends before what the view has read is another one: what comes next there would be taken for known. Throws EngineUnavailable. */
   async #sameLog(): Promise<void> {
     const position = topicPosition(this.#topics, await this.#context.store.checkpoints(this.projection, 'live'));
-    const place = beyond(position, await this.#context.log.head(this.#topics));
+    let place = beyond(position, await this.#context.log.head(this.#topics));
+    for (let look = 1; look < LOOKS_AT_THE_LOG && place !== undefined; look++) {
+      await delay(LOOK_AT_THE_LOG_MS, undefined, { signal: this.#stopping.signal });
+      place = beyond(position, await this.#context.log.head(this.#topics));
+    }
     if (place === undefined) return;
     this.#foreign = `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ${place.head}: an older copy of the log was restored (docs/backup.md)`;
     this.#context.logger?.error({ view: this.view, topic: place.topic, partition: place.partition }, this.#foreign);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineUnavailable } from '../port.ts';
 import { createClient } from './client.ts';
 import type { Client, Connecting } from './client.ts';
-import { errorType, missingTopic, remedy, unavailable } from './errors.ts';
+import { errorType, missingTopic, remedy, toldInPart, unavailable } from './errors.ts';
 import { createCluster } from './low-level.ts';
 import type { RawCluster } from './low-level.ts';
 
@@ -67,9 +67,10 @@ export class Cluster {
       const asked = topics.map((topic) => ({ topic, partitions: raw.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })), fromBeginning: earliest }));
       const found = await raw.fetchTopicsOffset(asked);
       return new Map(asked.map(({ topic, partitions }) => {
-        const offsets = partitions.map(() => 0);
-        for (const { partition, offset } of found.find((each) => each.topic === topic)?.partitions ?? []) offsets[partition] = Number(offset);
-        return [topic, offsets];
+        const offsets = new Map(found.find((each) => each.topic === topic)?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+        // Whatever is not told is not 0: readers would take the log for one that ends before what they know.
+        if (partitions.length === 0 || partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
+        return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
       }));
     });
   }

@@ -27,6 +27,9 @@ export function missingTopic(name: string): EngineUnavailable & { readonly missi
   return Object.assign(new EngineUnavailable(`Kafka: the topic ${name} does not exist`), { missingTopic: name });
 }
 
+/** An answer without some of what was asked for, as from a broker that has just come back: asked again after a look at who leads. */
+export const toldInPart = (): KafkaError => Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
+
 const STALE = new Set([
   'NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION', 'REPLICA_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR',
   'OFFSET_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS', 'NOT_CONTROLLER', 'REQUEST_TIMED_OUT',

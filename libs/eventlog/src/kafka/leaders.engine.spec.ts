@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KAFKA_API, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
@@ -41,6 +42,36 @@ async function killed<T>(i: number, meanwhile: () => Promise<T>): Promise<T> {
 }
 
 describe('a leader moves', () => {
+  it('heads never go back, and are told of all partitions or not at all, while two of three brokers are away and come back', async () => {
+    const log = await openLog(await prefixed(kafka.brokers, [safe]));
+    await log.append('t', numbers(60).map((i) => record(String(i), i % PARTITIONS)));
+    const { t: before } = await log.head(['t']);
+    const wrong: unknown[] = [];
+    let asked = 0;
+    let going = true;
+    const asking = (async () => {
+      while (going) {
+        const head = await log.head(['t']).then(({ t }) => t!, () => undefined);
+        if (head === undefined) continue;
+        asked++;
+        if (head.length !== PARTITIONS || head.some((next, partition) => next !== before![partition])) wrong.push(head);
+      }
+    })();
+    for (let round = 0; round < 3; round++) {
+      const two = [round % 3, (round + 1) % 3];
+      for (const broker of two) await kafka.kill(broker);
+      await sleep(2000);
+      for (const broker of two) await kafka.startBroker(broker);
+      const [since, end] = [asked, performance.now() + 20_000];
+      await until(() => asked > since + 20 || performance.now() > end);
+    }
+    going = false;
+    await asking;
+    expect(asked).toBeGreaterThan(60);
+    expect(wrong).toEqual([]);
+    await log.close();
+  }, 240_000);
+
   it('naive: sends over the partitions of several leaders are acknowledged and lost, or stuck', async () => {
     let lost = 0;
     let stuck = false;
