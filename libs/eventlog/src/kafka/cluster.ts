@@ -58,18 +58,18 @@ export class Cluster {
   }
 
   async partitions(topic: string): Promise<number> {
-    return this.use('a look at a topic', [topic], async (raw) => raw.findTopicPartitionMetadata(topic).length);
+    return this.use('a look at a topic', [topic], async (raw) => partitionsOf(raw, topic).length);
   }
 
   /** One offset a partition: the heads, or with `earliest` the first offsets that are kept. */
   async offsets(topics: readonly string[], earliest = false): Promise<ReadonlyMap<string, readonly number[]>> {
     return this.use('the heads', topics, async (raw) => {
-      const asked = topics.map((topic) => ({ topic, partitions: raw.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })), fromBeginning: earliest }));
+      const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic), fromBeginning: earliest }));
       const found = await raw.fetchTopicsOffset(asked);
       return new Map(asked.map(({ topic, partitions }) => {
         const offsets = new Map(found.find((each) => each.topic === topic)?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
         // Whatever is not told is not 0: readers would take the log for one that ends before what they know.
-        if (partitions.length === 0 || partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
+        if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
         return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
       }));
     });
@@ -78,7 +78,7 @@ export class Cluster {
   /** Committed offsets; undefined where the group has none. */
   async committed(group: string, topics: readonly string[]): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
     return this.use('the offsets of a group', topics, async (raw) => {
-      const asked = topics.map((topic) => ({ topic, partitions: raw.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })) }));
+      const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic) }));
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
       const { responses } = await coordinator.offsetFetch({ groupId: group, topics: asked });
       return new Map(asked.map(({ topic, partitions }) => {
@@ -144,6 +144,13 @@ export class Cluster {
   }
 }
 
+/** A topic has partitions: one without any was looked up by a broker, or in a look, that does not know it yet. */
+function partitionsOf(raw: RawCluster, topic: string): { readonly partition: number }[] {
+  const found = raw.findTopicPartitionMetadata(topic);
+  if (found.length === 0) throw toldInPart();
+  return found.map(({ partitionId }) => ({ partition: partitionId }));
+}
+
 async function refreshed(open: Open | undefined): Promise<boolean> {
   return open === undefined ? false : open.raw.refreshMetadata().then(() => true, () => false);
 }
@@ -155,6 +162,8 @@ async function know({ raw, known }: Open, topics: readonly string[]): Promise<vo
     for (let again = true; ; again = false) {
       try {
         await raw.addMultipleTargetTopics([topic]);
+        // kafkajs shares a look at the cluster that is on its way already, which is not told of this topic: then it has no partitions.
+        if (raw.findTopicPartitionMetadata(topic).length === 0) await raw.refreshMetadata();
         break;
       } catch (error) {
         if (errorType(error) === 'INVALID_TOPIC_EXCEPTION') throw missingTopic(topic);

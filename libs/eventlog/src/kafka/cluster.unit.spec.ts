@@ -1,0 +1,70 @@
+import { expect, it, vi } from 'vitest';
+import { Cluster } from './cluster.ts';
+import type { RawCluster } from './low-level.ts';
+
+/** As kafkajs does it: topics to look after, and one look at the cluster that is shared while it is on its way. */
+class Raw {
+  readonly targets = new Set<string>();
+  metadata = new Map<string, readonly { partitionId: number; leader: number }[]>();
+  /** Held back until released. */
+  looks: (() => void)[] = [];
+  held = false;
+  /** What the broker that is asked knows not yet. */
+  unknown = new Set<string>();
+  #look: Promise<void> | undefined;
+  connect = async (): Promise<void> => {};
+  disconnect = async (): Promise<void> => {};
+  refreshMetadata = (): Promise<void> => (this.#look ??= this.#refresh([...this.targets]).finally(() => (this.#look = undefined)));
+  refreshMetadataIfNecessary = async (): Promise<void> => {};
+  async #refresh(topics: readonly string[]): Promise<void> {
+    if (this.held) await new Promise<void>((resolve) => this.looks.push(resolve));
+    this.metadata = new Map(topics.filter((topic) => !this.unknown.has(topic)).map((topic) => [topic, [{ partitionId: 0, leader: 1 }, { partitionId: 1, leader: 1 }]]));
+  }
+  addMultipleTargetTopics = async (topics: readonly string[]): Promise<void> => {
+    for (const topic of topics) this.targets.add(topic);
+    await this.refreshMetadata();
+  };
+  findTopicPartitionMetadata = (topic: string) => this.metadata.get(topic) ?? [];
+  answered: readonly { partition: number; offset: string }[] = [{ partition: 1, offset: '7' }, { partition: 0, offset: '5' }];
+  fetchTopicsOffset = async (topics: readonly { topic: string }[]) => topics.map(({ topic }) => ({ topic, partitions: this.answered }));
+}
+
+const raw = vi.hoisted(() => ({ current: undefined as unknown }));
+vi.mock('./client.ts', () => ({ createClient: () => ({ kafka: {}, retire: () => undefined }) }));
+vi.mock('./low-level.ts', () => ({ createCluster: () => raw.current as RawCluster }));
+
+function cluster(): { raw: Raw; cluster: Cluster } {
+  const fake = new Raw();
+  raw.current = fake;
+  return { raw: fake, cluster: new Cluster({ connection: { brokers: ['b:1'], clientId: 'c' }, patienceMs: 300 } as never) };
+}
+
+it('tells the heads of a topic that came while the cluster was being looked at', async () => {
+  const world = cluster();
+  expect(await world.cluster.offsets(['a'])).toEqual(new Map([['a', [5, 7]]]));
+  world.raw.held = true;
+  const looking = world.raw.refreshMetadata();
+  const heads = world.cluster.offsets(['b']);
+  const partitions = world.cluster.partitions('b');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  world.raw.held = false;
+  for (const go of world.raw.looks) go();
+  await looking;
+  expect(await heads).toEqual(new Map([['b', [5, 7]]]));
+  expect(await partitions).toBe(2);
+});
+
+it('tells heads whole or not at all: what is not told is not 0', async () => {
+  const world = cluster();
+  await world.cluster.offsets(['a']);
+  for (const answered of [[], [{ partition: 0, offset: '5' }], [{ partition: 0, offset: '5' }, { partition: 1, offset: '-1' }]]) {
+    world.raw.answered = answered;
+    await expect(world.cluster.offsets(['a'])).rejects.toThrow(/^Kafka: the heads: OFFSET_NOT_AVAILABLE$/);
+  }
+  world.raw.answered = [{ partition: 0, offset: '5' }, { partition: 1, offset: '0' }];
+  world.raw.unknown.add('a');
+  await world.raw.refreshMetadata();
+  await expect(world.cluster.offsets(['a'])).rejects.toThrow(/OFFSET_NOT_AVAILABLE/);
+  world.raw.unknown.clear();
+  expect(await world.cluster.offsets(['a'])).toEqual(new Map([['a', [5, 0]]]));
+});
