@@ -40,6 +40,8 @@ export class ProjectionRunner {
   readonly #rebuild: Rebuild;
   readonly #backlog: Backlog;
   #live: BuildWriter | undefined;
+  /** The incarnation of the store in which the view was found to be as it should. */
+  #ensuredIn: number | undefined;
   /** Said when the log was found to end before the view: nothing is taken from it any more by this process. */
   #foreign: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -66,7 +68,6 @@ export class ProjectionRunner {
   }
 
   async start(): Promise<void> {
-    await this.#context.store.ensure(this.projection);
     await this.#reload();
     await this.#sameLog();
     await this.#dropExpired();
@@ -222,10 +223,13 @@ export class ProjectionRunner {
   /** Asks the store which build is live and where it stands. What it had further and forgot is read from the log again. */
   async #reload(): Promise<void> {
     const { store } = this.#context;
+    const incarnation = store.incarnation();
     let builds = await store.builds(this.projection, true);
-    if (builds === undefined) {
-      await store.ensure(this.projection); // the store forgot the view itself
+    // What an engine forgets may be the view itself, or an index of it.
+    if (builds === undefined || incarnation !== this.#ensuredIn) {
+      await store.ensure(this.projection);
       builds = (await store.builds(this.projection, true))!;
+      this.#ensuredIn = incarnation;
     }
     const writer = this.#live?.build === builds.live ? this.#live : new BuildWriter(this.#context, builds.live);
     const lost = await writer.reload();
