@@ -9,7 +9,7 @@ export function testRolled(of: () => { readonly platform: Served; readonly load:
     const { platform, load } = of();
     for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
     expect(load.failed()).toEqual([]);
-  }, 300_000);
+  }, 600_000);
 
   test('nothing that was accepted is lost or doubled, and every export was whole', async () => {
     const { load } = of();
