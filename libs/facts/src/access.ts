@@ -100,7 +100,10 @@ export class Access {
     const [view, party] = await Promise.all([reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS), parties.waitForDerived(targetsOf(position), timeoutMs)]);
     return view && party;
   }
-  /** During a roll-out processes of two versions may read the members' facts from two views. */
+  /**
+   * During a roll-out processes of two versions may read the members' facts from two views. Asked when our own view has passed: who
+   * comes onto the list later reads a view that has what was derived by then, who came meanwhile is on it.
+   */
   private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
     const { others, version, readerOf } = this.options;
     if (others === undefined || readerOf === undefined) return true;
@@ -118,18 +121,16 @@ export class Access {
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
       this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
-      this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS)),
     ]);
-    return all.every(Boolean);
+    return all.every(Boolean) && this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS));
   }
   /** True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms. */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties, others } = this.options;
     const all = await Promise.all([
       reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true,
-      this.otherVersions((other) => other.waitFor(position, timeoutMs)),
     ]);
-    return all.every(Boolean);
+    return all.every(Boolean) && this.otherVersions((other) => other.waitFor(position, timeoutMs));
   }
 }
 

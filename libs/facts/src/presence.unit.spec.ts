@@ -232,6 +232,13 @@ describe('who acknowledges', () => {
     expect(await everywhere()).toEqual([true, true, [1, 2, 3]]);
     behind = 2;
     expect(await everywhere()).toEqual([false, false, [1, 2, 3]]);
+    // One that comes while our own view is waited for counts, too.
+    await store.leave('parties', 'one before');
+    const late = new Access({
+      log: {} as EventLog, version: 3, readerOf: viewOf, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1),
+      reader: { waitFor: async () => (await new Promise((resolve) => setTimeout(resolve, 10)), await store.announce('parties', 'one before', announced(2), 6000), true) } as unknown as ViewReader,
+    });
+    expect([await late.waitForPayerEverywhere({}, 5), await late.waitForOursEverywhere({}, 5)]).toEqual([false, false]);
     await store.announce('parties', 'of a far future', { ...announced(), memberFacts: 'the third' }, 6000);
     behind = 0;
     expect((await everywhere()).slice(0, 2)).toEqual([false, false]);
