@@ -46,7 +46,7 @@ beforeAll(async () => {
   await publishAll(platform(), [network(NPI), network(OTHER_NPI), ...member('m1'), ...member('m2'), ...member('o1', OTHER_NPI)]);
   app = await registerApp(platform(), { name: 'Clinic', npi: NPI });
   other = await registerApp(platform(), { name: 'Hospital', npi: OTHER_NPI });
-  expect((await read('Patient/m1')).status).toBe(200);
+  await vi.waitFor(async () => expect((await read('Patient/m1')).status).toBe(200), { timeout: 30_000 });
 });
 afterAll(() => fresh?.dispose());
 
@@ -121,21 +121,21 @@ describe('what is at fault itself is parked with its reason', () => {
 
   test('an unreadable opt-out denies until it is resolved', async () => {
     await publishAll(platform(), member('m3'));
-    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 30_000 });
     const { receipt } = await tell(platform(), payerEvent('payer.member-opted-out.v1', 'm3', { scope: 'everything?' }));
     const answer = await receiptOf(receipt, 1);
     expect(answer).toMatchObject({ counts: { parked: 1 } });
-    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(404), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(404), { timeout: 30_000 });
     expect((await read('Patient/m2')).status).toBe(200);
     await fresh.server().post(`/events/dead-letters/${answer.items[0]!.deadLetter}/discard`, { reason: 'was a test call' }, { token: platform().payerToken });
-    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await read('Patient/m3')).status).toBe(200), { timeout: 30_000 });
   });
 
   test('what comes before its member is kept until the member arrives', async () => {
     expect(await outcome(recorded('late', observation('early', 'late')))).toMatchObject({ counts: { recorded: 1 } });
     expect((await read('Observation/early')).status).toBe(404);
     await publishAll(platform(), member('late'));
-    await vi.waitFor(async () => expect((await read('Observation/early')).status).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await read('Observation/early')).status).toBe(200), { timeout: 30_000 });
   });
 });
 
@@ -275,7 +275,10 @@ describe.skipIf(!mountable || IN_CLUSTER)('the disk is full while an export runs
     const waiting = await http(status, { token });
     expect(waiting.status).toBe(202);
     expect(waiting.headers['retry-after']).toMatch(/^\d+$/);
-    await vi.waitFor(async () => expect((await http(`${full.base}/health/ready`)).body.toString('utf8')).toMatch(/storage|disk|room|full/i), { timeout: 10_000 });
+    await vi.waitFor(async () => {
+      const ready = await http(`${full.base}/health/ready`);
+      expect([ready.status, json<{ notices?: { check: string; detail: string }[] }>(ready).notices]).toEqual([200, [{ service: 'export', check: 'storage', detail: 'the file storage is full: exports wait' }]]);
+    }, { timeout: 10_000 });
     expect((await http(`${full.base}/fhir/Patient/m1`, { token })).status).toBe(200);
     expect((await tell(full, recorded('m1', observation('meanwhile', 'm1')))).status).toBe('accepted');
     rmSync(ballast);

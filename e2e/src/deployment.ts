@@ -23,9 +23,9 @@ export interface DeploymentOptions {
   /** False: resolves as soon as every listener is bound. */
   readonly untilReady?: boolean;
 }
-export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string> }
-/** How one instance went: its exit code, and how long it took from the signal to its end. */
-export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number }
+export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string>; readonly said: readonly string[] }
+/** How one instance went: its exit code, how long it took from the signal to its end, and how long its successor from its start until it was ready. */
+export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number; readonly readyMs: number }
 export interface Deployment extends PlatformProcess {
   /** The same URL at one instance of a service, past the gateway. */
   directly(service: ServiceName, url: string): string;
@@ -118,15 +118,15 @@ async function startService(root: string, service: ServiceName, env: Record<stri
       fail(`ended at its start (${code})`);
     });
   });
-  return { service, base, child, ended };
+  return { service, base, child, ended, said };
 }
 
-async function ready(base: string, within = START_MS): Promise<void> {
+async function ready({ base, said = [] }: { readonly base: string; readonly said?: readonly string[] }, within = START_MS): Promise<void> {
   const until = Date.now() + within;
   for (;;) {
     const answer = await fetch(`${base}/health/ready`).catch(() => undefined);
     if (answer?.status === 200) return;
-    if (Date.now() > until) throw new Error(`not ready within ${within / 1000} s: ${(await answer?.text()) ?? 'no answer'}`);
+    if (Date.now() > until) throw new Error(`not ready within ${within / 1000} s: ${[(await answer?.text()) ?? 'no answer', ...said.slice(-10)].join(' | ')}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -172,17 +172,19 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
     await Promise.all(starting);
     route();
-    if (options.untilReady !== false) await ready(gateway.base);
+    if (options.untilReady !== false) await ready(gateway);
   } catch (error) {
     failed.abort();
     await end('SIGKILL');
     throw error;
   }
   const succeed = async (old: ServiceProcess, drainMs: number): Promise<Retired> => {
+    const starting = performance.now();
     const next = await startService(root, old.service, envOf(old.service), options.onLine);
     aside.add(next);
     processes = [...processes, next];
-    await ready(next.base);
+    await ready(next);
+    const readyMs = Math.round(performance.now() - starting);
     aside.delete(next);
     aside.add(old);
     route();
@@ -192,7 +194,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     const code = await old.ended;
     processes = processes.filter((p) => p !== old);
     aside.delete(old);
-    return { service: old.service, code, ms: Math.round(performance.now() - began) };
+    return { service: old.service, code, ms: Math.round(performance.now() - began), readyMs };
   };
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   return {
@@ -210,7 +212,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
       route();
       const next = await startService(root, one.service, envOf(one.service), options.onLine);
       processes = [...processes, next];
-      await ready(next.base);
+      await ready(next);
       route();
     },
     async roll(build, { apply: applies = true, drainMs = 1000, together = false } = {}) {

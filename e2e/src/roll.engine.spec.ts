@@ -32,7 +32,7 @@ describe('a roll-out between two builds', () => {
     base = await baseBuild((line) => console.info(line));
     platform = await startDeployment({
       build: base, dataDir: join(folder, 'data'), instances: { resources: 2, export: 2 },
-      env: { ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '1000', EXPORT_KICK_OFFS_PER_HOUR: '100000', EXPORT_POLLS_PER_MINUTE: '1000000' },
+      env: { ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '20', EXPORT_KICK_OFFS_PER_HOUR: '100000', EXPORT_POLLS_PER_MINUTE: '1000000' },
     });
     await publishAll(platform, payer.events());
     const app = await registerApp(platform, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
@@ -64,7 +64,7 @@ describe('a roll-out between two builds', () => {
     const retired = await platform.roll(build(), { apply, together: TOGETHER });
     await sleep(3000);
     const failures = load.failed();
-    console.info(`${way}: ${Math.round(performance.now() - began)} ms from ${baseCommit().slice(0, 7)}; ends took ${retired.map((r) => `${r.service} ${r.ms}`).join(', ')} ms`);
+    console.info(`${way}: ${Math.round(performance.now() - began)} ms from ${baseCommit().slice(0, 7)}; ms to be ready and to end: ${retired.map((r) => `${r.service} ${r.readyMs} ${r.ms}`).join(', ')}`);
     expect(retired.filter((r) => r.code !== 0)).toEqual([]);
     expect(failures).toEqual([]);
   }, 600_000);

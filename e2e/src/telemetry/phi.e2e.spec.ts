@@ -54,7 +54,8 @@ describe('marked data', () => {
 
   test('goes the road: published, read, searched, exported, downloaded', async () => {
     expect((await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes).toEqual({ recorded: 5 });
-    expect((await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.toString()).toContain(MARK.family);
+    // Handled means that it was decided on; views and the facts of whoever answers follow.
+    await vi.waitFor(async () => expect((await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.toString()).toContain(MARK.family), { timeout: 30_000, interval: 100 });
     for (const search of [`Patient?_id=${MEMBER}`, `Condition?patient=${MEMBER}`, `Observation?patient=Patient/${MEMBER}&_count=1`, `ExplanationOfBenefit?patient=${MEMBER}&_summary=count`]) expect((await ask(`/fhir/${search}`)).status, search).toBeLessThan(500);
     group = (await findGroup(platform, token, mine.npi)).id;
     const status = await kickOff(platform, token, group);

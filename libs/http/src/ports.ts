@@ -22,6 +22,7 @@ export const PORTS = Symbol('ServicePorts');
 /** One reason why a service is or is not ready. `detail` is PHI-free. */
 export interface ReadinessCheck {
   readonly name: string;
+  /** With `ready` a detail is a notice: something is wrong that no other process would do better. PHI-free. */
   check(): Promise<{ readonly ready: boolean; readonly detail?: string }>;
 }
 /** Provided by every module: `{ provide: READINESS, useFactory: (): ReadinessCheck[] => [...] }`. */

@@ -93,6 +93,17 @@ export class Metrics {
     return () => void readers.delete(read as Read<GaugeName>);
   }
 
+  /** The same metrics for something that may end before the process does: with it, what it has read ends. */
+  scope(): { readonly metrics: Metrics; end(): void } {
+    const ends: (() => void)[] = [];
+    const read = <N extends GaugeName>(name: N, one: Read<N>): (() => void) => {
+      const end = this.read(name, one);
+      ends.push(end);
+      return end;
+    };
+    return { metrics: Object.create(this, { read: { value: read } }) as Metrics, end: () => ends.splice(0).forEach((end) => end()) };
+  }
+
   async text(): Promise<string> {
     // Of an event loop that was not looked at since the scrape before there is no mean: no sample, as of a gauge that cannot be read.
     return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');

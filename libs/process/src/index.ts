@@ -1,5 +1,5 @@
 export { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
-export { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
+export { answer, processRoutes, readinessOf, type Finding, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 export { measureLog } from './measured-log.ts';
 export { VERSION } from './version.ts';

@@ -6,29 +6,35 @@ import { refuseRequest } from './listener.ts';
 /** Answers that belong to the process and to no service. Returns false when the path is not its own. */
 export type ProcessRoutes = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** One reason why a process is not ready. PHI-free. */
-export interface NotReady { readonly service: string; readonly check: string; readonly detail?: string }
+/** What one check says. PHI-free. */
+export interface Finding { readonly service: string; readonly check: string; readonly detail?: string }
 
 /** Longest a check may take: whoever asks gives up after a second. */
 const CHECK_WITHIN_MS = 900;
 
+/** Ready when nothing fails. Notices are about what requests may find missing at every process alike: none is sent elsewhere for them. */
+export interface Readiness { readonly failing: readonly Finding[]; readonly notices: readonly Finding[] }
+
 /** Runs the checks of each service side by side; one that fails or takes too long counts as not ready. */
-export async function failingChecks(checks: Readonly<Record<string, readonly ReadinessCheck[]>>, withinMs = CHECK_WITHIN_MS): Promise<NotReady[]> {
+export async function readinessOf(checks: Readonly<Record<string, readonly ReadinessCheck[]>>, withinMs = CHECK_WITHIN_MS): Promise<Readiness> {
   const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
-  const results = await Promise.all(all.map(async ({ service, check }): Promise<NotReady | undefined> => {
+  const results = await Promise.all(all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<{ ready: false; detail: string }>((resolve) => {
+    const late = new Promise<{ ready: boolean; detail?: string }>((resolve) => {
       timer = setTimeout(() => resolve({ ready: false, detail: 'the check takes too long' }), withinMs);
     });
     const result = await Promise.race([Promise.resolve().then(() => check.check()), late]).catch(() => ({ ready: false, detail: 'the check failed' }));
     clearTimeout(timer);
-    return result.ready ? undefined : { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) };
+    return { ready: result.ready, finding: { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) } };
   }));
-  return results.filter((r) => r !== undefined);
+  return {
+    failing: results.filter(({ ready }) => !ready).map(({ finding }) => finding),
+    notices: results.filter(({ ready, finding }) => ready && finding.detail !== undefined).map(({ finding }) => finding),
+  };
 }
 
 export interface ProcessRoutesOptions {
-  readonly ready: () => Promise<readonly NotReady[]>;
+  readonly ready: () => Promise<Readiness>;
   /** Why the process should be ended and started anew; undefined as long as it makes progress. */
   readonly stuck: () => string | undefined;
   readonly metrics: Metrics;
@@ -51,8 +57,8 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
       json(response, stuck === undefined ? 200 : 503, { live: stuck === undefined, ...(stuck !== undefined && { detail: stuck }) });
     },
     '/health/ready': async (_request, response) => {
-      const failing = await options.ready();
-      json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing });
+      const { failing, notices } = await options.ready();
+      json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing, ...(notices.length > 0 && { notices }) });
     },
     ...(options.metrics.enabled && { '/metrics': async (_request: IncomingMessage, response: ServerResponse) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics.text()) }),
     ...options.routes,

@@ -123,6 +123,19 @@ describe('a start', () => {
     expect(metrics).toContain('pa_engine_reachable{engine="mongodb"} 1');
   });
 
+  test('leaves no gauge of a start that failed', async () => {
+    let starts = 0;
+    const service = await start(new TestEngines(), {
+      register: ({ ports }: ServiceContext) => {
+        const age = starts++ === 0 ? 1000 : 1;
+        ports.metrics.read('pa_facts_age_seconds', () => [{ labels: { service: 'consent' }, value: age }]);
+        return age === 1000 ? Promise.reject(new EngineUnavailable('the view store is away')) : testModule();
+      },
+    });
+    await service.started;
+    expect((await ask(service, '/metrics'))[1]).toContain('pa_facts_age_seconds{service="consent"} 1\n');
+  });
+
   test('ends at once when a topic is not there, and says what creates it', async () => {
     const engines = new TestEngines();
     engines.missingTopic = 'pa.registry';
@@ -190,6 +203,12 @@ describe('while it runs', () => {
     });
     await service.started;
     expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'facts', detail: 'facts are older than 5000 ms' }, { service: 'consent', check: 'broken', detail: 'the check failed' }] }]);
+  });
+
+  test('what no other process would do better is a notice, and no reason', async () => {
+    const service = await start(new TestEngines(), { register: () => testModule([{ name: 'storage', check: async () => ({ ready: true, detail: 'full' }) }]) });
+    await service.started;
+    expect(await ready(service)).toEqual([200, { ready: true, failing: [], notices: [{ service: 'consent', check: 'storage', detail: 'full' }] }]);
   });
 
   test.each([

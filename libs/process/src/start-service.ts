@@ -19,7 +19,7 @@ import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { measureLog } from './measured-log.ts';
-import { answer, failingChecks, processRoutes, type NotReady, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
+import { answer, processRoutes, readinessOf, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
 import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { VERSION } from './version.ts';
@@ -169,7 +169,10 @@ class ServiceProcess {
 
   private async attempt(): Promise<void> {
     const { engines, name, logger, register, trustProxy } = this.options;
-    const { closing, metrics, tracing } = this;
+    const { closing, tracing } = this;
+    // What a start that failed would read is of nothing any more, and gets older and older.
+    const { metrics, end } = this.metrics.scope();
+    closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
     const log = watchLog(tracedLog(measureLog(await engines.log(), metrics), tracing, 'kafka'));
     closing.push('log', () => log.close());
@@ -237,11 +240,12 @@ class ServiceProcess {
     ];
   }
 
-  private async ready(): Promise<readonly NotReady[]> {
+  private async ready(): Promise<Readiness> {
     const { name } = this.options;
-    if (this.stopping.signal.aborted) return [{ service: name, check: 'stop', detail: 'the service is stopping' }];
-    if (!this.running) return [{ service: name, check: 'start', detail: this.reason === undefined ? this.phase : `${this.phase} (${this.reason})` }];
-    return failingChecks({ [name]: this.checks });
+    const not = (check: string, detail: string): Readiness => ({ failing: [{ service: name, check, detail }], notices: [] });
+    if (this.stopping.signal.aborted) return not('stop', 'the service is stopping');
+    if (!this.running) return not('start', this.reason === undefined ? this.phase : `${this.phase} (${this.reason})`);
+    return readinessOf({ [name]: this.checks });
   }
   private stuck(): string | undefined {
     if (!this.running || this.stopping.signal.aborted) return undefined;

@@ -113,8 +113,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     }
     await this.projections.start();
     await this.context.facts.start();
-    await this.work.recover(this.context.views.jobs);
-    this.work.start();
+    this.work.start(this.context.views.jobs);
   }
   /** Before the log's subscriptions go: what is being done is handed back. */
   async beforeApplicationShutdown(): Promise<void> {
@@ -138,6 +137,7 @@ function readiness({ facts, ports }: ExportContext, projections: ProjectionSet, 
       },
     },
     { name: 'workers', check: async () => (ports.clock.now() - work.lastBeat() < STALE_MS ? { ready: true } : { ready: false, detail: 'no worker has asked for work for 15 s' }) },
-    { name: 'storage', check: async () => (work.storageFull() ? { ready: false, detail: 'the file storage is full: exports wait' } : { ready: true }) },
+    // All processes share it: downloads and status go on, and would not if each of them left its Service.
+    { name: 'storage', check: async () => (work.storageFull() ? { ready: true, detail: 'the file storage is full: exports wait' } : { ready: true }) },
   ];
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Blobs } from '@provider-access/blob';
 import { EngineUnavailable } from '@provider-access/eventlog';
+import type { State } from '@provider-access/state';
 import { Gate, interfered } from './faults.ts';
 import { type ExportProcess, GROUP, type ManifestBody, Platform } from './platform.ts';
 
@@ -102,6 +103,31 @@ describe('two processes', () => {
     await stopped;
     only = left;
     expect(await idsIn(job)).toEqual(expected);
+  });
+
+  it('one that starts is there at once, however many exports are kept; what is to be done for them it looks through until it could', async () => {
+    await start();
+    await idsIn(locationOf(await kickOff()));
+    const { work } = platform.state;
+    await expect.poll(async () => (await work.count('export-expire')).ready).toBe(1);
+    await work.remove('export-expire', '');
+    const gate = new Gate();
+    let away = true;
+    await platform.another({}, undefined, (state) => ({
+      ...state,
+      streams: Object.assign(Object.create(state.streams as object) as State['streams'], {
+        load: async (stream: string) => {
+          await gate.pass();
+          if (away) throw new EngineUnavailable('the state store is away');
+          return state.streams.load(stream);
+        },
+      }),
+    }));
+    await gate.reached;
+    gate.letThrough();
+    await expect.poll(() => platform.failures).toEqual(['EngineUnavailable']);
+    away = false;
+    await expect.poll(async () => (await work.count('export-expire')).ready, { timeout: 5000 }).toBe(1);
   });
 
   it('count running exports of a client together', async () => {

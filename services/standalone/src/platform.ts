@@ -14,7 +14,7 @@ import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/exp
 import { Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, measureDecoded, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, failingChecks, mayTrace, measureLog, processRoutes, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
+import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -130,7 +130,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     // Closed first: nothing new comes while the services stop.
     closing.push(() => listening.close(0));
     const own = processRoutes({
-      ready: () => failingChecks(checks), stuck: () => undefined, metrics, logger,
+      ready: () => readinessOf(checks), stuck: () => undefined, metrics, logger,
       routes: {
         '/': async (_request, response) => answer(response, 200, 'text/plain; charset=utf-8', 'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and /fhir/.well-known/smart-configuration).\n'),
         // `GET /ops/views/<service>` of each service that has views, asked in the process with the caller's token.

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { BlobStoreFull, type Blobs } from '@provider-access/blob';
 import type { Audit } from '@provider-access/audit';
 import { EngineUnavailable } from '@provider-access/eventlog';
@@ -22,6 +23,8 @@ import { viewsPassed } from './views-passed.ts';
 
 /** Failures of one step within this time, ms, are counted together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
+
+const RECOVER_AGAIN_MS = 2000;
 
 /** Statuses of jobs that have something before them. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
@@ -57,6 +60,8 @@ export interface ExportWorkOptions {
 export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
+  private readonly stopping = new AbortController();
+  private recovering: Promise<void> = Promise.resolve();
   private fullSince: number | undefined;
   private measured: (() => void) | undefined;
 
@@ -76,16 +81,19 @@ export class ExportWork {
     })] as const));
   }
 
-  start(): void {
+  /** `jobs`: where those are found that have something before them. There may be thousands: nobody waits for that to be looked through. */
+  start(jobs: ViewReader): void {
     this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [{ labels: {}, value: this.storageFull() ? 1 : 0 }]);
     for (const workers of this.workers.values()) workers.start();
+    this.recovering = this.recover(jobs);
   }
   async stop(): Promise<void> {
+    this.stopping.abort();
     this.measured?.();
     // A chunk that is being written is given back, not waited for.
     const stopped = [...this.workers.values()].map((w) => w.stop());
     await this.o.chunks.close();
-    await Promise.all(stopped);
+    await Promise.all([...stopped, this.recovering]);
   }
   /** ms since the epoch of the oldest answer of the work store among the workers. */
   lastBeat(): number {
@@ -231,15 +239,35 @@ export class ExportWork {
     for (const queue of QUEUES) if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed')) await this.o.ports.state.work.remove(queue, `${id}/`);
   }
 
-  /** Puts what is to be done for every job that is not over, where it is not there already: the state store may have lost it. */
-  async recover(jobs: ViewReader): Promise<void> {
-    for (const status of RECOVERED) for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) await this.follow(_id, 'pa.export-planned.v1');
+  private async recover(jobs: ViewReader): Promise<void> {
+    const { signal } = this.stopping;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        for (const status of RECOVERED) await this.putAll(jobs, status);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.o.ports.logger.warn({ attempt: attempt + 1, error: (error as Error).name, ...(error instanceof EngineUnavailable && { detail: error.message }) }, 'what is to be done for unfinished exports could not be looked through and will be again');
+        await delay(RECOVER_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Puts what is to be done for every job of a status, where it is not there already: the state store may have lost it. */
+  private async putAll(jobs: ViewReader, status: Job['status']): Promise<void> {
+    for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) {
+      this.stopping.signal.throwIfAborted();
+      const job = await this.o.streams.load(_id);
+      if (job !== undefined) await this.next(job, 'pa.export-planned.v1');
+    }
   }
 
   /** What follows from an event of a job; at least once, in any state. */
   async follow(id: string, type: string): Promise<void> {
     const job = await this.o.streams.load(id);
     if (job === undefined) return;
+    // Here only, and not for each job at each start: who wants a slot takes over what is not running any more.
+    if (!isRunning(job)) await this.o.slots.release(job.client, id);
     await this.next(job, type);
   }
   private async next(job: Job, type: string): Promise<void> {
@@ -248,10 +276,8 @@ export class ExportWork {
     const { clock } = this.o.ports;
     const expires = expiresAt(job, this.o.config.keepMs);
     if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed')) await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
-    if (job.ended !== undefined) {
-      await this.o.slots.release(job.client, id);
-      await this.put('export-sweep', [{ id: `${id}/sweep`, payload: item, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
-    } else if (job.status === 'sealed') await this.o.slots.release(job.client, id);
+    if (job.ended !== undefined) await this.put('export-sweep', [{ id: `${id}/sweep`, payload: item, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
+    else if (job.status === 'sealed') return;
     else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: item }]);
     else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: item }]);
     else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...item, chunk } })));

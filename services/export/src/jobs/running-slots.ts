@@ -34,11 +34,14 @@ export class RunningSlots {
     return false;
   }
 
+  /** A job has one slot, or none any more. */
   async release(client: string, job: string): Promise<void> {
     for (let slot = 0; slot < this.slots; slot++) {
       const key = `${client}/${slot}`;
       const holder = await this.state.claims.get(NAMESPACE, key);
-      if (holder?.split('@')[0] === job) await this.state.claims.release(NAMESPACE, key, holder);
+      if (holder?.split('@')[0] !== job) continue;
+      await this.state.claims.release(NAMESPACE, key, holder);
+      return;
     }
   }
 
