@@ -54,7 +54,7 @@ export interface Release {
   readonly administratorToken: string;
   /** What it was last installed or upgraded with. */
   values(): Values;
-  install(values?: Values, flags?: readonly string[]): Promise<void>;
+  install(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
   /** @param values over those of the last time */
   upgrade(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
   rollback(revision: number): Promise<void>;
@@ -129,9 +129,9 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
     base: String(values.publicUrl),
     internalBase: `http://${internal}`,
     values: () => values,
-    async install(over, flags) {
+    async install(over, flags, timeout = '4m') {
       values = merged(values, over);
-      await explained(helm.install(RELEASE, chart, { namespace, values, flags }, '4m'));
+      await explained(helm.install(RELEASE, chart, { namespace, values, flags }, timeout));
     },
     async upgrade(over, flags, timeout = '4m') {
       values = merged(values, over);

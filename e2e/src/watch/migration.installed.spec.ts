@@ -45,7 +45,8 @@ describe.skipIf(process.env['WATCH_FAULTS'] !== '1')('a fault of the migration (
       fault: () => expect(release.install({ kafka: { topics: { partitions: 4 } } })).rejects.toThrow(/pre-install/),
       cure: async () => {
         await release.uninstall();
-        installing = release.install({ kafka: { topics: { partitions: 2 } } }).catch(() => undefined);
+        // Of what comes after the job nobody waits to see anything.
+        installing = release.install({ kafka: { topics: { partitions: 2 } } }, [], '40s').catch(() => undefined);
       },
     });
     expect((await jobs()).map(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Failed' && is === 'True') ?? false)).toEqual([false]);

@@ -33,7 +33,7 @@ const PATIENCE_SECONDS = 240;
 export const TRIAL_MS = (3 * PATIENCE_SECONDS + 60) * 1000;
 const CALM_SECONDS = 5;
 /** Every look plays back all that was recorded. */
-const LOOKS = 80;
+const LOOKS = 120;
 
 /** Causes a fault until its alerts have fired and cures it until they are silent, while everything is scraped; silent before. */
 export async function tryIt({ folder, sources, ready, look }: Scene, trial: Trial): Promise<void> {

@@ -15,7 +15,7 @@ import { IMAGE, prepareRelease, type Release } from '../release.ts';
 
 const NAME = 'pa-roll';
 /** Starting processes and control plane share a machine: what is looked at is the roll-out. */
-const PATIENT = { FACTS_BOUND_MS: 20_000, EXPORT_CHUNK_MEMBERS: 1, EXPORT_RUNNING_PER_CLIENT: 20, EXPORT_KICK_OFFS_PER_HOUR: 100_000, EXPORT_POLLS_PER_MINUTE: 1_000_000 };
+const PATIENT = { FACTS_BOUND_MS: Number(process.env['E2E_FACTS_BOUND_MS'] ?? 20_000), EXPORT_CHUNK_MEMBERS: 1, EXPORT_RUNNING_PER_CLIENT: 20, EXPORT_KICK_OFFS_PER_HOUR: 100_000, EXPORT_POLLS_PER_MINUTE: 1_000_000 };
 
 /** `helm upgrade` and `helm rollback` between an earlier image and this one, in the middle of the work of a payer and a provider. */
 describe('rolled out from an earlier image', () => {
