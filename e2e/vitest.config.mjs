@@ -7,8 +7,8 @@ const inCluster = { testTimeout: 300_000, hookTimeout: 420_000, fileParallelism:
 const others = ['**/node_modules/**', '**/dist/**', '**/*.engine.spec.ts', '**/*.cluster.spec.ts', '**/*.installed.spec.ts', '**/*.unit.spec.ts'];
 export default configure({
   ...(RUN_INSTALLED === '1' || deployment === 'cluster' ? inCluster : deployment === 'processes' || RUN_ENGINES === '1' || RUN_CLUSTER === '1' ? slow : {}),
-  // The demo is of the standalone, and the house is the same either way.
-  ...(deployment === 'processes' ? { exclude: [...others, '**/demo.e2e.spec.ts'] } : {}),
+  // The demo is of the standalone, the samples of all metrics are looked for at one process, and image and house are the same either way.
+  ...(deployment === 'processes' ? { exclude: [...others, '**/demo.e2e.spec.ts', '**/metrics.e2e.spec.ts', 'src/image/**'] } : {}),
   // Scenarios that depend on nothing but HTTP.
   ...(deployment === 'cluster' ? { include: ['opt-out', 'isolation', 'download', 'cli', 'bad-input'].map((name) => `src/${name}.e2e.spec.ts`), exclude: others } : {}),
 });

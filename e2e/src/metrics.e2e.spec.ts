@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp, SEPARATE, type TestApp } from './harness.ts';
+import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
 import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, kickOff, optOut, payerEvent, sealed, tell, texts } from './road.ts';
 import { documentedMetrics, parseExposition, undocumented, type Family } from './telemetry/exposition.ts';
 
@@ -24,7 +24,7 @@ function raw(base: string, method: string, path: string, headers: Record<string,
   });
 }
 
-describe.skipIf(SEPARATE)('metrics of the road', () => {
+describe('metrics of the road', () => {
   const payer = syntheticPayer({ seed: '1', members: 10, asOf: AS_OF });
   const [{ npi, tin }] = payer.providerOrganizations.toSorted((a, b) => [...payer.ledger.visibleMembers(b.npi)].length - [...payer.ledger.visibleMembers(a.npi)].length) as [(typeof payer.providerOrganizations)[number]];
   const members = [...payer.ledger.visibleMembers(npi)].map(({ member }) => member);
@@ -163,7 +163,7 @@ describe.skipIf(SEPARATE)('metrics of the road', () => {
   }, 240_000);
 });
 
-test.skipIf(SEPARATE)('METRICS=false: nothing is measured, and there is no route', async () => {
+test('METRICS=false: nothing is measured, and there is no route', async () => {
   const fresh = await freshPlatform({ env: { METRICS: 'false' } });
   try {
     expect((await http(`${fresh.platform().base}/metrics`)).status).toBe(404);

@@ -107,7 +107,7 @@ describe('marked data', () => {
   });
 
   // The tables go away under the running platform: nothing that is asked of them succeeds any more.
-  test.skipIf(SEPARATE)('meets engines that fail', async () => {
+  test.skipIf(SEPARATE)('meets engines that fail (the tables of the one process: in `npm test`)', async () => {
     const break_ = `
       const { DatabaseSync } = require('node:sqlite');
       for (const name of ['views.db', 'state.db', 'log.db']) {

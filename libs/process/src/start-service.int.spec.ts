@@ -128,7 +128,7 @@ describe('a start', () => {
     const service = await start(new TestEngines(), {
       register: ({ ports }: ServiceContext) => {
         const age = starts++ === 0 ? 1000 : 1;
-        ports.metrics.read('pa_facts_age_seconds', () => [{ labels: { service: 'consent' }, value: age }]);
+        ports.metrics.read('pa_facts_age_seconds', () => [{ labels: { service: 'consent' as const }, value: age }]);
         return age === 1000 ? Promise.reject(new EngineUnavailable('the view store is away')) : testModule();
       },
     });
