@@ -23,12 +23,22 @@ export function open(url: string, call: HttpCall = {}): Promise<IncomingMessage>
   });
 }
 
-export async function http(url: string, call: HttpCall = {}): Promise<HttpAnswer> {
+/** Where a dozen processes share two cores with engines, and perhaps a control plane, a client repeats what is answered with "repeat the request". */
+const ASKED = process.env['E2E_DEPLOYMENT'] === undefined ? 1 : 8;
+const repeatable = ({ method = 'GET' }: HttpCall): boolean => method === 'GET' || method === 'HEAD';
+
+export async function http(url: string, call: HttpCall = {}, asked = repeatable(call) ? ASKED : 1): Promise<HttpAnswer> {
   const response = await open(url, call);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
+  const after = response.headers['retry-after'];
+  if (response.statusCode === 503 && after !== undefined && asked > 1) {
+    await pause(1000 * Number(after));
+    return http(url, call, asked - 1);
+  }
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
 }
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const json = <T>(answer: HttpAnswer): T => JSON.parse(answer.body.toString('utf8')) as T;
 
@@ -47,30 +57,23 @@ export async function tell(platform: Served, event: DomainEvent): Promise<EventR
 
 export interface GroupResource { readonly id: string; readonly quantity?: number; readonly member?: readonly { readonly entity: { readonly reference?: string } }[] }
 
-/** The Group of a provider, as its own app finds it. */
-export async function findGroup(platform: Served, token: string, npi: string): Promise<GroupResource> {
+/** The Group of a provider, as its own app finds it: on separate processes a moment after what makes it was handled. */
+export async function findGroup(platform: Served, token: string, npi: string, looks = ASKED): Promise<GroupResource> {
   const answer = await http(`${platform.base}/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`, { token });
   const group = json<{ entry?: { resource: GroupResource }[] }>(answer).entry?.[0]?.resource;
-  if (group === undefined) throw new Error(`no Group of that NPI (${answer.status})`);
-  return group;
+  if (group !== undefined) return group;
+  if (looks === 1) throw new Error(`no Group of that NPI (${answer.status})`);
+  await pause(1000);
+  return findGroup(platform, token, npi, looks - 1);
 }
 
-/** Where a dozen processes share two cores with engines, and perhaps a control plane, a client repeats what is answered with "repeat the request". */
-const KICK_OFFS = process.env['E2E_DEPLOYMENT'] === undefined ? 1 : 4;
-
 /** @returns the status URL */
-export async function kickOff(platform: Served, token: string, group: string, query = '', attempts = KICK_OFFS): Promise<string> {
+export async function kickOff(platform: Served, token: string, group: string, query = ''): Promise<string> {
   const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, { token, headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
   const location = answer.headers['content-location'];
-  if (answer.status === 503 && attempts > 1) {
-    await pause(1000 * Number(answer.headers['retry-after'] ?? 1));
-    return kickOff(platform, token, group, query, attempts - 1);
-  }
   if (answer.status !== 202 || typeof location !== 'string') throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);
   return location;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks until the export is sealed. */
 export async function sealed(status: string, token: string): Promise<Manifest> {
