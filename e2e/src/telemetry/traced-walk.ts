@@ -30,8 +30,8 @@ function* traced(events: Iterable<DomainEvent>): Generator<DomainEvent> {
   }
 }
 
-/** Published, read, exported, downloaded; then the platform is stopped, which sends what is left. @returns the status of each answer */
-export async function walk(platform: PlatformProcess): Promise<{ readonly read: number; readonly download: number }> {
+/** Published, read, exported, downloaded; then, after `before`, the platform is stopped, which sends what is left. @returns the status of each answer */
+export async function walk(platform: PlatformProcess, before: () => Promise<unknown> = () => Promise.resolve()): Promise<{ readonly read: number; readonly download: number }> {
   await publishAll(platform, traced(payer.events()));
   const app = await registerApp(platform, { name: 'Traced', npi: provider.npi, tin: provider.tin });
   const token = await app.tokens.get();
@@ -39,6 +39,7 @@ export async function walk(platform: PlatformProcess): Promise<{ readonly read: 
   const group = await findGroup(platform, token, provider.npi);
   const manifest = await sealed(await kickOff(platform, token, group.id, '?_type=Patient'), token);
   const download = await http(manifest.output[0]!.url, { token });
+  await before();
   await platform.stop();
   return { read: read.status, download: download.status };
 }
