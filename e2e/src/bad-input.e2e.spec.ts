@@ -200,7 +200,7 @@ describe('more than fits', () => {
     expect(answer.body.toString('utf8')).toMatch(/application\/x-ndjson/);
   });
 
-  test.skipIf(IN_CLUSTER)('100,000 events in one stream: all accepted, memory bounded', async () => {
+  test.skipIf(IN_CLUSTER)('100,000 events in one stream: all accepted, memory bounded (not through the ingress: where processes can be measured)', async () => {
     const count = 100_000;
     const watched = await startPlatform({ dataDir: join(fresh.folder, 'stream') });
     try {
@@ -247,7 +247,7 @@ const mountable = ((): boolean => {
 })();
 if (!mountable) console.warn('SKIPPED: a full disk while exporting, since this process may not mount a tmpfs');
 
-describe.skipIf(!mountable || IN_CLUSTER)('the disk is full while an export runs', () => {
+describe.skipIf(!mountable || IN_CLUSTER)('the disk is full while an export runs (where a file system can be mounted; not in the cluster, whose files are in a bucket)', () => {
   const work = mkdtempSync(join(tmpdir(), 'provider-access-full-'));
   const files = join(work, 'data/files');
   let full: PlatformProcess;
