@@ -14,7 +14,7 @@ const folder = foreignFolder();
 const NPI = '1234567893';
 if (folder === undefined) console.warn('SKIPPED: foreign data, since there is no shared/data/foreign beside this checkout');
 
-describe.skipIf(folder === undefined)('FHIR data from elsewhere goes through', () => {
+describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared/data is there) goes through', () => {
   const work = mkdtempSync(join(tmpdir(), 'provider-access-foreign-'));
   const sets = ['pathling', 'smart-bulkserver'].map((name) => ({ name, dir: join(work, name), rows: [] as Explained[], given: [] as Given[], uninsured: [] as string[], report: undefined as PublishReport | undefined }));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;

@@ -13,7 +13,7 @@ const sets = [
   ['pathling', 'Observation', undefined],
 ] as const;
 
-describe('data that this project did not write', () => {
+describe('data that this project did not write (where ../shared/data is there)', () => {
   for (const [set, type, expected] of sets) {
     const lines = foreignLines(set, type);
     it.skipIf(lines === undefined)(`${set}: every ${type} stays valid R4 and loses its money`, () => {

@@ -8,7 +8,7 @@ import type { ViewsHarness } from './fixture.ts';
 
 /** Several instances over one store and one group: for adapters that more than one process writes (`harness.another`). */
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
-  describe(`${name}: several instances`, () => {
+  describe(`${name}: several instances (of a store that several processes write)`, () => {
     let harness: ViewsHarness;
     let log: EventLog;
     const running = new Set<ProjectionSet>();
