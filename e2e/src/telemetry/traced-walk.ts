@@ -1,8 +1,9 @@
+import { vi } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import type { PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { publishAll, registerApp } from '../harness.ts';
-import { AS_OF, findGroup, http, kickOff, sealed } from '../road.ts';
+import { AS_OF, findGroup, http, json, kickOff, sealed } from '../road.ts';
 
 /** The trace that the payer's system began, and one that a public caller claims. */
 export const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -35,6 +36,10 @@ export async function walk(platform: PlatformProcess, before: () => Promise<unkn
   await publishAll(platform, traced(payer.events()));
   const app = await registerApp(platform, { name: 'Traced', npi: provider.npi, tin: provider.tin });
   const token = await app.tokens.get();
+  // By another route than the one that is looked at: what was handled is visible a moment later.
+  await vi.waitFor(async () => {
+    if (json<{ entry?: unknown[] }>(await http(`${platform.base}/fhir/Patient?_id=${MEMBER}`, { token })).entry?.length !== 1) throw new Error('the member cannot be seen');
+  }, { timeout: 30_000, interval: 200 });
   const read = await http(`${platform.base}/fhir/Patient/${MEMBER}`, { token, headers: { traceparent: `00-${CALLER}-${PARENT}-01` } });
   const group = await findGroup(platform, token, provider.npi);
   const manifest = await sealed(await kickOff(platform, token, group.id, '?_type=Patient'), token);
