@@ -28,6 +28,8 @@ export function configure(overrides = {}) {
       testTimeout: 30_000,
       hookTimeout: 60_000,
       execArgv: ['--conditions=@provider-access/source'],
+      // What is kept of a long run is the message: with 40 characters, as it is without this, it does not say what was found.
+      chaiConfig: { truncateThreshold: 400 },
       reporters: process.env.VITEST_REPORTER ? [process.env.VITEST_REPORTER] : ['default', ['json', { outputFile: report }]],
       ...overrides,
     },

@@ -38,7 +38,7 @@ export const badEvents = (another: string): DomainEvent[] => [
   payerEvent('payer.resource-recorded.v1', MEMBER, { resource: MARK.body }),
   payerEvent('payer.resource-recorded.v1', MEMBER, MARK.body),
   { ...payerEvent('payer.member-opted-in.v1', MEMBER, { scope: MARK.body, setBy: MARK.given }), traceparent: MARK.header },
-  { ...resource('Condition', `${MEMBER}-c4`, { subject }), id: MARK.body, source: `urn:${MARK.body}`, extensions: { zqxattribute: MARK.body } },
+  { ...resource('Condition', `${MEMBER}-c4`, { subject }), id: MARK.body, source: `urn:${MARK.body}`, extensions: { zqxjvkattribute: MARK.body } },
 ];
 
 /** Headers that a caller may send and nobody should repeat. */
@@ -54,7 +54,7 @@ export async function badBodies(platform: PlatformProcess): Promise<HttpAnswer[]
   return Promise.all([
     post(`{"specversion":"1.0","data":"${MARK.body}"`), post(JSON.stringify({ specversion: '1.0', source: MARK.body, type: 'x', data: MARK.body })), post(JSON.stringify({ ...whole, time: MARK.body })),
     post(MARK.body, `text/${MARK.body}`), post(`["${MARK.body}"`, 'application/cloudevents-batch+json'), post(`${MARK.body}\n{"${MARK.body}":1}\n`, 'application/x-ndjson'), post(JSON.stringify(whole), undefined, MARK.header),
-    post(JSON.stringify({ ...whole, id: 'huge', data: { resource: { resourceType: 'Patient', id: MEMBER, text: { div: MARK.body.repeat(900_000) } } } })),
+    post(JSON.stringify({ ...whole, id: 'huge', data: { resource: { resourceType: 'Patient', id: MEMBER, text: { div: MARK.body.repeat(600_000) } } } })),
   ]);
 }
 
