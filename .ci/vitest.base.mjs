@@ -25,8 +25,10 @@ export function configure(overrides = {}) {
       // A project may have specs of one of the kinds only.
       passWithNoTests: kind !== undefined,
       maxWorkers: 2,
-      testTimeout: 30_000,
-      hookTimeout: 60_000,
+      // Bounds for a machine that does four other things beside: a test ends when its condition holds, not when time is over.
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      expect: { poll: { timeout: 60_000, interval: 20 } },
       execArgv: ['--conditions=@provider-access/source'],
       // What is kept of a long run is the message: with 40 characters, as it is without this, it does not say what was found.
       chaiConfig: { truncateThreshold: 400 },
