@@ -4,18 +4,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { PlatformProcess } from '@provider-access/cli';
+import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
 
 /** Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process. */
-
-/** Where several run side by side, the next request goes to another. */
-export const INSTANCES: Readonly<Record<ServiceName, number>> = { auth: 1, attribution: 1, consent: 1, resources: 2, export: 2 };
 
 export interface DeploymentOptions {
   /** Secrets, files, and the names of topics and database: the same folder is the same deployment. */
   readonly dataDir: string;
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** How many of each run side by side; the next request goes to another one. Default: one. */
   readonly instances?: Partial<Readonly<Record<ServiceName, number>>>;
   readonly onLine?: (line: string) => void;
   /** Folder of the build whose processes run. Default: this one. */
@@ -80,7 +79,7 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
 function run(root: string, what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
   const main = join(root, `services/${what}/dist/main.js`);
   if (!existsSync(main)) throw new Error(`services/${what} is not built: run \`npm run build\``);
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args], { env: { ...COMPILED, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => {
     said.push(line);
@@ -168,8 +167,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const failed = new AbortController();
   try {
     if (!existsSync(join(options.dataDir, 'applied'))) await apply();
-    const count = { ...INSTANCES, ...options.instances };
-    const starting = SERVICES.flatMap((service) => Array.from({ length: count[service] }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
+    const starting = SERVICES.flatMap((service) => Array.from({ length: options.instances?.[service] ?? 1 }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
     await Promise.all(starting);
     route();
     if (options.untilReady !== false) await ready(gateway);

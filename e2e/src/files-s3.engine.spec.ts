@@ -20,7 +20,7 @@ let app: TestApp;
 beforeAll(async () => {
   const s3 = await sharedS3();
   platform = await startDeployment({
-    dataDir: join(folder, 'data'),
+    dataDir: join(folder, 'data'), instances: { export: 2 },
     env: {
       FILES: 's3', FILES_DIR: '', S3_BUCKET: s3.bucket, S3_ENDPOINT: s3.endpoint, S3_REGION: 'us-east-1', S3_PATH_STYLE: 'true', S3_PREFIX: `e2e-${Date.now()}`, AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
       EXPORT_CHUNK_MEMBERS: '1', EXPORT_LEASE_SECONDS: '2', EXPORT_POLLS_PER_MINUTE: '1000000',

@@ -5,6 +5,7 @@ import type { JsonWebKey as JWK } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, startPlatform as startStandalone, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
+import { COMPILED } from './compiled.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { startClusterPlatform } from './cluster/platform.ts';
 import type { Served } from './road.ts';
@@ -15,7 +16,7 @@ export const SEPARATE = process.env['E2E_DEPLOYMENT'] === 'processes';
 export const IN_CLUSTER = process.env['E2E_DEPLOYMENT'] === 'cluster';
 
 export interface StartOptions { readonly dataDir: string; readonly port?: number; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }
-export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (IN_CLUSTER ? startClusterPlatform(options) : SEPARATE ? startDeployment(options) : startStandalone(options));
+export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (IN_CLUSTER ? startClusterPlatform(options) : SEPARATE ? startDeployment(options) : startStandalone({ ...options, env: { ...COMPILED, ...options.env } }));
 
 /**
  * A download for a slow client: past the gateway of separate processes, whose kernel takes a file of many MB from a service before the client has read

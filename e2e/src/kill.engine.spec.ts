@@ -25,7 +25,7 @@ describe(`one process after another is killed with -9 (again with E2E_SEED=${SEE
   let app: TestApp;
 
   beforeAll(async () => {
-    platform = await startDeployment({ dataDir: join(folder, 'data'), env: { EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_LEASE_SECONDS: '2' } });
+    platform = await startDeployment({ dataDir: join(folder, 'data'), instances: { resources: 2, export: 2 }, env: { EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_LEASE_SECONDS: '2' } });
     app = await registerApp(platform, { name: 'Killed', npi: organization.npi, tin: organization.tin });
   });
   afterAll(async () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
+import { COMPILED } from './compiled.ts';
 
 const BIN = join(import.meta.dirname, '../../libs/cli/bin/pa.mjs');
 
@@ -14,8 +15,7 @@ export type Pa = ((...args: string[]) => Promise<Ran>) & {
 export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string): Pa {
   const run: Pa['with'] = ({ stdin, env, killOn }, ...args) =>
     new Promise((resolve, reject) => {
-      const { NODE_OPTIONS: _options, ...inherited } = process.env;
-      const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...inherited, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...COMPILED, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
       let stdout = '';
       let stderr = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -69,7 +69,7 @@ export async function benchRecovery(): Promise<readonly Recovery[]> {
   const results: Recovery[] = [];
   try {
     platform = await startDeployment({
-      dataDir: join(folder, 'data'), instances: { auth: 1, attribution: 1, consent: 1, resources: 1, export: 1 },
+      dataDir: join(folder, 'data'),
       env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, KAFKA_REPLICATION: '3', KAFKA_MIN_INSYNC_REPLICAS: '2', KAFKA_SESSION_TIMEOUT_MS: '10000' },
     });
     await publishAll(platform, payer.events());

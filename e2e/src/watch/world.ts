@@ -46,8 +46,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const files = join(folder, 'volume/files');
     mkdirSync(files, { recursive: true });
     const platform = await deployed({
-      // One of each: alerts are about what all see, and half as many processes leave more of a busy machine to each.
-      dataDir: join(folder, 'data'), instances: { resources: 1, export: 1 }, onLine: (line) => said.push(line),
+      dataDir: join(folder, 'data'), onLine: (line) => said.push(line),
       env: {
         KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongoProxy.port}/?directConnection=true`, FILES_DIR: files,
         EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_RUNNING_PER_CLIENT: '100', AUTH_TOKENS_PER_MINUTE: '100000', SERVICE_LEVELS_SINCE: SINCE(),
