@@ -1,29 +1,30 @@
 #!/usr/bin/env node
 /**
- * `npm test`: builds, runs every project's tests through Nx, then says in one place what ran, what was skipped and why,
- * and which ten tests were the slowest. Ends with `N passed, N failed`. What needs real
- * engines is `npm run test:engines`, what needs Helm or an API server `npm run test:cluster`.
+ * `npm test`: builds, runs the suite `npm` of every project through Nx, then prints in one place what ran, what was skipped and why, and
+ * the ten slowest tests. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test -- --skip-nx-cache`.
+ * `docs/testing.md` describes the other suites.
  */
 import { spawnSync } from 'node:child_process';
-import { clusterSpecs, count, engineSpecs, installedSpecs, print, projects, removeReports, requireNode24, root } from './report.mjs';
+import { randomUUID } from 'node:crypto';
+import { count, print, projects, removeReports, requireNode24, root, specs } from './report.mjs';
 
-const REPORT = 'test-report.json';
 requireNode24();
-removeReports(projects, REPORT);
-
-const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' };
-const run = (command, args) => spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status ?? 1;
-if (run('npm', ['run', '--silent', 'build']) !== 0) process.exit(1);
+removeReports(projects, 'npm');
+const run = randomUUID();
+const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run };
+const succeeds = (command, args) => spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0;
 const started = Date.now();
-// One project at a time: each test run uses both cores, and timings stay comparable.
-const status = run('npx', ['nx', 'run-many', '-t', 'test', '--parallel=1', '--output-style=static', '--nxBail=false', ...process.argv.slice(2)]);
+if (!succeeds('npm', ['run', '--silent', 'build'])) process.exit(1);
+// A library's suite is one worker, so two of them fill two cores.
+succeeds('npx', ['nx', 'run-many', '-t', 'test', '--parallel=2', '--output-style=static', '--nxBail=false', ...process.argv.slice(2)]);
 
-const counted = count(projects, REPORT);
-const waiting = (files, why) => {
-  if (files.length > 0) counted.skipped.push(`${files.length} files ${why}`);
+const counted = count(projects, 'npm', run);
+const elsewhere = (kinds, why) => {
+  const files = kinds.flatMap((kind) => projects.flatMap(specs(kind)));
+  if (files.length > 0) counted.skipped.push(`${files.length} files ${kinds.map((kind) => `*.${kind}.spec.ts`).join(', ')}: ${why}`);
 };
-waiting(projects.flatMap(engineSpecs), '*.engine.spec.ts: they need a real Kafka and a MongoDB-compatible server, run them with `npm run test:engines`');
-waiting(projects.flatMap(clusterSpecs), '*.cluster.spec.ts: they need Helm, which Go builds once; run them with `npm run test:cluster`');
-waiting(projects.flatMap(installedSpecs), '*.installed.spec.ts: they need a Kubernetes API server, which Go builds once, root and Linux; run them with `npm run test:cluster`');
+elsewhere(['engine'], 'they need Kafka, a MongoDB-compatible server and an S3 server; `npm run test:engines` starts these');
+elsewhere(['program', 'cluster'], 'they need programs that npm does not bring; `npm run test:programs` fetches them');
+elsewhere(['long', 'installed'], 'they take up to half an hour each; `npm run test:long` runs them');
 print(counted, Date.now() - started);
-process.exit(status !== 0 || counted.failed > 0 ? 1 : 0);
+process.exit(counted.failed > 0 ? 1 : 0);

@@ -1,38 +1,54 @@
-import { configDefaults, defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 
 /**
- * Specs that need more than Node: `*.engine.spec.ts` a real Kafka or MongoDB (RUN_ENGINES=1, `npm run test:engines`),
- * `*.cluster.spec.ts` Helm or another program that Go builds (RUN_CLUSTER=1, `npm run test:cluster`), `*.installed.spec.ts` a running
- * cluster (RUN_INSTALLED=1, inside `e2e/cluster/run`; `npm run test:cluster`). Each runs alone.
+ * The one vitest configuration. Each vitest project is one suite of `docs/testing.md`: `vitest run --project NAME` runs it, and
+ * `.ci/suite.mjs NAME` also leaves a report from which the runners count.
  */
-const KINDS = { engine: 'test-report.engines.json', cluster: 'test-report.cluster.json', installed: 'test-report.installed.json' };
-const kind = process.env.RUN_INSTALLED === '1' ? 'installed' : process.env.RUN_CLUSTER === '1' ? 'cluster' : process.env.RUN_ENGINES === '1' ? 'engine' : undefined;
-const report = process.env.TEST_REPORT ?? KINDS[kind] ?? 'test-report.json';
 
-/**
- * The one vitest configuration. Projects resolve each other's sources (no build needed), decorators are compiled as tsc
- * does it, and every run leaves a `test-report.json` (engines: `test-report.engines.json`) from which the scripts of `.ci`
- * count and name the slowest.
- */
-export function configure(overrides = {}) {
+/** CI repeats a failure with the same inputs because its random seed never changes. The long suites draw another one each time. */
+const FIXED_SEED = 20_270_101;
+export const seed = Number(process.env.TEST_SEED ?? FIXED_SEED);
+
+/** Values that a spec reads with `inject` (types: libs/testing/src/variant.ts). */
+const fixed = { deployment: 'standalone', kills: 7, seed: FIXED_SEED, long: false };
+
+/** One suite: `overrides` are options of vitest, `variant` replaces values that its specs inject. */
+export const suite = (name, include, { variant = {}, ...overrides } = {}) => ({
+  extends: true,
+  test: { name, include, provide: { ...fixed, ...variant }, ...overrides },
+});
+/** A suite of `npm run test:long`: random seeds, more cases. */
+export const longSuite = (name, include, { variant = {}, ...overrides } = {}) =>
+  suite(name, include, { variant: { seed, long: true, ...variant }, ...overrides });
+
+export const specs = (...kinds) => kinds.flatMap((kind) => [`src/**/*.${kind}.spec.ts`, `test/**/*.${kind}.spec.ts`]);
+
+/** The suites of a library or a service. */
+const suites = [
+  // Two packages run side by side, so each takes one worker.
+  suite('npm', specs('unit', 'int'), { maxWorkers: 1 }),
+  // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
+  suite('engines', specs('engine')),
+  longSuite('long', specs('long')),
+  longSuite('properties', specs('unit', 'int')),
+];
+
+/** Packages resolve each other's sources, so that tests need no build; decorators are compiled as tsc does it. */
+export function configure({ projects = suites, ...overrides } = {}) {
   return defineConfig({
     resolve: { conditions: ['@provider-access/source'] },
     ssr: { resolve: { conditions: ['@provider-access/source'], externalConditions: ['@provider-access/source'] } },
     oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
     test: {
-      include: ['src', 'test'].map((folder) => `${folder}/**/*${kind === undefined ? '' : `.${kind}`}.spec.ts`),
-      exclude: kind === undefined ? [...configDefaults.exclude, ...Object.keys(KINDS).map((each) => `**/*.${each}.spec.ts`)] : configDefaults.exclude,
-      // A project may have specs of one of the kinds only.
-      passWithNoTests: kind !== undefined,
+      projects,
       maxWorkers: 2,
-      // Bounds for a machine that does four other things beside: a test ends when its condition holds, not when time is over.
+      // A busy machine is slow and not wrong: only a test that hangs reaches these limits.
       testTimeout: 120_000,
       hookTimeout: 120_000,
       expect: { poll: { timeout: 60_000, interval: 20 } },
       execArgv: ['--conditions=@provider-access/source'],
-      // What is kept of a long run is the message: with 40 characters, as it is without this, it does not say what was found.
+      // With vitest's default of 40 characters, the message of a failed assertion does not say what was found.
       chaiConfig: { truncateThreshold: 400 },
-      reporters: process.env.VITEST_REPORTER ? [process.env.VITEST_REPORTER] : ['default', ['json', { outputFile: report }]],
       ...overrides,
     },
   });

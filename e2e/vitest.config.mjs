@@ -1,16 +1,30 @@
-import { configure } from '../.ci/vitest.base.mjs';
+import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
-const { E2E_DEPLOYMENT: deployment, RUN_ENGINES, RUN_CLUSTER, RUN_INSTALLED, WATCH_FAULTS } = process.env;
-// Engines and seven processes take their time to come up on busy cores; one file at a time, since each has processes of its own.
-const slow = { testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false };
-const inCluster = { testTimeout: 300_000, hookTimeout: 420_000, fileParallelism: false };
-const others = ['**/node_modules/**', '**/dist/**', '**/*.engine.spec.ts', '**/*.cluster.spec.ts', '**/*.installed.spec.ts', '**/*.unit.spec.ts'];
+/** Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine. */
+const alone = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
+const processes = { ...alone, env: { E2E_DEPLOYMENT: 'processes' } };
+const scenarios = (...names) => names.map((name) => `src/${name}.e2e.spec.ts`);
+/** The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either deployment. */
+const STANDALONE_ONLY = ['src/demo.e2e.spec.ts', 'src/metrics.e2e.spec.ts', 'src/foreign-data.e2e.spec.ts', 'src/image/**'];
+/** These depend on nothing but HTTP. */
+const HTTP_ONLY = scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input');
+
 export default configure({
-  ...(RUN_INSTALLED === '1' || deployment === 'cluster' ? inCluster : deployment === 'processes' || RUN_ENGINES === '1' || RUN_CLUSTER === '1' ? slow : {}),
-  // Every alert by its fault: each file has a world of its own, and mostly waits.
-  ...(RUN_CLUSTER === '1' && WATCH_FAULTS === '1' ? { include: ['src/watch/faults-of-*.cluster.spec.ts'], fileParallelism: true } : {}),
-  // The demo is of the standalone, the samples of all metrics are looked for at one process, and image and house are the same either way.
-  ...(deployment === 'processes' ? { exclude: [...others, '**/demo.e2e.spec.ts', '**/metrics.e2e.spec.ts', 'src/image/**'] } : {}),
-  // Scenarios that depend on nothing but HTTP.
-  ...(deployment === 'cluster' ? { include: ['opt-out', 'isolation', 'download', 'cli', 'bad-input'].map((name) => `src/${name}.e2e.spec.ts`), exclude: others } : {}),
+  projects: [
+    suite('npm', specs('unit', 'e2e', 'chart')),
+    suite('engines', specs('engine'), { ...alone, variant: { deployment: 'processes', kills: 4 }, env: { RUN_ENGINES: '1' } }),
+    suite('world', scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), { ...processes, variant: { deployment: 'processes' } }),
+    suite('programs', specs('program', 'cluster'), { ...alone, exclude: ['**/faults-of-*'] }),
+    longSuite('long', specs('long'), alone),
+    longSuite('processes', specs('e2e'), { ...processes, exclude: STANDALONE_ONLY, variant: { deployment: 'processes' } }),
+    longSuite('kills', ['src/crash.e2e.spec.ts'], { ...alone, variant: { kills: 100 } }),
+    longSuite('engine-kills', ['src/kill.engine.spec.ts'], { ...alone, variant: { deployment: 'processes', kills: 20 } }),
+    longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
+    longSuite('rolls', ['src/roll.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
+    // Two worlds side by side: an alert mostly waits.
+    longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true, env: { WATCH_FAULTS: '1' } }),
+    longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' }, env: { WATCH_FAULTS: '1' } }),
+    longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' }, env: { E2E_DEPLOYMENT: 'cluster' } }),
+    longSuite('foreign', scenarios('foreign-data'), alone),
+  ],
 });

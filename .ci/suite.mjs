@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+/**
+ * Runs one suite (a vitest project) of the package in the current folder and leaves `test-report.<suite>.json`, from which the
+ * runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many CPU-seconds the suite took.
+ * Usage: `node ../../.ci/suite.mjs SUITE [--second-chance] [vitest arguments]`.
+ *
+ * With `--second-chance` each failed file runs once more, alone. A file that passes then is listed as flaky. The exit code stays 1,
+ * because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the report.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { reportOf } from './report.mjs';
+
+const [name, ...rest] = process.argv.slice(2);
+const secondChance = rest.includes('--second-chance');
+const args = rest.filter((arg) => arg !== '--second-chance');
+
+/** CPU-seconds of all child processes that have ended, of their children too. Undefined where there is no /proc. */
+function cpuOfChildren() {
+  try {
+    // proc(5): cutime and cstime are fields 16 and 17, in ticks of 10 ms. The name in field 2 may contain spaces.
+    const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[13]) + Number(fields[14])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
+let child;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal));
+
+async function vitest(report, more) {
+  rmSync(report, { force: true });
+  const code = await new Promise((resolve) => {
+    child = spawn('vitest', ['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more], { stdio: 'inherit' });
+    child.once('error', () => resolve(1));
+    child.once('close', (exit) => resolve(exit ?? 1));
+  });
+  try {
+    return { code, report: JSON.parse(readFileSync(report, 'utf8')) };
+  } catch {
+    return { code, report: undefined };
+  }
+}
+
+const file = reportOf(name);
+const first = await vitest(file, args);
+if (first.report === undefined) process.exit(1);
+const flaky = [];
+if (secondChance && first.code !== 0) {
+  for (const [i, failed] of first.report.testResults.entries()) {
+    if (failed.status !== 'failed') continue;
+    const again = await vitest(`${file}.again`, [relative(process.cwd(), failed.name)]);
+    rmSync(`${file}.again`, { force: true });
+    if (again.code !== 0 || again.report?.testResults.length !== 1) continue;
+    flaky.push({ file: failed.name, first: failed });
+    first.report.testResults[i] = again.report.testResults[0];
+  }
+}
+const failedTests = first.report.testResults.some((result) => result.status === 'failed');
+// vitest also exits with 1 for what no test reports, e.g. an unhandled rejection.
+const unreported = first.code !== 0 && !failedTests && flaky.length === 0;
+writeFileSync(file, JSON.stringify({ ...first.report, suite: name, run: process.env.TEST_RUN_ID, cpuSeconds: cpuOfChildren(), flaky, unreported }));
+process.exit(first.code);

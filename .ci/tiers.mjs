@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/**
+ * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on separate processes),
+ * `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings the engines up when a tier needs them and
+ * they are not named in the environment; they end with this process. Nx restores a tier of a project whose inputs have not changed.
+ * Other arguments go to Nx: `npm run test:engines -- --projects=views --skip-nx-cache`.
+ * Ends with `N passed, N failed`; more than two flaky files fail the run.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { startEngines } from '@provider-access/testing';
+import { count, fail, nothing, print, removeReports, requireNode24, root, sum, withTarget } from './report.mjs';
+
+const TIERS = { engines: { engines: true }, world: { engines: true }, programs: { engines: false } };
+const MOST_FLAKY = 2;
+
+requireNode24();
+const named = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
+const nxArgs = process.argv.slice(2).filter((arg) => arg.startsWith('-'));
+const unknown = named.filter((name) => TIERS[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`There is no tier ${unknown.join(', ')}. Tiers: ${Object.keys(TIERS).join(', ')}.`);
+  process.exit(1);
+}
+const tiers = named.length > 0 ? named : Object.keys(TIERS);
+const onlyProjects = nxArgs.find((arg) => arg.startsWith('--projects='))?.slice('--projects='.length).split(',');
+const chosen = (target) => withTarget(target).filter((dir) => onlyProjects === undefined || onlyProjects.some((name) => dir.endsWith(`/${name}`)));
+
+const run = randomUUID();
+let child;
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = true;
+    child?.kill('SIGTERM');
+  });
+}
+const nx = (args, env) =>
+  new Promise((resolve) => {
+    child = spawn('npx', ['nx', ...args], { cwd: root, stdio: 'inherit', env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, ...env } });
+    child.once('error', resolve);
+    child.once('close', resolve);
+  });
+
+const started = Date.now();
+let engines;
+const counts = [];
+try {
+  // The scenarios start built processes; everything else runs from source.
+  if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0) throw new Error('The build failed.');
+  for (const tier of tiers) {
+    if (interrupted) break;
+    const target = `test-${tier}`;
+    const dirs = chosen(target);
+    removeReports(dirs, tier);
+    if (TIERS[tier].engines) engines ??= await startEngines({ progress: (line) => console.log(line) });
+    console.log(`\n== ${tier}`);
+    // One project at a time: most specs start processes that fill both cores.
+    await nx(['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs], engines?.env);
+    counts.push(count(dirs, tier, run));
+  }
+} catch (error) {
+  const counted = nothing();
+  fail(counted, 'the tiers could not run', error instanceof Error ? error.message : String(error));
+  counts.push(counted);
+} finally {
+  await engines?.stop();
+}
+const counted = sum(counts);
+if (counted.flaky.length > MOST_FLAKY) fail(counted, `${counted.flaky.length} files are flaky`, `At most ${MOST_FLAKY} may be: repair the test or its mechanism.`);
+print(counted, Date.now() - started);
+process.exit(interrupted || counted.failed > 0 ? 1 : 0);

@@ -1,0 +1,17 @@
+import { inject } from 'vitest';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** What the scenarios of e2e run on: one process, one process for each service, or the installed chart. */
+    deployment: 'standalone' | 'processes' | 'cluster';
+    /** How many times a spec about crashes kills the platform. */
+    kills: number;
+    /** Seed of every random choice. It is fixed in `npm test` and `.ci/run`; the long suites draw and print a new one. */
+    seed: number;
+    /** True in the suites of `npm run test:long`, which try more cases than `.ci/run` has time for. */
+    long: boolean;
+  }
+}
+
+/** The values that the suite of this spec was configured with (`.ci/vitest.base.mjs`, `e2e/vitest.config.mjs`). */
+export const variant = { deployment: inject('deployment'), kills: inject('kills'), seed: inject('seed'), long: inject('long') };
