@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 import { download } from './download.ts';
-import type { Server } from './server.ts';
+import { authorized, Patience, PATIENCE_MS, retryAfterMs, type PatienceOptions, type Timing, type TokenOf } from './patience.ts';
+import type { Answer, Server } from './server.ts';
 
 export interface ManifestFile { readonly type: string; readonly url: string; readonly count?: number }
 export interface Manifest {
@@ -19,7 +20,7 @@ interface ExportState { readonly group: string; readonly request: string; readon
 
 export interface BulkOptions {
   readonly server: Server;
-  readonly token: () => Promise<string>;
+  readonly token: TokenOf;
   readonly group: string;
   readonly out: string;
   readonly operation?: '$export' | '$davinci-data-export';
@@ -30,11 +31,13 @@ export interface BulkOptions {
   readonly onProgress?: (text: string) => void;
   /** Instead of what Retry-After says: for measuring, on a server that allows it. */
   readonly pollMs?: number;
+  /** How long the export may make no progress while the platform is away. Default 5 minutes. */
+  readonly patienceMs?: number | undefined;
+  readonly timing?: Timing;
 }
 export interface BulkResult { readonly manifest: Manifest; readonly status: string; readonly files: readonly { readonly type: string; readonly file: string; readonly kind: string; readonly bytes: number }[]; readonly bytes: number; readonly resumed: boolean }
 
 const FHIR = 'application/fhir+json';
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function load(file: string): ExportState | undefined {
   if (!existsSync(file)) return undefined;
@@ -48,6 +51,9 @@ function load(file: string): ExportState | undefined {
 /** Bulk Data kick-off, polling and download of a Group, resumable. https://hl7.org/fhir/uv/bulkdata/export.html */
 export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const { server, out, group } = options;
+  const patient: PatienceOptions = { patienceMs: options.patienceMs, timing: options.timing, onPause: (text) => options.onProgress?.(text) };
+  const patience = new Patience(patient);
+  const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> => patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept })));
   mkdirSync(out, { recursive: true });
   const stateFile = join(out, 'export.json');
   const query = new URLSearchParams({ ...(options.types !== undefined && { _type: options.types }), ...(options.since !== undefined && { _since: options.since }) });
@@ -61,7 +67,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const resumed = state !== undefined;
   if (state !== undefined && state.request !== request) throw new CliError(EXIT.usage, `${out} holds another export (${state.request}): name another --out folder`);
   if (state === undefined) {
-    const { headers } = await server.call(request, { token: await options.token(), headers: { accept: FHIR, prefer: 'respond-async' } });
+    const { headers } = await call(request, { accept: FHIR, prefer: 'respond-async' });
     const status = headers.get('content-location');
     if (status === null) throw new CliError(EXIT.refused, 'the kick-off was answered without Content-Location');
     state = { group, request, status };
@@ -70,7 +76,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   await options.onAccepted?.(state.status);
 
   while (state.manifest === undefined) {
-    const answer = await server.call(state.status, { token: await options.token(), headers: { accept: 'application/json' }, accept: [202, 404, 429, 503] });
+    const answer = await call(state.status, { accept: 'application/json' }, [404]);
     if (answer.status === 404) throw new CliError(EXIT.refused, `the export that ${stateFile} names is gone (deleted, expired, or of another app): name another --out folder to start anew`);
     if (answer.status === 200) {
       const manifest = JSON.parse(answer.text) as Manifest;
@@ -88,8 +94,8 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
       break;
     }
     options.onProgress?.(answer.headers.get('x-progress') ?? 'accepted');
-    const seconds = Number(answer.headers.get('retry-after') ?? '1');
-    await sleep(options.pollMs ?? (Number.isFinite(seconds) ? Math.max(seconds, 0.2) : 1) * 1000);
+    const asked = retryAfterMs(answer.headers.get('retry-after'), patience.timing.now()) ?? 1000;
+    await patience.timing.sleep(options.pollMs ?? Math.min(Math.max(asked, 200), PATIENCE_MS));
   }
 
   const files = state.files ?? [];
@@ -98,7 +104,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     if (file.done && existsSync(join(out, file.name))) continue;
     const kept = state;
     const result = await download(file.url, join(out, file.name), {
-      token: options.token, etag: file.etag,
+      ...patient, token: options.token, etag: file.etag,
       onEtag: (etag) => {
         file.etag = etag;
         save(kept);

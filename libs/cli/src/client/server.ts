@@ -1,4 +1,5 @@
 import { CliError, EXIT } from '../output.ts';
+import { isTemporary, TemporaryFault } from './patience.ts';
 
 export interface Call {
   readonly method?: string;
@@ -47,12 +48,13 @@ export class Server {
     } catch (error) {
       const { cause: below } = error as { cause?: { code?: string; message?: string } };
       const cause = below?.code ?? below?.message ?? (error as Error).name;
-      throw new CliError(EXIT.unavailable, `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names another`);
+      throw new TemporaryFault(url, cause, { message: `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names another` });
     }
     if (response.ok || call.accept?.includes(response.status) === true) return { status: response.status, headers: response.headers, text };
     const fault = faultOf(response.status, text);
     if (response.status === 401 || response.status === 403 || /"error":"(unauthorized_client|invalid_client)"/.test(text)) throw new CliError(EXIT.unauthorized, fault);
-    throw new CliError(response.status >= 500 || response.status === 429 ? EXIT.unavailable : EXIT.refused, fault);
+    if (isTemporary(response.status)) throw new TemporaryFault(url, fault, { retryAfter: response.headers.get('retry-after') });
+    throw new CliError(response.status >= 500 ? EXIT.unavailable : EXIT.refused, fault);
   }
 
   async json<T>(target: string, call: Call = {}): Promise<T> {

@@ -32,8 +32,10 @@ export class TokenSource {
     this.server = server;
     this.app = app;
   }
-  async get(): Promise<string> {
+  /** @param refused the value that the server did not accept: the answer is another one */
+  async get(refused?: string): Promise<string> {
     const marginMs = 30_000;
+    if (refused !== undefined && (await this.current?.catch(() => undefined))?.value === refused) this.current = undefined;
     if (this.current === undefined || Date.now() > this.expiresAt - marginMs) {
       this.expiresAt = Number.POSITIVE_INFINITY;
       this.current = requestToken(this.server, this.app);
