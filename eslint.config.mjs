@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /**
  * Who may import whom (docs/adr/0001-import-table.md). Tests may also import tools.
- * `nx lint` reports a breach; e2e/src/house.unit.spec.ts proves that it does.
+ * `nx lint` reports a breach; e2e/src/house/conventions.house.spec.ts proves that it does.
  */
 export const importTable = [
   { sourceTag: 'layer:contract', onlyDependOnLibsWithTags: ['layer:contract'] },

@@ -1,24 +1,29 @@
 #!/usr/bin/env node
 /**
- * `npm test`: builds, runs the suite `npm` of every project through Nx, then prints in one place what ran, what was skipped and why, and
- * the ten slowest tests. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test -- --skip-nx-cache`.
+ * `npm test`: builds, runs the suites `npm` and `house` of every project through Nx, then prints in one place what ran, what was skipped and why, and
+ * the ten slowest tests. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test -- --skip-nx-cache`;
+ * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`.
  * `docs/testing.md` describes the other suites.
  */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { count, print, projects, removeReports, requireNode24, root, specs } from './report.mjs';
+import { printCpu, recordCpu } from './cpu.mjs';
+import { count, print, projects, removeReports, requireNode24, root, specs, sum, withTarget } from './report.mjs';
 
 requireNode24();
-removeReports(projects, 'npm');
+const SUITES = [['npm', projects], ['house', withTarget('test-house')]];
+for (const [suite, dirs] of SUITES) removeReports(dirs, suite);
 const run = randomUUID();
+const record = process.argv.includes('--record');
+const nxArgs = process.argv.slice(2).filter((arg) => arg !== '--record');
 const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run };
 const succeeds = (command, args) => spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0;
 const started = Date.now();
 if (!succeeds('npm', ['run', '--silent', 'build'])) process.exit(1);
 // A library's suite is one worker, so two of them fill two cores.
-succeeds('npx', ['nx', 'run-many', '-t', 'test', '--parallel=2', '--output-style=static', '--nxBail=false', ...process.argv.slice(2)]);
+succeeds('npx', ['nx', 'run-many', '-t', 'test', 'test-house', '--parallel=2', '--output-style=static', '--nxBail=false', ...nxArgs]);
 
-const counted = count(projects, 'npm', run);
+const counted = sum(SUITES.map(([suite, dirs]) => count(dirs, suite, run)));
 const elsewhere = (kinds, why) => {
   const files = kinds.flatMap((kind) => projects.flatMap(specs(kind)));
   if (files.length > 0) counted.skipped.push(`${files.length} files ${kinds.map((kind) => `*.${kind}.spec.ts`).join(', ')}: ${why}`);
@@ -26,5 +31,6 @@ const elsewhere = (kinds, why) => {
 elsewhere(['engine'], 'they need Kafka, a MongoDB-compatible server and an S3 server; `npm run test:engines` starts these');
 elsewhere(['program', 'cluster'], 'they need programs that npm does not bring; `npm run test:programs` fetches them');
 elsewhere(['long', 'installed'], 'they take up to half an hour each; `npm run test:long` runs them');
-print(counted, Date.now() - started);
+if (record) recordCpu(counted.cpu);
+print(counted, Date.now() - started, () => printCpu(counted.cpu));
 process.exit(counted.failed > 0 ? 1 : 0);

@@ -3,12 +3,13 @@
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on separate processes),
  * `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings the engines up when a tier needs them and
  * they are not named in the environment; they end with this process. Nx restores a tier of a project whose inputs have not changed.
- * Other arguments go to Nx: `npm run test:engines -- --projects=views --skip-nx-cache`.
+ * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=views --skip-nx-cache`.
  * Ends with `N passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { startEngines } from '@provider-access/testing';
+import { printCpu, recordCpu } from './cpu.mjs';
 import { count, fail, nothing, print, removeReports, requireNode24, root, sum, withTarget } from './report.mjs';
 
 const TIERS = { engines: { engines: true }, world: { engines: true }, programs: { engines: false } };
@@ -16,7 +17,8 @@ const MOST_FLAKY = 2;
 
 requireNode24();
 const named = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
-const nxArgs = process.argv.slice(2).filter((arg) => arg.startsWith('-'));
+const record = process.argv.includes('--record');
+const nxArgs = process.argv.slice(2).filter((arg) => arg.startsWith('-') && arg !== '--record');
 const unknown = named.filter((name) => TIERS[name] === undefined);
 if (unknown.length > 0) {
   console.error(`There is no tier ${unknown.join(', ')}. Tiers: ${Object.keys(TIERS).join(', ')}.`);
@@ -68,5 +70,6 @@ try {
 }
 const counted = sum(counts);
 if (counted.flaky.length > MOST_FLAKY) fail(counted, `${counted.flaky.length} files are flaky`, `At most ${MOST_FLAKY} may be: repair the test or its mechanism.`);
-print(counted, Date.now() - started);
+if (record) recordCpu(counted.cpu);
+print(counted, Date.now() - started, () => printCpu(counted.cpu));
 process.exit(interrupted || counted.failed > 0 ? 1 : 0);

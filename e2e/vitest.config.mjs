@@ -12,6 +12,8 @@ const HTTP_ONLY = scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-inpu
 export default configure({
   projects: [
     suite('npm', specs('unit', 'e2e', 'chart')),
+    // Checks of the repository itself. They read every file, so any change runs them again.
+    suite('house', specs('house')),
     suite('engines', specs('engine'), { ...alone, variant: { deployment: 'processes', kills: 4 }, env: { RUN_ENGINES: '1' } }),
     suite('world', scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), { ...processes, variant: { deployment: 'processes' } }),
     suite('programs', specs('program', 'cluster'), { ...alone, exclude: ['**/faults-of-*'] }),
