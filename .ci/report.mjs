@@ -70,6 +70,13 @@ export function fail(counted, label, message) {
   counted.failures.push({ label, message });
 }
 
+const MOST_FLAKY = 2;
+/** Adds a failure when too many files passed only at the second try: each one would otherwise be tolerated on its own. */
+export function limitFlaky(counted) {
+  if (counted.flaky.length > MOST_FLAKY) fail(counted, `${counted.flaky.length} files are flaky`, `At most ${MOST_FLAKY} may be: repair the test or its mechanism.`);
+  return counted;
+}
+
 /** Several counts as one. */
 export function sum(counts) {
   const total = nothing();

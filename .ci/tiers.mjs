@@ -10,10 +10,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { startEngines } from '@provider-access/testing';
 import { printCpu, recordCpu } from './cpu.mjs';
-import { count, fail, nothing, print, removeReports, requireNode24, root, sum, withTarget } from './report.mjs';
+import { count, fail, limitFlaky, nothing, print, removeReports, requireNode24, root, sum, withTarget } from './report.mjs';
 
 const TIERS = { engines: { engines: true }, world: { engines: true }, programs: { engines: false } };
-const MOST_FLAKY = 2;
 
 requireNode24();
 const named = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
@@ -68,8 +67,7 @@ try {
 } finally {
   await engines?.stop();
 }
-const counted = sum(counts);
-if (counted.flaky.length > MOST_FLAKY) fail(counted, `${counted.flaky.length} files are flaky`, `At most ${MOST_FLAKY} may be: repair the test or its mechanism.`);
+const counted = limitFlaky(sum(counts));
 if (record) recordCpu(counted.cpu);
 print(counted, Date.now() - started, () => printCpu(counted.cpu));
 process.exit(interrupted || counted.failed > 0 ? 1 : 0);
