@@ -40,7 +40,8 @@ export function configure({ projects = suites, ...overrides } = {}) {
     ssr: { resolve: { conditions: ['@provider-access/source'], externalConditions: ['@provider-access/source'] } },
     oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
     test: {
-      projects,
+      // Without `--project`, vitest would run every suite, with engines and long ones.
+      projects: process.argv.some((arg) => arg.startsWith('--project')) ? projects : projects.slice(0, 1),
       maxWorkers: 2,
       // A busy machine is slow and not wrong: only a test that hangs reaches these limits.
       testTimeout: 120_000,

@@ -65,7 +65,7 @@ export async function startCluster(options: { readonly folder?: string; readonly
 
 /** The cluster that runs in another process: the one of E2E_CLUSTER, which `e2e/cluster/run` sets for what it starts. */
 export async function openCluster(folder = process.env[FOLDER]): Promise<Cluster> {
-  if (folder === undefined) throw new Error('No cluster runs: `npm run test:cluster`, or `e2e/cluster/run <command>`.');
+  if (folder === undefined) throw new Error('No cluster runs: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
   const kubeconfig = join(folder, 'kubeconfig');
   const api = apiOf(kubeconfig);
   const own = mkdtempSync(join(folder, 'helm-'));

@@ -36,7 +36,7 @@ const inNamespace = (): boolean => Object.values(networkInterfaces()).some((of) 
 
 /** @throws when this process is not inside of what `e2e/cluster/run` made */
 export function assertNamespace(): void {
-  if (!inNamespace()) throw new Error('This runs inside the namespace of the cluster tests only: `npm run test:cluster`, or `e2e/cluster/run <command>`.');
+  if (!inNamespace()) throw new Error('This runs inside the namespace of the cluster tests only: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
 }
 
 /** Network and /etc/hosts of a fresh namespace. @throws when it is the machine's own (another interface than loopback is there) */
