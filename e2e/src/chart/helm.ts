@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
-import { tool } from '../cluster/tools.ts';
+import { helmProgram } from './helm-program.ts';
 import { CHART } from './paths.ts';
 
 export interface KubernetesObject {
@@ -19,7 +19,7 @@ export type Values = Readonly<Record<string, unknown>>;
 
 /** Renders the chart with values over values, files by their path or given as they are. Nothing of this machine's Helm is read. */
 export async function template(values: readonly (string | Values)[], options: { readonly command?: readonly string[]; readonly release?: string; readonly namespace?: string; readonly args?: readonly string[] } = {}): Promise<Rendered> {
-  const helm = await tool('helm');
+  const helm = await helmProgram();
   const home = mkdtempSync(join(tmpdir(), 'provider-access-helm-'));
   try {
     const files = values.map((each, i) => {

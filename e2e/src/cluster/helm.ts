@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import helmTs from 'helm-ts/dist/commands/helm-cmd.js';
-import { tool } from './tools.ts';
+import { helmProgram } from '../chart/helm-program.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
 export interface Release { readonly name: string; readonly namespace: string; readonly status: string; readonly revision: number; readonly chart: string }
@@ -34,7 +34,7 @@ export class Helm {
 
   /** @param folder for Helm's caches and the values given */
   static async open(folder: string, kubeconfig?: string): Promise<Helm> {
-    const bin = dirname(await tool('helm'));
+    const bin = dirname(await helmProgram());
     if (!process.env.PATH?.startsWith(`${bin}:`)) process.env.PATH = `${bin}:${process.env.PATH ?? ''}`;
     if (kubeconfig !== undefined) process.env.KUBECONFIG = kubeconfig;
     for (const kind of ['CACHE', 'CONFIG', 'DATA']) process.env[`HELM_${kind}_HOME`] = join(folder, kind.toLowerCase());

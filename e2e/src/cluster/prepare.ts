@@ -1,5 +1,7 @@
 import { buildSecantus, fetchKafka } from '@provider-access/testing';
 import { baseBuild } from '../base-build.ts';
+import { helmProgram } from '../chart/helm-program.ts';
+import { promtoolProgram } from '../watch/promtool.ts';
 import { crdFolder } from './crds.ts';
 import { whyNot } from './namespace.ts';
 import { tool } from './tools.ts';
@@ -8,7 +10,9 @@ import { tool } from './tools.ts';
 const progress = (line: string): void => console.error(line);
 const problem = whyNot();
 if (problem === undefined) {
-  for (const name of ['helm', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'promtool'] as const) await tool(name, progress);
+  for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const) await tool(name, progress);
+  await helmProgram();
+  await promtoolProgram(progress);
   await crdFolder(progress);
   await baseBuild(progress);
   await fetchKafka(progress);

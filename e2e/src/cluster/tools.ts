@@ -7,7 +7,6 @@ import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 const MODULES = fileURLToPath(new URL('../../cluster/tools/', import.meta.url));
 
 export const KUBERNETES_VERSION = '1.37.2';
-export const HELM_VERSION = '4.3.1';
 const [KUBE_MAJOR, KUBE_MINOR] = KUBERNETES_VERSION.split('.') as [string, string];
 const KUBE_VERSION_PACKAGE = 'k8s.io/component-base/version';
 
@@ -16,8 +15,6 @@ interface Recipe {
   readonly module?: string;
   readonly package: string;
   readonly ldflags?: string;
-  /** Build tags: what is left out is not compiled. */
-  readonly tags?: string;
   /** Name of the program where it is not the package's last part. */
   readonly program?: string;
 }
@@ -30,20 +27,16 @@ const kube = (name: string): Recipe => ({
 
 /** Everything that is built from the Go module proxy, with the version it is built at. */
 const RECIPES = {
-  helm: { package: `helm.sh/helm/v4/cmd/helm@v${HELM_VERSION}`, ldflags: `-X helm.sh/helm/v4/internal/version.version=v${HELM_VERSION}` },
   kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0' },
   etcd: { module: 'kube', package: 'go.etcd.io/etcd/server/v3', program: 'etcd' },
   'kube-apiserver': kube('kube-apiserver'),
   'kube-controller-manager': kube('kube-controller-manager'),
   'kube-scheduler': kube('kube-scheduler'),
   'helm-unittest': { module: 'unittest', package: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest' },
-  // Rules need no service discovery, and the SDKs of two dozen clouds are most of what there is to compile.
-  promtool: { package: 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0', tags: 'remove_all_sd' },
   collector: { module: 'collector', package: '.', program: 'collector' },
 } as const satisfies Record<string, Recipe>;
 
 export type Tool = keyof typeof RECIPES;
-export const TOOLS = Object.keys(RECIPES) as Tool[];
 
 /**
  * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides what is
@@ -52,7 +45,7 @@ export const TOOLS = Object.keys(RECIPES) as Tool[];
 export async function tool(name: Tool, progress?: (line: string) => void): Promise<string> {
   const recipe: Recipe = RECIPES[name];
   const folder = recipe.module === undefined ? undefined : join(MODULES, recipe.module);
-  const flags = ['-trimpath', '-ldflags', `-s -w ${recipe.ldflags ?? ''}`.trim(), ...(recipe.tags === undefined ? [] : ['-tags', recipe.tags])];
+  const flags = ['-trimpath', '-ldflags', `-s -w ${recipe.ldflags ?? ''}`.trim()];
   const hash = createHash('sha256').update(JSON.stringify([recipe.package, flags, await goVersion()]));
   for (const file of ['go.mod', 'go.sum', 'main.go', 'telemetry.go']) {
     if (folder !== undefined && existsSync(join(folder, file))) hash.update(readFileSync(join(folder, file)));
@@ -77,6 +70,6 @@ async function goVersion(): Promise<string> {
   try {
     return (await run('go', ['env', 'GOVERSION'], { env: { GOTOOLCHAIN: 'local' } })).trim();
   } catch (error) {
-    throw new Error('The cluster tests build Helm and the Kubernetes control plane with Go 1.26 or later: `go` was not found (Debian: golang, or any toolchain on PATH).', { cause: error });
+    throw new Error('Some programs of the tests are built with Go 1.26 or later, and `go` was not found. Put a Go toolchain on PATH.', { cause: error });
   }
 }

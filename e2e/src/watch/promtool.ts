@@ -1,19 +1,26 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { debianProgram, noDebianPackages } from '@provider-access/testing';
 import { generatedFiles } from '@provider-access/watch';
-import { tool } from '../cluster/tools.ts';
 
 export interface Said { readonly code: number; readonly output: string }
+
+/** Why promtool cannot run on this machine; undefined when it can. CI skips nothing for this reason: there, its tests fail. */
+export const noPromtool = process.env['CI'] === 'true' ? undefined : noDebianPackages();
+
+let program: Promise<string> | undefined;
+/** Path of promtool from Debian's package `prometheus`. The first call on a machine fetches it. */
+export const promtoolProgram = (progress: (line: string) => void = (line) => console.info(line)): Promise<string> => (program ??= debianProgram('prometheus', 'usr/bin/promtool', progress));
 
 /** Runs promtool; what it says is for people, its exit code is the result. */
 export const promtool = (args: readonly string[], cwd?: string): Promise<Said> => promtoolWith('', args, cwd);
 
 /** The same with `input` on its standard input. */
 export async function promtoolWith(input: string, args: readonly string[], cwd?: string): Promise<Said> {
-  const program = await tool('promtool', (line) => console.info(line));
+  const path = await promtoolProgram();
   return new Promise((resolve) => {
-    const child = execFile(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(path, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, output: `${stdout}${stderr}` });
     });
     child.stdin?.end(input);

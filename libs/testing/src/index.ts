@@ -5,6 +5,7 @@ export { startEngines } from './engines.ts';
 export type { Engines, EnginesOptions } from './engines.ts';
 export { eventually } from './eventually.ts';
 export type { EventuallyOptions } from './eventually.ts';
+export { debianProgram, noDebianPackages } from './fetch-debian.ts';
 export { fetchKafka, KAFKA_USER, KAFKA_VERSION } from './fetch-kafka.ts';
 export { buildSecantus, SECANTUS_PYTHON_VERSION, SECANTUS_VERSION } from './fetch-secantus.ts';
 export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';

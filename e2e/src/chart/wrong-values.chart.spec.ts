@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { describeUnless } from '../describe-unless.ts';
 import { exampleValues } from './examples.ts';
+import { noHelm } from './helm-program.ts';
 import { template, type Values } from './helm.ts';
 
 const SMALL = exampleValues('small');
@@ -109,16 +111,18 @@ test('are forty at least', () => {
   expect(new Set(WRONG.map(([what]) => what)).size).toBe(WRONG.length);
 });
 
-test.each(WRONG)('%s', async (_what, values, sentence) => {
-  const { ok, text, errors } = await template([SMALL, values]);
-  expect(ok).toBe(false);
-  expect(text).toBe('');
-  expect(errors).toMatch(sentence);
-  // What was wrong may be a secret: it is not repeated.
-  expect(errors).not.toContain('hunter2');
-});
+describeUnless(noHelm, 'wrong values of the chart', () => {
+  test.each(WRONG)('%s', async (_what, values, sentence) => {
+    const { ok, text, errors } = await template([SMALL, values]);
+    expect(ok).toBe(false);
+    expect(text).toBe('');
+    expect(errors).toMatch(sentence);
+    // What was wrong may be a secret: it is not repeated.
+    expect(errors).not.toContain('hunter2');
+  });
 
-test('all that is wrong is said at once', async () => {
-  const { errors } = await template([{}]);
-  for (const path of ['image.repository', 'publicUrl', 'kafka.brokers', 'mongodb.uri', 'files.s3.bucket', 'secrets.tokenSigningKeys.secretName']) expect(errors).toContain(`${path}: must`);
+  test('all that is wrong is said at once', async () => {
+    const { errors } = await template([{}]);
+    for (const path of ['image.repository', 'publicUrl', 'kafka.brokers', 'mongodb.uri', 'files.s3.bucket', 'secrets.tokenSigningKeys.secretName']) expect(errors).toContain(`${path}: must`);
+  });
 });
