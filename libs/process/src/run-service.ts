@@ -34,10 +34,10 @@ function fail(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
   process.exit(1);
 }
-/** What an administration step should have made in MongoDB. */
-const UNAPPLIED = new Set(['MissingIndexes', 'EnsureError']);
 const sentenceOf = (error: unknown): string | undefined => {
-  if (error instanceof Error && UNAPPLIED.has(error.name)) return `MONGODB_DATABASE: ${error.message}; \`pa views plan\` says what is missing there, \`pa views apply\` creates it`;
+  // What an administration step should have made in MongoDB. An EnsureError says the next step itself.
+  if (error instanceof Error && error.name === 'EnsureError') return `MONGODB_DATABASE: ${error.message}`;
+  if (error instanceof Error && error.name === 'MissingIndexes') return `MONGODB_DATABASE: ${error.message}; \`pa views plan\` says what is missing there, \`pa views apply\` creates it`;
   if (isConfigurationFault(error)) return error.message;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') return 'PORT: the port is taken; set PORT to another, or stop what listens there';

@@ -8,7 +8,7 @@ import type { Projection, ViewLag, ViewStatus } from './port.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
 import { behind, Rebuild } from './rebuild.ts';
 import type { RebuildResult } from './rebuild.ts';
-import { CheckpointMoved } from './store.ts';
+import { CheckpointMoved, EnsureError } from './store.ts';
 
 const BACKOFF_MS = [100, 200, 500, 1000, 2000];
 /** How often a batch is tried while its checkpoint moves under it or its build is being replaced, and how long it waits in between at most. */
@@ -42,6 +42,10 @@ export class ProjectionRunner {
   #live: BuildWriter | undefined;
   /** The incarnation of the store in which the view was found to be as it should. */
   #ensuredIn: number | undefined;
+  /** The live build whose indexes were found to be as the projection declares them. */
+  #ensuredBuild: number | undefined;
+  /** What the live build lacks. Nothing is written to it or read from it until somebody has created that. */
+  #unfit: string | undefined;
   /** Said when the log was found to end before the view: nothing is taken from it any more by this process. */
   #foreign: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -112,7 +116,7 @@ export class ProjectionRunner {
   }
 
   failure(): string | undefined {
-    return this.#foreign ?? this.#failures.values().next().value ?? this.#subscription?.failure();
+    return this.#foreign ?? this.#unfit ?? this.#failures.values().next().value ?? this.#subscription?.failure();
   }
 
   /** Time of the last successful poll of the log, 0 before the start. */
@@ -225,11 +229,12 @@ export class ProjectionRunner {
     const { store } = this.#context;
     const incarnation = store.incarnation();
     let builds = await store.builds(this.projection, true);
-    // What an engine forgets may be the view itself, or an index of it.
-    if (builds === undefined || incarnation !== this.#ensuredIn) {
-      await store.ensure(this.projection);
+    // What an engine forgets may be the view itself, or an index of it. A build that another process swapped in may lack an index as well.
+    if (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
+      await this.#ensure();
       builds = (await store.builds(this.projection, true))!;
       this.#ensuredIn = incarnation;
+      this.#ensuredBuild = builds.live;
     }
     const writer = this.#live?.build === builds.live ? this.#live : new BuildWriter(this.#context, builds.live);
     const lost = await writer.reload();
@@ -237,6 +242,19 @@ export class ProjectionRunner {
     for (const { topic, partition, until } of lost) {
       this.#context.logger?.error({ view: this.view, topic, partition, until, next: writer.next(topic, partition) }, 'the view store forgot what it had: reading it from the log again');
       this.#inBackground(this.#catchUp(topic, partition, until));
+    }
+  }
+
+  async #ensure(): Promise<void> {
+    try {
+      await this.#context.store.ensure(this.projection);
+      this.#unfit = undefined;
+    } catch (error) {
+      if (error instanceof EnsureError && this.#unfit !== error.message) {
+        this.#unfit = error.message;
+        this.#context.logger?.error({ view: this.view }, error.message);
+      }
+      throw error;
     }
   }
 

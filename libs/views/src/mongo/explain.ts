@@ -1,7 +1,7 @@
 import type { FindQuery, IndexDefinition, Projection, Scalar } from '../port.ts';
 import { planQuery } from '../query.ts';
 import { Calls } from './faults.ts';
-import { indexedProjection, layoutOf, physicalName, wholeProjection } from './layout.ts';
+import { indexedProjection, indexesOf, layoutOf, physicalName, removedOf, wholeProjection } from './layout.ts';
 import type { StoredDocument } from './layout.ts';
 import { clientOf, deadlineOf } from './options.ts';
 import type { MongoOptions } from './options.ts';
@@ -14,10 +14,11 @@ export interface ExplainedShape {
   readonly view: string;
   /** The query as the port takes it; values are made up. */
   readonly shape: string;
+  /** The index that the projection declares for it. */
   readonly index: string;
-  /** Stages of the winning plan, outermost first, with the index that a stage reads. */
+  /** Stages of the plan that the server chose, outermost first, with the index that a stage reads. */
   readonly stages: readonly string[];
-  /** Nothing is scanned or sorted but the index itself. */
+  /** The server reads declared indexes only: it neither scans the collection nor sorts. */
   readonly ok: boolean;
 }
 
@@ -35,15 +36,18 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
     const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, calls).fresh(view);
     const collection = db.collection<StoredDocument>(physicalName(view, entry?.live ?? 1));
     const explained: ExplainedShape[] = [];
+    const declared = new Set(['_id_', ...indexesOf(layout).map(({ name }) => name)]);
     const explain = async (shape: object, index: string, find: () => { explain(verbosity: 'queryPlanner'): Promise<object> }): Promise<void> => {
       const stages = stagesOf(await calls.calling(view, () => find().explain('queryPlanner')));
-      explained.push({ view, shape: JSON.stringify(shape), index, stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)), ok: uses(stages, index) });
+      explained.push({ view, shape: JSON.stringify(shape), index, stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)), ok: uses(stages, declared) });
     };
     for (const ids of [['a'], ['a', 'b']]) await explain({ ids }, '_id_', () => collection.find({ _id: { $in: ids } }, { projection: wholeProjection([]) }));
+    await explain({ removed: true }, 'removed', () => collection.find(removedOf(layout)));
+    for (const filter of [{}, { _id: { $gt: 'a' } }]) await explain({ all: filter }, '_id_', () => collection.find(filter, { sort: { _id: 1 }, limit: 20 }));
     for (const query of shapesOf(projection)) {
       const plan = planQuery(projection, query);
       const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
-      for (const { filter, sort } of queriesOf(plan)) await explain(query, plan.index.name, () => collection.find(filter, { sort, limit: plan.limit, hint: plan.index.name, projection: fields }));
+      for (const { filter, sort } of queriesOf(plan)) await explain(query, plan.index.name, () => collection.find(filter, { sort, limit: plan.limit, projection: fields }));
     }
     return explained;
   } finally {
@@ -92,10 +96,10 @@ function flatten(plan: unknown): Stage[] {
   return [...here, ...Object.values(inner).flatMap(flatten)];
 }
 
-/** IDHACK and the express stages of `_id` name no index; every stage that reads one reads the wanted one. */
-function uses(stages: readonly Stage[], index: string): boolean {
+/** IDHACK and the express stages of `_id` name no index. */
+function uses(stages: readonly Stage[], declared: ReadonlySet<string>): boolean {
   const reads = stages.filter(([stage]) => /SCAN|IDHACK|EXPRESS/.test(stage));
   const names = stages.map(([stage]) => stage);
   if (reads.length === 0 || names.includes('COLLSCAN') || names.some((n) => /^SORT/.test(n) && n !== 'SORT_MERGE')) return false;
-  return reads.every(([stage, name]) => (name === undefined ? index === '_id_' && /IDHACK|EXPRESS|CLUSTERED_IXSCAN/.test(stage) : name === index));
+  return reads.every(([stage, name]) => (name === undefined ? /IDHACK|EXPRESS|CLUSTERED_IXSCAN/.test(stage) : declared.has(name)));
 }

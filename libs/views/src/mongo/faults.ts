@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import { EnsureError } from '../store.ts';
 
 /**
  * What the driver throws, as the port says it. A text of the server may quote documents and keys (a duplicate key does):
@@ -34,7 +33,6 @@ export function asFault(error: unknown, view: string): unknown {
   if (!(error instanceof MongoError) && !isSystemError(error)) return error;
   const code = codeOf(error);
   if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError)) {
-    if (code === 2 && /\bhint\b/i.test(error.message)) return new EnsureError(`${view}: an index that a query needs is missing`);
     if (code !== undefined && !AWAY.has(code) && !CURSOR_GONE.has(code) && !retriable(error)) return new Error(`${view}: the view store refused an operation (MongoDB ${code}${error.codeName === undefined ? '' : ` ${error.codeName}`})`);
   }
   return new EngineUnavailable(`the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`);

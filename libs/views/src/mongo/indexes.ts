@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { EnsureError } from '../store.ts';
 import type { Calls } from './faults.ts';
 import { asSpecification, indexesOf } from './layout.ts';
 import type { Layout, WantedIndex } from './layout.ts';
@@ -27,6 +28,18 @@ export async function compareIndexes(db: Db, layout: Layout, physical: string, c
   });
   const extra = [...byName.keys()].filter((name) => name !== '_id_' && !wanted.some((w) => w.name === name));
   return [...planned, ...extra.map((index): PlannedIndex => ({ index, state: 'extra' }))];
+}
+
+/**
+ * Throws EnsureError when a declared index of a build is missing or has another key. MongoDB would then scan the whole collection
+ * for each query, and nobody would see why reads are slow.
+ */
+export async function requireIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {
+  const wrong = (await compareIndexes(db, layout, physical, calls)).find(({ state }) => state === 'missing' || state === 'differs');
+  if (wrong === undefined) return;
+  const where = `${layout.collection}: index "${wrong.index}" of collection ${physical}`;
+  if (wrong.state === 'missing') throw new EnsureError(`${where} is missing. Create it with \`pa views apply\``);
+  throw new EnsureError(`${where} is another than the projection declares. Drop this index, then create it with \`pa views apply\``);
 }
 
 const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>

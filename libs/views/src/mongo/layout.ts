@@ -78,6 +78,9 @@ export function indexesOf({ projection }: Layout): readonly WantedIndex[] {
   return [...projection.indexes.flatMap(wanted), { name: 'removed', key: keyOf(['_gone', '_id']), options: { partialFilterExpression: present(['_gone']) } }];
 }
 
+/** Documents of which every part was removed; index `removed` finds them. */
+export const removedOf = (layout: Layout): object => ({ _gone: { $exists: true }, ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])) });
+
 export const asSpecification = (index: WantedIndex): IndexSpecification => index.key as IndexSpecification;
 
 const scalar = (value: unknown): value is Scalar => typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));

@@ -45,7 +45,7 @@ async function walk(layout: Layout, builds: readonly SnapshotBuild[], calls: Cal
 
 async function* documents(layout: Layout, collection: Collection<StoredDocument>, calls: Calls): AsyncGenerator<StoredDocument, undefined> {
   for (let after: string | undefined; ; ) {
-    const page = await calls.asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, hint: '_id_', limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
+    const page = await calls.asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
     yield* page;
     if (page.length < PAGE) return undefined;
     after = page.at(-1)!._id;

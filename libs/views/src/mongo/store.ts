@@ -12,8 +12,8 @@ import type { StoredCheckpoint } from './checkpoints.ts';
 import { Decoded } from './decoded.ts';
 import { Calls } from './faults.ts';
 import { Incarnation } from './incarnation.ts';
-import { compareIndexes, createIndexes } from './indexes.ts';
-import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, wholeProjection } from './layout.ts';
+import { createIndexes, requireIndexes } from './indexes.ts';
+import { decode, decodeIndexed, definitionOf, indexedProjection, layoutOf, physicalName, positionOf, removedOf, wholeProjection } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 import { deadlineOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
@@ -43,6 +43,8 @@ export class MongoStore implements ViewStore {
   readonly #decoded = new Map<string, Decoded>();
   /** Views whose live build this process has sealed: its swap counts only while nobody lifted the seal. */
   readonly #sealed = new Set<string>();
+  /** Builds whose declared indexes this process has found. A process that reads a view of another service checks them at its first query. */
+  readonly #indexed = new Set<string>();
   /** Views of which every reader knows, as this process has waited for, that this live build ends. */
   readonly #ending = new Map<string, number>();
 
@@ -71,7 +73,7 @@ export class MongoStore implements ViewStore {
     const definition = definitionOf(layout);
     let { entry } = await this.#registry.fresh(collection);
     if (entry === undefined) {
-      if (!this.#applyIndexes) throw new EnsureError(`${collection}: the view is not there; apply it first`);
+      if (!this.#applyIndexes) throw new EnsureError(`${collection}: the view is not there. Create it with \`pa views apply\``);
       await this.#calls.calling(collection, () => this.#db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
       await this.#registry.insert({ _id: collection, definition, live: 1, last: 1 });
       entry = (await this.#registry.fresh(collection)).entry!;
@@ -79,8 +81,7 @@ export class MongoStore implements ViewStore {
     if (entry.definition !== definition) throw new Error(`${collection}: parts, indexes or bodies changed; give the projection a new version`);
     const physical = physicalName(collection, entry.live);
     if (this.#applyIndexes) await createIndexes(this.#db, layout, physical, this.#calls);
-    const wrong = (await compareIndexes(this.#db, layout, physical, this.#calls)).find((i) => i.state === 'missing' || i.state === 'differs');
-    if (wrong !== undefined) throw new EnsureError(`${collection}: index "${wrong.index}" ${wrong.state === 'missing' ? 'is missing; apply it first' : 'is another than the projection declares'}`);
+    await requireIndexes(this.#db, layout, physical, this.#calls);
     await this.#sweep(collection, entry);
   }
 
@@ -95,6 +96,7 @@ export class MongoStore implements ViewStore {
 
   async #remove(collection: string, build: number): Promise<void> {
     this.#decoded.delete(physicalName(collection, build));
+    this.#indexed.delete(physicalName(collection, build));
     await this.#calls.calling(collection, () => this.#db.collection(physicalName(collection, build)).drop());
     await this.#checkpoints.drop(collection, physicalName(collection, build));
   }
@@ -156,11 +158,15 @@ export class MongoStore implements ViewStore {
     const plan = planQuery(projection, query);
     const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
     return this.#reading(layout, [], async (collection) => {
+      if (!this.#indexed.has(collection.collectionName)) {
+        await requireIndexes(this.#db, layout, collection.collectionName, this.#calls);
+        this.#indexed.add(collection.collectionName);
+      }
       const found: StoredDocument[] = [];
       for (const { filter, sort } of queriesOf(plan)) {
         const limit = plan.limit - found.length;
         if (limit === 0) break;
-        found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, hint: plan.index.name, projection: fields }).toArray()));
+        found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, projection: fields }).toArray()));
       }
       return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d)!));
     });
@@ -169,9 +175,7 @@ export class MongoStore implements ViewStore {
   /** By the collection's metadata, less the removed ones by their index: after an unclean end of a mongod it is off for a while. */
   async count(projection: Projection, build: Build): Promise<number> {
     const layout = this.#layout(projection);
-    const gone = { _gone: { $exists: true }, ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])) };
-    const count = async (collection: Collection<StoredDocument>): Promise<number> =>
-      (await collection.estimatedDocumentCount()) - (await collection.countDocuments(gone as object, { hint: 'removed' }));
+    const count = async (collection: Collection<StoredDocument>): Promise<number> => (await collection.estimatedDocumentCount()) - (await collection.countDocuments(removedOf(layout)));
     if (build === 'live') return this.#reading(layout, 0, count);
     const collection = await this.#collection(layout, build);
     return this.#calls.asking(layout.collection, () => count(collection));
@@ -195,6 +199,7 @@ export class MongoStore implements ViewStore {
     const view = collectionName(projection);
     const { previous } = await this.#entry(view);
     if (previous === undefined) return undefined;
+    await requireIndexes(this.#db, this.#layout(projection), physicalName(view, previous), this.#calls);
     if (!(await this.#registry.change(view, { previous, building: { $exists: false } }, { $set: { building: previous }, $unset: { previous: '', keepUntil: '' } }))) return undefined;
     await this.#checkpoints.unseal(view, physicalName(view, previous));
     return previous;
@@ -247,6 +252,7 @@ export class MongoStore implements ViewStore {
     const view = collectionName(projection);
     const { live, building } = await this.#entry(view);
     if (building !== build) throw new Error(`${view}: build ${build} is not being built`);
+    await requireIndexes(this.#db, this.#layout(projection), physicalName(view, build), this.#calls);
     if (this.#ending.get(view) !== live) await this.announceSwap(projection);
     const when = { live, building: build, ending: live, ...(this.#sealed.has(view) && { sealed: live }) };
     const set = { live: build, previous: live, swappedAt: Date.now(), ...(keepUntil !== undefined && { keepUntil }) };

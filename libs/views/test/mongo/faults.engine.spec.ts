@@ -128,10 +128,10 @@ describe('mongo: an engine with faults', () => {
   it('goes on with a scan whose cursors are killed', async () => {
     const beside = await openMongoViews(database.options);
     await beside.store.ensure(items);
-    await beside.store.apply(items, 'live', Array.from({ length: 60 }, (_, n) => ({ id: `d${String(n).padStart(2, '0')}`, part: 'item', partition: 0, offset: n, value: { n, group: 'g', line: 'x'.repeat(600_000) } })));
+    await beside.store.apply(items, 'live', Array.from({ length: 60 }, (_, n) => ({ id: `d${String(n).padStart(2, '0')}`, part: 'item', partition: 0, offset: n, value: { n, group: 'g', line: 'x'.repeat(450_000) } })));
     await beside.close();
     const seen: string[] = [];
-    await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 }); // a page of 36 MB needs more than one answer
+    await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 }); // a page of 18 MB needs more than one answer
     for await (const document of views.reader(items).scan({ index: 'by_group', equals: ['g'], bodies: ['item.line'], pageSize: 40 })) {
       seen.push(document._id);
       if (seen.length === 40) proxy.cut();
