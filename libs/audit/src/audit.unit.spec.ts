@@ -44,7 +44,7 @@ describe('audit', () => {
     await audit.record(entry(['m1', 'm2', 'm1']));
     await audit.record({ ...entry([], 'c2'), outcome: 'refused', reason: 'not-attributed' });
     const reader = views.reader(disclosures);
-    expect(await reader.waitFor(await log.head([PA_AUDIT]), 5000)).toBe(true);
+    expect(await reader.waitFor(await log.head([PA_AUDIT]), 60_000)).toBe(true);
     expect(await disclosuresOf(reader, 'm1', 10)).toEqual([{ client: 'c1', action: 'read', outcome: 'released', resources: 1, types: ['Patient'], member: 'm1', at: '2026-01-01T00:00:00.000Z' }]);
     expect(await disclosuresOf(reader, 'm3', 10)).toEqual([]);
     expect(await reader.count()).toBe(2);

@@ -45,7 +45,7 @@ async function instance(deriver: 'attribution' | 'consent'): Promise<Subscriptio
 }
 const publish = (topic: string, key: string): Promise<unknown> => log.append(topic, [encodeEvent({ id: key, source: 'urn:payer', type: 'x', time: '2026-01-01T00:00:00Z', subject: key, data: {} })]);
 async function settled(): Promise<void> {
-  expect(await facts.access.waitForPayer(await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 5000)).toBe(true);
+  expect(await facts.access.waitForPayer(await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000)).toBe(true);
 }
 
 it('empty payer topics are fresh at once, whoever derives or not', async () => {
@@ -84,7 +84,7 @@ it('a process that starts from the view while the payer is silent is fresh at on
   for (let i = 0; i < 60; i++) await publish(i % 5 === 0 ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, `k-${i}`);
   await settled();
   const reader = views.reader(sourceHolds);
-  expect(await reader.waitFor(await log.head([PA_CONSENT, PA_ATTRIBUTION]), 5000)).toBe(true);
+  expect(await reader.waitFor(await log.head([PA_CONSENT, PA_ATTRIBUTION]), 60_000)).toBe(true);
   const follow = vi.spyOn(log, 'follow');
   const second = new Facts({ log, views, clock, pollMs: 1_000_000 });
   await second.start();
@@ -108,7 +108,7 @@ it('heads that move all the time are confirmed by the samples before', async () 
     };
     await facts.freshness.poll();
     log.head = before;
-    expect(await facts.access.waitForPayer(sample, 5000)).toBe(true);
+    expect(await facts.access.waitForPayer(sample, 60_000)).toBe(true);
     sample = await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
     expect(facts.freshness.fresh()).toBe(true);
   }

@@ -44,7 +44,7 @@ async function running(log: MemoryLog, views: Views): Promise<ProjectionSet> {
   return projections;
 }
 async function passed(log: MemoryLog, views: Views): Promise<void> {
-  expect(await views.reader(VIEW).waitFor(await log.head(Object.keys(VIEW.topics)), 5000)).toBe(true);
+  expect(await views.reader(VIEW).waitFor(await log.head(Object.keys(VIEW.topics)), 60_000)).toBe(true);
 }
 /** What the facts say, by partition and in an order that no start chooses. */
 const said = (parties: Parties) => ({
@@ -106,7 +106,7 @@ describe('a start from the view', () => {
 
       for (const s of later) await append(log, s, inbound);
       const head = await log.head(TOPICS);
-      for (const parties of [fromView, fromBeginning]) expect(await parties.waitFor(head, 5000)).toBe(true);
+      for (const parties of [fromView, fromBeginning]) expect(await parties.waitFor(head, 60_000)).toBe(true);
       expect(said(fromView)).toEqual(said(fromBeginning));
       for (const close of closing.splice(0).reverse()) await close();
     }), { numRuns: 40 });

@@ -22,7 +22,7 @@ async function say(topic: string, type: string, subject: string | undefined, dat
   const event: DomainEvent = { id: `e${++n}`, source: 'urn:test', type, time: `2026-01-01T00:00:00.${String(n).padStart(3, '0')}Z`, data, ...(subject !== undefined && { subject }) };
   const record = encodeEvent(event, { key: subject ?? 'source' });
   await log.append(topic, [{ ...record, headers: { ...record.headers, ...headers } }]);
-  expect(await parties.waitFor(await log.head([topic]), 5000)).toBe(true);
+  expect(await parties.waitFor(await log.head([topic]), 60_000)).toBe(true);
 }
 const registered = { client: 'c1', name: 'App', jwks: { keys: [{ kty: 'RSA' }] }, scope: 'system/*.rs', contacts: ['a@b'], npis: ['1000000001'], tins: [], registrationTokenHash: 'h', registeredAt: '2026-01-01T00:00:00Z' };
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { State, WorkItem } from '@provider-access/state';
 import { openMongoState } from '@provider-access/state/mongo';
-import { sharedMongo, tcpProxy } from '@provider-access/testing';
+import { eventually, sharedMongo, tcpProxy } from '@provider-access/testing';
 import { afterEach, expect, it } from 'vitest';
 import { Workers } from './workers.ts';
 import type { WorkersOptions } from './workers.ts';
@@ -24,9 +24,6 @@ function work({ state, clock }: { state: State; clock: { now(): number } }, hold
   workers.start();
   return workers;
 }
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
 
 it('workers of three processes with clocks minutes apart do each item once, and again only what failed', async () => {
   const { uri } = await sharedMongo();
@@ -44,7 +41,7 @@ it('workers of three processes with clocks minutes apart do each item once, and 
       done.push(item.id);
     },
   }));
-  await until(async () => {
+  await eventually(async () => {
     const { ready, leased } = await processes[0]!.state.work.count('q');
     return ready + leased === 0;
   });
@@ -70,7 +67,7 @@ it('a process that is cut off loses its item to another under a bigger fence, le
       reasons.push(signal.reason);
     },
   });
-  await until(() => taken.length === 1);
+  await eventually(() => taken.length === 1);
   await proxy.refuse();
   proxy.cut();
   let finish!: () => void;
@@ -81,15 +78,15 @@ it('a process that is cut off loses its item to another under a bigger fence, le
       await finished;
     },
   });
-  await until(() => taken.length === 2);
+  await eventually(() => taken.length === 2);
   expect(taken[1]!.by).toBe('other');
   expect(taken[1]!.item.fence).toBeGreaterThan(taken[0]!.item.fence);
   await proxy.accept();
-  await until(() => reasons.length === 1);
+  await eventually(() => reasons.length === 1);
   expect(reasons).toEqual(['lost']);
   expect(await cut.state.work.done(taken[0]!.item)).toBe(false);
   expect(await other.state.work.count('q')).toEqual({ ready: 0, leased: 1 });
   finish();
-  await until(async () => (await other.state.work.count('q')).leased === 0);
+  await eventually(async () => (await other.state.work.count('q')).leased === 0);
   expect(taken).toHaveLength(2);
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { State, WorkItem } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
+import { eventually } from '@provider-access/testing';
 import { Workers } from './workers.ts';
 import type { WorkersOptions } from './workers.ts';
 
@@ -21,11 +22,6 @@ function open(options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>,
 
 const put = (state: State, ...ids: string[]): Promise<void> => state.work.put('q', ids.map((id) => ({ id, payload: { id } })));
 
-/** Resolves when the condition holds; the test's own limit ends it otherwise. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}
-
 const whenAborted = (signal: AbortSignal): Promise<never> => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
 
 describe('Workers', () => {
@@ -34,17 +30,17 @@ describe('Workers', () => {
     const { state, workers } = open({ handle: async (item) => void seen.push(item.id) });
     await put(state, 'a', 'b', 'c');
     workers.notify();
-    await until(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
+    await eventually(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
   it('looks at once when notified, however long its poll', async () => {
     let done = 0;
     const { state, workers } = open({ pollMs: 3_600_000, handle: async () => void done++ });
-    await until(() => workers.lastBeat() > 0);
+    await eventually(() => workers.lastBeat() > 0);
     await put(state, 'a');
     workers.notify();
-    await until(() => done === 1);
+    await eventually(() => done === 1);
     expect(done).toBe(1);
   });
 
@@ -62,10 +58,10 @@ describe('Workers', () => {
     });
     await put(state, 'a', 'b', 'c');
     workers.notify();
-    await until(() => workers.active() === 2);
+    await eventually(() => workers.active() === 2);
     expect(await state.work.count('q')).toEqual({ ready: 1, leased: 2 });
     gate.resolve();
-    await until(async () => (await state.work.count('q')).leased + (await state.work.count('q')).ready === 0);
+    await eventually(async () => (await state.work.count('q')).leased + (await state.work.count('q')).ready === 0);
     expect(most).toBe(2);
   });
 
@@ -82,11 +78,11 @@ describe('Workers', () => {
     });
     await put(state, 'a');
     workers.notify();
-    await until(() => failures.length === 1);
-    await until(async () => (await state.work.count('q')).ready === 1);
+    await eventually(() => failures.length === 1);
+    await eventually(async () => (await state.work.count('q')).ready === 1);
     expect(await state.work.take('q', 'other', 10)).toBeUndefined();
     clock.at += 1000;
-    await until(() => attempts.length === 2);
+    await eventually(() => attempts.length === 2);
     expect(failures).toEqual(['a: disk full']);
     expect(attempts).toEqual([1, 2]);
   });
@@ -102,10 +98,10 @@ describe('Workers', () => {
     });
     await put(state, 'a');
     workers.notify();
-    await until(() => workers.active() === 1);
+    await eventually(() => workers.active() === 1);
     // The holder was silent for longer than its lease; the other one takes the item before the next heartbeat.
     let taken: WorkItem | undefined;
-    await until(async () => {
+    await eventually(async () => {
       clock.at += 1000;
       return (taken = await state.work.take('q', 'other', 1_000_000)) !== undefined;
     });
@@ -132,7 +128,7 @@ describe('Workers', () => {
     clock.at += 60_000;
     expect((await state.work.take('q', 'other', 30_000))?.fence).toBeGreaterThan(1);
     asked.resolve();
-    await until(() => workers.active() === 0);
+    await eventually(() => workers.active() === 0);
     expect(answers).toEqual([true, false, false]);
   });
 
@@ -147,7 +143,7 @@ describe('Workers', () => {
     });
     await put(state, 'a');
     workers.notify();
-    await until(() => workers.active() === 1);
+    await eventually(() => workers.active() === 1);
     await workers.stop();
     expect(reasons).toEqual(['stopping']);
     expect((await state.work.take('q', 'other', 1000))?.id).toBe('a');
@@ -171,10 +167,10 @@ describe('Workers', () => {
       handle: async () => void done++,
     }, { state, clock });
     await put(state, 'a');
-    await until(() => asked > 1);
+    await eventually(() => asked > 1);
     expect(workers.lastBeat()).toBe(0);
     away = false;
-    await until(() => done === 1);
+    await eventually(() => done === 1);
     expect(workers.lastBeat()).toBe(5000);
   });
 });
@@ -192,7 +188,7 @@ describe('Workers whose store is slow or away for a while', () => {
     }, { state, clock });
     await put(state, 'a');
     workers.notify();
-    await until(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
+    await eventually(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
     expect([handled, refused]).toEqual([1, -1]);
   });
 
@@ -207,7 +203,7 @@ describe('Workers whose store is slow or away for a while', () => {
     }, { state, clock });
     await put(state, 'a');
     workers.notify();
-    await until(() => asked > 0);
+    await eventually(() => asked > 0);
     await workers.stop();
     expect(workers.active()).toBe(0);
     expect(await state.work.count('q')).toEqual({ ready: 0, leased: 1 });
@@ -236,7 +232,7 @@ describe('Workers whose store is slow or away for a while', () => {
     }, { state, clock });
     await put(state, 'a');
     workers.notify();
-    await until(() => stolen !== undefined && workers.lastBeat() > 0 && workers.active() === 0);
+    await eventually(() => stolen !== undefined && workers.lastBeat() > 0 && workers.active() === 0);
     await workers.stop();
     expect(seen).toEqual([]);
     expect(await state.work.done(stolen!)).toBe(true);
@@ -253,11 +249,11 @@ describe('Workers whose store is slow or away for a while', () => {
     const { workers } = open({ ttlMs: 600, work: { ...pass(state), heartbeat: () => (beats++, gate.promise) }, handle: () => finish.promise }, { state, clock });
     await put(state, 'a');
     workers.notify();
-    await until(() => beats === 1);
+    await eventually(() => beats === 1);
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(beats).toBe(1);
     gate.resolve(true);
-    await until(() => beats > 1);
+    await eventually(() => beats > 1);
     finish.resolve();
   });
 });

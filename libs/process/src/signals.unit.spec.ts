@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import { silentLogger } from '@provider-access/observability';
+import { eventually } from '@provider-access/testing';
 import { isConfigurationFault, isEngineAway, traceOf } from './faults.ts';
 import { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 
@@ -24,7 +25,7 @@ test('SIGTERM stops and ends with 0', async () => {
   const stop = vi.fn(async () => undefined);
   endOnSignals({ stop, withinMs: 60_000, logger: silentLogger, signals });
   signals.emit('SIGTERM');
-  await vi.waitUntil(() => signals.codes.length > 0);
+  await eventually(() => signals.codes.length > 0);
   expect([signals.codes, stop.mock.calls.length]).toEqual([[0], 1]);
 });
 
@@ -41,7 +42,7 @@ test.each([['takes too long', () => new Promise<void>(() => undefined)], ['fails
   const signals = new FakeProcess();
   endOnSignals({ stop, withinMs: 5, logger: silentLogger, signals });
   signals.emit('SIGTERM');
-  await vi.waitUntil(() => signals.codes.length > 0);
+  await eventually(() => signals.codes.length > 0);
   expect(signals.codes).toEqual([1]);
 });
 

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Req, type DynamicModule } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '@provider-access/config';
 import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
@@ -8,6 +8,7 @@ import { READINESS, type ReadinessCheck } from '@provider-access/http';
 import { silentLogger } from '@provider-access/observability';
 import { StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
+import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
 
@@ -102,7 +103,7 @@ describe('a start', () => {
     const engines = new TestEngines();
     engines.kafkaAway = true;
     const service = await start(engines);
-    await vi.waitUntil(() => engines.opened > 2);
+    await eventually(() => engines.opened > 2);
     expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
     expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka (Kafka: no broker answers)' }] }]);
     const early = await fetch(`${service.address}/fhir/hello`);
@@ -110,7 +111,7 @@ describe('a start', () => {
 
     engines.mongoAway = true;
     engines.kafkaAway = false;
-    await vi.waitUntil(async () => JSON.stringify(await ready(service)).includes('waiting for MongoDB'));
+    await eventually(async () => JSON.stringify(await ready(service)).includes('waiting for MongoDB'));
     expect(engines.closed).toContain('log');
 
     engines.mongoAway = false;
@@ -158,7 +159,7 @@ describe('a start', () => {
     const engines = new TestEngines();
     engines.kafkaAway = true;
     const service = await start(engines, { backoffMs: [60_000] });
-    await vi.waitUntil(() => engines.opened > 0);
+    await eventually(() => engines.opened > 0);
     await service.stop(0);
     await service.started;
     await expect(fetch(service.address)).rejects.toThrow();
@@ -177,7 +178,7 @@ describe('while it runs', () => {
     const service = await start(engines, { clock, freshnessMs: 5000 });
     await service.started;
     engines.kafkaAway = true;
-    await vi.waitUntil(async () => String((await ask(service, '/metrics'))[1]).includes('pa_engine_reachable{engine="kafka"} 0'), { timeout: 5000 });
+    await eventually(async () => String((await ask(service, '/metrics'))[1]).includes('pa_engine_reachable{engine="kafka"} 0'));
     expect((await ready(service))[0]).toBe(200);
     clock.at += 6000;
     expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'kafka', detail: 'kafka has not answered for 6 s' }] }]);
@@ -185,7 +186,7 @@ describe('while it runs', () => {
     expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
     expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
     engines.kafkaAway = false;
-    await vi.waitUntil(async () => (await ready(service))[0] === 200, { timeout: 5000 });
+    await eventually(async () => (await ready(service))[0] === 200);
   });
 
   test('without MongoDB it is not ready at once', async () => {
@@ -193,7 +194,7 @@ describe('while it runs', () => {
     const service = await start(engines);
     await service.started;
     engines.mongoAway = true;
-    await vi.waitUntil(async () => (await ready(service))[0] === 503, { timeout: 5000 });
+    await eventually(async () => (await ready(service))[0] === 503);
     expect(JSON.stringify(await ready(service))).toContain('"check":"mongodb"');
   });
 
@@ -259,7 +260,7 @@ describe('a stop', () => {
     const slow = fetch(`${service.address}/slow`);
     await isAsked;
     const stopped = service.stop(10_000);
-    await vi.waitUntil(() => fetch(service.address).then(() => false, () => true));
+    await eventually(() => fetch(service.address).then(() => false, () => true));
     expect(engines.closed).toEqual([]);
     answer('done');
     const { headers } = await slow.then(async (answered) => (expect(await answered.text()).toBe('done'), answered));

@@ -29,12 +29,11 @@ afterEach(() => {
   server.close();
 });
 const start = (): void => tidy({ kind: 's3', bucket: 'b', endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, region: 'r', forcePathStyle: true, partBytes: 8 * 1024 * 1024 }, logger);
-const until = (condition: () => void): Promise<void> => vi.waitFor(condition, { timeout: 20_000 });
 
 it('asks a store that lists no uploads once, and says what removes them', async () => {
   answer = { status: 501, code: 'NotImplemented' };
   start();
-  await until(() => expect(told).toEqual([['info', {}, expect.stringContaining('lifecycle rule')]]));
+  await expect.poll(() => told).toEqual([['info', {}, expect.stringContaining('lifecycle rule')]]);
   vi.advanceTimersByTime(3 * HOUR_MS);
   expect(vi.getTimerCount()).toBe(0);
   expect(asked).toBe(1);
@@ -44,8 +43,8 @@ it('says why it could not, without the words of the store, and asks again an hou
   answer = { status: 403, code: 'AccessDenied' };
   start();
   const warning = ['warn', { error: 'EngineUnavailable', reason: 'the file store is away (AccessDenied)' }, 'unfinished files could not be removed'];
-  await until(() => expect(told).toEqual([warning]));
+  await expect.poll(() => told).toEqual([warning]);
   vi.advanceTimersByTime(HOUR_MS);
-  await until(() => expect(told).toEqual([warning, warning]));
+  await expect.poll(() => told).toEqual([warning, warning]);
   expect(asked).toBe(2);
 });

@@ -20,7 +20,7 @@ async function write(member: string, type: string, id: string, options: { day?: 
 }
 async function settled(): Promise<void> {
   const head = await log.head([PA_RECORDS]);
-  for (const view of [reader.views.records, reader.views.locators]) if (!(await view.waitFor(head, 5_000))) throw new Error('the views did not settle');
+  for (const view of [reader.views.records, reader.views.locators]) if (!(await view.waitFor(head, 60_000))) throw new Error('the views did not settle');
 }
 const names = async (found: AsyncIterable<StoredRecord>): Promise<string[]> => {
   const all: string[] = [];

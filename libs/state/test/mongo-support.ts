@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { EventLog, LogRecord } from '@provider-access/eventlog';
+import { eventually } from '@provider-access/testing';
 import { openMongoState } from '../src/mongo/index.ts';
 import type { MongoStateOptions } from '../src/mongo/index.ts';
 import { StreamReader } from '../src/stream-reader.ts';
@@ -44,14 +44,9 @@ export async function seen(log: EventLog, topic = 't.decided'): Promise<Map<stri
 
 /** As a caller does: again while the engine is away. Any other failure is the test's. */
 export async function persist<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof EngineUnavailable)) throw error;
-      await delay(20);
-    }
-  }
+  const outcome = await eventually(() => call().then((value) => ({ value }), (error: unknown) => !(error instanceof EngineUnavailable) && { error }), { what: 'the engine is there' });
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
 }
 
 /** Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. */

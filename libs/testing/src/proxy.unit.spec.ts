@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers, kafkaRequest, LOOPBACK, mongoCommand, tcpProxy } from './index.ts';
 import type { TcpProxy, TcpProxyOptions } from './index.ts';
 
@@ -236,7 +236,7 @@ describe('a proxy that knows the protocol', () => {
     one.socket.write(Buffer.concat([find, insert, count]));
     await one.over;
     expect(proxy.lost()).toBe(1);
-    await vi.waitFor(() => expect(Buffer.concat(received)).toEqual(find));
+    await expect.poll(() => Buffer.concat(received)).toEqual(find);
     proxy.loseRequests();
     const other = client();
     other.socket.write(insert);

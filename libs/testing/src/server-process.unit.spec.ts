@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from './cache.ts';
+import { eventually } from './eventually.ts';
 import { ServerProcess } from './server-process.ts';
 
 let folder: string;
@@ -32,9 +33,7 @@ ${then}`;
   return { child, server: Number(chunk.toString()), data };
 }
 
-async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
-}
+const gone = (pid: number): Promise<boolean> => eventually(() => !isAlive(pid));
 
 describe('a server of the tests', () => {
   test('dies with a parent that is killed by kill -9, and its data go', async () => {
@@ -42,7 +41,7 @@ describe('a server of the tests', () => {
     expect(isAlive(server)).toBe(true);
     child.kill('SIGKILL');
     await gone(server);
-    while (existsSync(data)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually(() => !existsSync(data));
   });
 
   test('does not keep its parent up, and dies with it', async () => {

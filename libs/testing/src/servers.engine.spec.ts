@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTopic, metadata } from '../test/kafka-wire.ts';
 import { MongoConnection } from '../test/mongo-wire.ts';
-import { answers, isAlive, KAFKA_API, kafkaRequest, startKafka, startMongo, startS3, tcpProxy } from './index.ts';
+import { answers, eventually, isAlive, KAFKA_API, kafkaRequest, startKafka, startMongo, startS3, tcpProxy } from './index.ts';
 import type { Kafka, Mongo, TcpProxy } from './index.ts';
 
 describe('Kafka', () => {
@@ -134,6 +134,6 @@ setInterval(() => {}, 1000);`;
     const pids = JSON.parse(chunk.toString()) as number[];
     expect(pids.map(isAlive)).toEqual([true, true, true]);
     child.kill('SIGKILL');
-    while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => !pids.some(isAlive));
   });
 });

@@ -11,7 +11,7 @@ it('asks the store for all who wait together, and wakes each when its own positi
   const checkpoints = views.store.checkpoints.bind(views.store);
   let questions = 0;
   views.store.checkpoints = (...args) => (questions++, checkpoints(...args));
-  const waiting = Array.from({ length: 100 }, (_, i) => views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 10_000));
+  const waiting = Array.from({ length: 100 }, (_, i) => views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 60_000));
   const done = new Set<number>();
   waiting.forEach((w, i) => void w.then(() => done.add(i)));
   await views.store.apply(items, 'live', [], checkpoint(1));
@@ -28,7 +28,7 @@ it('sees what another process saved without a word here, and gives the last answ
   views.store.onAdvance = () => () => undefined;
   const reader = views.reader(items);
   expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(false);
-  const waiting = reader.waitFor({ 't.items': [1] }, 10_000);
+  const waiting = reader.waitFor({ 't.items': [1] }, 60_000);
   expect(await reader.waitFor({ 't.items': [1] }, 3)).toBe(false);
   await views.store.apply(items, 'live', [], checkpoint(1));
   expect(await waiting).toBe(true);
@@ -39,7 +39,7 @@ it('rejects everybody when the store cannot be asked', async () => {
   const views = openMemoryViews({ shared: true });
   await views.store.ensure(items);
   const reader = views.reader(items);
-  const waiting = [reader.waitFor({ 't.items': [1] }, 10_000), reader.waitFor({ 't.items': [2] }, 10_000)];
+  const waiting = [reader.waitFor({ 't.items': [1] }, 10_000), reader.waitFor({ 't.items': [2] }, 60_000)];
   views.store.checkpoints = () => Promise.reject(new EngineUnavailable('away'));
   expect((await Promise.allSettled(waiting)).map((w) => w.status)).toEqual(['rejected', 'rejected']);
 });

@@ -8,10 +8,10 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { createServiceApp, systemClock } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { openMemoryState } from '@provider-access/state/memory';
-import { startKafka, type Kafka } from '@provider-access/testing';
+import { type Kafka, eventually, startKafka } from '@provider-access/testing';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_PRINCIPAL, aclRules, desiredTopics, PAYER_PRINCIPAL, run } from '../src/index.ts';
 import { topicsArea } from '../src/topics-area.ts';
 
@@ -93,10 +93,10 @@ test('consent does its work as itself, and writes no topic of another', async ()
     await app.startAllMicroservices();
     const payer = await logOf(PAYER_PRINCIPAL);
     await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent')).toHaveLength(1);
       expect(Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS])).flat().some((next) => next > 0)).toBe(true);
-    }, { timeout: 20_000, interval: 100 });
+    });
     expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
   } finally {
     await app?.close();

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { encodeEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, SERVICES, topicsOf } from '@provider-access/events';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { DECLARATIONS, viewGroup } from '../src/services.ts';
 import { RecordedServices } from './recorded-services.ts';
 
@@ -9,11 +10,12 @@ const house = new RecordedServices();
 let n = 0;
 const event = (type: string, subject: string, data: unknown) => ({ specversion: '1.0', id: `e${++n}`, source: '/payer', type, time: '2026-01-02T00:00:00Z', subject, datacontenttype: 'application/json', data });
 const NPI = '1234567893';
-const until = <T>(work: () => Promise<T>, good: (value: T) => boolean): Promise<T> => vi.waitFor(async () => {
-  const value = await work();
-  if (!good(value)) throw new Error(`not yet: ${JSON.stringify(value)}`);
-  return value;
-}, { timeout: 15_000, interval: 20 });
+type Asked = Parameters<RecordedServices['call']>;
+const answered = (...asked: Asked): ReturnType<RecordedServices['call']> => eventually(async () => {
+  const answer = await house.call(...asked);
+  if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+  return answer;
+}, { what: asked.slice(0, 3).join(' ') });
 
 beforeAll(async () => {
   await house.start();
@@ -34,21 +36,24 @@ beforeAll(async () => {
   const raw = (type: string, subject: string) => encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
   await house.log.append(PAYER_MEMBER_EVENTS, ['payer.resource-recorded.v1', 'payer.attribution-ended.v1', 'payer.member-opted-out.v1'].map((type) => raw(type, 'm3')));
   await house.log.append(PAYER_PROVIDER_EVENTS, [raw('payer.provider-recorded.v1', NPI), raw('payer.network-status-changed.v1', NPI), raw('payer.member-opted-out.v1', 'm3')]);
-  const letters = await until(async () => JSON.parse((await house.call('resources', 'GET', '/events/dead-letters?status=open', house.administrator)).body) as { deadLetters?: { deadLetter?: string; id?: string }[] }, (v) => (v.deadLetters?.length ?? 0) === 6);
-  for (const letter of letters.deadLetters!) {
-    const answer = await house.call('resources', 'POST', `/events/dead-letters/${letter.deadLetter ?? letter.id}/discard`, house.administrator, { reason: 'a test' });
+  const letters = await eventually(async () => {
+    const { deadLetters } = JSON.parse((await answered('resources', 'GET', '/events/dead-letters?status=open', house.administrator)).body) as { deadLetters: { id: string }[] };
+    return deadLetters.length === 6 && deadLetters;
+  }, { what: 'six dead letters' });
+  for (const letter of letters) {
+    const answer = await house.call('resources', 'POST', `/events/dead-letters/${letter.id}/discard`, house.administrator, { reason: 'a test' });
     expect(answer.status).toBe(200);
   }
   expect((await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, {})).status).toBe(200);
 
   const { token } = await house.tokens.issue(client, 'system/*.rs', Date.now());
-  await until(() => house.call('resources', 'GET', '/fhir/Patient/m1', token), ({ status }) => status === 200);
-  const found = await until(() => house.call('attribution', 'GET', `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`, token), ({ status }) => status === 200);
+  await answered('resources', 'GET', '/fhir/Patient/m1', token);
+  const found = await answered('attribution', 'GET', `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`, token);
   const group = (JSON.parse(found.body) as { entry: { resource: { id: string } }[] }).entry[0]!.resource.id;
   const accepted = await house.call('attribution', 'GET', `/fhir/Group/${group}/$export`, token, undefined, { prefer: 'respond-async', accept: 'application/fhir+json' });
   expect(accepted.status).toBe(202);
   const path = (url: string): string => url.replace('https://pa.example.org', '');
-  const manifest = await until(() => house.call('export', 'GET', path(accepted.location!), token), ({ status }) => status === 200);
+  const manifest = await answered('export', 'GET', path(accepted.location!), token);
   const file = (JSON.parse(manifest.body) as { output: { url: string }[] }).output[0]!.url;
   expect((await house.call('export', 'GET', path(file), token)).status).toBe(200);
   expect((await house.call('attribution', 'POST', '/ops/probe', house.administrator, { at: '2026-01-02T00:00:00Z', ok: true, steps: [] })).status).toBe(202);
@@ -56,7 +61,7 @@ beforeAll(async () => {
   // A token that cannot be had is a disclosure refused: auth audits it.
   await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', { 'content-type': 'application/x-www-form-urlencoded' });
   // What is still under way; what never comes is told by the tests below, by name.
-  await until(async () => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t))), Boolean).catch(() => undefined);
+  await eventually(() => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t))), { timeout: 30_000 }).catch(() => undefined);
 });
 afterAll(() => house.stop());
 

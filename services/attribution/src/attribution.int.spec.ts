@@ -152,7 +152,7 @@ describe('facts that cannot be trusted', () => {
     expect([read.statusCode, search.statusCode]).toEqual([503, 503]);
     expect(read.headers['retry-after']).toBe('1');
     await h.startConsent();
-    await h.facts.access.waitForPayer(await h.payerHead(), 5000);
+    await h.facts.access.waitForPayer(await h.payerHead(), 60_000);
     await h.advance(0);
     expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
   });
@@ -220,7 +220,7 @@ describe('intake', () => {
   };
   const put = async (topic: string, event: DomainEvent, key = event.subject): Promise<void> => {
     await h.log.append(topic, [encodeEvent({ ...event, extensions: { pareceipt: 'r-1', ...event.extensions } }, { key: key! })]);
-    await h.facts.access.waitForPayer(await h.payerHead(), 5000);
+    await h.facts.access.waitForPayer(await h.payerHead(), 60_000);
     await h.settle();
   };
 
@@ -267,7 +267,7 @@ describe('intake', () => {
     const next = new GroupDirectory(h.ports).batch();
     expect(await next.groupOf(identity)).toBe(first);
     await h.log.append('pa.groups', [...a.openings(), ...next.openings()]);
-    await h.ports.views.reader(groups).waitFor(await h.log.head(['pa.groups']), 5000);
+    await h.ports.views.reader(groups).waitFor(await h.log.head(['pa.groups']), 60_000);
     const lost = new GroupDirectory({ ...h.ports, state: openMemoryState() }).batch();
     expect([await lost.groupOf(identity), lost.openings()]).toEqual([first, []]);
     expect(await lost.groupOf({ providers: identity.providers })).not.toBe(first);

@@ -68,14 +68,14 @@ export class Harness {
   /** Appends payer events and waits until the facts have passed them. */
   async publish(...events: readonly DomainEvent[]): Promise<void> {
     await this.append(...events);
-    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 5000))) throw new Error('the facts did not pass the events');
+    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000))) throw new Error('the facts did not pass the events');
   }
   async append(...events: readonly DomainEvent[]): Promise<void> {
     for (const event of events) await this.log.append(event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
   }
   async appendRaw(record: NewRecord): Promise<void> {
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);
-    await this.facts.access.waitForPayer(await this.payerHead(), 5000);
+    await this.facts.access.waitForPayer(await this.payerHead(), 60_000);
   }
   payerHead(): Promise<Position> {
     return this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
@@ -89,8 +89,8 @@ export class Harness {
   /** Until everything of ours that is in the log has been seen. */
   async settle(): Promise<void> {
     const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT]);
-    if (!(await this.facts.reader.waitFor(head, 5000))) throw new Error('the view did not pass');
-    await this.facts.parties.waitFor(await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]), 5000);
+    if (!(await this.facts.reader.waitFor(head, 60_000))) throw new Error('the view did not pass');
+    await this.facts.parties.waitFor(await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]), 60_000);
     await this.facts.freshness.poll();
   }
 

@@ -9,6 +9,7 @@ import { silentLogger } from '@provider-access/observability';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import type { State } from '@provider-access/state';
+import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { Bench, NOW, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './signing-keys/signing-ring.ts';
@@ -74,9 +75,6 @@ async function reader(holder: string): Promise<{ parties: Parties; accepts(token
 const tokenOf = async (bench: Bench, app: App): Promise<string> => (await bench.token(app)).body['access_token'] as string;
 const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid;
 const kids = async (bench: Bench): Promise<string[]> => ((await bench.call('GET', '/auth/jwks')).body['keys'] as { kid: string }[]).map((k) => k.kid).sort();
-const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 
 describe('two instances of auth', () => {
   it('with one file publish a key once, and each verifies what the other gives', async () => {
@@ -93,8 +91,8 @@ describe('two instances of auth', () => {
     const [a, b] = [await instance('a', new Keys(one)), await instance('b', new Keys(two, one))];
     const service = await reader('resources');
     const app = await a.approved();
-    await a.parties.waitFor(await log.head(['pa.registry']), 5000);
-    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 5000);
+    await a.parties.waitFor(await log.head(['pa.registry']), 60_000);
+    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 60_000);
     const tokens = [await tokenOf(a, app), await tokenOf(b, app)];
     expect(tokens.map(kidOf)).toEqual([one.first.kid, two.first.kid]);
     for (const token of tokens) expect(await service.accepts(token)).toBe(200);
@@ -105,7 +103,7 @@ describe('two instances of auth', () => {
     const keys = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', keys)];
     const app = await a.approved();
-    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 5000);
+    await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 60_000);
     for (let i = 0; i < 5; i++) {
       const assertion = await a.assertion(app.id);
       const answers = await Promise.all([a, b].map((bench) => bench.token(app, { client_assertion: assertion })));
@@ -187,10 +185,10 @@ describe('signing keys', () => {
     const app = await a.approved();
     await state.presence.announce('parties', 'slow', { position: {}, derived: {} }, 60_000);
     keys.put(two, one);
-    await until(async () => (await kids(a)).length === 2);
+    await eventually(async () => (await kids(a)).length === 2);
     expect(kidOf(await tokenOf(a, app))).toBe(one.first.kid);
     await state.presence.leave('parties', 'slow');
-    await until(async () => kidOf(await tokenOf(a, app)) === two.first.kid);
+    await eventually(async () => kidOf(await tokenOf(a, app)) === two.first.kid);
   });
 
   it('a token of a key that is in the file and not published is refused, and one of no key we know: 401', async () => {
@@ -229,7 +227,7 @@ describe('signing keys', () => {
     const other = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', other)];
     let now = 0;
-    const ring = new SigningRing({ ports: { state, clock: a.clock, logger: silentLogger }, keys, parties: a.parties, registry: { acknowledge: async () => { await a.parties.waitFor(await log.head(['pa.registry']), 5000); } }, presence: presenceOf('ring'), now: () => now });
+    const ring = new SigningRing({ ports: { state, clock: a.clock, logger: silentLogger }, keys, parties: a.parties, registry: { acknowledge: async () => { await a.parties.waitFor(await log.head(['pa.registry']), 60_000); } }, presence: presenceOf('ring'), now: () => now });
     const rounds = async (ms: number): Promise<string[]> => {
       now += ms;
       await ring.round();

@@ -105,7 +105,7 @@ export class Bench {
   async network(provider: string, status: 'in-network' | 'out-of-network', from = '2020-01-01T00:00:00.000Z'): Promise<void> {
     const time = new Date(this.clock.ms).toISOString();
     await this.log.append(PA_PROVIDERS, [encodeEvent({ id: `n-${++serial}`, source: 'test', type: 'pa.network-status-recorded.v1', time, subject: provider, data: { provider, status, from, businessTime: time } })]);
-    await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 5000);
+    await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 60_000);
   }
   /** Registered, approved and in network. */
   async approved(over: Record<string, unknown> = {}): Promise<App> {

@@ -58,7 +58,7 @@ export class Harness {
     const from = '2025-01-01T00:00:00.000Z';
     await this.ours(PA_MEMBERS, 'pa.coverage-changed.v1', member, { member, coverageId: 'c', from, businessTime: from, sequence: 0 }, source);
     await this.ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', member, { member, group: 'g1', providers: [`npi|${NPI}`], from, businessTime: from }, source);
-    await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 5000);
+    await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 60_000);
   }
   private async ours(topic: string, type: string, subject: string, data: unknown, source = 'urn:payer'): Promise<void> {
     await this.log.append(topic, [encodeEvent({ id: randomUUID(), source: 'urn:test', type, time: '2025-01-01T00:00:00.000Z', subject, data, extensions: { pasource: source } })]);
@@ -74,9 +74,9 @@ export class Harness {
     await this.passed();
   }
   async passed(): Promise<void> {
-    if (!(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 5000))) throw new Error('the facts did not pass the events');
-    await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 5000);
-    await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 5000);
+    if (!(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000))) throw new Error('the facts did not pass the events');
+    await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 60_000);
+    await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 60_000);
     await this.facts.freshness.poll();
   }
   async verdict(member: string): Promise<string> {

@@ -60,7 +60,7 @@ describe('a process that dies', () => {
     await platform.open({ chunkMembers: 2 });
     expect(await idsIn(job)).toEqual(expected);
     expect((await platform.streams().execute({ kind: 'cancel', data: { job: job.split('/').at(-1)!, reason: 'test', at: new Date().toISOString() } })).ok).toBe(true);
-    await expect.poll(async () => (await platform.fetch(job)).status, { timeout: 10_000 }).toBe(404);
+    await expect.poll(async () => (await platform.fetch(job)).status).toBe(404);
   });
 
   it('in the middle of a chunk is replaced by a higher fence, and its own result is refused', async () => {
@@ -125,7 +125,7 @@ describe('a disk that is full', () => {
     }));
     const job = await platform.kickOff();
     const storage = async () => (await platform.readiness()).find((c) => c.name === 'storage')!;
-    await expect.poll(storage, { timeout: 10_000 }).toMatchObject({ ready: true, detail: expect.stringContaining('full') as string });
+    await expect.poll(storage).toMatchObject({ ready: true, detail: expect.stringContaining('full') as string });
     const status = await platform.fetch(job);
     expect([status.status, status.headers.get('x-progress')]).toEqual([202, '0 of 3 chunks written, 0 %']);
     full = false;
@@ -176,7 +176,7 @@ describe('a job', () => {
     expect((await platform.fetch(done, { method: 'DELETE' })).status).toBe(202);
     for (const path of [done, file!.url]) expect((await platform.fetch(path)).status).toBe(404);
     expect((await platform.fetch(done, { method: 'DELETE' })).status).toBe(404);
-    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => platform.fileNames()).toEqual([]);
   });
 
   it('expires after its time: gone at once, its files a while later', async () => {
@@ -186,9 +186,9 @@ describe('a job', () => {
     const response = await platform.fetch(job);
     expect(Date.parse(response.headers.get('expires')!) - Date.now()).toBeGreaterThan(71 * 3_600_000);
     platform.clock.offset = 73 * 3_600_000;
-    await expect.poll(async () => (await platform.fetch(job)).status, { timeout: 10_000 }).toBe(404);
+    await expect.poll(async () => (await platform.fetch(job)).status).toBe(404);
     expect((await platform.fetch(file!.url)).status).toBe(404);
-    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => platform.fileNames()).toEqual([]);
   });
 
   it('that failed says so for as long as others are kept, then is gone; its files go at once', async () => {
@@ -197,12 +197,12 @@ describe('a job', () => {
     }));
     const job = await platform.kickOff();
     expect((await platform.finish(job)).status).toBe(500);
-    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => platform.fileNames()).toEqual([]);
     platform.clock.offset = 71 * 3_600_000;
     expect((await platform.fetch(job)).status).toBe(500);
     platform.clock.offset = 73 * 3_600_000;
     expect((await platform.fetch(job)).status).toBe(404);
-    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status, { timeout: 10_000 }).toBe('expired');
+    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status).toBe('expired');
   });
 
   it('that expires while a file is on its way to the client lets it arrive whole', async () => {
@@ -215,13 +215,13 @@ describe('a job', () => {
     const reader = response.body!.getReader();
     let bytes = (await reader.read()).value!.length;
     platform.clock.offset = 31_000;
-    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status, { timeout: 10_000 }).toBe('expired');
+    await expect.poll(async () => (await platform.streams().load(job.split('/').at(-1)!))?.status).toBe('expired');
     expect((await platform.fetch(output[0]!.url)).status).toBe(404);
     for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
     expect(bytes).toBe(Number(response.headers.get('content-length')));
     // The grace is over: now they go.
     platform.clock.offset = 55_000;
-    await expect.poll(async () => platform.fileNames(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(async () => platform.fileNames()).toEqual([]);
   });
 
   it('is one of so many at a time, and the next may start when one is done', async () => {
@@ -234,7 +234,7 @@ describe('a job', () => {
     expect(((await refused.json()) as { resourceType: string }).resourceType).toBe('OperationOutcome');
     gate.letThrough();
     for (const accepted of answers.filter((a) => a.status === 202)) await platform.manifest(accepted.headers.get('content-location')!);
-    await expect.poll(async () => (await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status, { timeout: 10_000 }).toBe(202);
+    await expect.poll(async () => (await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(202);
   });
 
   it('is asked for, and started, only so often', async () => {
@@ -250,7 +250,7 @@ describe('a job', () => {
     const gate = new Gate();
     await populated({}, (blobs) => interfered(blobs, (action, name) => (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name) ? gate.pass() : undefined)));
     const job = await platform.kickOff();
-    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress'), { timeout: 10_000 }).toBe('2 of 3 chunks written, 66 %');
+    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress')).toBe('2 of 3 chunks written, 66 %');
     const retry = Number((await platform.fetch(job)).headers.get('retry-after'));
     expect(retry >= 1 && retry <= 5).toBe(true);
     gate.letThrough();

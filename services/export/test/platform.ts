@@ -20,6 +20,7 @@ import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openMemoryState } from '@provider-access/state/memory';
+import { eventually } from '@provider-access/testing';
 import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/views';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -183,10 +184,10 @@ export class Platform {
     await this.log.append(topic, encoded);
     const head = await this.log.head([topic]);
     for (const projection of [memberFacts, memberships, groups, records, locators]) {
-      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 10_000))) throw new Error(`${projection.name} did not pass ${topic}`);
+      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000))) throw new Error(`${projection.name} did not pass ${topic}`);
     }
     // Clients are in the memory of the process: the next request is to know them.
-    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 10_000))) throw new Error('the parties did not pass the registry');
+    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000))) throw new Error('the parties did not pass the registry');
   }
   /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
   async published(): Promise<void> {
@@ -255,11 +256,10 @@ export class Platform {
   }
   /** Asks until the answer is not 202. */
   async finish(job: string): Promise<Response> {
-    for (;;) {
+    return eventually(async () => {
       const response = await this.fetch(job);
-      if (response.status !== 202) return response;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+      return response.status !== 202 && response;
+    });
   }
   async manifest(job: string): Promise<ManifestBody> {
     const response = await this.finish(job);

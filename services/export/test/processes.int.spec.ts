@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Blobs } from '@provider-access/blob';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { State } from '@provider-access/state';
+import { eventually } from '@provider-access/testing';
 import { Gate, interfered } from './faults.ts';
 import { type ExportProcess, GROUP, type ManifestBody, Platform } from './platform.ts';
 
@@ -35,18 +36,15 @@ async function kickOff(): Promise<Response> {
   return ask(`/fhir/Group/${GROUP}/$export`, { headers: { prefer: 'respond-async' } });
 }
 async function idsIn(job: string): Promise<string[]> {
-  for (;;) {
-    const status = await ask(job);
-    if (status.status === 202) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      continue;
-    }
-    expect(status.status).toBe(200);
-    const { output } = (await status.json()) as ManifestBody;
-    const ids: string[] = [];
-    for (const { url } of output) ids.push(...(await (await ask(url)).text()).split('\n').filter((l) => l !== '').map((l) => (JSON.parse(l) as { id: string }).id));
-    return ids.sort();
-  }
+  const status = await eventually(async () => {
+    const answer = await ask(job);
+    return answer.status !== 202 && answer;
+  });
+  expect(status.status).toBe(200);
+  const { output } = (await status.json()) as ManifestBody;
+  const ids: string[] = [];
+  for (const { url } of output) ids.push(...(await (await ask(url)).text()).split('\n').filter((l) => l !== '').map((l) => (JSON.parse(l) as { id: string }).id));
+  return ids.sort();
 }
 const expected = [...MEMBERS, 'o1'];
 const locationOf = (response: Response): string => response.headers.get('content-location')!;
@@ -127,7 +125,7 @@ describe('two processes', () => {
     gate.letThrough();
     await expect.poll(() => platform.failures).toEqual(['EngineUnavailable']);
     away = false;
-    await expect.poll(async () => (await work.count('export-expire')).ready, { timeout: 5000 }).toBe(1);
+    await expect.poll(async () => (await work.count('export-expire')).ready).toBe(1);
   });
 
   it('count running exports of a client together', async () => {

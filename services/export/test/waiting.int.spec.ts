@@ -48,7 +48,7 @@ describe('while the intake of the payer’s events stands still', () => {
     platform.clock.offset += older;
     gate.letThrough();
     const attempts = async (): Promise<number> => platform.failures.length;
-    await expect.poll(attempts, { timeout: 10_000 }).toBeGreaterThan(4);
+    await expect.poll(attempts).toBeGreaterThan(4);
     expect((await platform.fetch(job)).status).toBe(202);
     expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
     expect((await platform.events('pa.audit')).filter((a) => a.data['action'] === 'download')).toEqual([]);
@@ -71,6 +71,6 @@ describe('a job whose views have less than there was at its kick-off', () => {
     await expect.poll(() => platform.failures.length).toBeGreaterThan(2);
     expect([await status(), await platform.fileNames()]).toEqual(['requested', []]);
     await platform.derived();
-    await expect.poll(status, { timeout: 10_000 }).toBe('sealed');
+    await expect.poll(status).toBe('sealed');
   });
 });

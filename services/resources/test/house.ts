@@ -153,8 +153,8 @@ export class House {
     const head = await this.log.head(topics);
     const parties = this.app.get(Facts).parties;
     const { [PA_PROVIDERS]: providers, 'pa.registry': registry, ...members } = head;
-    await this.views.reader(FACTS_PROJECTIONS[0]!).waitFor(members, 10_000);
-    await parties.waitFor({ [PA_PROVIDERS]: providers!, 'pa.registry': registry! }, 10_000);
+    await this.views.reader(FACTS_PROJECTIONS[0]!).waitFor(members, 60_000);
+    await parties.waitFor({ [PA_PROVIDERS]: providers!, 'pa.registry': registry! }, 60_000);
   }
 
   private n = 0;

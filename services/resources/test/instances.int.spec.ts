@@ -113,7 +113,7 @@ class World {
   }
   async drain(): Promise<void> {
     for (const topic of [0, 1]) for (let partition = 0; partition < PARTITIONS; partition++) while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
-    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)]) expect(await view.waitFor(await this.log.head([PA_RECORDS]), 5000)).toBe(true);
+    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)]) expect(await view.waitFor(await this.log.head([PA_RECORDS]), 60_000)).toBe(true);
   }
   async all(): Promise<RecordPart[]> {
     const found: RecordPart[] = [];
@@ -224,7 +224,7 @@ describe('what another instance did', () => {
       }
       expect(versions.length).toBeGreaterThan(10);
       expect(versions).toEqual(versions.map((_, i) => i + 1));
-      await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       await again.stop();
       expect(JSON.parse(Buffer.from((await world.reader.byTypeId(SHARED, 'Organization', 'o'))!.line).toString())).toMatchObject({ name: 'name 39', meta: { versionId: String(versions.length) } });
     } finally {
@@ -246,7 +246,7 @@ describe('what another instance did', () => {
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(1), resource: condition('m0', 'c') });
       const first = await batchOf(0, 'm0');
       await a.intake.handle(first);
-      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(2), type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c' } });
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(3), resource: condition('m1', 'c') });
       // The views stand still behind the delete when the other instance comes to its event.
@@ -256,7 +256,7 @@ describe('what another instance did', () => {
       const again = new ProjectionSet({ log: world.log, views: world.views, projections: PROJECTIONS });
       await again.start();
       await other;
-      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 5000);
+      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       expect(await world.reader.locate('Condition', 'c')).toBe('m1');
       await again.stop();
     } finally {

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { sharedKafka, sharedMongo } from '@provider-access/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, sharedKafka, sharedMongo } from '@provider-access/testing';
 
 /** The five built services as processes of their own against one Kafka and one MongoDB. */
 const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
@@ -35,23 +35,19 @@ async function start(service: Service, more: Record<string, string> = {}): Promi
   const process = run(service, more);
   let over = false;
   void process.ended.then(() => (over = true));
-  const base = await vi.waitUntil(() => {
+  const base = await eventually(() => {
     if (over) throw new Error(`${service} ended: ${process.said.join(' | ')}`);
-    return /listening on (http:\/\/\S+)/.exec(process.said.join('\n'))?.[1];
-  }, { timeout: 120_000 });
+    return /listening on (http:\/\/\S+)/.exec(process.said.join('\n'))?.[1] ?? false;
+  }, { what: `${service} listens` });
   const running = { ...process, base };
   started.push(running);
   return running;
 }
 async function ready({ base, said }: Running): Promise<void> {
-  let last = '';
-  await vi.waitUntil(async () => {
+  await eventually(async () => {
     const response = await fetch(`${base}/health/ready`);
-    last = await response.text();
-    return response.status === 200;
-  }, { timeout: 120_000, interval: 100 }).catch(() => {
-    throw new Error(`not ready: ${last} ${said.slice(-5).join(' | ')}`);
-  });
+    if (response.status !== 200) throw new Error(`${await response.text()} ${said.slice(-5).join(' | ')}`);
+  }, { what: 'the service is ready', interval: 100 });
 }
 
 beforeAll(async () => {
@@ -124,7 +120,7 @@ describe('five processes', () => {
       // Each says of its own groups how far and for how long they are behind: nothing is to be done here.
       const group = GROUPS[name];
       if (group !== undefined) {
-        await expect.poll(metrics, { timeout: 20_000, interval: 1000 }).toMatch(new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`));
+        await expect.poll(metrics, { interval: 1000 }).toMatch(new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`));
         expect(await metrics(), name).toContain(`pa_facts_age_seconds{service="${name}"} `);
       }
       const views = await fetch(`${base}/ops/views/${name}`, { headers: { authorization: `Bearer ${administrator}` } });

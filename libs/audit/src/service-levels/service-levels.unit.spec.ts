@@ -27,7 +27,7 @@ class Ledgers {
   readonly ledger = new LevelLedger({ log: this.log, clock: { now: () => this.now }, metrics: this.metrics, service: 'resources' });
   readonly reader: ViewReader = this.views.reader(serviceLevels);
   async settled(): Promise<void> {
-    expect(await this.reader.waitFor(await this.log.head([PA_SERVICE_LEVELS, deadLetterTopic(PAYER_MEMBER_EVENTS)]), 5000)).toBe(true);
+    expect(await this.reader.waitFor(await this.log.head([PA_SERVICE_LEVELS, deadLetterTopic(PAYER_MEMBER_EVENTS)]), 60_000)).toBe(true);
   }
   async report(from = '2026-11-01', to = '2026-11-30', open?: readonly Open[]): Promise<ServiceLevelReport> {
     await this.settled();

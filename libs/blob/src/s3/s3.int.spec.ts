@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import { startS3, tcpProxy } from '@provider-access/testing';
+import { eventually, startS3, tcpProxy } from '@provider-access/testing';
 import type { S3, TcpProxy } from '@provider-access/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { blobsContract } from '../contract/index.ts';
@@ -131,7 +131,7 @@ describe('S3 behind a network with faults', () => {
     const stream = impatient.range('a', 0, content.length);
     const reader = stream[Symbol.asyncIterator]();
     const got = [(await reader.next()).value as Buffer];
-    while (proxy.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 20)); // silent for too long: it falls
+    await eventually(() => proxy.connections() === 0); // silent for too long: it falls
     for (let next = await reader.next(); !next.done; next = await reader.next()) got.push(next.value as Buffer);
     expect(Buffer.concat(got).equals(content)).toBe(true);
   });
@@ -145,7 +145,7 @@ describe('S3 behind a network with faults', () => {
     stream.destroy();
     await once(stream, 'close');
     proxy.resume('answers');
-    while (proxy.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => proxy.connections() === 0);
     expect(await blobs.stat('a')).toBeDefined();
   });
 });

@@ -1,7 +1,8 @@
+import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { Backlog, type Behind } from '../backlog.ts';
 import type { EventLog } from '../port.ts';
-import { record, until } from './support.ts';
+import { record } from './support.ts';
 
 /** How far, and for how long, a group is behind. */
 export function backlogContract(log: () => EventLog): void {
@@ -18,7 +19,7 @@ export function backlogContract(log: () => EventLog): void {
       expect(first).toBeGreaterThanOrEqual(before - 1000);
       expect(await behind()).toEqual({ records: 3, since: Math.min(first, later) });
       const subscription = await log().subscribe({ group: 'g', topics: ['t'], handle: () => Promise.resolve() });
-      await until(async () => (await behind()).records === 0);
+      await eventually(async () => (await behind()).records === 0);
       expect(await behind()).toEqual({ records: 0, since: undefined });
       await subscription.stop();
       await log().append('t', [record('d', 'd', { partition: 2 })]);

@@ -1,7 +1,8 @@
+import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog, Subscription } from '../port.ts';
-import { record, records, sum, texts, until } from './support.ts';
+import { record, records, sum, texts } from './support.ts';
 import type { LogHarness } from './support.ts';
 
 /** Consumer groups: order, redelivery, commits, sharing, faults. */
@@ -26,7 +27,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
         },
       });
       await log().append('t', records(100, 16, 300));
-      await until(() => [...byMember.values()].flat().length >= 400);
+      await eventually(() => [...byMember.values()].flat().length >= 400);
       expect([...byMember.values()].flat()).toHaveLength(400);
       for (const seen of byMember.values()) expect(seen).toEqual([...seen].sort((a, b) => a - b));
       expect(subscription.position()).toEqual(await log().head(['t']));
@@ -38,7 +39,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', [10, 10, 500, 10].map((size) => record('m', Buffer.alloc(size))));
       const sizes: number[][] = [];
       const subscription = await log().subscribe({ group: 'g', topics: ['t'], maxBytes: 25, handle: async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)) });
-      await until(() => sizes.flat().length === 4);
+      await eventually(() => sizes.flat().length === 4);
       expect(sizes).toEqual([[10, 10], [500], [10]]);
       await subscription.stop();
     });
@@ -51,12 +52,12 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const join = (group: string, from: 'earliest' | 'latest' | typeof at): Promise<Subscription> => log().subscribe({ group, topics: ['t'], from, handle: async (batch) => void seen[group]!.push(...texts(batch)) });
       const subscriptions = [await join('early', 'earliest'), await join('at', at)];
       const late = await join('late', 'latest');
-      await until(async () => (await committed('late', 't')) === 8);
+      await eventually(async () => (await committed('late', 't')) === 8);
       await late.stop();
       await log().append('t', records(2, 1, 8));
       // The group has its offsets now: `latest` does not pass over what came while it was away.
       subscriptions.push(await join('late', 'latest'));
-      await until(() => seen['early']!.length >= 10 && seen['at']!.length >= 6 && seen['late']!.length >= 2);
+      await eventually(() => seen['early']!.length >= 10 && seen['at']!.length >= 6 && seen['late']!.length >= 2);
       expect(seen['early']!.map(Number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
       expect(seen['at']!.map(Number)).toEqual([4, 5, 6, 7, 8, 9]);
       expect(seen['late']!.map(Number)).toEqual([8, 9]);
@@ -68,13 +69,13 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       let seen = 0;
       const handle = async (batch: Batch): Promise<void> => void (seen += batch.records.length);
       await log().subscribe({ group: 'g', topics: ['t'], handle });
-      await until(async () => (await committed('g', 't')) === 50);
+      await eventually(async () => (await committed('g', 't')) === 50);
       await reopen();
       expect(await committed('g', 't')).toBe(50);
       expect(await committed('other', 't')).toBe(0);
       await log().append('t', records(7));
       await log().subscribe({ group: 'g', topics: ['t'], handle });
-      await until(() => seen >= 57);
+      await eventually(() => seen >= 57);
       expect(seen).toBe(57);
     });
 
@@ -89,12 +90,12 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
           if (!healthy) throw new Error('choked on member 4711');
         },
       });
-      await until(() => attempts.length >= 3 && subscription.failure() !== undefined);
+      await eventually(() => attempts.length >= 3 && subscription.failure() !== undefined);
       expect(new Set(attempts)).toEqual(new Set(['0,1,2']));
       expect(subscription.failure()).not.toContain('4711');
       expect(await committed('g', 't')).toBe(0);
       healthy = true;
-      await until(async () => (await committed('g', 't')) === 6);
+      await eventually(async () => (await committed('g', 't')) === 6);
       expect(attempts.at(-1)).toBe('3,4,5');
       expect(subscription.failure()).toBeUndefined();
       await subscription.stop();
@@ -117,10 +118,10 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       });
       let others = 0;
       const two = await log().subscribe({ group: 'two', topics: ['t'], handle: async (batch) => void (others += batch.records.length) });
-      await until(() => seen.length === 10 && others === 12 && attempts > 2);
+      await eventually(() => seen.length === 10 && others === 12 && attempts > 2);
       expect([...seen].sort()).toEqual(['0a', '0b', '0c', '1a', '2a', '2b', '2c', '3a', '3b', '3c']);
       poisoned = false;
-      await until(() => seen.length >= 12);
+      await eventually(() => seen.length >= 12);
       expect(seen.slice(10)).toEqual(['1b', '1c']);
       await Promise.all([one.stop(), two.stop()]);
     });
@@ -133,7 +134,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       });
       let subscription: Subscription | undefined;
       await began;
-      await until(() => subscription !== undefined);
+      await eventually(() => subscription !== undefined);
       let stopped = false;
       const stopping = subscription!.stop().then(() => (stopped = true));
       await new Promise((resolve) => setImmediate(resolve));
@@ -152,7 +153,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       expect([seen, await committed('g', 't')]).toEqual([0, 0]);
       const brief = await subscribe(1);
       await log().append('t', records(5, 16, 5));
-      await until(() => seen >= 10);
+      await eventually(() => seen >= 10);
       await brief.stop();
       expect([seen, await committed('g', 't')]).toEqual([10, 10]);
     });
@@ -169,12 +170,12 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
           throw new EngineUnavailable('the store is away');
         }
       } });
-      await until(() => subscription.failure() !== undefined);
+      await eventually(() => subscription.failure() !== undefined);
       await expect(log().append('t', records(1))).rejects.toThrow(EngineUnavailable);
       await harness().away(false);
       await log().append('t', records(20, 16, 20));
-      await until(() => Array.from({ length: 40 }, (_, i) => String(i)).every((t) => seen.has(t)));
-      await until(async () => (await committed('g', 't')) === sum((await log().head(['t']))['t']));
+      await eventually(() => Array.from({ length: 40 }, (_, i) => String(i)).every((t) => seen.has(t)));
+      await eventually(async () => (await committed('g', 't')) === sum((await log().head(['t']))['t']));
       await subscription.stop();
     });
   });
@@ -197,15 +198,15 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       });
       await log().append('t', records(200));
       const one = await join('one');
-      await until(() => seen.length >= 20);
+      await eventually(() => seen.length >= 20);
       const two = await join('two');
       await log().append('t', records(200, 16, 200));
-      await until(() => seen.some((s) => s.member === 'two'));
-      await until(() => new Set(seen.map((s) => s.value)).size === 400);
+      await eventually(() => seen.some((s) => s.member === 'two'));
+      await eventually(() => new Set(seen.map((s) => s.value)).size === 400);
       await one.stop();
       await log().append('t', records(100, 16, 400));
-      await until(() => new Set(seen.map((s) => s.value)).size === 500);
-      await until(async () => (await committed('g', 't')) === 500);
+      await eventually(() => new Set(seen.map((s) => s.value)).size === 500);
+      await eventually(async () => (await committed('g', 't')) === 500);
       expect(owns.one.size).toBe(4);
       expect(owns.two.size).toBe(4);
       // In one process a rebalance waits for what is in flight; at least once is what the port promises.
@@ -225,7 +226,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
         },
         handle: async (batch) => void (seen += batch.records.length),
       });
-      await until(() => seen === 8);
+      await eventually(() => seen === 8);
       expect(failures).toBe(3);
       expect(subscription.failure()).toBeUndefined();
       await subscription.stop();

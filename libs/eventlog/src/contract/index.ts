@@ -1,3 +1,4 @@
+import { eventually } from '@provider-access/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineUnavailable, RecordTooLarge, reached } from '../port.ts';
 import type { Appended, EventLog } from '../port.ts';
@@ -5,7 +6,7 @@ import { partitionFor } from '../murmur2.ts';
 import { backlogContract } from './backlog.ts';
 import { groupContract } from './groups.ts';
 import { progressContract } from './progress.ts';
-import { record, records, sum, text, texts, until } from './support.ts';
+import { record, records, sum, text, texts } from './support.ts';
 import type { CreateHarness, LogHarness } from './support.ts';
 
 export type { CreateHarness, LogHarness } from './support.ts';
@@ -59,7 +60,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       await log().append('t', [record('k', 'v', { partition: 0, headers: { ce_type: 'x', traceparent } })]);
       let seen: string | undefined;
       const subscription = await log().subscribe({ group: 'traced', topics: ['t'], handle: async (batch) => void (seen = batch.records[0]?.headers['traceparent']) });
-      await expect.poll(() => seen, { timeout: 20_000 }).toBe(traceparent);
+      await expect.poll(() => seen).toBe(traceparent);
       await subscription.stop();
       expect((await log().read('t', 0, 0, 1))[0]?.headers['traceparent']).toBe(traceparent);
     });
@@ -184,7 +185,7 @@ function following(log: () => EventLog): void {
       expect(seen).toHaveLength(120);
       expect(reached(subscription.position(), await log().head(['a', 'b']))).toBe(true);
       await log().append('b', [record('x', 'last')]);
-      await until(() => seen.at(-1) === 'blast');
+      await eventually(() => seen.at(-1) === 'blast');
       await subscription.stop();
       await log().append('b', [record('x', 'unseen')]);
       expect(seen).toHaveLength(121);

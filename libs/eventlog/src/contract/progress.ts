@@ -1,9 +1,10 @@
+import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { Derivation } from '../derivation.ts';
 import { ProgressTracker } from '../progress.ts';
 import { reached } from '../port.ts';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
-import { record, records, text, texts, until } from './support.ts';
+import { record, records, text, texts } from './support.ts';
 
 /** Positions of an inbound topic, awaited in topics that were derived from it. */
 export function progressContract(log: () => EventLog): void {
@@ -54,8 +55,8 @@ export function progressContract(log: () => EventLog): void {
       };
       const own = await log().follow({ topics: ['out'], maxRecords: 7, handle: take });
       // The reader has all of `out` before the first record of `other`.
-      await until(async () => (await log().committed('deriver-intake', ['in']))['in']!.every((next, p) => next === target['in']![p]));
-      await until(async () => reached(own.position(), await log().head(['out'])));
+      await eventually(async () => (await log().committed('deriver-intake', ['in']))['in']!.every((next, p) => next === target['in']![p]));
+      await eventually(async () => reached(own.position(), await log().head(['out'])));
       expect(tracker.derived()).toEqual({});
       const other = await log().follow({ topics: ['other'], maxRecords: 3, handle: take });
       expect(reached(tracker.derived()['deriver']!, target)).toBe(true);
@@ -70,7 +71,7 @@ export function progressContract(log: () => EventLog): void {
       const seen: string[] = [];
       const reader = await log().follow({ topics: ['out'], handle: (batch) => { seen.push(...texts(batch)); for (const r of batch.records) tracker.record(r); } });
       const target = await log().head(['in']);
-      await until(() => reached(tracker.derived()['deriver'] ?? {}, target));
+      await eventually(() => reached(tracker.derived()['deriver'] ?? {}, target));
       await Promise.all([reader.stop(), subscription.stop()]);
     });
   });

@@ -17,9 +17,4 @@ export const records = (count: number, keys = 16, from = 0): NewRecord[] => Arra
 export const text = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 export const texts = (batch: Pick<Batch, 'records'>): string[] => batch.records.map((r) => text(r.value));
 
-/** Waits for a condition; the test's own timeout is the limit. */
-export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await check())) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 export const sum = (offsets: readonly number[] | undefined): number => (offsets ?? []).reduce((a, b) => a + b, 0);

@@ -46,7 +46,8 @@ it('tells the heads of a topic that came while the cluster was being looked at',
   const looking = world.raw.refreshMetadata();
   const heads = world.cluster.offsets(['b']);
   const partitions = world.cluster.partitions('b');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // Both share the look that does not know the new topic.
+  await expect.poll(() => world.raw.targets).toContain('b');
   world.raw.held = false;
   for (const go of world.raw.looks) go();
   await looking;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import kafkajs from 'kafkajs';
-import { startKafka } from '@provider-access/testing';
+import { eventually, startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { reached } from '../port.ts';
 import type { LogRecord } from '../port.ts';
-import { openLog, prefixed, record, topic, until } from '../../test/kafka/support.ts';
+import { openLog, prefixed, record, topic } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ it('a compacted log has gaps, also inside and at the end of record batches: ever
   const keep = 3;
   let all: readonly LogRecord[] = [];
   // The cleaner takes segments that are no longer written: an append now and then closes one.
-  await until(async () => {
+  await eventually(async () => {
     await batch('a', 'b', 'c');
     all = await log.read('t', 0, 0, 10_000);
     return all.filter(({ key, offset }) => offset < 17 && !key.startsWith('kept')).length === 0;
@@ -44,7 +44,7 @@ it('a compacted log has gaps, also inside and at the end of record batches: ever
   const handled: number[] = [];
   const subscription = await log.subscribe({ group: 'g', topics: ['t'], maxRecords: 2, handle: async (found) => void handled.push(...found.records.map(({ offset }) => offset)) });
   const head = await log.head(['t']);
-  await until(async () => reached(subscription.position(), head) && reached(follower.position(), head) && reached(await log.committed('g', ['t']), head));
+  await eventually(async () => reached(subscription.position(), head) && reached(follower.position(), head) && reached(await log.committed('g', ['t']), head));
   for (const seen of [followed, handled]) expect(seen.filter((offset) => offset < 17)).toEqual(offsets.filter((offset) => offset < 17));
   await Promise.all([follower.stop(), subscription.stop()]);
   await log.close();

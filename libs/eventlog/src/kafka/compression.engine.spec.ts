@@ -1,9 +1,9 @@
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startKafka } from '@provider-access/testing';
+import { eventually, startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
-import { openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka/support.ts';
+import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
 let kafka: Kafka;
 let admin: Admin;
@@ -29,7 +29,7 @@ it.each(['gzip', 'snappy', 'lz4', 'zstd'])('reads what was compressed with %s, b
   expect((await valuesOf(log, 't'))[0]).toEqual(given);
   const seen: string[] = [];
   const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => void seen.push(...batch.records.map(({ value }) => Buffer.from(value).toString())) });
-  await until(() => seen.length === given.length);
+  await eventually(() => seen.length === given.length);
   expect(seen).toEqual(given);
   await subscription.stop();
   await log.close();

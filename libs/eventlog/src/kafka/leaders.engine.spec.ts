@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KAFKA_API, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
+import { KAFKA_API, eventually, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog } from '../port.ts';
-import { naiveProducer, openLog, prefixed, record, topic, until, valuesOf } from '../../test/kafka/support.ts';
+import { naiveProducer, openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
 /** Three brokers, killed in turn: leaders and the coordinators of groups move. */
 let kafka: Kafka;
@@ -63,7 +63,7 @@ describe('a leader moves', () => {
       await sleep(2000);
       for (const broker of two) await kafka.startBroker(broker);
       const [since, end] = [asked, performance.now() + 20_000];
-      await until(() => asked > since + 20 || performance.now() > end);
+      await eventually(() => asked > since + 20 || performance.now() > end);
     }
     going = false;
     await asking;
@@ -89,9 +89,9 @@ describe('a leader moves', () => {
           if (stuck) return;
         }
       })();
-      await until(() => acknowledged.length > 1_000);
+      await eventually(() => acknowledged.length > 1_000);
       const before = acknowledged.length;
-      await killed(round % 3, () => until(() => stuck || acknowledged.length > before + 3_000));
+      await killed(round % 3, () => eventually(() => stuck || acknowledged.length > before + 3_000));
       going = false;
       await sending;
       await close().catch(() => undefined);
@@ -121,7 +121,7 @@ describe('a leader moves', () => {
     loseAnswers(20);
     for (const i of [0, 1, 2]) {
       const before = acknowledged.length;
-      await killed(i, () => until(() => acknowledged.length > before + 600));
+      await killed(i, () => eventually(() => acknowledged.length > before + 600));
     }
     loseAnswers(0);
     expect(proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0)).toBeGreaterThan(10);
@@ -131,8 +131,8 @@ describe('a leader moves', () => {
     const found = new Set(values.flat());
     expect(acknowledged.filter((value) => !found.has(value))).toEqual([]);
     for (const value of values) expectOrderOfFirsts(value);
-    await until(() => [...found].every((value) => handled.has(value) && followed.has(value)));
-    await until(() => [...members, follower].every((each) => each.failure() === undefined));
+    await eventually(() => [...found].every((value) => handled.has(value) && followed.has(value)));
+    await eventually(() => [...members, follower].every((each) => each.failure() === undefined));
     await Promise.all([...members, follower].map((each) => each.stop()));
     await Promise.all([log.close(), other.close()]);
   }, 120_000);

@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startKafka } from '@provider-access/testing';
 import type { Kafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
@@ -53,7 +53,7 @@ describe('applyTopics', () => {
     await applyTopics(connection, [topic('t', { retentionMs: 1_000_000, maxMessageBytes: 100_000 })]);
     await admin.alterConfigs({ validateOnly: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: name('t'), configEntries: [{ name: 'retention.ms', value: '1000000' }, { name: 'max.message.bytes', value: '200000' }, { name: 'segment.bytes', value: '2000000' }] }] });
     // A broker tells what a controller has taken a moment later.
-    await vi.waitFor(async () => expect(await settings('t')).toMatchObject({ 'segment.bytes': '2000000' }), { timeout: 10_000 });
+    await expect.poll(() => settings('t')).toMatchObject({ 'segment.bytes': '2000000' });
     const changes = await applyTopics(connection, [topic('t', { retentionMs: 'unlimited', maxMessageBytes: 2_000_000 })]);
     expect(changes.filter(({ kind }) => kind !== 'configure')).toEqual([]);
     expect(changes).toContainEqual({ kind: 'configure', topic: name('t'), setting: 'retention.ms', from: '1000000', to: '-1' });

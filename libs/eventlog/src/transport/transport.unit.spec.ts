@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { EMPTY, of, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
+import { eventually } from '@provider-access/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openMemoryLog } from '../memory/index.ts';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
@@ -28,11 +29,6 @@ async function start(log: EventLog, controller: Type): Promise<EventLogTransport
   return strategy;
 }
 
-/** Resolves when `check` holds; every handled batch looks again. */
-async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
-}
-
 const log1 = (): EventLog => {
   const log = openMemoryLog({ partitions: 1 });
   open.push(log);
@@ -53,7 +49,7 @@ describe('EventLogTransport', () => {
     await log.append('a', ['1', '2', '3'].map(record));
     const transport = await start(log, Intake);
     await log.append('b', [record('4')]);
-    await until(async () => seen.length === 3 && (await log.committed('g', ['a', 'b']))['a']![0] === 3);
+    await eventually(async () => seen.length === 3 && (await log.committed('g', ['a', 'b']))['a']![0] === 3);
     expect(seen.sort()).toEqual([['a', '1', '2'], ['a', '3'], ['b', '4']]);
     expect(await log.committed('g', ['a', 'b'])).toEqual({ a: [3], b: [1] });
     expect(transport.subscriptions()).toMatchObject([{ group: 'g', topics: ['a', 'b'], failure: undefined }]);
@@ -76,7 +72,7 @@ describe('EventLogTransport', () => {
     const log = log1();
     await log.append('a', [record('1')]);
     await start(log, Intake);
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen).toEqual(['a/0', '1']);
   });
 
@@ -114,12 +110,12 @@ describe('EventLogTransport', () => {
     const log = log1();
     await log.append('a', [record('1'), record('2')]);
     const transport = await start(log, Intake);
-    await until(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
+    await eventually(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
     expect(await log.committed('g', ['a'])).toEqual({ a: [0] });
     expect(transport.subscriptions()[0]!.failure).not.toContain('123');
     healthy = true;
-    await until(async () => (await log.committed('g', ['a']))['a']![0] === 2);
-    await until(() => transport.subscriptions()[0]!.failure === undefined);
+    await eventually(async () => (await log.committed('g', ['a']))['a']![0] === 2);
+    await eventually(() => transport.subscriptions()[0]!.failure === undefined);
     expect(new Set(seen.map((each) => each.join()))).toEqual(new Set(['1,2']));
   });
 
@@ -137,7 +133,7 @@ describe('EventLogTransport', () => {
     const log = log1();
     await log.append('a', [record('1')]);
     const transport = await start(log, Intake);
-    await until(() => began === 1);
+    await eventually(() => began === 1);
     let closed = false;
     const closing = transport.close().then(() => (closed = true));
     await new Promise((resolve) => setImmediate(resolve));

@@ -51,7 +51,3 @@ export async function valuesOf(log: EventLog, name: string): Promise<string[][]>
   }
   return values;
 }
-
-export async function until(check: () => boolean | Promise<boolean>, everyMs = 5): Promise<void> {
-  while (!(await check())) await new Promise((resolve) => setTimeout(resolve, everyMs));
-}

@@ -62,11 +62,6 @@ export const progress = (deriver: string, topic: string, partition: number, next
   value: JSON.stringify({ deriver, topic, partition, next, ...(after && { after }) }),
 });
 
-/** Resolves when the condition holds; the test's own limit ends it otherwise. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 /** Appends and gives the head after it. */
 export async function appendAll(log: EventLog, topic: string, records: readonly NewRecord[]): Promise<Awaited<ReturnType<EventLog['head']>>> {
   await log.append(topic, records);

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { eventually } from '@provider-access/testing';
 import type { Views } from '../port.ts';
 import { ProjectionSet } from '../projection-set.ts';
-import { poison, progress, record, totals, until } from './fixture.ts';
+import { poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
 /** Several instances over one store and one group: for adapters that more than one process writes (`harness.another`). */
@@ -42,7 +43,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       return views;
     }
     const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 23}`, { n: 1 }));
-    const passed = async (views: Views): Promise<boolean> => views.reader(totals).waitFor(await log.head(['t.left', 't.right']), 20_000);
+    const passed = async (views: Views): Promise<boolean> => views.reader(totals).waitFor(await log.head(['t.left', 't.right']), 60_000);
     const sum = async (views: Views): Promise<number> => {
       let all = 0;
       for await (const document of views.reader(totals).scan({ index: 'by_sum' })) all += (document['left'] as { sum: number }).sum;
@@ -80,7 +81,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       const after = { 't.right': Object.fromEntries((await log.head(['t.right']))['t.right']!.map((next, p) => [p, next])) };
       for (let next = 1; next <= 30; next++) await log.append('t.left', [progress('d1', 'in.events', 0, next, after, `p${next}`)]);
       expect(await passed(other)).toBe(true);
-      expect(await harness.views.reader(totals).waitFor({ 'in.events': [30] }, 10_000)).toBe(true);
+      expect(await harness.views.reader(totals).waitFor({ 'in.events': [30] }, 60_000)).toBe(true);
       await log.append('t.left', Array.from({ length: 8 }, (_, i) => progress('d1', 'in.events', 0, 31 + i, after, `p${i}`)));
       expect(await passed(other)).toBe(true);
       const kept = await other.store.checkpoints(totals, 'live');
@@ -227,7 +228,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       await Promise.all(sets.map((set) => set.start()));
       for (let i = 0; i < 200; i += 10) await log.append('t.left', adds(i, i + 10));
       expect(await passed(harness.views)).toBe(true);
-      await until(async () => (await sum(other)) === 200);
+      await eventually(async () => (await sum(other)) === 200);
       expect(await sets[0]!.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
     });
   });

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, NewRecord, Position } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { eventually } from '@provider-access/testing';
 import type { Projection, Views } from '../port.ts';
 import { ProjectionSet } from '../projection-set.ts';
 import type { ViewOp } from '../store.ts';
-import { appendAll, items, poison, progress, record, totals, until } from './fixture.ts';
+import { appendAll, items, poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
 /** A view of one of our own topics. */
@@ -47,7 +48,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       const document = await views.reader(totals).get(id);
       return document && { left: (document['left'] as { sum: number } | undefined)?.sum, right: (document['right'] as { sum: number } | undefined)?.sum };
     };
-    const passed = (projection: Projection, at: Position): Promise<boolean> => views.reader(projection).waitFor(at, 10_000);
+    const passed = (projection: Projection, at: Position): Promise<boolean> => views.reader(projection).waitFor(at, 60_000);
 
     it('builds documents from what was there before it started and from what comes after', async () => {
       await log.append('t.items', [record('a', { n: 1, group: 'g' }), record('b', { n: 2, group: 'g' })]);
@@ -85,7 +86,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       const records = Array.from({ length: 12 }, (_, i) => record(`k${i % 3}`, { n: 1 }, 'added', 'one'));
       await log.append('t.left', records);
       const first = await start([totals], 5);
-      await until(() => crashes >= 2);
+      await eventually(() => crashes >= 2);
       await stop(first);
       await start([totals], 3);
       expect(await passed(totals, await log.head(['t.left']))).toBe(true);
@@ -120,7 +121,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     it('stands still in front of a record that evolve refuses, says so without naming the key, and goes on when it can', async () => {
       const set = await start([totals]);
       await log.append('t.left', [record('member-4711', { n: 1 }, 'added', 'p'), record('member-4711', { n: 2 }, 'poison', 'p'), record('member-4711', { n: 4 }, 'added', 'p')]);
-      await until(() => set.failure()?.includes('evolve failed') ?? false);
+      await eventually(() => set.failure()?.includes('evolve failed') ?? false);
       expect(await total('member-4711')).toEqual({ left: 1, right: undefined });
       const [status] = await set.status();
       expect(status!.failure).toMatch(/test_totals_v1: evolve failed on t\.left\/\d at offset 1, key sha256:[0-9a-f]{12} \(TypeError\)/);
@@ -129,7 +130,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       // Another partition of the same view goes on.
       const other = await partitionedApart(log, 't.left', 'p');
       await log.append('t.left', [record('b', { n: 5 }, 'added', other)]);
-      await until(async () => (await total('b')) !== undefined);
+      await eventually(async () => (await total('b')) !== undefined);
       poison.on = false;
       expect(await passed(totals, await log.head(['t.left']))).toBe(true);
       expect(await total('member-4711')).toEqual({ left: 7, right: undefined });
@@ -145,7 +146,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     it('stands still in front of a type of one of our topics that a newer version wrote, and goes on when it knows it', async () => {
       const set = await start([versioned]);
       await log.append('pa.consent', [record('m1', {}, 'pa.opted-out.v1', 'p'), record('m2', {}, 'pa.opted-out.v2', 'p'), record('m3', {}, 'pa.opted-out.v1', 'p')]);
-      await until(() => set.failure() !== undefined);
+      await eventually(() => set.failure() !== undefined);
       expect(set.failure()).toMatch(/^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, which this version does not know: a newer one wrote it$/);
       expect(await views.reader(versioned).getMany(['m1', 'm2', 'm3'])).toEqual([{ _id: 'm1', consent: {} }, undefined, undefined]);
       // A start says it too, instead of waiting for what cannot come.
@@ -176,7 +177,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect((await reader.position()).derived).toEqual({ d1: { 'in.events': [0] } });
       const key = await keyOfPartition(log, 't.right', 0);
       await log.append('t.right', [record('a', { n: 1 }, 'added', key)]);
-      expect(await reader.waitFor({ 'in.events': [4] }, 10_000)).toBe(true);
+      expect(await reader.waitFor({ 'in.events': [4] }, 60_000)).toBe(true);
       expect(await reader.waitFor({ 'in.events': [4] }, 5, ['d2'])).toBe(false);
       expect(await reader.waitFor({ 'in.events': [5] }, 5)).toBe(false);
       // A second deriver of the same topic counts from when it is heard of.
@@ -191,7 +192,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       const reader = views.reader(items);
       const [partition] = await log.append('t.items', [record('warm', { n: 0, group: 'g' })]);
       const target = { 't.items': Array.from({ length: partition!.partition + 1 }, (_, p) => (p === partition!.partition ? partition!.offset + 2 : 0)) };
-      const waiting = reader.waitFor(target, 10_000);
+      const waiting = reader.waitFor(target, 60_000);
       expect(await reader.waitFor(target, 5)).toBe(false);
       await log.append('t.items', [record('warm', { n: 1, group: 'g' })]);
       expect(await waiting).toBe(true);
@@ -287,7 +288,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       poison.on = true;
       const set = await start([totals]);
       await log.append('t.left', [record('x', {}, 'poison', 'p'), record('x', {}, 'added', 'p'), record('x', {}, 'added', 'p')]);
-      await until(() => set.failure()?.includes('evolve failed') ?? false);
+      await eventually(() => set.failure()?.includes('evolve failed') ?? false);
       expect(await set.lag()).toEqual([{ view: 'test_totals_v1', topic: 't.left', behind: 3, since: expect.any(Number) }, { view: 'test_totals_v1', topic: 't.right', behind: 0 }]);
       poison.on = false;
       expect(await passed(totals, await log.head(['t.left']))).toBe(true);

@@ -1,10 +1,10 @@
-import { mongoCommand, startMongo, tcpProxy } from '@provider-access/testing';
+import { eventually, mongoCommand, startMongo, tcpProxy } from '@provider-access/testing';
 import type { Mongo, TcpProxy } from '@provider-access/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { items, record, totals, until } from '../../src/contract/fixture.ts';
+import { items, record, totals } from '../../src/contract/fixture.ts';
 import { openMongoViews } from '../../src/mongo/index.ts';
 import type { Views } from '../../src/port.ts';
 import { ProjectionSet } from '../../src/projection-set.ts';
@@ -48,8 +48,8 @@ describe('mongo: an engine with faults', () => {
     return found.reduce((all, d) => all + (d['left'] as { sum: number }).sum, 0);
   };
   const settled = async (expected: number): Promise<void> => {
-    await until(() => views.reader(totals).waitFor({}, 0).catch(() => false));
-    await until(async () => views.reader(totals).waitFor(await log.head(['t.left']), 1000).catch(() => false));
+    await eventually(() => views.reader(totals).waitFor({}, 0).catch(() => false));
+    await eventually(async () => views.reader(totals).waitFor(await log.head(['t.left']), 1000).catch(() => false));
     expect(await sum()).toBe(expected);
     expect(set.failure()).toBeUndefined();
   };
@@ -69,7 +69,7 @@ describe('mongo: an engine with faults', () => {
       let lost = 0;
       proxy.dropAnswers((request) => mongoCommand(request) === command && lost++ % 3 === 0 && lost < 30);
       await log.append('t.left', adds(0, 150));
-      await until(() => lost > 5);
+      await eventually(() => lost > 5);
     }
     proxy.dropAnswers(0);
     await settled(300);
@@ -85,7 +85,7 @@ describe('mongo: an engine with faults', () => {
     ]) {
       await fail(data, { times: 3 });
       await log.append('t.left', adds(0, 50));
-      await until(async () => views.reader(totals).waitFor(await log.head(['t.left']), 500).catch(() => false));
+      await eventually(async () => views.reader(totals).waitFor(await log.head(['t.left']), 500).catch(() => false));
       await fail({ failCommands: [] }, 'off' as never);
     }
     await settled(250);

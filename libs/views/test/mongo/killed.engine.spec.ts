@@ -1,10 +1,10 @@
-import { startMongo } from '@provider-access/testing';
+import { eventually, startMongo } from '@provider-access/testing';
 import type { Mongo } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
-import { record, totals, until } from '../../src/contract/fixture.ts';
+import { record, totals } from '../../src/contract/fixture.ts';
 import { openMongoViews } from '../../src/mongo/index.ts';
 import type { Views } from '../../src/port.ts';
 import { ProjectionSet } from '../../src/projection-set.ts';
@@ -23,7 +23,7 @@ async function killing(mongo: Mongo, work: (log: EventLog, views: readonly Views
     for (const set of sets) await set.start();
     const written = await work(log, views, sets);
     const reader = views[1]!.reader(totals);
-    await until(async () => reader.waitFor(await log.head(['t.left']), 1000).catch(() => false));
+    await eventually(async () => reader.waitFor(await log.head(['t.left']), 1000).catch(() => false));
     const found = await reader.find({ index: 'by_sum', limit: 200 });
     expect(found.reduce((sum, d) => sum + (d['left'] as { sum: number }).sum, 0)).toBe(written);
     expect(await rebuilt(sets[0]!)).toMatchObject({ equal: true });
@@ -54,12 +54,12 @@ describe('mongo: killed', () => {
       for (let i = 0; i < 2; i++) {
         await log.append('t.left', adds(i * 200, i * 200 + 100));
         const acknowledged = await log.head(['t.left']);
-        await until(() => views[0]!.reader(totals).waitFor(acknowledged, 500).catch(() => false));
+        await eventually(() => views[0]!.reader(totals).waitFor(acknowledged, 500).catch(() => false));
         await log.append('t.left', adds(i * 200 + 100, i * 200 + 200));
         await mongo.kill();
         await mongo.start();
         // Not read again from the log: it is there.
-        await until(() => views[0]!.reader(totals).waitFor(acknowledged, 0).catch(() => false));
+        await eventually(() => views[0]!.reader(totals).waitFor(acknowledged, 0).catch(() => false));
       }
       return 400;
     });
@@ -70,7 +70,7 @@ describe('mongo: killed', () => {
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 3; i++) {
         await log.append('t.left', adds(i * 300, i * 300 + 300));
-        await until(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 75 + 30) ?? false);
+        await eventually(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 75 + 30) ?? false);
         await mongo.kill();
         await mongo.start();
       }

@@ -34,12 +34,12 @@ describe('mongo: several processes', () => {
     await set.start();
     const reader = b.reader(items);
     const before = await log.head(['t.items']);
-    expect(await reader.waitFor(before, 1000)).toBe(true);
-    const waiting = reader.waitFor({ 't.items': [1, 1] }, 20_000);
+    expect(await reader.waitFor(before, 60_000)).toBe(true);
+    const waiting = reader.waitFor({ 't.items': [1, 1] }, 60_000);
     await log.append('t.items', Array.from({ length: 20 }, (_, i) => record(`k${i}`, { n: i, group: 'g' })));
     expect(await waiting).toBe(true);
     await set.rebuild('items', { graceMs: 60_000 });
-    expect(await reader.waitFor(await appendAll(log, 't.items', [record('k1', { n: 99, group: 'g' })]), 20_000)).toBe(true);
+    expect(await reader.waitFor(await appendAll(log, 't.items', [record('k1', { n: 99, group: 'g' })]), 60_000)).toBe(true);
     expect((await reader.get('k1'))!['item']).toMatchObject({ n: 99 });
     expect(await b.store.builds(items)).toMatchObject({ live: 2, previous: 1 });
     await set.stop();

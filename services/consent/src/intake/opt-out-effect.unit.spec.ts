@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Batch } from '@provider-access/eventlog';
 import { Metrics } from '@provider-access/observability';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -21,7 +21,7 @@ test('measures from the append to the effect everywhere, and asks again while th
   effect.handled(batch(1, 4), []);
   effect.handled(batch(1, 6), [9_600]);
   effect.handled(batch(0, 2), [9_900, 9_950]);
-  await vi.waitFor(async () => expect(await metrics.text()).toContain('pa_opt_out_effect_seconds_count 3'));
+  await expect.poll(() => metrics.text()).toContain('pa_opt_out_effect_seconds_count 3');
   expect(waits).toEqual([{ 'payer.member-events': [0, 7] }, { 'payer.member-events': [0, 7] }, { 'payer.member-events': [3, 7] }]);
   // 12 s - 9.6 s, then 13 s - 9.9 s and 13 s - 9.95 s.
   expect(await metrics.text()).toContain('pa_opt_out_effect_seconds_sum 8.55');
