@@ -24,8 +24,8 @@ export default configure({
     longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
     longSuite('rolls', ['src/roll.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
     // Two worlds side by side: an alert mostly waits.
-    longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true, env: { WATCH_FAULTS: '1' } }),
-    longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' }, env: { WATCH_FAULTS: '1' } }),
+    longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
+    longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),
     longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' }, env: { E2E_DEPLOYMENT: 'cluster' } }),
     longSuite('foreign', scenarios('foreign-data'), alone),
   ],

@@ -27,20 +27,21 @@ export function engineFaults(world: () => World): void {
   };
 
   test('Kafka is killed: EngineAway, stale facts, 503', async () => {
-    await tryIt(world(), { alerts: { EngineAway: 30, FactsStale: 5, Errors: 20 }, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
+    await tryIt(world(), { source: 'the only Kafka broker was killed with SIGKILL', variant: 'kafka', alerts: { EngineAway: 30, FactsStale: 5, Errors: 20 }, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
   }, TRIAL_MS);
 
   test('MongoDB is killed: EngineAway, 503', async () => {
-    await tryIt(world(), { alerts: { EngineAway: 30, Errors: 20 }, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
+    await tryIt(world(), { source: 'the MongoDB-compatible server was killed with SIGKILL', variant: 'mongodb', alerts: { EngineAway: 30, Errors: 20 }, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
   }, TRIAL_MS);
 
   test('appends to pa.audit fail: AppendsFail', async () => {
     // An append is given up after half a minute, and those that wait meanwhile go with the next: the rate is of one in half a minute.
-    await tryIt(world(), { alerts: { AppendsFail: 6 }, fault: async () => loseProduced('pa.audit'), cure: async () => world().kafkaProxy.loseRequests() });
+    await tryIt(world(), { source: 'a proxy lost every request of Kafka that appends to pa.audit', alerts: { AppendsFail: 6 }, fault: async () => loseProduced('pa.audit'), cure: async () => world().kafkaProxy.loseRequests() });
   }, TRIAL_MS);
 
   test('resources cannot append what it derives: IntakeStuck, and a claim that waits puts the service level at risk, then nearly misses it', async () => {
     await tryIt(world(), {
+      source: 'a proxy lost every request of Kafka that appends to pa.records, and a claim that had used 85 % of its business day came in',
       alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 60, ServiceLevelNearlyMissed: 60 },
       fault: async () => {
         loseProduced('pa.records');
@@ -51,7 +52,7 @@ export function engineFaults(world: () => World): void {
   }, TRIAL_MS);
 
   test('a claim comes after its business day: ServiceLevelMissed', async () => {
-    await tryIt(world(), { alerts: { ServiceLevelMissed: 20 }, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
+    await tryIt(world(), { source: 'a claim came in after its business day', alerts: { ServiceLevelMissed: 20 }, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
   }, TRIAL_MS);
 
   test('opt-outs take longer than a second: OptOutsLate', async () => {
@@ -65,6 +66,7 @@ export function engineFaults(world: () => World): void {
       }
     };
     await tryIt(world(), {
+      source: 'a proxy delayed each packet of MongoDB by 150 ms while members opted out and in again',
       alerts: { OptOutsLate: 20 },
       fault: async () => {
         // Each way. Longer ones and it is away: no opt-out takes effect then.
@@ -84,6 +86,7 @@ export function engineFaults(world: () => World): void {
 
   test('writes to the records are never acknowledged: ViewStuck', async () => {
     await tryIt(world(), {
+      source: 'a proxy lost every write of MongoDB to the view of records, and a claim came in',
       alerts: { ViewStuck: 30 },
       fault: async () => {
         loseWritten('resources_records_v');
@@ -97,6 +100,7 @@ export function engineFaults(world: () => World): void {
     const view = (await views()).find((name) => name.includes('receipts'))!;
     let rebuilt: Promise<unknown> | undefined;
     await tryIt(world(), {
+      source: 'a proxy lost every write of MongoDB to the new build of a view that was being rebuilt',
       alerts: { RebuildStuck: 1000 },
       fault: async () => {
         // Of its builds only: the registry, which has the view's own name in it, goes on.

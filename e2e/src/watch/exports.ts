@@ -51,6 +51,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     }
     let file: string;
     given = tryIt(world(), {
+      source: 'a file lay where the folder of an export should be, so that its chunks could not be written',
       alerts: { ExportsStuck: 20, ExportsFail: 20 }, patienceSeconds: GIVEN_UP_SECONDS, silentStretch: 60,
       fault: async () => (file = await hopeless()),
       cure: async () => rmSync(file),
@@ -66,6 +67,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     mkdirSync(group);
     try {
       await tryIt(world(), {
+        source: 'a process was moved to a control group (version 1) whose limit is 2 % above its resident memory',
         alerts: { MemoryNearLimit: 120 },
         fault: async () => {
           // What it has stays with the group that it came from: the kernel does not end it.
@@ -90,11 +92,12 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
     const succeeds = (): Promise<void> => vi.waitFor(async () => expect(await walk()).toBe(true), { timeout: 240_000 });
     await succeeds();
-    await tryIt(world(), { alerts: { ProbeFailing: 30 }, fault: () => walk('--export-timeout', '0.01'), cure: succeeds });
+    await tryIt(world(), { source: 'pa probe failed because its time for the export was too short, after it had succeeded', alerts: { ProbeFailing: 30 }, fault: () => walk('--export-timeout', '0.01'), cure: succeeds });
   }, TRIAL_MS);
 
   test.skipIf(!ROOT)('the file storage is full (needs root for a small tmpfs): StorageFull', async () => {
     await tryIt(world(), {
+      source: 'the file system of the exported files was shrunk below what is kept free, and an export was kicked off',
       alerts: { StorageFull: 30 },
       fault: async () => {
         // Less than what is kept free.

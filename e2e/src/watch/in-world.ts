@@ -8,7 +8,7 @@ import { openWorld, type World } from './world.ts';
  * MigrationFailed needs another: migration.installed.spec.ts.
  */
 export function inWorld(what: string, faults: (world: () => World) => void): void {
-  describe.skipIf(process.env['WATCH_FAULTS'] !== '1')(`${what} (some minutes: WATCH_FAULTS=1)`, () => {
+  describe(what, () => {
     let opened: World | undefined;
     beforeAll(async () => {
       opened = await openWorld();

@@ -1,70 +1,64 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promtool, ruleFilesIn } from './promtool.ts';
-import type { Recorded, Recorder } from './recorder.ts';
 
-/**
- * Gauges that say how long something lasts by now. When a second of the run counts as ten, so do they.
- */
-const AGES = new Set(['pa_log_oldest_unhandled_seconds', 'pa_view_freshness_seconds', 'pa_facts_age_seconds', 'pa_export_oldest_seconds']);
-/** Gauges that say when something was. */
-const MOMENTS = new Set(['pa_probe_last_success_timestamp_seconds', 'process_start_time_seconds']);
-
+/** A series as it was scraped: one value a tick, undefined where there was none. Moments count from the first tick, in seconds. */
+export interface Series { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly values: readonly (number | undefined)[] }
+/** What was scraped in a run, once a second. */
+export interface Run { readonly ticks: number; readonly series: readonly Series[] }
 export interface Firing { readonly alert: string; readonly labels: Readonly<Record<string, string>> }
 
+/** Gauges that say how long something has lasted. When a second of the run counts as ten, so do these. */
+const AGES = new Set(['pa_log_oldest_unhandled_seconds', 'pa_view_freshness_seconds', 'pa_facts_age_seconds', 'pa_export_oldest_seconds']);
+/** Gauges that say when something happened. */
+export const MOMENTS: ReadonlySet<string> = new Set(['pa_probe_last_success_timestamp_seconds', 'process_start_time_seconds']);
+
 /**
- * What would have fired at a moment of the run (ms since the epoch), by Prometheus' own engine and the rule files as the chart has them.
- *
- * Nobody waits six hours in a test, so time is stretched: a second of the run counts as `stretch` seconds. Ages and moments that were
- * measured are stretched alike; rules stay as they are. Counters are not: a rate is lower by as much.
+ * The part of a test for promtool that gives a run to the rules. A test cannot wait six hours, so time is stretched: a second of the
+ * run counts as `stretch` seconds. Measured ages and moments are stretched alike, and the rules stay as they are. Counters are not
+ * stretched, so a rate is lower by the same factor.
  */
-export async function firingAt(recorder: Recorder, folder: string, stretch: number, moments: readonly number[]): Promise<readonly (readonly Firing[])[]> {
-  const rules = ruleFilesIn(folder);
-  const { ticks } = recorder;
-  const first = ticks[0]!;
-  const series = recorder.recorded().map((one) => ({ series: nameOf(one), values: valuesOf(one, ticks, stretch) }));
-  const at = moments.map((moment) => {
-    const tick = ticks.findLastIndex((time) => time <= moment);
-    return Math.max(tick, 0) * stretch;
-  });
-  const file = join(folder, `playback-${stretch}-${first}.yaml`);
+export const input = ({ ticks, series }: Run, stretch: number): object => ({
+  interval: `${stretch}s`, input_series: series.map((one) => ({ series: nameOf(one), values: valuesOf(one, ticks, stretch) })),
+});
+
+let files = 0;
+/**
+ * What fires at each of these ticks of a run, according to Prometheus' own engine and the rule files of the chart.
+ * @param folder for files of the test
+ */
+export async function firingAt(run: Run, folder: string, stretch: number, ticks: readonly number[]): Promise<readonly (readonly Firing[])[]> {
+  const file = join(folder, `playback-${(files += 1)}.json`);
   const sought = 'ALERTS{alertstate="firing"}';
   writeFileSync(file, JSON.stringify({
-    rule_files: rules, evaluation_interval: `${stretch}s`,
+    rule_files: ruleFilesIn(folder), evaluation_interval: `${stretch}s`,
     tests: [{
-      interval: `${stretch}s`, input_series: series,
-      // What is expected never comes, so that promtool says what came instead.
-      promql_expr_test: at.map((seconds) => ({ expr: sought, eval_time: `${seconds}s`, exp_samples: [{ labels: 'nothing', value: 1 }] })),
+      ...input(run, stretch),
+      // This sample never exists, so promtool prints what exists instead.
+      promql_expr_test: ticks.map((tick) => ({ expr: sought, eval_time: `${tick * stretch}s`, exp_samples: [{ labels: 'nothing', value: 1 }] })),
     }],
   }));
   const { output } = await promtool(['test', 'rules', file], folder);
   const parts = output.split(`expr: ${JSON.stringify(sought)}`).slice(1);
-  if (parts.length !== at.length) throw new Error(`promtool: ${output.slice(0, 2000)}`);
-  return parts.map((part) => {
-    const got = part.slice(part.indexOf('got:'));
-    return [...got.matchAll(/\{([^}]*)\}/g)].map(([, text]) => {
-      const labels = Object.fromEntries([...text!.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [name!, value!]));
-      return { alert: labels['alertname']!.replace('ProviderAccess', ''), labels };
-    });
-  });
+  if (parts.length !== ticks.length) throw new Error(`promtool: ${output.slice(0, 2000)}`);
+  return parts.map((part) => [...part.slice(part.indexOf('got:')).matchAll(/\{([^}]*)\}/g)].map(([, text]) => {
+    const { __name__: _, alertstate: _s, ...labels } = labelsIn(text!);
+    return { alert: labels['alertname']!.replace('ProviderAccess', ''), labels };
+  }));
 }
 
-const nameOf = ({ metric, labels }: Recorded): string => `${metric}{${Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(',')}}`;
+/** The labels of `a="b",c="d"`. */
+export const labelsIn = (text: string): Record<string, string> => Object.fromEntries([...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [name!, value!]));
+export const nameOf = ({ metric, labels }: Pick<Series, 'metric' | 'labels'>): string => `${metric}{${Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(',')}}`;
 
-function valuesOf({ metric, values }: Recorded, ticks: readonly number[], stretch: number): string {
-  const first = ticks[0]! / 1000;
+function valuesOf({ metric, values }: Series, ticks: number, stretch: number): string {
+  const factor = AGES.has(metric) || MOMENTS.has(metric) ? stretch : 1;
   let there = false;
-  return ticks.map((_, tick) => {
+  return Array.from({ length: ticks }, (_, tick) => {
     const value = values[tick];
-    if (value === undefined) {
-      const mark = there ? 'stale' : '_';
-      there = false;
-      return mark;
-    }
-    there = true;
-    if (AGES.has(metric)) return text(value * stretch);
-    if (MOMENTS.has(metric)) return text((value - first) * stretch);
-    return text(value);
+    const mark = value === undefined ? (there ? 'stale' : '_') : text(value * factor);
+    there = value !== undefined;
+    return mark;
   }).join(' ');
 }
 const text = (value: number): string => (value === Number.POSITIVE_INFINITY ? 'Inf' : Number.isNaN(value) ? 'NaN' : String(value));

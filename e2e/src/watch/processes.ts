@@ -16,18 +16,18 @@ export function processFaults(world: () => World): void {
     await discardAll();
     await vi.waitFor(async () => expect(await letters()).toEqual([]), { timeout: 20_000 });
     // Its member is denied: in that sense it is effective.
-    await tryIt(world(), { alerts: { EventsParked: 60 }, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
+    await tryIt(world(), { source: 'an opt-out came in whose scope cannot be read', alerts: { EventsParked: 60 }, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
   }, TRIAL_MS);
 
   test('an opt-out says not whose it is: SourceDenied', async () => {
     const { subject: _, ...nobody } = optOut('');
     const fault = (): Promise<unknown> => http(`${world().platform.base}/events`, { method: 'POST', ...payer(), headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify({ specversion: '1.0', ...nobody }) });
-    await tryIt(world(), { alerts: { SourceDenied: 20 }, fault, cure: discardAll });
+    await tryIt(world(), { source: 'an opt-out came in that does not say whose it is', alerts: { SourceDenied: 20 }, fault, cure: discardAll });
   }, TRIAL_MS);
 
   test('auth is killed and does not come back: ServiceAbsent', async () => {
     const auth = one('auth');
-    await tryIt(world(), { alerts: { ServiceAbsent: 20 }, fault: async () => auth.child.kill('SIGKILL'), cure: () => world().platform.replace(auth) });
+    await tryIt(world(), { source: 'the process of auth was killed with SIGKILL', alerts: { ServiceAbsent: 20 }, fault: async () => auth.child.kill('SIGKILL'), cure: () => world().platform.replace(auth) });
   }, TRIAL_MS);
 
   test('consent is started three times in a row: Restarts', async () => {
@@ -37,7 +37,7 @@ export function processFaults(world: () => World): void {
         await sleep(3000);
       }
     };
-    await tryIt(world(), { alerts: { Restarts: 10 }, fault, cure: async () => undefined, silentStretch: 150 });
+    await tryIt(world(), { source: 'the process of consent was started three times in a row', alerts: { Restarts: 10 }, fault, cure: async () => undefined, silentStretch: 150 });
   }, TRIAL_MS);
 
   test('consent gets a fifth of the time that it needs: EventLoopDelay', async () => {
@@ -53,6 +53,7 @@ export function processFaults(world: () => World): void {
     };
     let starved: Promise<void> | undefined;
     await tryIt(world(), {
+      source: 'the process of consent was stopped with SIGSTOP for 900 of every 1,100 ms',
       alerts: { EventLoopDelay: 30 },
       fault: async () => void (starved = starve()),
       cure: async () => {
@@ -72,6 +73,7 @@ export function processFaults(world: () => World): void {
       }
     };
     await tryIt(world(), {
+      source: 'two clients sent assertions with a wrong signature all the time',
       alerts: { TokenRefusals: 30 },
       fault: async () => void (guessed = Promise.all([guess(), guess()])),
       cure: async () => {

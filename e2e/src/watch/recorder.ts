@@ -1,4 +1,5 @@
 import { knownNames } from './names.ts';
+import { labelsIn, MOMENTS, type Run, type Series } from './playback.ts';
 
 /** What is scraped, with the labels that Prometheus adds; undefined where nobody answers. */
 export interface Source { readonly labels: Readonly<Record<string, string>>; read(withinMs: number): Promise<string | undefined> }
@@ -14,13 +15,11 @@ export function sourcesOf(processes: readonly { readonly service: string; readon
   });
 }
 
-/** A series as it was scraped: one value a tick, undefined where there was none. */
-export interface Recorded { readonly metric: string; readonly labels: Readonly<Record<string, string>>; readonly values: (number | undefined)[] }
+interface Recorded extends Series { readonly values: (number | undefined)[] }
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 /** As Prometheus has it. */
 const TIMEOUT_MS = 10_000;
-const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /** Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples. */
 export class Recorder {
@@ -48,8 +47,8 @@ export class Recorder {
     clearInterval(this.timer);
     await this.scraping;
   }
-  recorded(): readonly Recorded[] {
-    return [...this.series.values()];
+  run(): Run {
+    return { ticks: this.ticks.length, series: [...this.series.values()] };
   }
   private async scrape(tick: number): Promise<void> {
     await Promise.all(this.sources().map(async (source) => {
@@ -77,9 +76,9 @@ export class Recorder {
     const key = `${metric}{${labels}}${source['instance']}`;
     let series = this.series.get(key);
     if (series === undefined) {
-      const own = Object.fromEntries([...labels.matchAll(LABEL)].map(([, name, text]) => [name, text]));
-      this.series.set(key, (series = { metric, labels: { ...own, ...source }, values: [] }));
+      this.series.set(key, (series = { metric, labels: { ...labelsIn(labels), ...source }, values: [] }));
     }
-    series.values[tick] = value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value);
+    const number = value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value);
+    series.values[tick] = MOMENTS.has(metric) ? number - this.ticks[0]! / 1000 : number;
   }
 }

@@ -1,103 +1,112 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { ALERTS, namesIn, ofRelease } from '@provider-access/watch';
+import { eventually } from '@provider-access/testing';
+import { ALERTS } from '@provider-access/watch';
+import { metricsOf } from './names.ts';
 import { firingAt, type Firing } from './playback.ts';
 import { Recorder, type Source } from './recorder.ts';
+import { record } from './recording.ts';
 
-/** Where something is tried. */
+/** Where a fault is caused. */
 export interface Scene {
   readonly folder: string;
   readonly sources: () => readonly Source[];
-  /** Whether nothing is felt any more of what was tried before. */
+  /** Whether the scene has recovered from the fault before. */
   readonly ready: () => Promise<boolean>;
-  /** What somebody who looks sees now, of what came since the last look. */
+  /** What a person would see now, of what happened since the last look. */
   readonly look: () => Promise<readonly string[]>;
 }
 
 export interface Trial {
+  /** What the fault is, for whoever reads the recordings. */
+  readonly source: string;
   /**
-   * What must fire because of it, each at some time while the fault lasts, and for each as how many a second of the run counts (see
-   * `firingAt`): few where it goes by an age, since what is half a second old on any day must not look like minutes.
+   * The alerts that must fire because of the fault, each at some time while it lasts, and for each as how many a second of the run
+   * counts (see `input`). The number is small for a rule about an age: what is half a second old on any day must not look like minutes.
    */
   readonly alerts: Readonly<Record<string, number>>;
+  /** Distinguishes the recordings of alerts that another fault causes too. */
+  readonly variant?: string;
   readonly fault: () => Promise<unknown>;
   readonly cure: () => Promise<unknown>;
-  /** Where the silence needs longer hours than the alerts: stretched by this. */
+  /** As how many a second counts after the cure, where an alert stays on for hours. */
   readonly silentStretch?: number;
-  /** How long it may take until the last of them fires, where it is longer than that of others. */
+  /** How long the last alert may take, where that is longer than for other faults. */
   readonly patienceSeconds?: number;
 }
 
-/** Bounds, not durations: a trial goes on as soon as it has seen what it waits for. */
-const PATIENCE_SECONDS = 240;
-export const TRIAL_MS = (3 * PATIENCE_SECONDS + 60) * 1000;
-const CALM_SECONDS = 5;
-/** Every look plays back all that was recorded. */
-const LOOKS = 120;
+/** Bounds, not durations: a trial goes on as soon as it sees what it waits for. */
+const PATIENCE_SECONDS = 600;
+export const TRIAL_MS = (3 * PATIENCE_SECONDS + 120) * 1000;
+/** Scrapes before the fault. Without them there is nothing that an alert could wrongly fire for. */
+const CALM_TICKS = 5;
+/** Each look plays back the whole run, so a trial does not look all the time. */
+const LOOK_MS = 2000;
 
-/** Causes a fault until its alerts have fired and cures it until they are silent, while everything is scraped; silent before. */
+/**
+ * Scrapes a scene while nothing is wrong, while a fault lasts, until its alerts have fired, and after the cure, until they are
+ * silent. Then writes what each alert read to `recordings`, from which CI replays it.
+ */
 export async function tryIt({ folder, sources, ready, look }: Scene, trial: Trial): Promise<void> {
-  expect(await until(ready), 'ready before the fault').toBe(true);
+  await eventually(ready, { what: 'the scene is ready before the fault', timeout: PATIENCE_SECONDS * 1000 });
   await look();
   const recorder = new Recorder(sources);
   const names = Object.keys(trial.alerts);
   const firing = async (stretchOf: (name: string) => number): Promise<readonly Firing[]> => {
     const found: Firing[] = [];
     for (const stretch of new Set(names.map(stretchOf))) {
-      const [all] = await firingAt(recorder, folder, stretch, [Date.now()]);
+      const run = recorder.run();
+      const [all] = await firingAt(run, folder, stretch, [run.ticks - 1]);
       found.push(...all!.filter(({ alert }) => names.includes(alert) && stretchOf(alert) === stretch));
     }
     return found;
   };
   const usual = (name: string): number => trial.alerts[name]!;
-  const seen = new Map<string, Firing>();
-  const missing = (): string[] => names.filter((name) => ![...seen.values()].some(({ alert }) => alert === name));
+  const silent = (name: string): number => trial.silentStretch ?? usual(name);
+  const wait = (what: string, attempt: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<unknown> => eventually(attempt, { what, timeout: seconds * 1000, interval: LOOK_MS });
+  const now = (): number => recorder.run().ticks - 1;
+  const seen = new Set<string>();
+  const tell = process.env['WATCH_TELL'] !== undefined;
   recorder.start();
   try {
-    await sleep(CALM_SECONDS * 1000);
+    await wait('some scrapes before the fault', async () => now() >= CALM_TICKS);
     expect(await firing(usual), 'before the fault').toEqual([]);
-    const began = Date.now();
+    const began = now();
     try {
       await trial.fault();
-      await until(async () => {
-        for (const one of await firing(usual)) seen.set(words(one), one);
-        return missing().length === 0;
+      await wait(`all of ${names.join(', ')} fire`, async () => {
+        for (const { alert } of await firing(usual)) seen.add(alert);
+        return names.every((name) => seen.has(name));
       }, trial.patienceSeconds);
     } finally {
-      if (process.env['WATCH_TELL'] !== undefined) console.info([`--- ${names.join(', ')}`, ...measured(recorder, names), ...await look()].join('\n'));
+      if (tell) console.info([`--- ${names.join(', ')}`, ...measured(recorder, names), ...await look()].join('\n'));
+      console.info(`${now() - began} scrapes after the fault: ${[...seen].join(', ') || 'nothing'} fired`);
       await trial.cure();
     }
-    const cured = Date.now();
-    console.info(`after ${seconds(cured - began)} s: ${[...seen.keys()].join(', ') || 'nothing'}`);
-    expect(missing(), 'did not fire').toEqual([]);
+    const cured = now();
     let still: readonly Firing[] = [];
-    await until(async () => (still = await firing((name) => trial.silentStretch ?? usual(name))).length === 0);
-    console.info(`${seconds(Date.now() - cured)} s after the cure: ${still.map(words).join(', ') || 'silent'}`);
-    expect(still, 'after the cure').toEqual([]);
+    await wait(`${names.join(', ')} fall silent`, async () => (still = await firing(silent)).length === 0).catch((error: unknown) => {
+      throw new Error(`still firing: ${still.map(words).join(', ')}`, { cause: error });
+    });
+    const quiet = now();
+    await recorder.stop();
+    for (const alert of names) {
+      const { source, variant, silentStretch } = trial;
+      await record(recorder.run(), { alert, variant, source, silentStretch, stretch: usual(alert), began, cured, quiet }, folder);
+    }
   } finally {
     await recorder.stop();
   }
 }
 
-const seconds = (ms: number): number => Math.round(ms / 1000);
-function words({ alert, labels: { alertname: _, __name__: _n, alertstate: _s, part_of: _p, severity: _v, namespace: _ns, ...labels } }: Firing): string {
+function words({ alert, labels: { alertname: _, part_of: _p, severity: _v, namespace: _ns, ...labels } }: Firing): string {
   return `${alert} ${Object.values(labels).join(' ')}`.trim();
 }
 
-/** What the rules of these alerts go by, as it was scraped last. */
+/** What these alerts read in the last scrape. */
 function measured(recorder: Recorder, alerts: readonly string[]): string[] {
-  const names = new Set(ALERTS.filter(({ name }) => alerts.includes(name)).flatMap(({ expr }) => namesIn(expr(ofRelease)).selectors.map(({ metric }) => metric)));
-  return recorder.recorded().filter(({ metric }) => names.has(metric)).flatMap(({ metric, labels: { namespace: _, instance: _i, ...labels }, values }) => {
+  const names = new Set(ALERTS.filter(({ name }) => alerts.includes(name)).flatMap(metricsOf));
+  return recorder.run().series.filter(({ metric }) => names.has(metric)).flatMap(({ metric, labels: { namespace: _, instance: _i, ...labels }, values }) => {
     const value = values.findLast((one) => one !== undefined);
     return value === undefined || value === 0 ? [] : [`${metric}${JSON.stringify(labels)} ${value}`];
   });
-}
-
-async function until(look: () => Promise<boolean>, patienceSeconds = PATIENCE_SECONDS): Promise<boolean> {
-  const end = Date.now() + patienceSeconds * 1000;
-  for (;;) {
-    if (await look()) return true;
-    if (Date.now() > end) return false;
-    await sleep((patienceSeconds * 1000) / LOOKS);
-  }
 }
