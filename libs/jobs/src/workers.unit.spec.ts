@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { State, WorkItem } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { eventually } from '@provider-access/testing';
@@ -7,6 +7,7 @@ import type { WorkersOptions } from './workers.ts';
 
 const opened: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const close of opened.splice(0).reverse()) await close();
 });
 
@@ -213,6 +214,8 @@ describe('Workers whose store is slow or away for a while', () => {
     const clock = { at: 1_000_000 };
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());
+    // The clock by which an answer is slow, and the timer of heartbeats. Polls go on in real time.
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     const seen: number[] = [];
     let stolen: WorkItem | undefined;
     const { workers } = open({
@@ -224,7 +227,7 @@ describe('Workers whose store is slow or away for a while', () => {
           if (item === undefined || stolen !== undefined) return item;
           clock.at += 1000;
           stolen = await state.work.take(queue, 'other', 1_000_000);
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          vi.advanceTimersByTime(20);
           return item;
         },
       },
@@ -245,15 +248,19 @@ describe('Workers whose store is slow or away for a while', () => {
     const gate = deferred<boolean>();
     const finish = deferred<void>();
     let beats = 0;
-    // Long enough that a busy machine does not make `take` look slow, which asks for a heartbeat of its own.
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     const { workers } = open({ ttlMs: 600, work: { ...pass(state), heartbeat: () => (beats++, gate.promise) }, handle: () => finish.promise }, { state, clock });
     await put(state, 'a');
     workers.notify();
-    await eventually(() => beats === 1);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await eventually(() => workers.active() === 1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(beats).toBe(1);
+    await vi.advanceTimersByTimeAsync(1000);
     expect(beats).toBe(1);
     gate.resolve(true);
-    await eventually(() => beats > 1);
+    await gate.promise;
+    await vi.advanceTimersByTimeAsync(200);
+    expect(beats).toBe(2);
     finish.resolve();
   });
 });

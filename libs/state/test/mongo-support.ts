@@ -49,15 +49,17 @@ export async function persist<T>(call: () => Promise<T>): Promise<T> {
   return outcome.value;
 }
 
-/** Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. */
-export async function decide(state: State, stream: string, times: number, name: string): Promise<{ version: number; n: string }[]> {
+/** Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. `made` is called after each. */
+export async function decide(state: State, stream: string, times: number, name: string, made?: () => void): Promise<{ version: number; n: string }[]> {
   const mine: { version: number; n: string }[] = [];
   for (let i = 0; mine.length < times; i++) {
     const n = `${name}${i}`;
     const head = await persist(() => state.streams.load<{ n: string }>(stream));
     try {
       const result = await state.streams.append(stream, head?.version ?? 0, [event(n)], { n });
-      if (result.ok) mine.push({ version: result.version, n });
+      if (!result.ok) continue;
+      mine.push({ version: result.version, n });
+      made?.();
     } catch (error) {
       if (!(error instanceof EngineUnavailable)) throw error; // unknown whether: loaded again
     }

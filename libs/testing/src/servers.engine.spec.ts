@@ -73,7 +73,7 @@ describe('three brokers of Kafka', () => {
     }
     expect(kafka.pids()).toEqual([undefined, undefined, undefined]);
     expect(existsSync(kafka.folder)).toBe(false);
-  }, 120_000);
+  });
 });
 
 describe('the MongoDB-compatible server', () => {

@@ -47,7 +47,7 @@ beforeAll(async () => {
   });
   await applyAcls({ brokers: kafka.brokers, clientId: 'setup' }, aclRules({ ...PREFIXES }));
   await topicsArea(as(ADMIN_PRINCIPAL), settings).apply();
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all(logs.map((log) => log.close()));
   await kafka?.stop();
@@ -118,7 +118,7 @@ test.each(SERVICES)('%s appends to what it is declared to write, sees what it is
     else expect(read, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
   }
   await log.head([...writes, ...reads, ...heads]);
-}, 120_000);
+});
 
 test('a stranger is told that it may not, in one sentence and with its own exit code', async () => {
   const said: string[] = [];

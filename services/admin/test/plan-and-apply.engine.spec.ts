@@ -18,7 +18,7 @@ const DAY = 86_400_000;
 beforeAll(async () => {
   ({ brokers } = await sharedKafka());
   ({ uri } = await sharedMongo());
-}, 120_000);
+});
 
 interface Said { readonly code: number; readonly text: string; rows(): { area: string; what: string; is: string; shouldBe: string; action: string }[] }
 async function admin(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Said> {
@@ -92,7 +92,7 @@ test('what was changed behind its back is set again; what would lose something i
   expect(await differing()).toEqual([byHand]);
   // Views are as declared all the same.
   expect((await admin(['verify'], { ...env })).text).not.toContain('views');
-}, 60_000);
+});
 
 test('engines that are not there are said in one sentence each, without what the connection string hides', async () => {
   const kafka = await admin(['topics', 'apply'], { KAFKA_BROKERS: '127.0.0.1:1' });
@@ -102,7 +102,7 @@ test('engines that are not there are said in one sentence each, without what the
   expect(mongo.text).toMatch(/^MongoDB at 127\.0\.0\.1:1 cannot be reached/);
   expect(mongo.text).not.toContain('hunter2');
   expect(await admin(['verify'], { KAFKA_BROKERS: '' })).toMatchObject({ code: 1, text: expect.stringContaining('KAFKA_BROKERS: must be set') as string });
-}, 60_000);
+});
 
 test.each(PROJECTIONS)('every query shape of $owner $name is answered from its index', async (projection) => {
   const shapes = await explainShapes({ uri, database }, projection);

@@ -76,7 +76,7 @@ describe('five processes', () => {
     const { ended, said } = run('auth');
     expect(await ended, said.join('\n')).toBe(1);
     expect(said.at(-1)).toMatch(/KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/);
-  }, 120_000);
+  });
 
   test('a service without its indexes ends at once', async () => {
     const topics = run('admin', {}, ['topics', 'apply']);
@@ -84,7 +84,7 @@ describe('five processes', () => {
     const { ended, said } = run('resources');
     expect(await ended, said.join('\n')).toBe(1);
     expect(said.at(-1)).toMatch(/`pa views apply`/);
-  }, 120_000);
+  });
 
   test('start, become ready, answer, and end with 0 on SIGTERM', async () => {
     const applied = run('admin', {}, ['apply']);

@@ -48,4 +48,4 @@ it('a compacted log has gaps, also inside and at the end of record batches: ever
   for (const seen of [followed, handled]) expect(seen.filter((offset) => offset < 17)).toEqual(offsets.filter((offset) => offset < 17));
   await Promise.all([follower.stop(), subscription.stop()]);
   await log.close();
-}, 60_000);
+});

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KAFKA_API, eventually, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog } from '../port.ts';
-import { naiveProducer, openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
+import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
 /** Three brokers, killed in turn: leaders and the coordinators of groups move. */
 let kafka: Kafka;
@@ -30,7 +29,6 @@ function loseAnswers(oneIn: number): void {
 const PARTITIONS = 6;
 const safe = topic('t', { partitions: PARTITIONS, replication: 3, minInsyncReplicas: 2 });
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const NAIVE_ROUNDS = 6;
 
 async function killed<T>(i: number, meanwhile: () => Promise<T>): Promise<T> {
   await kafka.kill(i);
@@ -43,65 +41,34 @@ async function killed<T>(i: number, meanwhile: () => Promise<T>): Promise<T> {
 
 describe('a leader moves', () => {
   it('heads never go back, and are told of all partitions or not at all, while two of three brokers are away and come back', async () => {
-    const log = await openLog(await prefixed(kafka.brokers, [safe]));
+    const log = await openLog(await prefixed(kafka.brokers, [safe]), { readTimeoutMs: 2_000 });
     await log.append('t', numbers(60).map((i) => record(String(i), i % PARTITIONS)));
     const { t: before } = await log.head(['t']);
     const wrong: unknown[] = [];
-    let asked = 0;
+    let [asked, refused] = [0, 0];
     let going = true;
     const asking = (async () => {
       while (going) {
         const head = await log.head(['t']).then(({ t }) => t!, () => undefined);
-        if (head === undefined) continue;
+        if (head === undefined) {
+          refused++;
+          continue;
+        }
         asked++;
         if (head.length !== PARTITIONS || head.some((next, partition) => next !== before![partition])) wrong.push(head);
       }
     })();
-    for (let round = 0; round < 3; round++) {
-      const two = [round % 3, (round + 1) % 3];
-      for (const broker of two) await kafka.kill(broker);
-      await sleep(2000);
-      for (const broker of two) await kafka.startBroker(broker);
-      const [since, end] = [asked, performance.now() + 20_000];
-      await eventually(() => asked > since + 20 || performance.now() > end);
-    }
+    await eventually(() => asked > 20, { what: 'answers of three brokers' });
+    for (const broker of [0, 1]) await kafka.kill(broker);
+    await eventually(() => refused > 0, { what: 'a refusal while two brokers are away' });
+    for (const broker of [0, 1]) await kafka.startBroker(broker);
+    const returned = asked;
+    await eventually(() => asked > returned + 20, { what: 'answers after they came back' });
     going = false;
     await asking;
-    expect(asked).toBeGreaterThan(60);
     expect(wrong).toEqual([]);
     await log.close();
   }, 240_000);
-
-  it('naive: sends over the partitions of several leaders are acknowledged and lost, or stuck', async () => {
-    let lost = 0;
-    let stuck = false;
-    for (let round = 0; round < NAIVE_ROUNDS && lost === 0 && !stuck; round++) {
-      const connection = await prefixed(kafka.brokers, [safe]);
-      const acknowledged: string[] = [];
-      const { send, close } = await naiveProducer(connection, 30);
-      let going = true;
-      const sending = (async () => {
-        for (let call = 0; going; call++) {
-          const messages = numbers(PARTITIONS * 20).map((i) => ({ partition: i % PARTITIONS, value: `${call}/${i}` }));
-          const sent = await send('t', messages).then(() => true, () => false);
-          if (sent) acknowledged.push(...messages.map(({ value }) => value));
-          else stuck = true;
-          if (stuck) return;
-        }
-      })();
-      await eventually(() => acknowledged.length > 1_000);
-      const before = acknowledged.length;
-      await killed(round % 3, () => eventually(() => stuck || acknowledged.length > before + 3_000));
-      going = false;
-      await sending;
-      await close().catch(() => undefined);
-      const log = await openLog(connection);
-      const found = new Set((await valuesOf(log, 't')).flat());
-      lost = acknowledged.filter((value) => !found.has(value)).length;
-      await log.close();
-    }
-    expect(lost > 0 || stuck).toBe(true);
-  }, 180_000);
 
   it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed and whichever answers are lost', async () => {
     const connection = await prefixed(kafka.brokers, [safe]);
@@ -121,7 +88,7 @@ describe('a leader moves', () => {
     loseAnswers(20);
     for (const i of [0, 1, 2]) {
       const before = acknowledged.length;
-      await killed(i, () => eventually(() => acknowledged.length > before + 600));
+      await killed(i, () => eventually(() => acknowledged.length > before + 600, { what: '600 acknowledged while a broker is away', timeout: 180_000 }));
     }
     loseAnswers(0);
     expect(proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0)).toBeGreaterThan(10);
@@ -135,7 +102,7 @@ describe('a leader moves', () => {
     await eventually(() => [...members, follower].every((each) => each.failure() === undefined));
     await Promise.all([...members, follower].map((each) => each.stop()));
     await Promise.all([log.close(), other.close()]);
-  }, 120_000);
+  }, 600_000);
 });
 
 /** Repeats what failed until it is acknowledged, as every caller of the port does. */

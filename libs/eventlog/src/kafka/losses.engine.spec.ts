@@ -2,12 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KAFKA_API, LOOPBACK, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import { naiveProducer, openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
+import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
 
-/**
- * Each loss of kafkajs that the adapter exists to prevent, first as it happens to whoever uses kafkajs by its documentation, then
- * through the adapter. When a naive half stops losing, kafkajs has changed and the recipe can be looked at again.
- */
+/** Each loss of kafkajs that the adapter prevents. How kafkajs alone loses records: kafkajs.long.spec.ts. */
 let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
@@ -30,19 +27,6 @@ const missing = (acknowledged: readonly string[], found: readonly string[][]): s
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('a send that failed, and another after it', () => {
-  it('naive: the other is acknowledged and lost', async () => {
-    const connection = await prefixed(brokers, [topic('t')]);
-    const { send, close } = await naiveProducer(connection, 1);
-    await send('t', [{ partition: 0, value: 'before' }]);
-    loseAnswers(2);
-    await expect(send('t', [{ partition: 0, value: 'failed' }])).rejects.toThrow();
-    await send('t', [{ partition: 0, value: 'after' }]);
-    await close();
-    const log = await openLog(connection);
-    expect(missing(['before', 'after'], await valuesOf(log, 't'))).toEqual(['after']);
-    await log.close();
-  });
-
   it('adapter: nothing acknowledged is missing, and the failed one may be there', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection, { deliveryTimeoutMs: 300 });
@@ -57,25 +41,6 @@ describe('a send that failed, and another after it', () => {
 });
 
 describe('concurrent sends to one partition, the answer of one lost', () => {
-  it('naive: acknowledged and lost, or stuck', async () => {
-    const lost: string[] = [];
-    let stuck = 0;
-    for (let round = 0; round < 10 && lost.length + stuck === 0; round++) {
-      const connection = await prefixed(brokers, [topic('t')]);
-      const { send, close } = await naiveProducer(connection);
-      await send('t', [{ partition: 0, value: 'first' }]);
-      loseAnswers(1);
-      const values = numbers(20);
-      const results = await Promise.allSettled(values.map((value) => send('t', [{ partition: 0, value }])));
-      await close();
-      const log = await openLog(connection);
-      lost.push(...missing(values.filter((_, i) => results[i]!.status === 'fulfilled'), await valuesOf(log, 't')));
-      stuck += results.filter(({ status }) => status === 'rejected').length;
-      await log.close();
-    }
-    expect(lost.length + stuck).toBeGreaterThan(0);
-  });
-
   it('adapter: nothing is missing, nothing is there twice, in the order of the calls', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection);
@@ -89,21 +54,6 @@ describe('concurrent sends to one partition, the answer of one lost', () => {
 });
 
 describe('sends that nobody awaits', () => {
-  it('naive: their order is lost without any fault', async () => {
-    let disordered = false;
-    for (let round = 0; round < 10 && !disordered; round++) {
-      const connection = await prefixed(brokers, [topic('t', { partitions: 1 })]);
-      const { send, close } = await naiveProducer(connection);
-      const values = numbers(100);
-      await Promise.all(values.map((value) => send('t', [{ partition: 0, value }])));
-      await close();
-      const log = await openLog(connection);
-      disordered = (await valuesOf(log, 't'))[0]!.join() !== values.join();
-      await log.close();
-    }
-    expect(disordered).toBe(true);
-  });
-
   it('adapter: the order is that of the calls', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection);
@@ -115,17 +65,6 @@ describe('sends that nobody awaits', () => {
 });
 
 describe('a send over two partitions of which one is too large for the broker', () => {
-  it('naive: the next send is acknowledged and lost, with no fault at all', async () => {
-    const connection = await prefixed(brokers, [topic('t', { maxMessageBytes: 1 })]);
-    const { send, close } = await naiveProducer(connection);
-    await expect(send('t', [{ partition: 0, value: 'small' }, { partition: 1, value: 'x'.repeat(200_000) }])).rejects.toThrow();
-    await send('t', [{ partition: 0, value: 'next' }]);
-    await close();
-    const log = await openLog(connection);
-    expect(missing(['next'], await valuesOf(log, 't'))).toEqual(['next']);
-    await log.close();
-  });
-
   it('adapter: is refused by its index, and the next is there', async () => {
     const connection = await prefixed(brokers, [topic('t', { maxMessageBytes: 1 })]);
     const log = await openLog(connection);
@@ -150,16 +89,6 @@ describe('a send over two partitions of which one is too large for the broker', 
 });
 
 describe('a partition that does not exist', () => {
-  it('naive: resolves and writes nothing', async () => {
-    const connection = await prefixed(brokers, [topic('t')]);
-    const { send, close } = await naiveProducer(connection);
-    expect(await send('t', [{ partition: 99, value: 'x' }])).toEqual([]);
-    await close();
-    const log = await openLog(connection);
-    expect((await valuesOf(log, 't')).flat()).toEqual([]);
-    await log.close();
-  });
-
   it('adapter: is refused before anything is sent', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection);
@@ -210,10 +139,8 @@ describe('more than may wait', () => {
     await log.append('t', [record('first')]);
     await proxy.refuse();
     proxy.cut();
-    const since = performance.now();
     const results = await Promise.allSettled(numbers(8).map((value, i) => log.append('t', [record(value, i % 4)])));
     expect(results.map((result) => result.status === 'rejected' && result.reason instanceof EngineUnavailable)).toEqual(results.map(() => true));
-    expect(performance.now() - since).toBeLessThan(10_000);
     await proxy.accept();
     await log.append('t', [record('last')]);
     expect(missing(['first', 'last'], await valuesOf(log, 't'))).toEqual([]);

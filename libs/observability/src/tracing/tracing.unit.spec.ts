@@ -110,11 +110,9 @@ test('a collector that is away costs a bounded queue, and a line a minute at mos
   expect(warn.mock.calls).toEqual([[{ spans: 100, error: 'Error', code: 'ECONNREFUSED' }, 'spans could not be sent']]);
 });
 
-test('an end waits no longer for a collector than it is told', async () => {
+test('an end does not wait for a collector that never answers', async () => {
   const spans = new Spans({ ...none, ratio: 1 }, { export: () => undefined, shutdown: () => new Promise(() => undefined) });
   const telemetry = new Telemetry(new TraceScopes(), spans);
   telemetry.tracing('export').begin('x', {}).span!.end();
-  const started = performance.now();
-  await telemetry.close(50);
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(await telemetry.close(1)).toBeUndefined();
 });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { sharedMongo } from '@provider-access/testing';
+import { eventually, sharedMongo } from '@provider-access/testing';
 import { MongoClient } from 'mongodb';
 import type { Db } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,11 +28,11 @@ describe('several processes decide', () => {
   it('what one appends, another relays and a third awaits', async () => {
     const log = openMemoryLog({ partitions: 3 });
     const [appending, , awaiting] = [await clients.open(), await clients.open({ log }), await clients.open()];
-    const waiting = awaiting.streams.published('app/1', 2, 20_000);
+    const waiting = awaiting.streams.published('app/1', 2, 60_000);
     expect(await appending.streams.append('app/1', 0, [event(1), event(2)], { n: 2 })).toEqual({ ok: true, version: 2 });
     const at = (await waiting)!;
     expect(at['t.decided']!.reduce((a, b) => a + b)).toBe(2);
-    expect(await appending.streams.published('app/1', 2, 20_000)).toEqual(at);
+    expect(await appending.streams.published('app/1', 2, 60_000)).toEqual(at);
     expect((await seen(log)).get('app/1')!.map((e) => e.version)).toEqual([1, 2]);
   });
 
@@ -47,7 +46,7 @@ describe('several processes decide', () => {
     const decided = (await deciding).flat();
     expect(decided).toHaveLength(80);
     for (const stream of ['app/0', 'app/1']) {
-      expect(await states[0]!.streams.published(stream, 40, 20_000)).toBeDefined();
+      expect(await states[0]!.streams.published(stream, 40, 60_000)).toBeDefined();
       expect((await seen(log)).get(stream)!.map((e) => e.version)).toEqual(ascending(40));
     }
     // Published is told before the mark of who waits is taken off.
@@ -60,7 +59,7 @@ describe('several processes decide', () => {
     const states = await many(3, () => clients.open({ log }));
     for (let i = 0; i < 120; i++) await states[i % 3]!.streams.append(`s/${i % 60}`, Math.floor(i / 60), [event(i)], {});
     log.faults.away = false;
-    for (let i = 0; i < 60; i++) await states[0]!.streams.published(`s/${i}`, 2, 20_000);
+    for (let i = 0; i < 60; i++) await states[0]!.streams.published(`s/${i}`, 2, 60_000);
     const records = await log.read('t.decided', 0, 0, 1000);
     expect(records.map((r) => r.key)).toEqual(Array.from({ length: 120 }, (_, i) => `k${i}`));
   });
@@ -106,7 +105,8 @@ describe('several processes race', () => {
   });
 
   it('for leases, counts and numbers: one holder, nothing lost, tokens that grow', async () => {
-    const states = await many(6, () => clients.open());
+    const now = Date.now();
+    const states = await many(6, () => clients.open({ now: () => now }));
     let token = 0;
     for (let round = 0; round < 8; round++) {
       const held = (await Promise.all(states.map((state, i) => state.leases.acquire('l', `h${i}`, 60_000)))).filter((l) => l !== undefined);
@@ -117,7 +117,7 @@ describe('several processes race', () => {
     }
     const hits = (await Promise.all(states.map((state) => many(10, () => state.counters.hit('c', 600_000))))).flat();
     expect(hits.map((h) => h.count).sort((a, b) => a - b)).toEqual(ascending(60));
-    expect(new Set(hits.map((h) => Math.round(h.resetsAt / 2000))).size).toBeLessThanOrEqual(2);
+    expect(new Set(hits.map((h) => h.resetsAt)).size).toBe(1);
   });
 
   it('for work: each item is taken once, oldest first, under fences that do not repeat', async () => {
@@ -140,52 +140,55 @@ describe('several processes race', () => {
 });
 
 describe('clocks that differ', () => {
+  // Leases of half an hour and clocks that differ by hours: a slow machine changes nothing.
   const MINUTE = 60_000;
-  it('are corrected to the server: no lease, item or presence ends early for one that is minutes ahead or behind', async () => {
+  const HOUR = 60 * MINUTE;
+  const HALF = HOUR / 2;
+  it('are corrected to the server: no lease, item or presence ends early for one that is hours ahead or behind', async () => {
     const warned: object[] = [];
     const logger = { warn: (fields: object) => void warned.push(fields) };
-    const [ahead, behind, right] = [await clients.open({ now: () => Date.now() + 5 * MINUTE, alignClock: true, logger }), await clients.open({ now: () => Date.now() - 5 * MINUTE, alignClock: true, logger }), await clients.open({ logger })];
+    const [ahead, behind, right] = [await clients.open({ now: () => Date.now() + 5 * HOUR, alignClock: true, logger }), await clients.open({ now: () => Date.now() - 5 * HOUR, alignClock: true, logger }), await clients.open({ logger })];
     expect(warned).toHaveLength(2);
-    const lease = (await behind.leases.acquire('l', 'behind', 30_000))!;
+    const lease = (await behind.leases.acquire('l', 'behind', HALF))!;
     expect(lease.expiresAt).toBeLessThan(Date.now()); // told in the caller's own clock
-    expect(await ahead.leases.acquire('l', 'ahead', 30_000)).toBeUndefined();
+    expect(await ahead.leases.acquire('l', 'ahead', HALF)).toBeUndefined();
     expect((await ahead.leases.current('l'))!.token).toBe(lease.token);
     expect(await behind.leases.renew(lease, 100)).toBe(true);
-    while ((await ahead.leases.acquire('l', 'ahead', 30_000)) === undefined) await delay(10);
+    await eventually(async () => (await ahead.leases.acquire('l', 'ahead', HALF)) ?? false);
     expect(await behind.leases.renew(lease, 100)).toBe(false);
 
-    await ahead.work.put('q', [{ id: 'a', payload: 1, notBefore: Date.now() + 5 * MINUTE }]); // now, by its own clock
-    const item = (await behind.work.take('q', 'behind', 30_000))!;
+    await ahead.work.put('q', [{ id: 'a', payload: 1, notBefore: Date.now() + 5 * HOUR }]); // now, by its own clock
+    const item = (await behind.work.take('q', 'behind', HALF))!;
     expect(item.id).toBe('a');
-    expect(await ahead.work.take('q', 'ahead', 30_000)).toBeUndefined();
-    await behind.presence.announce('g', 'behind', 1, 30_000);
-    await ahead.presence.announce('g', 'ahead', 2, 30_000);
+    expect(await ahead.work.take('q', 'ahead', HALF)).toBeUndefined();
+    await behind.presence.announce('g', 'behind', 1, HALF);
+    await ahead.presence.announce('g', 'ahead', 2, HALF);
     expect((await right.presence.list('g')).map((p) => p.holder)).toEqual(['ahead', 'behind']);
     expect(await ahead.presence.list('g')).toHaveLength(2);
-    const hit = await ahead.counters.hit('c', 30_000);
-    const next = await behind.counters.hit('c', 30_000);
+    const hit = await ahead.counters.hit('c', HALF);
+    const next = await behind.counters.hit('c', HALF);
     expect(next.count).toBe(2);
-    expect(Math.abs(hit.resetsAt - next.resetsAt - 10 * MINUTE)).toBeLessThan(5000); // one end, in two clocks
+    expect(Math.abs(hit.resetsAt - next.resetsAt - 10 * HOUR)).toBeLessThan(MINUTE); // one end, in two clocks
   });
 
   it('uncorrected, a takeover comes early or late, and one token is valid all the same', async () => {
-    const skewed = await clients.open({ now: () => Date.now() + MINUTE });
+    const skewed = await clients.open({ now: () => Date.now() + HOUR });
     const right = await clients.open({ now: Date.now });
-    const lease = (await right.leases.acquire('l', 'right', 30_000))!;
-    const taken = (await skewed.leases.acquire('l', 'skewed', 30_000))!;
+    const lease = (await right.leases.acquire('l', 'right', HALF))!;
+    const taken = (await skewed.leases.acquire('l', 'skewed', HALF))!;
     expect(taken.token).toBeGreaterThan(lease.token);
-    expect(await right.leases.renew(lease, 30_000)).toBe(false);
-    expect(await right.leases.acquire('l', 'right', 30_000)).toBeUndefined();
+    expect(await right.leases.renew(lease, HALF)).toBe(false);
+    expect(await right.leases.acquire('l', 'right', HALF)).toBeUndefined();
     await right.work.put('q', [{ id: 'a', payload: 1 }]);
-    const first = (await right.work.take('q', 'right', 30_000))!;
-    const second = (await skewed.work.take('q', 'skewed', 30_000))!;
+    const first = (await right.work.take('q', 'right', HALF))!;
+    const second = (await skewed.work.take('q', 'skewed', HALF))!;
     expect(second.fence).toBeGreaterThan(first.fence);
-    expect([await right.work.heartbeat(first, 30_000), await right.work.done(first), await skewed.work.done(second)]).toEqual([false, false, true]);
+    expect([await right.work.heartbeat(first, HALF), await right.work.done(first), await skewed.work.done(second)]).toEqual([false, false, true]);
     // Less wrong than the lease is long after its renewal: nothing is taken.
-    const slightly = await clients.open({ now: () => Date.now() + 15_000 });
-    const kept = (await right.leases.acquire('other', 'right', 30_000))!;
-    expect(await slightly.leases.acquire('other', 'slightly', 30_000)).toBeUndefined();
-    expect(await right.leases.renew(kept, 30_000)).toBe(true);
+    const slightly = await clients.open({ now: () => Date.now() + HALF / 2 });
+    const kept = (await right.leases.acquire('other', 'right', HALF))!;
+    expect(await slightly.leases.acquire('other', 'slightly', HALF)).toBeUndefined();
+    expect(await right.leases.renew(kept, HALF)).toBe(true);
   });
 });
 
@@ -219,11 +222,12 @@ describe('indexes', () => {
   });
 
   it('what a TTL index may take ended an hour ago, whatever clock was given', async () => {
+    const before = Date.now();
     const state = await clients.open({ now: () => 1_000_000 });
     await state.claims.claim('n', 'k', 'o', 1_000_500);
     await state.claims.claim('n', randomUUID(), 'o');
     const [claim, unlimited] = [await db.collection('state_claims').findOne({ expires: 1_000_500 }), await db.collection('state_claims').findOne({ expires: null })];
-    expect((claim!['tidyAt'] as Date).getTime()).toBeGreaterThan(Date.now() + 3_500_000);
+    expect((claim!['tidyAt'] as Date).getTime()).toBeGreaterThanOrEqual(before + 3_600_000);
     expect(unlimited).not.toHaveProperty('tidyAt');
   });
 });
