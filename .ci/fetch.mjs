@@ -1,11 +1,12 @@
 /** Fetches and builds what the tiers of `.ci/run` need and the cache does not hold yet. A tier that needs one meanwhile waits for it. */
-import { buildSecantus, fetchKafka } from '@provider-access/testing';
+import { buildSecantus, fetchKafka, fetchSeaweed } from '@provider-access/testing';
 import { schemaFolder } from '../e2e/src/chart/kubeconform.ts';
 import { tool } from '../e2e/src/cluster/tools.ts';
 import { promtoolProgram } from '../e2e/src/watch/promtool.ts';
 
 const progress = (line) => console.log(line);
 await fetchKafka(progress);
+await fetchSeaweed(progress);
 await promtoolProgram(progress);
 await tool('kubeconform', progress);
 await schemaFolder();

@@ -1,4 +1,4 @@
-import { buildSecantus, fetchKafka } from '@provider-access/testing';
+import { buildSecantus, fetchKafka, fetchSeaweed } from '@provider-access/testing';
 import { baseBuild } from '../base-build.ts';
 import { helmProgram } from '../chart/helm-program.ts';
 import { promtoolProgram } from '../watch/promtool.ts';
@@ -16,6 +16,7 @@ if (problem === undefined) {
   await crdFolder(progress);
   await baseBuild(progress);
   await fetchKafka(progress);
+  await fetchSeaweed(progress);
   await buildSecantus(progress);
 } else {
   progress(`${problem[0]!.toUpperCase()}${problem.slice(1)}.`);

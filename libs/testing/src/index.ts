@@ -7,6 +7,7 @@ export { eventually } from './eventually.ts';
 export type { EventuallyOptions } from './eventually.ts';
 export { debianProgram, noDebianPackages } from './fetch-debian.ts';
 export { fetchKafka, KAFKA_USER, KAFKA_VERSION } from './fetch-kafka.ts';
+export { fetchSeaweed, SEAWEED_VERSION } from './fetch-seaweed.ts';
 export { buildSecantus, SECANTUS_PYTHON_VERSION, SECANTUS_VERSION } from './fetch-secantus.ts';
 export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';
 export { sharedKafka, startKafka } from './kafka.ts';

@@ -3,20 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { EngineUnavailable } from '@provider-access/eventlog';
-import { eventually, startS3, tcpProxy } from '@provider-access/testing';
-import type { S3, TcpProxy } from '@provider-access/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, sharedS3, tcpProxy } from '@provider-access/testing';
+import type { TcpProxy } from '@provider-access/testing';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { blobsContract } from '../contract/index.ts';
 import type { Blobs } from '../port.ts';
 import { openS3Blobs } from './index.ts';
 import type { S3BlobOptions } from './index.ts';
 
 const MiB = 1024 * 1024;
-let s3: S3;
+let s3: Awaited<ReturnType<typeof sharedS3>>;
 beforeAll(async () => {
-  s3 = await startS3();
+  s3 = await sharedS3();
 });
-afterAll(() => s3.stop());
 
 const options = (): S3BlobOptions => ({ bucket: s3.bucket, prefix: `${randomUUID()}/`, endpoint: s3.endpoint, region: s3.region, forcePathStyle: true, credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey }, partBytes: 5 * MiB });
 const names = async (blobs: Blobs): Promise<string[]> => {
@@ -54,7 +53,7 @@ describe('S3 behind a network with faults', () => {
   const content = Buffer.from(Uint32Array.from({ length: 12 * MiB / 4 }, (_, i) => i).buffer);
   beforeEach(async () => {
     const o = options();
-    proxy = await tcpProxy({ target: { port: s3.port } });
+    proxy = await tcpProxy({ target: { port: Number(new URL(s3.endpoint).port) } });
     direct = openS3Blobs(o);
     const through = { ...o, endpoint: `http://${proxy.host}:${proxy.port}`, maxAttempts: 3 };
     blobs = openS3Blobs(through);
