@@ -30,7 +30,8 @@ const suites = [
   // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
   suite('engines', specs('engine')),
   longSuite('long', specs('long')),
-  longSuite('properties', specs('unit', 'int')),
+  // Twenty times as many cases take twenty times as long.
+  longSuite('properties', specs('unit', 'int'), { testTimeout: 1_200_000 }),
 ];
 
 /** Packages resolve each other's sources, so that tests need no build; decorators are compiled as tsc does it. */
@@ -42,6 +43,7 @@ export function configure({ projects = suites, ...overrides } = {}) {
     test: {
       // Without `--project`, vitest would run every suite, with engines and long ones.
       projects: process.argv.some((arg) => arg.startsWith('--project')) ? projects : projects.slice(0, 1),
+      setupFiles: [`${import.meta.dirname}/vitest.setup.mjs`],
       maxWorkers: 2,
       // A busy machine is slow and not wrong: only a test that hangs reaches these limits.
       testTimeout: 120_000,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProviderKey } from '@provider-access/events';
+import { cases } from '@provider-access/testing/variant';
 import { type AccessRequest, decide, DENIAL_REASONS, visibleSince } from './decide.ts';
 import type { AttributionFact, ClientFacts, MemberFacts, NetworkFact, PartyFacts } from './facts.ts';
 
@@ -78,13 +79,13 @@ describe('decide, whatever the facts', () => {
       expect(m.coverage.some(holds)).toBe(true);
       expect(d.attributions.length).toBeGreaterThan(0);
       for (const a of d.attributions) expect(holds(a) && a.providers.includes(NPI)).toBe(true);
-    }), { numRuns: 1000 });
+    }), { numRuns: cases(1000) });
   });
   it('an opt-out or a hold more never permits more', () => {
     fc.assert(fc.property(facts, interval, fc.boolean(), (m, i, asHold) => {
       const more = asHold ? { ...m, holds: [...m.holds, { ...i, deadLetter: 'x', eventType: 't' }] } : { ...m, optOuts: [...m.optOuts, { ...i, scope: 'global', recordedAt: i.from, event: 'x' }] };
       if (!decide(request, { member: m, party: party() }).permit) expect(decide(request, { member: more, party: party() }).permit).toBe(false);
-    }), { numRuns: 1000 });
+    }), { numRuns: cases(1000) });
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { MemberFacts } from '@provider-access/access';
 import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
+import { cases } from '@provider-access/testing/variant';
 import { ours } from '../test/records.ts';
 import { toMemberFacts } from './member-facts.ts';
 import { memberFacts } from './projections.ts';
@@ -65,7 +66,7 @@ describe('facts of a member', () => {
       fc.property(events.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray([...list, ...list], { minLength: list.length * 2 }))), ([list, shuffled]) => {
         expect(shape(fold(shuffled))).toEqual(shape(fold(list)));
       }),
-      { numRuns: 500 },
+      { numRuns: cases(500) },
     );
   });
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
 import type { LogRecord, NewRecord, Position } from '@provider-access/eventlog';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
+import { cases } from '@provider-access/testing/variant';
 import { type ViewReader, type Views, ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { Parties } from './parties.ts';
@@ -109,7 +110,7 @@ describe('a start from the view', () => {
       for (const parties of [fromView, fromBeginning]) expect(await parties.waitFor(head, 60_000)).toBe(true);
       expect(said(fromView)).toEqual(said(fromBeginning));
       for (const close of closing.splice(0).reverse()) await close();
-    }), { numRuns: 40 });
+    }), { numRuns: cases(40) });
   });
 
   it('reads nothing that the view has passed', async () => {

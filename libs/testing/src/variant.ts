@@ -15,3 +15,6 @@ declare module 'vitest' {
 
 /** The values that the suite of this spec was configured with (`.ci/vitest.base.mjs`, `e2e/vitest.config.mjs`). */
 export const variant = { deployment: inject('deployment'), kills: inject('kills'), seed: inject('seed'), long: inject('long') };
+
+/** How many cases a property test tries that names a number of its own: twenty times as many in the long suites. */
+export const cases = (count: number): number => (variant.long ? 20 * count : count);

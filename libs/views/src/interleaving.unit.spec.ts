@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { cases } from '@provider-access/testing/variant';
 import { BuildWriter } from './build-writer.ts';
 import { items, record, totals } from './contract/fixture.ts';
 import { openMemoryViews } from './memory/index.ts';
@@ -65,6 +66,6 @@ it.each(views)('$name: any interleaving of redelivered, doubled and late batches
     }
     await Promise.all(turns);
     expect(await finish(store)).toEqual(expected);
-  }), { numRuns: 300 });
+  }), { numRuns: cases(300) });
   await log.close();
 });

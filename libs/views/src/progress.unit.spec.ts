@@ -2,6 +2,7 @@ import { ProgressTracker } from '@provider-access/eventlog';
 import type { LogRecord } from '@provider-access/eventlog';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '@provider-access/testing/variant';
 import { progress, record } from './contract/fixture.ts';
 import { hasPassed, progressOf, topicPosition, viewPosition, withProgress } from './progress.ts';
 import type { Checkpoint } from './store.ts';
@@ -36,7 +37,7 @@ describe('progress of a view', () => {
       for (const deriver of ['d1', 'd2']) {
         for (const p of [0, 1]) expect(mine[deriver]?.['in']?.[p] ?? 0).toBe(theirs[deriver]?.['in']?.[p] ?? 0);
       }
-    }), { numRuns: 300 });
+    }), { numRuns: cases(300) });
   });
 
   it('does not fall back when an older entry is delivered again', () => {

@@ -4,6 +4,7 @@ import { deadLetterTopic, encodeEvent, PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, t
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { Metrics } from '@provider-access/observability';
 import { BusinessCalendar, DEFAULT_RULES, measure } from '@provider-access/pdex/service-levels';
+import { cases } from '@provider-access/testing/variant';
 import { ProjectionSet, type ViewReader } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { LevelLedger } from './ledger.ts';
@@ -87,7 +88,7 @@ describe('what is counted', () => {
         end = Math.max(end, next);
       }
       expect(await l.counted('claims-visible')).toEqual([end, 0, 0, 0]);
-    }), { numRuns: 25 });
+    }), { numRuns: cases(25) });
   });
 
   it('by scope: what is at the same place of another partition is another', async () => {

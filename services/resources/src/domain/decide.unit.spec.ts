@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../test/house.ts';
 import { decideVersion, type Head, type RecordEvent, takeOver } from './decide.ts';
@@ -78,7 +79,7 @@ describe('decideVersion', () => {
     const arrivals = events.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray([...list, ...list, ...list], { minLength: list.length * 3, maxLength: list.length * 3 })));
     fc.assert(fc.property(arrivals, ([inOrder, arrived]) => {
       expect(state(run(arrived))).toEqual(state(run(inOrder)));
-    }), { numRuns: 300 });
+    }), { numRuns: cases(300) });
   });
 });
 

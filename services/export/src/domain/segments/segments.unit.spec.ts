@@ -1,5 +1,6 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
+import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
 import {
   acceptsGzip, chooseRange, crc32Combine, decodeIndex, deflateSegment, etag, inflateSegment, layout, PartIndexBuilder, permittedSegments, pieces,
@@ -121,7 +122,7 @@ describe('a download', () => {
       expect(read(part, plain).equals(expected)).toBe(true);
       expect(plain.length).toBe(expected.byteLength);
       expect(gzip.resources).toBe(expected.toString().split('\n').length - 1);
-    }), { numRuns: 200 });
+    }), { numRuns: cases(200) });
   });
 
   it('is the same bytes in ranges as in one piece, in both codings', () => {
@@ -133,7 +134,7 @@ describe('a download', () => {
       const glued = Buffer.concat(marks.slice(1).map((end, i) => read(part, of, marks[i], end)));
       expect(glued.equals(whole)).toBe(true);
       for (const piece of pieces(of, marks[1], marks[2])) if (piece.kind === 'segment') expect(piece.take).toBeGreaterThan(0);
-    }), { numRuns: 200 });
+    }), { numRuns: cases(200) });
   });
 
   it('of nobody is an empty gzip stream, and no bytes in plain', () => {
