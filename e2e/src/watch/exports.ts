@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { eventually } from '@provider-access/testing';
+import { afterAll, beforeAll, test } from 'vitest';
 import { paOf } from '../pa.ts';
 import { findGroup, kickOff } from '../road.ts';
 import { TRIAL_MS, tryIt } from './tried.ts';
@@ -23,11 +24,11 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     if (status !== 0) throw new Error(`mount: ${stderr}`);
   };
   const volume = (): string => dirname(world().files);
-  /** @returns the job's id */
-  const exported = async (): Promise<string> => {
+  /** Kicks off an export; a busy machine answers 503 at first. @returns the job's id */
+  const exported = (): Promise<string> => eventually(async () => {
     const token = await world().app.tokens.get();
     return basename(await kickOff(world().platform, token, (await findGroup(world().platform, token, world().npi)).id));
-  };
+  }, { what: 'an export is kicked off', timeout: 240_000 });
   /** An export that cannot write its files while others can: a file is where its folder should be. @returns that file */
   const hopeless = async (): Promise<string> => {
     const { files } = world();
@@ -90,7 +91,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
       return code === 0;
     };
     // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
-    const succeeds = (): Promise<void> => vi.waitFor(async () => expect(await walk()).toBe(true), { timeout: 240_000 });
+    const succeeds = (): Promise<unknown> => eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
     await succeeds();
     await tryIt(world(), { source: 'pa probe failed because its time for the export was too short, after it had succeeded', alerts: { ProbeFailing: 30 }, fault: () => walk('--export-timeout', '0.01'), cure: succeeds });
   }, TRIAL_MS);

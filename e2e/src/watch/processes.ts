@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test, vi } from 'vitest';
+import { eventually } from '@provider-access/testing';
+import { test } from 'vitest';
 import { ASSERTION_TYPE, form, http, json, optOut, tell } from '../road.ts';
 import { TRIAL_MS, tryIt } from './tried.ts';
 import type { World } from './world.ts';
@@ -14,7 +15,7 @@ export function processFaults(world: () => World): void {
   };
   test('an opt-out cannot be read: EventsParked', async () => {
     await discardAll();
-    await vi.waitFor(async () => expect(await letters()).toEqual([]), { timeout: 20_000 });
+    await eventually(async () => (await letters()).length === 0, { what: 'no event is parked any more' });
     // Its member is denied: in that sense it is effective.
     await tryIt(world(), { source: 'an opt-out came in whose scope cannot be read', alerts: { EventsParked: 60 }, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
   }, TRIAL_MS);

@@ -62,16 +62,18 @@ export async function record(run: Run, trial: Trial, folder: string): Promise<vo
   if (at < 0) throw new Error(`${trial.alert} did not fire in what was kept of the run.`);
   const quiet = [...(await firingAt(kept, folder, trial.stretch, [trial.began])), ...(await firingAt(kept, folder, trial.silentStretch ?? trial.stretch, [trial.quiet]))].flatMap(of);
   if (quiet.length > 0) throw new Error(`Before or after the fault there fired: ${JSON.stringify(quiet)}.`);
+  mkdirSync(FOLDER, { recursive: true });
   const recording: Recording = {
     alert: trial.alert, source: trial.source, recorded: new Date().toISOString().slice(0, 10), commit: commit(),
     stretch: trial.stretch, ...(trial.silentStretch !== undefined && { silentStretch: trial.silentStretch }),
     metrics, ticks, before: trial.began, during: during[at]!, after: trial.quiet, fires: seen[at]!.map(({ labels }) => labels), series,
   };
-  mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, `${[trial.alert, ...(trial.variant === undefined ? [] : [trial.variant])].join('.')}.json`), `${JSON.stringify(recording, undefined, 1)}\n`);
 }
 
-const commit = (): string => spawnSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
+const git = (...args: string[]): string => spawnSync('git', args, { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
+/** Other recordings of the same run are changes too, and do not count. */
+const commit = (): string => `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/', ':!.') === '' ? '' : '-dirty'}`;
 
 /** Every recording by the name of its file. */
 export const recordings = (): ReadonlyMap<string, Recording> => new Map(readdirSync(FOLDER).filter((file) => file.endsWith('.json')).sort().map((file) => [file, JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Recording]));

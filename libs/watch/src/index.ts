@@ -1,4 +1,5 @@
 export { ALERTS, GROUPS } from './alerts/index.ts';
+export { knownSeries } from './catalogue.ts';
 export { DASHBOARDS } from './dashboards/index.ts';
 export { generatedFiles, watchingPage } from './files.ts';
 export { namesIn, type Spoken } from './promql.ts';
