@@ -2,12 +2,11 @@ import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
 /** Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine. */
 const alone = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
-const processes = { ...alone, env: { E2E_DEPLOYMENT: 'processes' } };
 const scenarios = (...names) => names.map((name) => `src/${name}.e2e.spec.ts`);
 /** The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either deployment. */
 const STANDALONE_ONLY = ['src/demo.e2e.spec.ts', 'src/metrics.e2e.spec.ts', 'src/foreign-data.e2e.spec.ts', 'src/image/**'];
 /** These depend on nothing but HTTP. */
-const HTTP_ONLY = scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input');
+const HTTP_ONLY = [...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input'), 'src/road.world.spec.ts'];
 
 export default configure({
   projects: [
@@ -15,10 +14,13 @@ export default configure({
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
     suite('engines', specs('engine'), { ...alone, variant: { deployment: 'processes', kills: 4 }, env: { RUN_ENGINES: '1' } }),
-    suite('world', scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), { ...processes, variant: { deployment: 'processes' } }),
+    // They share one deployment, which the set-up starts.
+    suite('world', [...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), ...specs('world')], {
+      ...alone, globalSetup: ['./src/world/setup.ts'], variant: { deployment: 'processes' },
+    }),
     suite('programs', specs('program'), alone),
     longSuite('long', specs('long'), { ...alone, exclude: ['**/faults-of-*'] }),
-    longSuite('processes', specs('e2e'), { ...processes, exclude: STANDALONE_ONLY, variant: { deployment: 'processes' } }),
+    longSuite('processes', specs('e2e', 'world'), { ...alone, exclude: STANDALONE_ONLY, variant: { deployment: 'processes' } }),
     longSuite('kills', ['src/crash.e2e.spec.ts'], { ...alone, variant: { kills: 100 } }),
     longSuite('engine-kills', ['src/kill.engine.spec.ts'], { ...alone, variant: { deployment: 'processes', kills: 20 } }),
     longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
@@ -26,7 +28,7 @@ export default configure({
     // Two worlds side by side: an alert mostly waits.
     longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
     longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),
-    longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' }, env: { E2E_DEPLOYMENT: 'cluster' } }),
+    longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' } }),
     longSuite('foreign', scenarios('foreign-data'), alone),
   ],
 });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { PlatformProcess } from '@provider-access/cli';
+import type { S3 } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
 
@@ -76,6 +77,11 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
   };
 }
 
+/** Variables of a deployment whose files are in a bucket, under a prefix of their own. */
+export const s3Files = (s3: Pick<S3, 'bucket' | 'endpoint' | 'accessKeyId' | 'secretAccessKey'>): Readonly<Record<string, string>> => ({
+  FILES: 's3', FILES_DIR: '', S3_BUCKET: s3.bucket, S3_ENDPOINT: s3.endpoint, S3_REGION: 'us-east-1', S3_PATH_STYLE: 'true', S3_PREFIX: `e2e-${randomUUID()}`, AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+});
+
 function run(root: string, what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
   const main = join(root, `services/${what}/dist/main.js`);
   if (!existsSync(main)) throw new Error(`services/${what} is not built: run \`npm run build\``);
@@ -130,9 +136,10 @@ async function ready({ base, said = [] }: { readonly base: string; readonly said
   }
 }
 
-function memoryOf(child: ChildProcess): number {
+/** Resident memory of a process, bytes; 0 when it has ended. */
+export function memoryOf(pid: number): number {
   try {
-    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }
@@ -201,7 +208,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     processes: () => processes,
     directly: (service, url) => processes.find((p) => p.service === service)!.base + url.slice(gateway.base.length),
     // The largest: each has its own limit.
-    memory: () => Math.max(...processes.map((p) => memoryOf(p.child))),
+    memory: () => Math.max(...processes.map((p) => memoryOf(p.child.pid!))),
     ended: Promise.race(processes.map((p) => p.ended)),
     async replace(one) {
       one.child.kill('SIGKILL');

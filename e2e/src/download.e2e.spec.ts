@@ -6,9 +6,10 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from 'playwright-core';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
-import { AS_OF, findGroup, http, kickOff, optOut, sealed, tell } from './road.ts';
+import { freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { largest } from './payers.ts';
+import { findGroup, http, kickOff, optIn, optOut, sealed, tell } from './road.ts';
+import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = promisify(execFile);
 const CHROMIUM = '/usr/bin/chromium';
@@ -26,8 +27,8 @@ sys.stdout.buffer.write(gzip.decompress(body) if coded else body)
 `;
 
 describe('files of an export, read by what people have', () => {
-  const payer = syntheticPayer({ seed: '1', members: 12, asOf: AS_OF });
-  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const payer = sharedPayer();
+  const organization = largest(payer);
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let platform: PlatformProcess;
   let app: TestApp;
@@ -37,9 +38,8 @@ describe('files of an export, read by what people have', () => {
   const urlOf = (type = 'ExplanationOfBenefit'): string => manifest.output.find((f) => f.type === type)!.url;
 
   beforeAll(async () => {
-    fresh = await freshPlatform({ env: { EXPORT_CHUNK_MEMBERS: '3' } });
+    fresh = await freshPlatform({ env: LIMITS, shared: payer });
     platform = fresh.platform();
-    await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Reads', npi: organization.npi, tin: organization.tin });
     token = await app.tokens.get();
     status = await kickOff(platform, token, (await findGroup(platform, token, organization.npi)).id);
@@ -171,5 +171,6 @@ describe('files of an export, read by what people have', () => {
       const head = await http(urlOf(), { token, method: 'HEAD', headers: { 'accept-encoding': coding } });
       expect(Number(head.headers['content-length'])).toBe(resumed.body.length);
     }
+    expect((await tell(platform, optIn(member))).status).toBe('effective');
   });
 });

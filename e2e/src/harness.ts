@@ -1,75 +1,123 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JsonWebKey as JWK } from 'node:crypto';
-import type { DomainEvent } from '@provider-access/events';
-import { toStructured } from '@provider-access/events';
-import { newKey, publicJwk, publish, Server, startPlatform as startStandalone, TokenSource, type Item, type PlatformProcess, type PublishReport } from '@provider-access/cli';
+import { inject } from 'vitest';
+import { Server, startPlatform as startStandalone, type PlatformProcess } from '@provider-access/cli';
+import type { SyntheticPayer } from '@provider-access/synthetic';
+import { variant } from '@provider-access/testing/variant';
 import { COMPILED } from './compiled.ts';
-import { startDeployment, type Deployment } from './deployment.ts';
+import { memoryOf, startDeployment, type Deployment } from './deployment.ts';
 import { startClusterPlatform } from './cluster/platform.ts';
-import type { Served } from './road.ts';
+import type { ServiceName } from './gateway.ts';
+import { publishPayer } from './payers.ts';
+import { repeatReads } from './road.ts';
+import type { SharedWorld } from './world/context.ts';
 
-/** E2E_DEPLOYMENT=processes: the same scenarios on separate processes over Kafka and MongoDB instead of the standalone. */
-export const SEPARATE = process.env['E2E_DEPLOYMENT'] === 'processes';
-/** E2E_DEPLOYMENT=cluster, inside `e2e/cluster/run`: on the installed chart, through its ingress. */
-export const IN_CLUSTER = process.env['E2E_DEPLOYMENT'] === 'cluster';
+export { itemOf, publishAll, registerApp, type TestApp } from './road.ts';
 
-export interface StartOptions { readonly dataDir: string; readonly port?: number; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }
-export const startPlatform = (options: StartOptions): Promise<PlatformProcess> => (IN_CLUSTER ? startClusterPlatform(options) : SEPARATE ? startDeployment(options) : startStandalone({ ...options, env: { ...COMPILED, ...options.env } }));
+/** The deployment that scenarios of the suite `world` share. */
+export const SHARED: SharedWorld | undefined = inject('world');
+/** On separate processes over Kafka and MongoDB instead of the standalone. */
+export const SEPARATE = variant.deployment === 'processes';
+/** On the installed chart, through its ingress; runs inside `e2e/cluster/run`. */
+export const IN_CLUSTER = variant.deployment === 'cluster';
+
+export interface StartOptions {
+  readonly dataDir: string;
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onLine?: (line: string) => void;
+}
+/**
+ * The platform of this suite. In the long suites two processes of resources and of export run side by side, so that
+ * the next request goes to another one.
+ */
+export function startPlatform(options: StartOptions): Promise<PlatformProcess> {
+  if (IN_CLUSTER) return startClusterPlatform(options);
+  if (SEPARATE) return startDeployment({ ...options, ...(variant.long && { instances: { resources: 2, export: 2 } }) });
+  return startStandalone({ ...options, env: { ...COMPILED, ...options.env } });
+}
+
+/** Base URLs of the processes of one service, past what stands in front of them. */
+export function instancesOf(platform: PlatformProcess, service: ServiceName): readonly string[] {
+  if (SHARED !== undefined) return SHARED.instances[service];
+  if (!SEPARATE) return [platform.base];
+  return (platform as Deployment).processes().filter((p) => p.service === service).map((p) => p.base);
+}
 
 /**
- * A download for a slow client: past the gateway of separate processes, whose kernel takes a file of many MB from a service before the client has read
- * any of it. What the service has handed on it cannot take back; that it hands on no more is what can be seen here.
+ * A download for a slow client: past the gateway of separate processes, whose kernel takes a file of many MB from a
+ * service before the client has read any of it. The service cannot take back the bytes that it has handed on; a test
+ * sees here that it hands on no more.
  */
-export const slowly = (platform: PlatformProcess, url: string): string => (SEPARATE ? (platform as Deployment).directly('export', url) : url);
+export const slowly = (platform: PlatformProcess, url: string): string =>
+  SEPARATE ? instancesOf(platform, 'export')[0]! + url.slice(platform.base.length) : url;
 
-/** A platform of its own in a fresh folder; everything is removed at the end. */
-export async function freshPlatform(options: { env?: Record<string, string>; onLine?: (line: string) => void } = {}): Promise<{ platform: () => PlatformProcess; server: () => Server; restart: (how: 'kill' | 'stop') => Promise<void>; dispose: () => Promise<void>; folder: string }> {
+export interface Fresh {
+  readonly folder: string;
+  platform(): PlatformProcess;
+  server(): Server;
+  /** Not in the suite `world`, whose platform is shared. */
+  restart(how: 'kill' | 'stop'): Promise<void>;
+  dispose(): Promise<void>;
+}
+export interface FreshOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onLine?: (line: string) => void;
+  /** The shared world has it; any other platform gets its events here. */
+  readonly shared?: SyntheticPayer;
+}
+
+/**
+ * A platform and a fresh folder; both are removed at the end. In the suite `world` the platform is the shared one, and
+ * stays.
+ */
+export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions = {}): Promise<Fresh> {
+  repeatReads(variant.deployment === 'standalone' ? 1 : 8);
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-e2e-'));
+  if (SHARED !== undefined) return attach(SHARED, folder, env);
   const dataDir = join(folder, 'data');
-  const env = options.env ?? {};
-  const listen = options.onLine === undefined ? {} : { onLine: options.onLine };
-  let current = await startPlatform({ dataDir, env, ...listen });
+  const options = { dataDir, env, ...(onLine !== undefined && { onLine }) };
+  let current = await startPlatform(options);
   const port = Number(new URL(current.base).port);
+  const dispose = async (): Promise<void> => {
+    await current.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    if (shared !== undefined) await publishPayer(current, shared);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
   return {
-    folder,
+    folder, dispose,
     platform: () => current,
     server: () => new Server(current.base),
     async restart(how) {
       await (how === 'kill' ? current.kill() : current.stop());
-      current = await startPlatform({ dataDir, env, port, ...listen });
-    },
-    async dispose() {
-      await current.kill();
-      rmSync(folder, { recursive: true, force: true });
+      current = await startPlatform({ ...options, port });
     },
   };
 }
 
-export const itemOf = (event: DomainEvent): Item => {
-  const resource = (event.data as { resource?: { resourceType?: string; id?: string } }).resource;
-  return { ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}` };
-};
-
-/** Publishes and waits until every event is handled. */
-export function publishAll(platform: Served, events: Iterable<DomainEvent>): Promise<PublishReport> {
-  const items = function* (): Iterable<Item> {
-    for (const event of events) yield itemOf(event);
+function attach(world: SharedWorld, folder: string, env: Readonly<Record<string, string>>): Fresh {
+  for (const [name, value] of Object.entries(env)) {
+    const found = world.env[name] ?? 'the default';
+    if (found !== value) throw new Error(`this scenario needs ${name}=${value}, the shared world has ${found}`);
+  }
+  const { base, dataDir, payerToken, administratorToken, pids } = world;
+  const refuse = (): never => {
+    throw new Error('other scenarios use this platform: a test that ends or restarts it runs in another suite');
   };
-  return publish(items(), { server: new Server(platform.base), token: platform.payerToken });
-}
-
-export interface TestApp { readonly clientId: string; readonly key: JWK; readonly scope: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }
-
-/** Registers an app with a new key, approves it unless told otherwise. */
-export async function registerApp(platform: Served, app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean }): Promise<TestApp> {
-  const server = new Server(platform.base);
-  const key = await newKey('ES384');
-  const scope = app.scope ?? 'system/*.rs';
-  const registration = await server.post<TestApp['registration']>('/auth/register', {
-    client_name: app.name, npi: [app.npi], ...(app.tin !== undefined && { tin: [app.tin] }), scope, contacts: ['mailto:developer@clinic.example'], jwks: { keys: [publicJwk(key)] },
-  });
-  if (app.approve !== false) await server.post(`/auth/clients/${registration.client_id}/approve`, { reason: 'test' }, { token: platform.administratorToken });
-  return { clientId: registration.client_id, key, scope, tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }), registration };
+  const platform: PlatformProcess = {
+    base, dataDir, payerToken, administratorToken, pid: pids[0]!,
+    memory: () => Math.max(...pids.map(memoryOf)),
+    ended: new Promise(() => undefined),
+    stop: refuse, kill: refuse,
+  };
+  return {
+    folder, platform: () => platform, server: () => new Server(base), restart: refuse,
+    dispose: async () => rmSync(folder, { recursive: true, force: true }),
+  };
 }

@@ -1,12 +1,24 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { constants, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer, type MemberLedger } from '@provider-access/synthetic';
+import { npiOf, type MemberLedger } from '@provider-access/synthetic';
+import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, slowly, type TestApp } from './harness.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, tell, texts, type GroupResource } from './road.ts';
+import { largest } from './payers.ts';
+import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, tell, texts, type GroupResource } from './road.ts';
+import { LIMITS, sharedPayer } from './world/context.ts';
+
+const run = randomBytes(4).toString('hex');
+/** Events of a member who is new in each run, because a platform may be shared. */
+const memberOf = (member: string, provider: Record<string, unknown>, ...resources: unknown[]): DomainEvent[] => [
+  payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
+  payerEvent('payer.attribution-asserted.v1', member, { provider, from: '2020-01-01' }),
+  ...[{ resource: { resourceType: 'Patient', id: member, name: [{ family: 'Example' }] } }, ...resources].map((data) => payerEvent('payer.resource-recorded.v1', member, data)),
+];
 
 /** 2 MB that do not compress well: so many of them fill every buffer between the platform and a client that does not read. */
 const DOCUMENT_BYTES = 1_600_000;
@@ -18,9 +30,10 @@ const documentOf = (member: string): unknown => ({
 });
 
 describe('an opt-out against everything that runs', () => {
-  const payer = syntheticPayer({ seed: '1', members: 25, asOf: AS_OF });
-  const byMembers = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length);
-  const organization = byMembers[0]!;
+  const payer = sharedPayer();
+  const organization = largest(payer);
+  /** An organization of this run, whose members have a large document each: as many as fit into one chunk, so that one file has them all. */
+  const scans = npiOf(randomInt(1e8));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let platform: PlatformProcess;
   let app: TestApp;
@@ -31,10 +44,8 @@ describe('an opt-out against everything that runs', () => {
   const take = (wanted: (m: MemberLedger) => boolean = () => true): string => untouched.splice(untouched.findIndex((m) => wanted(m)), 1)[0]!.member;
 
   beforeAll(async () => {
-    fresh = await freshPlatform({ env: { EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_POLLS_PER_MINUTE: '1000000' } });
+    fresh = await freshPlatform({ env: LIMITS, shared: payer });
     platform = fresh.platform();
-    const report = await publishAll(platform, payer.events());
-    expect(report.outcomes).toMatchObject(Object.fromEntries(Object.entries(payer.ledger.summary().outcomes).filter(([, n]) => n > 0)));
     app = await registerApp(platform, { name: 'Sees', npi: organization.npi, tin: organization.tin });
     token = await app.tokens.get();
     group = await findGroup(platform, token, organization.npi);
@@ -44,9 +55,14 @@ describe('an opt-out against everything that runs', () => {
     token = await app.tokens.get();
   });
 
-  let large: Promise<void> | undefined;
-  /** A large document of everybody, from when one is needed. */
-  const largeDocuments = (): Promise<void> => (large ??= handled(...organization.visible.map((m) => payerEvent('payer.resource-recorded.v1', m.member, documentOf(m.member)))));
+  let opened: Promise<{ scansApp: TestApp; scansGroup: GroupResource }> | undefined;
+  /** The organization with the large documents, from when it is needed. */
+  const withScans = (): Promise<{ scansApp: TestApp; scansGroup: GroupResource }> => (opened ??= (async () => {
+    const members = Array.from({ length: 5 }, (_, i) => `m-scan-${run}-${i}`);
+    await handled(payerEvent('payer.network-status-changed.v1', scans, { npi: scans, status: 'in-network', from: '2020-01-01' }), ...members.flatMap((m) => memberOf(m, { npi: scans }, documentOf(m))));
+    const scansApp = await registerApp(platform, { name: 'Scans', npi: scans });
+    return { scansApp, scansGroup: await findGroup(platform, await scansApp.tokens.get(), scans) };
+  })());
   const read = (member: string, as = token): Promise<number> => http(`${platform.base}/fhir/Patient/${member}`, { token: as }).then((a) => a.status);
   const exported = async (query = ''): Promise<{ manifest: Manifest; files: Map<string, string> }> => {
     const manifest = await sealed(await kickOff(platform, token, group.id, query), token);
@@ -133,8 +149,8 @@ describe('an opt-out against everything that runs', () => {
     return response.complete;
   }
   /** Opens a file, takes its first bytes, and does not read on. */
-  async function begun(url: string, headers: Record<string, string>): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
-    const response = await open(slowly(platform, url), { token, headers });
+  async function begun(url: string, as: string, headers: Record<string, string>): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
+    const response = await open(slowly(platform, url), { token: as, headers });
     expect(response.statusCode).toBe(200);
     const [chunk] = (await once(response, 'data')) as [Buffer];
     response.pause();
@@ -143,16 +159,17 @@ describe('an opt-out against everything that runs', () => {
   }
 
   test.each(['identity', 'gzip'] as const)('during a slow download (%s): the connection is cut before a byte of theirs', async (coding) => {
-    await largeDocuments();
-    const status = await kickOff(platform, token, group.id, '?_type=DocumentReference');
-    const manifest = await sealed(status, token);
+    const { scansApp, scansGroup } = await withScans();
+    const as = await scansApp.tokens.get();
+    const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference');
+    const manifest = await sealed(status, as);
     const file = manifest.output.find((f) => f.type === 'DocumentReference')!;
-    const whole = await http(file.url, { token, headers: { 'accept-encoding': coding } });
+    const whole = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
     const text = (coding === 'gzip' ? gunzipSync(whole.body) : whole.body).toString();
-    const large = text.split('\n').map((line) => /"id":"(m-\d+)-large"/.exec(line)?.[1]).filter((m) => m !== undefined);
+    const large = text.split('\n').map((line) => /"id":"([\w-]+)-large"/.exec(line)?.[1]).filter((m) => m !== undefined);
     const last = large.at(-1)!;
     expect(large.length).toBeGreaterThanOrEqual(4);
-    const { response, chunks } = await begun(file.url, { 'accept-encoding': coding });
+    const { response, chunks } = await begun(file.url, as, { 'accept-encoding': coding });
     await leave(last);
     const complete = await drain(response, chunks);
     const got = Buffer.concat(chunks);
@@ -162,7 +179,7 @@ describe('an opt-out against everything that runs', () => {
     expect(plain.length).toBeLessThan(text.length);
     expect(plain.includes(last)).toBe(false);
     // Asked again, the file is whole, and without them.
-    const again = await http(file.url, { token, headers: { 'accept-encoding': coding } });
+    const again = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
     expect((coding === 'gzip' ? gunzipSync(again.body) : again.body).toString()).toBe(text.split('\n').filter((l) => !l.includes(last)).join('\n'));
     await back(last);
   });
@@ -191,13 +208,11 @@ describe('an opt-out against everything that runs', () => {
     const unreadable = async (): Promise<string> => {
       const event = payerEvent('payer.member-opted-out.v1', member, { scope: 42 });
       await tell(platform, event);
-      await vi.waitFor(async () => expect(await read(member)).toBe(404), { timeout: 10_000 });
-      return vi.waitFor(async () => {
+      await eventually(async () => (await read(member)) === 404);
+      return eventually(async () => {
         const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(await http(`${platform.base}/events/dead-letters?status=open`, { token: platform.payerToken }));
-        const letter = deadLetters.find((d) => d.event === event.id);
-        expect(letter).toBeDefined();
-        return letter!.id;
-      }, { timeout: 10_000 });
+        return deadLetters.find((d) => d.event === event.id)?.id ?? false;
+      });
     };
     const resolve = async (id: string, how: string, body: unknown): Promise<number> =>
       (await http(`${platform.base}/events/dead-letters/${id}/${how}`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
@@ -206,14 +221,14 @@ describe('an opt-out against everything that runs', () => {
     expect(await resolve(first, 'discard', {})).toBe(400);
     expect(await read(member)).toBe(404);
     expect(await resolve(first, 'discard', { reason: 'sent by mistake' })).toBe(200);
-    await vi.waitFor(async () => expect(await read(member)).toBe(200), { timeout: 10_000 });
+    await eventually(async () => (await read(member)) === 200);
 
     const second = await unreadable();
     expect(await resolve(second, 'replay', { scope: 'global', setBy: 'member' })).toBe(202);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const explained = json<{ now: { decision: string; reason?: string } }>(await http(`${platform.base}/ops/explain?client=${app.clientId}&member=${member}`, { token: platform.administratorToken }));
       expect(explained.now).toEqual({ decision: 'deny', reason: 'opted-out' });
-    }, { timeout: 10_000 });
+    });
     expect(await read(member)).toBe(404);
     expect((await tell(platform, optIn(member))).status).toBe('effective');
     expect(await read(member)).toBe(200);
@@ -230,17 +245,21 @@ describe('an opt-out against everything that runs', () => {
     expect([await read(shared.member), await read(shared.member, otherToken)]).toEqual([404, 200]);
     expect((await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference)).not.toContain(`Patient/${shared.member}`);
     expect((await findGroup(platform, otherToken, otherNpi)).member?.map((m) => m.entity.reference)).toContain(`Patient/${shared.member}`);
+    await back(shared.member);
+    expect(await read(shared.member)).toBe(200);
   });
 
   test('an attribution or a coverage that ends takes members out of reads and of files that are sealed', async () => {
-    const [unattributed, uncovered] = [take(), take()];
+    const provider = { npi: organization.npi, tin: organization.tin, contract: organization.contract };
+    const [unattributed, uncovered] = [`m-unattributed-${run}`, `m-uncovered-${run}`];
+    await handled(...memberOf(unattributed, provider), ...memberOf(uncovered, provider));
+    await eventually(async () => expect([await read(unattributed), await read(uncovered)]).toEqual([200, 200]));
     const status = await kickOff(platform, token, group.id, '?_type=Patient');
     const before = countOf(await sealed(status, token), 'Patient');
-    expect([await read(unattributed), await read(uncovered)]).toEqual([200, 200]);
     const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
-    await handled(payerEvent('payer.attribution-ended.v1', unattributed, { provider: { npi: organization.npi, tin: organization.tin, contract: organization.contract }, to: yesterday }));
+    await handled(payerEvent('payer.attribution-ended.v1', unattributed, { provider, to: yesterday }));
     await handled(payerEvent('payer.member-terminated.v1', uncovered, { to: yesterday }));
-    await vi.waitFor(async () => expect([await read(unattributed), await read(uncovered)]).toEqual([404, 404]), { timeout: 10_000 });
+    await eventually(async () => expect([await read(unattributed), await read(uncovered)]).toEqual([404, 404]));
     const after = await sealed(status, token);
     expect(countOf(after, 'Patient')).toBe(before - 2);
     const text = everything(await texts(after, token));
@@ -249,21 +268,22 @@ describe('an opt-out against everything that runs', () => {
   });
 
   test('an app that is suspended: its token is dead, its export and files are closed, its download is cut', async () => {
-    await largeDocuments();
-    const status = await kickOff(platform, token, group.id, '?_type=DocumentReference,Patient');
-    const manifest = await sealed(status, token);
+    const { scansApp, scansGroup } = await withScans();
+    const as = await scansApp.tokens.get();
+    const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference,Patient');
+    const manifest = await sealed(status, as);
     const large = manifest.output.find((f) => f.type === 'DocumentReference')!;
-    const { response, chunks } = await begun(large.url, { 'accept-encoding': 'identity' });
+    const { response, chunks } = await begun(large.url, as, { 'accept-encoding': 'identity' });
     const size = Number(response.headers['content-length']);
-    const running = await kickOff(platform, token, group.id);
-    const answer = await http(`${platform.base}/auth/clients/${app.clientId}/suspend`, { method: 'POST', token: platform.administratorToken, headers: { 'content-type': 'application/json' }, body: '{"reason":"test"}' });
+    const running = await kickOff(platform, as, scansGroup.id);
+    const answer = await http(`${platform.base}/auth/clients/${scansApp.clientId}/suspend`, { method: 'POST', token: platform.administratorToken, headers: { 'content-type': 'application/json' }, body: '{"reason":"test"}' });
     expect(answer.status).toBe(200);
     for (const url of [status, running, large.url, `${platform.base}/fhir/Group`, `${platform.base}/fhir/Patient?_id=m-000001`]) {
-      const refused = await http(url, { token });
+      const refused = await http(url, { token: as });
       expect(refused.status, url).toBe(401);
       expect(refused.headers['www-authenticate']).toContain('invalid_token');
     }
-    const exchange = await http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, `${platform.base}/auth/token`) }));
+    const exchange = await http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: scansApp.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(scansApp, `${platform.base}/auth/token`) }));
     expect([400, 401]).toContain(exchange.status);
     expect(await drain(response, chunks)).toBe(false);
     expect(Buffer.concat(chunks).length).toBeLessThan(size);

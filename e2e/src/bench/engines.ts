@@ -6,7 +6,7 @@ import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic'
 import { startEngines } from '@provider-access/testing';
 import { startDeployment } from '../deployment.ts';
 import type { ServiceName } from '../gateway.ts';
-import { itemOf, registerApp } from '../harness.ts';
+import { itemOf, registerApp } from '../road.ts';
 import { openProbes } from './lag.ts';
 import { load } from './load.ts';
 import { AS_OF, optOutTimes, sample, targetsOf, viewsCaughtUp } from './measures.ts';

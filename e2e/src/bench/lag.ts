@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
 import { Server, type PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer, type MemberLedger } from '@provider-access/synthetic';
-import { publishAll, registerApp, type TestApp } from '../harness.ts';
-import { payerEvent, tell } from '../road.ts';
+import { payerEvent, publishAll, registerApp, tell, type TestApp } from '../road.ts';
 import { AS_OF } from './measures.ts';
 
 /**

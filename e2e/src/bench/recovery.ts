@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { startKafka, startMongo } from '@provider-access/testing';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startDeployment, type Deployment } from '../deployment.ts';
-import { publishAll, registerApp, type TestApp } from '../harness.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, form, http, json, optIn, optOut, tell } from '../road.ts';
+import { AS_OF, ASSERTION_TYPE, clientAssertion, form, http, json, optIn, optOut, publishAll, registerApp, tell, type TestApp } from '../road.ts';
 
 /** What clients notice when a broker or MongoDB is lost, by asking all the time. */
 export interface Recovery {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bulkExport, publish, Server, startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
-import { itemOf, registerApp } from '../harness.ts';
+import { itemOf, registerApp } from '../road.ts';
 import { appendWithFsync, bareFastify, gzipCopy } from './baselines.ts';
 import { load } from './load.ts';
 import { AS_OF, optOutTimes, sample, targetsOf } from './measures.ts';

@@ -7,7 +7,7 @@ import { layOut } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
 import { SERVICES, type ServiceName } from '../gateway.ts';
-import { itemOf, registerApp } from '../harness.ts';
+import { itemOf, registerApp } from '../road.ts';
 import { openFrame, startRole, stopRole, type Frame, type Role } from './image-services.ts';
 import { load } from './load.ts';
 import { AS_OF, sample, targetsOf, viewsCaughtUp } from './measures.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publish, Server, startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { itemOf, registerApp, type TestApp } from '../harness.ts';
+import { itemOf, registerApp, type TestApp } from '../road.ts';
 import { load } from './load.ts';
 import { AS_OF } from './measures.ts';
 import { median, note } from './rows.ts';

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
+import { memoryOf } from '../deployment.ts';
 import { openCluster, type Cluster } from './cluster.ts';
 import { prepareRelease, nameFor, type Release } from './release.ts';
 
@@ -56,12 +57,4 @@ export async function startClusterPlatform(options: { readonly dataDir: string; 
     stop: end,
     kill: end,
   };
-}
-
-function memoryOf(pid: number): number {
-  try {
-    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
 }

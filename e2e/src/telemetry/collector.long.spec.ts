@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { freshPlatform } from '../harness.ts';
+import { TELLING } from '../world/context.ts';
 import { printedSpans, startCollector, type Collector } from './collector.ts';
 import type { ReceivedSpan } from './otlp.ts';
 import { TraceGraph } from './trace-graph.ts';
-import { CALLER, MEMBER, PARENT, STATIONS, TRACE, TRACED, walk } from './traced-walk.ts';
+import { CALLER, MEMBER, PARENT, STATIONS, TRACE, walk } from './traced-walk.ts';
 
 const SERVICES = new Set(['auth', 'attribution', 'consent', 'resources', 'export', 'standalone']);
 const services = (received: readonly ReceivedSpan[]): ReadonlySet<string> => new Set(received.map((s) => s.service));
@@ -18,14 +20,15 @@ let spans: readonly ReceivedSpan[];
 
 beforeAll(async () => {
   collector = await startCollector();
-  fresh = await freshPlatform({ env: { ...TRACED, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
-  // Sent every five seconds. At the end there are three for what is left, and this collector prints each span: where it is slow, that is not enough.
-  const sent = (): Promise<unknown> => vi.waitFor(() => {
+  fresh = await freshPlatform({ env: { ...TELLING, LOG_LEVEL: 'info', OTEL_METRIC_EXPORT_INTERVAL: '60000', OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
+  expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
+  // Spans are sent every five seconds, and this collector prints each of them.
+  await eventually(() => {
     const printed = printedSpans(collector.printed());
     expect(services(printed)).toEqual(SERVICES);
     expect([...road(printed)]).toEqual(expect.arrayContaining([...STATIONS]));
-  }, { timeout: 60_000, interval: 500 });
-  expect(await walk(fresh.platform(), sent)).toEqual({ read: 200, download: 200 });
+  }, { interval: 500 });
+  await fresh.platform().stop();
   await collector.stop();
   spans = printedSpans(collector.printed());
 });

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+
 /**
  * Data that cannot be mistaken for anything else, of each kind that must not leave by telemetry or errors. A kind has its own word,
  * so that what is found says where it came from.
  */
 export const MARK = {
-  member: 'm-zqxjvkmember-1',
+  // New in each run, because a platform may be shared.
+  member: `m-zqxjvkmember-${randomUUID().slice(0, 8)}`,
   other: 'm-zqxjvkother-2',
   family: 'Zqxjvkfamily',
   given: 'Zqxjvkgiven',

@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What of OTLP the tests look at: https://github.com/open-telemetry/opentelemetry-proto/blob/v1.7.0/opentelemetry/proto/trace/v1/trace.proto */
+/**
+ * What of OTLP the tests look at: https://github.com/open-telemetry/opentelemetry-
+ * proto/blob/v1.7.0/opentelemetry/proto/trace/v1/trace.proto
+ */
 export interface ReceivedSpan {
   readonly service: string;
   readonly name: string;
@@ -68,41 +71,34 @@ function spanOf(service: string, bytes: Buffer): ReceivedSpan {
   };
 }
 
-export function spansOf(request: Buffer): ReceivedSpan[] {
+function spansOf(request: Buffer): ReceivedSpan[] {
   return all(request, 1).flatMap((resourceSpans) => {
     const resource = attributesOf(all(all(resourceSpans, 1)[0] ?? Buffer.alloc(0), 1));
     return all(resourceSpans, 2).flatMap((scope) => all(scope, 2).map((span) => spanOf(String(resource['service.name']), span)));
   });
 }
 
-export interface OtlpReceiver {
-  readonly endpoint: string;
-  readonly spans: readonly ReceivedSpan[];
-  /** Bodies as they came, of traces and metrics. */
-  readonly bodies: readonly Buffer[];
-  readonly headers: readonly Readonly<Record<string, unknown>>[];
-  close(): Promise<void>;
-}
+/** What resources a request is about: the attributes that each process has. */
+export const resourcesOf = (request: Buffer): Record<string, unknown>[] => all(request, 1).map((part) => attributesOf(all(all(part, 1)[0] ?? Buffer.alloc(0), 1)));
 
-/** A collector for tests: takes OTLP over HTTP as protobuf and keeps what came. */
-export async function otlpReceiver(): Promise<OtlpReceiver> {
-  const spans: ReceivedSpan[] = [];
-  const bodies: Buffer[] = [];
-  const headers: Record<string, unknown>[] = [];
+/** A request to the collector as it came. */
+export interface Received { readonly path: string; readonly body: Buffer }
+/** Its spans; none when it is about metrics. */
+export const spansIn = ({ path, body }: Received): readonly ReceivedSpan[] => (path === '/v1/traces' ? spansOf(body) : []);
+
+/** A collector for tests: takes OTLP over HTTP as protobuf. */
+export async function otlpReceiver(onReceived: (request: Received) => void): Promise<{ readonly endpoint: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const body = Buffer.concat(chunks);
-      bodies.push(body);
-      headers.push(request.headers);
-      if (request.url === '/v1/traces') spans.push(...spansOf(body));
+      onReceived({ path: request.url ?? '', body: Buffer.concat(chunks) });
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, bodies, headers,
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => new Promise((resolve) => {
       server.closeAllConnections();
       server.close(() => resolve());

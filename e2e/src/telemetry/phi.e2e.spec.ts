@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { freshPlatform, publishAll, registerApp, SEPARATE, type TestApp } from '../harness.ts';
-import { AS_OF, findGroup, http, json, kickOff, optOut, sealed, tell, texts, type HttpAnswer, type HttpCall } from '../road.ts';
+import { eventually } from '@provider-access/testing';
+import { publishAll, registerApp, SEPARATE, SHARED, type TestApp } from '../harness.ts';
+import { byMembers } from '../payers.ts';
+import { findGroup, http, json, kickOff, optOut, sealed, tell, texts, type HttpAnswer, type HttpCall } from '../road.ts';
+import { LIMITS, sharedPayer } from '../world/context.ts';
 import { MARK, marked } from './marks.ts';
-import { otlpReceiver, type OtlpReceiver } from './otlp.ts';
-import { undescribed } from './span-table.ts';
 import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, wrongRequests } from './phi-walk.ts';
+import { undescribed } from './span-table.ts';
+import { watchedPlatform, type Watched } from './watched.ts';
 
 /**
  * Marked data through every path of the platform, and then the mark is looked for in all that leaves it without being asked for:
@@ -16,12 +18,10 @@ import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, w
  * either: it ends up in the caller's log.
  */
 describe('marked data', () => {
-  const payer = syntheticPayer({ seed: '7', members: 5, asOf: AS_OF });
-  const mine = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
-  const lines: string[] = [];
+  const payer = sharedPayer();
+  const mine = byMembers(payer)[0]!;
   const errors: string[] = [];
-  let receiver: OtlpReceiver;
-  let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+  let fresh: Watched;
   let platform: PlatformProcess;
   let app: TestApp;
   let token: string;
@@ -37,25 +37,18 @@ describe('marked data', () => {
   };
 
   beforeAll(async () => {
-    receiver = await otlpReceiver();
-    fresh = await freshPlatform({
-      env: { LOG_LEVEL: 'debug', REQUEST_LOG: 'true', EXPORT_POLLS_PER_MINUTE: '1000000', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_TRACES_SAMPLER_ARG: '1', OTEL_METRIC_EXPORT_INTERVAL: '1000', TRUST_TRACEPARENT: 'true' },
-      onLine: (line) => lines.push(line),
-    });
+    // Where a platform is its own, it continues what a caller's headers say: then they could leave by more ways.
+    fresh = await watchedPlatform({ env: { ...LIMITS, ...(SHARED === undefined && { TRUST_TRACEPARENT: 'true' }) }, shared: payer });
     platform = fresh.platform();
-    await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Mine', npi: mine.npi, tin: mine.tin });
     token = await app.tokens.get();
   }, 300_000);
-  afterAll(async () => {
-    await fresh?.dispose();
-    await receiver?.close();
-  });
+  afterAll(() => fresh?.dispose());
 
   test('goes the road: published, read, searched, exported, downloaded', async () => {
     expect((await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes).toEqual({ recorded: 5 });
     // Handled means that it was decided on; views and the facts of whoever answers follow.
-    await vi.waitFor(async () => expect((await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.toString()).toContain(MARK.family), { timeout: 30_000, interval: 100 });
+    await eventually(async () => (await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.includes(MARK.family));
     for (const search of [`Patient?_id=${MEMBER}`, `Condition?patient=${MEMBER}`, `Observation?patient=Patient/${MEMBER}&_count=1`, `ExplanationOfBenefit?patient=${MEMBER}&_summary=count`]) expect((await ask(`/fhir/${search}`)).status, search).toBeLessThan(500);
     group = (await findGroup(platform, token, mine.npi)).id;
     const status = await kickOff(platform, token, group);
@@ -82,11 +75,10 @@ describe('marked data', () => {
     expect(bodies.every(({ status, body }) => status >= 400 || body.includes('refused'))).toBe(true);
 
     type Dead = { readonly deadLetters: { readonly id: string; readonly subject?: string }[] };
-    let open: Dead['deadLetters'] = [];
-    await vi.waitFor(async () => {
-      open = json<Dead>(await asPayer('/events/dead-letters?status=open')).deadLetters.filter((d) => d.subject === MEMBER);
-      expect(open.length).toBeGreaterThan(5);
-    }, { timeout: 10_000 });
+    const open = await eventually(async () => {
+      const letters = json<Dead>(await asPayer('/events/dead-letters?status=open')).deadLetters.filter((d) => d.subject === MEMBER);
+      return letters.length > 5 && letters;
+    });
     const reason = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason: MARK.reason }) };
     for (const [i, { id }] of open.entries()) note(await asPayer(`/events/dead-letters/${id}/${i % 2 === 0 ? 'discard' : 'replay'}`, reason));
     note(await asPayer(`/events/dead-letters/${MARK.path}`), await asPayer(`/events/dead-letters/${MARK.path}/replay`, reason), await asPayer(`/events/dead-letters?cursor=${MARK.search}&status=${MARK.search}`), await asPayer(`/events/receipts/${MARK.path}`));
@@ -124,29 +116,28 @@ describe('marked data', () => {
     ]);
     expect(answers.some((a) => a.status >= 500)).toBe(true);
     for (const answer of answers) errors.push(`${answer.status} ${answer.body.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
   });
 
   test('is nowhere in spans, metrics, logs and errors', async () => {
-    await Promise.race([platform.stop(), new Promise((resolve) => setTimeout(resolve, 15_000))]);
+    const { spans, lines, received } = await fresh.told();
     // Everything was at work: it would have said it.
-    expect(receiver.spans.length).toBeGreaterThan(500);
-    const names = new Set(receiver.spans.map((s) => s.name));
+    expect(spans.length).toBeGreaterThan(200);
+    const names = new Set(spans.map((s) => s.name));
     for (const name of ['GET /fhir/:type/:id', 'GET /fhir/:type', 'POST /events', 'process payer.member-events', 'process payer.member-events.dead-letter', 'bulkWrite resources_records_v1', 'write chunk', 'GET /ops/explain', 'GET /fhir/bulk/:job/:file', 'POST /auth/token']) expect(names).toContain(name);
-    expect(receiver.spans.some((s) => s.failed)).toBe(true);
+    expect(spans.some((s) => s.failed)).toBe(true);
     expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(100);
     expect(errors.length).toBeGreaterThan(50);
 
     // Errors and engines that fail make no other spans either.
-    expect(undescribed(receiver.spans)).toEqual([]);
-    expect(marked(receiver.spans.map((span) => JSON.stringify(span)))).toEqual([]);
+    expect(undescribed(spans)).toEqual([]);
+    expect(marked(spans.map((span) => JSON.stringify(span)))).toEqual([]);
     // And as it was on the wire, metrics too.
-    expect(receiver.bodies.some((body) => body.includes('pa_log_appended_total'))).toBe(true);
-    expect(marked(receiver.bodies.map((body) => body.toString('latin1')))).toEqual([]);
+    expect(received.some(({ body }) => body.includes('pa_log_appended_total'))).toBe(true);
+    expect(marked(received.map(({ body }) => body.toString('latin1')))).toEqual([]);
     expect(marked(lines)).toEqual([]);
     expect(marked(errors)).toEqual([]);
     // Nor anybody else's member id.
     const others = /m-0000\d\d/;
-    expect([...lines, ...receiver.spans.map((s) => JSON.stringify(s))].filter((text) => others.test(text))).toEqual([]);
+    expect([...lines, ...spans.map((s) => JSON.stringify(s))].filter((text) => others.test(text))).toEqual([]);
   });
 });

@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
 import { startDeployment, type Deployment, type DeploymentOptions } from '../deployment.ts';
-import { publishAll, registerApp, type TestApp } from '../harness.ts';
-import { AS_OF, http } from '../road.ts';
+import { AS_OF, http, publishAll, registerApp, type TestApp } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
 import type { Scene } from './tried.ts';
 

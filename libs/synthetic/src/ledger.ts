@@ -97,9 +97,9 @@ export interface Ledger {
   summary(): LedgerSummary;
 }
 
-export function ledgerOver(size: number, npis: readonly string[], member: (n: number) => MemberLedger, providerEvents: number): Ledger {
+export function ledgerOver(numbers: () => Iterable<number>, npis: readonly string[], member: (n: number) => MemberLedger, providerEvents: number): Ledger {
   function* members(): IterableIterator<MemberLedger> {
-    for (let n = 1; n <= size; n++) yield member(n);
+    for (const n of numbers()) yield member(n);
   }
   const summary = (): LedgerSummary => {
     const outcomes = noOutcomes();
@@ -108,7 +108,9 @@ export function ledgerOver(size: number, npis: readonly string[], member: (n: nu
     const perType: Record<string, number> = {};
     const providers = new Map(npis.map((npi): [string, ProviderExpectation] => [npi, { npi, attributed: 0, members: 0, optedOut: 0, notCovered: 0, resources: 0, perType: {}, supporting: new Set() }]));
     let resources = 0;
+    let size = 0;
     for (const m of members()) {
+      size++;
       for (const outcome of Object.keys(outcomes) as Outcome[]) outcomes[outcome] += m.outcomes[outcome];
       for (const e of m.parked) faults[e.fault!] = (faults[e.fault!] ?? 0) + 1;
       resources += add(perType, m.perType);

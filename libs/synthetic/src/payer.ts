@@ -8,7 +8,8 @@ import { type MemberStory, tellStory } from './story.ts';
 
 export interface SyntheticPayerOptions {
   readonly seed: string | number;
-  readonly members: number;
+  /** How many, or which ones by their numbers: a test publishes only the members that it looks at. */
+  readonly members: number | readonly number[];
   /** RFC 3339 instant: the present of the story; nothing happens after it. */
   readonly asOf: string;
   readonly providers?: { readonly practitionersEach?: number };
@@ -38,7 +39,7 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   const { seed, members, window = 10 } = options;
   const asOf = Date.parse(options.asOf);
   if (Number.isNaN(asOf) || asOf < Date.UTC(2020, 0, 1)) throw new RangeError('asOf must be an instant in 2020 or later');
-  if (!Number.isInteger(members) || members < 0) throw new RangeError('members must be a whole number');
+  if (typeof members === 'number' && (!Number.isInteger(members) || members < 0)) throw new RangeError('members must be a whole number');
   if (!Number.isInteger(window) || window < 1) throw new RangeError('window must be a positive whole number');
   const roster = rosterOf(seed, options.providers?.practitionersEach ?? 8);
   const unreadable = new Set(options.unreadableOptOuts ?? []);
@@ -48,16 +49,21 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
     return tellStory(seed, memberOf(seed, n, asOf, roster), roster, asOf, unreadable.has(n));
   };
 
+  const size = typeof members === 'number' ? members : members.length;
+  const numberAt = (i: number): number => (typeof members === 'number' ? i + 1 : members[i]!);
+  function* numbers(): IterableIterator<number> {
+    for (let i = 0; i < size; i += 1) yield numberAt(i);
+  }
   function* events(): IterableIterator<DomainEvent> {
     yield* providerEvents(roster);
-    for (let first = 1; first <= members; first += window) {
-      yield* interleave(Array.from({ length: Math.min(window, members - first + 1) }, (_, i) => queueOf(memberEvents(first + i))));
+    for (let first = 0; first < size; first += window) {
+      yield* interleave(Array.from({ length: Math.min(window, size - first) }, (_, i) => queueOf(memberEvents(numberAt(first + i)))));
     }
   }
 
   const member = (n: number): MemberLedger => ledgerOf(memberEvents(n), asOf);
   const npis = roster.organizations.map((o) => o.npi);
-  return { roster, providerOrganizations: roster.organizations, providerEvents: () => providerEvents(roster), memberEvents, events, ledger: ledgerOver(members, npis, member, countOf(roster)) };
+  return { roster, providerOrganizations: roster.organizations, providerEvents: () => providerEvents(roster), memberEvents, events, ledger: ledgerOver(numbers, npis, member, countOf(roster)) };
 }
 
 const OPENED = Date.UTC(2014, 0, 2, 10);

@@ -43,6 +43,18 @@ describe('syntheticPayer', () => {
     expect(new Set(events.slice(roster.length).map((e) => e.subject)).size).toBe(25);
   });
 
+  it('is the payer of the chosen members only, when their numbers are given', () => {
+    const whole = payer(25);
+    const some = syntheticPayer({ seed: 's1', members: [13, 4], asOf });
+    const events = [...some.events()];
+    expect(events).toHaveLength([...whole.providerEvents()].length + whole.memberEvents(13).events.length + whole.memberEvents(4).events.length);
+    for (const n of [13, 4]) expect(events.filter((e) => e.subject === whole.memberEvents(n).member.id)).toEqual(whole.memberEvents(n).events);
+    expect([...some.ledger.members()].map((m) => m.n)).toEqual([13, 4]);
+    expect(some.ledger.summary().members).toBe(2);
+    const chosen = (npi: string) => [...whole.ledger.visibleMembers(npi)].map((m) => m.n).filter((n) => n === 13 || n === 4);
+    for (const { npi } of whole.providerOrganizations) expect([...some.ledger.visibleMembers(npi)].map((m) => m.n).sort()).toEqual(chosen(npi).sort());
+  });
+
   it('streams nothing but the roster for no members', () => {
     const p = payer(0);
     expect([...p.events()]).toEqual([...p.providerEvents()]);

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bulkExport, Server, type PlatformProcess } from '@provider-access/cli';
+import { freshPlatform, registerApp, type Fresh, type TestApp } from './harness.ts';
+import { holdsExactly, versionsOf } from './interrupted.ts';
+import { byMembers } from './payers.ts';
+import { findGroup, http, json, optIn, optOut, tell } from './road.ts';
+import { LIMITS, sharedPayer } from './world/context.ts';
+
+/**
+ * The main scenario, as the demo shows it on the standalone: published, found, read, exported while a member opts out,
+ * compared with the ledger.
+ */
+const payer = sharedPayer();
+const [mine, theirs] = [byMembers(payer)[0]!, byMembers(payer)[1]!];
+let fresh: Fresh;
+let platform: PlatformProcess;
+let app: TestApp;
+let token: string;
+
+beforeAll(async () => {
+  fresh = await freshPlatform({ env: LIMITS, shared: payer });
+  platform = fresh.platform();
+  app = await registerApp(platform, { name: 'Road', npi: mine.npi, tin: mine.tin });
+  token = await app.tokens.get();
+});
+afterAll(() => fresh?.dispose());
+
+test('a provider finds its Group with each of its members, and another provider does not', async () => {
+  const group = await findGroup(platform, token, mine.npi);
+  expect(group.quantity).toBe(mine.visible.length);
+  expect(group.member?.map((m) => m.entity.reference).sort()).toEqual(mine.visible.map((m) => `Patient/${m.member}`).sort());
+  const other = await registerApp(platform, { name: 'Other road', npi: theirs.npi, tin: theirs.tin });
+  expect((await http(`${platform.base}/fhir/Group/${group.id}`, { token: await other.tokens.get() })).status).toBe(404);
+});
+
+test('it reads and searches what the payer published of a member, page by page', async () => {
+  const { member, perType, resources } = mine.visible.find((m) => (m.perType['Observation'] ?? 0) > 4)!;
+  expect(json<{ id: string }>(await http(`${platform.base}/fhir/Patient/${member}`, { token })).id).toBe(member);
+  const found: string[] = [];
+  for (let url: string | undefined = `${platform.base}/fhir/Observation?patient=${member}&_count=4`; url !== undefined;) {
+    const page: { entry?: { resource: { id: string } }[]; link: { relation: string; url: string }[] } = json(await http(url, { token }));
+    found.push(...(page.entry ?? []).map(({ resource }) => `Observation/${resource.id}`));
+    url = page.link.find(({ relation }) => relation === 'next')?.url;
+  }
+  expect(found).toHaveLength(perType['Observation']!);
+  expect(found.sort()).toEqual([...resources.keys()].filter((about) => about.startsWith('Observation/')).sort());
+});
+
+test('it exports what the ledger says, without the member who opts out while the export runs', async () => {
+  const [leaver] = mine.visible.map((m) => m.member) as [string];
+  const group = await findGroup(platform, token, mine.npi);
+  const result = await bulkExport({
+    server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, 'files'),
+    onAccepted: async () => expect((await tell(platform, optOut(leaver))).status).toBe('effective'),
+  });
+  await holdsExactly(result.files, payer, mine.npi, new Set([leaver]));
+  expect(await versionsOf(result.files, payer, mine.npi)).toEqual([]);
+  const told = json<{ disclosures: { client: string }[] }>(await http(`${platform.base}/ops/disclosures?member=${mine.visible[1]!.member}`, { token: platform.administratorToken }));
+  expect(told.disclosures.map((d) => d.client)).toContain(app.clientId);
+  expect((await tell(platform, optIn(leaver))).status).toBe('effective');
+});
