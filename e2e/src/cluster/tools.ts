@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
+import { cached, cacheFolder, cacheKey, has, run } from '@provider-access/testing';
 
 const MODULES = fileURLToPath(new URL('../../cluster/tools/', import.meta.url));
 
 export const KUBERNETES_VERSION = '1.37.2';
 const [KUBE_MAJOR, KUBE_MINOR] = KUBERNETES_VERSION.split('.') as [string, string];
 const KUBE_VERSION_PACKAGE = 'k8s.io/component-base/version';
+
+/** Why nothing can be built with Go on this machine; undefined when it can. CI skips nothing for this reason: there, its tests fail. */
+export const noGo = process.env['CI'] === 'true' || has('go', ['version']) ? undefined : '`go` is not on PATH';
 
 interface Recipe {
   /** A Go module of ours under e2e/cluster/tools, for what cannot be installed by its path because of replacements. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
+import { eventually, startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
 import { startDeployment, type Deployment, type DeploymentOptions } from '../deployment.ts';
 import { AS_OF, http, publishAll, registerApp, type TestApp } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
@@ -54,7 +54,8 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
       },
     });
     closing.push(() => platform.kill());
-    await publishAll(platform, payer.events());
+    // Events that are sent again have no effect.
+    await eventually(() => publishAll(platform, payer.events()), { what: 'the events of the payer are published', timeout: 600_000 });
     const app = await registerApp(platform, { name: 'Watched', npi: organization.npi, tin: organization.tin });
     const members = organization.visible.map(({ member }) => member);
     const traffic = drive(platform, app, members);
@@ -74,12 +75,12 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   }
 }
 
-/** On a busy machine a broker that has just started may not count as one yet. */
+/** On a busy machine a broker that has just started may not count as one yet, or may not answer in time. */
 async function deployed(options: DeploymentOptions, tries = 10): Promise<Deployment> {
   try {
     return await startDeployment(options);
   } catch (error) {
-    if (tries === 1 || !String(error).includes('INVALID_REPLICATION_FACTOR')) throw error;
+    if (tries === 1 || !/INVALID_REPLICATION_FACTOR|cannot be reached or did not answer/.test(String(error))) throw error;
     await sleep(2000);
     return deployed(options, tries - 1);
   }
