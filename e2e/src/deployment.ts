@@ -42,7 +42,7 @@ export interface Deployment extends PlatformProcess {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-const START_MS = 90_000;
+const START_MS = 300_000;
 /** Short, so that what a killed process held is taken over within seconds. */
 const SESSION_MS = '6000';
 
