@@ -43,8 +43,9 @@ export function baseProperties(node: NodePorts, nodes: readonly NodePorts[], dat
     'default.replication.factor': replication,
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
-    // Without these two a killed broker takes 12 s to come back instead of 4.
-    'broker.session.timeout.ms': '1000',
+    // With the defaults a killed broker takes 12 s to come back. A broker that pauses for longer than its session is fenced,
+    // and then no topic can be created: one second was too short for a busy machine.
+    'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '200',
     'group.initial.rebalance.delay.ms': '0',
     'offsets.topic.num.partitions': '1',
