@@ -13,13 +13,13 @@ export default configure({
     suite('npm', specs('unit', 'e2e', 'chart')),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
-    suite('engines', specs('engine'), { ...alone, variant: { deployment: 'processes', kills: 4 }, env: { RUN_ENGINES: '1' } }),
+    suite('engines', specs('engine'), { ...alone, exclude: ['src/roll.engine.spec.ts'], variant: { deployment: 'processes', kills: 4 } }),
     // They share one deployment, which the set-up starts.
     suite('world', [...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), ...specs('world')], {
       ...alone, globalSetup: ['./src/world/setup.ts'], variant: { deployment: 'processes' },
     }),
     suite('programs', specs('program'), alone),
-    longSuite('long', specs('long'), { ...alone, exclude: ['**/faults-of-*'] }),
+    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts'], { ...alone, exclude: ['**/faults-of-*'] }),
     longSuite('processes', specs('e2e', 'world'), { ...alone, exclude: STANDALONE_ONLY, variant: { deployment: 'processes' } }),
     longSuite('kills', ['src/crash.e2e.spec.ts'], { ...alone, variant: { kills: 100 } }),
     longSuite('engine-kills', ['src/kill.engine.spec.ts'], { ...alone, variant: { deployment: 'processes', kills: 20 } }),
