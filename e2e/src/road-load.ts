@@ -2,13 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { SyntheticPayer } from '@provider-access/synthetic';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import type { Manifest } from '@provider-access/cli';
+import { eventually } from '@provider-access/testing';
 import type { TestApp } from './harness.ts';
-import { sleep } from './interrupted.ts';
+import { sleep, WAIT } from './interrupted.ts';
 import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, optIn, optOut, payerEvent, type HttpAnswer, type HttpCall, type Served } from './road.ts';
 
 /**
- * A payer and a provider that go on with their work while something is done to the platform. Every request is made once: nothing is
- * repeated, so whatever is not answered as it should be is a failure that a client would have seen.
+ * A payer and a provider that continue their work while something is done to the platform. They repeat a request only when the platform says so
+ * (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503 is the right answer. Any other answer that is not
+ * as it should be is a failure that a client would have seen.
  */
 
 export interface Failure { readonly atMs: number; readonly what: string; readonly why: string }
@@ -16,6 +18,8 @@ export interface LoadReport {
   /** Requests by what they were for. */
   readonly requests: Readonly<Record<string, number>>;
   readonly failures: readonly Failure[];
+  /** Requests that were answered "503, repeat the request", by what they were for. */
+  readonly repeated: Readonly<Record<string, number>>;
   readonly slowestMs: Readonly<Record<string, number>>;
   /** Events answered as accepted, those that were published under their id a second time left out. */
   readonly events: number;
@@ -39,13 +43,19 @@ const WRITTEN = 8;
 const TOKEN_MS = 1300;
 const STEADY = /^(200|202)$/;
 
+/** After how long a client repeats its request, ms; undefined when the answer does not ask for that. */
+const retryAfter = ({ status, headers }: HttpAnswer): number | undefined => (status === 503 && /^\d+$/.test(headers['retry-after'] ?? '') ? 1000 * Number(headers['retry-after']) : undefined);
+
 export class RoadLoad {
   private readonly options: LoadOptions;
   private readonly began = performance.now();
   private readonly requests: Record<string, number> = {};
   private readonly slowest: Record<string, number> = {};
   private readonly failures: Failure[] = [];
+  private readonly repeated: Record<string, number> = {};
   private readonly loops: Promise<void>[] = [];
+  /** How often each loop has come round, with or without a failure. */
+  private readonly rounds = new Map<string, number>();
   /** Of each resource that is written: how often, and the last content. */
   private readonly written = new Map<string, { versions: number; text: string }>();
   private readonly out = new Set<string>();
@@ -86,15 +96,15 @@ export class RoadLoad {
     );
   }
 
-  /** Before anything counts the platform may still be busy with what was loaded: asked again for two minutes. */
-  private async first(): Promise<readonly string[]> {
-    for (const until = performance.now() + 120_000; ; await sleep(1000)) {
-      try {
-        return await this.exportOnce();
-      } catch (error) {
-        if (performance.now() > until) throw error;
-      }
-    }
+  /** Before anything counts, the platform may still be busy with what was loaded. */
+  private first(): Promise<readonly string[]> {
+    return eventually(() => this.exportOnce(), { what: 'a first export', ...WAIT, interval: 1000 });
+  }
+  /** Resolves when each loop has come round so many times more: whatever happens to the platform, every kind of work is done before and after it. */
+  async continues(times = 2): Promise<void> {
+    const before = new Map(this.rounds);
+    const done = (): boolean => [...this.rounds].every(([what, rounds]) => rounds >= before.get(what)! + times);
+    await eventually(done, { what: `each loop of the load has come round ${times} times more`, ...WAIT });
   }
 
   /** Lets every loop end what it has begun, waits for what was accepted to be visible, and tells. */
@@ -104,7 +114,7 @@ export class RoadLoad {
     await this.exchange();
     await this.settled();
     return {
-      requests: this.requests, failures: this.failures, slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
+      requests: this.requests, failures: this.failures, repeated: this.repeated, slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
       events: [...this.written.values()].reduce((n, w) => n + w.versions, 0), exports: this.exports, optOuts: this.optOuts, late: this.late,
     };
   }
@@ -120,12 +130,14 @@ export class RoadLoad {
   }
 
   private async loop(what: string, once: () => Promise<void>, pauseMs = this.options.pauseMs ?? 60): Promise<void> {
+    this.rounds.set(what, 0);
     while (this.running) {
       try {
         await once();
       } catch (error) {
         this.fail(what, error instanceof Error ? `${error.message}${'code' in error ? ` (${String(error.code)})` : ''}` : String(error));
       }
+      this.rounds.set(what, this.rounds.get(what)! + 1);
       await sleep(this.running ? pauseMs : 0);
     }
   }
@@ -133,21 +145,35 @@ export class RoadLoad {
     this.failures.push({ atMs: Math.round(performance.now() - this.began), what, why });
   }
 
-  /** One request; throws unless it is answered with a status that `wanted` takes. */
-  private async ask(what: string, path: string, call: HttpCall = {}, wanted: RegExp = STEADY): Promise<HttpAnswer> {
+  /** One request, repeated when the platform says so; throws unless it is answered with a status that `wanted` takes. `call` may make it anew each time. */
+  private async ask(what: string, path: string, call: HttpCall | (() => HttpCall) = {}, wanted: RegExp = STEADY): Promise<HttpAnswer> {
     const { platform } = this.options;
+    const give = performance.now() + WAIT.timeout;
+    const once = async (): Promise<HttpAnswer> => {
+      const began = performance.now();
+      const answer = await http(path.startsWith('http') ? path : platform.base + path, { token: this.token, ...(typeof call === 'function' ? call() : call) }, 1);
+      this.slowest[what] = Math.max(this.slowest[what] ?? 0, performance.now() - began);
+      return answer;
+    };
     this.requests[what] = (this.requests[what] ?? 0) + 1;
-    const began = performance.now();
-    const answer = await http(path.startsWith('http') ? path : platform.base + path, { token: this.token, ...call });
-    this.slowest[what] = Math.max(this.slowest[what] ?? 0, performance.now() - began);
-    if (!wanted.test(String(answer.status))) throw new Error(`${call.method ?? 'GET'} ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ${answer.body.toString('utf8').slice(0, 300)}`);
+    let answer = await once();
+    for (let after = retryAfter(answer); after !== undefined && performance.now() < give; after = retryAfter(answer)) {
+      this.repeated[what] = (this.repeated[what] ?? 0) + 1;
+      await sleep(after);
+      answer = await once();
+    }
+    if (!wanted.test(String(answer.status))) throw new Error(`${what}: ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ${answer.body.toString('utf8').slice(0, 300)}`);
     return answer;
   }
 
   private async exchange(): Promise<void> {
     const { app, platform } = this.options;
-    const assertion = clientAssertion(app, `${platform.base}/auth/token`);
-    const answer = await this.ask('token', '/auth/token', { ...form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: assertion }) });
+    // An assertion is good for one request.
+    const exchange = (): HttpCall => form({
+      grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE,
+      client_assertion: clientAssertion(app, `${platform.base}/auth/token`),
+    });
+    const answer = await this.ask('token', '/auth/token', exchange);
     this.token = json<{ access_token: string }>(answer).access_token;
   }
 
@@ -167,31 +193,31 @@ export class RoadLoad {
     }
     this.written.set(id, { versions: (this.written.get(id)?.versions ?? 0) + 1, text });
   }
-  /** What was accepted is there, as often as it was told and no more. */
+  /** What was accepted is there, as often as it was published and no more. */
   private async settled(): Promise<void> {
+    interface Observation { readonly code: { readonly text: string }; readonly meta: { readonly versionId: string } }
     for (const [id, { versions, text }] of this.written) {
-      const until = performance.now() + 30_000;
-      for (;;) {
-        const answer = await http(`${this.options.platform.base}/fhir/Observation/${id}`, { token: this.token });
-        const seen = answer.status === 200 ? json<{ code: { text: string }; meta: { versionId: string } }>(answer) : undefined;
-        if (seen?.code.text === text && seen.meta.versionId === String(versions)) break;
-        if (performance.now() > until || Number(seen?.meta.versionId) > versions) {
-          this.fail('ledger', `Observation/${id}: ${versions} versions were accepted, and ${seen === undefined ? `it is answered ${answer.status}` : `version ${seen.meta.versionId} is there${seen.code.text === text ? '' : ', which is not the last one'}`}`);
-          break;
-        }
-        await sleep(200);
-      }
+      let answer: HttpAnswer | undefined;
+      let seen: Observation | undefined;
+      await eventually(async () => {
+        answer = await http(`${this.options.platform.base}/fhir/Observation/${id}`, { token: this.token });
+        seen = answer.status === 200 ? json<Observation>(answer) : undefined;
+        return Number(seen?.meta.versionId) >= versions;
+      }, WAIT).catch(() => undefined);
+      if (seen?.code.text === text && seen.meta.versionId === String(versions)) continue;
+      const found = seen === undefined ? `it is answered ${answer?.status}` : `version ${seen.meta.versionId} is there`;
+      this.fail('ledger', `Observation/${id}: ${versions} versions were accepted, and ${found}${seen?.code.text === text ? '' : ', not the last content'}`);
     }
   }
 
   private async read(): Promise<void> {
-    const member = this.steady[Math.floor(Math.random() * this.steady.length)]!;
+    const member = this.steady[this.rounds.get('read')! % this.steady.length]!;
     await this.ask('read', `/fhir/Patient/${member}`);
     if ((this.requests['read']! % 10) === 0) await this.ask('group', `/fhir/Group/${this.group}`);
   }
   /** To the last page, with a pause in which the process that made the link may have been replaced by another. */
   private async search(): Promise<void> {
-    const member = this.steady[Math.floor(Math.random() * this.steady.length)]!;
+    const member = this.steady[this.rounds.get('search')! % this.steady.length]!;
     let next: string | undefined = `/fhir/Observation?patient=${member}&_count=2`;
     for (let pages = 0; next !== undefined && pages < 4; pages++) {
       const answer: HttpAnswer = await this.ask('search', next);
@@ -209,8 +235,8 @@ export class RoadLoad {
     };
     const effective = async (event: DomainEvent): Promise<void> => {
       let row = await this.post(event, 'consent');
-      // Taken, and not known to hold everywhere yet: a payer that has to know tells it again until it is.
-      for (const until = performance.now() + 30_000; row.status === 'accepted' && performance.now() < until; row = await this.post(event, 'consent')) {
+      // Accepted, and not known to hold everywhere yet: a payer that has to know publishes it again until it is.
+      for (const until = performance.now() + WAIT.timeout; row.status === 'accepted' && performance.now() < until; row = await this.post(event, 'consent')) {
         this.late++;
         await sleep(200);
       }
