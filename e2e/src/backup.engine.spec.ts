@@ -1,24 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { bulkExport, Server, verifyExport, type BulkResult } from '@provider-access/cli';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { startKafka, startMongo, type Kafka, type Mongo } from '@provider-access/testing';
+import { eventually, startKafka, startMongo, type Kafka, type Mongo } from '@provider-access/testing';
+import { variant } from '@provider-access/testing/variant';
 import { administer, startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
 import { publishAll, registerApp, type TestApp } from './harness.ts';
-import { sleep } from './interrupted.ts';
-import { AS_OF, findGroup, http, json, optOut, payerEvent, tell } from './road.ts';
+import { openLetters, parkedIn, seenPayer, sleep, WAIT } from './interrupted.ts';
+import { findGroup, http, optOut, payerEvent, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
-const WAIT = { timeout: 120_000, interval: 250 };
-const ONE = { auth: 1, attribution: 1, consent: 1, resources: 1, export: 1 };
 
-/** docs/backup.md, step by step, on engines that are lost for good. */
+/** docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` does the rest too. */
 describe('backup and restore', () => {
-  const payer = syntheticPayer({ seed: 'restored', members: 14, asOf: AS_OF });
-  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const { payer, organization } = seenPayer({ seed: 'restored', members: 14 });
   const [gone, goneLater, member, ...others] = organization.visible.map((m) => m.member) as [string, string, string, ...string[]];
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-backup-'));
   const copy = join(folder, 'copy');
@@ -34,13 +31,19 @@ describe('backup and restore', () => {
   const newKafka = async (): Promise<void> => void engines.push((kafka = await startKafka()));
   const newMongo = async (): Promise<void> => void engines.push((mongo = await startMongo()));
   const options = (): DeploymentOptions => ({
-    dataDir: join(folder, 'data'), port, instances: ONE,
+    dataDir: join(folder, 'data'), port,
     env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, FACTS_BOUND_MS: '10000', EXPORT_CHUNK_MEMBERS: '1', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_LEASE_SECONDS: '2' },
   });
   const start = async (untilReady = true): Promise<void> => {
     platform = await startDeployment({ ...options(), untilReady });
   };
   const read = (id: string, token: string): Promise<number> => http(`${platform.base}/fhir/Patient/${id}`, { token }).then(({ status }) => status, () => 503);
+  /** The first answer that is not "503, repeat the request", which a machine that is too slow for the bound may get. */
+  const decided = (id: string, token: string): Promise<number> => eventually(async () => {
+    const status = await read(id, token);
+    return status !== 503 && status;
+  }, { what: 'a read is decided', ...WAIT });
+  const effective = (member: string): Promise<void> => eventually(async () => expect((await tell(platform, optOut(member))).status).toMatch(/^(unchanged|effective)$/), WAIT);
   const readiness = async (): Promise<string> => (await http(`${platform.base}/health/ready`)).body.toString('utf8');
   const told = async (event: DomainEvent): Promise<void> => {
     since.push(event);
@@ -48,6 +51,7 @@ describe('backup and restore', () => {
   };
   const observation = (id: string): DomainEvent => payerEvent('payer.resource-recorded.v1', member, { resource: { resourceType: 'Observation', id, status: 'final', code: { text: id }, subject: { reference: `Patient/${member}` }, effectiveDateTime: '2024-02-03' } });
   const exported = async (out: string): Promise<BulkResult> => bulkExport({ server: new Server(platform.base), token: () => app.tokens.get(), group: (await findGroup(platform, await app.tokens.get(), organization.npi)).id, out: join(folder, out) });
+  const rebuiltEqual = async (): Promise<void> => expect((await rebuildAll(platform)).filter(({ equal }) => equal !== true)).toEqual([]);
   /** Watches until stopped: no answer may show who left, and until it is ready no other than 503 may deny anybody. */
   function watch(token: string, denied: readonly string[]): () => Promise<void> {
     let running = true;
@@ -56,7 +60,7 @@ describe('backup and restore', () => {
       while (running) {
         for (const id of denied) seen.add(`${await read(id, token)} for who opted out`);
         seen.add(`${await read(others[0]!, token)} for who did not`);
-        await sleep(50);
+        await sleep(50); // leaves the two cores to the restore
       }
     })();
     return async () => {
@@ -74,11 +78,11 @@ describe('backup and restore', () => {
     port = platform.gateway.port;
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Restored', npi: organization.npi, tin: organization.tin });
-    expect((await tell(platform, optOut(gone))).status).toBe('effective');
+    await effective(gone);
     // Accepted is not visible yet.
     const token = await app.tokens.get();
-    await vi.waitFor(async () => expect(await read(others[0]!, token)).toBe(200), WAIT);
-  }, 300_000);
+    await eventually(async () => expect(await read(others[0]!, token)).toBe(200), WAIT);
+  });
   afterAll(async () => {
     await platform?.kill();
     await Promise.all(engines.map((engine) => engine.stop()));
@@ -89,48 +93,53 @@ describe('backup and restore', () => {
     const token = await app.tokens.get();
     const watching = watch(token, [gone]);
     await mongo.stop();
-    await vi.waitFor(async () => expect(await read(others[0]!, token)).toBe(503), WAIT);
+    await eventually(async () => expect(await read(others[0]!, token)).toBe(503), WAIT);
     await platform.kill();
     await newMongo();
     const began = performance.now();
     expect(await administer(options(), 'views', 'apply')).not.toBe('');
     await start(false);
-    await vi.waitFor(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
     console.info(`MongoDB built from the log after ${Math.round(performance.now() - began)} ms`);
     await watching();
     // Tokens of before are good: keys are secrets, apps are in the log.
-    expect([await read(gone, token), await read(others[0]!, token)]).toEqual([404, 200]);
+    expect([await decided(gone, token), await decided(others[0]!, token)]).toEqual([404, 200]);
     const { files } = await exported('mongodb-lost');
     const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
     expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
-    for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
+    if (variant.long) await rebuiltEqual();
     // What is decided from now on is decided on what was before: known events change nothing, consent goes on from where it was.
-    expect((await tell(platform, optOut(gone))).status).toMatch(/^(unchanged|effective)$/);
-    expect(await read(gone, token)).toBe(404);
-  }, 300_000);
+    await effective(gone);
+    expect(await decided(gone, token)).toBe(404);
+  });
 
-  test('Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the copy', async () => {
+  if (variant.long) test('Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the copy', async () => {
     const began = performance.now();
     expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
     console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
     await told(optOut(goneLater));
     await told(observation('after-the-copy'));
     const token = await app.tokens.get();
-    await vi.waitFor(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
+    await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
     await platform.kill();
     await kafka.stop();
     await newKafka();
     expect(await administer(options(), 'topics', 'load', copy)).toMatch(/Restored as of/);
     await start(false);
-    for (let looked = 0; looked < 60; looked++) {
-      for (const id of [gone, goneLater, others[0]!]) expect(await read(id, token)).toBe(503);
-      await sleep(200);
-    }
-    expect(await readiness()).toMatch(/an older copy of the log was restored/);
+    const seen = new Set<number>();
+    const readAll = async (): Promise<void> => {
+      for (const id of [gone, goneLater, others[0]!]) seen.add(await read(id, token));
+    };
+    await eventually(async () => {
+      await readAll();
+      expect(await readiness()).toMatch(/an older copy of the log was restored/);
+    }, WAIT);
+    for (let reads = 0; reads < 3; reads++) await readAll();
+    expect([...seen]).toEqual([503]);
     await platform.kill();
-  }, 300_000);
+  });
 
-  test('the procedure: MongoDB begins anew, the payer publishes again what came after the copy, then it is accepted', async () => {
+  if (variant.long) test('the procedure: MongoDB begins anew, the payer publishes again what came after the copy, then it is accepted', async () => {
     const token = await app.tokens.get().catch(() => '');
     await mongo.stop();
     const began = performance.now();
@@ -138,23 +147,22 @@ describe('backup and restore', () => {
     rmSync(join(folder, 'data/applied'));
     await start(false);
     const watching = watch(token, [gone, goneLater]);
-    await vi.waitFor(async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/), WAIT);
-    const meanwhile = await vi.waitFor(() => app.tokens.get(), WAIT);
+    await eventually(async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/), WAIT);
+    const meanwhile = await eventually(() => app.tokens.get(), WAIT);
     expect([await read(goneLater, meanwhile), await read(others[0]!, meanwhile)]).toEqual([503, 503]);
-    for (const event of since) await vi.waitFor(async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/), WAIT);
-    await vi.waitFor(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), { ...WAIT, interval: 1000 });
-    await vi.waitFor(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+    for (const event of since) await eventually(async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/), WAIT);
+    await eventually(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), { ...WAIT, interval: 1000 });
+    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
     console.info(`both engines rebuilt from the copy after ${Math.round(performance.now() - began)} ms`);
     await watching();
-    const fresh = await vi.waitFor(() => app.tokens.get(), WAIT);
-    expect([await read(gone, fresh), await read(goneLater, fresh), await read(others[0]!, fresh)]).toEqual([404, 404, 200]);
-    await vi.waitFor(async () => expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200), WAIT);
+    const fresh = await eventually(() => app.tokens.get(), WAIT);
+    expect([await decided(gone, fresh), await decided(goneLater, fresh), await decided(others[0]!, fresh)]).toEqual([404, 404, 200]);
+    await eventually(async () => expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200), WAIT);
     const { files } = await exported('restored');
     const verification = await verifyExport(files, payer, organization.npi, new Set([gone, goneLater]));
     expect(verification.faults.filter((fault) => !fault.startsWith('Observation/after-the-copy '))).toEqual([]);
     expect(verification.optedOutFound).toBe(0);
-    for (const { view, equal } of await rebuildAll(platform)) expect([view, equal]).toEqual([view, true]);
-    const letters = json<{ deadLetters: { event: string }[] }>(await http(`${platform.base}/events/dead-letters?status=open`, { token: platform.payerToken })).deadLetters;
-    expect(new Set(letters.map((d) => d.event))).toEqual(new Set([...payer.ledger.members()].flatMap((m) => m.parked.map((p) => p.event))));
-  }, 400_000);
+    await rebuiltEqual();
+    expect(await openLetters(platform)).toEqual(parkedIn(payer));
+  }, 600_000);
 });
