@@ -10,6 +10,8 @@ export interface HelmCall {
   readonly namespace?: string;
   readonly values?: Values;
   readonly flags?: readonly string[];
+  /** Ends Helm with SIGTERM, as a person would with Ctrl-C; Helm then fails, and rolls back where it was told to. */
+  readonly cancel?: AbortSignal | undefined;
 }
 /** What Helm said when it failed, which is what a person reads. */
 export class HelmError extends Error {}
@@ -54,7 +56,8 @@ export class Helm {
   /** @returns stdout @throws HelmError */
   run(command: string, args: readonly string[], call: HelmCall = {}): Promise<string> {
     return new Promise((resolve, reject) => {
-      execFile('helm', [command, ...args, ...this.#flags(call)], { maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new HelmError(`helm ${command}: ${(stderr || error.message).trim()}`, { cause: stdout }))));
+      const helm = execFile('helm', [command, ...args, ...this.#flags(call)], { maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new HelmError(`helm ${command}: ${(stderr || error.message).trim()}`, { cause: stdout }))));
+      call.cancel?.addEventListener('abort', () => helm.kill('SIGTERM'), { once: true });
     });
   }
 

@@ -55,8 +55,8 @@ export interface Release {
   /** What it was last installed or upgraded with. */
   values(): Values;
   install(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
-  /** @param values over those of the last time */
-  upgrade(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
+  /** @param values over those of the last time; @param cancel ends Helm as Ctrl-C does */
+  upgrade(values?: Values, flags?: readonly string[], cancel?: AbortSignal): Promise<void>;
   rollback(revision: number): Promise<void>;
   /** `helm test`. */
   test(): Promise<string>;
@@ -133,9 +133,9 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
       values = merged(values, over);
       await explained(helm.install(RELEASE, chart, { namespace, values, flags }, timeout));
     },
-    async upgrade(over, flags, timeout = '4m') {
+    async upgrade(over, flags, cancel) {
       values = merged(values, over);
-      await explained(helm.upgrade(RELEASE, chart, { namespace, values, flags }, timeout));
+      await explained(helm.upgrade(RELEASE, chart, { namespace, values, flags, cancel }, '10m'));
     },
     async rollback(revision) {
       await explained(helm.rollback(RELEASE, revision, { namespace }, '4m'));

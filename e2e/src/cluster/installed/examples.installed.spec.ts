@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as k8s from '@kubernetes/client-node';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { eventually } from '@provider-access/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXAMPLE_NAMES, exampleValues } from '../../chart/examples.ts';
 import { objectsOf, template } from '../../chart/helm.ts';
 import { codeOf } from '../api.ts';
@@ -22,7 +23,7 @@ beforeAll(async () => {
     await extensions.createCustomResourceDefinition({ body: definition! }).catch((error: unknown) => {
       if (codeOf(error) !== 409) throw error;
     });
-    await vi.waitFor(async () => expect((await extensions.readCustomResourceDefinition({ name: definition!.metadata!.name! })).status?.conditions).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' })), { timeout: 30_000 });
+    await eventually(async () => expect((await extensions.readCustomResourceDefinition({ name: definition!.metadata!.name! })).status?.conditions).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' })));
   }
 });
 afterAll(() => cluster?.deleteNamespace(NAMESPACE));
@@ -41,11 +42,11 @@ describe('a server-side dry run', () => {
     }
     const faults: string[] = [];
     // A new definition is served a moment after it is established.
-    for (const object of objects) faults.push(...(await vi.waitFor(async () => {
+    for (const object of objects) faults.push(...(await eventually(async () => {
       const found = await faultsOf(cluster.api, object, NAMESPACE);
       expect(found.filter((fault) => fault.includes('knows no'))).toEqual([]);
       return found;
-    }, { timeout: 10_000 })));
+    })));
     expect(faults).toEqual([]);
   });
 

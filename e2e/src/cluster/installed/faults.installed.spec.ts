@@ -1,11 +1,13 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { eventually } from '@provider-access/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCluster, type Cluster } from '../cluster.ts';
 import { startLoad } from '../load.ts';
 import { IMAGE, prepareRelease, type Release } from '../release.ts';
 
+/** A control plane and a dozen processes share two cores. */
+const WAIT = { timeout: 240_000, interval: 250 };
 let cluster: Cluster;
 let release: Release;
 const waiting = async (component: string): Promise<(string | undefined)[]> => (await release.pods(component)).flatMap(({ status }) => (status?.containerStatuses ?? []).map(({ state }) => state?.waiting?.reason));
@@ -24,11 +26,11 @@ describe('a missing Secret', () => {
     for (const name of ['payer', 'bucket']) await cluster.api.core.deleteNamespacedSecret({ name, namespace });
     const installing = release.install();
     // As a volume: the pod is not made. As a variable: its container is not.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { items } = await cluster.api.core.listNamespacedEvent({ namespace });
       expect(items.map(({ reason, message }) => `${reason} ${message}`)).toContainEqual(expect.stringMatching(/^FailedMount .*secret "payer" not found/));
       expect(await waiting('export')).toContain('CreateContainerConfigError');
-    }, { timeout: 120_000, interval: 500 });
+    }, WAIT);
     expect(await waiting('resources')).toContain('ContainerCreating');
     for (const name of ['payer', 'bucket'] as const) await release.makeSecret(name);
     await installing;
@@ -40,10 +42,10 @@ describe('a killed pod', () => {
   test('the service goes on with the others, and the container starts again', async () => {
     const [pod] = await release.pods('resources');
     const load = startLoad(release, { reading: true });
-    await sleep(1000);
+    await load.continues();
     process.kill(cluster.processes(pod!.metadata!.uid!)[0]!, 'SIGKILL');
     const now = async () => (await release.pods('resources')).find(({ metadata }) => metadata!.uid === pod!.metadata!.uid)?.status?.containerStatuses?.[0];
-    await vi.waitFor(async () => expect(await now()).toMatchObject({ restartCount: 1, ready: true, lastState: { terminated: { exitCode: 137 } } }), { timeout: 60_000, interval: 200 });
+    await eventually(async () => expect(await now()).toMatchObject({ restartCount: 1, ready: true, lastState: { terminated: { exitCode: 137 } } }), WAIT);
     const { requests, failed } = await load.stop();
     console.log(`a killed pod under load: ${requests} reads, ${failed.length} failed`);
     expect(failed).toEqual([]);
@@ -53,11 +55,11 @@ describe('a killed pod', () => {
     const [pod] = await release.pods('resources');
     const load = startLoad(release);
     await cluster.api.core.deleteNamespacedPod({ name: pod!.metadata!.name!, namespace: release.namespace });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const pods = await release.pods('resources');
       expect(pods.map(({ metadata }) => metadata!.name)).not.toContain(pod!.metadata!.name);
       expect(pods.filter(({ status }) => status?.containerStatuses?.[0]?.ready)).toHaveLength(2);
-    }, { timeout: 90_000, interval: 300 });
+    }, WAIT);
     const { requests, failed } = await load.stop();
     console.log(`a deleted pod under load: ${requests} requests, ${failed.length} failed`);
     expect(failed).toEqual([]);
@@ -80,11 +82,13 @@ describe('an upgrade that cannot work', () => {
   test('an image that is not there: it fails before a pod is replaced', async () => {
     const before = await serving();
     const load = startLoad(release);
-    const upgrading = release.upgrade({ image: { tag: 'nowhere' } }, ['--rollback-on-failure'], '25s').then(() => 'worked', (error: unknown) => String(error));
-    await vi.waitFor(async () => {
+    const cancel = new AbortController();
+    const upgrading = release.upgrade({ image: { tag: 'nowhere' } }, ['--rollback-on-failure'], cancel.signal).then(() => 'worked', (error: unknown) => String(error));
+    await eventually(async () => {
       const job = (await release.pods('admin')).flatMap(({ status }) => (status?.initContainerStatuses ?? []).map(({ state }) => state?.waiting?.reason));
       expect(job.some((reason) => reason === 'ErrImagePull' || reason === 'ImagePullBackOff')).toBe(true);
-    }, { timeout: 60_000, interval: 200 });
+    }, WAIT);
+    cancel.abort();
     expect(await upgrading).not.toBe('worked');
     expect(await serving()).toEqual(before);
     expect((await load.stop()).failed).toEqual([]);
@@ -100,8 +104,10 @@ describe('an upgrade that cannot work', () => {
     writeFileSync(entry, [first, 'if (process.argv[2] === \'resources\') process.exit(1);', ...rest].join('\n'));
     cluster.images.register(`${IMAGE.repository}:broken`, { ...image, rootfs });
     const load = startLoad(release);
-    const upgrade = release.upgrade({ image: { tag: 'broken' } }, ['--rollback-on-failure'], '60s').then(() => 'worked', (error: unknown) => String(error));
-    await vi.waitFor(async () => expect(await waiting('resources')).toContain('CrashLoopBackOff'), { timeout: 90_000, interval: 300 });
+    const cancel = new AbortController();
+    const upgrade = release.upgrade({ image: { tag: 'broken' } }, ['--rollback-on-failure'], cancel.signal).then(() => 'worked', (error: unknown) => String(error));
+    await eventually(async () => expect(await waiting('resources')).toContain('CrashLoopBackOff'), WAIT);
+    cancel.abort();
     expect(await upgrade).toMatch(/rolled back|rollback/i);
     const images = (await cluster.api.apps.listNamespacedDeployment({ namespace: release.namespace })).items.map(({ spec }) => spec!.template.spec!.containers[0]!.image);
     expect(new Set(images)).toEqual(new Set([`${IMAGE.repository}:${IMAGE.tag}`]));

@@ -3,8 +3,8 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Job } from '@kubernetes/client-node';
-import { makeCertificates } from '@provider-access/testing';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { eventually, makeCertificates } from '@provider-access/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paOf, type Pa } from '../../pa.ts';
 import { http, type HttpAnswer } from '../../road.ts';
 import { mergePatch } from '../api.ts';
@@ -93,10 +93,10 @@ describe('TLS at the ingress', () => {
     const before = (await release.pods()).map(({ metadata }) => metadata!.uid).toSorted();
     const renewed = await certificates('renewed');
     await cluster.api.core.replaceNamespacedSecret({ namespace: NAME, name: 'tls', body: tlsSecret(renewed) });
-    await vi.waitFor(async () => expect((await secure('/fhir/metadata', { ca: renewed.ca })).status).toBe(200), { timeout: 30_000, interval: 200 });
+    await eventually(async () => expect((await secure('/fhir/metadata', { ca: renewed.ca })).status).toBe(200), WAIT);
     expect((await release.pods()).map(({ metadata }) => metadata!.uid).toSorted()).toEqual(before);
     await cluster.api.core.replaceNamespacedSecret({ namespace: NAME, name: 'tls', body: tlsSecret(first) });
-    await vi.waitFor(async () => expect((await secure('/fhir/metadata')).status).toBe(200), { timeout: 30_000, interval: 200 });
+    await eventually(async () => expect((await secure('/fhir/metadata')).status).toBe(200), WAIT);
   });
 });
 
@@ -121,7 +121,7 @@ describe('the CronJob of the probe', () => {
   });
 
   test('on its schedule its pod walks the whole road by TLS, says each step, tells the platform, and is complete', async () => {
-    const job = await vi.waitFor(async () => {
+    const job = await eventually(async () => {
       const [first] = await jobs();
       expect(first && condition(first), first && (await cluster.describe(NAME))).toBe('Complete');
       return first!;
@@ -135,12 +135,12 @@ describe('the CronJob of the probe', () => {
     expect(lines.find((line) => line.startsWith('the road is open'))).toMatch(/^the road is open: 12 steps in /);
     expect(lines.filter((line) => /FAILED|could not be told/.test(line))).toEqual([]);
     for (const secret of [release.administratorToken, release.payerToken]) expect(lines.join('\n')).not.toContain(secret);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const text = await metrics();
       expect(text).toMatch(/^pa_probe_runs_total\{result="passed",step="none"\} [1-9]/m);
       expect([...text.matchAll(/^pa_probe_step_duration_seconds\{step="([^"]+)"\}/gm)].map(([, step]) => step).toSorted()).toEqual(WALKED.toSorted());
       expect(Number(/^pa_probe_last_success_timestamp_seconds (\S+)/m.exec(text)?.[1])).toBeGreaterThanOrEqual(job.metadata!.creationTimestamp!.getTime() / 1000);
-    }, { timeout: 30_000, interval: 500 });
+    }, WAIT);
   });
 
   test('a job made of it by hand fails once, with the step that failed, and is not repeated', async () => {
@@ -149,12 +149,12 @@ describe('the CronJob of the probe', () => {
     // What `kubectl create job --from=cronjob/…` sends.
     const owner = { apiVersion: 'batch/v1', kind: 'CronJob', name: CRON_JOB, uid: cron.metadata!.uid!, controller: true };
     await cluster.api.batch.createNamespacedJob({ namespace: NAME, body: { metadata: { name: 'by-hand', annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' }, ownerReferences: [owner] }, spec: cron.spec!.jobTemplate.spec } });
-    await vi.waitFor(async () => expect(condition(await cluster.api.batch.readNamespacedJob({ namespace: NAME, name: 'by-hand' }))).toBe('Failed'), WAIT);
+    await eventually(async () => expect(condition(await cluster.api.batch.readNamespacedJob({ namespace: NAME, name: 'by-hand' }))).toBe('Failed'), WAIT);
     const pods = await podsOf('by-hand');
     expect(pods.map(({ status }) => status)).toMatchObject([{ phase: 'Failed', containerStatuses: [{ restartCount: 0, state: { terminated: { exitCode: 1 } } }] }]);
     const lines = linesOf(pods[0]!.metadata!.name!);
     expect(lines.filter((line) => /^(ok|FAILED) /.test(line)).map((line) => line.split(/ +/).slice(0, 2)), lines.join('\n')).toEqual([['ok', 'discovery'], ['FAILED', 'token']]);
     expect(lines.find((line) => line.startsWith('failed at'))).toMatch(/^failed at token: /);
-    await vi.waitFor(async () => expect(await metrics()).toMatch(/^pa_probe_runs_total\{result="failed",step="token"\} 1$/m), { timeout: 30_000, interval: 500 });
+    await eventually(async () => expect(await metrics()).toMatch(/^pa_probe_runs_total\{result="failed",step="token"\} 1$/m), WAIT);
   });
 });

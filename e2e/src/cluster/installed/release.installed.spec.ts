@@ -97,8 +97,8 @@ describe('what else the objects say', () => {
     expect(pods).toHaveLength(2);
     await evict(0);
     await expect(evict(1)).rejects.toMatchObject({ code: 429, body: expect.stringContaining('disruption budget') as string });
-    await expect.poll(async () => (await release.pods('auth')).map(({ metadata }) => metadata!.name), { timeout: 60_000 }).not.toContain(pods[0]!.metadata!.name);
-    await expect.poll(async () => (await cluster.api.apps.readNamespacedDeployment({ name: 'pa-provider-access-auth', namespace: release.namespace })).status?.readyReplicas, { timeout: 60_000 }).toBe(2);
+    await expect.poll(async () => (await release.pods('auth')).map(({ metadata }) => metadata!.name)).not.toContain(pods[0]!.metadata!.name);
+    await expect.poll(async () => (await cluster.api.apps.readNamespacedDeployment({ name: 'pa-provider-access-auth', namespace: release.namespace })).status?.readyReplicas).toBe(2);
   });
 
   test('policies deny what is not named, and autoscalers name what they scale', async () => {
@@ -121,16 +121,16 @@ describe('upgraded, rolled back, removed', () => {
     expect(environment).toContain('FACTS_BOUND_MS=30000');
     await release.rollback(1);
     expect(await seen('FACTS_BOUND_MS')).toBe('20000');
-    const { requests, failed } = await load.stop();
-    console.log(`upgrade and rollback under load: ${requests} requests, ${failed.length} failed`);
+    await load.continues(200);
+    const { requests, repeated, failed } = await load.stop();
+    console.log(`upgrade and rollback under load: ${requests} requests, ${repeated} to be repeated, ${failed.length} failed`);
     expect(failed.slice(0, 20)).toEqual([]);
-    expect(requests).toBeGreaterThan(200);
   });
 
   test('nothing of it is left but what the payer made and the last report of the job; topics and data stay', async () => {
     expect((await tell({ base: release.internalBase, payerToken: release.payerToken } as never, optIn('stays'))).status).toMatch(/accepted|effective/);
     await release.uninstall();
-    await expect.poll(left, { timeout: 90_000 }).toEqual(expect.not.arrayContaining([expect.stringMatching(/^(deployments|replicaSets|services|ingresses|policies|budgets|autoscalers|configMaps|cronJobs)\//)]) as unknown[]);
+    await expect.poll(left).toEqual(expect.not.arrayContaining([expect.stringMatching(/^(deployments|replicaSets|services|ingresses|policies|budgets|autoscalers|configMaps|cronJobs)\//)]) as unknown[]);
     // Hooks are not objects of the release: docs/helm.md names them.
     const rest = (await left()).filter((name) => !/^(jobs|pods)\/pa-provider-access-(admin|test)/.test(name));
     expect(rest.filter((name) => !/^pods\//.test(name))).toEqual(['secrets/bucket', 'secrets/payer', 'secrets/platform']);
