@@ -41,6 +41,36 @@ describe('the import table', () => {
   });
 });
 
+describe('a test that waits', () => {
+  const eslint = new ESLint({ cwd: root });
+  const breaches = async (code: string, file = 'libs/views/src/x.spec.ts'): Promise<number> => (await eslint.lintText(`${code}\nexport {};\n`, { filePath: join(root, file) }))[0]!.messages.filter((m) => m.ruleId === 'no-restricted-syntax').length;
+
+  test.each([
+    'await vi.waitFor(() => look());',
+    'await vi.waitUntil(() => look(), { timeout: 60_000 });',
+    'await expect.poll(() => look(), { timeout: 5000 }).toBe(1);',
+    'await eventually(() => look(), { timeout: 10_000 });',
+    'await new Promise((resolve) => setTimeout(resolve, 20));',
+    'await new Promise<void>((resolve) => { setTimeout(resolve, 20); });',
+    'await new Promise(function (resolve) { setTimeout(resolve, 20); });',
+    "import { setTimeout } from 'node:timers/promises';",
+    "import { setTimeout as sleep } from 'timers/promises';",
+  ])('may not say %s', async (code) => {
+    for (const file of ['libs/views/src/x.spec.ts', 'libs/views/src/contract/x.ts', 'services/auth/test/x.ts']) expect(await breaches(code, file), file).toBe(1);
+    expect(await breaches(code, 'libs/views/src/x.ts')).toBe(0);
+  });
+
+  test.each([
+    'await expect.poll(() => look()).toBe(1);',
+    'await expect.poll(() => look(), { timeout: 120_000, interval: 500 }).toBe(1);',
+    "await eventually(() => look(), { what: 'the member is visible' });",
+    "import { setImmediate as turn } from 'node:timers/promises';",
+    'const timer = setTimeout(() => fail(), 20);',
+  ])('may say %s', async (code) => {
+    expect(await breaches(code)).toBe(0);
+  });
+});
+
 describe('READMEs', () => {
   test.each(projects)('%s has one of 40 lines at most', (dir) => {
     const lines = readFileSync(join(root, dir, 'README.md'), 'utf8').trimEnd().split('\n');

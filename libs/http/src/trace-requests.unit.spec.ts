@@ -1,6 +1,6 @@
 import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Body, Controller, Get, Module, Param, Post, Req, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -30,7 +30,7 @@ async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?:
     async one(@Param('id') id: string, @Req() req: FastifyRequest): Promise<string> {
       (req as { smart?: unknown }).smart = { client: 'c-1' };
       here();
-      await delay(1);
+      await turn();
       here();
       if (id === 'broken') throw new Error(`there is no Zqx in ${id}`);
       return 'thing';
@@ -38,7 +38,7 @@ async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?:
     @Post('things')
     async take(@Body() body: object): Promise<string> {
       here();
-      await delay(1);
+      await turn();
       return JSON.stringify(body);
     }
     @Get('endless')

@@ -14,7 +14,7 @@ afterEach(async () => {
 const MINUTE = 60_000;
 async function process(database: string, uri: string, clockMs = 0): Promise<{ state: State; clock: { now(): number } }> {
   const now = (): number => Date.now() + clockMs;
-  const state = await openMongoState({ uri, database, now, alignClock: true, applyIndexes: true, serverSelectionTimeoutMs: 400, socketTimeoutMs: 400 });
+  const state = await openMongoState({ uri, database, now, alignClock: true, applyIndexes: true, serverSelectionTimeoutMs: 2_000, socketTimeoutMs: 2_000 });
   closing.push(() => state.close());
   return { state, clock: { now } };
 }
@@ -34,7 +34,7 @@ it('workers of three processes with clocks minutes apart do each item once, and 
   await processes[0]!.state.work.put('q', Array.from({ length: 40 }, (_, i) => ({ id: `i${i}`, payload: i })));
   processes.forEach((p, i) => work(p, `h${i}`, {
     concurrency: 2,
-    ttlMs: 30_000,
+    ttlMs: 10 * MINUTE,
     handle: async (item) => {
       attempts.set(item.id, item.attempts);
       if (item.attempts === 1 && Number(item.payload) % 10 === 3) throw new Error('once');
@@ -72,7 +72,9 @@ it('a process that is cut off loses its item to another under a bigger fence, le
   proxy.cut();
   let finish!: () => void;
   const finished = new Promise<void>((resolve) => (finish = resolve));
+  // Its own lease outlasts any pause of this machine.
   work(other, 'other', {
+    ttlMs: 10 * MINUTE,
     handle: async (item) => {
       taken.push({ by: 'other', item });
       await finished;

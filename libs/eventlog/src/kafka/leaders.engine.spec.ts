@@ -118,6 +118,7 @@ function write(log: EventLog, writer: number, acknowledged: string[]): { stop():
       } catch (error) {
         if (!(error instanceof EngineUnavailable)) throw error;
       }
+      // eslint-disable-next-line no-restricted-syntax -- paces the load
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   })();

@@ -110,6 +110,7 @@ describe('a producer that the broker does not know any more', () => {
         while (!(await log.append('t', [record(value)]).then(() => true, () => false)));
         acknowledged.push(value);
       }
+      // eslint-disable-next-line no-restricted-syntax -- the broker does not say when it forgets a producer id
       await new Promise((resolve) => setTimeout(resolve, 1_500));
     }
     const found = (await valuesOf(log, 't'))[0]!;

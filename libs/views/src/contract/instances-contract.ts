@@ -99,8 +99,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       const writing = (async () => {
         for (let i = 100; busy; i += 5) {
           await log.append('t.left', adds(i, i + 5));
-          await new Promise((resolve) => setTimeout(resolve, 5));
-          if (i % 50 === 0) await other.reader(totals).waitFor(await log.head(['t.left']), 200);
+          await other.reader(totals).waitFor(await log.head(['t.left']), 60_000);
         }
       })();
       const watching = (async () => {
@@ -109,7 +108,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
           const now = (await other.reader(totals).position()).topics['t.left']!;
           if (last.some((next, p) => next > (now[p] ?? 0))) back++;
           last = now;
-          await new Promise((resolve) => setTimeout(resolve, 1));
+          await new Promise((resolve) => setImmediate(resolve));
         }
       })();
       try {
@@ -149,7 +148,8 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       try {
         for (const build of [2, 3]) expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
         expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        const { sum } = told;
+        await eventually(() => told.sum > sum + 20 || stale.length > 0, { what: '20 more records are read after the last swap' });
       } finally {
         busy = false;
         await telling;
