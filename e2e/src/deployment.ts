@@ -152,8 +152,13 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const shared = environment(options, gateway.base);
   let root = options.build ?? ROOT;
   const apply = async (): Promise<void> => {
-    const admin = run(root, 'admin', shared, ['apply']);
-    const code = await admin.ended;
+    let admin = run(root, 'admin', shared, ['apply']);
+    let code = await admin.ended;
+    // 3: an engine did not answer, repeat the command. Right after its start a busy broker is too slow for one attempt.
+    for (let attempts = 1; code === 3 && attempts < 5; attempts++) {
+      admin = run(root, 'admin', shared, ['apply']);
+      code = await admin.ended;
+    }
     if (code !== 0) throw new Error(`topics and indexes could not be applied (${code}): ${admin.said.slice(-5).join(' | ')}`);
     writeFileSync(join(options.dataDir, 'applied'), '');
   };
