@@ -14,7 +14,7 @@ import { rebuildAll } from './views.ts';
 
 
 /** docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` does the rest too. */
-describe('backup and restore', () => {
+describe('backup and restore', { timeout: 600_000 }, () => {
   const { payer, organization } = seenPayer({ seed: 'restored', members: 14 });
   const [gone, goneLater, member, ...others] = organization.visible.map((m) => m.member) as [string, string, string, ...string[]];
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-backup-'));
@@ -164,5 +164,5 @@ describe('backup and restore', () => {
     expect(verification.optedOutFound).toBe(0);
     await rebuiltEqual();
     expect(await openLetters(platform)).toEqual(parkedIn(payer));
-  }, 600_000);
+  });
 });

@@ -32,7 +32,7 @@ interface Outage {
   readonly always?: boolean;
 }
 
-describe('an engine is away', () => {
+describe('an engine is away', { timeout: 600_000 }, () => {
   const { payer, organization } = seenPayer({ seed: 'away', members: 12 });
   const member = organization.visible[0]!.member;
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-away-'));
@@ -244,7 +244,7 @@ describe('an engine is away', () => {
         },
       });
     const began = performance.now();
-    const result = await eventually(run, { ...WAIT, interval: 1000 });
+    const result = await eventually(run, { timeout: 480_000, interval: 1000 });
     console.info(`the disturbed export was whole after ${Math.round(performance.now() - began)} ms`);
     await disturbed;
     const verification = await verifyExport(result.files, payer, organization.npi, new Set());
