@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ALERTS } from '@provider-access/watch';
+import { metricsOf } from './names.ts';
 import { promtool, ruleFilesIn } from './promtool.ts';
 
 /** A series as it was scraped: one value a tick, undefined where there was none. Moments count from the first tick, in seconds. */
@@ -24,16 +26,18 @@ export const input = ({ ticks, series }: Run, stretch: number): object => ({
 
 let files = 0;
 /**
- * What fires at each of these ticks of a run, according to Prometheus' own engine and the rule files of the chart.
+ * Which of these alerts fire at each of these ticks of a run, according to Prometheus' own engine and the rule files of the chart.
+ * promtool gets only what the alerts read, because playing back every series takes seconds.
  * @param folder for files of the test
  */
-export async function firingAt(run: Run, folder: string, stretch: number, ticks: readonly number[]): Promise<readonly (readonly Firing[])[]> {
+export async function firingAt(run: Run, folder: string, stretch: number, ticks: readonly number[], alerts: readonly string[]): Promise<readonly (readonly Firing[])[]> {
+  const metrics = new Set(ALERTS.filter(({ name }) => alerts.includes(name)).flatMap(metricsOf));
   const file = join(folder, `playback-${(files += 1)}.json`);
   const sought = 'ALERTS{alertstate="firing"}';
   writeFileSync(file, JSON.stringify({
-    rule_files: ruleFilesIn(folder), evaluation_interval: `${stretch}s`,
+    rule_files: ruleFilesIn(folder, alerts), evaluation_interval: `${stretch}s`,
     tests: [{
-      ...input(run, stretch),
+      ...input({ ticks: run.ticks, series: run.series.filter(({ metric }) => metrics.has(metric)) }, stretch),
       // This sample never exists, so promtool prints what exists instead.
       promql_expr_test: ticks.map((tick) => ({ expr: sought, eval_time: `${tick * stretch}s`, exp_samples: [{ labels: 'nothing', value: 1 }] })),
     }],
@@ -44,7 +48,7 @@ export async function firingAt(run: Run, folder: string, stretch: number, ticks:
   return parts.map((part) => [...part.slice(part.indexOf('got:')).matchAll(/\{([^}]*)\}/g)].map(([, text]) => {
     const { __name__: _, alertstate: _s, ...labels } = labelsIn(text!);
     return { alert: labels['alertname']!.replace('ProviderAccess', ''), labels };
-  }));
+  }).filter(({ alert }) => alerts.includes(alert)));
 }
 
 /** The labels of `a="b",c="d"`. */

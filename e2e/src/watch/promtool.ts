@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { debianProgram, noDebianPackages } from '@provider-access/testing';
-import { generatedFiles } from '@provider-access/watch';
+import { generatedFiles, GROUPS } from '@provider-access/watch';
 
 export interface Said { readonly code: number; readonly output: string }
 
@@ -27,9 +27,10 @@ export async function promtoolWith(input: string, args: readonly string[], cwd?:
   });
 }
 
-/** Writes the rule files as the chart has them into `folder`. @returns their names there */
-export function ruleFilesIn(folder: string): string[] {
-  const rules = [...generatedFiles()].filter(([file]) => file.includes('/alerts/'));
+/** Writes the rule files as the chart has them into `folder`, all or those that have one of these alerts. @returns their names there */
+export function ruleFilesIn(folder: string, alerts?: readonly string[]): string[] {
+  const wanted = GROUPS.filter((group) => alerts === undefined || group.alerts.some(({ name }) => alerts.includes(name))).map(({ name }) => `/alerts/${name}.yaml`);
+  const rules = [...generatedFiles()].filter(([file]) => wanted.some((end) => file.endsWith(end)));
   for (const [file, text] of rules) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);

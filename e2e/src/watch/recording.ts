@@ -55,12 +55,12 @@ export async function record(run: Run, trial: Trial, folder: string): Promise<vo
   const series = Object.fromEntries(run.series.filter(({ metric }) => metrics.includes(metric)).map((one) => [nameOf(one), packed(one.values, ticks)]).sort(([a], [b]) => (a! < b! ? -1 : 1)));
   // What was rounded is played back, so that the expectation holds for the file.
   const kept = runOf({ ticks, series });
-  const of = (firing: readonly Firing[]): readonly Firing[] => firing.filter(({ alert }) => readable(metrics).includes(alert));
+  const play = (stretch: number, ticksOf: readonly number[]): Promise<readonly (readonly Firing[])[]> => firingAt(kept, folder, stretch, ticksOf, readable(metrics));
   const during = Array.from({ length: trial.cured - trial.began }, (_, i) => trial.began + 1 + i);
-  const seen = (await firingAt(kept, folder, trial.stretch, during)).map(of);
+  const seen = await play(trial.stretch, during);
   const at = seen.findLastIndex((firing) => firing.some(({ alert }) => alert === trial.alert));
   if (at < 0) throw new Error(`${trial.alert} did not fire in what was kept of the run.`);
-  const quiet = [...(await firingAt(kept, folder, trial.stretch, [trial.began])), ...(await firingAt(kept, folder, trial.silentStretch ?? trial.stretch, [trial.quiet]))].flatMap(of);
+  const quiet = [...(await play(trial.stretch, [trial.began])), ...(await play(trial.silentStretch ?? trial.stretch, [trial.quiet]))].flat();
   if (quiet.length > 0) throw new Error(`Before or after the fault there fired: ${JSON.stringify(quiet)}.`);
   mkdirSync(FOLDER, { recursive: true });
   const recording: Recording = {

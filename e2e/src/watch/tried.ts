@@ -55,8 +55,8 @@ export async function tryIt({ folder, sources, ready, look }: Scene, trial: Tria
     const found: Firing[] = [];
     for (const stretch of new Set(names.map(stretchOf))) {
       const run = recorder.run();
-      const [all] = await firingAt(run, folder, stretch, [run.ticks - 1]);
-      found.push(...all!.filter(({ alert }) => names.includes(alert) && stretchOf(alert) === stretch));
+      const [all] = await firingAt(run, folder, stretch, [run.ticks - 1], names.filter((name) => stretchOf(name) === stretch));
+      found.push(...all!);
     }
     return found;
   };
