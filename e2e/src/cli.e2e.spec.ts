@@ -2,13 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
 import { freshPlatform } from './harness.ts';
 import { paOf, type Pa } from './pa.ts';
 
-// Each call of pa is a process: on busy cores a second each.
-vi.setConfig({ testTimeout: 120_000 });
 const NPI = '1234567893';
 const OTHER = '1245319599';
 const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));

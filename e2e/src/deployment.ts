@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { PlatformProcess } from '@provider-access/cli';
-import type { S3 } from '@provider-access/testing';
+import { eventually, type S3 } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
+import { newSecret, newSigningKeys } from './secrets.ts';
 
 /** Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process. */
 
@@ -20,15 +21,31 @@ export interface DeploymentOptions {
   readonly onLine?: (line: string) => void;
   /** Folder of the build whose processes run. Default: this one. */
   readonly build?: string;
+  /** Starts a process in another way, for example confined from an image. Default: from the build. */
+  readonly spawn?: Spawn;
   /** False: resolves as soon as every listener is bound. */
   readonly untilReady?: boolean;
 }
-export interface ServiceProcess { readonly service: ServiceName; readonly base: string; readonly child: ChildProcess; readonly ended: Promise<number | string>; readonly said: readonly string[] }
+/** A process of a deployment, in whichever way it was started. */
+export interface Started {
+  readonly child: ChildProcess;
+  /** Of the program itself, which may not be `child`. */
+  pid(): number;
+  signal(name: NodeJS.Signals): void;
+  readonly ended: Promise<number | string>;
+  /** The last lines of both streams. */
+  readonly said: readonly string[];
+}
+export interface SpawnOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+export type Spawn = (role: ServiceName | 'admin', options: SpawnOptions) => Started;
+export interface ServiceProcess extends Started { readonly service: ServiceName; readonly base: string }
 /** How one instance went: its exit code, how long it took from the signal to its end, and how long its successor from its start until it was ready. */
 export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number; readonly readyMs: number }
 export interface Deployment extends PlatformProcess {
-  /** The same URL at one instance of a service, past the gateway. */
-  directly(service: ServiceName, url: string): string;
   readonly gateway: Gateway;
   readonly processes: () => readonly ServiceProcess[];
   /** Kills one instance with -9 and starts another in its place. */
@@ -42,18 +59,14 @@ export interface Deployment extends PlatformProcess {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
+/** Only a process that hangs reaches this. */
 const START_MS = 300_000;
 /** Short, so that what a killed process held is taken over within seconds. */
 const SESSION_MS = '6000';
 
-const secret = (): string => randomBytes(32).toString('base64url');
 function once(file: string, make: () => string): string {
   if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
   return file;
-}
-function signingKeys(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'ES256', use: 'sig' }] });
 }
 
 /** Environment of every process of this deployment. @throws when no engines are named */
@@ -68,11 +81,11 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
     ...inherited, KAFKA_BROKERS, MONGODB_URI, PUBLIC_URL: publicUrl, LOG_LEVEL: 'warn', HOST: '127.0.0.1', PORT: '0',
     KAFKA_TOPIC_PREFIX: `${name}.`, KAFKA_GROUP_PREFIX: `${name}.`, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', KAFKA_SESSION_TIMEOUT_MS: SESSION_MS,
     MONGODB_DATABASE: name, FILES: 'fs', FILES_DIR: join(dataDir, 'files'),
-    TOKEN_SIGNING_KEYS_FILE: once(join(dataDir, 'token-signing-keys.json'), signingKeys),
-    PAGE_LINK_KEYS_FILE: once(join(dataDir, 'page-link.keys'), secret),
-    MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), secret),
-    ADMINISTRATOR_TOKENS_FILE: once(join(dataDir, 'administrator.token'), secret),
-    PAYER_TOKENS_FILE: once(join(dataDir, 'payer.token'), secret),
+    TOKEN_SIGNING_KEYS_FILE: once(join(dataDir, 'token-signing-keys.json'), newSigningKeys),
+    PAGE_LINK_KEYS_FILE: once(join(dataDir, 'page-link.keys'), newSecret),
+    MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), newSecret),
+    ADMINISTRATOR_TOKENS_FILE: once(join(dataDir, 'administrator.token'), newSecret),
+    PAYER_TOKENS_FILE: once(join(dataDir, 'payer.token'), newSecret),
     ...env,
   };
 }
@@ -82,59 +95,92 @@ export const s3Files = (s3: Pick<S3, 'bucket' | 'endpoint' | 'accessKeyId' | 'se
   FILES: 's3', FILES_DIR: '', S3_BUCKET: s3.bucket, S3_ENDPOINT: s3.endpoint, S3_REGION: 'us-east-1', S3_PATH_STYLE: 'true', S3_PREFIX: `e2e-${randomUUID()}`, AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
 });
 
-function run(root: string, what: string, env: Record<string, string>, args: string[] = []): { child: ChildProcess; ended: Promise<number | string>; said: string[] } {
-  const main = join(root, `services/${what}/dist/main.js`);
-  if (!existsSync(main)) throw new Error(`services/${what} is not built: run \`npm run build\``);
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args], { env: { ...COMPILED, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts processes of a build as they are. */
+const fromBuild = (root: string): Spawn => (role, { env, args = [], onLine }) => {
+  const main = join(root, `services/${role}/dist/main.js`);
+  if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
+  const flags = ['--disable-warning=TimeoutNegativeWarning'];
+  const child = spawn(process.execPath, [...flags, main, ...args], { env: { ...COMPILED, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
-  for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => {
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => {
     said.push(line);
     if (said.length > 50) said.shift();
+    onLine?.(line);
   });
-  return { child, said, ended: new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))) };
-}
+  return {
+    child, said, pid: () => child.pid!, signal: (name) => void child.kill(name),
+    ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
+  };
+};
+const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn => options.spawn ?? fromBuild(options.build ?? ROOT);
 
-/** The administration program on the engines of a deployment, as a person would run it. @returns what it said; throws unless it ended with 0 */
-export async function administer(options: DeploymentOptions, ...args: string[]): Promise<string> {
-  const admin = run(options.build ?? ROOT, 'admin', environment(options, 'http://127.0.0.1'), args);
+/** An engine did not answer, repeat the command: right after its start a busy broker is too slow. Kubernetes repeats the chart's job, too. */
+const ENGINE_AWAY = 3;
+async function runAdmin(start: Spawn, env: Readonly<Record<string, string>>, args: readonly string[], repeats = 0): Promise<string> {
+  const admin = start('admin', { env, args });
   const code = await admin.ended;
+  if (code === ENGINE_AWAY && repeats > 0) return runAdmin(start, env, args, repeats - 1);
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${admin.said.slice(-5).join(' | ')}`);
   return admin.said.join('\n');
 }
 
-async function startService(root: string, service: ServiceName, env: Record<string, string>, onLine: ((line: string) => void) | undefined, signal?: AbortSignal): Promise<ServiceProcess> {
-  const { child, said, ended } = run(root, service, env);
-  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
-  const base = await new Promise<string>((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`${service} ${why}: ${said.slice(-5).join(' | ')}`));
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      fail(`did not start within ${START_MS / 1000} s`);
-    }, START_MS);
-    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => {
+/**
+ * The administration program on the engines of a deployment, as a person would run it.
+ * @returns what it said; throws unless it ended with 0
+ */
+export const administer = (options: DeploymentOptions, ...args: string[]): Promise<string> =>
+  runAdmin(spawnOf(options), environment(options, 'http://127.0.0.1'), args);
+
+/** One service of a deployment, alone. Throws what it said when it ends instead of listening. */
+export const startAlone = (options: DeploymentOptions, service: ServiceName): Promise<ServiceProcess> =>
+  startService(spawnOf(options), service, environment(options, 'http://127.0.0.1'), options.onLine);
+
+async function startService(
+  start: Spawn, service: ServiceName, env: Readonly<Record<string, string>>, onLine: ((line: string) => void) | undefined, abort?: AbortSignal,
+): Promise<ServiceProcess> {
+  const listening = Promise.withResolvers<string>();
+  const started = start(service, {
+    env,
+    onLine(line) {
       onLine?.(line);
       const url = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
-      if (url === undefined) return;
-      clearTimeout(timer);
-      resolve(url);
-    });
-    void ended.then((code) => {
-      clearTimeout(timer);
-      fail(`ended at its start (${code})`);
-    });
+      if (url !== undefined) listening.resolve(url);
+    },
   });
-  return { service, base, child, ended, said };
+  const fail = (why: string): void => listening.reject(new Error(`${service} ${why}: ${started.said.slice(-5).join(' | ')}`));
+  abort?.addEventListener('abort', () => signal(started, 'SIGKILL'));
+  const timer = setTimeout(() => {
+    signal(started, 'SIGKILL');
+    fail(`did not start within ${START_MS / 1000} s`);
+  }, START_MS);
+  void started.ended.then((code) => fail(`ended at its start (${code})`));
+  const base = await listening.promise.finally(() => clearTimeout(timer));
+  return { ...started, service, base };
 }
 
-async function ready({ base, said = [] }: { readonly base: string; readonly said?: readonly string[] }, within = START_MS): Promise<void> {
-  const until = Date.now() + within;
-  for (;;) {
-    const answer = await fetch(`${base}/health/ready`).catch(() => undefined);
-    if (answer?.status === 200) return;
-    if (Date.now() > until) throw new Error(`not ready within ${within / 1000} s: ${[(await answer?.text()) ?? 'no answer', ...said.slice(-10)].join(' | ')}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Nothing, when it has ended. */
+function signal(process: Started, name: NodeJS.Signals): void {
+  if (process.child.exitCode !== null || process.child.signalCode !== null) return;
+  try {
+    process.signal(name);
+  } catch {
+    // It ended at this moment.
   }
 }
+
+const ready = ({ base, said = [] }: { readonly base: string; readonly said?: readonly string[] }): Promise<void> =>
+  eventually(async () => {
+    const answer = await fetch(`${base}/health/ready`);
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error([text, ...said.slice(-10)].join(' | '));
+  }, { what: `${base} is ready`, timeout: START_MS, interval: 100 });
+
+/** Throws when one of the processes ends. */
+const allRun = (processes: readonly ServiceProcess[]): Promise<never> =>
+  Promise.race(processes.map(async ({ service, ended, said }) => {
+    const code = await ended;
+    throw new Error(`${service} ended (${code}): ${said.slice(-10).join(' | ')}`);
+  }));
 
 /** Resident memory of a process, bytes; 0 when it has ended. */
 export function memoryOf(pid: number): number {
@@ -150,16 +196,9 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const gateway = await openGateway({ port: options.port });
   const exportService = await openGateway({ only: 'export' });
   const shared = environment(options, gateway.base);
-  let root = options.build ?? ROOT;
+  let start = spawnOf(options);
   const apply = async (): Promise<void> => {
-    let admin = run(root, 'admin', shared, ['apply']);
-    let code = await admin.ended;
-    // 3: an engine did not answer, repeat the command. Right after its start a busy broker is too slow for one attempt.
-    for (let attempts = 1; code === 3 && attempts < 5; attempts++) {
-      admin = run(root, 'admin', shared, ['apply']);
-      code = await admin.ended;
-    }
-    if (code !== 0) throw new Error(`topics and indexes could not be applied (${code}): ${admin.said.slice(-5).join(' | ')}`);
+    await runAdmin(start, shared, ['apply'], 5);
     writeFileSync(join(options.dataDir, 'applied'), '');
   };
   let processes: ServiceProcess[] = [];
@@ -171,18 +210,20 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     gateway.route(instances);
     exportService.route(instances);
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    for (const { child } of processes) if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+  const end = async (name: NodeJS.Signals): Promise<void> => {
+    for (const one of processes) signal(one, name);
     await Promise.all(processes.map((p) => p.ended));
     await Promise.all([gateway.close(), exportService.close()]);
   };
   const failed = new AbortController();
   try {
     if (!existsSync(join(options.dataDir, 'applied'))) await apply();
-    const starting = SERVICES.flatMap((service) => Array.from({ length: options.instances?.[service] ?? 1 }, () => startService(root, service, envOf(service), options.onLine, failed.signal).then((p) => void processes.push(p))));
+    const starting = SERVICES.flatMap((service) => Array.from({ length: options.instances?.[service] ?? 1 }, async () => {
+      processes.push(await startService(start, service, envOf(service), options.onLine, failed.signal));
+    }));
     await Promise.all(starting);
     route();
-    if (options.untilReady !== false) await ready(gateway);
+    if (options.untilReady !== false) await Promise.race([ready(gateway), allRun(processes)]);
   } catch (error) {
     failed.abort();
     await end('SIGKILL');
@@ -190,7 +231,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   }
   const succeed = async (old: ServiceProcess, drainMs: number): Promise<Retired> => {
     const starting = performance.now();
-    const next = await startService(root, old.service, envOf(old.service), options.onLine);
+    const next = await startService(start, old.service, envOf(old.service), options.onLine);
     aside.add(next);
     processes = [...processes, next];
     await ready(next);
@@ -200,7 +241,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     route();
     await new Promise((resolve) => setTimeout(resolve, drainMs));
     const began = performance.now();
-    old.child.kill('SIGTERM');
+    signal(old, 'SIGTERM');
     const code = await old.ended;
     processes = processes.filter((p) => p !== old);
     aside.delete(old);
@@ -208,25 +249,24 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   };
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   return {
-    base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.child.pid!, payerToken: token('payer'), administratorToken: token('administrator'),
+    base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.pid(), payerToken: token('payer'), administratorToken: token('administrator'),
     gateway,
     processes: () => processes,
-    directly: (service, url) => processes.find((p) => p.service === service)!.base + url.slice(gateway.base.length),
     // The largest: each has its own limit.
-    memory: () => Math.max(...processes.map((p) => memoryOf(p.child.pid!))),
+    memory: () => Math.max(...processes.map((p) => memoryOf(p.pid()))),
     ended: Promise.race(processes.map((p) => p.ended)),
     async replace(one) {
-      one.child.kill('SIGKILL');
+      signal(one, 'SIGKILL');
       await one.ended;
       processes = processes.filter((p) => p !== one);
       route();
-      const next = await startService(root, one.service, envOf(one.service), options.onLine);
+      const next = await startService(start, one.service, envOf(one.service), options.onLine);
       processes = [...processes, next];
       await ready(next);
       route();
     },
     async roll(build, { apply: applies = true, drainMs = 1000, together = false } = {}) {
-      root = build;
+      start = fromBuild(build);
       if (applies) await apply();
       const retired: Retired[] = [];
       const of = async (service: ServiceName): Promise<void> => {

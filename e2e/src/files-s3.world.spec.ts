@@ -19,7 +19,8 @@ let app: TestApp;
 
 beforeAll(async () => {
   // The shared world has its files in a bucket.
-  fresh = await freshPlatform({ env: { ...LIMITS, ...(SHARED === undefined && { ...s3Files(await sharedS3()), EXPORT_CHUNK_MEMBERS: '1', EXPORT_LEASE_SECONDS: '2' }) }, shared: payer });
+  const own = SHARED === undefined && { ...s3Files(await sharedS3()), EXPORT_CHUNK_MEMBERS: '1', EXPORT_LEASE_SECONDS: '2' };
+  fresh = await freshPlatform({ env: { ...LIMITS, ...own }, shared: payer });
   platform = fresh.platform();
   app = await registerApp(platform, { name: 'Bucket', npi: organization.npi, tin: organization.tin });
 });
@@ -27,7 +28,8 @@ afterAll(() => fresh?.dispose());
 
 const run = async (name: string, onAccepted: (status: string) => void = () => undefined): Promise<BulkResult> => {
   const group = await findGroup(platform, await app.tokens.get(), organization.npi);
-  return bulkExport({ server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, name), onAccepted });
+  const options = { server: new Server(platform.base), token: () => app.tokens.get(), group: group.id };
+  return bulkExport({ ...options, out: join(fresh.folder, name), onAccepted });
 };
 const noFiles = (): void => expect(readdirSync(join(platform.dataDir, 'files'))).toEqual([]);
 
@@ -41,7 +43,9 @@ test('an export is complete, and each process gives the same bytes of each file,
   for (const { url } of result.manifest.output) {
     const [one, ...others] = await Promise.all(processes.map((base) => http(base + url.slice(platform.base.length), { token })));
     expect(one!.status).toBe(200);
-    for (const other of others) expect([other.status, other.headers.etag, other.body.equals(one!.body)]).toEqual([200, one!.headers.etag, true]);
+    for (const { status, headers, body } of others) {
+      expect([status, headers.etag, body.equals(one!.body)]).toEqual([200, one!.headers.etag, true]);
+    }
   }
 });
 
@@ -63,7 +67,8 @@ test('ranges, and a member who opts out of files that are written', async () => 
   expect((await tell(platform, optIn(leaver))).status).toBe('effective');
 });
 
-test.skipIf(SHARED !== undefined)('an export is complete though the process that writes it is killed in the middle (not in the shared world: in the suite `processes`)', async () => {
+const where = '(not in the shared world: in the suite `processes`)';
+test.skipIf(SHARED !== undefined)(`an export is complete though the process that writes it is killed in the middle ${where}`, async () => {
   let killing: Promise<void> | undefined;
   const result = await eventually(() => run('killed', (status) => {
     killing ??= (async () => {

@@ -73,7 +73,7 @@ export interface FreshOptions {
  * stays.
  */
 export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions = {}): Promise<Fresh> {
-  repeatReads(variant.deployment === 'standalone' ? 1 : 8);
+  repeatReads({ unavailable: 60, group: variant.deployment === 'standalone' ? 1 : 60 });
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-e2e-'));
   if (SHARED !== undefined) return attach(SHARED, folder, env);
   const dataDir = join(folder, 'data');

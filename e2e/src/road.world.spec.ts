@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bulkExport, Server, type PlatformProcess } from '@provider-access/cli';
-import { freshPlatform, registerApp, type Fresh, type TestApp } from './harness.ts';
+import { eventually } from '@provider-access/testing';
+import { SERVICES, type ServiceName } from './gateway.ts';
+import { freshPlatform, IN_CLUSTER, instancesOf, registerApp, type Fresh, type TestApp } from './harness.ts';
 import { holdsExactly, versionsOf } from './interrupted.ts';
 import { byMembers } from './payers.ts';
 import { findGroup, http, json, optIn, optOut, tell } from './road.ts';
@@ -47,6 +49,25 @@ test('it reads and searches what the payer published of a member, page by page',
   expect(found.sort()).toEqual([...resources.keys()].filter((about) => about.startsWith('Observation/')).sort());
 });
 
+/** Consumer groups whose lag a service reports. */
+const GROUPS: Readonly<Partial<Record<ServiceName, string>>> = {
+  attribution: 'attribution-intake', consent: 'consent-intake', resources: 'resources-intake', export: 'export-work',
+};
+test.skipIf(IN_CLUSTER)('each process reports its engine, how far it is behind, and its views (not through the ingress, which routes to none of it)', async () => {
+  for (const service of SERVICES) for (const base of instancesOf(platform, service)) {
+    const metrics = async (): Promise<string> => (await http(`${base}/metrics`)).body.toString();
+    expect(await metrics(), service).toContain('pa_engine_reachable{engine="kafka"} 1');
+    const group = GROUPS[service];
+    if (group !== undefined) {
+      const caughtUp = new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`);
+      await eventually(async () => expect(await metrics()).toMatch(caughtUp));
+      expect(await metrics(), service).toContain(`pa_facts_age_seconds{service="${service}"} `);
+    }
+    const views = await http(`${base}/ops/views/${service}`, { token: platform.administratorToken });
+    expect([service, views.status, Array.isArray(json<{ views: unknown }>(views).views)]).toEqual([service, 200, true]);
+  }
+});
+
 test('it exports what the ledger says, without the member who opts out while the export runs', async () => {
   const [leaver] = mine.visible.map((m) => m.member) as [string];
   const group = await findGroup(platform, token, mine.npi);
@@ -56,7 +77,8 @@ test('it exports what the ledger says, without the member who opts out while the
   });
   await holdsExactly(result.files, payer, mine.npi, new Set([leaver]));
   expect(await versionsOf(result.files, payer, mine.npi)).toEqual([]);
-  const told = json<{ disclosures: { client: string }[] }>(await http(`${platform.base}/ops/disclosures?member=${mine.visible[1]!.member}`, { token: platform.administratorToken }));
-  expect(told.disclosures.map((d) => d.client)).toContain(app.clientId);
+  const given = `${platform.base}/ops/disclosures?member=${mine.visible[1]!.member}`;
+  const { disclosures } = json<{ disclosures: { client: string }[] }>(await http(given, { token: platform.administratorToken }));
+  expect(disclosures.map(({ client }) => client)).toContain(app.clientId);
   expect((await tell(platform, optIn(leaver))).status).toBe('effective');
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startKafka, startMongo } from '@provider-access/testing';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startDeployment, type Deployment } from '../deployment.ts';
+import { largest } from '../payers.ts';
 import { AS_OF, ASSERTION_TYPE, clientAssertion, form, http, json, optIn, optOut, publishAll, registerApp, tell, type TestApp } from '../road.ts';
 
 /** What clients notice when a broker or MongoDB is lost, by asking all the time. */
@@ -60,7 +61,7 @@ async function asking(platform: Deployment, app: TestApp, member: string, leaver
 
 export async function benchRecovery(): Promise<readonly Recovery[]> {
   const payer = syntheticPayer({ seed: 'recovery', members: 8, asOf: AS_OF });
-  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const organization = largest(payer);
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-recovery-'));
   const kafka = await startKafka({ brokers: 3 });
   const mongo = await startMongo();

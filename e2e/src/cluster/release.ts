@@ -1,6 +1,7 @@
-import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
+import { newSecret, newSigningKeys } from '../secrets.ts';
 import { orMissing } from './api.ts';
 import type { Cluster } from './cluster.ts';
 import type { Values } from './helm.ts';
@@ -19,11 +20,6 @@ const SECRETS = { platform: ['token-signing-keys.json', 'page-link.keys', 'membe
 export function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
   const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
   return over.reduce<Values>((to, from = {}) => ({ ...to, ...Object.fromEntries(Object.entries(from).map(([key, value]) => [key, isObject(value) && isObject(to[key]) ? merged(to[key], value) : value])) }), base);
-}
-
-function signingKeys(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'ES256', use: 'sig' }] });
 }
 
 export interface ReleaseOptions {
@@ -108,10 +104,9 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
   const host = `${namespace}.example`;
   const internal = `${namespace}.internal.example`;
   const env = { ...process.env, ...options.env };
-  const token = (): string => randomBytes(32).toString('base64url');
-  const [payerToken, administratorToken] = [token(), token()];
+  const [payerToken, administratorToken] = [newSecret(), newSecret()];
   const contents: Readonly<Record<string, string>> = {
-    'token-signing-keys.json': signingKeys(), 'page-link.keys': token(), 'member-hash.keys': token(), 'administrator.tokens': administratorToken, 'payer.tokens': payerToken,
+    'token-signing-keys.json': newSigningKeys(), 'page-link.keys': newSecret(), 'member-hash.keys': newSecret(), 'administrator.tokens': administratorToken, 'payer.tokens': payerToken,
     'access-key-id': env.AWS_ACCESS_KEY_ID ?? '', 'secret-access-key': env.AWS_SECRET_ACCESS_KEY ?? '',
   };
   const makeSecret: Release['makeSecret'] = async (name) => {

@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { bulkExport, Server, verifyExport, type PlatformProcess } from '@provider-access/cli';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { bulkExport, Server } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { startEngines, type Engines } from '@provider-access/testing';
-import { environment } from '../deployment.ts';
-import { openGateway, SERVICES, type ServiceName } from '../gateway.ts';
-import { publishAll, registerApp } from '../harness.ts';
-import { AS_OF, findGroup, http, kickOff, optOut, sealed, tell, texts, type Served } from '../road.ts';
+import { eventually, startEngines, type Engines } from '@provider-access/testing';
+import { environment, startDeployment, type Spawn } from '../deployment.ts';
+import { SERVICES } from '../gateway.ts';
+import { holdsExactly } from '../interrupted.ts';
+import { largest, publishPayer } from '../payers.ts';
+import { findGroup, http, kickOff, optOut, registerApp, sealed, tell, texts, type Served } from '../road.ts';
+import { sharedPayer } from '../world/context.ts';
 import { confine, notConfinable, type Confined } from './sandbox.ts';
 
 const why = notConfinable();
-const STOP_MS = 25_000;
 
 describe.skipIf(why !== undefined)(`roles from the image, confined${why === undefined ? '' : ` (${why})`}`, () => {
   let folder: string;
@@ -35,9 +35,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     visit('');
     return hash.digest('hex');
   };
-  const start = (args: readonly string[], options: { readonly env?: Record<string, string>; readonly data?: string; readonly program?: string } = {}): Confined => {
+  const start = (args: readonly string[], options: { readonly env?: Record<string, string>; readonly data?: string; readonly program?: string; readonly onLine?: ((line: string) => void) | undefined } = {}): Confined => {
     const data = options.data ?? mkdtempSync(join(folder, 'data-'));
-    const one = confine(root, { args, data, env: options.env, program: options.program });
+    const one = confine(root, { ...options, args, data });
     running.add(one);
     void one.ended.then(() => running.delete(one));
     return one;
@@ -48,22 +48,16 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   };
   /** Its base URL once it listens. */
   const listening = (one: Confined): Promise<string> =>
-    vi.waitFor(() => {
+    eventually(() => {
       if (!running.has(one)) throw new Error(`ended: ${one.said.slice(-5).join(' | ')}`);
       const url = /listening on (http:\/\/\S+)/.exec(one.said.join('\n'))?.[1];
       if (url === undefined) throw new Error(`not listening: ${one.args.join(' ')}: ${one.said.slice(-5).join(' | ')}`);
       return url;
-    }, { timeout: 180_000, interval: 50 });
-  const ready = (base: string): Promise<void> => vi.waitFor(async () => {
+    }, { timeout: 180_000 });
+  const ready = (base: string): Promise<void> => eventually(async () => {
     const { status, body } = await http(`${base}/health/ready`);
     expect(status, body.toString()).toBe(200);
-  }, { timeout: 180_000, interval: 100 });
-  /** Ends it with SIGTERM. */
-  const stopped = async (one: Confined): Promise<{ code: number | string; ms: number }> => {
-    const began = performance.now();
-    one.signal('SIGTERM');
-    return { code: await one.ended, ms: performance.now() - began };
-  };
+  }, { timeout: 180_000 });
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'image-roles-'));
@@ -79,13 +73,11 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   /** A provider's whole road, with files that export's worker threads wrote. */
-  const road = async (platform: Pick<PlatformProcess, 'base' | 'payerToken' | 'administratorToken'>, members: number): Promise<void> => {
-    const payer = syntheticPayer({ seed: '1', members, asOf: AS_OF });
-    const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
-    const whole = platform as PlatformProcess;
-    const report = await publishAll(whole, payer.events());
-    expect(report.outcomes).toMatchObject(Object.fromEntries(Object.entries(payer.ledger.summary().outcomes).filter(([, n]) => n > 0)));
-    const app = await registerApp(whole, { name: 'Confined', npi: organization.npi, tin: organization.tin });
+  const road = async (platform: Served): Promise<void> => {
+    const payer = sharedPayer();
+    const organization = largest(payer);
+    await publishPayer(platform, payer);
+    const app = await registerApp(platform, { name: 'Confined', npi: organization.npi, tin: organization.tin });
     const token = await app.tokens.get();
     const group = await findGroup(whole, token, organization.npi);
     const files = await texts(await sealed(await kickOff(whole, token, group.id), token), token);
@@ -145,15 +137,14 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       expect(proc('status')).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm'));
       expect(proc('environ').split('\0')).toContain('MALLOC_TRIM_THRESHOLD_=131072');
       const token = (role: string): string => readFileSync(join(data, `${role}.token`), 'utf8').trim();
-      await road({ base, payerToken: token('payer'), administratorToken: token('administrator') }, 25);
-      const { code, ms } = await stopped(one);
-      expect(code, one.said.slice(-5).join('\n')).toBe(0);
-      expect(ms).toBeLessThan(STOP_MS);
+      await road({ base, payerToken: token('payer'), administratorToken: token('administrator') });
+      one.signal('SIGTERM');
+      expect(await one.ended, one.said.slice(-5).join('\n')).toBe(0);
     }, 180_000);
 
     test('that is told to stop while it starts does', async () => {
       const one = start(['standalone'], { env: { PORT: '0' } });
-      await vi.waitFor(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), { timeout: 30_000, interval: 5 });
+      await eventually(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), { interval: 5 });
       // Again and again: until Node itself has begun, process 1 cannot be told, the kernel drops the signal.
       const telling = setInterval(() => {
         try {
@@ -171,23 +162,27 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   describe('on real engines', () => {
     let engines: Engines;
     let dataDir: string;
-    let env: Record<string, string>;
+    /** Files are in the data folder: the variables of a bucket would be refused. */
+    let addresses: Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
     beforeAll(async () => {
       engines = await startEngines();
       dataDir = join(folder, 'deployment');
       mkdirSync(dataDir);
-      // Files are in the data folder: the variables of a bucket would be refused.
-      const { KAFKA_BROKERS, MONGODB_URI } = engines.env as Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
-      const outside = environment({ dataDir, env: { KAFKA_BROKERS, MONGODB_URI } }, 'http://127.0.0.1:8080');
-      env = Object.fromEntries(Object.entries(outside).map(([name, value]) => [name, value.replace(dataDir, '/data')]));
-      for (const name of ['PATH', 'HOME', 'TMPDIR', 'MONGODB_URI']) delete env[name];
-      // As a chart gives it.
-      writeFileSync(join(dataDir, 'mongodb.uri'), MONGODB_URI, { mode: 0o600 });
-      env['MONGODB_URI_FILE'] = '/data/mongodb.uri';
+      const { KAFKA_BROKERS, MONGODB_URI } = engines.env;
+      addresses = { KAFKA_BROKERS: KAFKA_BROKERS!, MONGODB_URI: MONGODB_URI! };
+      // A chart gives this secret as a file.
+      writeFileSync(join(dataDir, 'mongodb.uri'), MONGODB_URI!, { mode: 0o600 });
     }, 600_000);
+    /** The variables of a deployment as a confined process has them. */
+    const inside = (outside: Readonly<Record<string, string>>): Record<string, string> => {
+      const { PATH: _path, HOME: _home, TMPDIR: _temporary, MONGODB_URI: _uri, ...env } = outside;
+      const moved = Object.entries(env).map(([name, value]) => [name, value.replace(dataDir, '/data')]);
+      return { ...(Object.fromEntries(moved) as Record<string, string>), MONGODB_URI_FILE: '/data/mongodb.uri' };
+    };
     afterAll(() => engines?.stop());
 
     test('admin plans, applies and verifies', async () => {
+      const env = inside(environment({ dataDir, env: addresses }, 'http://127.0.0.1:8080'));
       for (const [command, code] of [['verify', 2], ['plan', 0], ['apply', 0], ['verify', 0]] as const) {
         const ran = await outcome(['admin', command], { env, data: dataDir });
         expect(ran.code, `${command}: ${ran.text}`).toBe(code);
@@ -195,53 +190,44 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       }
     }, 180_000);
 
+    /** A role of the image instead of a process of the build: its data folder is /data, its secrets are files in it. */
+    const confined: Spawn = (role, { env: outside, args = [], onLine }) => start([role, ...args], { data: dataDir, env: inside(outside), onLine });
+
     test('the five services walk the road together', async () => {
-      const [gateway, exportService] = await Promise.all([openGateway(), openGateway({ only: 'export' })]);
-      try {
-        // 3: an engine was away, which on busy cores a broker is at times. The chart's job repeats it, too.
-        let applied = await outcome(['admin', 'apply'], { env, data: dataDir });
-        for (let again = 0; applied.code === 3 && again < 5; again++) applied = await outcome(['admin', 'apply'], { env, data: dataDir });
-        expect(applied.code, applied.text).toBe(0);
-        // Other suites may share the cores: what is looked at is what they answer, not how soon.
-        const shared = { ...env, PUBLIC_URL: gateway.base, FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
-        const services = SERVICES.map((service) => ({ service, one: start([service], { data: dataDir, env: service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared }) }));
-        const bases = await Promise.all(services.map(async ({ service, one }): Promise<[ServiceName, string[]]> => [service, [await listening(one)]]));
-        for (const each of [gateway, exportService]) each.route(Object.fromEntries(bases) as Record<ServiceName, string[]>);
-        await ready(gateway.base);
-        for (const { service, one } of services) {
-          expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8').split('\0')).toContain(`/app/services/${service}/dist/main.js`);
-          expect(readFileSync(`/proc/${one.pid()}/status`, 'utf8')).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm'));
-        }
-
-        const token = (role: string): string => readFileSync(join(dataDir, `${role}.token`), 'utf8').trim();
-        const platform: Served = { base: gateway.base, payerToken: token('payer'), administratorToken: token('administrator') };
-        const payer = syntheticPayer({ seed: 'five', members: 14, asOf: AS_OF });
-        const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
-        const [gone, stays] = organization.visible.map(({ member }) => member) as [string, string];
-        const report = await publishAll(platform, payer.events());
-        expect(report.outcomes).toMatchObject(Object.fromEntries(Object.entries(payer.ledger.summary().outcomes).filter(([, n]) => n > 0)));
-        const app = await registerApp(platform, { name: 'Five', npi: organization.npi, tin: organization.tin });
-        const exported = async (out: string, optedOut: readonly string[]): Promise<{ members: number; verified: Awaited<ReturnType<typeof verifyExport>> }> => {
-          const group = await findGroup(platform, await app.tokens.get(), organization.npi);
-          const { files } = await bulkExport({ server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(folder, out) });
-          return { members: group.quantity ?? 0, verified: await verifyExport(files, payer, organization.npi, new Set(optedOut)) };
-        };
-        const read = async (member: string): Promise<number> => (await http(`${platform.base}/fhir/Patient/${member}`, { token: await app.tokens.get() })).status;
-
-        const whole = await exported('whole', []);
-        expect(whole.verified).toMatchObject({ faults: [], membersFound: organization.visible.length });
-        expect([whole.members, await read(gone), await read(stays)]).toEqual([organization.visible.length, 200, 200]);
-        expect((await tell(platform, optOut(gone))).status).toBe('effective');
-        expect([await read(gone), await read(stays)]).toEqual([404, 200]);
-        const less = await exported('less', [gone]);
-        expect(less.verified).toMatchObject({ faults: [], optedOutFound: 0, membersFound: organization.visible.length - 1 });
-        expect(less.members).toBe(organization.visible.length - 1);
-
-        const ends = await Promise.all(services.map(async ({ service, one }) => ({ service, ...(await stopped(one)), said: one.said.slice(-3) })));
-        expect(ends.filter(({ code }) => code !== 0)).toEqual([]);
-      } finally {
-        await Promise.all([gateway.close(), exportService.close()]);
+      // Other suites may share the cores: what is looked at is what they answer, not how soon.
+      const patient = { FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
+      const platform = await startDeployment({ dataDir, env: { ...addresses, ...patient }, spawn: confined });
+      const services = platform.processes();
+      expect(services.map(({ service }) => service).toSorted()).toEqual(SERVICES.toSorted());
+      for (const one of services) {
+        expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8').split('\0')).toContain(`/app/services/${one.service}/dist/main.js`);
+        const user = new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm');
+        expect(readFileSync(`/proc/${one.pid()}/status`, 'utf8')).toMatch(user);
       }
+
+      const payer = sharedPayer();
+      const organization = largest(payer);
+      const [gone, stays] = organization.visible.map(({ member }) => member) as [string, string];
+      await publishPayer(platform, payer);
+      const app = await registerApp(platform, { name: 'Five', npi: organization.npi, tin: organization.tin });
+      const exported = async (out: string, optedOut: readonly string[]): Promise<number> => {
+        const group = await findGroup(platform, await app.tokens.get(), organization.npi);
+        const server = new Server(platform.base);
+        const { files } = await bulkExport({ server, token: () => app.tokens.get(), group: group.id, out: join(folder, out) });
+        await holdsExactly(files, payer, organization.npi, new Set(optedOut));
+        return group.quantity ?? 0;
+      };
+      const read = async (member: string): Promise<number> =>
+        (await http(`${platform.base}/fhir/Patient/${member}`, { token: await app.tokens.get() })).status;
+
+      expect(await exported('whole', [])).toBe(organization.visible.length);
+      expect([await read(gone), await read(stays)]).toEqual([200, 200]);
+      expect((await tell(platform, optOut(gone))).status).toBe('effective');
+      expect([await read(gone), await read(stays)]).toEqual([404, 200]);
+      expect(await exported('less', [gone])).toBe(organization.visible.length - 1);
+
+      await platform.stop();
+      for (const { service, ended, said } of services) expect([service, await ended], said.slice(-3).join('\n')).toEqual([service, 0]);
     }, 600_000);
   });
 });

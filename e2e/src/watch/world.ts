@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { eventually, startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
 import { startDeployment, type Deployment, type DeploymentOptions } from '../deployment.ts';
+import { largest } from '../payers.ts';
 import { AS_OF, http, publishAll, registerApp, type TestApp } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
 import type { Scene } from './tried.ts';
@@ -32,7 +33,7 @@ export interface World extends Scene {
 export async function openWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-watch-'));
   const payer = syntheticPayer(PAYER);
-  const organization = payer.providerOrganizations.map((o) => ({ ...o, visible: [...payer.ledger.visibleMembers(o.npi)] })).sort((a, b) => b.visible.length - a.visible.length)[0]!;
+  const organization = largest(payer);
   const closing: (() => Promise<unknown> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const said: string[] = [];
   try {

@@ -9,6 +9,12 @@ import { publishPayer } from '../payers.ts';
 import { otlpReceiver } from '../telemetry/otlp.ts';
 import { EVERY_DAY, LIMITS, sharedPayer, TELLING } from './context.ts';
 
+/** Nothing dies here: a process that gets little of a busy machine is neither gone nor behind. */
+const BUSY = { KAFKA_SESSION_TIMEOUT_MS: '30000', FACTS_BOUND_MS: '30000' };
+
+/** What no service says, whatever it is asked: a default of kafkajs, a warning of Node, a part that did not close. */
+const WRONG = /partitioner|TimeoutNegativeWarning|did not close|not handled/i;
+
 /**
  * Starts the shared world once for all scenarios of the suite: one process for each service (two of export, because
  * files in a bucket are about two), the data of one payer, a collector that keeps what it receives, and a file of all
@@ -20,6 +26,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const lines = createWriteStream(linesFile);
   const received = createWriteStream(receivedFile);
   const receiver = await otlpReceiver(({ path, body }) => received.write(`${path} ${body.toString('base64')}\n`));
+  const wrong: string[] = [];
   let platform: Deployment | undefined;
   const teardown = async (): Promise<void> => {
     // SIGTERM ends a process by itself, so that Node keeps its compiled code.
@@ -28,10 +35,17 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     lines.end();
     received.end();
     rmSync(folder, { recursive: true, force: true });
+    for (const { service, ended } of platform?.processes() ?? []) {
+      if ((await ended) !== 0) throw new Error(`${service} ended with ${await ended} after SIGTERM`);
+    }
+    if (wrong.length > 0) throw new Error(`said by services of the shared world: ${wrong.slice(0, 5).join(' | ')}`);
   };
   try {
-    const env = { ...LIMITS, ...EVERY_DAY, ...TELLING, ...s3Files(await sharedS3()), OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
-    const onLine = (line: string): unknown => lines.write(`${line}\n`);
+    const env = { ...LIMITS, ...EVERY_DAY, ...TELLING, ...BUSY, ...s3Files(await sharedS3()), OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
+    const onLine = (line: string): void => {
+      lines.write(`${line}\n`);
+      if (WRONG.test(line)) wrong.push(line);
+    };
     platform = await startDeployment({ dataDir: join(folder, 'data'), env, instances: { export: 2 }, onLine });
     await publishPayer(platform, sharedPayer());
     const { base, dataDir, payerToken, administratorToken } = platform;
