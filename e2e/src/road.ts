@@ -66,7 +66,8 @@ export function publishAll(platform: Served, events: Iterable<DomainEvent>): Pro
   const items = function* (): Iterable<Item> {
     for (const event of events) yield itemOf(event);
   };
-  return publish(items(), { server: new Server(platform.base), token: platform.payerToken });
+  // Only intake that stands still takes so long.
+  return publish(items(), { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000 });
 }
 
 /** One event, in structured mode. */

@@ -9,8 +9,8 @@ import { publishPayer } from '../payers.ts';
 import { otlpReceiver } from '../telemetry/otlp.ts';
 import { EVERY_DAY, LIMITS, sharedPayer, TELLING } from './context.ts';
 
-/** Nothing dies here: a process that gets little of a busy machine is neither gone nor behind. */
-const BUSY = { KAFKA_SESSION_TIMEOUT_MS: '30000', FACTS_BOUND_MS: '30000' };
+/** Nothing dies here: a process that gets little of a busy machine is neither gone nor behind, and has time to stop. */
+const BUSY = { KAFKA_SESSION_TIMEOUT_MS: '60000', FACTS_BOUND_MS: '60000', STOP_TIMEOUT_MS: '120000' };
 
 /** What no service says, whatever it is asked: a default of kafkajs, a warning of Node, a part that did not close. */
 const WRONG = /partitioner|TimeoutNegativeWarning|did not close|not handled/i;
@@ -28,13 +28,16 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const receiver = await otlpReceiver(({ path, body }) => received.write(`${path} ${body.toString('base64')}\n`));
   const wrong: string[] = [];
   let platform: Deployment | undefined;
-  const teardown = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     // SIGTERM ends a process by itself, so that Node keeps its compiled code.
     await platform?.stop();
     await receiver.close();
     lines.end();
     received.end();
     rmSync(folder, { recursive: true, force: true });
+  };
+  const teardown = async (): Promise<void> => {
+    await close();
     for (const { service, ended } of platform?.processes() ?? []) {
       if ((await ended) !== 0) throw new Error(`${service} ended with ${await ended} after SIGTERM`);
     }
@@ -59,7 +62,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     });
     return teardown;
   } catch (error) {
-    await teardown();
+    await close();
     throw error;
   }
 }
