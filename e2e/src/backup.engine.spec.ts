@@ -8,7 +8,7 @@ import { eventually, startKafka, startMongo, type Kafka, type Mongo } from '@pro
 import { variant } from '@provider-access/testing/variant';
 import { administer, startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
 import { publishAll, registerApp, type TestApp } from './harness.ts';
-import { openLetters, parkedIn, seenPayer, sleep, WAIT } from './interrupted.ts';
+import { openLetters, parkedIn, PATIENT, seenPayer, sleep, WAIT } from './interrupted.ts';
 import { findGroup, http, optOut, payerEvent, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
@@ -32,7 +32,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
   const newMongo = async (): Promise<void> => void engines.push((mongo = await startMongo()));
   const options = (): DeploymentOptions => ({
     dataDir: join(folder, 'data'), port,
-    env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, FACTS_BOUND_MS: '10000', EXPORT_CHUNK_MEMBERS: '1', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_LEASE_SECONDS: '2' },
+    env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_LEASE_SECONDS: '2' },
   });
   const start = async (untilReady = true): Promise<void> => {
     platform = await startDeployment({ ...options(), untilReady });

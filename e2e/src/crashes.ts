@@ -11,6 +11,7 @@ import {
   holdsExactly,
   openLetters,
   parkedIn,
+  PATIENT,
   postStream,
   seenPayer,
   versionsOf,
@@ -58,6 +59,7 @@ export function testCrashes({
     beforeAll(async () => {
       fresh = await freshPlatform({
         env: {
+          ...PATIENT,
           EXPORT_CHUNK_MEMBERS: '1',
           EXPORT_RUNNING_PER_CLIENT: '100',
           EXPORT_KICK_OFFS_PER_HOUR: '1000',

@@ -13,6 +13,12 @@ import { AS_OF, http, json, type EventRow, type Served } from './road.ts';
 /** For `eventually`, where a dozen processes and the engines share two cores: only what hangs takes so long. */
 export const WAIT = { timeout: 240_000, interval: 250 };
 
+/**
+ * For deployments that are killed, restored or replaced beside other work. engines-away.engine.spec.ts keeps the default,
+ * because it is about facts that are too old.
+ */
+export const PATIENT = { FACTS_BOUND_MS: '20000' };
+
 export interface SeenPayer {
   readonly payer: SyntheticPayer;
   readonly organization: SeeingOrganization;

@@ -13,6 +13,7 @@ import {
   holdsExactly,
   openLetters,
   parkedIn,
+  PATIENT,
   postStream,
   seenPayer,
   versionsOf,
@@ -55,6 +56,7 @@ describe(`one process after another is killed with -9 (seed ${seed}, ${kills} ki
       dataDir: join(folder, 'data'),
       instances: { resources: 2, export: 2 },
       env: {
+        ...PATIENT,
         EXPORT_CHUNK_MEMBERS: '1',
         EXPORT_RUNNING_PER_CLIENT: '100',
         EXPORT_KICK_OFFS_PER_HOUR: '1000',

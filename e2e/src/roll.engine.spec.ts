@@ -7,13 +7,11 @@ import { baseBuild, baseCommit } from './base-build.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { SERVICES } from './gateway.ts';
 import { publishAll, registerApp } from './harness.ts';
-import { seenPayer } from './interrupted.ts';
+import { PATIENT, seenPayer } from './interrupted.ts';
 import { RoadLoad } from './road-load.ts';
 import { testNothingLost, testRebuilt } from './rolled.ts';
 
 const HERE = join(import.meta.dirname, '../..');
-/** Two builds share a machine. The test is about the roll-out, and not about how fast ten processes start on two cores. */
-const PATIENT = { FACTS_BOUND_MS: '20000' };
 /** As in a cluster, where there is room for all new processes to start at once. */
 const TOGETHER = cpus().length >= 4;
 
