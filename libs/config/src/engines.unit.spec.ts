@@ -39,7 +39,7 @@ describe('what is right', () => {
   test('a minimal environment takes the defaults', () => {
     const config = read(good);
     expect(kafkaOptions(config, 'auth')).toEqual({
-      brokers: ['kafka-1:9092', 'kafka-2:9092'], clientId: 'provider-access-auth', topicPrefix: '', groupPrefix: '', sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1000, rebalanceTimeoutMs: 60_000, requestTimeoutMs: 30_000,
+      brokers: ['kafka-1:9092', 'kafka-2:9092'], clientId: 'provider-access-auth', topicPrefix: '', groupPrefix: '', sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1667, rebalanceTimeoutMs: 60_000, requestTimeoutMs: 30_000,
     });
     expect(mongoOptions(config, 'auth')).toMatchObject({ uri: good['MONGODB_URI'], database: 'provider_access', appName: 'provider-access-auth', readConcern: 'majority', writeConcern: { w: 'majority', journal: true } });
     expect(filesOptions(config)).toEqual({ kind: 'fs', root: folder });

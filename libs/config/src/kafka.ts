@@ -20,7 +20,7 @@ export const kafkaEnv = {
   KAFKA_SASL_PASSWORD_FILE: path.optional().describe('Secret file of the password; read at each connection.'),
   KAFKA_SASL_OAUTH_TOKEN_FILE: path.optional().describe('Secret file of the bearer token of `oauthbearer`, kept fresh by others; read at each connection.'),
   KAFKA_SESSION_TIMEOUT_MS: whole(1000, 300_000).default(10_000).describe('After so long without a heartbeat another instance takes over the partitions.'),
-  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000).optional().describe('Between two heartbeats; a third of the session timeout at most. Without it a tenth.'),
+  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000).optional().describe('Between two heartbeats; a third of the session timeout at most. Without it a sixth.'),
   KAFKA_REBALANCE_TIMEOUT_MS: whole(1000, 600_000).default(60_000).describe('How long a rebalance waits for members: longer than the longest batch, and not below the session timeout.'),
   KAFKA_REQUEST_TIMEOUT_MS: whole(1000, 300_000).default(30_000).describe('How long an answer of a broker may take.'),
   KAFKA_MAX_RECORD_BYTES: whole(1024, 100 * 1024 * 1024).optional().describe('Largest record that is taken, bytes; not above `max.message.bytes` of the topics. Without it what the topics allow by default.'),
@@ -51,7 +51,7 @@ export interface KafkaConnection {
   readonly maxRecordBytes?: number;
 }
 
-const heartbeatOf = (env: KafkaEnv): number => env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 10));
+const heartbeatOf = (env: KafkaEnv): number => env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
 
 /** What contradicts itself, and files that cannot be used: a sentence each. */
 export function kafkaFaults(env: KafkaEnv): string[] {

@@ -108,6 +108,15 @@ export class Cluster {
     });
   }
 
+  /** Whether a group has no members. */
+  async isEmpty(group: string): Promise<boolean> {
+    return this.use('the members of a group', [], async (raw) => {
+      const coordinator = await raw.findGroupCoordinator({ groupId: group });
+      const { groups } = await coordinator.describeGroups({ groupIds: [group] });
+      return groups.every(({ members }) => members.length === 0);
+    });
+  }
+
   /** Ends the membership of a consumer that crashed: the group would wait for it until its session has run out. */
   async leave(group: string, memberId: string): Promise<void> {
     await this.use('leaving a group', [], async (raw) => {

@@ -62,6 +62,42 @@ it('members that join and leave all the time miss nothing, and nobody gets a par
   await log.close();
 });
 
+/** With fetches that wait for ten minutes, nothing below can happen because a fetch has ended by itself. */
+it('a fetch that waits holds up nothing: records, members that come and go, failing handlers, a stop', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 4 })]);
+  const log = await openLog(connection, { pollMs: 600_000, heartbeatIntervalMs: 100 });
+  const seen: string[] = [];
+  let failing = false;
+  const join = (name: string) => log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => {
+    if (failing) throw new EngineUnavailable('not now');
+    seen.push(...values(batch).map((value) => `${name}${value}`));
+  } });
+  const followed: string[] = [];
+  const follower = await log.follow({ topics: ['t'], handle: (batch) => void followed.push(...values(batch)) });
+  const a = await join('a');
+  const say = async (value: string, by: (partition: number) => RegExp): Promise<void> => {
+    await log.append('t', numbers(4).map((partition) => record(`${value}${partition}`, partition)));
+    await until(() => numbers(4).every((partition) => seen.some((one) => by(partition).test(one) && one.endsWith(`${value}${partition}`)) && followed.includes(`${value}${partition}`)));
+  };
+  await say('1/', () => /^a/);
+  await say('2/', () => /^a/);
+  const b = await join('b');
+  // Each has some: both know of all partitions only together.
+  await until(() => (a.position()['t']?.length ?? 0) > 0 && (b.position()['t']?.length ?? 0) > 0);
+  await say('3/', () => /^[ab]/);
+  failing = true;
+  await log.append('t', numbers(4).map((partition) => record(`4/${partition}`, partition)));
+  await until(() => a.failure() !== undefined && b.failure() !== undefined);
+  failing = false;
+  await until(() => numbers(4).every((partition) => seen.some((one) => one.endsWith(`4/${partition}`))));
+  await a.stop();
+  await say('5/', () => /^b/);
+  await b.stop();
+  await follower.stop();
+  expect(new Set(seen.map((one) => one.slice(1))).size).toBe(20);
+  await log.close();
+}, 120_000);
+
 it('a member that was stopped for longer than its session owns nothing when it goes on, and another has handled its batch', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
   const log = await openLog(connection, { sessionTimeoutMs: 2_000 });

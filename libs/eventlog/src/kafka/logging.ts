@@ -14,7 +14,7 @@ export interface LogEntry {
 
 const MAX_TEXT = 160;
 /** Said of every client with a bound on its tries, of every producer, and of a client that we end ourselves: known and wanted. */
-const EXPECTED = /^Limiting retries for the idempotent producer|^KafkaJS v2\.0\.0 switched default partitioner|this client was retired/;
+const EXPECTED = /^Limiting retries for the idempotent producer|^KafkaJS v2\.0\.0 switched default partitioner|this client was retired|this fetch was given up/;
 /** A broker that answers "not now" is asked again: what stays wrong is told by `failure` and by exceptions. */
 const PASSING = /^Response Metadata|^Response (Fetch|Heartbeat|JoinGroup|SyncGroup|OffsetCommit|FindCoordinator|GroupCoordinator)/;
 

@@ -4,7 +4,7 @@ import type { KafkaSasl } from './options.ts';
 
 /**
  * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public API has
- * no way to fetch a range of a partition, to follow partitions without a group (an assignment by hand), to ask for the
+ * no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an assignment by hand), to ask for the
  * heads of several topics in one request, to commit a start for a group without joining it, or to get a password
  * when a connection needs it. A bad access fails when the log is opened, not later.
  */
@@ -29,8 +29,14 @@ export interface FetchedPartition {
 export interface FetchTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[] }
 export interface OffsetTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }
 
+export interface FetchRequest { readonly isolationLevel: number; readonly maxWaitTime: number; readonly minBytes: number; readonly maxBytes: number; readonly topics: readonly FetchTopic[] }
+export interface FetchResponse { readonly responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }
+
 export interface RawBroker {
-  fetch(request: { readonly isolationLevel: number; readonly maxWaitTime: number; readonly minBytes: number; readonly maxBytes: number; readonly topics: readonly FetchTopic[] }): Promise<{ responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }>;
+  fetch: (request: FetchRequest) => Promise<FetchResponse>;
+  /** Of two: fetches have a connection of their own. */
+  readonly connectionPool: { readonly pool: readonly { isConnected(): boolean; readonly socket?: { destroy(error: Error): unknown } }[] };
+  describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: readonly { members: readonly unknown[] }[] }>;
   offsetFetch(request: { groupId: string; topics: readonly { topic: string; partitions: readonly { partition: number }[] }[] }): Promise<{ responses: readonly OffsetTopic[] }>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   offsetCommit(request: { groupId: string; groupGenerationId: number; memberId: string; topics: readonly OffsetTopic[] }): Promise<unknown>;
@@ -45,7 +51,7 @@ export interface RawCluster {
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
   /** Node id -> partitions. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
-  findBroker(node: { nodeId: string }): Promise<RawBroker>;
+  findBroker: (node: { nodeId: string }) => Promise<RawBroker>;
   findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
   /** The offsets at an end of the log; with `fromBeginning` the first that is kept. */
   fetchTopicsOffset(topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[]): Promise<readonly OffsetTopic[]>;
@@ -56,12 +62,35 @@ export const READ_COMMITTED = 1;
 
 const require = createRequire(import.meta.url);
 
+type CreateCluster = (options: object) => RawCluster;
+
+function clusterFactory(kafka: Kafka): { readonly of: Record<symbol, CreateCluster>; readonly symbol: symbol } {
+  const of = kafka as unknown as Record<symbol, CreateCluster>;
+  const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === 'private:Kafka:createCluster');
+  if (symbol === undefined || typeof of[symbol] !== 'function') throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
+  return { of, symbol };
+}
+
 /** A cluster object as a consumer of this client would have it. */
 export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === 'private:Kafka:createCluster');
-  const create = symbol && (kafka as unknown as Record<symbol, unknown>)[symbol];
-  if (typeof create !== 'function') throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
-  return (create as (options: object) => RawCluster)({ metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+  const { of, symbol } = clusterFactory(kafka);
+  return of[symbol]!({ metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+}
+
+/** Shows each broker object of the consumers that this client makes from now on, before kafkajs uses it. */
+export function onFindBroker(kafka: Kafka, found: (broker: RawBroker) => void): void {
+  const { of, symbol } = clusterFactory(kafka);
+  const create = of[symbol]!;
+  of[symbol] = (options) => {
+    const cluster = create(options);
+    const find = cluster.findBroker.bind(cluster);
+    cluster.findBroker = async (node) => {
+      const broker = await find(node);
+      found(broker);
+      return broker;
+    };
+    return cluster;
+  };
 }
 
 type FilterAborted = (partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>) => readonly FetchedMessage[];

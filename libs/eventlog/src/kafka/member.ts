@@ -5,6 +5,7 @@ import type { Client } from './client.ts';
 import { errorType } from './errors.ts';
 import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
+import { PatientFetch } from './patient-fetch.ts';
 
 export interface MemberOptions {
   readonly settings: Settings;
@@ -17,6 +18,8 @@ export interface MemberOptions {
   /** `kept`: the assignment follows on the one before without a gap in which another member could have had a partition. */
   joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
   polled(): void;
+  /** A partition is left alone for now. It is fetched again after the fetch that is under way, which must not wait for long then. */
+  holding(): boolean;
   /** kafkajs found the offset of a partition outside the log and goes on at the earliest. */
   outOfRange(topic: string, partition: number): void;
 }
@@ -25,6 +28,8 @@ export interface MemberOptions {
 const INNER_RETRY_MS = 2_000;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 2 * 1024 * 1024;
+/** How long a fetch waits while a partition is left alone, and how long kafkajs pauses when it has none to fetch, ms. */
+const HOLDING_MS = 200;
 /** A stop that Kafka does not answer ends after this: the session then ends the membership. */
 const LEAVE_MS = 3_000;
 
@@ -36,6 +41,7 @@ export class Member {
   readonly #options: MemberOptions;
   readonly #client: Client;
   readonly #consumer: Consumer;
+  readonly #fetches: PatientFetch;
   readonly #crashed: Promise<Error>;
   #memberId: string | undefined;
   /** Joins again because the group told it to, not because it found itself behind. */
@@ -54,13 +60,14 @@ export class Member {
         if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(topic, partition);
       },
     });
+    this.#fetches = new PatientFetch(this.#client.kafka, { sliceMs: settings.heartbeatIntervalMs, waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs) });
     this.#consumer = this.#client.kafka.consumer({
       groupId: group,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: settings.rebalanceTimeoutMs,
       heartbeatInterval: settings.heartbeatIntervalMs,
       minBytes: 1,
-      maxWaitTimeInMs: settings.pollMs,
+      maxWaitTimeInMs: HOLDING_MS,
       maxBytes: FETCH_BYTES,
       maxBytesPerPartition: PARTITION_BYTES,
       metadataMaxAge: 60_000,
@@ -113,7 +120,9 @@ export class Member {
   async stop(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LEAVE_MS)));
-    await Promise.race([this.#consumer.disconnect().catch(() => undefined), late]);
+    const left = this.#consumer.disconnect().catch(() => undefined);
+    this.#fetches.stop();
+    await Promise.race([left, late]);
     clearTimeout(timer);
     this.discard();
   }

@@ -57,9 +57,9 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly sessionTimeoutMs?: number;
   /** A batch must be handled in this time when the group is about to share out anew, ms. At least the session's. Default 60,000. */
   readonly rebalanceTimeoutMs?: number;
-  /** Default 1,000 ms; at most a third of the session timeout. */
+  /** Default a sixth of the session timeout; at most a third of it. */
   readonly heartbeatIntervalMs?: number;
-  /** How long a fetch waits for records, ms: what an idle stop takes, not a latency. Default 200. */
+  /** How long a fetch waits at the broker for records, ms. Records end the wait at once, and so does a stop. Default 5,000. */
   readonly pollMs?: number;
   /** Of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
@@ -98,8 +98,8 @@ export function settingsOf(options: KafkaLogOptions): Settings {
     readTimeoutMs: options.readTimeoutMs ?? 10_000,
     sessionTimeoutMs,
     rebalanceTimeoutMs: Math.max(options.rebalanceTimeoutMs ?? 60_000, sessionTimeoutMs),
-    heartbeatIntervalMs: Math.min(options.heartbeatIntervalMs ?? 1_000, Math.floor(sessionTimeoutMs / 3)),
-    pollMs: options.pollMs ?? 200,
+    heartbeatIntervalMs: Math.min(options.heartbeatIntervalMs ?? Math.ceil(sessionTimeoutMs / 6), Math.floor(sessionTimeoutMs / 3)),
+    pollMs: options.pollMs ?? 5_000,
     backoff: options.backoff ?? { firstMs: 50, maxMs: 2_000 },
   };
 }

@@ -33,7 +33,10 @@ export class Subscriber implements Subscription {
     this.#cluster = cluster;
   }
 
-  /** Resolves when it has joined its group, or after the read timeout: from then on `failure` says what is the matter. */
+  /**
+   * Resolves when it has joined its group, or after the read timeout: from then on `failure` says what is the matter. It does not wait for a group
+   * that has members already: those handle the records, and make room at their next heartbeats.
+   */
   async start(): Promise<void> {
     const { topicPrefix, groupPrefix, readTimeoutMs } = this.#settings;
     const topics = [...new Set(this.#options.topics)];
@@ -43,8 +46,9 @@ export class Subscriber implements Subscription {
     let concurrency = 0;
     for (const name of names) concurrency += await this.#cluster.partitions(name);
     const joined = new Promise<void>((resolve) => (this.#joinedOnce = resolve));
+    const alone = await this.#cluster.isEmpty(group);
     this.#running = this.#run(group, names, concurrency);
-    await Promise.race([joined, sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)]);
+    if (alone) await Promise.race([joined, sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)]);
   }
 
   async stop(): Promise<void> {
@@ -86,6 +90,7 @@ export class Subscriber implements Subscription {
         each: (of, payload) => this.#each(of, payload),
         joined: (of, assignment, kept) => this.#joined(of, assignment, kept),
         polled: () => (this.#lastPoll = Date.now()),
+        holding: () => [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
         outOfRange: (name, partition) => this.#lost(this.#place(name, partition)),
       }));
       const stopped = new Promise<undefined>((resolve) => this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }));

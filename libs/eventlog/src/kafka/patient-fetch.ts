@@ -1,0 +1,110 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import { onFindBroker } from './low-level.ts';
+import type { FetchRequest, FetchResponse, RawBroker } from './low-level.ts';
+
+export interface PatientFetchOptions {
+  /** How long kafkajs waits in one call of its fetch loop, ms: it sends its heartbeats between two calls. */
+  readonly sliceMs: number;
+  /** How long the broker may wait for records, ms, from now on. */
+  readonly waitMs: () => number;
+}
+
+/** The words with which an unwanted connection is ended; `logging.ts` knows them. */
+export const GIVEN_UP = 'this fetch was given up';
+/** What a stopped consumer's loop waits in each turn, until kafkajs has seen that it is stopped. */
+const STOPPED_MS = 20;
+/** Turns of the event loop that a destroyed connection takes until kafkajs has noticed, at most. */
+const TURNS = 100;
+
+const NOTHING: FetchResponse = { responses: [] };
+
+interface Open { readonly key: string; readonly answer: Promise<FetchResponse> }
+
+/**
+ * Lets the fetches of one consumer wait for seconds at the broker. kafkajs sends a heartbeat only between two fetches, and stops only then. So
+ * each of its calls ends after a slice of that time without records, while the request stays open; the next call takes the same request up again.
+ * Brokers answer the requests of a connection one after the other. A request that asks for other partitions or offsets than the
+ * open one must not queue behind it: then the connection of fetches is ended, and the new request opens another.
+ */
+export class PatientFetch {
+  readonly #options: PatientFetchOptions;
+  readonly #brokers = new Map<RawBroker, Open | undefined>();
+  readonly #waiting = new Set<() => void>();
+  #stopped = false;
+
+  constructor(kafka: Kafka, options: PatientFetchOptions) {
+    this.#options = options;
+    onFindBroker(kafka, (broker) => this.#take(broker));
+  }
+
+  /** Ends all waiting. From now on nothing is fetched. */
+  stop(): void {
+    this.#stopped = true;
+    for (const wake of [...this.#waiting]) wake();
+    for (const [broker, open] of this.#brokers) if (open !== undefined) endFetches(broker);
+  }
+
+  #take(broker: RawBroker): void {
+    if (this.#brokers.has(broker)) return;
+    this.#brokers.set(broker, undefined);
+    const fetch = broker.fetch.bind(broker);
+    broker.fetch = (request) => this.#fetch(broker, fetch, request);
+  }
+
+  async #fetch(broker: RawBroker, fetch: RawBroker['fetch'], request: FetchRequest): Promise<FetchResponse> {
+    if (this.#stopped) {
+      await sleep(STOPPED_MS);
+      return NOTHING;
+    }
+    const key = keyOf(request);
+    let open = this.#brokers.get(broker);
+    if (open !== undefined && open.key !== key) {
+      await giveUp(broker, open);
+      open = undefined;
+    }
+    if (open === undefined) {
+      const answer = fetch({ ...request, maxWaitTime: this.#options.waitMs() });
+      answer.catch(() => undefined); // it may fail while nobody waits for it: the next call finds out
+      this.#brokers.set(broker, (open = { key, answer }));
+    }
+    try {
+      const answer = await this.#within(open.answer);
+      if (answer === undefined) return NOTHING;
+      this.#brokers.set(broker, undefined);
+      return answer;
+    } catch (error) {
+      this.#brokers.set(broker, undefined);
+      throw error;
+    }
+  }
+
+  /** Undefined when the slice is over, or the consumer is stopped. */
+  async #within(answer: Promise<FetchResponse>): Promise<FetchResponse | undefined> {
+    let wake = (): void => undefined;
+    const over = new Promise<undefined>((resolve) => (wake = () => resolve(undefined)));
+    const timer = setTimeout(wake, this.#options.sliceMs);
+    this.#waiting.add(wake);
+    try {
+      return await Promise.race([answer, over]);
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(wake);
+    }
+  }
+}
+
+/** What is asked for, in whichever order. */
+const keyOf = ({ topics }: FetchRequest): string =>
+  topics.flatMap(({ topic, partitions }) => partitions.map(({ partition, fetchOffset }) => `${topic}/${partition}/${fetchOffset}`)).sort().join(' ');
+
+async function giveUp(broker: RawBroker, open: Open): Promise<void> {
+  endFetches(broker);
+  await open.answer.catch(() => undefined);
+  for (let turn = 0; turn < TURNS && broker.connectionPool.pool[FETCHES]!.isConnected(); turn++) await nextTurn();
+}
+
+/** kafkajs has two connections to each broker: one for fetches, one for everything else. */
+const FETCHES = 1;
+/** With an error: only then kafkajs fails the request that waits on it. */
+const endFetches = (broker: RawBroker): void => void broker.connectionPool.pool[FETCHES]?.socket?.destroy(new Error(GIVEN_UP));
