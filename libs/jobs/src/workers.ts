@@ -12,7 +12,7 @@ export interface WorkersOptions {
   readonly concurrency?: number;
   /** A lease runs so long without a heartbeat; one is sent every third of it. Default 30 s. */
   readonly ttlMs?: number;
-  /** How often an idle worker looks by itself (for items of other processes and expired leases). Default 1 s. */
+  /** How often an idle worker looks by itself (for items of other processes and expired leases). Default 1 s; 0: only when notified. */
   readonly pollMs?: number;
   /** Wait before an item that failed comes again. Default 1 s, doubled for each attempt, at most 60 s. */
   readonly backoffMs?: (attempts: number) => number;
@@ -138,7 +138,7 @@ export class Workers {
         } catch (error) {
           if (this.#stopped || lost || performance.now() - leasedAt > this.#ttlMs) throw error;
         }
-        await this.#wait(Math.min(this.#options.pollMs ?? 1000, this.#ttlMs / 10));
+        await this.#wait(Math.min(this.#options.pollMs || 1000, this.#ttlMs / 10));
       }
     };
     try {
@@ -166,6 +166,7 @@ export class Workers {
     }
   }
 
+  /** 0: until it is woken. */
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -173,7 +174,7 @@ export class Workers {
         this.#idle.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const timer = ms === 0 ? undefined : setTimeout(wake, ms);
       this.#idle.add(wake);
     });
   }

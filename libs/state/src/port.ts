@@ -64,6 +64,8 @@ export interface Work {
   release(item: WorkItem, notBefore: number): Promise<boolean>;
   remove(queue: string, idPrefix: string): Promise<void>;
   count(queue: string): Promise<{ readonly ready: number; readonly leased: number }>;
+  /** Those of the queues that have an item to take now. */
+  ready(queues: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface Present { readonly holder: string; readonly data: unknown; /** ms since the epoch. */ readonly expiresAt: number }

@@ -14,7 +14,7 @@ export function clientsOf(uri: string): { database: string; open(options?: Parti
   return {
     database,
     open: async (options = {}) => {
-      const state = await openMongoState({ uri, database, applyIndexes: true, relayPollMs: 5, relayTtlMs: 600, ...options });
+      const state = await openMongoState({ uri, database, applyIndexes: true, relayPollMs: 5, relaySweepMs: 20, relayTtlMs: 600, ...options });
       opened.push(state);
       return state;
     },

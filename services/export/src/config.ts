@@ -55,7 +55,7 @@ export interface ExportConfig {
 const HOUR = 3_600_000;
 export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
   chunkMembers: 250, writers: 1, runningPerClient: 3, kickOffsPerHour: 60, pollsPerMinute: 120, keepMs: 72 * HOUR, graceMs: HOUR, skewMarginMs: 1000, waitMs: 10_000,
-  attempts: 12, leaseMs: 30_000, pollMs: 1000,
+  attempts: 12, leaseMs: 30_000, pollMs: 2000,
 };
 
 /** What the environment says, as the module takes it. */

@@ -106,6 +106,24 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.done(second)).toBe(false);
     });
 
+    it('names the queues that have something to take now: not what is leased, done, or for later', async () => {
+      const { work } = at.state;
+      const queues = ['q', 'r', 's', 'none'];
+      expect(await work.ready(queues)).toEqual([]);
+      await work.put('q', [{ id: 'a', payload: 1 }, { id: 'b', payload: 2 }]);
+      await work.put('r', [{ id: 'a', payload: 3 }]);
+      await work.put('s', [{ id: 'a', payload: 4, notBefore: at.clock + 50 }]);
+      await work.put('other', [{ id: 'a', payload: 5 }]);
+      expect([...(await work.ready(queues))].sort()).toEqual(['q', 'r']);
+      const [first, second] = [(await work.take('q', 'h', 100))!, (await work.take('q', 'h', 20))!];
+      await work.done((await work.take('r', 'h', 100))!);
+      expect(await work.ready(queues)).toEqual([]);
+      at.clock += 50;
+      expect([...(await work.ready(queues))].sort()).toEqual(['q', 's']);
+      await work.done((await work.take('q', 'h', 100))!);
+      expect([first.id, second.id, ...(await work.ready(queues))]).toEqual(['a', 'b', 's']);
+    });
+
     it('waits when given back, and the fence that gave it back is used up', async () => {
       await put('a');
       const first = (await at.state.work.take('q', 'h1', 100))!;

@@ -16,7 +16,10 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
     connectTimeoutMS: selection,
     waitQueueTimeoutMS: selection * 2,
     socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
-    heartbeatFrequencyMS: 2000,
+    // Monitors ask the server; they do not keep a `hello` open. After "not primary", and for every call that waits for a server, the driver
+    // asks at once, so that this interval only bounds how old the picture of an idle process is.
+    serverMonitoringMode: 'poll',
+    heartbeatFrequencyMS: 30_000,
     retryWrites: true,
     retryReads: true,
     readPreference: 'primary',

@@ -1,19 +1,18 @@
-import type { Db } from 'mongodb';
+import type { Db, ServerHeartbeatSucceededEvent } from 'mongodb';
 import { guarded } from './client.ts';
 
 const SAMPLES = 3;
-const EVERY_MS = 30_000;
 const WARN_MS = 1000;
 
 /**
  * Leases end by a time that one process writes and another reads. So that a wrong clock of one ends nobody's lease, times
  * are written in the server's clock: the system's plus the difference that `hello` shows (its error is half a round trip),
- * measured at opening and every 30 s. An injected clock is taken as it is.
+ * measured at opening and with each heartbeat of the driver. An injected clock is taken as it is.
  */
 export class ServerClock {
   readonly #now: () => number;
   #offset = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: (() => void) | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -36,11 +35,14 @@ export class ServerClock {
   async align(db: Db, logger?: { warn(fields: object, message: string): void }): Promise<void> {
     await this.#measure(db);
     if (Math.abs(this.#offset) > WARN_MS) logger?.warn({ differenceMs: this.#offset }, 'the clock of this process differs from that of the state store');
-    this.#timer = setInterval(() => void this.#measure(db).catch(() => {}), EVERY_MS).unref(); // away: the last difference holds
+    const { client } = db;
+    const heard = ({ reply, duration }: ServerHeartbeatSucceededEvent): void => this.#take(reply['localTime'], this.#now() - duration, duration);
+    client.on('serverHeartbeatSucceeded', heard); // while the server is away, the last difference holds
+    this.#stop = () => void client.off('serverHeartbeatSucceeded', heard);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stop?.();
   }
 
   async #measure(db: Db): Promise<void> {
@@ -50,10 +52,14 @@ export class ServerClock {
       const start = performance.now();
       const { localTime } = await guarded(() => db.admin().command({ hello: 1 }));
       const took = performance.now() - start;
-      if (took >= best || !(localTime instanceof Date)) continue;
+      if (took >= best) continue;
       best = took;
-      this.#offset = Math.round(localTime.getTime() - (before + took / 2));
+      this.#take(localTime, before, took);
     }
+  }
+
+  #take(localTime: unknown, before: number, took: number): void {
+    if (localTime instanceof Date) this.#offset = Math.round(localTime.getTime() - (before + took / 2));
   }
 }
 

@@ -30,8 +30,8 @@ export async function openMongoState(options: MongoStateOptions): Promise<State 
     throw error;
   }
   const leases = new MongoLeases(db, clock);
-  const streams = new MongoStreams(db, () => outbox?.relay.wake());
-  const outbox = options.log === undefined || options.relayTopics?.length === 0 ? undefined : new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, ttlMs: options.relayTtlMs ?? 3000, topics: options.relayTopics, published: () => streams.wake() });
+  const streams = new MongoStreams(db, () => outbox?.decided());
+  const outbox = options.log === undefined || options.relayTopics?.length === 0 ? undefined : new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, sweepMs: options.relaySweepMs ?? 15_000, ttlMs: options.relayTtlMs ?? 3000, topics: options.relayTopics, published: () => streams.wake() });
   return {
     streams,
     claims: new MongoClaims(db, now),

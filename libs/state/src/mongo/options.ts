@@ -36,8 +36,10 @@ export interface MongoStateOptions extends MongoOptions {
   readonly alignClock?: boolean;
   /** Create missing indexes at opening. Default false: opening refuses and names them. */
   readonly applyIndexes?: boolean;
-  /** How often the relay at work looks for decisions of other processes. Default 25 ms. */
+  /** How often the relay looks for decisions of other processes in the seconds after a decision. Default 25 ms. */
   readonly relayPollMs?: number;
+  /** How often a resting relay looks for what a process left that died before its own relay got to it. Default 15 s. */
+  readonly relaySweepMs?: number;
   /** A relay that does not renew for so long is taken over from. Default 3 s. */
   readonly relayTtlMs?: number;
   readonly logger?: { warn(fields: object, message: string): void };

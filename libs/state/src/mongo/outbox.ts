@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import type { Appended, EventLog, NewRecord } from '@provider-access/eventlog';
 import type { Lease, Leases } from '../port.ts';
 import { Relay } from '../relay.ts';
@@ -13,11 +13,24 @@ const STREAMS_A_PAGE = 50;
 const BYTES_A_PAGE = 8 * 1024 * 1024;
 /** How often a relay that is not at work asks for the lease, in polls of one that is. */
 const STANDBY_POLLS = 10;
+/** How long after the last decision a relay goes on polling, and keeps its lease: other processes may be deciding as well. */
+const BUSY_MS = 3000;
+
+export interface OutboxOptions {
+  readonly pollMs: number;
+  readonly sweepMs: number;
+  readonly ttlMs: number;
+  readonly topics?: readonly string[] | undefined;
+  published(): void;
+}
 
 /**
  * The outboxes of all streams, or of those whose topics this process may append to, for the one relay that holds their
  * lease. It publishes in the order in which decisions were numbered, so what was decided after another decision was answered
  * comes after it. A relay that was silent for longer than its lease may append what the next one has appended: readers drop it.
+ *
+ * A decision of this process wakes the relay. For some seconds after the last event it polls, because other processes decide too. Then it
+ * gives the lease back and rests: a slow sweep finds what a process left that died before its own relay got to it.
  */
 export class MongoOutbox implements Outbox {
   readonly relay: Relay;
@@ -28,13 +41,17 @@ export class MongoOutbox implements Outbox {
   readonly #leaseName: string;
   readonly #holder = `relay/${randomUUID()}`;
   readonly #published: () => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #pollMs: number;
+  readonly #sweepMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #busyUntil = -Infinity;
+  #stopped = false;
   #lease: Lease | undefined;
   /** By this process's monotonic clock, from before the lease was asked for. */
   #leasedAt = -Infinity;
   #ticks = 0;
 
-  constructor(db: Db, log: EventLog, leases: Leases, options: { readonly pollMs: number; readonly ttlMs: number; readonly topics?: readonly string[] | undefined; published(): void }) {
+  constructor(db: Db, log: EventLog, leases: Leases, options: OutboxOptions) {
     this.#streams = db.collection<StreamDocument>(STREAMS);
     this.#leases = leases;
     this.#ttlMs = options.ttlMs;
@@ -42,21 +59,35 @@ export class MongoOutbox implements Outbox {
     this.#leaseName = options.topics === undefined ? LEASE : `${LEASE}/${options.topics.toSorted().join(',')}`;
     this.#published = options.published;
     this.relay = new Relay(this, log);
-    this.#timer = setInterval(() => {
-      if (this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.relay.wake();
-    }, options.pollMs).unref();
+    this.#pollMs = options.pollMs;
+    this.#sweepMs = options.sweepMs;
+    this.#next();
     this.relay.wake(); // what a crash left between head and append
   }
 
+  /** There is an event to publish, of this process or one that this process waits for. */
+  decided(): void {
+    this.#stayBusy();
+    this.relay.wake();
+  }
+
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
     await this.relay.stop();
-    if (this.#lease !== undefined) await this.#leases.release(this.#lease).catch(() => {}); // it runs out
+    await this.#rest();
   }
 
   async pending(limit: number): Promise<readonly OutboxEntry[]> {
+    const busy = this.#busy();
+    if (!busy && this.#lease === undefined) {
+      if ((await guarded(() => this.#streams.findOne(this.#waiting(), { projection: { _id: 1 } }))) === null) return [];
+      this.#stayBusy();
+    }
     if (!(await this.#atWork())) return [];
     const { page, more } = await this.#page();
+    if (page.length > 0) this.#stayBusy();
+    else if (!busy) await this.#rest();
     const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
@@ -65,15 +96,46 @@ export class MongoOutbox implements Outbox {
     return entries.filter((e) => e.seq <= known).slice(0, limit);
   }
 
+  /** An empty outbox has no topic: its mark is taken off by whoever sees it. */
+  #waiting(): Filter<StreamDocument> {
+    return { waiting: { $gt: 0 }, ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }) };
+  }
+
+  #busy(): boolean {
+    return performance.now() < this.#busyUntil;
+  }
+
+  #stayBusy(): void {
+    const resting = !this.#busy();
+    this.#busyUntil = performance.now() + Math.max(BUSY_MS, this.#ttlMs);
+    if (resting) this.#next();
+  }
+
+  /** While it is busy, it looks often: at work for events, on standby for the lease. The look after that gives the lease back. */
+  #next(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const often = this.#busy() || this.#lease !== undefined;
+    this.#timer = setTimeout(() => {
+      if (!often || this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.relay.wake();
+      this.#next();
+    }, often ? this.#pollMs : this.#sweepMs).unref();
+  }
+
+  /** When the lease cannot be given back, it runs out. */
+  async #rest(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    if (lease !== undefined) await this.#leases.release(lease).catch(() => {});
+  }
+
   /** Streams that wait longest, first. When there are more, the marks are exact, so that none behind has an older event. */
   async #page(): Promise<{ readonly page: readonly StreamDocument[]; readonly more: boolean }> {
     for (;;) {
       const page: StreamDocument[] = [];
       let bytes = 0;
-      // An empty outbox has no topic: its mark is taken off by whoever sees it.
-      const ours = this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] };
       await guarded(async () => {
-        for await (const stream of this.#streams.find({ waiting: { $gt: 0 }, ...ours }, { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
+        for await (const stream of this.#streams.find(this.#waiting(), { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
           page.push(stream);
           bytes += stream.outbox.reduce((sum, e) => sum + e.value.byteLength, 0);
           if (bytes > BYTES_A_PAGE) break;

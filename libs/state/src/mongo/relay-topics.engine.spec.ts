@@ -31,7 +31,7 @@ test('services that share a database publish their own decisions, also while the
   const log = openMemoryLog();
   const logs = { registry: only(log, 'pa.registry'), exports: only(log, 'pa.exports'), nothing: only(log, '') };
   const service = async (own: EventLog, relayTopics: readonly string[]): Promise<State> => {
-    const state = await openMongoState({ uri, database, log: own, relayTopics, relayPollMs: 5, applyIndexes: true });
+    const state = await openMongoState({ uri, database, log: own, relayTopics, relayPollMs: 5, relaySweepMs: 20, applyIndexes: true });
     open.push(state);
     return state;
   };

@@ -124,11 +124,13 @@ export class MongoStreams implements Streams {
 
   async published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
-    for (let pause = 10; ; pause = Math.min(pause * 1.5, 100)) {
+    for (let pause = 10, first = true; ; pause = Math.min(pause * 1.5, 100), first = false) {
       let away: unknown;
       try {
         const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, 'outbox.v': 1, positions: 1 } }));
         if (head !== null && head.version >= version && !head.outbox.some((e) => e.v <= version)) return positionsOf(head);
+        // The process that decided it may have died since. Its own relay knows already when it is this one.
+        if (first && head !== null) this.#decided();
       } catch (error) {
         away = error;
       }

@@ -104,6 +104,10 @@ export class MongoWork implements Work {
     const [open, leased] = await guarded(() => Promise.all([this.#items.countDocuments({ queue, open: true }), this.#items.countDocuments(leasedNow)]));
     return { ready: Math.max(open - leased, 0), leased };
   }
+
+  ready(queues: readonly string[]): Promise<readonly string[]> {
+    return guarded(() => this.#items.distinct('queue', { queue: { $in: [...queues] }, open: true, freeAt: { $lte: this.#clock.now() } }));
+  }
 }
 
 const held = ({ queue, id, fence }: WorkItem): Filter<Item> => ({ _id: idOf(queue, id), fence, open: true, holder: { $ne: null } });

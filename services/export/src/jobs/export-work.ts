@@ -3,7 +3,7 @@ import { BlobStoreFull, type Blobs } from '@provider-access/blob';
 import type { Audit } from '@provider-access/audit';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { Access, Parties } from '@provider-access/facts';
-import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+import { instant, Poll, Refusal, type ServicePorts } from '@provider-access/http';
 import { Workers } from '@provider-access/jobs';
 import { SpanKind } from '@provider-access/observability';
 import type { RecordsReader } from '@provider-access/records';
@@ -60,6 +60,9 @@ export interface ExportWorkOptions {
 export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
+  /** One question for all queues: items of other processes, leases that ran out, items whose time has come. */
+  private readonly looking: Poll;
+  private lookedAt = 0;
   private readonly stopping = new AbortController();
   private recovering: Promise<void> = Promise.resolve();
   private fullSince: number | undefined;
@@ -73,31 +76,42 @@ export class ExportWork {
       'export-expire': (item) => this.expire(item), 'export-sweep': (item) => this.sweep(item),
     };
     this.workers = new Map(QUEUES.map((queue) => [queue, new Workers({
-      work: ports.state.work, queue, holder: options.holder, clock: ports.clock, ttlMs: config.leaseMs, pollMs: config.pollMs,
+      work: ports.state.work, queue, holder: options.holder, clock: ports.clock, ttlMs: config.leaseMs, pollMs: 0,
       concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
       ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
       handle: (item, signal, heartbeat) => this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
       failed: (item, error) => this.tell(item, error as Error),
     })] as const));
+    this.looking = new Poll(() => this.look(), config.pollMs);
   }
 
   /** `jobs`: where those are found that have something before them. There may be thousands: nobody waits for that to be looked through. */
   start(jobs: ViewReader): void {
     this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [{ labels: {}, value: this.storageFull() ? 1 : 0 }]);
     for (const workers of this.workers.values()) workers.start();
+    void this.looking.start();
     this.recovering = this.recover(jobs);
   }
   async stop(): Promise<void> {
     this.stopping.abort();
     this.measured?.();
+    this.looking.stop();
     // A chunk that is being written is given back, not waited for.
     const stopped = [...this.workers.values()].map((w) => w.stop());
     await this.o.chunks.close();
     await Promise.all([...stopped, this.recovering]);
   }
-  /** ms since the epoch of the oldest answer of the work store among the workers. */
+  /** ms since the epoch of the last answer of the work store to the question for all queues. */
   lastBeat(): number {
-    return Math.min(...[...this.workers.values()].map((w) => w.lastBeat()));
+    return this.lookedAt;
+  }
+  private async look(): Promise<void> {
+    try {
+      for (const queue of await this.o.ports.state.work.ready(QUEUES)) this.workers.get(queue as Queue)!.notify();
+      this.lookedAt = this.o.ports.clock.now();
+    } catch {
+      // The store is away: `lastBeat` tells, and the next look tries again.
+    }
   }
   /** The last write found the disk full. */
   storageFull(): boolean {
