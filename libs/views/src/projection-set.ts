@@ -17,7 +17,7 @@ export interface ProjectionSetOptions {
   readonly logger?: ViewLogger;
   /** Records a batch at most: one transaction of the store each. Default 1000. */
   readonly maxRecords?: number;
-  /** How often a store that several processes write is asked whether it still has what it had, ms; 0: never. Default 1000 there. */
+  /** How often a store that several processes write is asked whether it still has what it had, ms; 0: never. Default a minute there, and at once after a new connection to it. */
   readonly verifyMs?: number;
 }
 
@@ -26,6 +26,7 @@ export interface RebuildOptions {
   readonly graceMs?: number;
 }
 
+const VERIFY_MS = 60_000;
 const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service: each keeps its view up to date under the group `view/<collection>`. */
@@ -42,7 +43,7 @@ export class ProjectionSet {
       if (runners.has(name)) throw new Error(`${name} is there twice`);
       runners.set(name, new ProjectionRunner({
         log: options.log, store: options.views.store, projection, logger: options.logger, maxRecords: options.maxRecords ?? 1000,
-        verifyMs: options.verifyMs ?? (options.views.store.shared ? 1000 : 0),
+        verifyMs: options.verifyMs ?? (options.views.store.shared ? VERIFY_MS : 0),
       }));
     }
     this.#runners = runners;

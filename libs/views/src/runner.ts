@@ -21,6 +21,9 @@ const LOOK_AT_THE_LOG_MS = 500;
 const CATCH_UP_MS = 50;
 const TELL_EVERY_MS = 10_000;
 
+/** How often the incarnation of the store is looked at. */
+const LOOK_MS = 1000;
+
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
@@ -275,12 +278,18 @@ export class ProjectionRunner {
     }
   }
 
-  /** A store that several processes write is asked again and again: it may have forgotten something while no batch comes. */
+  /**
+   * A store that several processes write may have forgotten something while no batch comes: it is asked when its incarnation changed, which
+   * is seen without a question, while a view lacks something, and from time to time.
+   */
   async #verify(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      await delay(this.#verifyMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+    for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted; ) {
+      await delay(Math.min(this.#verifyMs, LOOK_MS), undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return;
-      await this.#exclusive(() => this.#reload()).catch(() => undefined); // away: the next one
+      const now = this.#context.store.incarnation();
+      if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;
+      asked = performance.now();
+      incarnation = await this.#exclusive(() => this.#reload()).then(() => now, () => undefined); // away: the next one
       await this.#dropExpired().catch(() => undefined);
     }
   }

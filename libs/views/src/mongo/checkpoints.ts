@@ -34,8 +34,13 @@ export class Checkpoints {
 
   /** Without the index the few thousand documents are scanned: it is made, never required. */
   async of(view: string, build: string): Promise<readonly Checkpoint[]> {
+    return (await this.read(view, build)).checkpoints;
+  }
+
+  /** `moving`: the build has checkpoints and none is sealed, so that no other build has replaced it. */
+  async read(view: string, build: string): Promise<{ readonly checkpoints: readonly Checkpoint[]; readonly moving: boolean }> {
     const found = await this.#calls.asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
-    return found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress }));
+    return { checkpoints: found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress })), moving: found.length > 0 && !found.some(({ sealed }) => sealed) };
   }
 
   async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {

@@ -49,8 +49,10 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     connectTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
     waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
     socketTimeoutMS: options.socketTimeoutMs ?? SOCKET_MS,
-    // After "not primary" the driver waits for the server's next word, which may be this far away: less than a selection takes.
-    heartbeatFrequencyMS: 2000,
+    // Monitors ask the server; they do not keep a `hello` open. After "not primary", and for every call that waits for a server, the driver
+    // asks at once, so that this interval only bounds how old the picture of an idle process is.
+    serverMonitoringMode: 'poll',
+    heartbeatFrequencyMS: 30_000,
     ignoreUndefined: true,
     promoteBuffers: true,
     ...(tls !== undefined && {

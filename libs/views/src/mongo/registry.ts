@@ -50,6 +50,11 @@ export class Registry {
     this.#calls = calls;
   }
 
+  /** What was said last, however long ago. */
+  remembered(view: string): LookedUp | undefined {
+    return this.#known.get(view);
+  }
+
   async lookup(view: string): Promise<LookedUp> {
     const began = performance.now();
     const known = this.#known.get(view);

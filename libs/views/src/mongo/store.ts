@@ -25,6 +25,8 @@ import { writeOps } from './writes.ts';
 
 export const REGISTRY = 'views';
 export const CHECKPOINTS = 'view_checkpoints';
+/** For so long a build without checkpoints is taken for the live one. */
+const UNMOVED_MS = 30_000;
 
 /** Views in MongoDB: single-document writes, each conditional; nothing needs a transaction. Several processes share it. */
 export class MongoStore implements ViewStore {
@@ -41,6 +43,8 @@ export class MongoStore implements ViewStore {
   readonly #advances = new Advances();
   readonly #layouts = new WeakMap<Projection, Layout>();
   readonly #decoded = new Map<string, Decoded>();
+  /** Builds that had a checkpoint when this process looked. */
+  readonly #moved = new Set<string>();
   /** Views whose live build this process has sealed: its swap counts only while nobody lifted the seal. */
   readonly #sealed = new Set<string>();
   /** Builds whose declared indexes this process has found. A process that reads a view of another service checks them at its first query. */
@@ -97,6 +101,7 @@ export class MongoStore implements ViewStore {
   async #remove(collection: string, build: number): Promise<void> {
     this.#decoded.delete(physicalName(collection, build));
     this.#indexed.delete(physicalName(collection, build));
+    this.#moved.delete(physicalName(collection, build));
     await this.#calls.calling(collection, () => this.#db.collection(physicalName(collection, build)).drop());
     await this.#checkpoints.drop(collection, physicalName(collection, build));
   }
@@ -131,8 +136,17 @@ export class MongoStore implements ViewStore {
 
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     const view = collectionName(projection);
-    const number = build === 'live' ? (await this.#registry.lookup(view)).entry?.live : build;
-    return number === undefined ? [] : this.#checkpoints.of(view, physicalName(view, number));
+    if (build !== 'live') return this.#checkpoints.of(view, physicalName(view, build));
+    // A build is sealed before another replaces it. So one that moves is still live, however long ago the registry said so. One that
+    // never had a checkpoint is asked for less often: its position is the beginning, whichever build that is.
+    const { entry, at } = this.#registry.remembered(view) ?? { entry: undefined, at: 0 };
+    if (entry !== undefined) {
+      const { checkpoints, moving } = await this.#checkpoints.read(view, physicalName(view, entry.live));
+      if (moving) this.#moved.add(physicalName(view, entry.live));
+      if (moving || (checkpoints.length === 0 && !this.#moved.has(physicalName(view, entry.live)) && performance.now() - at < UNMOVED_MS)) return checkpoints;
+    }
+    const live = (await this.#registry.fresh(view)).entry?.live;
+    return live === undefined ? [] : this.#checkpoints.of(view, physicalName(view, live));
   }
 
   async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {

@@ -15,10 +15,10 @@ const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to 
 /** Two instances project while the server is killed (-9) and started again; what they end with is what a rebuild ends with. */
 async function killing(mongo: Mongo, work: (log: EventLog, views: readonly Views[], sets: readonly ProjectionSet[]) => Promise<number>): Promise<void> {
   const database = await testDatabase(mongo.uri);
-  const options = { ...database.options, serverSelectionTimeoutMs: 500, socketTimeoutMs: 2000 };
+  const options = { ...database.options, serverSelectionTimeoutMs: 2500, socketTimeoutMs: 2000 };
   const views = await Promise.all([openMongoViews(options), openMongoViews(options)]);
   const log = openMemoryLog({ partitions: 4 });
-  const sets = views.map((v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 50 }));
+  const sets = views.map((v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 600_000 })); // new connections tell that it was away
   try {
     for (const set of sets) await set.start();
     const written = await work(log, views, sets);

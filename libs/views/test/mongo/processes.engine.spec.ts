@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { eventually } from '@provider-access/testing';
 import { appendAll, items, record, totals } from '../../src/contract/fixture.ts';
 import { ProjectionSet } from '../../src/projection-set.ts';
 import type { Views } from '../../src/port.ts';
@@ -42,6 +43,28 @@ describe('mongo: several processes', () => {
     expect(await reader.waitFor(await appendAll(log, 't.items', [record('k1', { n: 99, group: 'g' })]), 60_000)).toBe(true);
     expect((await reader.get('k1'))!['item']).toMatchObject({ n: 99 });
     expect(await b.store.builds(items)).toMatchObject({ live: 2, previous: 1 });
+    await set.stop();
+    await log.close();
+  });
+
+  it('knows where a view stands after a swap by another process, however long it may remember which build is live', async () => {
+    const log = openMemoryLog({ partitions: 2 });
+    const set = new ProjectionSet({ log, views: a, projections: [items] });
+    await set.start();
+    const other = await openMongoViews({ ...database.options, registryTtlMs: 2 ** 31 - 1 });
+    const reader = other.reader(items);
+    expect((await reader.position()).topics).toEqual({ 't.items': [] });
+    await appendAll(log, 't.items', [record('k1', { n: 1, group: 'g' }), record('k2', { n: 1, group: 'g' })]);
+    const passed = async (n: number): Promise<void> => {
+      const head = await log.head(['t.items']);
+      expect(head['t.items']!.reduce((sum, next) => sum + next, 0)).toBe(n);
+      await eventually(async () => expect((await reader.position()).topics).toEqual(head));
+    };
+    await passed(2);
+    await set.rebuild('items', { graceMs: 0 });
+    await appendAll(log, 't.items', [record('k1', { n: 2, group: 'g' })]);
+    await passed(3);
+    await other.close();
     await set.stop();
     await log.close();
   });
