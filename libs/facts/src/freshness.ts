@@ -17,20 +17,31 @@ export interface FreshnessOptions {
   readonly clock: Clock;
   /** Facts older than this decide nothing, ms. Default 5000. */
   readonly boundMs?: number;
-  /** Default 500. */
+  /** While there is something new. Default 500. Without it, a poll comes after a quarter of the bound at most. */
   readonly pollMs?: number;
 }
+
+/** A poll of an idle log waits so many times longer. */
+const IDLE = 2.5;
+/** For this part of the bound, what the view was found to have passed counts as passed without another question. */
+const VERIFIED = 0.6;
 
 /**
  * How old the facts are: the time since the newest moment at which everything the payer had published was already in
  * them. Heads are sampled in the background, never per request; when the log, the views or an intake stands still no
  * sample is confirmed any more and the age grows.
+ *
+ * While heads stay where they were confirmed, the facts are as fresh as the answer that says so: nothing was published. Then the view is only asked
+ * from time to time whether it still has what it had. A view that forgot takes that back to the last time when it was right.
  */
 export class Freshness {
   readonly boundMs: number;
   private readonly options: FreshnessOptions;
-  private samples: { readonly at: number; readonly head: Position }[] = [];
+  private samples: { readonly at: number; readonly head: Position; /** Without what `reachable` leaves out. */ readonly heads: Position }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
+  /** The heads that were confirmed last, and when the view was last found to have passed them. */
+  private confirmed: Position | undefined;
+  private verifiedAt = Number.NEGATIVE_INFINITY;
   private polledAt = Number.NEGATIVE_INFINITY;
   /** What derivers had passed at the poll before, and whether the log has ended before that since. */
   private passedBefore: readonly Position[] | undefined;
@@ -41,7 +52,9 @@ export class Freshness {
   constructor(options: FreshnessOptions) {
     this.options = options;
     this.boundMs = options.boundMs ?? 5000;
-    this.polling = new Poll(() => this.poll(), options.pollMs ?? 500);
+    const busyMs = options.pollMs ?? 500;
+    const idleMs = Math.max(busyMs, Math.min(busyMs * IDLE, this.boundMs / 4));
+    this.polling = new Poll(() => this.poll(), () => (this.confirmedAt === this.polledAt ? idleMs : busyMs));
   }
 
   /** Polls until `stop`; resolves after the first poll. */
@@ -73,7 +86,7 @@ export class Freshness {
       // Set back: what was sampled or confirmed by the time before says nothing about the time now.
       if (at < this.polledAt) {
         this.samples = [];
-        this.confirmedAt = Number.NEGATIVE_INFINITY;
+        this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
       }
       this.polledAt = at;
       this.passedBefore ??= await this.passed();
@@ -82,16 +95,29 @@ export class Freshness {
       const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
       this.shortPolls = short ? this.shortPolls + 1 : 0;
       this.shorter ||= this.shortPolls >= SHORT_POLLS;
-      if (short || this.shorter) this.confirmedAt = Number.NEGATIVE_INFINITY;
-      else {
-        this.samples.push({ at, head: await this.reachable(head) });
-        await this.confirm();
-      }
+      if (short || this.shorter) this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
+      else if (at - this.verifiedAt < this.boundMs * VERIFIED && this.stands(head)) this.confirmedAt = at;
+      else await this.verify(at, head);
     } catch {
       // The log or the views are away: nothing is confirmed.
     }
     const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
     if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest) this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
+  }
+
+  private async verify(at: number, head: Position): Promise<void> {
+    const stood = this.stands(head);
+    try {
+      this.samples.push({ at, head: await this.reachable(head), heads: head });
+      await this.confirm();
+    } finally {
+      // What was confirmed without asking the view is not known any more.
+      if (stood && this.verifiedAt < at) this.confirmedAt = Math.min(this.confirmedAt, this.verifiedAt);
+    }
+  }
+  /** Nothing was appended since the heads that were confirmed last. */
+  private stands(head: Position): boolean {
+    return this.confirmed !== undefined && reached(this.confirmed, head) && reached(head, this.confirmed);
   }
 
   /** The head as readers can reach it, looked up only when it is not reached for long: with records coming, it is. */
@@ -126,7 +152,10 @@ export class Freshness {
     let newest = this.samples.length - 1;
     while (newest >= 0 && !passed(this.samples[newest]!)) newest--;
     if (newest < 0) return;
-    this.confirmedAt = Math.max(this.confirmedAt, this.samples[newest]!.at);
+    const { at, heads } = this.samples[newest]!;
+    this.confirmedAt = Math.max(this.confirmedAt, at);
+    this.verifiedAt = Math.max(this.verifiedAt, at);
+    this.confirmed = heads;
     this.samples = this.samples.slice(newest + 1);
   }
 }

@@ -19,14 +19,14 @@ function world() {
   };
   const parties = Object.assign(new Parties(), { derived: (d: string) => w.party[d] ?? {}, position: () => w.registry, ready: () => true });
   const answer = <T>(value: T): Promise<T> => (w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
-  const reader = { position: () => answer({ topics: {}, derived: w.view }), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader;
+  const reader = { asked: 0, position: () => (reader.asked++, answer({ topics: {}, derived: w.view })), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader & { asked: number };
   const log = {
     head: (topics: readonly string[]) => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(Object.fromEntries(topics.map((t) => [t, w.head[t]])))),
     read: (topic: string, _partition: number, from: number) => Promise.resolve(w.records.filter((r) => r.topic === topic && r.offset >= from).slice(0, 1)),
   } as unknown as EventLog;
   const clock = { now: () => w.now };
   const freshness = new Freshness({ log, memberFactsReader: reader, parties, clock });
-  return { w, freshness, access: new Access({ log, reader, parties, freshness, clock }) };
+  return { w, freshness, reader, access: new Access({ log, reader, parties, freshness, clock }) };
 }
 const seen = (w: ReturnType<typeof world>['w'], n: number): void => {
   w.view = { attribution: { [M]: [n] }, consent: { [M]: [n] } };
@@ -54,6 +54,45 @@ describe('freshness', () => {
     seen(w, 20);
     await freshness.poll();
     expect(freshness.ageMs()).toBe(0);
+  });
+
+  it('asks the view seldom while nothing is published, and counts from the last time when it was right once it forgets', async () => {
+    const { w, freshness, reader } = world();
+    w.head = { ...w.head, [M]: [1] };
+    seen(w, 1);
+    await freshness.poll();
+    const asked = reader.asked;
+    for (const age of [1250, 2500]) {
+      w.now = 1_000_000 + age;
+      await freshness.poll();
+      expect([freshness.ageMs(), reader.asked]).toEqual([0, asked]);
+    }
+    w.now = 1_000_000 + 3750;
+    await freshness.poll();
+    expect([freshness.ageMs(), reader.asked]).toEqual([0, asked + 1]);
+    // The log stands still, the store of the view forgets what it had, or is away: the next question finds out.
+    for (const forgets of [() => void (w.view = { attribution: {}, consent: {} }), () => void (w.viewsAway = true)]) {
+      const right = w.now;
+      forgets();
+      w.now = right + 2999;
+      await freshness.poll();
+      expect(freshness.ageMs()).toBe(0);
+      w.now = right + 3001;
+      await freshness.poll();
+      expect([freshness.ageMs(), freshness.fresh()]).toEqual([3001, true]);
+      w.now = right + 5001;
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(false);
+      seen(w, 1);
+      w.viewsAway = false;
+      await freshness.poll();
+      expect(freshness.ageMs()).toBe(0);
+    }
+    // A new record is nobody's news until the view has it.
+    w.head = { ...w.head, [M]: [2] };
+    w.now += 1;
+    await freshness.poll();
+    expect(freshness.ageMs()).toBe(1);
   });
 
   it('decides nothing by a payer topic that ends before what was read of it, also when that grows again', async () => {

@@ -15,8 +15,8 @@ export interface PresenceOptions {
   readonly port: PresencePort;
   readonly holder: string;
   /**
-   * How long others wait for a process that died, ms; default 6000. The process itself stops serving after half of it: clocks
-   * may differ by the other half.
+   * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it: clocks
+   * may differ by the other half. It announces itself again well before.
    */
   readonly ttlMs?: number;
   /** Between two announcements when something changed, ms. Default 250. */
@@ -44,7 +44,9 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
 
 export const PARTIES_GROUP = 'parties';
-const TTL_MS = 6000;
+const TTL_MS = 8000;
+/** After this part of its ttl an announcement is made again. */
+const AGAIN = 1 / 3;
 
 /**
  * Tells the others how far this process' party facts are, so that who acknowledges a change can wait for it. `current` is
@@ -104,7 +106,7 @@ export class PartiesPresence {
     if (!this.within()) this.joined = false;
     if (this.options.serving?.() === false) return this.retire();
     const before = this.now();
-    if (this.joined && text === this.said && before - this.announcedAt < this.ttlMs / 6) return;
+    if (this.joined && text === this.said && before - this.announcedAt < this.ttlMs * AGAIN) return;
     try {
       await this.options.port.announce(PARTIES_GROUP, this.options.holder, data, this.ttlMs);
     } catch {

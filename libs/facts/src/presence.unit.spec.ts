@@ -40,6 +40,7 @@ class FakeParties {
   waitFor = (target: Position): Promise<boolean> => Promise.resolve(Object.entries(target).every(([t, o]) => o.every((n, p) => (this.at[t]?.[p] ?? 0) >= n)));
 }
 
+const TTL_MS = 6000;
 let store: Store;
 let head: Position;
 beforeEach(() => {
@@ -49,7 +50,7 @@ beforeEach(() => {
 function reader(holder: string, serving = (): boolean => true) {
   const parties = new FakeParties();
   const world = { now: 0 };
-  const presence = new PartiesPresence(parties, { head: async () => head }, { port: store, holder, now: () => world.now, serving });
+  const presence = new PartiesPresence(parties, { head: async () => head }, { port: store, holder, ttlMs: TTL_MS, now: () => world.now, serving });
   // Beats are made by hand, after the first.
   const pass = async (ms: number): Promise<void> => {
     world.now += ms;
@@ -111,12 +112,12 @@ describe('a process that decides', () => {
       await announce(...args);
       r.world.now += 3001;
     };
-    await r.pass(1000);
+    await r.pass(2000);
     expect(r.presence.current()).toBe(false);
     await r.presence.stop();
   });
 
-  it('says nothing new for a sixth of the ttl, and everything new at once', async () => {
+  it('says nothing new for a third of the ttl, and everything new at once', async () => {
     const r = reader('r');
     let said = 0;
     const announce = store.announce.bind(store);
@@ -127,7 +128,9 @@ describe('a process that decides', () => {
     r.parties.at = heard(1);
     await r.pass(250);
     expect(said).toBe(2);
-    await r.pass(1000);
+    await r.pass(1999);
+    expect(said).toBe(2);
+    await r.pass(1);
     expect(said).toBe(3);
     await r.presence.stop();
   });

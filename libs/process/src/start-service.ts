@@ -22,6 +22,7 @@ import { measureLog } from './measured-log.ts';
 import { answer, processRoutes, readinessOf, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
 import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
+import { overlay } from './tracing/overlay.ts';
 import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
@@ -174,7 +175,8 @@ class ServiceProcess {
     const { metrics, end } = this.metrics.scope();
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
-    const log = watchLog(tracedLog(measureLog(await engines.log(), metrics), tracing, 'kafka'));
+    const told = new Map<string, (answered: boolean) => void>();
+    const log = watchLog(heardBy(tracedLog(measureLog(await engines.log(), metrics), tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)));
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
@@ -188,8 +190,10 @@ class ServiceProcess {
     this.phase = 'opening the file store';
     const opened = await engines.blobs?.();
     const blobs = opened === undefined ? undefined : tracedBlobs(opened, tracing);
+    const presence = heardBy(state.presence, 'announce', (answered) => told.get('mongodb')?.(answered));
     const probes = this.probesOf(log, state);
     for (const probe of probes) {
+      told.set(probe.name, (answered) => probe.heard(answered));
       closing.push(`gauge of ${probe.name}`, probe.gauge(metrics));
       await probe.start();
       closing.push(probe.name, () => probe.stop());
@@ -197,7 +201,7 @@ class ServiceProcess {
     this.phase = 'reading the log and the views';
     const module = await register({
       ports: { log, views, state, clock: this.clock, logger, metrics, tracing },
-      presence: { port: state.presence, holder: `${name}/${randomUUID()}` },
+      presence: { port: presence, holder: `${name}/${randomUUID()}` },
       blobs: () => {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
         return blobs;
@@ -260,6 +264,23 @@ class ServiceProcess {
     await this.closing.run(this.options.logger);
     await this.telemetry.close(Math.min(withinMs, FLUSH_MS));
   }
+}
+
+/** The same port; `heard` learns the outcome of each call of one method. */
+function heardBy<T extends object, K extends keyof T>(port: T, method: K, heard: (answered: boolean) => void): T {
+  const call = port[method] as (...args: unknown[]) => Promise<unknown>;
+  return overlay(port, {
+    [method]: async (...args: unknown[]) => {
+      try {
+        const answer = await call.apply(port, args);
+        heard(true);
+        return answer;
+      } catch (error) {
+        heard(false);
+        throw error;
+      }
+    },
+  });
 }
 
 /** @throws ConfigurationError naming the topics of the service that are not there; what an engine that is away throws */
