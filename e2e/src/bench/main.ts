@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { benchEngines, printEngines } from './engines.ts';
+import { benchIdle } from './idle.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
 import { printRows } from './rows.ts';
 import { benchStandalone } from './standalone.ts';
@@ -13,6 +14,8 @@ const program = new Command('bench')
   .option('--engines', 'separate processes on Kafka and a MongoDB-compatible server beside the standalone; brings them up unless KAFKA_BROKERS and MONGODB_URI name some')
   .option('--telemetry', 'what metrics, request logs and traces cost: platforms that differ in that alone, loaded in turn')
   .option('--starts', 'from the image\'s files on real engines: start, stop and memory of each service beside a bare Nest application')
+  .option('--idle', 'CPU of the five services and the engines without traffic')
+  .option('--build <folder>', 'with --idle: the processes of another build')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option('--rounds <n>', 'with --telemetry: how often each is loaded', Number, 7)
   .option('--members <n>', 'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)', Number)
@@ -22,7 +25,7 @@ const program = new Command('bench')
   .option('--small', 'a quick pass: 25 members, 2 s; with --engines 4 members, 4 partitions')
   .option('--json <file>', 'write the figures as JSON');
 program.parse();
-const given = program.opts<{ engines?: boolean; telemetry?: boolean; recovery?: boolean; starts?: boolean; runs: number; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
+const given = program.opts<{ engines?: boolean; telemetry?: boolean; recovery?: boolean; starts?: boolean; idle?: boolean; build?: string; runs: number; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
 const small = given.small === true;
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 
@@ -41,6 +44,10 @@ if (given.recovery === true) {
   figures = { results };
 } else if (given.starts === true) {
   const rows = await benchStarts({ runs: small ? 1 : given.runs, members: given.members ?? (small ? 4 : 25), seconds: small ? 2 : given.seconds });
+  printRows(rows);
+  figures = { rows };
+} else if (given.idle === true) {
+  const rows = await benchIdle({ seconds: small ? 5 : 30, build: given.build });
   printRows(rows);
   figures = { rows };
 } else {

@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { kafkaRequest, mongoCommand, startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
+import { startDeployment, type Deployment } from './deployment.ts';
+
+/** Names of the api keys that an idle service can send (https://kafka.apache.org/protocol#protocol_api_keys). */
+const API: Readonly<Record<number, string>> = { 0: 'Produce', 1: 'Fetch', 2: 'ListOffsets', 3: 'Metadata', 8: 'OffsetCommit', 9: 'OffsetFetch', 10: 'FindCoordinator', 11: 'JoinGroup', 12: 'Heartbeat', 14: 'SyncGroup', 18: 'ApiVersions' };
+/** The start has no end that can be seen from outside. A rate counts from the moment when the start's own work is over: caches are filled and every consumer has its partitions. */
+const SETTLE_MS = 10_000;
+const WINDOW_MS = 30_000;
+
+/** Counts whole messages on their way to an engine. It reads them from the wire, so that nothing of the product decides what counts. */
+class Counter {
+  private readonly counts = new Map<string, number>();
+
+  add(name: string): false {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    return false;
+  }
+  clear(): void {
+    this.counts.clear();
+  }
+  perSecond(): number {
+    return [...this.counts.values()].reduce((sum, n) => sum + n, 0) / (WINDOW_MS / 1000);
+  }
+  /** The most frequent first. */
+  toString(): string {
+    return [...this.counts].toSorted((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${n}`).join(', ');
+  }
+}
+
+/** `Fetch of resources`: the api and the client id, which is the name of the service. */
+function kafkaName(frame: Buffer): string {
+  const length = frame.readInt16BE(12);
+  return `${API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`} of ${length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length)}`;
+}
+
+/** `find views`: the command and its collection. */
+function mongoName(frame: Buffer): string {
+  const command = mongoCommand(frame);
+  if (command === undefined) return 'another message';
+  const STRING = 2;
+  const value = 26 + command.length + 1;
+  return frame[25] === STRING ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}` : command;
+}
+
+describe('five services without traffic', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-idle-'));
+  const requests = new Counter();
+  const commands = new Counter();
+  const proxies: TcpProxy[] = [];
+  let kafka: Kafka;
+  let mongo: Mongo;
+  let platform: Deployment;
+
+  const counted = async (protocol: 'kafka' | 'mongo', port: number, count: (frame: Buffer) => false): Promise<number> => {
+    const proxy = await tcpProxy({ target: { port }, protocol });
+    proxy.loseRequests(count);
+    proxies.push(proxy);
+    return proxy.port;
+  };
+
+  beforeAll(async () => {
+    kafka = await startKafka({ advertise: (_broker, port) => counted('kafka', port, (frame) => requests.add(kafkaName(frame))) });
+    mongo = await startMongo();
+    const port = await counted('mongo', mongo.port, (frame) => commands.add(mongoName(frame)));
+    // Intervals as they are in production: the short session of the other tests would cost more heartbeats.
+    platform = await startDeployment({ dataDir: join(folder, 'data'), env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${port}/?directConnection=true`, KAFKA_SESSION_TIMEOUT_MS: '10000' } });
+  });
+  afterAll(async () => {
+    await platform?.kill();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+    await Promise.all([kafka?.stop(), mongo?.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('ask MongoDB at most 5 times and Kafka at most 25 times a second', async () => {
+    await sleep(SETTLE_MS);
+    requests.clear();
+    commands.clear();
+    await sleep(WINDOW_MS);
+    const [kafkaRate, mongoRate] = [requests.perSecond(), commands.perSecond()];
+    console.log(`Kafka ${kafkaRate.toFixed(1)} requests a second (${requests.toString()}); MongoDB ${mongoRate.toFixed(1)} commands a second (${commands.toString()})`);
+    // Both are asked all the same: facts and presence are renewed, and consumers wait for records.
+    expect(kafkaRate).toBeGreaterThan(1);
+    expect(mongoRate).toBeGreaterThan(0.5);
+    expect.soft(kafkaRate, requests.toString()).toBeLessThanOrEqual(25);
+    expect.soft(mongoRate, commands.toString()).toBeLessThanOrEqual(5);
+  });
+});
