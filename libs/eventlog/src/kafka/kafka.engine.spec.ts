@@ -4,6 +4,7 @@ import { LOOPBACK, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { eventLogContract } from '../contract/index.ts';
 import type { EventLog } from '../port.ts';
+import { warmUp } from '../../test/kafka/support.ts';
 import { applyTopics, openKafkaLog } from './index.ts';
 
 /** What the contract uses. */
@@ -13,6 +14,7 @@ let kafka: Kafka;
 let proxy: TcpProxy;
 beforeAll(async () => {
   kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port } })).port });
+  await warmUp(kafka.brokers);
 });
 afterAll(async () => {
   await proxy.close();
@@ -27,7 +29,7 @@ eventLogContract('kafka', async ({ partitions, maxRecordBytes }) => {
   return {
     open: async () => {
       const log = await openKafkaLog({
-        ...connection, groupPrefix: topicPrefix, maxRecordBytes, deliveryTimeoutMs: 1_000, readTimeoutMs: 5_000, requestTimeoutMs: 5_000, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, pollMs: 50,
+        ...connection, groupPrefix: topicPrefix, maxRecordBytes, deliveryTimeoutMs: 5_000, readTimeoutMs: 5_000, requestTimeoutMs: 5_000, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, pollMs: 50,
         backoff: { firstMs: 1, maxMs: 20 },
       });
       opened.push(log);

@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KAFKA_API, LOOPBACK, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
 import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import { openLog, prefixed, record, topic, valuesOf } from '../../test/kafka/support.ts';
+import { openLog, prefixed, record, topic, valuesOf, warmUp } from '../../test/kafka/support.ts';
 
 /** Each loss of kafkajs that the adapter prevents. How kafkajs alone loses records: kafkajs.long.spec.ts. */
 let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
 beforeAll(async () => {
-  // Producer ids are forgotten after a second.
-  kafka = await startKafka({ properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' }, advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
+  kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
   brokers = [`${LOOPBACK}:${proxy.port}`];
+  await warmUp(brokers);
 });
 afterAll(async () => {
   await proxy.close();
@@ -29,7 +29,7 @@ const numbers = (count: number): string[] => Array.from({ length: count }, (_, i
 describe('a send that failed, and another after it', () => {
   it('adapter: nothing acknowledged is missing, and the failed one may be there', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
-    const log = await openLog(connection, { deliveryTimeoutMs: 300 });
+    const log = await openLog(connection, { deliveryTimeoutMs: 5_000 });
     await log.append('t', [record('before')]);
     loseAnswers(1000);
     await expect(log.append('t', [record('failed')])).rejects.toThrow(EngineUnavailable);
@@ -100,7 +100,9 @@ describe('a partition that does not exist', () => {
 
 describe('a producer that the broker does not know any more', () => {
   it('adapter: nothing is missing after a pause longer than producer ids live', async () => {
-    const connection = await prefixed(brokers, [topic('t')]);
+    // A broker of its own: in the other tests, a broker that forgets would write a repeated batch twice after a second's pause.
+    const forgetful = await startKafka({ properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' } });
+    const connection = await prefixed(forgetful.brokers, [topic('t')]);
     const log = await openLog(connection);
     const acknowledged: string[] = [];
     for (const round of ['a', 'b', 'c']) {
@@ -117,6 +119,7 @@ describe('a producer that the broker does not know any more', () => {
     expect(missing(acknowledged, [found])).toEqual([]);
     expect([...new Set(found)]).toEqual(acknowledged);
     await log.close();
+    await forgetful.stop();
   });
 });
 
@@ -136,7 +139,7 @@ describe('more than may wait', () => {
 
   it('says that a broker is away in the time that an append may take, and what waited behind it too', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
-    const log = await openLog(connection, { deliveryTimeoutMs: 1_000, lanes: 1 });
+    const log = await openLog(connection, { deliveryTimeoutMs: 5_000, lanes: 1 });
     await log.append('t', [record('first')]);
     await proxy.refuse();
     proxy.cut();

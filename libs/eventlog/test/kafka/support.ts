@@ -21,6 +21,13 @@ export const openLog = (connection: KafkaConnection, more: Partial<KafkaLogOptio
   requestTimeoutMs: 5_000, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, pollMs: 50, readTimeoutMs: 15_000, backoff: { firstMs: 10, maxMs: 200 }, ...connection, ...more,
 });
 
+/** The first append of a new broker takes seconds on a busy machine. Tests that give up early begin after it. */
+export async function warmUp(brokers: readonly string[]): Promise<void> {
+  const log = await openLog(await prefixed(brokers, [topic('t')]), { deliveryTimeoutMs: 60_000 });
+  await log.append('t', [record('first')]);
+  await log.close();
+}
+
 /** kafkajs as its documentation uses it, idempotent: what the adapter is compared with. */
 export async function naiveProducer(connection: KafkaConnection, retries = 5): Promise<{ producer: Producer; send(topic: string, messages: readonly { partition: number; value: string }[]): Promise<unknown>; close(): Promise<void> }> {
   const kafka = new kafkajs.Kafka({ brokers: [...connection.brokers], clientId: 'naive', logLevel: kafkajs.logLevel.NOTHING, requestTimeout: 5_000, retry: { initialRetryTime: 20, maxRetryTime: 200, retries } });
