@@ -45,6 +45,26 @@ describe('Workers', () => {
     expect(done).toBe(1);
   });
 
+  it('with a poll of 0 asks the store when it starts and when it is notified, and never by itself', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    let done = 0;
+    const { state, workers } = open({ pollMs: 0, handle: async () => void done++ });
+    const take = vi.spyOn(state.work, 'take');
+    await put(state, 'a');
+    workers.notify();
+    await eventually(() => {
+      const last = take.mock.settledResults.at(-1);
+      return done === 1 && last?.type === 'fulfilled' && last.value === undefined;
+    });
+    const asked = take.mock.calls.length;
+    await put(state, 'b');
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([done, take.mock.calls.length]).toEqual([1, asked]);
+    workers.notify();
+    await eventually(() => done === 2);
+    expect(done).toBe(2);
+  });
+
   it('runs as many at a time as it may, and no more', async () => {
     let running = 0;
     let most = 0;

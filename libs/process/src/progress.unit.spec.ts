@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { EngineProbe } from './engine-probe.ts';
 import { stuckReason } from './progress.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 const NOW = 10_000_000;
 async function probe(name: EngineProbe['name'], reachableFor: number): Promise<EngineProbe> {
@@ -36,4 +38,25 @@ test('an engine that does not answer in time is away, from then on until it answ
   answers = true;
   await one.ask();
   expect([one.reachable(), await ready(), one.reachableFor()]).toEqual([true, true, 0]);
+});
+
+test('an engine is asked only when no other call was answered lately, and at the next turn after one failed', async () => {
+  vi.useFakeTimers();
+  let asked = 0;
+  const one = new EngineProbe({ name: 'mongodb', probe: async () => void asked++, graceMs: 0, now: () => Date.now(), everyMs: 1000 });
+  await one.start();
+  expect(asked).toBe(1);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect(asked).toBe(1);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(asked).toBe(2);
+  for (let second = 0; second < 20; second++) {
+    one.heard(true);
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(asked).toBe(2);
+  one.heard(false);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([asked, one.reachable()]).toEqual([3, true]);
+  one.stop();
 });
