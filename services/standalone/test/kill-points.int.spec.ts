@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { fixedSecret, type Secret, SigningKeys } from '@provider-access/smart';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disclosuresAreListed, faultsOf } from './kill-points/oracle.ts';
+import { AS_OF, PAST, WHILE_DOWN } from './kill-points/payer.ts';
+import { CALL_KINDS, type KillPoint, Recorder } from './kill-points/recorder.ts';
+import { Stores, type StoresCopy } from './kill-points/stores.ts';
+import { atRest, goOn, handled, type Known, nothingKnown, publish } from './kill-points/story.ts';
+import { ManualClock, startProcess } from './kill-points/world.ts';
+
+/** So many points are tried side by side, because each new process mostly waits. */
+const SIDE_BY_SIDE = 8;
+/** After so many failures the other points are not tried. */
+const MOST_FAILURES = 5;
+const STORY_BEGINS = AS_OF + 3_600_000;
+/** Longer than any lease: then another process knows that the holder is dead. */
+const LEASES_RUN_OUT_MS = 31_000;
+
+describe('a process that dies before, within or after any of its calls', () => {
+  let keys: Secret<SigningKeys>;
+  let past: StoresCopy;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kill-points-'));
+    keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+    const stores = new Stores();
+    const clock = new ManualClock(STORY_BEGINS);
+    const running = await startProcess({ stores, clock, keys });
+    const scene = { ...running, stores, clock, known: nothingKnown() };
+    await publish(scene, PAST);
+    await handled(scene);
+    await atRest(scene);
+    await running.stop();
+    past = stores.copy();
+    stores.close();
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('leaves nothing behind that the next process loses, repeats or shows to the wrong reader', async () => {
+    const { points, calls } = await recorded();
+    const failed: string[] = [];
+    const left = points.entries();
+    const tryPoints = async (): Promise<void> => {
+      for (const [i, point] of left) {
+        if (failed.length >= MOST_FAILURES) return;
+        const faults = await faultsAfter(point, i % 2 === 0);
+        if (faults.length > 0) failed.push(`${point.names.join(', ')}: ${faults.join('; ')}`);
+      }
+    };
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, tryPoints));
+    expect(failed).toEqual([]);
+    const total = Object.values(calls).reduce((sum, n) => sum + n, 0);
+    const byKind = CALL_KINDS.map((kind) => `${calls[kind]} ${kind}`).join(', ');
+    console.info(`${points.length} different points to die at, around ${total} calls: ${byKind}`);
+  }, 1_200_000);
+
+  /** The story once, undisturbed, with every moment at which its process may die. */
+  async function recorded(): Promise<Recorder<Known>> {
+    const known = nothingKnown();
+    const recorder = new Recorder(past, () => known);
+    const clock = new ManualClock(STORY_BEGINS);
+    recorder.start();
+    const running = await startProcess({ stores: recorder.stores, clock, keys, recorder });
+    const scene = { ...running, stores: recorder.stores, clock, known };
+    await goOn(scene);
+    await atRest(scene);
+    await recorder.stop();
+    expect(await faultsOf(scene)).toEqual([]);
+    await running.stop();
+    recorder.stores.close();
+    // Every call of every kind, and both of its sides.
+    const names = new Set(recorder.points.flatMap((point) => point.names.map((name) => name.replace(/ \(.*/, ''))));
+    for (const kind of CALL_KINDS) {
+      expect(recorder.calls[kind]).toBeGreaterThan(0);
+      for (let n = 1; n <= recorder.calls[kind]; n++)
+        for (const side of ['before', 'after']) expect(names).toContain(`${side} ${kind} ${n}`);
+    }
+    return recorder;
+  }
+
+  /** A new process on what a dead one left behind: the clients go on with it to the end of the story. */
+  async function faultsAfter(point: KillPoint<Known>, soleOwner: boolean): Promise<string[]> {
+    const stores = new Stores(point.stores);
+    const clock = new ManualClock(STORY_BEGINS + (soleOwner ? 1000 : LEASES_RUN_OUT_MS));
+    await stores.append(
+      PAYER_MEMBER_EVENTS,
+      WHILE_DOWN.map((event) => encodeEvent(event)),
+      () => clock.now(),
+    );
+    const running = await startProcess({ stores, clock, keys, soleOwner });
+    const scene = { ...running, stores, clock, known: structuredClone(point.known) };
+    try {
+      await goOn(scene);
+      await atRest(scene);
+      const faults = await faultsOf(scene);
+      await atRest(scene);
+      return [...faults, ...(await disclosuresAreListed(scene))];
+    } catch (error) {
+      return [error instanceof Error ? error.message : String(error)];
+    } finally {
+      await running.stop();
+      stores.close();
+    }
+  }
+});

@@ -1,0 +1,150 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AuthModule } from '@provider-access/auth';
+import type { Blobs } from '@provider-access/blob';
+import { ConsentModule, consentConfig } from '@provider-access/consent';
+import type { EventLog } from '@provider-access/eventlog';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { ExportModule } from '@provider-access/export';
+import { Facts, Parties } from '@provider-access/facts';
+import { createServiceApp, type Clock, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { ResourcesModule } from '@provider-access/resources';
+import { fixedSecret, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import type { State } from '@provider-access/state';
+import type { Views } from '@provider-access/views';
+import { type ServiceName, serviceOf } from '../../src/route-table.ts';
+
+export const PUBLIC_URL = 'https://pa.example';
+export const PAYER_TOKEN = 'p'.repeat(43);
+export const ADMINISTRATOR_TOKEN = 'a'.repeat(43);
+
+export interface EnginePorts {
+  readonly log: EventLog;
+  readonly views: Views;
+  readonly state: State;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+}
+export interface Call {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly token?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+
+/** The five services as the standalone runs them, on ports of a test and without a listener. */
+export class PlatformProcess {
+  readonly #apps = new Map<ServiceName, NestFastifyApplication>();
+  readonly #closing: (() => Promise<unknown>)[] = [];
+
+  static async start(ports: EnginePorts, keys: Secret<SigningKeys>): Promise<PlatformProcess> {
+    const process = new PlatformProcess();
+    await process.#start(ports, keys);
+    return process;
+  }
+
+  async #start({ log, views, state, blobs, clock }: EnginePorts, keys: Secret<SigningKeys>): Promise<void> {
+    const ports: ServicePorts = {
+      log,
+      views,
+      state,
+      clock,
+      logger: silentLogger,
+      metrics: new Metrics({ enabled: false }),
+    };
+    const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN });
+    const run = async (name: ServiceName, module: DynamicModule): Promise<void> => {
+      const app = await createServiceApp(module, {
+        name,
+        logger: silentLogger,
+        metrics: ports.metrics,
+        strategy: new EventLogTransport({ log }),
+      });
+      this.#apps.set(name, app);
+      this.#closing.push(() => app.close());
+      await app.startAllMicroservices();
+    };
+    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
+      const answer = await this.#fastify('export').inject({
+        method: method as 'GET',
+        url,
+        headers: headers as Record<string, string>,
+        ...(body !== undefined && { payload: Buffer.from(body) }),
+      });
+      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
+    };
+    const parties = new Parties();
+    await parties.start({ log, views });
+    this.#closing.push(() => parties.stop());
+    await run(
+      'attribution',
+      AttributionModule.register({
+        ports,
+        config: attributionConfig.parse({ PUBLIC_URL }),
+        forwardExport,
+        staticTokens,
+      }),
+    );
+    await run('consent', ConsentModule.register({ ports, config: consentConfig.parse({}) }));
+    await run(
+      'resources',
+      ResourcesModule.register({
+        ports,
+        config: { publicUrl: PUBLIC_URL },
+        staticTokens,
+        pageKeys: fixedSecret([Buffer.alloc(32, 7)]),
+      }),
+    );
+    await run(
+      'export',
+      ExportModule.register({
+        ports,
+        blobs,
+        staticTokens,
+        config: {
+          publicUrl: PUBLIC_URL,
+          writers: 0,
+          chunkMembers: 2,
+          skewMarginMs: 0,
+          backoffMs: () => 5,
+          pollsPerMinute: 1_000_000,
+          kickOffsPerHour: 1000,
+        },
+      }),
+    );
+    const readers = [
+      parties,
+      ...(['attribution', 'resources', 'export'] as const).map(
+        (name) => this.#apps.get(name)!.get(Facts, { strict: false }).parties,
+      ),
+    ];
+    await run(
+      'auth',
+      AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys, staticTokens, readers }),
+    );
+  }
+
+  async request(target: string, { method = 'GET', token, headers, body }: Call = {}): Promise<Answer> {
+    const url = target.startsWith(PUBLIC_URL) ? target.slice(PUBLIC_URL.length) : target;
+    const answer = await this.#fastify(serviceOf(url)!).inject({
+      method,
+      url,
+      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+      ...(body !== undefined && { payload: body }),
+    });
+    return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
+  }
+  async stop(): Promise<void> {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+  #fastify(name: ServiceName) {
+    return this.#apps.get(name)!.getHttpAdapter().getInstance();
+  }
+}

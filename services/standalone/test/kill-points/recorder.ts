@@ -1,0 +1,263 @@
+import type { Blobs } from '@provider-access/blob';
+import type { Appended, EventLog } from '@provider-access/eventlog';
+import type { State } from '@provider-access/state';
+import { type Build, collectionName, type Projection, type Views, type ViewStore } from '@provider-access/views';
+import { sameCopy, Stores, type StoresCopy } from './stores.ts';
+
+/** Calls that change something durable: the log, a consumer group, a view, the state store, a file. */
+export const CALL_KINDS = ['append', 'commit', 'apply', 'state', 'put'] as const;
+export type CallKind = (typeof CALL_KINDS)[number];
+
+/** The moment at which a process dies: what it leaves behind, and what its clients were answered by then. */
+export interface KillPoint<Known> {
+  /** Such as "after append 12 (pa.records)", for each call and side that leaves exactly this behind. */
+  readonly names: string[];
+  readonly stores: StoresCopy;
+  readonly known: Known;
+}
+
+/**
+ * Ports of a process that dies before, within or after its n-th call that changes a store, for every n.
+ *
+ * A dead process does nothing more, so its death leaves the stores as they are at that moment. The recorder copies the
+ * stores at each such moment and lets the process go on. Afterwards a test starts a new process on each copy. So one
+ * undisturbed run gives all points. Each point is what a process leaves behind whose n-th call throws, and all later
+ * calls too.
+ */
+export class Recorder<Known> {
+  readonly points: KillPoint<Known>[] = [];
+  readonly calls: Record<CallKind, number> = { append: 0, commit: 0, apply: 0, state: 0, put: 0 };
+  readonly stores: Stores;
+  readonly #known: () => Known;
+  #last: { readonly point: KillPoint<Known>; readonly known: string } | undefined;
+  #written = { commits: false, files: false, views: new Set<string>() };
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #recording = false;
+
+  /** `known`: what the clients were answered by now, as plain data. */
+  constructor(copy: StoresCopy, known: () => Known) {
+    this.#known = known;
+    this.stores = new Stores(copy, new WatchedMap((key, set) => this.#commit(key.replaceAll('\n', ' '), set)));
+  }
+
+  start(): void {
+    this.#recording = true;
+    this.#moment('at the beginning');
+  }
+  /** Resolves when the calls that have begun are recorded to their end. */
+  async stop(): Promise<void> {
+    this.#recording = false;
+    await Promise.allSettled(this.#inFlight);
+    this.#moment('at the end');
+  }
+
+  log(log: EventLog): EventLog {
+    const append = log.append.bind(log);
+    log.append = (topic, records) =>
+      this.#around(
+        'append',
+        topic,
+        () => append(topic, records),
+        (before, after, appended) => firstPartition(before, after, topic, appended),
+      );
+    return log;
+  }
+
+  get views(): Views {
+    const { views } = this.stores;
+    return {
+      store: this.#viewStore(views.store),
+      reader: (projection) => views.reader(projection),
+      close: () => views.close(),
+      remote: views.remote,
+    };
+  }
+
+  get blobs(): Blobs {
+    const { blobs } = this.stores;
+    return {
+      ...blobs,
+      put: (name, content) => this.#around('put', name, () => blobs.put(name, content)),
+      writer: async (name) => {
+        const writer = await blobs.writer(name);
+        return {
+          write: (chunk) => writer.write(chunk),
+          abort: () => writer.abort(),
+          commit: () => this.#around('put', name, () => writer.commit()),
+        };
+      },
+      delete: (name) => this.#around('put', `delete ${name}`, () => blobs.delete(name)),
+      deletePrefix: (prefix) => this.#around('put', `delete ${prefix}`, () => blobs.deletePrefix(prefix)),
+    };
+  }
+
+  state(state: State): State {
+    const watch = <Port extends object>(name: string, port: Port, reads: readonly string[]): Port =>
+      watched(
+        port,
+        (method) => !reads.includes(method),
+        (method, input, call) => this.#around('state', `${name}.${method} ${nameOf(input[0])}`, call),
+      );
+    return {
+      streams: watch('streams', state.streams, ['load', 'published']),
+      claims: watch('claims', state.claims, ['get']),
+      leases: watch('leases', state.leases, ['current']),
+      counters: watch('counters', state.counters, []),
+      work: watch('work', state.work, ['count']),
+      presence: watch('presence', state.presence, ['list']),
+      close: () => state.close(),
+    };
+  }
+
+  #viewStore(store: ViewStore): ViewStore {
+    const writes = ['apply', 'startBuild', 'reopen', 'seal', 'unseal', 'swap', 'dropBuild'];
+    return watched(
+      store,
+      (method) => writes.includes(method),
+      (method, input, call) => {
+        const [projection, build, ops, checkpoint] = input as Parameters<ViewStore['apply']>;
+        const name = collectionName(projection);
+        const note = (): void => void this.#written.views.add(name);
+        if (method !== 'apply') return this.#around('apply', `${method} ${name}`, call, undefined, note);
+        const place =
+          checkpoint === undefined ? '' : ` ${checkpoint.topic}/${checkpoint.partition} to ${checkpoint.next}`;
+        const within =
+          checkpoint === undefined || ops.length === 0
+            ? undefined
+            : (before: StoresCopy, after: StoresCopy): StoresCopy =>
+                withoutCheckpoint(before, after, projection, build);
+        return this.#around('apply', `${name}${place}`, call, within, note);
+      },
+    );
+  }
+
+  /** `within` says what is there when the call is half done. */
+  #around<T>(kind: CallKind, about: string, call: () => Promise<T>, within?: Within<T>, note?: () => void): Promise<T> {
+    if (!this.#recording) return call();
+    const recorded = this.#recordAround(
+      kind,
+      `${kind} ${(this.calls[kind] += 1)} (${about.trim()})`,
+      call,
+      within,
+      note,
+    );
+    this.#inFlight.add(recorded);
+    void recorded.finally(() => this.#inFlight.delete(recorded)).catch(() => undefined);
+    return recorded;
+  }
+  async #recordAround<T>(
+    kind: CallKind,
+    name: string,
+    call: () => Promise<T>,
+    within?: Within<T>,
+    note?: () => void,
+  ): Promise<T> {
+    this.#moment(`before ${name}`);
+    const before = this.#last!;
+    let after: StoresCopy | undefined;
+    try {
+      const result = await call();
+      note?.();
+      this.#written.files ||= kind === 'put';
+      after = this.#copy();
+      const half = within?.(before.point.stores, after, result);
+      if (half !== undefined)
+        this.points.push({ names: [`within ${name}`], stores: half, known: JSON.parse(before.known) as Known });
+      return result;
+    } finally {
+      this.#moment(`after ${name}`, after);
+    }
+  }
+  /** A log takes note of a committed offset at once. */
+  #commit(about: string, set: () => void): void {
+    if (!this.#recording) return set();
+    const name = `commit ${(this.calls.commit += 1)} (${about})`;
+    this.#moment(`before ${name}`);
+    set();
+    this.#written.commits = true;
+    this.#moment(`after ${name}`);
+  }
+
+  #copy(): StoresCopy {
+    return this.#last === undefined
+      ? this.stores.copy()
+      : this.stores.copyAfter(this.#last.point.stores, this.#written);
+  }
+  /** What a death at this moment leaves behind. Two moments between which nothing changed are one point. */
+  #moment(name: string, stores?: StoresCopy): void {
+    const left = stores ?? this.#copy();
+    const known = JSON.stringify(this.#known());
+    this.#written = { commits: false, files: false, views: new Set() };
+    if (this.#last !== undefined && this.#last.known === known && sameCopy(this.#last.point.stores, left)) {
+      this.#last.point.names.push(name);
+      return;
+    }
+    const point: KillPoint<Known> = { names: [name], stores: left, known: JSON.parse(known) as Known };
+    this.points.push(point);
+    this.#last = { point, known };
+  }
+}
+
+type Within<T> = (before: StoresCopy, after: StoresCopy, result: T) => StoresCopy | undefined;
+
+/** A map that hands each change on to be made. */
+class WatchedMap extends Map<string, number> {
+  readonly #watch: (key: string, set: () => void) => void;
+  constructor(watch: (key: string, set: () => void) => void) {
+    super();
+    this.#watch = watch;
+  }
+  override set(key: string, value: number): this {
+    this.#watch(key, () => super.set(key, value));
+    return this;
+  }
+}
+
+type Around = (method: string, input: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
+/** The same object, with some of its methods called through `around`. */
+function watched<Port extends object>(port: Port, which: (method: string) => boolean, around: Around): Port {
+  return new Proxy(port, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      if (typeof key !== 'string' || !which(key)) return value.bind(target) as unknown;
+      return (...input: unknown[]) => around(key, input, () => value.apply(target, input) as Promise<unknown>);
+    },
+  });
+}
+
+function nameOf(input: unknown): string {
+  if (typeof input === 'string') return input;
+  const { queue, id, name } = (input ?? {}) as {
+    readonly queue?: string;
+    readonly id?: string;
+    readonly name?: string;
+  };
+  return [queue, id ?? name].filter((text) => text !== undefined).join(' ');
+}
+
+/** Kafka takes one partition after another. This is what is there after the first of several. */
+function firstPartition(
+  before: StoresCopy,
+  after: StoresCopy,
+  topic: string,
+  appended: readonly Appended[],
+): StoresCopy | undefined {
+  const { partition } = appended[0] ?? {};
+  if (partition === undefined || appended.every((a) => a.partition === partition)) return undefined;
+  const end = Math.max(...appended.filter((a) => a.partition === partition).map((a) => a.offset)) + 1;
+  const partitions = after.topics
+    .get(topic)!
+    .map((records, p) => (p === partition ? records.slice(0, end) : (before.topics.get(topic)?.[p] ?? [])));
+  return { ...before, topics: new Map(before.topics).set(topic, partitions) };
+}
+
+/** Documents are durable before their checkpoint. This is what is there in between. */
+function withoutCheckpoint(before: StoresCopy, after: StoresCopy, projection: Projection, build: Build): StoresCopy {
+  const name = collectionName(projection);
+  const collection = after.views.get(name)!;
+  const number = build === 'live' ? collection.live : build;
+  const { checkpoints } = before.views.get(name)!.builds.get(number)!;
+  const builds = new Map(collection.builds).set(number, { ...collection.builds.get(number)!, checkpoints });
+  return { ...before, views: new Map(before.views).set(name, { ...collection, builds }) };
+}

@@ -1,0 +1,282 @@
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { type DomainEvent, toStructured } from '@provider-access/events';
+import { eventually } from '@provider-access/testing';
+import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, type Answer, type Call, PUBLIC_URL } from './platform-process.ts';
+import { NEWS, OPT_OUT, PROVIDER, UNREADABLE } from './payer.ts';
+import type { Stores } from './stores.ts';
+import type { ManualClock, Running } from './world.ts';
+
+/** What the clients of the platform remember: plain data, so that it can be copied at the moment of a death. */
+export interface Known {
+  /** Steps of the story that were answered. */
+  done: number;
+  /** Requests by kind: those that were sent, and those that were answered with what they asked for. */
+  sent: Record<string, number>;
+  answered: Record<string, number>;
+  /** Of requests whose events were all acknowledged. */
+  receipts: { readonly receipt: string; readonly events: readonly string[] }[];
+  client?: string;
+  registrationToken?: string;
+  token?: string;
+  /** A client assertion that was exchanged for a token. */
+  used?: string;
+  group?: string;
+  job?: string;
+  files?: { readonly type: string; readonly url: string; readonly count: number }[];
+  /** Lines of each file, by URL. */
+  lines: Record<string, readonly string[]>;
+}
+export const nothingKnown = (): Known => ({ done: 0, sent: {}, answered: {}, receipts: [], lines: {} });
+
+export interface Scene extends Running {
+  readonly stores: Stores;
+  readonly clock: ManualClock;
+  readonly known: Known;
+}
+interface Step {
+  readonly name: string;
+  run(scene: Scene): Promise<void>;
+}
+const json = <T>(answer: Answer): T => JSON.parse(answer.body) as T;
+
+/** An answer that the contract does not allow: to wait longer would not help. */
+export class Unexpected extends Error {
+  override readonly name = 'Unexpected';
+}
+/** `eventually`, but an answer that the contract does not allow ends it at once. */
+async function until<T>(what: string, attempt: () => Promise<T | false>): Promise<T> {
+  const outcome = await eventually(
+    async () => {
+      try {
+        const value = await attempt();
+        return value !== false && { value };
+      } catch (error) {
+        if (error instanceof Unexpected) return { error };
+        throw error;
+      }
+    },
+    { what },
+  );
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
+/** Sends a request again for as long as it is answered with "repeat the request". It is counted under `kind`. */
+function ask(
+  { process, known }: Scene,
+  kind: string,
+  url: string,
+  call: Call = {},
+  expected: readonly number[] = [200],
+): Promise<Answer> {
+  return until(`${kind} is answered`, async () => {
+    known.sent[kind] = (known.sent[kind] ?? 0) + 1;
+    const answer = await process.request(url, call);
+    if (answer.status === 503) return false;
+    if (!expected.includes(answer.status))
+      throw new Unexpected(`${kind}: ${call.method ?? 'GET'} ${url} was answered ${answer.status} ${answer.body}`);
+    known.answered[kind] = (known.answered[kind] ?? 0) + 1;
+    return answer;
+  });
+}
+
+const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const PUBLIC_JWK = { ...KEYS.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
+const PRIVATE = createPrivateKey(KEYS.privateKey.export({ format: 'pem', type: 'pkcs8' }));
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+let assertions = 0;
+function assertion(client: string, now: number): string {
+  const at = Math.floor(now / 1000);
+  const jti = `j-${(assertions += 1)}`;
+  const claims = { iss: client, sub: client, aud: `${PUBLIC_URL}/auth/token`, iat: at, exp: at + 240, jti };
+  const body = `${base64url({ alg: 'ES384', kid: 'k1', typ: 'JWT' })}.${base64url(claims)}`;
+  const signature = sign('sha384', Buffer.from(body), { key: PRIVATE, dsaEncoding: 'ieee-p1363' });
+  return `${body}.${signature.toString('base64url')}`;
+}
+export const exchange = (signed: string): Call => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  body: new URLSearchParams({
+    grant_type: 'client_credentials',
+    scope: 'system/*.rs',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: signed,
+  }).toString(),
+});
+const asJson = (body: unknown): Pick<Call, 'headers' | 'body'> => ({
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+/** Publishes events in one request, until all of them are acknowledged. */
+export async function publish(
+  scene: Scene,
+  events: readonly DomainEvent[],
+  status: 'accepted' | 'effective' = 'accepted',
+): Promise<void> {
+  const body = events.map((event) => JSON.stringify(toStructured(event))).join('\n');
+  await until('the events are acknowledged', async () => {
+    const answer = await ask(scene, 'publish', '/events', {
+      method: 'POST',
+      token: PAYER_TOKEN,
+      headers: { 'content-type': 'application/x-ndjson' },
+      body,
+    });
+    const rows = answer.body
+      .trim()
+      .split('\n')
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            readonly status?: string;
+            readonly receipt?: string;
+            readonly summary?: { readonly complete: boolean; readonly receipt: string };
+          },
+      );
+    const { summary } = rows.pop()!;
+    if (!summary!.complete) return false;
+    scene.known.receipts.push({ receipt: summary!.receipt, events: events.map((event) => event.id) });
+    return rows.every((row) => row.status === 'effective' || row.status === status);
+  });
+}
+/** Waits until the platform has told what became of every event that it acknowledged. */
+export async function handled(scene: Scene): Promise<void> {
+  await atRest(scene);
+  for (const { receipt, events } of scene.known.receipts) {
+    await until(
+      'the events of a receipt are handled',
+      async () =>
+        json<{ handled: number }>(await ask(scene, 'receipt', `/events/receipts/${receipt}`, { token: PAYER_TOKEN }))
+          .handled >= events.length,
+    );
+  }
+}
+export const atRest = ({ idle }: Pick<Running, 'idle'>): Promise<boolean> =>
+  until('every consumer group has committed what is in its topics', async () => idle());
+/** Waits until the log holds an event of a type. A client that polled the status would add points of its own. */
+const inLog = (scene: Scene, topic: string, type: string): Promise<boolean> =>
+  until(
+    `${type} is in the log`,
+    async () =>
+      scene.stores.topics
+        .get(topic)
+        ?.flat()
+        .some(({ headers }) => headers['ce_type'] === type) ?? false,
+  );
+
+const STEPS: readonly Step[] = [
+  { name: 'the payer publishes news', run: (scene) => publish(scene, NEWS) },
+  { name: 'the news are handled', run: handled },
+  {
+    name: 'an app registers',
+    async run(scene) {
+      const metadata = {
+        client_name: 'An app',
+        jwks: { keys: [PUBLIC_JWK] },
+        scope: 'system/*.rs',
+        contacts: ['mailto:dev@app.example'],
+        npi: PROVIDER.npi,
+        tin: PROVIDER.tin,
+      };
+      const { client_id, registration_access_token } = json<Record<string, string>>(
+        await ask(scene, 'register', '/auth/register', { method: 'POST', ...asJson(metadata) }, [201]),
+      );
+      Object.assign(scene.known, { client: client_id, registrationToken: registration_access_token });
+    },
+  },
+  {
+    name: 'the administrator approves the app',
+    run: async (scene) =>
+      void (await ask(scene, 'approve', `/auth/clients/${scene.known.client}/approve`, {
+        method: 'POST',
+        token: ADMINISTRATOR_TOKEN,
+        ...asJson({}),
+      })),
+  },
+  {
+    name: 'the app gets a token',
+    async run(scene) {
+      const used = assertion(scene.known.client!, scene.clock.now());
+      const { access_token: token } = json<Record<string, string>>(
+        await ask(scene, 'token', '/auth/token', exchange(used)),
+      );
+      Object.assign(scene.known, { token, used });
+    },
+  },
+  {
+    name: 'the app finds its Group',
+    async run(scene) {
+      const { token } = scene.known;
+      const search = `/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${PROVIDER.npi}`)}`;
+      const group = await until(
+        'the Group is found',
+        async () =>
+          json<{ entry?: { resource: { id: string } }[] }>(await ask(scene, 'group', search, { token: token! }))
+            .entry?.[0]?.resource ?? false,
+      );
+      scene.known.group = group.id;
+    },
+  },
+  {
+    name: 'the app starts an export',
+    async run(scene) {
+      const { token, group } = scene.known;
+      const answer = await ask(
+        scene,
+        'kick-off',
+        `/fhir/Group/${group}/$export?_type=Patient,Observation,Practitioner`,
+        { token: token!, headers: { prefer: 'respond-async' } },
+        [202],
+      );
+      scene.known.job = String(answer.headers['content-location']);
+    },
+  },
+  { name: 'a member opts out', run: (scene) => publish(scene, [OPT_OUT], 'effective') },
+  {
+    name: 'the export is complete',
+    async run(scene) {
+      const { token, job } = scene.known;
+      await inLog(scene, 'pa.exports', 'pa.export-sealed.v1');
+      const answer = await until('the export is complete', async () => {
+        const asked = await ask(scene, 'status', job!, { token: token! }, [200, 202]);
+        return asked.status === 200 && asked;
+      });
+      scene.known.files = json<{ output: { type: string; url: string; count: number }[] }>(answer).output;
+    },
+  },
+  {
+    name: 'the app downloads the files',
+    async run(scene) {
+      const { token, files, lines } = scene.known;
+      for (const { url } of files!) {
+        if (lines[url] !== undefined) continue;
+        const answer = await ask(scene, 'download', url, { token: token!, headers: { 'accept-encoding': 'identity' } });
+        lines[url] = answer.body.split('\n').filter((line) => line !== '');
+      }
+    },
+  },
+  {
+    name: 'the administrator discards the opt-out that nobody can read',
+    async run(scene) {
+      const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(
+        await ask(scene, 'dead-letters', '/events/dead-letters?status=open', { token: ADMINISTRATOR_TOKEN }),
+      );
+      for (const { id } of deadLetters.filter(({ event }) => event === UNREADABLE.id))
+        await ask(scene, 'discard', `/events/dead-letters/${id}/discard`, {
+          method: 'POST',
+          token: ADMINISTRATOR_TOKEN,
+          ...asJson({ reason: 'the member did not mean it' }),
+        });
+    },
+  },
+];
+
+/** Goes on with the story from where the clients are. */
+export async function goOn(scene: Scene): Promise<void> {
+  while (scene.known.done < STEPS.length) {
+    const step = STEPS[scene.known.done]!;
+    await step.run(scene).catch((error: unknown) => {
+      throw new Error(`${step.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    });
+    scene.known.done += 1;
+  }
+}

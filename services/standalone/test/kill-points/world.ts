@@ -1,0 +1,84 @@
+import type { EventLog } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import type { Secret, SigningKeys } from '@provider-access/smart';
+import { openEmbeddedState } from '@provider-access/state/embedded';
+import { type EnginePorts, PlatformProcess } from './platform-process.ts';
+import type { Recorder } from './recorder.ts';
+import type { Stores } from './stores.ts';
+
+/** Time is what a test says. */
+export class ManualClock {
+  ms: number;
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+  now(): number {
+    return this.ms;
+  }
+}
+
+/** Of each topic: one append may go to two partitions, and half of it may be in the log. */
+const PARTITIONS = 2;
+
+/** A running process of the platform, and what a test has to know of its work. */
+export interface Running {
+  readonly process: PlatformProcess;
+  /** True when every consumer group has committed all that is in its topics: the rest is up to the clients. */
+  idle(): boolean;
+  stop(): Promise<void>;
+}
+export interface StartOptions {
+  readonly stores: Stores;
+  readonly clock: ManualClock;
+  readonly keys: Secret<SigningKeys>;
+  /** Copies the stores around each change. */
+  readonly recorder?: Recorder<unknown>;
+  /** The standalone frees the leases of the process before it. Separate processes wait until they have run out. */
+  readonly soleOwner?: boolean;
+}
+
+export async function startProcess({
+  stores,
+  clock,
+  keys,
+  recorder,
+  soleOwner = false,
+}: StartOptions): Promise<Running> {
+  const now = (): number => clock.now();
+  const memory = openMemoryLog({ data: stores, partitions: PARTITIONS, now });
+  const groups = groupsOf(memory);
+  const log = recorder?.log(memory) ?? memory;
+  const state = openEmbeddedState({ file: stores.state.file, log, now, soleOwner });
+  const ports: EnginePorts = {
+    log,
+    clock,
+    views: recorder?.views ?? stores.views,
+    state: recorder?.state(state) ?? state,
+    blobs: recorder?.blobs ?? stores.blobs,
+  };
+  const process = await PlatformProcess.start(ports, keys);
+  const caughtUp = (group: string, topic: string): boolean =>
+    (stores.topics.get(topic) ?? []).every(
+      ({ length }, p) => length === 0 || stores.commits.get(`${group}\n${topic}\n${p}`) === length,
+    );
+  return {
+    process,
+    idle: () => groups.every(({ group, topic }) => caughtUp(group, topic)),
+    async stop() {
+      await process.stop();
+      await state.close();
+      await log.close();
+    },
+  };
+}
+
+/** The consumer groups that the process joins, with their topics. */
+function groupsOf(log: EventLog): readonly { readonly group: string; readonly topic: string }[] {
+  const groups: { group: string; topic: string }[] = [];
+  const subscribe = log.subscribe.bind(log);
+  log.subscribe = (options) => {
+    groups.push(...options.topics.map((topic) => ({ group: options.group, topic })));
+    return subscribe(options);
+  };
+  return groups;
+}
