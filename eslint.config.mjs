@@ -65,7 +65,7 @@ export default tseslint.config(
   { files: ['**/kafka/**/*.ts'], rules: engineBan('kafka') },
   { files: ['**/mongo/**/*.ts'], rules: engineBan('mongo') },
   { files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'], rules: { ...boundaries(withTools), 'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }] } },
-  { files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'], ignores: ['e2e/**', 'libs/testing/src/eventually.unit.spec.ts'], rules: waiting },
+  { files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'], ignores: ['libs/testing/src/eventually.unit.spec.ts'], rules: waiting },
   { files: ['libs/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'], rules: { 'no-console': 'off' } },
   { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly', setTimeout: 'readonly', performance: 'readonly', fetch: 'readonly' } } },
 );
