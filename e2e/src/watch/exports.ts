@@ -86,7 +86,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
   test('the probe fails and does not succeed any more: ProbeFailing', async () => {
     const pa = paOf(world().platform, world().folder);
     const walk = async (...args: string[]): Promise<boolean> => {
-      const { code, stderr } = await pa('probe', '--temporary', '--report', ...args);
+      const { code, stderr } = await pa('probe', '--temporary', '--report', '--timeout', '300', ...args);
       console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
       return code === 0;
     };

@@ -39,10 +39,9 @@ export interface Trial {
   readonly source: string;
   readonly stretch: number;
   readonly silentStretch?: number;
-  /** The ticks at which the fault was caused, at which it was cured, and at which the alert was silent again. */
+  /** The ticks at which the fault was caused, and at which it was cured. */
   readonly began: number;
   readonly cured: number;
-  readonly quiet: number;
 }
 
 /** Names of the alerts that read nothing but these metrics, so that a recording of them says whether they fire. */
@@ -51,29 +50,33 @@ export const readable = (metrics: readonly string[]): readonly string[] => ALERT
 /** Picks from a run what one alert reads, and writes it to `recordings`. @throws when the alert does not fire, or another one does */
 export async function record(run: Run, trial: Trial, folder: string): Promise<void> {
   const metrics = metricsOf(ALERTS.find(({ name }) => name === trial.alert)!);
-  const ticks = trial.quiet + 1;
+  const { ticks } = run;
   const series = Object.fromEntries(run.series.filter(({ metric }) => metrics.includes(metric)).map((one) => [nameOf(one), packed(one.values, ticks)]).sort(([a], [b]) => (a! < b! ? -1 : 1)));
   // What was rounded is played back, so that the expectation holds for the file.
   const kept = runOf({ ticks, series });
-  const play = (stretch: number, ticksOf: readonly number[]): Promise<readonly (readonly Firing[])[]> => firingAt(kept, folder, stretch, ticksOf, readable(metrics));
-  const during = Array.from({ length: trial.cured - trial.began }, (_, i) => trial.began + 1 + i);
-  const seen = await play(trial.stretch, during);
-  const at = seen.findLastIndex((firing) => firing.some(({ alert }) => alert === trial.alert));
-  if (at < 0) throw new Error(`${trial.alert} did not fire in what was kept of the run.`);
-  const quiet = [...(await play(trial.stretch, [trial.began])), ...(await play(trial.silentStretch ?? trial.stretch, [trial.quiet]))].flat();
-  if (quiet.length > 0) throw new Error(`Before or after the fault there fired: ${JSON.stringify(quiet)}.`);
+  /** The last tick from `from` to `to` at which the alerts are as wanted. A slow answer of a process moves what was seen by some ticks. */
+  const last = async (from: number, to: number, stretch: number, wanted: (firing: readonly Firing[]) => boolean, what: string): Promise<{ tick: number; firing: readonly Firing[] }> => {
+    const seen = await firingAt(kept, folder, stretch, Array.from({ length: to - from + 1 }, (_, i) => from + i), readable(metrics));
+    const at = seen.findLastIndex(wanted);
+    if (at < 0) throw new Error(`${trial.alert}: ${what}. At the end: ${JSON.stringify(seen.at(-1))}.`);
+    return { tick: from + at, firing: seen[at]! };
+  };
+  const quiet = (firing: readonly Firing[]): boolean => firing.length === 0;
+  const before = await last(0, trial.began, trial.stretch, quiet, 'something fires before the fault');
+  const during = await last(trial.began + 1, trial.cured, trial.stretch, (firing) => firing.some(({ alert }) => alert === trial.alert), 'it does not fire in what was kept of the run');
+  const after = await last(trial.cured + 1, ticks - 1, trial.silentStretch ?? trial.stretch, quiet, 'something fires after the cure');
   mkdirSync(FOLDER, { recursive: true });
   const recording: Recording = {
     alert: trial.alert, source: trial.source, recorded: new Date().toISOString().slice(0, 10), commit: commit(),
     stretch: trial.stretch, ...(trial.silentStretch !== undefined && { silentStretch: trial.silentStretch }),
-    metrics, ticks, before: trial.began, during: during[at]!, after: trial.quiet, fires: seen[at]!.map(({ labels }) => labels), series,
+    metrics, ticks, before: before.tick, during: during.tick, after: after.tick, fires: during.firing.map(({ labels }) => labels), series,
   };
   writeFileSync(join(FOLDER, `${[trial.alert, ...(trial.variant === undefined ? [] : [trial.variant])].join('.')}.json`), `${JSON.stringify(recording, undefined, 1)}\n`);
 }
 
 const git = (...args: string[]): string => spawnSync('git', args, { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
-/** Other recordings of the same run are changes too, and do not count. */
-const commit = (): string => `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/', ':!.') === '' ? '' : '-dirty'}`;
+/** Only changes of what was scraped count. Other recordings of the same run are changes too. */
+const commit = (): string => `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services', ':(top,exclude)libs/testing') === '' ? '' : '-dirty'}`;
 
 /** Every recording by the name of its file. */
 export const recordings = (): ReadonlyMap<string, Recording> => new Map(readdirSync(FOLDER).filter((file) => file.endsWith('.json')).sort().map((file) => [file, JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Recording]));

@@ -88,10 +88,11 @@ export async function tryIt({ folder, sources, ready, look }: Scene, trial: Tria
       throw new Error(`still firing: ${still.map(words).join(', ')}`, { cause: error });
     });
     const quiet = now();
+    await wait('some scrapes of the silence', async () => now() >= quiet + CALM_TICKS);
     await recorder.stop();
     for (const alert of names) {
       const { source, variant, silentStretch } = trial;
-      await record(recorder.run(), { alert, variant, source, silentStretch, stretch: usual(alert), began, cured, quiet }, folder);
+      await record(recorder.run(), { alert, variant, source, silentStretch, stretch: usual(alert), began, cured }, folder);
     }
   } finally {
     await recorder.stop();
