@@ -93,7 +93,7 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
     });
     running[i] = server;
     const { client } = nodes[i]!;
-    await server.ready(async () => readFileSync(logFile(i), 'utf8').slice(before).includes('Kafka Server started') && (await answers(client)), 90_000);
+    await server.ready(async () => readFileSync(logFile(i), 'utf8').slice(before).includes('Kafka Server started') && (await answers(client)), 300_000);
   };
   const stop = async () => {
     // Without a quorum SIGTERM waits for the controllers that are gone.
