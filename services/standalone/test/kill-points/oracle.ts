@@ -232,7 +232,7 @@ const DAY = 86_400_000;
 const claimsSince = memoized((since: number): number => {
   const recorded = new Set(Object.values(MEMBERS).flatMap((m) => [...m.resources.keys()]));
   const seen = new Set<string>();
-  return [...PAST, ...NEWS].filter((event: DomainEvent) => {
+  return [...PAST, ...NEWS.flat()].filter((event: DomainEvent) => {
     const { resource } = event.data as { resource?: { resourceType: string; id: string; use?: string } };
     if (
       resource?.resourceType !== 'ExplanationOfBenefit' ||

@@ -60,13 +60,13 @@ export const MISPLACED: DomainEvent = {
 };
 /** An event of the past once more. */
 const REPEATED = history(STAYS)[0]!;
-/** What is published in the story: new resources, a new version, a repetition, and two events that cannot be taken. */
-export const NEWS: readonly DomainEvent[] = [
-  ...history(GROWS).slice(-4),
-  ...history(HELD).slice(-3),
-  ...history(LEAVES).slice(-1),
-  REPEATED,
-  MISPLACED,
+/**
+ * What is published in the story, in two requests: new resources and a repetition, then a new version and two events
+ * that cannot be taken. The first request is acknowledged before it is handled, because it holds no opt-out.
+ */
+export const NEWS: readonly (readonly DomainEvent[])[] = [
+  [...history(GROWS).slice(-4), ...history(LEAVES).slice(-1), REPEATED],
+  [...history(HELD).slice(-3), MISPLACED],
 ];
 /**
  * What the payer's own systems append while no process of the platform runs. It is nothing new, but a batch that is

@@ -164,7 +164,7 @@ const inLog = (scene: Scene, topic: string, type: string): Promise<boolean> =>
   );
 
 const STEPS: readonly Step[] = [
-  { name: 'the payer publishes news', run: (scene) => publish(scene, NEWS) },
+  ...NEWS.map((events) => ({ name: 'the payer publishes news', run: (scene: Scene) => publish(scene, events) })),
   { name: 'the news are handled', run: handled },
   {
     name: 'an app registers',
