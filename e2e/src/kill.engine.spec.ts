@@ -77,7 +77,8 @@ describe(`one process after another is killed with -9 (seed ${seed}, ${kills} ki
     await platform.replace(candidates[upTo(candidates.length)]!);
   }
   /** A client repeats each request that was answered 5xx or broken off while a process was away. */
-  const persistently = <T>(ask: () => Promise<T>): Promise<Exclude<T, false>> => eventually(ask, { ...WAIT, timeout: 480_000 });
+  const persistently = <T>(ask: () => Promise<T>): Promise<Exclude<T, false>> =>
+    eventually(ask, { ...WAIT, timeout: 480_000 });
   const token = (): Promise<string> => persistently(() => app.tokens.get());
   const exported = (name: string, onAccepted?: (status: string) => void): Promise<BulkResult> =>
     persistently(async () => {
