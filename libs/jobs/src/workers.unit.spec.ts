@@ -289,7 +289,7 @@ describe('Workers whose store is slow or away for a while', () => {
 function pass({ work }: State): State['work'] {
   return {
     put: (...a) => work.put(...a), take: (...a) => work.take(...a), heartbeat: (...a) => work.heartbeat(...a), done: (...a) => work.done(...a),
-    release: (...a) => work.release(...a), remove: (...a) => work.remove(...a), count: (...a) => work.count(...a),
+    release: (...a) => work.release(...a), remove: (...a) => work.remove(...a), count: (...a) => work.count(...a), ready: (...a) => work.ready(...a),
   };
 }
 

@@ -32,7 +32,7 @@ it('a compacted log has gaps, also inside and at the end of record batches: ever
     await batch('a', 'b', 'c');
     all = await log.read('t', 0, 0, 10_000);
     return all.filter(({ key, offset }) => offset < 17 && !key.startsWith('kept')).length === 0;
-  }, 200);
+  }, { interval: 200 });
   expect(all.filter(({ key }) => key.startsWith('kept'))).toHaveLength(keep);
   const offsets = all.map(({ offset }) => offset);
   for (let from = 0; from < 12; from++) {

@@ -77,19 +77,19 @@ it('a fetch that waits holds up nothing: records, members that come and go, fail
   const a = await join('a');
   const say = async (value: string, by: (partition: number) => RegExp): Promise<void> => {
     await log.append('t', numbers(4).map((partition) => record(`${value}${partition}`, partition)));
-    await until(() => numbers(4).every((partition) => seen.some((one) => by(partition).test(one) && one.endsWith(`${value}${partition}`)) && followed.includes(`${value}${partition}`)));
+    await eventually(() => numbers(4).every((partition) => seen.some((one) => by(partition).test(one) && one.endsWith(`${value}${partition}`)) && followed.includes(`${value}${partition}`)));
   };
   await say('1/', () => /^a/);
   await say('2/', () => /^a/);
   const b = await join('b');
   // Each has some: both know of all partitions only together.
-  await until(() => (a.position()['t']?.length ?? 0) > 0 && (b.position()['t']?.length ?? 0) > 0);
+  await eventually(() => (a.position()['t']?.length ?? 0) > 0 && (b.position()['t']?.length ?? 0) > 0);
   await say('3/', () => /^[ab]/);
   failing = true;
   await log.append('t', numbers(4).map((partition) => record(`4/${partition}`, partition)));
-  await until(() => a.failure() !== undefined && b.failure() !== undefined);
+  await eventually(() => a.failure() !== undefined && b.failure() !== undefined);
   failing = false;
-  await until(() => numbers(4).every((partition) => seen.some((one) => one.endsWith(`4/${partition}`))));
+  await eventually(() => numbers(4).every((partition) => seen.some((one) => one.endsWith(`4/${partition}`))));
   await a.stop();
   await say('5/', () => /^b/);
   await b.stop();

@@ -57,10 +57,35 @@ export interface RawCluster {
   fetchTopicsOffset(topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[]): Promise<readonly OffsetTopic[]>;
 }
 
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  checkPendingRequests(): void;
+  scheduleCheckPendingRequests(): void;
+}
+
+const PENDING_MS = 10;
+
+/**
+ * After its first answer each connection of kafkajs wakes up every millisecond, for ever, to see whether requests wait for it: it asks for a
+ * timeout of a negative time. Here it only does so while some wait (for the end of a throttling, or for others under way).
+ */
+export function restIdleQueues(prototype: RequestQueue): void {
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+    if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
+    this.throttleCheckTimeoutId = setTimeout(() => {
+      this.throttleCheckTimeoutId = null;
+      this.checkPendingRequests();
+    }, Math.max(this.throttledUntil - Date.now(), PENDING_MS));
+  };
+}
+
 /** Whoever writes with transactions: uncommitted records are not seen, and a head is where a reader of committed ones ends. */
 export const READ_COMMITTED = 1;
 
 const require = createRequire(import.meta.url);
+restIdleQueues((require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }).prototype);
 
 type CreateCluster = (options: object) => RawCluster;
 
