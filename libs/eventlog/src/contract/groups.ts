@@ -200,6 +200,8 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const one = await join('one');
       await eventually(() => seen.length >= 20);
       const two = await join('two');
+      // A member that joins others is there before it has partitions.
+      await eventually(() => owns.two.size > 0);
       await log().append('t', records(200, 16, 200));
       await eventually(() => seen.some((s) => s.member === 'two'));
       await eventually(() => new Set(seen.map((s) => s.value)).size === 400);
