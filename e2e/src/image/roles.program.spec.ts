@@ -79,8 +79,8 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     await publishPayer(platform, payer);
     const app = await registerApp(platform, { name: 'Confined', npi: organization.npi, tin: organization.tin });
     const token = await app.tokens.get();
-    const group = await findGroup(whole, token, organization.npi);
-    const files = await texts(await sealed(await kickOff(whole, token, group.id), token), token);
+    const group = await findGroup(platform, token, organization.npi);
+    const files = await texts(await sealed(await kickOff(platform, token, group.id), token), token);
     const patients = files.get('Patient')!.trim().split('\n').map((line) => (JSON.parse(line) as { id: string }).id);
     expect(patients.sort()).toEqual(organization.visible.map(({ member }) => member).sort());
   };
