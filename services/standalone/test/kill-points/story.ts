@@ -43,6 +43,8 @@ const json = <T>(answer: Answer): T => JSON.parse(answer.body) as T;
 export class Unexpected extends Error {
   override readonly name = 'Unexpected';
 }
+/** Eight processes on a machine with a load of 120 need more than the minute that `eventually` waits. */
+const PATIENCE_MS = 300_000;
 /** `eventually`, but an answer that the contract does not allow ends it at once. */
 async function until<T>(what: string, attempt: () => Promise<T | false>): Promise<T> {
   const outcome = await eventually(
@@ -55,7 +57,7 @@ async function until<T>(what: string, attempt: () => Promise<T | false>): Promis
         throw error;
       }
     },
-    { what },
+    { what, timeout: PATIENCE_MS },
   );
   if ('error' in outcome) throw outcome.error;
   return outcome.value;
