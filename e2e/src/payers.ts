@@ -13,10 +13,18 @@ export const byMembers = (payer: SyntheticPayer): readonly SeeingOrganization[] 
 /** The organization that sees the most members. */
 export const largest = (payer: SyntheticPayer): SeeingOrganization => byMembers(payer)[0]!;
 
+/**
+ * `recorded` and `unchanged` as one count. An intake that loses its partition between its append and its commit handles the events again and
+ * finds them recorded, so a busy machine moves a few events from one outcome to the other.
+ */
+export function taken({ recorded = 0, unchanged = 0, ...others }: Readonly<Record<string, number>>): Record<string, number> {
+  return { ...Object.fromEntries(Object.entries(others).filter(([, count]) => count > 0)), taken: recorded + unchanged };
+}
+
 /** Publishes all events of a payer. Errors: intake decided otherwise than the ledger says. */
 export async function publishPayer(platform: Served, payer: SyntheticPayer): Promise<void> {
   const { outcomes, refused } = await publishAll(platform, payer.events());
-  const expected = Object.fromEntries(Object.entries(payer.ledger.summary().outcomes).filter(([, count]) => count > 0));
-  if (refused.length === 0 && isDeepStrictEqual({ ...outcomes }, expected)) return;
+  const expected = payer.ledger.summary().outcomes;
+  if (refused.length === 0 && isDeepStrictEqual(taken({ ...outcomes }), taken({ ...expected }))) return;
   throw new Error(`published ${JSON.stringify(outcomes)}, ${refused.length} refused; expected ${JSON.stringify(expected)}`);
 }
