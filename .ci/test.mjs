@@ -5,7 +5,7 @@
  * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`.
  * `docs/testing.md` describes the other suites.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { printCpu, recordCpu } from './cpu.mjs';
 import { count, print, projects, removeReports, requireNode24, root, specs, sum, withTarget } from './report.mjs';
@@ -13,17 +13,18 @@ import { count, print, projects, removeReports, requireNode24, root, specs, sum,
 requireNode24();
 const SUITES = [['npm', projects], ['house', withTarget('test-house')]];
 for (const [suite, dirs] of SUITES) removeReports(dirs, suite);
-const run = randomUUID();
+const id = randomUUID();
 const record = process.argv.includes('--record');
 const nxArgs = process.argv.slice(2).filter((arg) => arg !== '--record');
-const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run };
-const succeeds = (command, args) => spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0;
+const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: id };
+const run = (command, args) => new Promise((resolve) => spawn(command, args, { cwd: root, stdio: 'inherit', env }).once('error', resolve).once('close', resolve));
 const started = Date.now();
-if (!succeeds('npm', ['run', '--silent', 'build'])) process.exit(1);
-// A library's suite is one worker, so two of them fill two cores.
-succeeds('npx', ['nx', 'run-many', '-t', 'test', 'test-house', '--parallel=2', '--output-style=static', '--nxBail=false', ...nxArgs]);
+if ((await run('npm', ['run', '--silent', 'build'])) !== 0) process.exit(1);
+// e2e takes as long as all the others together, so it starts at once, beside them. The reports tell what failed.
+const nx = (...args) => run('npx', ['nx', 'run-many', '--parallel=1', '--output-style=static', '--nxBail=false', ...args, ...nxArgs]);
+await Promise.all([nx('-t', 'test', 'test-house', '--projects=e2e'), nx('-t', 'test', '--exclude=e2e')]);
 
-const counted = sum(SUITES.map(([suite, dirs]) => count(dirs, suite, run)));
+const counted = sum(SUITES.map(([suite, dirs]) => count(dirs, suite, id)));
 const elsewhere = (kinds, why) => {
   const files = kinds.flatMap((kind) => projects.flatMap(specs(kind)));
   if (files.length > 0) counted.skipped.push(`${files.length} files ${kinds.map((kind) => `*.${kind}.spec.ts`).join(', ')}: ${why}`);
