@@ -22,6 +22,8 @@ describe('backup and restore', { timeout: 600_000 }, () => {
   const engines: { stop(): Promise<unknown> }[] = [];
   /** What the payer tells after the copy was begun: the part that a restore needs from it again. */
   const since: DomainEvent[] = [];
+  /** Errors that no service expected: a 500 alone does not tell what failed. */
+  const unexpected: string[] = [];
   let kafka: Kafka;
   let mongo: Mongo;
   let platform: Deployment;
@@ -35,7 +37,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_LEASE_SECONDS: '2' },
   });
   const start = async (untilReady = true): Promise<void> => {
-    platform = await startDeployment({ ...options(), untilReady });
+    platform = await startDeployment({ ...options(), untilReady, onLine: (line) => void (line.includes('unexpected error') && unexpected.push(line)) });
   };
   const read = (id: string, token: string): Promise<number> => http(`${platform.base}/fhir/Patient/${id}`, { token }).then(({ status }) => status, () => 503);
   /** The first answer that is not "503, repeat the request", which a machine that is too slow for the bound may get. */
@@ -67,7 +69,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       running = false;
       await watching;
       // 502: of the gateway, while a process begins to listen.
-      expect([...seen].filter((answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer))).toEqual([]);
+      expect([...seen].filter((answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer)), unexpected.join('\n')).toEqual([]);
     };
   }
 

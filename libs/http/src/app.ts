@@ -39,7 +39,13 @@ const HTTP_KINDS: Record<number, RefusalKind> = { 400: 'invalid-request', 401: '
 /** Every thrown thing becomes a refusal; what was not one of ours is logged and told as 500 without details. */
 export function toRefusal(error: unknown, logger: Logger): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof EngineUnavailable) return new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
+  const unavailable = (): Refusal => new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
+  if (error instanceof EngineUnavailable) return unavailable();
+  // A view lacks an index. The message names the index and the command that creates it, and holds no data.
+  if (error instanceof Error && error.name === 'EnsureError') {
+    logger.error({ error: error.name }, error.message);
+    return unavailable();
+  }
   const code = (error as { code?: string }).code ?? '';
   const known = FASTIFY_CODES[code];
   if (known !== undefined) return new Refusal(known[0], known[1]);

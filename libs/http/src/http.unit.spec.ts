@@ -45,6 +45,10 @@ describe('a service', () => {
       away(): string {
         throw new EngineUnavailable('the disk');
       }
+      @Get('fhir/unindexed')
+      unindexed(): string {
+        throw Object.assign(new Error('records: index "by-patient" is missing. Create it with `pa views apply`'), { name: 'EnsureError' });
+      }
     }
     @Module({})
     class TrialModule {}
@@ -67,6 +71,13 @@ describe('a service', () => {
   test('tells an engine that is away as 503 with Retry-After', async () => {
     const answer = await get('/fhir/away');
     expect([answer.statusCode, answer.headers['retry-after'], answer.headers['content-type']]).toEqual([503, '2', 'application/fhir+json; charset=utf-8']);
+  });
+  test('answers 503 where a view lacks an index, and logs which command creates it', async () => {
+    logged.mockClear();
+    const answer = await get('/fhir/unindexed');
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '2']);
+    expect(answer.payload).not.toContain('by-patient');
+    expect(logged).toHaveBeenCalledWith({ error: 'EnsureError' }, expect.stringContaining('pa views apply'));
   });
   test('answers an unknown path as the prefix asks', async () => {
     expect(JSON.parse((await get('/fhir/nothing')).payload)).toMatchObject({ resourceType: 'OperationOutcome' });
