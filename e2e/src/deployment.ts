@@ -131,9 +131,9 @@ async function runAdmin(start: Spawn, env: Readonly<Record<string, string>>, arg
 export const administer = (options: DeploymentOptions, ...args: string[]): Promise<string> =>
   runAdmin(spawnOf(options), environment(options, 'http://127.0.0.1'), args);
 
-/** One service of a deployment, alone. Throws what it said when it ends instead of listening. */
-export const startAlone = (options: DeploymentOptions, service: ServiceName): Promise<ServiceProcess> =>
-  startService(spawnOf(options), service, environment(options, 'http://127.0.0.1'), options.onLine);
+/** One service of a deployment, alone and whatever becomes of it. */
+export const startAlone = (options: DeploymentOptions, service: ServiceName): Started =>
+  spawnOf(options)(service, { env: environment(options, 'http://127.0.0.1'), onLine: options.onLine });
 
 async function startService(
   start: Spawn, service: ServiceName, env: Readonly<Record<string, string>>, onLine: ((line: string) => void) | undefined, abort?: AbortSignal,

@@ -10,10 +10,14 @@ const options = { dataDir: join(folder, 'data') };
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a service without its topics ends with 1 and names what creates them', async () => {
-  await expect(startAlone(options, 'auth')).rejects.toThrow(/ended at its start \(1\): .*KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/s);
+  const { ended, said } = startAlone(options, 'auth');
+  expect(await ended, said.join('\n')).toBe(1);
+  expect(said.at(-1)).toMatch(/KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/);
 });
 
 test('a service without its indexes ends with 1 and names what creates them', async () => {
   await administer(options, 'topics', 'apply');
-  await expect(startAlone(options, 'resources')).rejects.toThrow(/ended at its start \(1\): .*`pa views apply`/s);
+  const { ended, said } = startAlone(options, 'resources');
+  expect(await ended, said.join('\n')).toBe(1);
+  expect(said.at(-1)).toMatch(/`pa views apply`/);
 });
