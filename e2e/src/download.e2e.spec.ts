@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { largest } from './payers.ts';
-import { findGroup, http, kickOff, optIn, optOut, sealed, tell } from './road.ts';
+import { findGroup, http, kickOff, optIn, optOut, sealed, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = promisify(execFile);
@@ -159,7 +159,7 @@ describe('files of an export, read by what people have', () => {
     const member = inOrder[Math.floor(inOrder.length / 2)]!;
     const before = (await reference('ExplanationOfBenefit')).toString();
     const etag = (await http(urlOf(), { token, headers: { 'accept-encoding': 'gzip' } })).headers.etag!;
-    expect((await tell(platform, optOut(member))).status).toBe('effective');
+    await takesEffect(platform, optOut(member));
     const now = await sealed(status, token);
     const expected = before.split('\n').filter((line) => !line.includes(member)).join('\n');
     expect((await reference('ExplanationOfBenefit', now)).toString()).toBe(expected);
@@ -171,6 +171,6 @@ describe('files of an export, read by what people have', () => {
       const head = await http(urlOf(), { token, method: 'HEAD', headers: { 'accept-encoding': coding } });
       expect(Number(head.headers['content-length'])).toBe(resumed.body.length);
     }
-    expect((await tell(platform, optIn(member))).status).toBe('effective');
+    await takesEffect(platform, optIn(member));
   });
 });

@@ -7,7 +7,7 @@ import { s3Files, type Deployment } from './deployment.ts';
 import { freshPlatform, instancesOf, registerApp, SHARED, type Fresh, type TestApp } from './harness.ts';
 import { complete, progressOf } from './interrupted.ts';
 import { largest } from './payers.ts';
-import { findGroup, http, optIn, optOut, tell } from './road.ts';
+import { findGroup, http, optIn, optOut, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 /** Processes of export that share nothing but a bucket. */
@@ -57,14 +57,14 @@ test('ranges, and a member who opts out of files that are written', async () => 
   const part = await http(file, { token, headers: { 'accept-encoding': 'identity', range: 'bytes=10-99', 'if-range': whole.headers['etag']! } });
   expect([part.status, part.body.equals(whole.body.subarray(10, 100))]).toEqual([206, true]);
   const leaver = organization.visible[0]!.member;
-  expect((await tell(platform, optOut(leaver))).status).toBe('effective');
+  await takesEffect(platform, optOut(leaver));
   for (const { url } of manifest.output) {
     const answer = await http(url, { token });
     // A file of nobody else is gone.
     expect([200, 404, 410]).toContain(answer.status);
     expect(answer.body.toString('utf8')).not.toContain(`Patient/${leaver}`);
   }
-  expect((await tell(platform, optIn(leaver))).status).toBe('effective');
+  await takesEffect(platform, optIn(leaver));
 });
 
 const where = '(not in the shared world: in the suite `processes`)';

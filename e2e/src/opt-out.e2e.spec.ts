@@ -9,7 +9,7 @@ import { npiOf, type MemberLedger } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, slowly, type TestApp } from './harness.ts';
 import { largest, taken } from './payers.ts';
-import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, tell, texts, type GroupResource } from './road.ts';
+import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, takesEffect, tell, texts, type GroupResource } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = randomBytes(4).toString('hex');
@@ -72,9 +72,9 @@ describe('an opt-out against everything that runs', () => {
   /** Everybody's files but `member`'s lines. Ids of a member's resources begin with the member's id. */
   const linesOf = (text: string, member: string): string[] => text.split('\n').filter((line) => line.includes(member));
   const countOf = (manifest: Manifest, type: string): number => manifest.output.filter((f) => f.type === type).reduce((n, f) => n + (f.count ?? 0), 0);
-  const leave = async (member: string): Promise<void> => expect((await tell(platform, optOut(member))).status).toBe('effective');
+  const leave = (member: string): Promise<void> => takesEffect(platform, optOut(member));
   /** Afterwards, so that the tests that follow have files large enough. */
-  const back = async (member: string): Promise<void> => expect((await tell(platform, optIn(member))).status).toBe('effective');
+  const back = (member: string): Promise<void> => takesEffect(platform, optIn(member));
   const handled = async (...events: Parameters<typeof publishAll>[1] extends Iterable<infer E> ? E[] : never): Promise<void> => expect(taken((await publishAll(platform, events)).outcomes)).toEqual({ taken: events.length });
 
   test('before an export: in no file and not in the Group; back again, _since has everything of theirs', async () => {
@@ -91,7 +91,7 @@ describe('an opt-out against everything that runs', () => {
     const without = await exported();
     expect(everything(without.files)).not.toContain(member);
 
-    expect((await tell(platform, optIn(member))).status).toBe('effective');
+    await takesEffect(platform, optIn(member));
     expect(await members()).toContain(`Patient/${member}`);
     const delta = await exported(`?_since=${encodeURIComponent(without.manifest.transactionTime)}`);
     expect(linesOf(everything(delta.files), member).sort()).toEqual(theirs);
@@ -230,7 +230,7 @@ describe('an opt-out against everything that runs', () => {
       expect(explained.now).toEqual({ decision: 'deny', reason: 'opted-out' });
     });
     expect(await read(member)).toBe(404);
-    expect((await tell(platform, optIn(member))).status).toBe('effective');
+    await takesEffect(platform, optIn(member));
     expect(await read(member)).toBe(200);
   });
 
@@ -241,7 +241,7 @@ describe('an opt-out against everything that runs', () => {
     const other = await registerApp(platform, { name: 'The other', npi: otherNpi });
     const otherToken = await other.tokens.get();
     expect([await read(shared.member), await read(shared.member, otherToken)]).toEqual([200, 200]);
-    expect((await tell(platform, optOut(shared.member, { scope: 'provider-specific', targets: [{ npi: organization.npi }] }))).status).toBe('effective');
+    await takesEffect(platform, optOut(shared.member, { scope: 'provider-specific', targets: [{ npi: organization.npi }] }));
     expect([await read(shared.member), await read(shared.member, otherToken)]).toEqual([404, 200]);
     expect((await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference)).not.toContain(`Patient/${shared.member}`);
     expect((await findGroup(platform, otherToken, otherNpi)).member?.map((m) => m.entity.reference)).toContain(`Patient/${shared.member}`);

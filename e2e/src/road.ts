@@ -2,6 +2,7 @@ import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import { newKey, publicJwk, publish, Server, TokenSource, type Item, type Manifest, type PlatformProcess, type PublishReport } from '@provider-access/cli';
+import { eventually } from '@provider-access/testing';
 
 /**
  * What the systems of a payer and of a provider do, one request at a time, so that a test can stand between any two.
@@ -74,6 +75,18 @@ export function publishAll(platform: Served, events: Iterable<DomainEvent>): Pro
 export async function tell(platform: Served, event: DomainEvent): Promise<EventRow> {
   const answer = await http(`${platform.base}/events`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
   return json<EventRow>(answer);
+}
+
+/**
+ * Tells an event that changes access, and waits until it has its effect. A busy platform answers `accepted` after five
+ * seconds, which says that the effect comes later; the same event again changes nothing and is answered `effective`
+ * then.
+ */
+export async function takesEffect(platform: Served, event: DomainEvent): Promise<void> {
+  await eventually(async () => {
+    const { status, reason } = await tell(platform, event);
+    if (status !== 'effective') throw new Error(`${event.type} is ${status} ${reason ?? ''}`);
+  });
 }
 
 export interface TestApp { readonly clientId: string; readonly key: JsonWebKey; readonly scope: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }

@@ -6,7 +6,7 @@ import { SERVICES, type ServiceName } from './gateway.ts';
 import { freshPlatform, IN_CLUSTER, instancesOf, registerApp, type Fresh, type TestApp } from './harness.ts';
 import { holdsExactly, versionsOf } from './interrupted.ts';
 import { byMembers } from './payers.ts';
-import { findGroup, http, json, optIn, optOut, tell } from './road.ts';
+import { findGroup, http, json, optIn, optOut, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 /**
@@ -73,12 +73,12 @@ test('it exports what the ledger says, without the member who opts out while the
   const group = await findGroup(platform, token, mine.npi);
   const result = await bulkExport({
     server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, 'files'),
-    onAccepted: async () => expect((await tell(platform, optOut(leaver))).status).toBe('effective'),
+    onAccepted: () => takesEffect(platform, optOut(leaver)),
   });
   await holdsExactly(result.files, payer, mine.npi, new Set([leaver]));
   expect(await versionsOf(result.files, payer, mine.npi)).toEqual([]);
   const given = `${platform.base}/ops/disclosures?member=${mine.visible[1]!.member}`;
   const { disclosures } = json<{ disclosures: { client: string }[] }>(await http(given, { token: platform.administratorToken }));
   expect(disclosures.map(({ client }) => client)).toContain(app.clientId);
-  expect((await tell(platform, optIn(leaver))).status).toBe('effective');
+  await takesEffect(platform, optIn(leaver));
 });

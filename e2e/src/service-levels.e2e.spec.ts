@@ -7,7 +7,7 @@ import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, SEPARATE, SHARED, type Fresh, type TestApp } from './harness.ts';
 import { postStream } from './interrupted.ts';
 import { paOf, type Pa } from './pa.ts';
-import { findGroup, http, json, kickOff, optIn, optOut, payerEvent, sealed, tell, type GroupResource } from './road.ts';
+import { findGroup, http, json, kickOff, optIn, optOut, payerEvent, sealed, takesEffect, type GroupResource } from './road.ts';
 import { EVERY_DAY, LIMITS } from './world/context.ts';
 
 const HOUR = 3_600_000;
@@ -88,8 +88,8 @@ describe('service levels of a platform', () => {
     // Taken back in time: nobody waited for an answer.
     const cancelled = await kickOff(fresh.platform(), token, group.id);
     expect((await http(cancelled, { method: 'DELETE', token })).status).toBe(202);
-    expect((await tell(fresh.platform(), optOut(world.member))).status).toBe('effective');
-    expect((await tell(fresh.platform(), optIn(world.member))).status).toBe('effective');
+    await takesEffect(fresh.platform(), optOut(world.member));
+    await takesEffect(fresh.platform(), optIn(world.member));
     await eventually(async () => {
       const { answered, 'opt-out-effective': optOuts, ...others } = since((await slo()).report);
       expect(others).toEqual({ 'claims-visible': [3, 2, 0, 0], 'prior-authorization-visible': [2, 1, 0, 0] });

@@ -10,7 +10,7 @@ import { environment, startDeployment, type Spawn } from '../deployment.ts';
 import { SERVICES } from '../gateway.ts';
 import { holdsExactly } from '../interrupted.ts';
 import { largest, publishPayer } from '../payers.ts';
-import { findGroup, http, kickOff, optOut, registerApp, sealed, tell, texts, type Served } from '../road.ts';
+import { findGroup, http, kickOff, optOut, registerApp, sealed, takesEffect, texts, type Served } from '../road.ts';
 import { sharedPayer } from '../world/context.ts';
 import { confine, notConfinable, type Confined } from './sandbox.ts';
 
@@ -222,7 +222,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
 
       expect(await exported('whole', [])).toBe(organization.visible.length);
       expect([await read(gone), await read(stays)]).toEqual([200, 200]);
-      expect((await tell(platform, optOut(gone))).status).toBe('effective');
+      await takesEffect(platform, optOut(gone));
       expect([await read(gone), await read(stays)]).toEqual([404, 200]);
       expect(await exported('less', [gone])).toBe(organization.visible.length - 1);
 

@@ -5,7 +5,7 @@ import type { PlatformProcess } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 import { publishAll, registerApp, SEPARATE, SHARED, type TestApp } from '../harness.ts';
 import { byMembers } from '../payers.ts';
-import { findGroup, http, json, kickOff, optOut, sealed, tell, texts, type HttpAnswer, type HttpCall } from '../road.ts';
+import { findGroup, http, json, kickOff, optOut, sealed, takesEffect, texts, type HttpAnswer, type HttpCall } from '../road.ts';
 import { LIMITS, sharedPayer } from '../world/context.ts';
 import { MARK, marked } from './marks.ts';
 import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, wrongRequests } from './phi-walk.ts';
@@ -90,7 +90,7 @@ describe('marked data', () => {
   });
 
   test('is withdrawn: the member opts out and is asked for again', async () => {
-    expect((await tell(platform, optOut(MEMBER, { scope: 'global', note: MARK.reason }))).status).toBe('effective');
+    await takesEffect(platform, optOut(MEMBER, { scope: 'global', note: MARK.reason }));
     const refused = [await ask(`/fhir/Patient/${MEMBER}`), await ask(`/fhir/Condition/${MEMBER}-c1`)];
     expect(refused.map((r) => r.status)).toEqual([404, 404]);
     note(...refused);
