@@ -25,7 +25,7 @@ export const specs = (...kinds) => kinds.flatMap((kind) => [`src/**/*.${kind}.sp
 
 /** The suites of a library or a service. */
 const suites = [
-  // A package runs beside e2e (.ci/test.mjs), so it takes one worker.
+  // Two packages run side by side, beside e2e (.ci/test.mjs), so each takes one worker.
   suite('npm', specs('unit', 'int'), { maxWorkers: 1 }),
   // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
   suite('engines', specs('engine')),
