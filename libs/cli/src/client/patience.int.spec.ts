@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { CliError, EXIT } from '../output.ts';
 import { run } from '../program.ts';
 import { bulkExport, type BulkResult } from './bulk.ts';
@@ -106,6 +107,8 @@ const exported = (more: { patienceMs?: number; onProgress?: (text: string) => vo
 };
 const fetched = (more: { patienceMs?: number; token?: (refused?: string) => Promise<string> } = {}): Promise<unknown> =>
   download(`${platform.base}/file?signature=hidden`, join(folder, 'file'), { token: () => Promise.resolve('secret-token'), onEtag: () => {}, onBytes: () => {}, timing: platform.timing, ...more });
+/** Bytes of files that are not complete. */
+const keptBytes = (): number => readdirSync(folder).filter((name) => name.endsWith('.part')).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const faultOf = (work: Promise<unknown>): Promise<CliError> => work.then(() => Promise.reject(new Error('it succeeded')), (error: unknown) => error as CliError);
 const unavailable = (response: ServerResponse, retryAfter?: string): true => {
@@ -121,9 +124,10 @@ describe('an export', () => {
         if (target !== first) return false;
         began = platform.clock;
         if (target === 'file') {
-          // Half of the file is there when the platform stops.
+          // The client has kept a part of the file when the platform stops.
           response.writeHead(200, { etag: ETAG, 'content-length': FILE.length });
-          response.write(FILE.subarray(0, FILE.length / 2), () => void platform.refuse());
+          response.write(FILE.subarray(0, FILE.length / 2));
+          void eventually(() => keptBytes() >= 100).then(() => platform.refuse());
         } else void platform.refuse();
         return true;
       }
