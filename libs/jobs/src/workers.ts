@@ -143,9 +143,11 @@ export class Workers {
     };
     try {
       // The answer to `take` was slow: another may have the item by now.
-      if (performance.now() - asked > this.#ttlMs / 3 && !(await heartbeat())) return;
+      if (performance.now() - asked > this.#ttlMs / 3) await heartbeat();
       let failure: { readonly error: unknown } | undefined;
       try {
+        // A handler that waits for the event `abort` would wait for ever on a signal that was aborted before.
+        controller.signal.throwIfAborted();
         await this.#options.handle(item, controller.signal, heartbeat);
       } catch (error) {
         failure = { error };

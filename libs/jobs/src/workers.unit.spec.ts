@@ -109,23 +109,24 @@ describe('Workers', () => {
   });
 
   it('aborts the handler when the lease is lost, and neither marks it done nor gives it back', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    const handled = deferred<void>();
     const lost = deferred<unknown>();
     const { state, workers, clock } = open({
-      ttlMs: 3,
+      ttlMs: 30_000,
       handle: async (_item, signal) => {
+        handled.resolve();
         await whenAborted(signal).catch(() => {});
         lost.resolve(signal.reason);
       },
     });
     await put(state, 'a');
     workers.notify();
-    await eventually(() => workers.active() === 1);
+    await handled.promise;
     // The holder was silent for longer than its lease; the other one takes the item before the next heartbeat.
-    let taken: WorkItem | undefined;
-    await eventually(async () => {
-      clock.at += 1000;
-      return (taken = await state.work.take('q', 'other', 1_000_000)) !== undefined;
-    });
+    clock.at += 30_001;
+    const taken = await state.work.take('q', 'other', 1_000_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(await lost.promise).toBe('lost');
     expect(await state.work.done(taken!)).toBe(true);
   });
@@ -259,6 +260,33 @@ describe('Workers whose store is slow or away for a while', () => {
     await workers.stop();
     expect(seen).toEqual([]);
     expect(await state.work.done(stolen!)).toBe(true);
+  });
+
+  it('begins nothing when it was stopped while the answer was on its way, and gives the item back', async () => {
+    const clock = { at: 1_000_000 };
+    const state = openMemoryState({ now: () => clock.at });
+    opened.push(() => state.close());
+    const asked = deferred<void>();
+    const answer = deferred<void>();
+    let handled = 0;
+    const { workers } = open({
+      work: {
+        ...pass(state),
+        take: async (...a) => {
+          asked.resolve();
+          await answer.promise;
+          return state.work.take(...a);
+        },
+      },
+      handle: async () => void handled++,
+    }, { state, clock });
+    await put(state, 'a');
+    await asked.promise;
+    const stopped = workers.stop();
+    answer.resolve();
+    await stopped;
+    expect(handled).toBe(0);
+    expect(await state.work.count('q')).toEqual({ ready: 1, leased: 0 });
   });
 
   it('sends one heartbeat at a time', async () => {
