@@ -133,6 +133,44 @@ describe('what is at fault itself is parked with its reason', () => {
     await eventually(async () => expect((await read('Patient/m3')).status).toBe(200));
   });
 
+  /** HOLES C1, H8: each of these stopped its partition for good. */
+  const long = (count: number): string => `urn:oid:1${'.1'.repeat(count)}`;
+  test.each<[string, (member: string) => DomainEvent, string]>([
+    ['an opt-out from 30 February', (m) => optOut(m, { scope: 'global', effectiveFrom: '2026-02-30' }), 'invalid-data'],
+    ['an opt-in from 31 June', (m) => payerEvent('payer.member-opted-in.v1', m, { effectiveFrom: '2026-06-31' }), 'invalid-data'],
+    ['a coverage that starts at 24:00', (m) => payerEvent('payer.member-enrolled.v1', m, { coverageId: 'c', from: '2026-01-01T24:00:00Z' }), 'invalid-data'],
+    ['a termination in a zone that does not exist', (m) => payerEvent('payer.member-terminated.v1', m, { to: '2026-01-01T10:00:00+15:00' }), 'invalid-data'],
+    ['an attribution from 29 February of no leap year', (m) => payerEvent('payer.attribution-asserted.v1', m, { provider: { npi: NPI }, from: '2025-02-29' }), 'invalid-data'],
+    ['an event at an impossible time', (m) => ({ ...optOut(m), time: '2026-02-30T10:00:00Z' }), 'not-a-cloudevent'],
+    ['an OID of 3 MB', (m) => recorded(m, observation(`${m}-oid`, m, { extension: [{ url: 'http://example.org/x', valueOid: long(1_500_000) }] })), 'invalid-resource'],
+  ])('%s is refused or parked, and everything behind it goes on', async (_what, fault, reason) => {
+    const id = `i-${randomUUID().slice(0, 8)}`;
+    await publishAll(platform(), member(id));
+    await eventually(async () => expect((await read(`Patient/${id}`)).status).toBe(200));
+    const answered = rows(await post(ndjson(fault(id), recorded(id, observation(`${id}.behind`, id)))));
+    const accepted = answered.filter((row) => row.status !== 'refused').length;
+    const receipt = await receiptOf(answered.at(-1)!.receipt, accepted);
+    if (accepted === 1) expect(answered[0]).toMatchObject({ status: 'refused', reason });
+    else expect(receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ outcome: 'parked', reason }] });
+    // Whoever was not asked for stays readable, also by what is published from now on.
+    expect((await tell(platform(), recorded('m1', observation(`${id}.other`, 'm1')))).status).toBe('accepted');
+    await eventually(async () => expect((await read(`Observation/${id}.other`)).status).toBe(200));
+    for (const letter of receipt.items) await fresh.server().post(`/events/dead-letters/${letter.deadLetter!}/discard`, { reason: 'a date that does not exist' }, { token: platform().payerToken });
+    await eventually(async () => expect((await read(`Observation/${id}.behind`)).status).toBe(200));
+  });
+
+  test('31 December 9999 is no end: the member stays covered and attributed', async () => {
+    const id = `i-${randomUUID().slice(0, 8)}`;
+    const open = '9999-12-31';
+    expect(await outcome(
+      recorded(id, patient(id)), payerEvent('payer.member-enrolled.v1', id, { coverageId: 'c', from: '2020-01-01', to: open }),
+      payerEvent('payer.attribution-asserted.v1', id, { provider: { npi: NPI }, from: '2020-01-01', to: open }),
+    )).toMatchObject({ counts: { recorded: 3 } });
+    await eventually(async () => expect((await read(`Patient/${id}`)).status).toBe(200));
+    await outcome(payerEvent('payer.member-changed.v1', id, { coverageId: 'c', to: open }));
+    expect((await read(`Patient/${id}`)).status).toBe(200);
+  });
+
   test('what comes before its member is kept until the member arrives', async () => {
     expect(await outcome(recorded('late', observation('early', 'late')))).toMatchObject({ counts: { recorded: 1 } });
     expect((await read('Observation/early')).status).toBe(404);

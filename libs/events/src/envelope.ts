@@ -1,3 +1,5 @@
+import { isInstant } from '@provider-access/fhir';
+
 /**
  * CloudEvents 1.0, Kafka binary mode: attributes travel as `ce_*` headers, the value is the data as JSON.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
@@ -94,10 +96,6 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
     },
   };
 }
-
-/** An RFC 3339 instant with a zone, that exists. */
-const isInstant = (time: string): boolean => INSTANT.test(time) && !Number.isNaN(Date.parse(time));
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** Reads a structured-mode JSON object (application/cloudevents+json). */
 export function fromStructured(body: unknown): DecodeResult {

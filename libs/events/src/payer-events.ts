@@ -1,10 +1,13 @@
+import { isDayOrInstant } from '@provider-access/fhir';
 import { z } from 'zod';
 
 /** Inbound facts of a payer's systems (ARCHITECTURE §2): input, not truth. `subject` is the member id or provider id. */
 
 const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digits, - and ., at most 64');
-const instantOrDate = z.string().regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date (YYYY-MM-DD) or an instant with a zone')
-  .refine((v) => !Number.isNaN(Date.parse(v)), 'a date that exists');
+/** The pattern is what the AsyncAPI document shows; what reads the value later asks the same calendar as `isDayOrInstant`. */
+const instantOrDate = z.string().max(35)
+  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date (YYYY-MM-DD) or an instant with a zone')
+  .refine(isDayOrInstant, 'a date and a time of day that exist');
 const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
 const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
 const shortText = z.string().max(500);

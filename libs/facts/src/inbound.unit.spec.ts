@@ -32,7 +32,7 @@ describe('inbound events', () => {
     expect(concerned(structured(`{"type":"${TYPE}","source":"urn:x","subject":"m1"`), undefined)).toEqual({ member: 'm1', source: 'urn:x' });
   });
   it.each<[string, Partial<DomainEvent>]>([
-    ['invalid-time', { time: 'yesterday' }], ['time-in-future', { time: '2026-01-01T00:05:01Z' }], ['subject-missing', { subject: undefined }], ['invalid-subject', { subject: 'Patient/1 x' }], ['invalid-data', { data: { scope: 'all' } }],
+    ['time-in-future', { time: '2026-01-01T00:05:01Z' }], ['subject-missing', { subject: undefined }], ['invalid-subject', { subject: 'Patient/1 x' }], ['invalid-data', { data: { scope: 'all' } }],
   ])('are refused as %s, without a value in the text', (reason, over) => {
     const checked = checkInbound({ ...event, ...over }, schema, NOW);
     expect(checked).toMatchObject({ ok: false, fault: { reason } });

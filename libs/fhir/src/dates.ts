@@ -4,6 +4,8 @@ export interface DateRange {
   readonly end: number;
 }
 
+/** `Date.toISOString` writes later years with more digits and a sign, which sort before all others. */
+const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const PATTERN = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -37,6 +39,17 @@ export function dateRange(value: string): DateRange | undefined {
   return { start: start + millis, end: start + millis + (match[7].length === 1 ? 100 : match[7].length === 2 ? 10 : 1) };
 }
 
+/**
+ * Whether a value is an RFC 3339 instant that exists: date, time with seconds below 60, and a zone of at most 14 hours. `Date.parse`
+ * alone also takes 30 February, 24:00 and any zone, and reads them as something else.
+ */
+export const isInstant = (value: string): boolean => INSTANT.test(value) && dateRange(value) !== undefined;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
+/** Whether a value is a day (YYYY-MM-DD) or an instant that exists. */
+export const isDayOrInstant = (value: string): boolean => (value.includes('T') ? isInstant(value) : DAY_PATTERN.test(value) && dateRange(value) !== undefined);
+const DAY_PATTERN = /^\d{4}-\d{2}-\d{2}$/;
+
 function offsetMinutes(zone: string | undefined): number | undefined {
   if (zone === undefined || zone === 'Z') return 0;
   const hours = Number(zone.slice(1, 3));
@@ -44,6 +57,9 @@ function offsetMinutes(zone: string | undefined): number | undefined {
   if (hours > 14 || minutes > 59) return undefined;
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
 }
+
+/** RFC 3339 instant in UTC of ms since the epoch, no later than the last of the year 9999: such instants sort as text. */
+export const toInstant = (ms: number): string => new Date(Math.min(ms, LAST)).toISOString();
 
 /** Date.UTC reads years below 100 as 19xx. */
 function utc(year: number, monthIndex: number, day: number): number {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { compareRanges, dateRange, matchesDate } from './dates.ts';
+import { compareRanges, dateRange, isDayOrInstant, isInstant, matchesDate, toInstant } from './dates.ts';
 
 const iso = (text: string): [string, string] | undefined => {
   const range = dateRange(text);
@@ -28,6 +28,26 @@ describe('dateRange', () => {
 
   it('reads every instant that JavaScript writes', () => {
     fc.assert(fc.property(fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }), (date) => dateRange(date.toISOString())?.start === date.getTime()));
+  });
+});
+
+describe('isInstant and isDayOrInstant', () => {
+  it('take what exists', () => {
+    expect(['2024-02-29T23:59:59Z', '2026-01-01T00:00:00.123456789+14:00', '0001-01-01T00:00:00-14:00'].filter((v) => !isInstant(v))).toEqual([]);
+    expect(['2024-02-29', '9999-12-31', '2026-01-01T00:00:00Z'].filter((v) => !isDayOrInstant(v))).toEqual([]);
+  });
+  // `Date.parse` reads all but the last four, as another moment.
+  it.each(['2026-02-30T10:00:00Z', '2026-06-31T10:00:00Z', '2026-01-01T24:00:00Z', '2026-01-01T10:00:00+15:00', '2025-02-29T10:00:00Z', '2026-12-31T23:59:60Z', '2026-01-01T10:00Z', '2026-01-01T10:00:00', '2026-01-01'])('%s is no instant', (value) =>
+    expect(isInstant(value)).toBe(false));
+  it.each(['2026-02-30', '2026-06-31', '2025-02-29', '2026-13-01', '2026', '2026-05', '2026-01-01T24:00:00Z'])('%s is neither a day nor an instant', (value) => expect(isDayOrInstant(value)).toBe(false));
+  it('what they take, Date.parse reads as the same moment', () => {
+    fc.assert(fc.property(fc.stringMatching(/^20[0-3]\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3})?(Z|[+-][01]\d:[0-5]\d)$/), (text) => !isInstant(text) || dateRange(text)?.start === Date.parse(text)));
+  });
+});
+
+describe('toInstant', () => {
+  it('never leaves the four digits of a year, so that instants sort as text', () => {
+    expect([toInstant(0), toInstant(Date.UTC(10_000, 0, 1))]).toEqual(['1970-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z']);
   });
 });
 

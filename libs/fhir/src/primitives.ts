@@ -9,8 +9,12 @@ const DATE = /^\d{4}(-\d{2}(-\d{2})?)?$/;
 const DATE_TIME = /^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
-const matches = (pattern: RegExp): PrimitiveCheck => (value) => typeof value === 'string' && pattern.test(value);
-const dated = (pattern: RegExp): PrimitiveCheck => (value) => typeof value === 'string' && pattern.test(value) && dateRange(value) !== undefined;
+/** R4: "strings SHALL NOT exceed 1024*1024 characters in size". */
+const LONGEST_TEXT = 1024 * 1024;
+/** Of codes, OIDs, dates and times. Patterns with groups overflow the stack on values of megabytes, and no real one is longer. */
+const LONGEST_TOKEN = 1024;
+const matches = (pattern: RegExp, longest = LONGEST_TOKEN): PrimitiveCheck => (value) => typeof value === 'string' && value.length <= longest && pattern.test(value);
+const dated = (pattern: RegExp): PrimitiveCheck => (value) => matches(pattern)(value) && dateRange(value as string) !== undefined;
 const between = (low: number, high: number): PrimitiveCheck => (value) => typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 const text: PrimitiveCheck = (value) => typeof value === 'string' && value.length > 0 && !CONTROL.test(value);
 
@@ -26,12 +30,12 @@ export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
   xhtml: (value) => typeof value === 'string' && value.trimStart().startsWith('<div'),
   code: matches(/^[^\s]+(\s[^\s]+)*$/),
   id: matches(/^[A-Za-z0-9.-]{1,64}$/),
-  uri: matches(/^\S+$/),
-  url: matches(/^\S+$/),
-  canonical: matches(/^\S+$/),
+  uri: matches(/^\S+$/, LONGEST_TEXT),
+  url: matches(/^\S+$/, Number.POSITIVE_INFINITY),
+  canonical: matches(/^\S+$/, LONGEST_TEXT),
   oid: matches(/^urn:oid:[0-2](\.(0|[1-9]\d*))+$/),
   uuid: matches(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i),
-  base64Binary: matches(/^[0-9A-Za-z+/=\s]+$/),
+  base64Binary: matches(/^[0-9A-Za-z+/=\s]+$/, Number.POSITIVE_INFINITY),
   date: dated(DATE),
   dateTime: dated(DATE_TIME),
   instant: dated(INSTANT),

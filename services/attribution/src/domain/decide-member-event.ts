@@ -46,14 +46,17 @@ export function decideMemberEvent(event: DomainEvent, now: number): MemberEventD
       const { coverageId, from, to } = event.type === 'payer.member-enrolled.v1' ? memberEnrolled.parse(event.data) : memberChanged.parse(event.data);
       if (from === undefined && to === undefined) return ok();
       if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
-      // Only an end: it can shorten a coverage. What lengthens it says `from` too.
-      if (from === undefined) return coverage({ coverageId, from: endOf(to!), cancelled: true });
-      if (to !== undefined && endOf(to) <= startOf(from)) return invalid('data.to: must not lie before from');
-      return coverage({ coverageId, from: startOf(from), ...(to !== undefined && { to: endOf(to) }) });
+      const end = to === undefined ? undefined : endOf(to);
+      // Only an end: it can shorten a coverage. What lengthens it says `from` too, and an end that is open shortens nothing.
+      if (from === undefined) return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
+      if (end !== undefined && end <= startOf(from)) return invalid('data.to: must not lie before from');
+      return coverage({ coverageId, from: startOf(from), ...(end !== undefined && { to: end }) });
     }
     case 'payer.member-terminated.v1': {
       const { coverageId, to } = memberTerminated.parse(event.data);
-      return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: endOf(to), cancelled: true });
+      const end = endOf(to);
+      if (end === undefined) return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
+      return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true });
     }
     case 'payer.members-merged.v1': {
       const { from } = membersMerged.parse(event.data);
@@ -62,15 +65,18 @@ export function decideMemberEvent(event: DomainEvent, now: number): MemberEventD
     }
     case 'payer.attribution-asserted.v1': {
       const a = attributionAsserted.parse(event.data);
-      if (a.to !== undefined && endOf(a.to) <= startOf(a.from)) return invalid('data.to: must not lie before from');
+      const end = a.to === undefined ? undefined : endOf(a.to);
+      if (end !== undefined && end <= startOf(a.from)) return invalid('data.to: must not lie before from');
       return ok({
         kind: 'attributed',
-        attribution: { identity: identityOf(a.provider), from: startOf(a.from), businessTime, ...(a.to !== undefined && { to: endOf(a.to) }), ...(a.coverageId !== undefined && { coverageId: a.coverageId }), ...(a.basis !== undefined && { basis: a.basis }) },
+        attribution: { identity: identityOf(a.provider), from: startOf(a.from), businessTime, ...(end !== undefined && { to: end }), ...(a.coverageId !== undefined && { coverageId: a.coverageId }), ...(a.basis !== undefined && { basis: a.basis }) },
       });
     }
     case 'payer.attribution-ended.v1': {
       const { provider, to } = attributionEnded.parse(event.data);
-      return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: endOf(to), businessTime });
+      const end = endOf(to);
+      if (end === undefined) return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
+      return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: end, businessTime });
     }
     case 'payer.resource-deleted.v1': {
       const { id, resourceType, sequence } = checked.data as { id: string; resourceType: string; sequence?: number };

@@ -15,6 +15,7 @@ describe('dates', () => {
   it.each([
     ['2024-02-29', '2024-02-29T00:00:00.000Z', '2024-03-01T00:00:00.000Z'], ['2024', '2024-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
     ['2024-12', '2024-12-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'], ['2024-01-01T00:00:00-05:00', '2024-01-01T05:00:00.000Z', '2024-01-01T05:00:00.000Z'],
+    ['9999-12-31', '9999-12-31T00:00:00.000Z', undefined], ['9999-12-31T23:59:59-05:00', '9999-12-31T23:59:59.999Z', undefined], ['9999', '9999-01-01T00:00:00.000Z', undefined],
   ])('%s', (value, start, end) => expect([startOf(value), endOf(value)]).toEqual([start, end]));
 });
 
@@ -24,6 +25,14 @@ describe('member events', () => {
     expect(change('payer.member-changed.v1', { coverageId: 'c', to: '2026-06-30' })).toMatchObject({ coverageId: 'c', from: '2026-07-01T00:00:00.000Z', cancelled: true });
     expect(change('payer.member-terminated.v1', { to: '2026-06-30' })).toMatchObject({ coverageId: '*', from: '2026-07-01T00:00:00.000Z', cancelled: true });
   });
+  // The day by which payers' systems say that there is no end.
+  it('31 December 9999 is no end', () => {
+    expect(change('payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '9999-12-31' })).not.toHaveProperty('to');
+    expect(decide('payer.member-changed.v1', { coverageId: 'c', to: '9999-12-31' })).toEqual({ ok: true, statements: [] });
+    for (const [type, data] of [['payer.member-terminated.v1', { to: '9999-12-31' }], ['payer.attribution-ended.v1', { provider: { npi: '1000000001' }, to: '9999-12-31' }]] as const) {
+      expect(decide(type, data)).toMatchObject({ ok: false, fault: { reason: 'invalid-data', detail: expect.stringContaining('9999') as string } });
+    }
+  });
   it('a change without dates says nothing about access', () => expect(decide('payer.member-changed.v1', { plan: 'gold' })).toEqual({ ok: true, statements: [] }));
   it.each<[string, string, unknown, Partial<DomainEvent>]>([
     ['dates without a coverage', 'payer.member-changed.v1', { from: '2026-01-01' }, {}],
@@ -31,7 +40,7 @@ describe('member events', () => {
     ['an attribution that ends before it starts', 'payer.attribution-asserted.v1', { provider: { npi: '1000000001' }, from: '2026-02-01', to: '2026-01-01' }, {}],
     ['a provider without an identifier', 'payer.attribution-ended.v1', { provider: { contract: 'k' }, to: '2026-02-01' }, {}],
     ['a merge with itself', 'payer.members-merged.v1', { from: 'm1' }, {}],
-    ['a date that does not exist', 'payer.member-terminated.v1', { to: '2026-13-01' }, {}],
+    ...['2026-13-01', '2026-02-30', '2026-06-31', '2026-01-01T24:00:00Z', '2026-01-01T10:00:00+15:00'].map((to): [string, string, unknown, object] => [`a date that does not exist (${to})`, 'payer.member-terminated.v1', { to }, {}]),
     ['a time far ahead', 'payer.member-terminated.v1', { to: '2026-01-01' }, { time: '2027-01-01T00:00:00Z' }],
     ['no subject', 'payer.member-terminated.v1', { to: '2026-01-01' }, { subject: undefined }],
   ])('%s is at fault', (_name, type, data, over) => expect(decide(type, data, over).ok).toBe(false));

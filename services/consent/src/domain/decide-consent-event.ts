@@ -1,6 +1,6 @@
 import { type DomainEvent, type MemberOptedIn, type MemberOptedOut, type MembersMerged, type OptedIn, type OptedOut, payerEvent, providerKeys } from '@provider-access/events';
 import { checkInbound, type InboundFault } from '@provider-access/facts';
-import { dateRange } from '@provider-access/fhir';
+import { dateRange, toInstant } from '@provider-access/fhir';
 
 export type ConsentStatement =
   | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'> }
@@ -14,7 +14,6 @@ export const CONSENT_TYPES = ['payer.member-opted-out.v1', 'payer.member-opted-i
 export const MERGED = 'payer.members-merged.v1';
 export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
 
-const iso = (ms: number): string => new Date(ms).toISOString();
 const startOf = (value: string): number => dateRange(value)!.start;
 
 /**
@@ -25,8 +24,8 @@ const startOf = (value: string): number => dateRange(value)!.start;
 export function decideConsentEvent(event: DomainEvent, now: number, appendedAt: number): ConsentDecision {
   const checked = checkInbound(event, payerEvent(event.type)!.schema, now);
   if (!checked.ok) return checked;
-  const said = Date.parse(event.time);
-  const businessTime = iso(said);
+  const said = startOf(event.time);
+  const businessTime = toInstant(said);
   if (event.type === MERGED) {
     const { from } = checked.data as MembersMerged;
     return { ok: true, statement: { kind: 'merged', members: [event.subject!, from] } };
@@ -34,13 +33,13 @@ export function decideConsentEvent(event: DomainEvent, now: number, appendedAt: 
   if (event.type === 'payer.member-opted-in.v1') {
     const { effectiveFrom, setBy, channel } = checked.data as MemberOptedIn;
     const effective = effectiveFrom === undefined ? said : Math.max(said, startOf(effectiveFrom));
-    return { ok: true, statement: { kind: 'opted-in', data: { effective: iso(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } } };
+    return { ok: true, statement: { kind: 'opted-in', data: { effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } } };
   }
   const { scope, targets, effectiveFrom, setBy, channel } = checked.data as MemberOptedOut;
   const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : startOf(effectiveFrom);
   const providers = targets?.flatMap((t) => providerKeys(t));
   return {
     ok: true,
-    statement: { kind: 'opted-out', data: { scope, ...(providers !== undefined && providers.length > 0 && { targets: providers }), effective: iso(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } },
+    statement: { kind: 'opted-out', data: { scope, ...(providers !== undefined && providers.length > 0 && { targets: providers }), effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } },
   };
 }
