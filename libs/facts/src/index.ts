@@ -6,7 +6,7 @@ export { evolveConsent, type ConsentPart } from './consent.ts';
 export { EVER } from './steps.ts';
 export { Parties, type PartiesSource } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';
-export type { ClientRegistration } from './registrations.ts';
+export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';
 export { InboundProgress } from './inbound-progress.ts';
 export { PartiesPresence, PresentReaders, PARTIES_GROUP, type PresenceOptions, type PresencePort } from './presence.ts';
 export { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';

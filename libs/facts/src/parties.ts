@@ -1,11 +1,12 @@
-import type { ClientFacts, ClientStatus, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
+import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
 import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn, unknownType } from '@provider-access/events';
 import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
 import type { Views } from '@provider-access/views';
+import type { ClientDetails } from './client-details.ts';
 import { held, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
 import { dataOf, eventIdOf, recordedAt, typeOfRecord } from './record.ts';
-import { type ClientRegistration, Registrations } from './registrations.ts';
+import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, type Step, withStep } from './steps.ts';
 
@@ -19,7 +20,7 @@ export interface PartiesSource { readonly log: EventLog; readonly views: Pick<Vi
  * pa.consent and pa.attribution only what has no member is kept, and a start reads that from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {
-  private readonly registrations = new Registrations();
+  private readonly registrations: Registrations;
   private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
   private readonly holds = new SourceHolds();
   /** Of providers: an event about their network status is parked. */
@@ -30,6 +31,11 @@ export class Parties implements PartyFacts {
   private following: Subscription | undefined;
   private loaded = false;
   private presence: { current(): boolean } | undefined;
+
+  /** `details` is filled beside what decides: auth's keys, contacts and unapproved registrations. */
+  constructor(details?: ClientDetails) {
+    this.registrations = new Registrations(details);
+  }
 
   /**
    * Resolves when everything that was in the log at the call is known. The view may lag behind it, or not be there: what it lacks is
@@ -92,10 +98,6 @@ export class Parties implements PartyFacts {
     return this.holds.open();
   }
 
-  /** For auth: keys, contacts, scope, hash of the registration token. */
-  registration(client: string): ClientRegistration | undefined {
-    return this.registrations.get(client);
-  }
   /** Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none. */
   registryVersion(stream: string): number {
     return this.registrations.version(stream);
@@ -103,10 +105,6 @@ export class Parties implements PartyFacts {
   /** The log was restored from an older copy, and nobody has said yet that payers have published what came after it. */
   restored(): LogRestored | undefined {
     return this.registrations.restored();
-  }
-  /** In the order of registration. */
-  list(status?: ClientStatus): readonly ClientRegistration[] {
-    return this.registrations.list(status);
   }
   /** Our own public keys that were published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
@@ -119,7 +117,7 @@ export class Parties implements PartyFacts {
   withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
     return this.registrations.withdrawnKey(kid);
   }
-  /** Called after a client's registration changed. Returns how to stop it. */
+  /** Called after a client's right to access changed. Returns how to stop it. */
   onChange(listener: (client: string) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

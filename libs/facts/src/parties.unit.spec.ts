@@ -3,6 +3,7 @@ import { type DomainEvent, encodeEvent, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY } 
 import type { MemoryLog } from '@provider-access/eventlog/memory';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
+import { ClientDetails } from './client-details.ts';
 import { Parties } from './parties.ts';
 
 let log: MemoryLog;
@@ -27,18 +28,38 @@ async function say(topic: string, type: string, subject: string | undefined, dat
 const registered = { client: 'c1', name: 'App', jwks: { keys: [{ kty: 'RSA' }] }, scope: 'system/*.rs', contacts: ['a@b'], npis: ['1000000001'], tins: [], registrationTokenHash: 'h', registeredAt: '2026-01-01T00:00:00Z' };
 
 describe('parties', () => {
-  it('know an app through its life, and what auth needs of it', async () => {
+  it('know an app from its approval on, and keep nothing of it but what decides', async () => {
     const changed: string[] = [];
     parties.onChange((client) => changed.push(client));
-    expect([parties.ready(), parties.client('c1')]).toEqual([true, undefined]);
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
-    expect(parties.client('c1')).toMatchObject({ status: 'pending', providers: [] });
+    expect([parties.ready(), parties.client('c1')]).toEqual([true, undefined]);
     await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: ['npi|1000000001'], scope: 'system/Patient.rs', by: 'x' });
-    expect(parties.registration('c1')).toMatchObject({ status: 'approved', providers: ['npi|1000000001'], scope: 'system/Patient.rs', requestedScope: 'system/*.rs', jwks: registered.jwks, registrationTokenHash: 'h' });
     await say(PA_REGISTRY, 'pa.app-suspended.v1', 'c1', { client: 'c1', by: 'x', reason: 'why' });
-    expect(parties.client('c1')!.history.map((h) => h.status)).toEqual(['pending', 'approved', 'suspended']);
-    expect([parties.list('suspended').length, parties.list('approved').length]).toEqual([1, 0]);
-    expect(changed).toEqual(['c1', 'c1', 'c1']);
+    expect(parties.client('c1')).toEqual({
+      client: 'c1', name: 'App', status: 'suspended', providers: ['npi|1000000001'], scope: 'system/Patient.rs',
+      history: [{ status: 'approved', at: expect.any(String) }, { status: 'suspended', at: expect.any(String), reason: 'why' }],
+    });
+    expect(changed).toEqual(['c1', 'c1']);
+  });
+
+  it('keep nothing of an app that was rejected', async () => {
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
+    await say(PA_REGISTRY, 'pa.app-rejected.v1', 'c1', { client: 'c1', by: 'x', reason: 'why' });
+    expect(parties.client('c1')).toBeUndefined();
+  });
+
+  it('fill the details that auth asks for: keys, contacts, registrations of earlier releases that wait', async () => {
+    const details = new ClientDetails();
+    const ofAuth = new Parties(details);
+    await ofAuth.start({ log, views: openMemoryViews() });
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c2', { ...registered, client: 'c2' });
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: ['npi|1000000001'], scope: 'system/Patient.rs', by: 'x' });
+    expect(await ofAuth.waitFor(await log.head([PA_REGISTRY]), 60_000)).toBe(true);
+    expect(details.get('c1')).toMatchObject({ status: 'approved', providers: ['npi|1000000001'], scope: 'system/Patient.rs', requestedScope: 'system/*.rs', jwks: registered.jwks, registrationTokenHash: 'h' });
+    expect(details.get('c2')).toMatchObject({ status: 'pending', npis: ['1000000001'], contacts: ['a@b'] });
+    expect(details.ids()).toEqual(['c1', 'c2']);
+    await ofAuth.stop();
   });
 
   it('drop a version of a stream that the relay repeats', async () => {

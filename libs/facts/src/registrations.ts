@@ -1,29 +1,21 @@
-import type { ClientFacts, ClientStatus } from '@provider-access/access';
-import type { AppApproved, AppRegistered, AppRejected, LogRestored, ProviderKey, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
+import type { ClientFacts } from '@provider-access/access';
+import type { AppRegistered, LogRestored, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
+import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
-/** An app as registered and reviewed: what a decision needs and what auth needs. */
-export interface ClientRegistration extends ClientFacts {
-  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
-  readonly jwksUri?: string;
-  readonly contacts: readonly string[];
-  /** Claimed at registration; `providers` are those bound at approval. */
-  readonly npis: readonly string[];
-  readonly tins: readonly string[];
-  readonly requestedScope: string;
-  /** Hash of the registration access token. */
-  readonly registrationTokenHash: string;
-  readonly registeredAt: string;
-}
+/** Names of apps without a decision that are remembered until one comes. Older ones appear under their id. */
+const NAMES_KEPT = 10_000;
 
-const STATUS: Readonly<Record<string, ClientStatus>> = {
-  'pa.app-approved.v1': 'approved', 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked',
-};
-
-/** The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat). */
+/**
+ * The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat).
+ * It holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no memory
+ * in services that decide. `details` follows the same records and keeps what auth alone needs.
+ */
 export class Registrations {
-  private readonly clients = new Map<string, ClientRegistration>();
+  private readonly details: ClientDetails | undefined;
+  private readonly clients = new Map<string, ClientFacts>();
+  private readonly names = new Map<string, string>();
   private readonly versions = new Map<string, number>();
   private readonly keys = new Map<string, SigningKeyPublished>();
   /** Restores of the log that nobody has accepted yet, and those that were: either word may come first. */
@@ -32,14 +24,19 @@ export class Registrations {
   /** Kids never come back. */
   private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
 
-  /** The client whose registration the record changed. */
+  constructor(details?: ClientDetails) {
+    this.details = details;
+  }
+
+  /** The client whose right to access the record changed. */
   evolve(record: LogRecord): string | undefined {
     const { pa_stream: stream, pa_version: version } = record.headers;
+    const type = typeOfRecord(record);
     if (stream !== undefined && version !== undefined) {
       if (Number(version) <= (this.versions.get(stream) ?? 0)) return undefined;
-      this.versions.set(stream, Number(version));
+      // The first word about an app needs no remembering where registrations are not kept: repeated, it changes nothing.
+      if (this.details !== undefined || type !== 'pa.app-registered.v1') this.versions.set(stream, Number(version));
     }
-    const type = typeOfRecord(record);
     const at = record.headers['ce_time']!;
     if (type === 'pa.log-restored.v1') {
       const restored = dataOf<LogRestored>(record);
@@ -64,24 +61,31 @@ export class Registrations {
       this.keys.delete(withdrawal.kid);
       return undefined;
     }
+    this.details?.evolve(type, record);
+    return this.evolveClient(type, record, at);
+  }
+
+  private evolveClient(type: string, record: LogRecord, at: string): string | undefined {
+    const client = subjectOf(record) ?? '';
+    const known = this.clients.get(client);
     if (type === 'pa.app-registered.v1') {
-      const { client, name, jwks, jwksUri, scope, contacts, npis, tins, registrationTokenHash, registeredAt } = dataOf<AppRegistered>(record);
-      this.clients.set(client, {
-        client, name, status: 'pending', history: [{ status: 'pending', at }], providers: [], scope, requestedScope: scope, contacts, npis, tins, registrationTokenHash, registeredAt,
-        ...(jwks !== undefined && { jwks }), ...(jwksUri !== undefined && { jwksUri }),
-      });
-      return client;
+      if (known === undefined) this.remember(client, dataOf<AppRegistered>(record).name);
+      return undefined;
     }
     const status = STATUS[type];
-    const known = this.clients.get(subjectOf(record) ?? '');
-    if (status === undefined || known === undefined) return undefined;
-    const { reason } = dataOf<AppRejected | AppApproved>(record);
-    const approval = status === 'approved' ? dataOf<AppApproved>(record) : undefined;
-    this.clients.set(known.client, {
-      ...known, status, history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
-      ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
-    });
-    return known.client;
+    if (status === undefined || (known === undefined && status !== 'approved')) {
+      // A client that was never approved is unknown to decisions, whatever else a reviewer says of it.
+      if (status !== undefined) this.names.delete(client);
+      return undefined;
+    }
+    this.clients.set(client, withDecision(known ?? { client, name: this.names.get(client) ?? client, status, history: [], providers: [], scope: '' }, status, at, record));
+    this.names.delete(client);
+    return client;
+  }
+  private remember(client: string, name: string): void {
+    this.names.delete(client);
+    if (this.names.size >= NAMES_KEPT) this.names.delete(this.names.keys().next().value!);
+    this.names.set(client, name);
   }
 
   /** A restore of the log that was not accepted yet. */
@@ -93,11 +97,9 @@ export class Registrations {
     return this.versions.get(stream) ?? 0;
   }
 
-  get(client: string): ClientRegistration | undefined {
+  /** A client that was approved at least once. */
+  get(client: string): ClientFacts | undefined {
     return this.clients.get(client);
-  }
-  list(status?: ClientStatus): readonly ClientRegistration[] {
-    return [...this.clients.values()].filter((c) => status === undefined || c.status === status);
   }
   /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {

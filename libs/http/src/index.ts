@@ -1,3 +1,4 @@
+export { addressBlock } from './address-block.ts';
 export * from './clock.ts';
 export * from './ports.ts';
 export * from './poll.ts';

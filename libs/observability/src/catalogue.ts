@@ -1,5 +1,5 @@
 import {
-  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, ENGINE, EXPORT_OUTCOME, EXPORT_STATE, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
+  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, DROPPED_REGISTRATION, ENGINE, EXPORT_OUTCOME, EXPORT_STATE, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
   PROBE_RESULT, PROBE_STEP, PURPOSE, REFUSAL, ROUTE, SERVICE, STATUS, TOKEN_REASON, TOPIC, VERSION, VIEW, type LabelValues,
 } from './labels.ts';
 
@@ -64,6 +64,8 @@ export const METRICS = {
   // Access
   pa_tokens_issued_total: counter('Access tokens issued', {}),
   pa_token_refusals_total: counter('Token requests refused', { reason: TOKEN_REASON }),
+  pa_registrations_waiting: gauge('Registrations without an approval, when this process last changed them', {}),
+  pa_registrations_dropped_total: counter('Registrations that left without an approval: expired, or displaced by newer ones', { reason: DROPPED_REGISTRATION }),
   pa_disclosures_total: counter('Releases that were recorded in pa.audit, by what was asked for', { kind: ACTION }),
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
   pa_opt_out_effect_seconds: histogram('From the acceptance of an opt-out to its effect in every process', EFFECT_SECONDS, {}),

@@ -35,6 +35,8 @@ export const TOKEN_REASON = [
   'invalid_request', 'unsupported_grant_type', 'invalid_client', 'invalid_scope', 'unauthorized_client', 'slow_down', 'temporarily_unavailable', 'server_error',
   'access_denied', 'insufficient_scope', 'invalid_client_metadata', 'invalid_token', 'not_found', OTHER,
 ] as const;
+/** Why a registration left without an approval. */
+export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
 /** Actions of `pa.disclosure.v1`. */
 export const ACTION = ['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain', OTHER] as const;
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */

@@ -29,7 +29,7 @@ export interface AssertionInput {
   /** ms since the epoch. */
   readonly now: number;
   /** undefined for one that is unknown, rejected, suspended or revoked: they look the same. */
-  lookup(clientId: string): AssertionClient | undefined;
+  lookup(clientId: string): AssertionClient | undefined | Promise<AssertionClient | undefined>;
   readonly jwksSource: JwksSource;
   readonly claims: Pick<Claims, 'insertOnce'>;
 }
@@ -64,7 +64,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   const { iss } = payload;
   if (!isText(iss, 256)) return fail('client', 'iss must be the client_id.');
   if (payload.sub !== iss) return fail('client', 'sub must equal iss: both are the client_id.', iss);
-  const client = input.lookup(iss);
+  const client = await input.lookup(iss);
   if (client === undefined) {
     // As much work as for a client that exists, so that time does not tell which client_ids do.
     await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);

@@ -12,7 +12,7 @@ import type { EventLog } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule } from '@provider-access/export';
-import { Facts, Parties } from '@provider-access/facts';
+import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
@@ -89,11 +89,12 @@ export class RecordedServices {
     await this.run('resources', (ports) => ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }));
     const blobs = openFsBlobs({ root: file('files') });
     await this.run('export', (ports) => ExportModule.register({ ports, blobs, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
-    const parties = new Parties();
+    const details = new ClientDetails();
+    const parties = new Parties(details);
     await parties.start({ log: recording(this.log, this.uses.auth), views: this.views });
     this.closing.push(() => parties.stop());
     const readers = (['attribution', 'resources', 'export'] as const).map((name) => this.apps[name].get(Facts, { strict: false }).parties);
-    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys: fixedSecret(keys), staticTokens, readers }));
+    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, details, keys: fixedSecret(keys), staticTokens, readers }));
     return this;
   }
 

@@ -2,13 +2,15 @@ import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type O
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
-import { PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
+import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
 import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { AccessTokens, Authenticator, JwksCache, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { AUTH, type Auth, type AuthParties } from './auth.ts';
+import { Clients } from './clients.ts';
 import { authConfig, type AuthConfigInput } from './config.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { IntrospectionController } from './introspection/introspection.controller.ts';
+import { Applications } from './registration/applications.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
 import { ReviewController } from './review/review.controller.ts';
@@ -22,6 +24,8 @@ export interface AuthOptions {
   readonly config: AuthConfigInput;
   /** Started by the runner. */
   readonly parties: AuthParties;
+  /** What those parties filled: `new Parties(details)`. */
+  readonly details: ClientDetails;
   /** Private keys of the access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
   readonly staticTokens: StaticTokens;
@@ -31,20 +35,23 @@ export interface AuthOptions {
   readonly presence?: PresenceOptions;
 }
 
-/** Bytes: a registration with 2,000 NPIs or 20 keys fits. */
+/** How long a registration waits for a reviewer: 30 days. */
+const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
+/** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-function createAuth({ ports, config: input, parties, keys, staticTokens, readers = [], presence }: AuthOptions): Auth {
+function createAuth({ ports, config: input, parties, details, keys, staticTokens, readers = [], presence }: AuthOptions): Auth {
   const config = authConfig.parse(input);
   ports.metrics.zero('pa_tokens_issued_total');
   ports.metrics.zero('pa_token_refusals_total');
   const { log, clock, metrics } = ports;
   const { publicUrl } = config;
   const registry = new Registry(ports, parties, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
+  const applications = new Applications(ports, { capacity: config.registrationsWaiting, keepMs: KEEP_REGISTRATIONS_MS });
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
   return {
-    ports, config, parties, registry, signing, tokens, staticTokens,
+    ports, config, parties, registry, applications, clients: new Clients(details, applications), signing, tokens, staticTokens,
     ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
     issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),

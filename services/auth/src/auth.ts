@@ -3,12 +3,14 @@ import type { Parties, PartiesPresence } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
+import type { Clients } from './clients.ts';
+import type { Applications } from './registration/applications.ts';
 import type { Registry } from './registry.ts';
 import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** What of the party facts auth reads. */
-export type AuthParties = Pick<Parties, 'client' | 'registration' | 'registryVersion' | 'list' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
+export type AuthParties = Pick<Parties, 'client' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
 
 /** What the controllers share: one object a container, nothing at module level. */
 export interface Auth {
@@ -17,6 +19,8 @@ export interface Auth {
   readonly parties: AuthParties;
   readonly presence?: PartiesPresence;
   readonly registry: Registry;
+  readonly clients: Clients;
+  readonly applications: Applications;
   readonly signing: SigningRing;
   /** Verifies tokens, by the keys of the registry. */
   readonly tokens: AccessTokens;

@@ -10,6 +10,8 @@ export const authConfig = z.object({
   tokensPerMinute: z.int().positive().default(60),
   /** Per address. */
   registrationsPerMinute: z.int().positive().default(20),
+  /** Registrations without an approval that are kept at once, from all senders. */
+  registrationsWaiting: z.int().positive().default(500),
   /** How long a change waits for every reader before its answer is 503, ms. */
   acknowledgeWithinMs: z.int().positive().default(5000),
 });

@@ -1,8 +1,8 @@
-import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
+import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import { instant, Refusal, type ServicePorts } from '@provider-access/http';
 import type { StreamEvent, StreamHead } from '@provider-access/state';
-import { decide, evolve, type ClientCommand, type ClientState } from './domain/client.ts';
+import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
 import { recallClient } from './recall.ts';
 
 /** What is known of the log: how far each client's stream is there. */
@@ -16,6 +16,14 @@ export const SOURCE = 'urn:provider-access:auth';
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
 const later = (): Refusal => new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', { retryAfter: 5 });
+
+/** The events of a decision, with the registration before them where it is not in the log yet. @throws Refusal 404, 409, 400 */
+function decideFrom(command: ClientCommand, state: ClientState | undefined, application: AppRegistered | undefined): readonly ClientEvent[] {
+  const registered: readonly ClientEvent[] = state === undefined && application !== undefined ? [{ type: 'pa.app-registered.v1', data: application }] : [];
+  const decision = decide(command, registered.reduce<ClientState | undefined>(evolve, state));
+  if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
+  return [...registered, ...decision.events];
+}
 
 /** The decisions about apps: made once (state.streams), published to pa.registry, acknowledged when readers know them. */
 export class Registry {
@@ -32,27 +40,32 @@ export class Registry {
 
   /**
    * Decides, and resolves when the next request anywhere here sees it. A repeat of what is so already changes nothing and
-   * waits the same. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not follow in time
+   * waits the same. `application`: the registration that is published together with its approval, where the stream does
+   * not exist yet. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not follow in time
    */
-  async execute(client: string, command: ClientCommand): Promise<ClientState> {
+  async execute(client: string, command: ClientCommand, application?: AppRegistered): Promise<ClientState> {
     const { streams } = this.ports.state;
     const stream = `client/${client}`;
     for (let round = 0; round < ROUNDS; round++) {
       const head = await this.head(client, stream);
-      const decision = decide(command, head?.snapshot);
-      if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
+      const decided = decideFrom(command, head?.snapshot, application);
       const version = head?.version ?? 0;
-      if (decision.events.length === 0) return this.acknowledged(stream, version, head!.snapshot);
+      if (decided.length === 0) return this.acknowledged(stream, version, head!.snapshot);
       const time = instant(this.ports.clock.now());
-      const events = decision.events.map((event, i): StreamEvent => ({
+      const events = decided.map((event, i): StreamEvent => ({
         topic: PA_REGISTRY,
         record: encodeEvent({ id: `${client}/${version + i + 1}`, source: SOURCE, type: event.type, time, subject: client, data: event.data }),
       }));
-      const snapshot = decision.events.reduce(evolve, head?.snapshot as ClientState);
+      const snapshot = decided.reduce(evolve, head?.snapshot as ClientState);
       const result = await streams.append(stream, version, events, snapshot);
       if (result.ok) return this.acknowledged(stream, result.version, snapshot);
     }
     throw new Refusal('conflict', 'Others are changing this client at the same time. Repeat the request.');
+  }
+
+  /** Whether a decision would be made, without making it. @throws Refusal 404, 409, 400 */
+  check(command: ClientCommand, application: AppRegistered): void {
+    decideFrom(command, undefined, application);
   }
 
   /**

@@ -7,7 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'j
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
-import { Parties, type PresenceOptions } from '@provider-access/facts';
+import { ClientDetails, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { fixedSecret, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
@@ -46,7 +46,8 @@ export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; read
 export class Bench {
   readonly clock = { ms: NOW, now: (): number => this.clock.ms };
   readonly log: MemoryLog;
-  readonly parties = new Parties();
+  readonly details = new ClientDetails();
+  readonly parties = new Parties(this.details);
   readonly stateFile: string;
   ports!: ServicePorts;
   private sharesState = false;
@@ -68,7 +69,7 @@ export class Bench {
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
-      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }) }),
+      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, details: bench.details, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }) }),
       { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
     );
     return bench;
@@ -80,12 +81,12 @@ export class Bench {
     if (!this.sharesState) await this.ports.state.close();
   }
 
-  async call(method: 'GET' | 'POST', url: string, options: { json?: unknown; form?: string | Record<string, string>; body?: string; type?: string; token?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
+  async call(method: 'GET' | 'POST', url: string, options: { json?: unknown; form?: string | Record<string, string>; body?: string; type?: string; token?: string; headers?: Record<string, string>; address?: string } = {}): Promise<Answer> {
     const { json, form, body, type, token } = options;
     const payload = json !== undefined ? JSON.stringify(json) : form !== undefined ? (typeof form === 'string' ? form : new URLSearchParams(form).toString()) : body;
     const contentType = type ?? (json !== undefined ? 'application/json' : form !== undefined ? 'application/x-www-form-urlencoded' : undefined);
     const response = await this.app.getHttpAdapter().getInstance().inject({
-      method, url, ...(payload !== undefined && { payload }),
+      method, url, ...(payload !== undefined && { payload }), ...(options.address !== undefined && { remoteAddress: options.address }),
       headers: { ...(contentType !== undefined && { 'content-type': contentType }), ...(token !== undefined && { authorization: `Bearer ${token}` }), ...options.headers },
     });
     return { status: response.statusCode, headers: response.headers as Record<string, string | undefined>, body: JSON.parse(response.body || '{}') as Record<string, any> };

@@ -11,7 +11,7 @@ import { PA_REGISTRY, SERVICES } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
-import { Facts, Parties } from '@provider-access/facts';
+import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, measureDecoded, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
 import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
@@ -105,7 +105,8 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const env = { ...process.env, PUBLIC_URL: publicUrl };
     const calendar = calendarRules(config);
     const since = config.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(config.SERVICE_LEVELS_SINCE);
-    const parties = new Parties();
+    const details = new ClientDetails();
+    const parties = new Parties(details);
     await parties.start({ log, views });
     closing.push(() => parties.stop());
     // Whoever answers the next request must know a registration or decision before it is acknowledged.
@@ -115,7 +116,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys, serviceLevels: { calendar, since } }));
     await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens, calendar }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
-    await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, keys, staticTokens, readers }));
+    await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, details, keys, staticTokens, readers }));
 
     const all = apps as Record<ServiceName, NestFastifyApplication>;
     const checks = Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])) as Record<ServiceName, ReadinessCheck[]>;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { stateContract } from '../contract/index.ts';
 import { openEmbeddedState } from './index.ts';
@@ -12,6 +13,25 @@ stateContract('embedded', async () => {
     open: async (options) => openEmbeddedState({ file: join(folder, 'state.db'), ...options }),
     close: () => rm(folder, { recursive: true, force: true }),
   };
+});
+
+test('windows of counters that are over leave no rows', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'state-'));
+  const file = join(folder, 'state.db');
+  try {
+    let now = 0;
+    const state = openEmbeddedState({ file, now: () => now });
+    for (let i = 0; i < 3000; i++) {
+      await state.counters.hit(`register/${i}`, 1000);
+      now += 10;
+    }
+    await state.close();
+    const database = new DatabaseSync(file);
+    expect(database.prepare('SELECT COUNT(*) AS rows FROM counters').get()!['rows']).toBeLessThan(1200);
+    database.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('a sole owner finds what dead processes leased free, under new fences', async () => {

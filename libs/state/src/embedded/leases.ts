@@ -44,9 +44,13 @@ export class EmbeddedLeases implements Leases {
   }
 }
 
+/** Windows that are over are removed once in so many hits: callers' addresses are among their names. */
+const PURGE_EVERY = 1000;
+
 export class EmbeddedCounters implements Counters {
   readonly #db: Database;
   readonly #now: () => number;
+  #changes = 0;
 
   constructor(db: Database, now: () => number) {
     this.#db = db;
@@ -55,6 +59,7 @@ export class EmbeddedCounters implements Counters {
 
   hit(name: string, windowMs: number, by = 1): Promise<{ count: number; resetsAt: number }> {
     return this.#db.change(() => {
+      if (this.#changes++ % PURGE_EVERY === 0) this.#db.run('DELETE FROM counters WHERE resets <= ?', this.#now());
       const row = this.#db.get<{ count: number; resets: number }>('SELECT count, resets FROM counters WHERE name = ?', name);
       const now = this.#now();
       const next = row !== undefined && row.resets > now ? { count: row.count + by, resetsAt: row.resets } : { count: by, resetsAt: now + windowMs };

@@ -16,6 +16,8 @@ export const accessDashboard: Dashboard = {
     { title: 'Tokens', panels: [
       lines('Issued', 'cps', 'Access tokens.', [['issued', (of) => `sum(rate(${of('pa_tokens_issued_total')}[${RATE}]))`]]),
       lines('Refused, by reason', 'cps', 'key, signature: a wrong key. time: a clock. jti: one assertion used twice. client: nobody of ours.', [['{{reason}}', perSecond('pa_token_refusals_total', 'reason')]], { stacked: true }),
+      lines('Registrations that left', 'cps', 'Without an approval: after 30 days, or displaced by newer ones. Displaced ones mean that somebody registers junk.', [['{{reason}}', perSecond('pa_registrations_dropped_total', 'reason')]], { width: 12 }),
+      stat('Registrations that wait', 'short', 'For a reviewer: `pa apps list --status pending`. At most 500 are kept.', [['', (of) => `max(${of('pa_registrations_waiting')})`]], { width: 6, steps: ['green', [400, 'yellow']] }),
       lines('Hits of caches', 'percentunit', 'Access tokens, key sets of clients, documents of views.', [['{{cache}}', (of) => `sum by (cache) (rate(${of('pa_cache_requests_total', 'result="hit"')}[${RATE}])) / sum by (cache) (rate(${of('pa_cache_requests_total')}[${RATE}]))`]], { min: 0, max: 1 }),
     ] },
     { title: 'Releases and refusals (as recorded in pa.audit)', panels: [

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { instant, Refusal } from '@provider-access/http';
-import { badToken, bearerToken, newSecret, noToken, secretHash, secretMatches } from '@provider-access/smart';
+import type { AppRegistered } from '@provider-access/events';
+import { asRegistered } from '@provider-access/facts';
+import { addressBlock, instant, Refusal } from '@provider-access/http';
+import { bearerToken, newSecret, noToken, secretHash, secretMatches } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 import { clientDocument } from './client-document.ts';
@@ -11,6 +13,9 @@ import { readClientMetadata } from './client-metadata.ts';
 const MINUTE = 60_000;
 /** Of nobody: an unknown client costs the same comparison. */
 const NO_HASH = '0'.repeat(64);
+
+/** The same for a wrong token, an unknown client and a registration that has left: none of them can be told from the others. */
+const noRegistration = (): Refusal => new Refusal('invalid-token', 'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or earlier when many new ones arrive. Register again.');
 
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
 @Controller('auth/register')
@@ -24,31 +29,33 @@ export class RegistrationController {
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
-    const { config, ports, registry, parties } = this.auth;
-    const { count, resetsAt } = await ports.state.counters.hit(`register/${request.ip}`, MINUTE);
+    const { config, ports, applications } = this.auth;
+    const from = addressBlock(request.ip);
+    const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
     if (count > config.registrationsPerMinute) throw new Refusal('too-many-requests', 'Too many registrations from this address.', { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) });
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
     const client = `c-${randomBytes(16).toString('hex')}`;
     const secret = newSecret();
-    await registry.execute(client, {
-      kind: 'register',
-      app: {
-        client, name: metadata.client_name, scope: metadata.scope, contacts: metadata.contacts, npis: metadata.npi, tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
-        ...(metadata.jwks !== undefined && { jwks: metadata.jwks }), ...(metadata.jwks_uri !== undefined && { jwksUri: metadata.jwks_uri }),
-        registrationTokenHash: secretHash(secret), registeredAt: instant(ports.clock.now()),
-      },
-    });
-    return { ...clientDocument(parties.registration(client)!), registration_access_token: secret, registration_client_uri: urls(config.publicUrl).registration(client) };
+    const app: AppRegistered = {
+      client, name: metadata.client_name, scope: metadata.scope, contacts: metadata.contacts, npis: metadata.npi, tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
+      ...(metadata.jwks !== undefined && { jwks: metadata.jwks }), ...(metadata.jwks_uri !== undefined && { jwksUri: metadata.jwks_uri }),
+      registrationTokenHash: secretHash(secret), registeredAt: instant(ports.clock.now()),
+    };
+    const expiresAt = await applications.submit(app, secretHash(from).slice(0, 16));
+    return {
+      ...clientDocument(asRegistered(app, app.registeredAt)), registration_access_token: secret, registration_client_uri: urls(config.publicUrl).registration(client),
+      registration_expires_at: instant(expiresAt),
+    };
   }
 
   /** A wrong token and an unknown client are the same 401. */
   @Get(':client')
   @Header('cache-control', 'no-store')
-  read(@Req() request: FastifyRequest, @Param('client') id: string): Record<string, unknown> {
+  async read(@Req() request: FastifyRequest, @Param('client') id: string): Promise<Record<string, unknown>> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
-    const client = this.auth.parties.registration(id);
-    if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw badToken();
+    const client = await this.auth.clients.find(id);
+    if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
     return { ...clientDocument(client), registration_client_uri: urls(this.auth.config.publicUrl).registration(id) };
   }
 }

@@ -1,6 +1,9 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
-import { Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL } from '../../test/bench.ts';
+import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
+import { EngineUnavailable } from '@provider-access/eventlog';
+import { Parties } from '@provider-access/facts';
+import { ADMINISTRATOR, type App, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL } from '../../test/bench.ts';
 
 let p256: JWK, leaked: JWK;
 beforeAll(async () => {
@@ -13,7 +16,15 @@ beforeEach(async () => {
   bench = await Bench.start();
 });
 afterEach(() => bench.stop());
+/** NPIs with their check digits (45 CFR 162.406). */
+const npis = (count: number): string[] => Array.from({ length: count }, (_, i) => {
+  const nine = String(123_456_000 + i);
+  const sum = [...`80840${nine}`].toReversed().reduce((all, digit, at) => all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0), 0);
+  return `${nine}${(10 - (sum % 10)) % 10}`;
+});
 const register = (over: Record<string, unknown>) => bench.call('POST', '/auth/register', { json: bench.metadata(over) });
+
+const published = async () => (await bench.registry()).filter((e) => e.type.startsWith('pa.app-'));
 
 describe('POST /auth/register', () => {
   it('answers 201 with id, token, URI and what was registered', async () => {
@@ -24,9 +35,13 @@ describe('POST /auth/register', () => {
       client_id: expect.stringMatching(/^c-[0-9a-f]{32}$/), client_id_issued_at: NOW / 1000, client_name: 'An EHR', status: 'pending', scope: 'system/*.rs', jwks: { keys: [publicJwk] },
       contacts: ['mailto:dev@app.example'], npi: [NPI, NPI_2], tin: ['123456789'], grant_types: ['client_credentials'], token_endpoint_auth_method: 'private_key_jwt',
       registration_access_token: expect.stringMatching(/^[\w-]{43}$/), registration_client_uri: `${PUBLIC_URL}/auth/register/${body['client_id']}`,
+      registration_expires_at: '2027-02-03T12:00:00.000Z',
     });
-    const [event] = (await bench.registry()).filter((e) => e.type === 'pa.app-registered.v1');
-    expect(JSON.stringify(event)).not.toContain(body['registration_access_token']);
+    expect(await published()).toEqual([]);
+    await bench.review(body['client_id'] as string, 'approve');
+    const events = await published();
+    expect(events.map((e) => e.type)).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
+    expect(JSON.stringify(events)).not.toContain(body['registration_access_token']);
   });
   it('keeps of a scope what can be granted, and of a key what verifies', async () => {
     const { body } = await register({ scope: 'system/*.cruds openid system/Patient.dus', jwks: { keys: [{ ...publicJwk, x5c: ['secret?'], note: 'mine' }] } });
@@ -63,6 +78,7 @@ describe('POST /auth/register', () => {
     ['no npi', () => ({ npi: undefined }), /^npi: is required/],
     ['an empty list of NPIs', () => ({ npi: [] }), /^npi: needs at least one/],
     ['an NPI with a bad check digit', () => ({ npi: [NPI, '1234567890'] }), /^npi.1: must be an NPI/],
+    ['51 NPIs', () => ({ npi: npis(51) }), /^npi: has more than 50/],
     ['a bad TIN', () => ({ tin: '1' }), /^tin.0: must be a TIN/],
     ['another authentication', () => ({ token_endpoint_auth_method: 'client_secret_basic' }), /^token_endpoint_auth_method/],
     ['another grant', () => ({ grant_types: ['authorization_code'] }), /^grant_types/],
@@ -70,7 +86,7 @@ describe('POST /auth/register', () => {
     const { status, body } = await register(over());
     expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_client_metadata' });
     expect(body['error_description']).toMatch(text);
-    expect((await bench.registry()).filter((e) => e.type === 'pa.app-registered.v1')).toEqual([]);
+    expect((await bench.call('GET', '/auth/clients', { token: ADMINISTRATOR })).body['clients']).toEqual([]);
   });
   it.each<[string, Parameters<Bench['call']>[2], number, string]>([
     ['no JSON', { body: '{', type: 'application/json' }, 400, 'invalid_request'],
@@ -102,5 +118,88 @@ describe('GET /auth/register/{client}', () => {
     const answers = [await bench.call('GET', `/auth/register/${app.id}`, { token: 'x' }), await bench.call('GET', `/auth/register/${app.id}`, { token: other.token }), await bench.call('GET', '/auth/register/c-none', { token: app.token })];
     for (const answer of answers) expect({ status: answer.status, body: answer.body, challenge: answer.headers['www-authenticate'] }).toEqual({ status: 401, body: answers[0]!.body, challenge: 'Bearer error="invalid_token"' });
     expect(await bench.call('GET', `/auth/register/${app.id}`)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
+  });
+});
+
+describe('registrations that nobody approves', () => {
+  const DAY = 24 * 60 * 60 * 1000;
+  const shown = async (app: App): Promise<number> => (await bench.call('GET', new URL(app.uri).pathname, { token: app.token })).status;
+  const waiting = async (): Promise<string[]> => ((await bench.call('GET', '/auth/clients?_count=1000', { token: ADMINISTRATOR })).body['clients'] as { client_id: string }[]).map((c) => c.client_id);
+  const registerFrom = async (address: string, other = bench): Promise<App> => {
+    const { status, body } = await other.call('POST', '/auth/register', { json: other.metadata(), address });
+    expect(status).toBe(201);
+    return { id: body['client_id'] as string, token: body['registration_access_token'] as string, uri: body['registration_client_uri'] as string };
+  };
+
+  it('take no memory of other services, and nothing of pa.registry', async () => {
+    const reader = new Parties();
+    await reader.start(bench.ports);
+    const apps = await Promise.all(Array.from({ length: 20 }, () => bench.register({ npi: npis(50) })));
+    expect(await published()).toEqual([]);
+    expect(apps.map(({ id }) => reader.client(id))).toEqual(apps.map(() => undefined));
+    await reader.stop();
+  });
+  it('leave after 30 days', async () => {
+    const app = await bench.register();
+    bench.clock.ms += 30 * DAY - 1;
+    expect([await shown(app), await waiting()]).toEqual([200, [app.id]]);
+    bench.clock.ms += 1;
+    expect([await shown(app), await waiting()]).toEqual([401, []]);
+    expect((await bench.review(app, 'approve')).status).toBe(404);
+    await bench.register();
+    expect(await bench.ports.metrics.text()).toContain('pa_registrations_dropped_total{reason="expired"} 1');
+  });
+  it('are displaced by newer ones of the same sender, not of others', async () => {
+    const small = await Bench.start({ config: { registrationsWaiting: 5 } });
+    await bench.stop();
+    bench = small;
+    const honest = await registerFrom('192.0.2.1');
+    // One sender has a whole /64.
+    const junk: App[] = [];
+    for (let i = 0; i < 20; i++) junk.push(await registerFrom(`2001:db8::${i.toString(16)}`));
+    expect(await waiting()).toEqual([honest.id, ...junk.slice(-4).map((a) => a.id)]);
+    expect([await shown(honest), await shown(junk[0]!)]).toEqual([200, 401]);
+    const gone = await bench.call('GET', new URL(junk[0]!.uri).pathname, { token: junk[0]!.token });
+    expect(gone.body['error_description']).toMatch(/30 days.*Register again/);
+    expect(await bench.ports.metrics.text()).toMatch(/pa_registrations_dropped_total\{reason="displaced"\} 16\n[\s\S]*pa_registrations_waiting 5|pa_registrations_waiting 5[\s\S]*pa_registrations_dropped_total\{reason="displaced"\} 16/);
+  });
+  it('are counted by /64 of IPv6', async () => {
+    await bench.stop();
+    bench = await Bench.start({ config: { registrationsPerMinute: 3 } });
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata(), address: `2001:db8:7:7:${i}::1` })).status);
+    statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata(), address: '2001:db8:7:8::1' })).status);
+    expect(statuses).toEqual([201, 201, 201, 429, 429, 201]);
+  });
+  it('of an earlier release are in pa.registry, and are approved or rejected there', async () => {
+    const old = async (client: string): Promise<void> => {
+      const data = { client, name: 'Old', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: [NPI], tins: [], registrationTokenHash: '0'.repeat(64), registeredAt: '2026-10-01T00:00:00.000Z' };
+      const { streams } = bench.ports.state;
+      const record = encodeEvent({ id: `${client}/1`, source: 'urn:provider-access:auth', type: 'pa.app-registered.v1', time: '2026-10-01T00:00:00.000Z', subject: client, data });
+      await streams.append(`client/${client}`, 0, [{ topic: PA_REGISTRY, record }], { status: 'pending', registered: data });
+      await bench.parties.waitFor((await streams.published(`client/${client}`, 1, 60_000))!, 60_000);
+    };
+    const [one, two] = [`c-${'1'.repeat(32)}`, `c-${'2'.repeat(32)}`];
+    await old(one);
+    await old(two);
+    await bench.network(`npi|${NPI}`, 'in-network');
+    expect(await waiting()).toEqual([one, two]);
+    expect((await bench.review(one, 'approve')).body).toMatchObject({ status: 'approved', client_name: 'Old' });
+    expect((await bench.review(two, 'reject')).body).toMatchObject({ status: 'rejected', reason: 'because' });
+    // Assertions from before the state store was opened have expired.
+    bench.clock.ms += 330_000;
+    expect((await bench.token({ id: one, token: '', uri: '' })).status).toBe(200);
+  });
+  it('whose approval was cut short are approved by a repeat, once, and not rejected', async () => {
+    const app = await bench.register();
+    const { streams } = bench.ports.state;
+    const append = streams.append.bind(streams);
+    streams.append = (stream, ...rest) => (stream.startsWith('client/') ? Promise.reject(new EngineUnavailable('cut')) : append(stream, ...rest));
+    expect((await bench.review(app, 'approve')).status).toBe(503);
+    streams.append = append;
+    expect((await bench.review(app, 'reject')).status).toBe(409);
+    expect((await bench.review(app, 'approve')).body).toMatchObject({ status: 'approved' });
+    expect((await published()).map((e) => e.type)).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
+    expect(await waiting()).toEqual([app.id]);
   });
 });

@@ -27,6 +27,9 @@ function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   throw new Refusal('invalid-request', result.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.code === 'invalid_type' && i.path.length === 1 ? `must be given (${i.message})` : i.message}`).join('; '));
 }
 
+type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
+const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
+
 /** The reviewer's side of registration. Repeating a decision that stands changes nothing. */
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
@@ -39,26 +42,27 @@ export class ReviewController {
   /** In the order of registration; `next` is the URL of the next page. */
   @Get()
   @Header('cache-control', 'no-store')
-  list(@Query('status') status?: string, @Query('_count') count?: string, @Query('after') after?: string): Record<string, unknown> {
+  async list(@Query('status') status?: string, @Query('_count') count?: string, @Query('after') after?: string): Promise<Record<string, unknown>> {
+    const { clients, config } = this.auth;
     if (status !== undefined && !(STATUSES as readonly string[]).includes(status)) throw new Refusal('invalid-value', `status must be one of ${STATUSES.join(', ')}.`);
     if (count !== undefined && !/^[1-9]\d{0,4}$/.test(count)) throw new Refusal('invalid-value', '_count must be a number from 1 on.');
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
-    const all = this.auth.parties.list();
-    const start = after === undefined ? 0 : all.findIndex((c) => c.client === after) + 1;
-    if (after !== undefined && start === 0) throw new Refusal('invalid-value', 'after must be the client_id that ended the page before.');
-    const found = [];
-    let i = start;
-    for (; i < all.length && found.length < size; i++) if (status === undefined || all[i]!.status === status) found.push(all[i]!);
-    const more = all.slice(i).some((c) => status === undefined || c.status === status);
-    const next = new URLSearchParams({ ...(status !== undefined && { status }), _count: String(size), after: found.at(-1)?.client ?? '' });
-    return { clients: found.map(clientDocument), ...(more && { next: `${this.auth.config.publicUrl}/auth/clients?${next}` }) };
+    const all = await clients.ids();
+    const start = after === undefined ? 0 : all.indexOf(after) + 1;
+    if (after !== undefined && start === 0) throw new Refusal('invalid-value', 'after must be the client_id that ended the page before. It may have expired: start again without after.');
+    const rest = new Set(all.slice(start));
+    const wanted = (status === undefined ? all : await clients.ids(status as ClientStatus)).filter((id) => rest.has(id));
+    const page = wanted.slice(0, size);
+    const found = (await Promise.all(page.map((id) => clients.find(id)))).filter((c) => c !== undefined);
+    const next = new URLSearchParams({ ...(status !== undefined && { status }), _count: String(size), after: page.at(-1) ?? '' });
+    return { clients: found.map(clientDocument), ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }) };
   }
 
   @Get(':client')
   @Header('cache-control', 'no-store')
-  show(@Param('client') client: string): Record<string, unknown> {
-    const found = this.auth.parties.registration(client);
-    if (found === undefined) throw new Refusal('not-found', 'There is no client of this id.');
+  async show(@Param('client') client: string): Promise<Record<string, unknown>> {
+    const found = await this.auth.clients.find(client);
+    if (found === undefined) throw unknown();
     return { ...clientDocument(found), history: found.history };
   }
 
@@ -78,8 +82,31 @@ export class ReviewController {
     return this.decide(client, { kind: 'suspend', by: BY, ...read(ending, body) });
   }
 
-  private async decide(client: string, command: ClientCommand): Promise<Record<string, unknown>> {
-    await this.auth.registry.execute(client, command);
+  private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
+    const { clients, registry } = this.auth;
+    if (clients.registered(client)) await registry.execute(client, command);
+    else await this.decideWaiting(client, command);
     return this.show(client);
+  }
+
+  /** About a registration that pa.registry does not have: only an approval takes it there. */
+  private async decideWaiting(client: string, command: ReviewCommand): Promise<void> {
+    const { clients, registry, applications } = this.auth;
+    const found = await clients.find(client);
+    try {
+      if (found === undefined) throw unknown();
+      if (command.kind === 'suspend') throw new Refusal('conflict', `The client is ${found.status}: only an approved one can be suspended.`);
+      if (command.kind === 'reject') {
+        await applications.reject(client, command.by, command.reason);
+        return;
+      }
+      const application = await applications.beginApproval(client, (app) => registry.check(command, app));
+      await registry.execute(client, command, application);
+      await applications.remove(client);
+    } catch (error) {
+      // Another reviewer approved it meanwhile.
+      if (!(error instanceof Refusal && error.kind === 'not-found' && clients.registered(client))) throw error;
+      await registry.execute(client, command);
+    }
   }
 }

@@ -67,7 +67,7 @@ export class TokenController {
   }
 
   private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number }> {
-    const { ports, config, parties, jwksSource, replays } = this.auth;
+    const { ports, config, parties, clients, jwksSource, replays } = this.auth;
     const form = readForm(request);
     if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
     if (form['grant_type'] !== 'client_credentials') throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
@@ -78,7 +78,7 @@ export class TokenController {
     if (!parties.current()) throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', { retryAfter: 1 });
     const result = await verifyClientAssertion({
       assertion: form['client_assertion'], audiences: [urls(config.publicUrl).token], now: ports.clock.now(),
-      lookup: (id) => assertionClient(parties.registration(id)), jwksSource, claims: ports.state.claims,
+      lookup: async (id) => assertionClient(await clients.find(id)), jwksSource, claims: ports.state.claims,
     });
     if (!result.ok) throw new TokenRefusal(new Refusal('invalid-client', result.message), result.client, result.step);
     const { client } = result;
@@ -89,7 +89,7 @@ export class TokenController {
     const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
     if (count > config.tokensPerMinute) throw refuse(new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) }));
 
-    const registration = parties.registration(client);
+    const registration = await clients.find(client);
     const wait = registration === undefined ? 0 : replays.wait(registration.registeredAt);
     if (wait > 0) throw new Refusal('unavailable', 'The memory of used assertions was lost. Tokens are given again when every assertion from before has expired.', { retryAfter: wait });
     const approvedAt = approvedSince(registration);

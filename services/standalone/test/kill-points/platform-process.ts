@@ -7,7 +7,7 @@ import { ConsentModule, consentConfig } from '@provider-access/consent';
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule } from '@provider-access/export';
-import { Facts, Parties } from '@provider-access/facts';
+import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, type Clock, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
@@ -80,7 +80,8 @@ export class PlatformProcess {
       });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
-    const parties = new Parties();
+    const details = new ClientDetails();
+    const parties = new Parties(details);
     await parties.start({ log, views });
     this.#closing.push(() => parties.stop());
     await run(
@@ -127,7 +128,7 @@ export class PlatformProcess {
     ];
     await run(
       'auth',
-      AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, keys, staticTokens, readers }),
+      AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, details, keys, staticTokens, readers }),
     );
   }
 

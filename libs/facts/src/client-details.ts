@@ -1,0 +1,79 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { ClientFacts, ClientStatus } from '@provider-access/access';
+import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+import { dataOf, subjectOf } from './record.ts';
+
+/** An app as registered and reviewed: what auth and the reviewer need beside what decides. */
+export interface ClientRegistration extends ClientFacts {
+  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  readonly jwksUri?: string;
+  readonly contacts: readonly string[];
+  /** Claimed at registration; `providers` are those bound at approval. */
+  readonly npis: readonly string[];
+  readonly tins: readonly string[];
+  readonly requestedScope: string;
+  /** Hash of the registration access token. */
+  readonly registrationTokenHash: string;
+  readonly registeredAt: string;
+}
+
+/** What each decision of a reviewer makes of a client. */
+export const STATUS: Readonly<Record<string, ClientStatus>> = {
+  'pa.app-approved.v1': 'approved', 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked',
+};
+
+/** The client after a decision of the status `status` at `at` (RFC 3339). */
+export function withDecision<T extends ClientFacts>(known: T, status: ClientStatus, at: string, record: LogRecord): T {
+  const { reason } = dataOf<AppRejected | AppApproved>(record);
+  const approval = status === 'approved' ? dataOf<AppApproved>(record) : undefined;
+  return {
+    ...known, status, history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
+    ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
+  };
+}
+
+/** A registration as it is before any decision. */
+export function asRegistered(data: AppRegistered, at: string): ClientRegistration {
+  const { client, name, jwks, jwksUri, scope, contacts, npis, tins, registrationTokenHash, registeredAt } = data;
+  return {
+    client, name, status: 'pending', history: [{ status: 'pending', at }], providers: [], scope, requestedScope: scope,
+    contacts, npis, tins, registrationTokenHash, registeredAt,
+    ...(jwks !== undefined && { jwks }), ...(jwksUri !== undefined && { jwksUri }),
+  };
+}
+
+/**
+ * Registrations of pa.registry with everything that they hold, for auth alone. Releases before registrations had a place
+ * of their own wrote unapproved ones to pa.registry, each with up to 64 KB. Those are kept compressed until a reviewer
+ * decides, so that an auth service that had been flooded still starts.
+ */
+export class ClientDetails {
+  private readonly clients = new Map<string, ClientRegistration | Uint8Array>();
+
+  evolve(type: string, record: LogRecord): void {
+    const client = subjectOf(record) ?? '';
+    const at = record.headers['ce_time']!;
+    if (type === 'pa.app-registered.v1') {
+      if (!this.clients.has(client)) this.clients.set(client, packed(asRegistered(dataOf<AppRegistered>(record), at)));
+      return;
+    }
+    const status = STATUS[type];
+    const known = this.get(client);
+    if (status === undefined || known === undefined) return;
+    const decided = withDecision(known, status, at, record);
+    this.clients.set(client, status === 'rejected' ? packed(decided) : decided);
+  }
+
+  get(client: string): ClientRegistration | undefined {
+    const known = this.clients.get(client);
+    return known instanceof Uint8Array ? unpacked(known) : known;
+  }
+  /** Ids in the order of registration. */
+  ids(): readonly string[] {
+    return [...this.clients.keys()];
+  }
+}
+
+const packed = (registration: ClientRegistration): Uint8Array => deflateRawSync(JSON.stringify(registration), { level: 1 });
+const unpacked = (bytes: Uint8Array): ClientRegistration => JSON.parse(inflateRawSync(bytes).toString()) as ClientRegistration;

@@ -1,0 +1,31 @@
+import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
+import type { Applications } from './registration/applications.ts';
+
+/** Every app that is known here: those of pa.registry, then registrations that wait for a reviewer. */
+export class Clients {
+  private readonly details: Pick<ClientDetails, 'get' | 'ids'>;
+  private readonly applications: Pick<Applications, 'get' | 'list'>;
+  constructor(details: Clients['details'], applications: Clients['applications']) {
+    this.details = details;
+    this.applications = applications;
+  }
+
+  /** The app with this id, undefined when there is none or its registration has expired. @throws EngineUnavailable */
+  async find(client: string): Promise<ClientRegistration | undefined> {
+    return this.details.get(client) ?? this.applications.get(client);
+  }
+  /** Whether pa.registry has the app: its stream decides from then on. */
+  registered(client: string): boolean {
+    return this.details.get(client) !== undefined;
+  }
+  /** Ids in the order of registration; `status` selects. */
+  async ids(status?: ClientRegistration['status']): Promise<readonly string[]> {
+    const waiting = await this.applications.list();
+    const registered = this.details.ids();
+    const known = new Set(registered);
+    return [
+      ...registered.filter((id) => status === undefined || this.details.get(id)!.status === status),
+      ...waiting.filter((e) => !known.has(e.client) && (status === undefined || e.status === status)).map((e) => e.client),
+    ];
+  }
+}

@@ -1,0 +1,169 @@
+import type { AppRegistered } from '@provider-access/events';
+import { asRegistered, type ClientRegistration } from '@provider-access/facts';
+import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+
+/** Namespace of the registrations themselves: each is a claim that expires. */
+const DOCUMENTS = 'registration';
+/** The stream whose snapshot says which registrations there are. */
+const INDEX = 'registrations/waiting';
+/** Instances of auth that change the index at once: each round one of them wins. */
+const ROUNDS = 20;
+
+interface Entry {
+  readonly client: string;
+  /** ms since the epoch. */
+  readonly at: number;
+  /** Hash of the sender's address block. */
+  readonly from: string;
+  readonly rejected?: { readonly at: string; readonly by: string; readonly reason: string };
+  /** A reviewer has approved it, and pa.registry may have it already. */
+  readonly approved?: true;
+}
+interface Index { readonly entries: readonly Entry[] }
+
+export interface ApplicationsOptions {
+  /** Registrations without an approval that are kept at once. */
+  readonly capacity: number;
+  /** ms that each of them is kept. */
+  readonly keepMs: number;
+}
+
+/**
+ * Registrations that no reviewer has approved. Anybody can make one, so they live in the state store and not in
+ * pa.registry: they expire, their number is bounded, and no other service reads them.
+ * When the place is full, the oldest registration of the address block with the most registrations leaves. A sender who
+ * fills the place thus displaces the sender's own registrations first.
+ */
+export class Applications {
+  private readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'metrics'>;
+  private readonly options: ApplicationsOptions;
+  /** Changes of this process one after another, so that they do not compete with each other. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: Applications['ports'], options: ApplicationsOptions) {
+    this.ports = ports;
+    this.options = options;
+  }
+
+  /** Keeps a new registration. `from`: hash of the sender's address block. @returns when it expires, ms since the epoch */
+  async submit(app: AppRegistered, from: string): Promise<number> {
+    const at = this.ports.clock.now();
+    const expiresAt = at + this.options.keepMs;
+    // First the document: an index entry always has one.
+    await this.ports.state.claims.claim(DOCUMENTS, app.client, JSON.stringify(app), expiresAt);
+    const left = await this.change((entries) => {
+      const kept = [...entries, { client: app.client, at, from }];
+      const displaced: Entry[] = [];
+      while (kept.length > this.options.capacity) displaced.push(...kept.splice(displacedNext(kept), 1));
+      return { entries: kept, answer: displaced };
+    });
+    for (const { client } of left) await this.forget(client);
+    if (left.length > 0) this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'displaced' }, left.length);
+    return expiresAt;
+  }
+
+  /** A registration that has not expired, pending or rejected. */
+  async get(client: string): Promise<ClientRegistration | undefined> {
+    if (!isClientId(client)) return undefined;
+    const text = await this.ports.state.claims.get(DOCUMENTS, client);
+    const entry = text === undefined ? undefined : (await this.index()).entries.find((e) => e.client === client);
+    return text === undefined || entry === undefined ? undefined : registrationOf(JSON.parse(text) as AppRegistered, entry);
+  }
+
+  /** Ids and status, the oldest first. */
+  async list(): Promise<readonly { readonly client: string; readonly status: 'pending' | 'rejected' }[]> {
+    return (await this.index()).entries.map(({ client, rejected }) => ({ client, status: rejected === undefined ? 'pending' : 'rejected' }));
+  }
+
+  /** Rejects it; repeated, the first reason stays. @throws Refusal 404, 409 when its approval has begun */
+  async reject(client: string, by: string, reason: string): Promise<void> {
+    await this.decide(client, (entry) => {
+      if (entry.approved) throw new Refusal('conflict', 'The approval of this client has begun. Repeat the approval, then suspend the client.');
+      return entry.rejected === undefined ? { ...entry, rejected: { at: instant(this.ports.clock.now()), by, reason } } : entry;
+    });
+  }
+  /**
+   * From here on the registration can only be approved. `check` throws when an approval would be refused.
+   * @throws Refusal 404, 409 when it is rejected
+   */
+  async beginApproval(client: string, check: (app: AppRegistered) => void): Promise<AppRegistered> {
+    const text = await this.ports.state.claims.get(DOCUMENTS, client);
+    if (text === undefined) throw unknown();
+    const app = JSON.parse(text) as AppRegistered;
+    await this.decide(client, (entry) => {
+      if (entry.rejected !== undefined) throw new Refusal('conflict', 'The client is rejected, which is final. The app has to be registered again.');
+      check(app);
+      return { ...entry, approved: true };
+    });
+    return app;
+  }
+  /** Removes one that pa.registry has now. */
+  async remove(client: string): Promise<void> {
+    await this.change((entries) => ({ entries: entries.filter((e) => e.client !== client), answer: undefined }));
+    await this.forget(client);
+  }
+
+  private async decide(client: string, decision: (entry: Entry) => Entry): Promise<void> {
+    await this.change((entries) => {
+      if (!entries.some((e) => e.client === client)) throw unknown();
+      return { entries: entries.map((e) => (e.client === client ? decision(e) : e)), answer: undefined };
+    });
+  }
+
+  private async index(): Promise<Index> {
+    const head = await this.ports.state.streams.load<Index>(INDEX);
+    return { entries: this.live(head?.snapshot.entries ?? []) };
+  }
+  private live(entries: readonly Entry[]): readonly Entry[] {
+    const from = this.ports.clock.now() - this.options.keepMs;
+    return entries.filter((e) => e.at > from);
+  }
+
+  /** Compares and sets the index. `decide` may run several times. */
+  private change<T>(decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T }): Promise<T> {
+    const next = this.turn.then(() => this.compete(decide));
+    this.turn = next.catch(() => undefined);
+    return next;
+  }
+  private async compete<T>(decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T }): Promise<T> {
+    const { streams } = this.ports.state;
+    for (let round = 0; round < ROUNDS; round++) {
+      const head = await streams.load<Index>(INDEX);
+      const before = head?.snapshot.entries ?? [];
+      const live = this.live(before);
+      const { entries, answer } = decide(live);
+      if (entries.length === before.length && entries.every((e, i) => e === before[i])) return answer;
+      const { ok } = await streams.append<Index>(INDEX, head?.version ?? 0, [], { entries });
+      if (!ok) continue;
+      if (live.length < before.length) this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'expired' }, before.length - live.length);
+      this.ports.metrics.set('pa_registrations_waiting', {}, entries.length);
+      return answer;
+    }
+    throw new Refusal('unavailable', 'Many apps are registered or reviewed at this moment. Repeat the request.', { retryAfter: 2 });
+  }
+  private async forget(client: string): Promise<void> {
+    const { claims } = this.ports.state;
+    const text = await claims.get(DOCUMENTS, client);
+    if (text !== undefined) await claims.release(DOCUMENTS, client, text);
+  }
+}
+
+/** Of our making: 16 random bytes. Anything else is looked up nowhere. */
+const isClientId = (client: string): boolean => /^c-[0-9a-f]{32}$/.test(client);
+const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
+
+function registrationOf(app: AppRegistered, { rejected }: Entry): ClientRegistration {
+  const registered = asRegistered(app, app.registeredAt);
+  if (rejected === undefined) return registered;
+  const { at, reason } = rejected;
+  return { ...registered, status: 'rejected', history: [...registered.history, { status: 'rejected', at, reason }] };
+}
+
+/** The position of the entry that leaves: the oldest of the sender with the most. One whose approval has begun stays. */
+function displacedNext(entries: readonly Entry[]): number {
+  const counts = new Map<string, number>();
+  for (const { from } of entries) counts.set(from, (counts.get(from) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  const at = entries.findIndex((e) => e.approved === undefined && counts.get(e.from) === most);
+  return at < 0 ? 0 : at;
+}
