@@ -3,13 +3,13 @@ import { DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 /**
  * What a financial resource may keep, by structure: whatever is not listed here is dropped, so a new element of a payer's
  * system has to be allowed before it can leave (SPEC §7.4). `extension` and `modifierExtension` are kept where their URL is
- * listed below; `[pa]` marks what only prior authorizations keep.
+ * listed below.
  */
 const LISTS: Readonly<Record<string, string>> = {
   ExplanationOfBenefit:
     'id meta implicitRules language contained extension modifierExtension identifier status type subType use patient billablePeriod created enterer insurer ' +
-    'provider priority related prescription originalPrescription payee referral facility claim claimResponse outcome [pa]disposition preAuthRef ' +
-    'preAuthRefPeriod careTeam supportingInfo diagnosis procedure precedence insurance accident item addItem adjudication payment [pa]processNote benefitPeriod',
+    'provider priority related prescription originalPrescription payee referral facility claim claimResponse outcome disposition preAuthRef ' +
+    'preAuthRefPeriod careTeam supportingInfo diagnosis procedure precedence insurance accident item addItem adjudication payment formCode processNote benefitPeriod',
   'ExplanationOfBenefit.related': 'id extension modifierExtension claim relationship reference',
   'ExplanationOfBenefit.payee': 'id extension modifierExtension type party',
   'ExplanationOfBenefit.careTeam': 'id extension modifierExtension sequence provider responsible role qualification',
@@ -20,19 +20,19 @@ const LISTS: Readonly<Record<string, string>> = {
   'ExplanationOfBenefit.accident': 'id extension modifierExtension date type location[x]',
   'ExplanationOfBenefit.item':
     'id extension modifierExtension sequence careTeamSequence diagnosisSequence procedureSequence informationSequence revenue category productOrService modifier ' +
-    'programCode serviced[x] location[x] quantity udi bodySite subSite encounter [pa]noteNumber adjudication detail',
+    'programCode serviced[x] location[x] quantity udi bodySite subSite encounter noteNumber adjudication detail',
   'ExplanationOfBenefit.item.adjudication': 'id extension modifierExtension category reason value',
   'ExplanationOfBenefit.item.detail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi [pa]noteNumber adjudication subDetail',
+    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi noteNumber adjudication subDetail',
   'ExplanationOfBenefit.item.detail.subDetail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi [pa]noteNumber adjudication',
+    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi noteNumber adjudication',
   'ExplanationOfBenefit.addItem':
     'id extension modifierExtension itemSequence detailSequence subDetailSequence provider productOrService modifier programCode serviced[x] location[x] quantity ' +
-    'bodySite subSite [pa]noteNumber adjudication detail',
-  'ExplanationOfBenefit.addItem.detail': 'id extension modifierExtension productOrService modifier quantity [pa]noteNumber adjudication subDetail',
-  'ExplanationOfBenefit.addItem.detail.subDetail': 'id extension modifierExtension productOrService modifier quantity [pa]noteNumber adjudication',
+    'bodySite subSite noteNumber adjudication detail',
+  'ExplanationOfBenefit.addItem.detail': 'id extension modifierExtension productOrService modifier quantity noteNumber adjudication subDetail',
+  'ExplanationOfBenefit.addItem.detail.subDetail': 'id extension modifierExtension productOrService modifier quantity noteNumber adjudication',
   'ExplanationOfBenefit.payment': 'id type',
-  'ExplanationOfBenefit.processNote': 'id number type text language',
+  'ExplanationOfBenefit.processNote': 'id extension modifierExtension number type text language',
 
   Coverage:
     'id meta implicitRules language contained extension modifierExtension identifier status type policyHolder subscriber subscriberId beneficiary dependent ' +
@@ -66,22 +66,12 @@ export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
 /** Resource types under the allow-list above. All others keep what R4 gives them, minus money. */
 export const FINANCIAL_TYPES: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 
-export interface AllowedElements {
-  /** Declared names (`value[x]`) for claims and coverages. */
-  readonly always: ReadonlySet<string>;
-  /** Declared names that prior authorizations keep in addition. */
-  readonly priorAuthorization: ReadonlySet<string>;
-}
-
-/** The allow-list of financial structures by path. A path below a financial type that is missing here keeps nothing. */
-export const ALLOWED: ReadonlyMap<string, AllowedElements> = new Map(
-  Object.entries(LISTS).map(([path, list]) => {
-    const names = list.split(' ');
-    return [path, {
-      always: new Set(names.filter((name) => !name.startsWith('[pa]'))),
-      priorAuthorization: new Set(names.filter((name) => name.startsWith('[pa]')).map((name) => name.slice(4))),
-    }] as const;
-  }),
+/**
+ * The allow-list of financial structures: path to declared names (`value[x]`). A path below a financial type that is missing
+ * here keeps nothing.
+ */
+export const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(LISTS).map(([path, list]) => [path, new Set(list.split(' '))]),
 );
 
 /** Extensions that a financial resource may keep: of US Core, CARIN BB, PDex, PAS and R4 itself, and none that is an amount. */

@@ -9,8 +9,8 @@ export type Context = 'clinical' | 'claim' | 'prior-authorization';
 export type Step =
   | { readonly kind: 'drop' }
   | { readonly kind: 'primitive'; readonly of: 'string' | 'number' | 'boolean' }
-  /** Free text of a financial resource: kept with amounts masked. */
-  | { readonly kind: 'text' }
+  /** Free text of a financial resource: kept with amounts masked. The numbers of a note about payment may be amounts too. */
+  | { readonly kind: 'text'; readonly note: boolean }
   | { readonly kind: 'structure'; readonly type: string }
   | { readonly kind: 'resource' };
 
@@ -23,6 +23,7 @@ const DROP: Step = { kind: 'drop' };
 const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
 /** Elements that people write sentences in. All other strings identify something and must stay as they are. */
 const PROSE = new Set(['text', 'display', 'disposition', 'title', 'description', 'name', 'valueString', 'valueMarkdown']);
+const NOTES = new Set(['ExplanationOfBenefit.disposition', 'ExplanationOfBenefit.processNote.text']);
 
 const plans: Readonly<Record<Context, Map<string, Plan>>> = { 'clinical': new Map(), 'claim': new Map(), 'prior-authorization': new Map() };
 
@@ -33,21 +34,21 @@ export function planOf(name: string, context: Context): Plan | undefined {
   const structure = structureOf(name);
   if (structure === undefined) return undefined;
   const steps = new Map<string, Step>();
-  for (const element of structure.elements.values()) steps.set(element.name, isAllowed(name, element, context) ? stepOf(element, context) : DROP);
+  for (const element of structure.elements.values()) {
+    steps.set(element.name, isAllowed(name, element) ? stepOf(name, element, context) : DROP);
+  }
   const plan: Plan = { structure, steps };
   plans[context].set(name, plan);
   return plan;
 }
 
-function isAllowed(structure: string, element: ElementDefinition, context: Context): boolean {
+function isAllowed(structure: string, element: ElementDefinition): boolean {
   const dot = structure.indexOf('.');
   if (!FINANCIAL_TYPES.has(dot < 0 ? structure : structure.slice(0, dot))) return true;
-  const allowed = ALLOWED.get(structure);
-  const name = element.choice ?? element.name;
-  return allowed !== undefined && (allowed.always.has(name) || (context === 'prior-authorization' && allowed.priorAuthorization.has(name)));
+  return ALLOWED.get(structure)?.has(element.choice ?? element.name) === true;
 }
 
-function stepOf(element: ElementDefinition, context: Context): Step {
+function stepOf(structure: string, element: ElementDefinition, context: Context): Step {
   const { type } = element;
   if (type === 'Resource') return { kind: 'resource' };
   if (type === 'Money' || type === 'MoneyQuantity') return DROP;
@@ -55,5 +56,6 @@ function stepOf(element: ElementDefinition, context: Context): Step {
   if (NUMBERS.has(type)) return { kind: 'primitive', of: 'number' };
   if (type === 'boolean') return { kind: 'primitive', of: 'boolean' };
   const prose = (type === 'string' || type === 'markdown') && PROSE.has(element.name);
-  return prose && context !== 'clinical' ? { kind: 'text' } : { kind: 'primitive', of: 'string' };
+  if (!prose || context === 'clinical') return { kind: 'primitive', of: 'string' };
+  return { kind: 'text', note: NOTES.has(`${structure}.${element.name}`) };
 }

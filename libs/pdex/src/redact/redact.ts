@@ -1,7 +1,7 @@
 import { type FhirResource, isObject, structureOf } from '@provider-access/fhir';
 
 import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
-import { maskAmounts } from './mask.ts';
+import { maskAmounts, maskNote } from './mask.ts';
 import { type Context, type Plan, planOf, type Step } from './plan.ts';
 import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.ts';
 
@@ -147,7 +147,7 @@ function keepOne(value: unknown, step: Step, path: string, context: Context, run
     case 'primitive': return typeof value === step.of ? value : count(run, path);
     case 'text': {
       if (typeof value !== 'string') return count(run, path);
-      const masked = maskAmounts(value);
+      const masked = step.note ? maskNote(value) : maskAmounts(value);
       if (masked !== value) count(run, path);
       return masked;
     }

@@ -71,12 +71,23 @@ describe('redact: claims', () => {
     expect(redacted(claim({ payment: { date: '2024-02-02', amount: money } }))['payment']).toBeUndefined();
   });
 
-  it('drops narrative, notes and unknown extensions, keeps known ones', () => {
+  it('keeps notes and the disposition of a claim, without the amounts that they hold', () => {
+    const resource = claim({
+      disposition: 'Settled as per contract.', processNote: [{ number: 1, type: 'display', text: 'See criteria PT-14.', language: { text: 'en' } }],
+      item: [{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1], detail: [{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1] }] }],
+    });
+    expect(redact(resource)).toEqual({ resource, dropped: {} });
+    const { resource: after, dropped } = redact(claim({ disposition: 'Paid 120.00', processNote: [{ number: 1, text: 'Paid 12 dollars.' }, { number: 2, text: 'Your copay is 20.' }, { number: 3, text: 'Call us.' }] }));
+    expect(after['disposition']).toBe('Paid [amount removed]');
+    expect(after['processNote']).toEqual([{ number: 1, text: 'Paid [amount removed].' }, { number: 2, text: 'Your copay is [amount removed].' }, { number: 3, text: 'Call us.' }]);
+    expect(dropped).toEqual({ 'ExplanationOfBenefit.disposition': 1, 'ExplanationOfBenefit.processNote.text': 2 });
+  });
+
+  it('drops narrative and unknown extensions, keeps known ones', () => {
     const known = { url: 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-levelOfServiceCode', valueCodeableConcept: { text: 'U' } };
     const after = redacted(claim({
       text: { status: 'generated', div: '<div>$12</div>' },
-      processNote: [{ number: 1, text: 'paid 12 dollars' }],
-      item: [{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1], _sequence: { extension: [{ url: 'http://payer.example/price', valueDecimal: 12.5 }] } }],
+      item: [{ sequence: 1, productOrService: { text: 'x' }, _sequence: { extension: [{ url: 'http://payer.example/price', valueDecimal: 12.5 }] } }],
       extension: [known, { url: 'http://payer.example/paid', valueDecimal: 12.5 }],
     }));
     expect(after).toEqual(claim({ extension: [known], item: [{ sequence: 1, productOrService: { text: 'x' } }] }));
@@ -205,15 +216,15 @@ describe('redact: everything else', () => {
 
 describe('the allow-list', () => {
   it('names only elements that R4 has', () => {
-    const unknown = [...ALLOWED].flatMap(([path, { always, priorAuthorization }]) => {
+    const unknown = [...ALLOWED].flatMap(([path, allowed]) => {
       const names = new Set([...(structureOf(path)?.elements.values() ?? [])].map(({ name, choice }) => choice ?? name));
-      return [...always, ...priorAuthorization].filter((name) => !names.has(name)).map((name) => `${path}.${name}`);
+      return [...allowed].filter((name) => !names.has(name)).map((name) => `${path}.${name}`);
     });
     expect(unknown).toEqual([]);
   });
 
   it('keeps nothing that R4 requires and we would lose', () => {
-    const lost = [...ALLOWED].flatMap(([path, { always }]) => (structureOf(path)?.required ?? []).filter(({ name }) => !always.has(name)).map(({ name }) => `${path}.${name}`));
+    const lost = [...ALLOWED].flatMap(([path, allowed]) => (structureOf(path)?.required ?? []).filter(({ name }) => !allowed.has(name)).map(({ name }) => `${path}.${name}`));
     expect(lost.filter((name) => !name.startsWith('Claim.'))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { DATA_ABSENT_REASON, REVIEW_ACTION, WHEN_ADJUDICATED } from '../codes.ts';
 import { isObject } from '@provider-access/fhir';
 import { ADJUDICATION_SYSTEMS, KEPT_ADJUDICATIONS, KNOWN_EXTENSIONS, UNIT_ADJUDICATIONS } from './allowed.ts';
-import { isCurrencyQuantity, isIso4217 } from './currency.ts';
+import { isCurrencyQuantity, isCurrencySystem } from './currency.ts';
 import type { Context } from './plan.ts';
 
 type Source = Readonly<Record<string, unknown>>;
@@ -17,9 +17,12 @@ const AMOUNT_PART = /price|amount|(?<!dis)charge|cost|paid|^net$/i;
 
 /** Whether an element is dropped for what it says, before its parts are looked at. */
 export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
-  if (QUANTITIES.has(structure)) return isCurrencyQuantity(source);
+  if (QUANTITIES.has(structure)) {
+    const financial = context !== 'clinical';
+    return isCurrencyQuantity(source, { financial, strict: financial || nested });
+  }
   switch (structure) {
-    case 'Coding': return isIso4217(source['system']);
+    case 'Coding': return isCurrencySystem(source['system']);
     case 'Extension': return isDroppedExtension(source, context, nested);
     case 'ExplanationOfBenefit.item.adjudication': return !isKeptAdjudication(source) && !(context === 'prior-authorization' && tellsDecision(source));
     case 'ExplanationOfBenefit.supportingInfo':

@@ -1,0 +1,1 @@
+export { COMMON_UNITS, UCUM, type Unit } from './units.ts';
