@@ -16,7 +16,7 @@ const GATHER_MS = 1;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Every release and every refusal, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
+ * Every release and every refusal of a known client, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
  * append is under way share the next one.
  */
 export class Audit {
@@ -49,10 +49,10 @@ export class Audit {
     }
   }
 
-  private count({ action, outcome, reason = '' }: AuditEntry): void {
+  private count({ action, outcome, reason = '', count = 1 }: AuditEntry): void {
     const { metrics } = this.options;
     if (outcome === 'released') metrics?.count('pa_disclosures_total', { kind: action });
-    else metrics?.count('pa_refusals_total', { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>);
+    else metrics?.count('pa_refusals_total', { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>, count);
   }
 
   private async drain(): Promise<void> {

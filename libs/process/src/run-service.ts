@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
 import type { Service } from '@provider-access/events';
+import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/http';
 import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/observability';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
@@ -62,6 +63,8 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     const scopes = new TraceScopes();
     const logger = createLogger(name, config.LOG_LEVEL, scopes);
     surviveRejections(logger);
+    // Auth alone limits by address.
+    if (name === 'auth' && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
     const secrets = await openSecrets(config, logger);
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
     const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } }, scopes);

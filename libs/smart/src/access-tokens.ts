@@ -17,6 +17,8 @@ export interface AccessToken {
   /** Seconds since the epoch. */
   readonly issuedAt: number;
   readonly expiresAt: number;
+  /** Under which of the client's approvals it was issued, from 1. Tokens of earlier releases do not say. */
+  readonly approval?: number;
   /** Of the key that signed it. */
   readonly kid: string;
 }
@@ -98,9 +100,9 @@ export class AccessTokens {
         algorithms: ['ES256'], typ: 'at+jwt', issuer: this.issuer, audience: this.audience, currentDate: new Date(this.clock.now()),
         requiredClaims: ['sub', 'client_id', 'scope', 'jti', 'iat', 'exp'],
       });
-      const { sub, client_id: client, scope, jti, iat, exp } = payload;
+      const { sub, client_id: client, scope, jti, iat, exp, approval } = payload;
       if (typeof client !== 'string' || client !== sub || typeof scope !== 'string') return undefined;
-      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp!, kid: protectedHeader.kid! };
+      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp!, kid: protectedHeader.kid!, ...(typeof approval === 'number' && { approval }) };
     } catch {
       // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in memory).
       return undefined;

@@ -34,6 +34,9 @@ export function approvedSince(client: ClientFacts | undefined): number | undefin
   return last === undefined ? 0 : Date.parse(last.at);
 }
 
+/** How often the client was approved: tokens name the approval under which they were issued. */
+export const approvals = (client: ClientFacts): number => client.history.filter((change) => change.status === 'approved').length;
+
 export const noToken = (): Refusal => new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', { headers: { 'www-authenticate': 'Bearer' } });
 export const badToken = (): Refusal => new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
 
@@ -66,8 +69,11 @@ export class Authenticator {
   /** Whether the client of a verified token may use it now. */
   live(token: AccessToken | undefined): token is AccessToken {
     if (token === undefined) return false;
-    const since = approvedSince(this.clients.client(token.client));
-    return since !== undefined && token.issuedAt >= Math.floor(since / 1000);
+    const client = this.clients.client(token.client);
+    const since = approvedSince(client);
+    if (client === undefined || since === undefined) return false;
+    // Tokens of the release before name no approval. A token of an approval that is not known here yet is of a later one.
+    return token.approval === undefined ? token.issuedAt >= Math.floor(since / 1000) : token.approval >= approvals(client);
   }
 }
 

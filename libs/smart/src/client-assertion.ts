@@ -34,10 +34,24 @@ export interface AssertionInput {
   readonly claims: Pick<Claims, 'insertOnce'>;
 }
 
+/** The same for everybody who is not let in, so that nobody learns which apps there are. */
+const NOT_ACTIVE = 'iss is not an active client here (registered, approved and not suspended), or client_assertion is not signed with its key.';
+
 type Failure = Extract<AssertionResult, { ok: false }>;
 const fail = (step: AssertionStep, message: string, client?: string): Failure => ({ ok: false, step, message, ...(client !== undefined && { client }) });
 const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value !== '' && value.length <= max;
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/** Whom an assertion claims to be from, unchecked: for counting. undefined when it cannot be read. */
+export function claimedClient(assertion: unknown): string | undefined {
+  if (!isText(assertion, MAX_LENGTH)) return undefined;
+  try {
+    const { iss } = decodeJwt(assertion);
+    return isText(iss, 256) ? iss : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Checks a `private_key_jwt` client assertion in the order of SPEC §3.2 (SMART App Launch 2.2, Backend Services). A `jti` is
@@ -68,14 +82,14 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if (client === undefined) {
     // As much work as for a client that exists, so that time does not tell which client_ids do.
     await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);
-    return fail('client', 'iss is not an active client here, or client_assertion is not signed with its key.', iss);
+    return fail('client', NOT_ACTIVE, iss);
   }
   const fault = audienceFault(payload, input.audiences) ?? timeFault(payload, input.now);
   if (fault !== undefined) return { ...fault, client: iss };
 
   const key = await selectKey(header, algorithm, client, input.jwksSource);
   if ('ok' in key) return { ...key, client: iss };
-  if (!(await verifies(assertion, key, algorithm))) return fail('signature', 'iss is not an active client here, or client_assertion is not signed with its key.', iss);
+  if (!(await verifies(assertion, key, algorithm))) return fail('signature', NOT_ACTIVE, iss);
 
   if (!isText(payload.jti, 512)) return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
   // Kept for as long as `exp` lets it in, so that an expired jti need not be remembered.

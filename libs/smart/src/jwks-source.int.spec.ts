@@ -81,6 +81,43 @@ describe('caching', () => {
     clock.pass(30_000);
     expect(await source.get(url)).toEqual({ ok: false, reason: 'it answers with status 500' });
   });
+  it('remembers a failure for 30 s, whatever asks again', async () => {
+    const { clock, source } = cache();
+    answer = (_q, r) => void r.writeHead(500).end();
+    const failed = { ok: false, reason: 'it answers with status 500' };
+    for (let i = 0; i < 20; i++) expect(await source.get(url, { refresh: i % 2 === 1 })).toEqual(failed);
+    expect(requests.length).toBe(1);
+    answer = keySet('a');
+    clock.pass(29_999);
+    expect(await source.get(url)).toEqual(failed);
+    clock.pass(1);
+    expect(await source.get(url)).toEqual(withKid('a'));
+  });
+  it('fetches so many sets at once and no more; the others wait for their turn', async () => {
+    const held: ServerResponse[] = [];
+    const { source } = cache({ concurrent: 2 });
+    answer = (_q, r) => void held.push(r);
+    const results = [1, 2, 3, 4, 5].map((n) => source.get(`${url}?${n}`));
+    for (let answered = 0; answered < 5; answered++) {
+      await expect.poll(() => held.length).toBe(Math.min(5, answered + 2));
+      keySet('a')(requests[answered]!, held[answered]!);
+      await results[answered];
+    }
+    expect(await Promise.all(results)).toEqual(results.map(() => withKid('a')));
+  });
+  it('gives up waiting for a turn in time, and does not blame the URL', async () => {
+    const held: ServerResponse[] = [];
+    const { source } = cache({ concurrent: 1, turnMs: 1 });
+    answer = (_q, r) => void held.push(r);
+    const slow = source.get(url);
+    await expect.poll(() => held.length).toBe(1);
+    const waiting = source.get(`${url}?2`);
+    expect(await waiting).toEqual({ ok: false, reason: 'other key sets are fetched at this moment' });
+    keySet('a')(requests[0]!, held[0]!);
+    expect(await slow).toEqual(withKid('a'));
+    answer = keySet('b');
+    expect(await source.get(`${url}?2`)).toEqual(withKid('b'));
+  });
   it('shares one fetch among requests that come together', async () => {
     const { source } = cache();
     await Promise.all([source.get(url), source.get(url), source.get(url)]);

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import { fetchPinned, type FetchedText, type Resolve } from './pinned-fetch.ts';
+import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
+import type { Resolve } from './resolver.ts';
 import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 
@@ -15,6 +16,10 @@ const MIN_INTERVAL = 60_000;
 /** ms: a longer max-age is not believed; a key that its owner withdrew must go. */
 const MAX_AGE = 24 * 3600_000;
 const MAX_KEYS = 100;
+/** ms: how long a failure is remembered, so that a caller cannot make this server ask again and again. */
+const FAILURE_KEPT = 30_000;
+/** Fetches at once. */
+const CONCURRENT = 32;
 
 /** A jwks_uri must be https, without user, password or fragment. With `allowInsecure` http on loopback is taken too (tests, demo). */
 export function jwksUriFault(text: string, allowInsecure: boolean): string | undefined {
@@ -48,7 +53,11 @@ export interface JwksCacheOptions {
   readonly timeoutMs?: number;
   readonly capacity?: number;
   readonly metrics?: Metrics;
-  /** Name resolution; the system's by default. */
+  /** Fetches at once; others wait for their turn. */
+  readonly concurrent?: number;
+  /** ms that a fetch waits for its turn at most; `timeoutMs` by default. */
+  readonly turnMs?: number;
+  /** Name resolution; by default DNS, and the system's with `allowInsecure`. */
   readonly resolve?: Resolve;
 }
 
@@ -64,20 +73,27 @@ export class JwksCache implements JwksSource {
   private readonly resolve: Resolve | undefined;
   private readonly metrics: Metrics | undefined;
   private readonly entries = new Map<string, Entry>();
+  private readonly failures = new Map<string, { readonly result: JwksResult; readonly until: number }>();
   private readonly running = new Map<string, Promise<JwksResult>>();
+  private readonly turns: Turns;
+  private readonly turnMs: number;
 
   constructor(options: JwksCacheOptions) {
     this.clock = options.clock;
     this.allowInsecure = options.allowInsecure ?? false;
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.capacity = options.capacity ?? 2000;
+    this.turnMs = options.turnMs ?? this.timeoutMs;
     this.resolve = options.resolve;
+    this.turns = new Turns(options.concurrent ?? CONCURRENT);
     this.metrics = options.metrics;
   }
 
   async get(url: string, options: { readonly refresh?: boolean } = {}): Promise<JwksResult> {
     const now = this.clock.now();
     const entry = this.entries.get(url);
+    const failure = this.failures.get(url);
+    if (failure !== undefined && now < failure.until && !(entry !== undefined && now < entry.goodUntil)) return failure.result;
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
       if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
@@ -105,15 +121,49 @@ export class JwksCache implements JwksSource {
   private async load(url: string, now: number): Promise<JwksResult> {
     const fault = jwksUriFault(url, this.allowInsecure);
     if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
-    const fetched = await fetchPinned(url, { allowPrivate: this.allowInsecure, timeoutMs: this.timeoutMs, ...(this.resolve !== undefined && { resolve: this.resolve }) });
-    if (!fetched.ok) return fetched;
-    const result = readKeySet(fetched);
-    if (result.ok) {
+    if (!(await this.turns.take(this.turnMs))) return { ok: false, reason: 'other key sets are fetched at this moment' };
+    const fetched = await fetchPinned(url, { allowPrivate: this.allowInsecure, timeoutMs: this.timeoutMs, ...(this.resolve !== undefined && { resolve: this.resolve }) }).finally(() => this.turns.end());
+    const result = fetched.ok ? readKeySet(fetched) : fetched;
+    this.failures.delete(url);
+    if (!result.ok) {
+      if (this.failures.size >= this.capacity) this.failures.delete(this.failures.keys().next().value!);
+      this.failures.set(url, { result, until: now + FAILURE_KEPT });
+    } else if (fetched.ok) {
       this.entries.delete(url);
       if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!);
       this.entries.set(url, { keys: result.keys, goodUntil: now + freshness(fetched.cacheControl, fetched.age), lastAttempt: now });
     }
     return result;
+  }
+}
+
+/** So many at once; the others wait in their order. */
+class Turns {
+  private free: number;
+  private readonly waiting = new Set<(mine: boolean) => void>();
+  constructor(free: number) {
+    this.free = free;
+  }
+  /** False when no turn came within `withinMs`. */
+  take(withinMs: number): Promise<boolean> {
+    if (this.free > 0) {
+      this.free--;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const end = (mine: boolean): void => {
+        clearTimeout(timer);
+        this.waiting.delete(end);
+        resolve(mine);
+      };
+      const timer = setTimeout(() => end(false), withinMs);
+      this.waiting.add(end);
+    });
+  }
+  end(): void {
+    const [next] = this.waiting;
+    if (next === undefined) this.free++;
+    else next(true);
   }
 }
 

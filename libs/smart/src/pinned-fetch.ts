@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { BlockList, type LookupFunction } from 'node:net';
+import { dnsResolve, type Resolve, type ResolvedAddress, systemResolve } from './resolver.ts';
 
 /** Bytes. */
 const MAX_BODY = 100 * 1024;
@@ -19,9 +19,7 @@ for (const [net, prefix] of [
   ['::', 3], ['4000::', 2], ['8000::', 1], ['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20],
 ] as const) NOT_PUBLIC_6.addSubnet(net, prefix, 'ipv6');
 
-export interface ResolvedAddress { readonly address: string; readonly family: number }
-export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
-const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
+const resolveByDns = dnsResolve();
 
 export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean => !(family === 6 ? NOT_PUBLIC_6.check(address, 'ipv6') : NOT_PUBLIC_4.check(address, 'ipv4'));
 
@@ -38,7 +36,7 @@ export async function fetchPinned(text: string, options: PinnedFetchOptions): Pr
   const url = new URL(text);
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
-    const addresses = await withSignal((options.resolve ?? systemResolve)(url.hostname.replace(/^\[|\]$/g, '')), signal);
+    const addresses = await withSignal((options.resolve ?? (options.allowPrivate ? systemResolve : resolveByDns))(url.hostname.replace(/^\[|\]$/g, '')), signal);
     const address = addresses[0];
     if (address === undefined) return { ok: false, reason: 'its host has no address' };
     if (!options.allowPrivate && !addresses.every(isPublicAddress)) return { ok: false, reason: 'its host is not on a public address' };

@@ -1,10 +1,10 @@
 import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, SampledRefusals } from '@provider-access/audit';
 import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
-import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import { AccessTokens, Authenticator, JwksCache, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { behindUntrustedProxy, NO_TRUSTED_PROXY, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { AccessTokens, Authenticator, JwksCache, type JwksSource, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { AUTH, type Auth, type AuthParties } from './auth.ts';
 import { Clients } from './clients.ts';
 import { authConfig, type AuthConfigInput } from './config.ts';
@@ -13,6 +13,7 @@ import { IntrospectionController } from './introspection/introspection.controlle
 import { Applications } from './registration/applications.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
+import { RequestLimits } from './request-limits.ts';
 import { ReviewController } from './review/review.controller.ts';
 import { SigningKeysController } from './signing-keys/signing-keys.controller.ts';
 import { SigningRing } from './signing-keys/signing-ring.ts';
@@ -31,6 +32,8 @@ export interface AuthOptions {
   readonly staticTokens: StaticTokens;
   /** Who, beside the own parties, must have seen a change before it is acknowledged: the parties of the other services here. */
   readonly readers?: readonly RegistryReader[];
+  /** Where published keys of clients come from; by default their jwks_uri. */
+  readonly jwksSource?: JwksSource;
   /** Where there are other processes: a change is acknowledged when every present one knows it. */
   readonly presence?: PresenceOptions;
 }
@@ -40,13 +43,14 @@ const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-function createAuth({ ports, config: input, parties, details, keys, staticTokens, readers = [], presence }: AuthOptions): Auth {
+function createAuth({ ports, config: input, parties, details, keys, staticTokens, readers = [], presence, jwksSource }: AuthOptions): Auth {
   const config = authConfig.parse(input);
   ports.metrics.zero('pa_tokens_issued_total');
   ports.metrics.zero('pa_token_refusals_total');
   const { log, clock, metrics } = ports;
   const { publicUrl } = config;
   const registry = new Registry(ports, parties, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
+  const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:auth', tracing: ports.tracing });
   const applications = new Applications(ports, { capacity: config.registrationsWaiting, keepMs: KEEP_REGISTRATIONS_MS });
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
@@ -55,9 +59,15 @@ function createAuth({ ports, config: input, parties, details, keys, staticTokens
     ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
     issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),
-    jwksSource: new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks }),
+    jwksSource: jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks }),
     replays: new ReplayMemory(ports.state.claims, clock),
-    audit: new Audit({ log, clock, metrics, source: 'urn:provider-access:auth', tracing: ports.tracing }),
+    audit,
+    refusals: new SampledRefusals(audit, clock),
+    limits: {
+      registrations: new RequestLimits(clock, config.registrationsPerMinute),
+      tokens: new RequestLimits(clock, config.refusalsPerMinute),
+      strangers: new RequestLimits(clock, config.strangersPerMinute),
+    },
   };
 }
 
@@ -72,6 +82,14 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     const fastify = host.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('onRoute', (route) => {
       route.bodyLimit = BODY_LIMIT;
+    });
+    let warned = false;
+    fastify.addHook('onRequest', (request, _reply, done) => {
+      if (!warned && behindUntrustedProxy(request)) {
+        warned = true;
+        auth.ports.logger.warn({}, NO_TRUSTED_PROXY);
+      }
+      done();
     });
     // A body of another media type arrives as none, so that the route names what it takes (RFC 6749: 400, not 415).
     fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => {
@@ -102,9 +120,11 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     await this.auth.replays.open();
     await this.auth.presence?.start();
     await this.auth.signing.start();
+    this.auth.refusals.start();
   }
   async onModuleDestroy(): Promise<void> {
     this.stopListening();
+    await this.auth.refusals.stop();
     await this.auth.signing.stop();
     await this.auth.presence?.stop();
   }

@@ -1,4 +1,4 @@
-import type { Audit } from '@provider-access/audit';
+import type { Audit, SampledRefusals } from '@provider-access/audit';
 import type { Parties, PartiesPresence } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
@@ -6,6 +6,7 @@ import type { AuthConfig } from './config.ts';
 import type { Clients } from './clients.ts';
 import type { Applications } from './registration/applications.ts';
 import type { Registry } from './registry.ts';
+import type { RequestLimits } from './request-limits.ts';
 import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
@@ -30,5 +31,15 @@ export interface Auth {
   readonly jwksSource: JwksSource;
   readonly replays: ReplayMemory;
   readonly audit: Pick<Audit, 'record'>;
+  /** Refusals of callers whom nobody knows. */
+  readonly refusals: SampledRefusals;
+  readonly limits: {
+    /** Registrations of an address block. */
+    readonly registrations: RequestLimits;
+    /** Refused token requests of an address block, and of a client in an address block. */
+    readonly tokens: RequestLimits;
+    /** Token requests of all who name no approved client. */
+    readonly strangers: RequestLimits;
+  };
 }
 export const AUTH = Symbol('Auth');

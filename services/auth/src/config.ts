@@ -10,6 +10,10 @@ export const authConfig = z.object({
   tokensPerMinute: z.int().positive().default(60),
   /** Per address. */
   registrationsPerMinute: z.int().positive().default(20),
+  /** Refused token requests a minute and address block, before any signature is checked. */
+  refusalsPerMinute: z.int().positive().default(60),
+  /** Token requests a minute of all callers together who name no approved client. */
+  strangersPerMinute: z.int().positive().default(3000),
   /** Registrations without an approval that are kept at once, from all senders. */
   registrationsWaiting: z.int().positive().default(500),
   /** How long a change waits for every reader before its answer is 503, ms. */
@@ -22,7 +26,8 @@ export const authEnv = z.object({
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   ALLOW_INSECURE_JWKS: flag.default(false).describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
-  AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000).default(20).describe('Registrations a minute and address before 429.'),
+  AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000).default(20).describe('Registrations a minute and address (IPv4, or /64 of IPv6) before 429.'),
+  AUTH_REFUSALS_PER_MINUTE: whole(1, 100_000).default(60).describe('Refused token requests a minute and address (IPv4, or /64 of IPv6) before 429, in each instance. Counted apart for each client that was approved.'),
 });
 export type AuthConfig = z.infer<typeof authConfig>;
 export type AuthConfigInput = z.input<typeof authConfig>;

@@ -12,7 +12,7 @@ await runService({
     await parties.start(ports);
     return AuthModule.register({
       ports, presence, parties, details, keys: secrets.signingKeys(), staticTokens: secrets.staticTokens,
-      config: { publicUrl: env.PUBLIC_URL, allowInsecureJwks: env.ALLOW_INSECURE_JWKS, tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE, registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE },
+      config: { publicUrl: env.PUBLIC_URL, allowInsecureJwks: env.ALLOW_INSECURE_JWKS, tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE, registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE, refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE },
     });
   },
 });

@@ -9,8 +9,8 @@ import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_REGISTRY, type Disclosure } fro
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
 import { ClientDetails, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { fixedSecret, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { type Logger, Metrics, silentLogger } from '@provider-access/observability';
+import { fixedSecret, type JwksSource, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -40,7 +40,7 @@ export async function prepare(): Promise<void> {
   keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
 }
 
-export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions; readonly state?: State }
+export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions; readonly state?: State; readonly logger?: Logger; readonly jwks?: JwksSource }
 
 /** The auth service over in-memory engines and a clock that is set. */
 export class Bench {
@@ -64,12 +64,12 @@ export class Bench {
     const { log, clock } = bench;
     const state = options.state ?? openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
     bench.sharesState = options.state !== undefined;
-    bench.ports = { log, state, clock, logger: silentLogger, metrics: new Metrics(), views: openMemoryViews() };
+    bench.ports = { log, state, clock, logger: options.logger ?? silentLogger, metrics: new Metrics(), views: openMemoryViews() };
     await bench.parties.start(bench.ports);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
-      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, ...options.config }, parties: bench.parties, details: bench.details, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }) }),
+      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config }, parties: bench.parties, details: bench.details, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }), ...(options.jwks !== undefined && { jwksSource: options.jwks }) }),
       { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
     );
     return bench;

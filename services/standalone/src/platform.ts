@@ -12,7 +12,7 @@ import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
-import { createServiceApp, measureDecoded, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { createServiceApp, lacksTrustedProxy, measureDecoded, NO_TRUSTED_PROXY, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
 import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
@@ -41,6 +41,7 @@ const FLUSH_MS = 3000;
 /** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
 export async function startPlatform(config: StandaloneConfig, logger: Logger, scopes = new TraceScopes()): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
+  if (lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
   const dataDir = resolve(config.DATA_DIR);
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);

@@ -3,7 +3,7 @@ import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Req } fro
 import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered } from '@provider-access/facts';
-import { addressBlock, instant, Refusal } from '@provider-access/http';
+import { addressBlock, behindUntrustedProxy, instant, Refusal, SHARED_ADDRESS } from '@provider-access/http';
 import { bearerToken, newSecret, noToken, secretHash, secretMatches } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
@@ -14,6 +14,8 @@ const MINUTE = 60_000;
 /** Of nobody: an unknown client costs the same comparison. */
 const NO_HASH = '0'.repeat(64);
 
+const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
+  new Refusal('too-many-requests', `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter });
 /** The same for a wrong token, an unknown client and a registration that has left: none of them can be told from the others. */
 const noRegistration = (): Refusal => new Refusal('invalid-token', 'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or earlier when many new ones arrive. Register again.');
 
@@ -29,10 +31,13 @@ export class RegistrationController {
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
-    const { config, ports, applications } = this.auth;
+    const { config, ports, applications, limits } = this.auth;
     const from = addressBlock(request.ip);
+    // Counted here first: what is above the limit writes nothing. Then together with the other instances.
+    const wait = limits.registrations.take(from);
+    if (wait > 0) throw tooMany(request, wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
-    if (count > config.registrationsPerMinute) throw new Refusal('too-many-requests', 'Too many registrations from this address.', { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) });
+    if (count > config.registrationsPerMinute) throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
     const client = `c-${randomBytes(16).toString('hex')}`;
     const secret = newSecret();

@@ -1,8 +1,9 @@
 import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { AuditEntry } from '@provider-access/audit';
 import type { ClientRegistration } from '@provider-access/facts';
-import { Refusal, REFUSALS } from '@provider-access/http';
-import { approvedSince, grantScopes, verifyClientAssertion, type AssertionClient, type AssertionStep } from '@provider-access/smart';
+import { addressBlock, behindUntrustedProxy, Refusal, REFUSALS, SHARED_ADDRESS } from '@provider-access/http';
+import { approvals, approvedSince, claimedClient, grantScopes, verifyClientAssertion, type AssertionClient, type AssertionStep } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 import { readForm } from '../form.ts';
@@ -46,9 +47,12 @@ export class TokenController {
   @Header('cache-control', 'no-store')
   @Header('pragma', 'no-cache')
   async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
+    const taken = this.limited(request);
     try {
-      const { client, scope, approvedAt } = await this.grant(request);
-      const issued = await this.auth.issuer.issue(client, scope, approvedAt);
+      if (taken.wait > 0) throw new Refusal('too-many-requests', `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter: taken.wait });
+      const { client, scope, approvedAt, approval } = await this.grant(request);
+      const issued = await this.auth.issuer.issue(client, scope, approvedAt, approval);
+      taken.giveBack();
       await this.auth.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
       this.auth.ports.metrics.count('pa_tokens_issued_total');
       return { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope };
@@ -59,14 +63,38 @@ export class TokenController {
       this.auth.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
+        const entry: Omit<AuditEntry, 'client'> = { action: 'token', outcome: 'refused', reason, members: [], resources: 0 };
         // A made-up iss is not written down.
-        await this.auth.audit.record({ client: client !== undefined && this.auth.parties.client(client) !== undefined ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 });
-      }
+        if (client !== undefined && this.auth.parties.client(client) !== undefined) await this.auth.audit.record({ ...entry, client });
+        else await this.auth.refusals.refused({ ...entry, client: 'unknown' });
+      } else taken.giveBack();
       throw refusal;
     }
   }
 
-  private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number }> {
+  /**
+   * Counts a request before anything of it is checked; a token that is given takes the count back. Approved clients are
+   * counted apart from strangers at their address: junk from behind the same proxy does not keep them from tokens. Only who
+   * knows a client's id, which is random, can use up the count of that client at that address.
+   */
+  private limited(request: FastifyRequest): { readonly wait: number; giveBack(): void } {
+    const { limits, parties } = this.auth;
+    const block = addressBlock(request.ip);
+    const claimed = claimedClient((request.body as Record<string, unknown> | null | undefined)?.['client_assertion']);
+    const client = claimed !== undefined && parties.client(claimed)?.status === 'approved' ? claimed : undefined;
+    const key = client === undefined ? block : `${block} ${client}`;
+    const wait = limits.tokens.take(key);
+    if (client !== undefined) return { wait, giveBack: () => limits.tokens.giveBack(key) };
+    return {
+      wait: wait > 0 ? wait : limits.strangers.take(''),
+      giveBack: () => {
+        limits.tokens.giveBack(key);
+        limits.strangers.giveBack('');
+      },
+    };
+  }
+
+  private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number; approval: number }> {
     const { ports, config, parties, clients, jwksSource, replays } = this.auth;
     const form = readForm(request);
     if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
@@ -97,7 +125,7 @@ export class TokenController {
     if (!registration.providers.some((p) => this.inNetwork(p))) throw refuse(new Refusal('unauthorized-client', 'None of the providers bound to this app is in the network of this payer now.'), 'not-in-network');
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
     if (scope === '') throw refuse(new Refusal('invalid-scope', 'Nothing of the scope asked for is registered and granted here.'));
-    return { client, scope, approvedAt };
+    return { client, scope, approvedAt, approval: approvals(registration) };
   }
 
   private inNetwork(provider: ClientRegistration['providers'][number]): boolean {
@@ -106,8 +134,11 @@ export class TokenController {
   }
 }
 
-/** Pending apps may prove who they are (and are told to wait); rejected and suspended ones look like unknown ones. */
+/**
+ * Pending apps with registered keys may prove who they are (and are told to wait). A pending app with a jwks_uri looks like
+ * an unknown one, because nobody has approved that this server asks that URL. So do rejected and suspended apps.
+ */
 function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
-  if (client === undefined || (client.status !== 'approved' && client.status !== 'pending')) return undefined;
+  if (client === undefined || (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))) return undefined;
   return { ...(client.jwks !== undefined && { jwks: client.jwks }), ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }) };
 }
