@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { variant } from '@provider-access/testing/variant';
 import { gunzipLines, type Explained, type PublishReport } from '@provider-access/cli';
 import type { FhirResource } from '@provider-access/fhir';
-import { findMoney, redact } from '@provider-access/pdex';
-import { classify, foreignFolder, memberOf, renewCoverage, resourcesOf, unpack, type Given } from './foreign-data.ts';
+import { findMoney } from '@provider-access/pdex';
+import { redactionFaults } from '@provider-access/testing/redaction';
+import { addUnits, classify, foreignFolder, memberOf, renewCoverage, resourcesOf, unpack, type Given } from './foreign-data.ts';
 import { freshPlatform } from './harness.ts';
 import { paOf, type Pa } from './pa.ts';
 
@@ -30,6 +30,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
     for (const set of sets) {
       unpack(join(folder!, `${set.name}.tar.gz`), set.dir);
       set.uninsured.push(...renewCoverage(set.dir));
+      if (set === sets[0]) addUnits(set.dir);
       set.given.push(...resourcesOf(set.dir));
       const explain = join(work, `${set.name}.explained`);
       const published = await pa('--json', 'publish', set.dir, '--explain', explain);
@@ -96,18 +97,17 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
     for (const [about, resource] of expected) {
       const found = exported.get(about);
       if (found === undefined) faults.push(`${about} is missing`);
-      else {
-        const { meta: _f, ...content } = found;
-        const { meta: _s, ...sent } = redact(resource).resource;
-        if (!isDeepStrictEqual(content, sent)) faults.push(`${about} has other content`);
-      }
+      else for (const fault of redactionFaults(resource, found)) faults.push(`${about}: ${fault}`);
     }
     let supporting = 0;
-    const shared = new Set(sets.flatMap((s) => s.given.filter((g) => memberOf(g.resource) === undefined).map((g) => g.about)));
+    const shared = new Map(sets.flatMap((s) => s.given.filter((g) => memberOf(g.resource) === undefined).map((g) => [g.about, g.resource] as const)));
     for (const [about, resource] of exported) {
       if (findMoney(resource).length > 0) faults.push(`${about} holds money`);
-      if (shared.has(about)) supporting += 1;
-      else if (!expected.has(about)) faults.push(`${about} should not be there`);
+      const published = shared.get(about);
+      if (published !== undefined) {
+        supporting += 1;
+        for (const fault of redactionFaults(published, resource)) faults.push(`${about}: ${fault}`);
+      } else if (!expected.has(about)) faults.push(`${about} should not be there`);
     }
     // Everything shared that a kept resource refers to came along.
     for (const resource of exported.values()) for (const [, about] of JSON.stringify(resource).matchAll(/"reference":"((?:Organization|Practitioner)\/[^"]+)"/g)) if (shared.has(about!) && !exported.has(about!)) faults.push(`${about} is referred to and missing`);

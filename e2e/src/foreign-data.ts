@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import type { FhirResource } from '@provider-access/fhir';
+import { COMMON_UNITS, UCUM } from '@provider-access/testing/redaction';
 
 /** Data that lies beside the checkout, in `shared/data/foreign` of a folder above it; undefined where it is not. */
 export function foreignFolder(): string | undefined {
@@ -58,6 +59,21 @@ export function renewCoverage(folder: string): string[] {
   mkdirSync(join(folder, 'renewed'));
   writeFileSync(join(folder, 'renewed/Coverage.ndjson'), [...latest].map(([member, coverage]) => `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') } })}\n`).join(''));
   return [...all].filter((member) => !latest.has(member));
+}
+
+/** One laboratory result of a member of the set in each common unit of UCUM, in `units/`: the sets themselves use few of them. */
+export function addUnits(folder: string): void {
+  const [patient] = [...resourcesOf(folder)].filter(({ resource }) => resource.resourceType === 'Patient');
+  const lines = COMMON_UNITS.map(({ code, display }, index) => {
+    const quantity = { value: 2.5, unit: display, system: UCUM, code };
+    return JSON.stringify({
+      resourceType: 'Observation', id: `unit-${index}`, status: 'final', subject: { reference: patient!.about },
+      code: { coding: [{ system: 'http://loinc.org', code: '6301-6' }] }, effectiveDateTime: '2024-02-29', valueQuantity: quantity,
+      referenceRange: [{ low: quantity, high: quantity }], component: [{ code: { text: 'part' }, valueQuantity: quantity }],
+    });
+  });
+  mkdirSync(join(folder, 'units'));
+  writeFileSync(join(folder, 'units/Observation.ndjson'), `${lines.join('\n')}\n`);
 }
 
 const NOT_SERVED = new Set(['Claim', 'ImagingStudy', 'MedicationAdministration', 'Group']);

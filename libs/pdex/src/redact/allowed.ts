@@ -1,4 +1,4 @@
-import { DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
+import { ATR, DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 
 /**
  * What a financial resource may keep, by structure: whatever is not listed here is dropped, so a new element of a payer's
@@ -74,12 +74,13 @@ export const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(LISTS).map(([path, list]) => [path, new Set(list.split(' '))]),
 );
 
-/** Extensions that a financial resource may keep: of US Core, CARIN BB, PDex, PAS and R4 itself, and none that is an amount. */
+/** Extensions that a financial resource may keep: of US Core, CARIN BB, PDex, PAS, ATR and R4 itself, and none that is an amount. */
 export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   DATA_ABSENT_REASON,
   'http://hl7.org/fhir/StructureDefinition/translation',
   // Required by C4BB-Coverage 2.1.0.
   'http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind',
+  `${ATR}ext-insuranceProductType`,
   ...['us-core-race', 'us-core-ethnicity', 'us-core-birthsex', 'us-core-sex', 'us-core-genderIdentity', 'us-core-tribal-affiliation', 'us-core-jurisdiction', 'us-core-direct'].map((id) => US_CORE + id),
   ...[
     'extension-levelOfServiceCode', 'extension-reviewAction', 'extension-reviewActionCode', 'base-ext-when-adjudicated', 'base-ext-identifier-status',

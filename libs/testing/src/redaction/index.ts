@@ -1,1 +1,2 @@
+export { redactionFaults } from './oracle.ts';
 export { COMMON_UNITS, UCUM, type Unit } from './units.ts';

@@ -1,0 +1,77 @@
+import type { Fate } from './money.ts';
+
+/** The rules for claims, prior authorizations and coverages (SPEC §7.4), by path without indexes. */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Elements that go whole, whatever they hold. */
+const AMOUNTS: readonly RegExp[] = [
+  /^ExplanationOfBenefit\.(text|total|benefitBalance|form|fundsReserve|fundsReserveRequested)$/,
+  /^ExplanationOfBenefit\.payment\.(amount|adjustment|adjustmentReason|identifier|date)$/,
+  /^ExplanationOfBenefit\.(item|addItem)(\.detail(\.subDetail)?)?\.(net|unitPrice|factor|tax)$/,
+  /^Coverage\.(text|costToBeneficiary)$/,
+];
+const ADJUDICATION = /^ExplanationOfBenefit(\.(item|addItem)(\.detail(\.subDetail)?)?)?\.adjudication$/;
+const SUPPORTING_INFO = /^ExplanationOfBenefit\.supportingInfo$/;
+const EXTENSION = /\.(extension|modifierExtension)$/;
+/** Texts that people write: an amount inside of one is masked, the rest stays. */
+const PROSE = /\.(text|display|disposition|title|description|name|valueString|valueMarkdown)$/;
+
+const UNITS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
+/** Categories that tell why and how, and no amount. */
+const REASONS: ReadonlySet<string> = new Set([
+  'adjustmentreason', 'denialreason', 'rejectreason', 'benefitpaymentstatus', 'networkstatus', 'inoutnetwork',
+  'billingnetworkstatus', 'renderingnetworkstatus',
+]);
+const GUIDES = /^http:\/\/hl7\.org\/fhir\/us\/(carin-bb|davinci-pdex|davinci-pas)\//;
+const DECISIONS = /\/(extension-reviewAction|base-ext-when-adjudicated)$/;
+
+function list(value: unknown): readonly Fields[] {
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).filter((item) => typeof item === 'object' && item !== null) as Fields[];
+}
+const codings = (concept: unknown): readonly Fields[] => list(concept).flatMap((one) => list(one['coding']));
+const known = ({ system, code }: Fields, codes: ReadonlySet<string>): boolean =>
+  codes.has(String(code)) && (system === undefined || GUIDES.test(String(system)));
+
+/** @param authorization the claim is a prior authorization @param parent the object that holds the element */
+export function fateInFinancial(value: unknown, path: string, parent: Fields | undefined, authorization: boolean): Fate {
+  if (AMOUNTS.some((rule) => rule.test(path))) return 'goes';
+  if (EXTENSION.test(path)) return fateOfExtension((value as Fields)['url'], parent);
+  if (ADJUDICATION.test(path)) {
+    const { category, extension } = value as Fields;
+    if (codings(category).some((coding) => known(coding, REASONS) || known(coding, UNITS))) return 'stays';
+    return authorization && list(extension).some(({ url }) => DECISIONS.test(String(url))) ? 'stays' : 'goes';
+  }
+  const owner = path.slice(0, path.lastIndexOf('.'));
+  if (ADJUDICATION.test(owner)) {
+    if (path.endsWith('.amount')) return 'goes';
+    const counts = codings(parent!['category']);
+    if (path.endsWith('.value')) return counts.length > 0 && counts.every((coding) => known(coding, UNITS)) ? 'stays' : 'goes';
+  }
+  if (SUPPORTING_INFO.test(path)) return fateOfInfo(value as Fields);
+  if (SUPPORTING_INFO.test(owner) && path.endsWith('.valueAttachment')) return authorization ? 'stays' : 'goes';
+  return 'stays';
+}
+
+/** Of a payer's own extensions nobody knows whether they are amounts. Those of HL7 stay unless their name is one of an amount. */
+function fateOfExtension(url: unknown, parent: Fields | undefined): Fate {
+  const text = String(url);
+  if (/(price|amount|cost|paid|currency)$/i.test(text)) return 'goes';
+  const part = !text.includes(':') && parent !== undefined && 'url' in parent;
+  return part || text.startsWith('http://hl7.org/fhir/') ? 'stays' : 'goes';
+}
+
+function fateOfInfo(info: Fields): Fate {
+  const words = [...codings(info['category']).flatMap(({ code, display }) => [code, display]), ...list(info['category']).map(({ text }) => text)];
+  const says = (pattern: RegExp): boolean => words.some((word) => pattern.test(String(word)));
+  const timed = Object.keys(info).some((name) => name.startsWith('timing'));
+  if (timed && says(/pmt|pymt|paid|payment|remit/i)) return 'goes';
+  const counted = info['valueQuantity'] !== undefined || /\d/.test(typeof info['valueString'] === 'string' ? info['valueString'] : '');
+  return counted && says(/amt|amount|copay|coinsurance|deductible|pmt|paid|payment/i) ? 'goes' : 'stays';
+}
+
+/** Whether amounts inside of a text at the path are masked. */
+export const isProse = (path: string): boolean => PROSE.test(path);
+/** What stands for the amount of an entry that holds a decision: PDex wants an amount there. */
+export const isMaskedAmount = (value: unknown): boolean =>
+  JSON.stringify(value) === '{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]}';
