@@ -18,6 +18,7 @@ export const REFUSALS = {
   'not-found': { status: 404, issue: 'not-found', oauth: 'not_found' },
   'method-not-allowed': { status: 405, issue: 'not-supported', oauth: 'invalid_request' },
   'not-acceptable': { status: 406, issue: 'not-supported', oauth: 'invalid_request' },
+  'too-slow': { status: 408, issue: 'timeout', oauth: 'invalid_request' },
   'conflict': { status: 409, issue: 'conflict', oauth: 'invalid_request' },
   'too-large': { status: 413, issue: 'too-long', oauth: 'invalid_request' },
   'too-costly': { status: 413, issue: 'too-costly', oauth: 'invalid_request' },
