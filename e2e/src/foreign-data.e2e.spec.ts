@@ -86,6 +86,17 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
     console.log(`${name}: ${given.length} published, ${Object.entries(counted).map(([o, n]) => `${o} ${n}`).join(', ')} in ${report!.seconds.toFixed(1)} s`);
   });
 
+  test.each(sets)('$name: the report counts what redaction removed, by path', ({ given, report }) => {
+    const claims = given.map(({ resource }) => resource).filter((r) => r.resourceType === 'ExplanationOfBenefit' && classify(r) === 'recorded');
+    const items = claims.flatMap((claim) => (claim['item'] as { net?: object }[] | undefined) ?? []);
+    expect(report!.removed).toMatchObject({
+      'ExplanationOfBenefit.total': claims.filter((claim) => claim['total'] !== undefined).length,
+      'ExplanationOfBenefit.item.net': items.filter(({ net }) => net !== undefined).length,
+    });
+    // All that is removed is of claims: clinical data lose nothing.
+    expect(Object.keys(report!.removed).filter((path) => !path.startsWith('ExplanationOfBenefit.'))).toEqual([]);
+  });
+
   test('what is exported is all of it, minus money, minus care before 2016, minus what is not served, minus who is not covered', () => {
     const uninsured = new Set(sets.flatMap((s) => s.uninsured));
     const expected = new Map<string, FhirResource>();

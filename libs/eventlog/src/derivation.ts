@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
-import type { EventParked, Progress, ProgressOutcome } from '@provider-access/events';
+import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
+import type { Counts, EventParked, Progress, ProgressOutcome } from '@provider-access/events';
 import { partitionFor } from './murmur2.ts';
 import { EngineUnavailable } from './port.ts';
 import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
@@ -15,6 +15,8 @@ export interface OutcomeRow {
   readonly reason?: string | undefined;
   readonly deadLetter?: string | undefined;
   readonly about?: string | undefined;
+  /** Elements that redaction removed or masked in what was recorded, by path without indexes. No values. */
+  readonly removed?: Counts | undefined;
 }
 
 export interface DerivationOutput { readonly topic: string; readonly records: readonly NewRecord[] }
@@ -141,12 +143,13 @@ const MAX_EVENT_ID = 256;
 
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
-  for (const { receipt, event: id, outcome, reason, deadLetter, about } of rows) {
+  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed } of rows) {
     if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
     const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
     if (entry === undefined) receipts.set(receipt, (entry = { receipt, counts: {}, items: [] }));
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
+    if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
     if (outcome !== 'recorded') {
       entry.items.push({ event, outcome, ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
     }

@@ -1,3 +1,4 @@
+export * from './counts.ts';
 export * from './envelope.ts';
 export * from './topics.ts';
 export * from './payer-events.ts';

@@ -113,6 +113,8 @@ export const progress = z.object({
   after: z.record(z.string(), z.record(z.string(), z.int())).optional(),
   outcomes: z.array(z.object({
     receipt: z.string(), counts: z.record(z.string(), z.int()),
+    /** How many elements redaction removed or masked in what was recorded, by path without indexes; at most 101 paths, no values. */
+    removed: z.record(z.string(), z.int().positive()).optional(),
     /** Everything but `recorded`, one row an event. */
     items: z.array(z.object({ event: z.string(), outcome: z.string(), reason: z.string().optional(), deadLetter: z.string().optional(), about: z.string().optional() })),
   })).optional(),

@@ -12,7 +12,7 @@ afterEach(() => new Promise<void>((resolve) => (http === undefined ? resolve() :
 
 interface Platform { server: Server; posted: string[][]; receipts: Map<string, string[]> }
 /** A platform by script: `answer` says what a POST is answered, receipts hold what was accepted. */
-async function platform(answer: (events: string[], call: number) => { status: number; rows?: object[] }, items_: (event: string) => object | undefined = () => undefined): Promise<Platform> {
+async function platform(answer: (events: string[], call: number) => { status: number; rows?: object[] }, items_: (event: string) => object | undefined = () => undefined, more: object = {}): Promise<Platform> {
   const posted: string[][] = [];
   const receipts = new Map<string, string[]>();
   http = createServer((request, response) => {
@@ -22,7 +22,7 @@ async function platform(answer: (events: string[], call: number) => { status: nu
       const told = events.flatMap((event) => items_(event) ?? []) as { outcome: string }[];
       const counts: Record<string, number> = { ...(events.length > told.length && { recorded: events.length - told.length }) };
       for (const { outcome } of told) counts[outcome] = (counts[outcome] ?? 0) + 1;
-      return void response.end(JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items: told }));
+      return void response.end(JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items: told, ...more }));
     }
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
@@ -97,4 +97,16 @@ test('a wrong token and a platform that is not there say so by exit code', async
   await new Promise<void>((resolve) => http!.close(() => resolve()));
   http = undefined;
   await expect(publish(items(1), { server: gone, token: 't' })).rejects.toMatchObject({ code: EXIT.unavailable, message: expect.stringContaining('cannot be reached (ECONNREFUSED)') as string });
+});
+
+test('adds up what redaction removed, over all receipts', async () => {
+  const removed = { 'ExplanationOfBenefit.item.net': 3, 'ExplanationOfBenefit.total': 1 };
+  const { server } = await platform((events) => ({ status: 200, rows: all(events) }), () => undefined, { removed });
+  const report = await publish(items(2500), { server, token: 't' });
+  expect(report.removed).toEqual({ 'ExplanationOfBenefit.item.net': 9, 'ExplanationOfBenefit.total': 3 });
+});
+
+test('counts nothing as removed where the platform does not say', async () => {
+  const { server } = await platform((events) => ({ status: 200, rows: all(events) }));
+  expect(await publish(items(1), { server, token: 't' })).toMatchObject({ removed: {} });
 });

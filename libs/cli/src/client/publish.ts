@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { addCounts, type Counts } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
 import type { Server } from './server.ts';
 import type { Item } from './sources.ts';
@@ -7,7 +8,9 @@ export interface Receipt {
   readonly receipt: string;
   readonly expected: number | null;
   readonly handled: number;
-  readonly counts: Readonly<Record<string, number>>;
+  readonly counts: Counts;
+  /** What redaction removed, by path. A platform of an earlier release does not say. */
+  readonly removed?: Counts;
   readonly items: readonly { readonly event: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string; readonly about?: string }[];
 }
 /** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
@@ -19,6 +22,11 @@ export interface PublishReport {
   refused: { place: string; reason: string }[];
   /** recorded, unchanged, before-floor, not-served, parked; pending when patience ended */
   outcomes: Record<string, number>;
+  /**
+   * Elements that redaction removed or masked in what was recorded, by path without indexes (`ExplanationOfBenefit.item.net`).
+   * No values; at most 100 paths, the rest under `(others)`.
+   */
+  removed: Record<string, number>;
   /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
   seconds: number;
@@ -67,7 +75,7 @@ export async function awaitReceipt(server: Server, token: string, receipt: strin
 export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
-  const report: PublishReport = { read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, parked: [], seconds: 0 };
+  const report: PublishReport = { read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, parked: [], seconds: 0 };
   const open: { receipt: string; events: readonly Sent[] }[] = [];
   let batch: Sent[] = [];
   let bytes = 0;
@@ -82,6 +90,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     const receipt = await awaitReceipt(server, token, id, events.length, options.patienceMs);
     const pending = Math.max(0, events.length - receipt.handled);
     for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) })) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
+    addCounts(report.removed, receipt.removed ?? {});
     for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
     if (options.onExplained !== undefined) {
       const told = new Map(receipt.items.map((item) => [item.event, item]));

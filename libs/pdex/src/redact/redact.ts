@@ -8,7 +8,10 @@ import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.t
 export interface Redaction {
   /** The same object when nothing was dropped. */
   readonly resource: FhirResource;
-  /** How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). No values. */
+  /**
+   * How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). A path has R4's names
+   * alone, at most MAX_NAMES of them, and no values.
+   */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -22,6 +25,8 @@ interface Run {
 
 /** Deeper than this there is nothing that base R4 needs; what is there is dropped. */
 const MAX_DEPTH = 80;
+/** Names of a path that is counted: structures that nest without end must not make paths without end. */
+const MAX_NAMES = 8;
 const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
 const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
 
@@ -62,7 +67,9 @@ function without(source: Source, name: string): Source {
 }
 
 function count(run: Run, path: string): undefined {
-  run.dropped[path] = (run.dropped[path] ?? 0) + 1;
+  const names = path.split('.');
+  const place = names.length > MAX_NAMES ? `${names.slice(0, MAX_NAMES).join('.')}…` : path;
+  run.dropped[place] = (run.dropped[place] ?? 0) + 1;
   return undefined;
 }
 

@@ -209,6 +209,14 @@ describe('redact: everything else', () => {
     expect(redact(pen).resource).toBe(pen);
   });
 
+  it('counts by paths that have an end, however deep the structures nest', () => {
+    let extension: object = { url: 'x', valueMoney: money };
+    for (let depth = 0; depth < 30; depth += 1) extension = { url: 'x', extension: [extension] };
+    const paths = Object.keys(redact(observation({ extension: [extension] })).dropped);
+    expect(paths).toEqual([`Observation${'.extension'.repeat(7)}…`, ...paths.slice(1)]);
+    expect(paths.every((path) => path.split('.').length <= 8)).toBe(true);
+  });
+
   it('drops what R4 does not know and does not repeat its name', () => {
     expect(redact(observation({ 'Jane Doe owes': 5 }))).toEqual({ resource: observation(), dropped: { 'Observation.(unknown)': 1 } });
   });

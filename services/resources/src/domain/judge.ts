@@ -1,4 +1,4 @@
-import { type Objective, PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
+import { type Counts, type Objective, PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
 import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference, referencesOf } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
@@ -39,8 +39,11 @@ export type Judgement =
   | { readonly kind: 'not-served'; readonly about: string }
   /** The newest version is not kept: it removes what an older one left. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
-  /** `objective`: the service level that its visibility is measured by. */
-  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly objective?: Objective }
+  /**
+   * `removed`: what redaction removed, by path; absent where it removed nothing.
+   * `objective`: the service level that its visibility is measured by.
+   */
+  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly objective?: Objective }
   /** `retired` is now the same person as `member`: its records may be taken over. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
   /** Another service decides about it. */
@@ -121,10 +124,12 @@ function judgeResource(event: InboundEvent, time: number, options: JudgeOptions)
   const about: About = { member: event.topic === PAYER_PROVIDER_EVENTS ? SHARED : event.subject!, type, id, order: orderOf(event, time, sequence) };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
-  const kept = redact(fhir).resource;
+  const { resource: kept, dropped } = redact(fhir);
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  return { kind: 'accept', about, content: encodeContent(kept, id, referencesOf(kept), date), ...(objective !== undefined && { objective }) };
+  const content = encodeContent(kept, id, referencesOf(kept), date);
+  const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
+  return { kind: 'accept', about, content, ...removed, ...(objective !== undefined && { objective }) };
 }
 
 /** Whose it is: the topic, the event's subject and the resource's own patient must agree. */

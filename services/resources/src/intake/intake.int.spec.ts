@@ -23,4 +23,20 @@ describe('from POST /events to the records view', () => {
     expect(JSON.parse(Buffer.from(record!.line).toString())).toMatchObject({ resourceType: 'Condition', id: 'c1', meta: { versionId: '1' }, code: { text: 'asthma' } });
     expect(await house.records.locate('Condition', 'c1')).toBe('m1');
   });
+
+  it('says in the receipt how many elements redaction removed, by path and without values', async () => {
+    const total = [{ category: { text: 't' }, amount: { value: 12.5, currency: 'USD' } }];
+    const claims = ['e1', 'e2'].map((id) => ({ id: `event-${id}`, subject: 'm1', resource: claim('m1', id, { total }) }));
+    const { receipt } = await house.publish([...claims, claims[1]!, { id: 'b3', subject: 'm1', resource: condition('m1', 'c2') }]);
+    expect(receipt).toMatchObject({
+      handled: 4, counts: { recorded: 3, unchanged: 1 },
+      removed: { 'ExplanationOfBenefit.total': 2, 'ExplanationOfBenefit.processNote.text': 2 },
+    });
+  });
+});
+
+const claim = (member: string, id: string, more: object): object => ({
+  resourceType: 'ExplanationOfBenefit', id, status: 'active', type: { text: 'x' }, use: 'claim', outcome: 'complete',
+  patient: { reference: `Patient/${member}` }, created: '2024-01-01', insurer: { display: 'p' }, provider: { display: 'q' },
+  insurance: [{ focal: true, coverage: { reference: 'Coverage/c' } }], processNote: [{ text: 'You owe $12.50.' }], ...more,
 });

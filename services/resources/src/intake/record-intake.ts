@@ -232,7 +232,8 @@ class BatchRun {
       // Nobody has it any more (or the event that removed it came again, and the release may have been lost).
       owners.removed(about);
     }
-    this.outcome(event, decided.outcome, name, decided.reason);
+    const removed = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement.removed : undefined;
+    this.outcome(event, decided.outcome, name, decided.reason, undefined, removed);
   }
 
   private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {
@@ -249,8 +250,8 @@ class BatchRun {
     this.changed.set(id, decided.head);
   }
 
-  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string): void {
-    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
+  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string, removed?: OutcomeRow['removed']): void {
+    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }), ...(removed !== undefined && { removed }) });
   }
 
   private park(event: ReadEvent, reason: ParkReason, detail: string, about?: string): void {

@@ -1,4 +1,4 @@
-import { PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, type Progress, PROGRESS_TYPE, type ProgressOutcome, typeOf } from '@provider-access/events';
+import { type Counts, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, type Progress, PROGRESS_TYPE, type ProgressOutcome, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 
@@ -11,6 +11,8 @@ export interface HandledPart {
   readonly from?: number;
   readonly next?: number;
   readonly counts: Readonly<Record<string, number>>;
+  /** What redaction removed, by path. Absent where it removed nothing. */
+  readonly removed?: Counts;
   readonly items: ProgressOutcome['items'];
 }
 
@@ -37,7 +39,9 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
     const { deriver, topic, partition, from, next } = progress;
-    return { receipt: outcome.receipt, deriver, inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next, counts: outcome.counts, items: outcome.items };
+    const { receipt, counts, removed, items } = outcome;
+    const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
+    return { receipt, deriver, ...place, counts, ...(removed !== undefined && { removed }), items };
   },
 });
 
@@ -47,7 +51,7 @@ const indexOf = (part: string): string => `by_receipt_${part}`;
 
 /** What became of the events of each POST /events, from the progress of every service that decides about events. */
 export const receipts: Projection = {
-  owner: 'resources', name: 'receipts', version: 1,
+  owner: 'resources', name: 'receipts', version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromProgress(part)])),
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import { addCounts, type Counts } from '@provider-access/events';
 import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/views';
@@ -14,7 +15,9 @@ export interface ReceiptAnswer {
   /** Events of the request that are in the log; null while the request runs. */
   readonly expected: number | null;
   readonly handled: number;
-  readonly counts: Readonly<Record<string, number>>;
+  readonly counts: Counts;
+  /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. No values. */
+  readonly removed: Counts;
   /** One row for everything that was not plainly recorded. */
   readonly items: HandledPart['items'];
 }
@@ -49,15 +52,17 @@ export class ReceiptsController {
     const expected = await expectedEvents(this.ports, receipt);
     const counts: Record<string, number> = {};
     const items: HandledPart['items'][number][] = [];
+    const removed: Record<string, number> = {};
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
         counts[outcome] = (counts[outcome] ?? 0) + n;
         handled += n;
       }
+      if (part.removed !== undefined) addCounts(removed, part.removed);
       for (const item of part.items) items.push(item);
     }
     if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
-    return { receipt, expected: expected ?? null, handled, counts, items };
+    return { receipt, expected: expected ?? null, handled, counts, removed, items };
   }
 }
