@@ -74,6 +74,20 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
     expect((await read('Observation/large')).status).toBe(404);
   });
 
+  test.each<[string, () => DomainEvent, string]>([
+    ['an event type that does not exist', () => payerEvent('payer.weather-changed.v1', 'm1', {}), 'unknown-event-type'],
+    ['a misspelt opt-out', () => payerEvent('payer.member-optedout.v1', 'm1', {}), 'unknown-event-type'],
+    ['an opt-out with another case', () => payerEvent('Payer.Member-Opted-Out.V1', 'm1', {}), 'unknown-event-type'],
+    ['an event of our own', () => payerEvent('pa.gap.v1', 'm1', {}), 'unknown-event-type'],
+    ['an opt-out without a member', () => ({ ...optOut('m1'), subject: undefined }) as unknown as DomainEvent, 'missing-subject'],
+    ['an opt-out of a member id with a space', () => ({ ...optOut('m1'), subject: 'member 3' }), 'invalid-subject'],
+  ])('%s', async (_what, fault, reason) => {
+    const answer = await post(JSON.stringify(toStructured(fault())), 'application/cloudevents+json');
+    expect([answer.status, json<EventRow>(answer)]).toMatchObject([400, { status: 'refused', reason }]);
+    expect(json<EventRow & { detail: string }>(answer).detail.length).toBeGreaterThan(20);
+    expect((await read('Patient/m1')).status).toBe(200);
+  });
+
   test('a wrong payer token, and none, at every payer route', async () => {
     for (const token of ['wrong', platform().administratorToken, await app.tokens.get()]) expect((await post(ndjson(recorded('m1', observation('wt', 'm1'))), undefined, token)).status).toBeGreaterThanOrEqual(401);
     const none = await http(`${platform().base}/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: '{}\n' });
@@ -89,7 +103,6 @@ describe('what is at fault itself is parked with its reason', () => {
     ['no resource', () => payerEvent('payer.resource-recorded.v1', 'm1', { resource: 'Observation' }), 'not-a-resource'],
     ['no resourceType', () => recorded('m1', { id: 'x' }), 'not-a-resource'],
     ['an unknown resource type', () => recorded('m1', { resourceType: 'Observatory', id: 'x', subject: { reference: 'Patient/m1' } }), 'unknown-resource-type'],
-    ['an unknown event type', () => payerEvent('payer.weather-changed.v1', 'm1', {}), 'unknown-event-type'],
     ['a missing id', () => recorded('m1', { ...observation('x', 'm1'), id: undefined }), 'missing-id'],
     ['a broken shape', () => recorded('m1', observation('x', 'm1', { status: 7 })), 'invalid-resource'],
     ['no subject', () => ({ ...recorded('m1', observation('x', 'm1')), subject: undefined }) as unknown as DomainEvent, 'missing-subject'],

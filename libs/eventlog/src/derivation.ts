@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
-import type { Counts, EventParked, Progress, ProgressOutcome } from '@provider-access/events';
+import type { Counts, EventParked, FaultReason, Progress, ProgressOutcome } from '@provider-access/events';
 import { partitionFor } from './murmur2.ts';
-import { EngineUnavailable } from './port.ts';
+import { EngineUnavailable, RecordTooLarge } from './port.ts';
 import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
 
 /** What became of one inbound event. `reason`, `about` are PHI-free: codes, `Type/id`, event types. */
@@ -109,9 +109,14 @@ export class Derivation {
   }
 
   /** Whoever has the partition now derives the batch again; two of them at once would mix their outputs. */
-  #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
+  async #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
     if (batch.owned?.() === false) throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
-    return this.#log.append(topic, records);
+    try {
+      return await this.#log.append(topic, records);
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge) || error.index === undefined) throw error;
+      throw new RecordTooLarge(error.message, error.index, records[error.index]);
+    }
   }
 
   /** Where the outputs end now: everything that this or another instance derived so far is before it. */
@@ -177,7 +182,7 @@ export function deadLetterId(topic: string, partition: number, offset: number): 
  * The `pa.event-parked.v1` record for `deadLetterTopic(batch.topic)`: original bytes and headers, and why. `detail` is
  * PHI-free. `at` is an RFC 3339 instant or ms since the epoch.
  */
-export function park(batch: Pick<Batch, 'topic' | 'partition'>, record: LogRecord, reason: string, detail: string, parkedBy: string, at: string | number): NewRecord {
+export function park(batch: Pick<Batch, 'topic' | 'partition'>, record: LogRecord, reason: FaultReason, detail: string, parkedBy: string, at: string | number): NewRecord {
   const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
   const parkedAt = typeof at === 'number' ? new Date(at).toISOString() : at;
   const data: EventParked = {

@@ -61,7 +61,7 @@ describe('Derivation', () => {
 
   it('parks what has headers of any size, and reports no receipt that is none', async () => {
     const huge = { ...record('in', 0, 0), key: 'k'.repeat(5000), headers: { ce_type: 'x', ce_id: 'i'.repeat(500_000), other: '\u0001'.repeat(1_000_000) } };
-    const letter = park({ topic: 'in', partition: 0 }, huge, 'schema', 'd', 'resources', 0);
+    const letter = park({ topic: 'in', partition: 0 }, huge, 'invalid-data', 'd', 'resources', 0);
     expect(Buffer.byteLength(letter.value)).toBeLessThan(20_000);
     const log = openMemoryLog();
     await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0), { outputs: [], outcomes: [{ receipt: 'r'.repeat(1000), event: 'e', outcome: 'unchanged' }, { receipt: 'r-1', event: 'e'.repeat(1000), outcome: 'unchanged' }] });

@@ -53,10 +53,13 @@ export class RecordTooLarge extends Error {
   override readonly name = 'RecordTooLarge';
   /** Index in the append call. */
   readonly index: number | undefined;
+  /** The record, where the caller of the append knows it. */
+  readonly record: NewRecord | undefined;
 
-  constructor(message: string, index?: number) {
+  constructor(message: string, index?: number, record?: NewRecord) {
     super(message);
     this.index = index;
+    this.record = record;
   }
 }
 

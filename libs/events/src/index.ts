@@ -9,4 +9,5 @@ export * from './provider-key.ts';
 export * from './probe-steps.ts';
 export * from './service-level-events.ts';
 export * from './upcast.ts';
-export * from './validate.ts';
+export * from './fault-reasons.ts';
+export * from './payer-contract.ts';

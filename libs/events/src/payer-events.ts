@@ -13,7 +13,10 @@ const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
 const shortText = z.string().max(500);
 
 /** One FHIR R4 resource as the payer has it, money included; `sequence` breaks ties of business time. */
-export const resourceRecorded = z.object({ resource: z.record(z.string(), z.unknown()), sequence: z.int().nonnegative().optional() });
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Passed on as it came, not copied: a copy costs time and loses keys such as `__proto__`, which the check of the resource has to see. */
+const resource = z.unknown().refine(isObject, 'must be a FHIR resource').meta({ type: 'object' }) as unknown as z.ZodType<Record<string, unknown>>;
+export const resourceRecorded = z.object({ resource, sequence: z.int().nonnegative().optional() });
 export const resourceDeleted = z.object({ resourceType: z.string().min(1).max(64), id, sequence: z.int().nonnegative().optional() });
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
 export const priorAuthorizationChanged = resourceRecorded;
@@ -57,7 +60,14 @@ export type NetworkStatusChanged = z.infer<typeof networkStatusChanged>;
 
 /** Which service decides an inbound event's outcome, and parks it when it is at fault. */
 export type IntakeOwner = 'resources' | 'attribution' | 'consent';
-export interface PayerEventDefinition { readonly topic: 'payer.member-events' | 'payer.provider-events'; readonly owner: IntakeOwner; readonly schema: z.ZodType; readonly title: string }
+export interface PayerEventDefinition {
+  readonly topic: 'payer.member-events' | 'payer.provider-events';
+  readonly owner: IntakeOwner;
+  /** Default: required. */
+  readonly subject?: 'optional';
+  readonly schema: z.ZodType;
+  readonly title: string;
+}
 
 export const PAYER_EVENTS = {
   'payer.resource-recorded.v1': { topic: 'payer.member-events', owner: 'resources', schema: resourceRecorded, title: 'A FHIR resource of the member was recorded or changed' },
@@ -71,7 +81,7 @@ export const PAYER_EVENTS = {
   'payer.attribution-ended.v1': { topic: 'payer.member-events', owner: 'attribution', schema: attributionEnded, title: 'An attribution ended' },
   'payer.member-opted-out.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedOut, title: 'The member opted out of Provider Access' },
   'payer.member-opted-in.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedIn, title: 'The member opted back in' },
-  'payer.provider-recorded.v1': { topic: 'payer.provider-events', owner: 'resources', schema: providerRecorded, title: 'A provider, organization, role or location was recorded' },
+  'payer.provider-recorded.v1': { topic: 'payer.provider-events', owner: 'resources', subject: 'optional', schema: providerRecorded, title: 'A provider, organization, role or location was recorded' },
   'payer.network-status-changed.v1': { topic: 'payer.provider-events', owner: 'attribution', schema: networkStatusChanged, title: 'A provider joined or left the network' },
 } as const satisfies Record<string, PayerEventDefinition>;
 export type PayerEventType = keyof typeof PAYER_EVENTS;

@@ -33,4 +33,3 @@ export function upcasting(upcasters: readonly Upcaster[]): (event: DomainEvent) 
 
 /** Every published version that is not the newest has its step here. There is none yet. */
 export const UPCASTERS: readonly Upcaster[] = [];
-export const upcast = upcasting(UPCASTERS);

@@ -13,6 +13,3 @@ export { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 export { Freshness, type FreshnessOptions } from './freshness.ts';
 export { Access, FactsStale, type AccessOptions } from './access.ts';
 export { Facts, type FactsOptions } from './facts.ts';
-export { AccessHolds } from './access-holds.ts';
-export { derivedEventId, derivedRecord, type Cause } from './derived-event.ts';
-export { checkInbound, concerned, knownAs, placeFault, readInbound, type InboundEvent, type InboundFault } from './inbound.ts';

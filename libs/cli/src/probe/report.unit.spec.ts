@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { checkShape } from '@provider-access/fhir';
 import { findMoney, redact } from '@provider-access/pdex';
-import { readPayerEvent } from '@provider-access/events';
+import { PAYER_CONTRACT } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
 import { creation, freshClaim, marksOf, probeResources, removal, strangerOf } from './content.ts';
 import { ProbeFault, Walk } from './report.ts';
@@ -29,7 +29,7 @@ it('ends a step after its time, and never repeats what an unexpected error says'
 });
 
 it('publishes what the platform takes: valid events, base R4, with money that a provider must not see', () => {
-  for (const event of [...creation(world, AT), ...removal(world, AT)]) expect(readPayerEvent(event, { now: Date.parse(AT) })).toMatchObject({ ok: true });
+  for (const event of [...creation(world, AT), ...removal(world, AT)]) expect(PAYER_CONTRACT.read(event, Date.parse(AT))).toMatchObject({ ok: true });
   const resources = [...probeResources(world), freshClaim(world, 'x', AT)];
   for (const resource of resources) {
     expect(checkShape(resource)).toEqual([]);

@@ -1,5 +1,7 @@
-import { attributionAsserted, attributionEnded, type CoverageChanged, type DomainEvent, memberChanged, memberEnrolled, type MemberMerged, membersMerged, memberTerminated, payerEvent, type ProviderKey, providerKeys } from '@provider-access/events';
-import { checkInbound, EVER, EVERY_COVERAGE, type InboundFault } from '@provider-access/facts';
+import {
+  type CoverageChanged, type DomainEvent, type EventFault, type MemberMerged, PAYER_CONTRACT, type PayerEvent, type ProviderKey, providerKeys,
+} from '@provider-access/events';
+import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
 import { readCoverage } from './coverage-resource.ts';
 import { endOf, instantOf, startOf } from './dates.ts';
 
@@ -13,12 +15,13 @@ export type Statement =
   | { readonly kind: 'merged'; readonly merge: MemberMerged }
   | { readonly kind: 'attributed'; readonly attribution: Attributed }
   | { readonly kind: 'attribution-ended'; readonly identity: GroupIdentity; readonly to: string; readonly businessTime: string };
-export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[] } | { readonly ok: false; readonly fault: InboundFault };
+export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[] } | { readonly ok: false; readonly fault: EventFault };
 
 /** Events that attribution decides the outcome of. */
-export const isOwn = (type: string): boolean => payerEvent(type)?.owner === 'attribution';
+export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'attribution';
 /** Resource events are resources' own; Coverages among them say who is covered. */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
+export const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
 
 /** Decided by `ProviderEventsIntake`. */
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
@@ -31,11 +34,8 @@ const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { 
 const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
 const identityOf = (p: { npi?: string | undefined; tin?: string | undefined; contract?: string | undefined }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
-/** Pure. `now` (ms since the epoch) only tells what lies in the future. */
-export function decideMemberEvent(event: DomainEvent, now: number): MemberEventDecision {
-  const schema = payerEvent(event.type)!.schema;
-  const checked = checkInbound(event, schema, now);
-  if (!checked.ok) return checked;
+/** What a valid member event says about access. Pure. */
+export function decideMemberEvent(event: PayerEvent & DomainEvent): MemberEventDecision {
   const member = event.subject!;
   const businessTime = instantOf(event.time);
   const coverage = (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>, sequence = 0): MemberEventDecision =>
@@ -43,7 +43,7 @@ export function decideMemberEvent(event: DomainEvent, now: number): MemberEventD
   switch (event.type) {
     case 'payer.member-enrolled.v1':
     case 'payer.member-changed.v1': {
-      const { coverageId, from, to } = event.type === 'payer.member-enrolled.v1' ? memberEnrolled.parse(event.data) : memberChanged.parse(event.data);
+      const { coverageId, from, to } = event.data;
       if (from === undefined && to === undefined) return ok();
       if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
       const end = to === undefined ? undefined : endOf(to);
@@ -53,37 +53,40 @@ export function decideMemberEvent(event: DomainEvent, now: number): MemberEventD
       return coverage({ coverageId, from: startOf(from), ...(end !== undefined && { to: end }) });
     }
     case 'payer.member-terminated.v1': {
-      const { coverageId, to } = memberTerminated.parse(event.data);
+      const { coverageId, to } = event.data;
       const end = endOf(to);
       if (end === undefined) return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
       return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true });
     }
     case 'payer.members-merged.v1': {
-      const { from } = membersMerged.parse(event.data);
+      const { from } = event.data;
       if (from === member) return invalid('data.from: must be another id than the subject');
       return ok({ kind: 'merged', merge: { member, retired: from, businessTime } });
     }
     case 'payer.attribution-asserted.v1': {
-      const a = attributionAsserted.parse(event.data);
-      const end = a.to === undefined ? undefined : endOf(a.to);
-      if (end !== undefined && end <= startOf(a.from)) return invalid('data.to: must not lie before from');
+      const { provider, from, to, coverageId, basis } = event.data;
+      const end = to === undefined ? undefined : endOf(to);
+      if (end !== undefined && end <= startOf(from)) return invalid('data.to: must not lie before from');
       return ok({
         kind: 'attributed',
-        attribution: { identity: identityOf(a.provider), from: startOf(a.from), businessTime, ...(end !== undefined && { to: end }), ...(a.coverageId !== undefined && { coverageId: a.coverageId }), ...(a.basis !== undefined && { basis: a.basis }) },
+        attribution: {
+          identity: identityOf(provider), from: startOf(from), businessTime, ...(end !== undefined && { to: end }),
+          ...(coverageId !== undefined && { coverageId }), ...(basis !== undefined && { basis }),
+        },
       });
     }
     case 'payer.attribution-ended.v1': {
-      const { provider, to } = attributionEnded.parse(event.data);
+      const { provider, to } = event.data;
       const end = endOf(to);
       if (end === undefined) return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
       return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: end, businessTime });
     }
     case 'payer.resource-deleted.v1': {
-      const { id, resourceType, sequence } = checked.data as { id: string; resourceType: string; sequence?: number };
+      const { id, resourceType, sequence } = event.data;
       return resourceType === 'Coverage' ? coverage({ coverageId: id, from: EVER, cancelled: true, replaces: true }, sequence) : ok();
     }
     case 'payer.resource-recorded.v1': {
-      const { resource, sequence } = checked.data as { resource: Record<string, unknown>; sequence?: number };
+      const { resource, sequence } = event.data;
       if (resource['resourceType'] !== 'Coverage') return ok();
       const reading = readCoverage(resource, member);
       return reading.ok ? coverage({ ...reading.span, replaces: true }, sequence) : invalid(reading.detail);

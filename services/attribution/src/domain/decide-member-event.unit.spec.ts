@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { DomainEvent } from '@provider-access/events';
+import { type DomainEvent, PAYER_CONTRACT } from '@provider-access/events';
 import { readCoverage } from './coverage-resource.ts';
 import { endOf, startOf } from './dates.ts';
 import { decideMemberEvent } from './decide-member-event.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
-const decide = (type: string, data: unknown, over: Partial<DomainEvent> = {}) => decideMemberEvent({ id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over }, NOW);
+/** As the frame does it: read by the contract, then decided. */
+function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
+  const read = PAYER_CONTRACT.read({ id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over }, NOW);
+  return read.ok ? decideMemberEvent(read.event) : read;
+}
 const change = (type: string, data: unknown) => {
   const d = decide(type, data);
   return d.ok && d.statements[0]?.kind === 'coverage' ? d.statements[0].change : d;

@@ -1,6 +1,6 @@
-import { type AccessHeld, type AccessReleased, type ProviderKey, providerKeys } from '@provider-access/events';
+import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS, type ProviderKey, providerKeys } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
-import { concerned, derivedRecord, type InboundEvent } from '@provider-access/facts';
+import { concerned, derivedRecord, type Inbound, type Output } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
@@ -9,12 +9,12 @@ export const DERIVER = 'attribution';
  * What a parked event denies: its member; its providers, when it is about a network status (it may have said that they left); its
  * whole source, when neither can be read. undefined for one that can only have given access.
  */
-export function holdOf(record: LogRecord, inbound: InboundEvent, deadLetter: string): AccessHeld | undefined {
-  if (!deniesWhenUnreadable(inbound.type)) return undefined;
-  const { member, source } = concerned(record, inbound.event);
-  const about = { source, deadLetter, eventType: inbound.type };
-  if (inbound.type !== NETWORK_STATUS) return { ...about, ...(member !== undefined && { member }) };
-  const providers = providersOf(inbound.event?.data, member);
+export function holdOf(record: LogRecord, { event, type }: Inbound, deadLetter: string): AccessHeld | undefined {
+  if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
+  const { member, source } = concerned(record, event);
+  const about = { source, deadLetter, eventType: type };
+  if (type !== NETWORK_STATUS) return { ...about, ...(member !== undefined && { member }) };
+  const providers = providersOf(event?.data, member);
   return { ...about, ...(providers.length > 0 && { providers: [...providers] }) };
 }
 
@@ -28,7 +28,7 @@ function providersOf(data: unknown, subject: string | undefined): readonly Provi
   return [...new Set([...providerKeys({ npi: matching(npi, NPI), tin: matching(tin, TIN) }), ...providerKeys({ npi: matching(subject, NPI), tin: matching(subject, TIN) })])];
 }
 
-export const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
+const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
 
 const common = (hold: AccessHeld) => {
   const subject = hold.member ?? hold.providers?.[0];
@@ -36,8 +36,15 @@ const common = (hold: AccessHeld) => {
 };
 /** pa.providers is compacted: a hold and its release are kept beside the status of the provider. */
 const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord => (isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record);
-export const heldRecord = (hold: AccessHeld, at: string): NewRecord => keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold');
-export const releasedRecord = (hold: AccessHeld, at: string): NewRecord => {
+const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [{ topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record }];
+
+/** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
+export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
+  return outputOf(hold, keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold'));
+}
+/** What ends such a hold. `at` is an RFC 3339 instant. */
+export async function releasedOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
   const { eventType: _, ...data } = hold;
-  return keyed(derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 }), hold, 'release');
-};
+  const record = derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 });
+  return outputOf(hold, keyed(record, hold, 'release'));
+}

@@ -1,5 +1,5 @@
 import type { NewRecord } from '@provider-access/eventlog';
-import { derivedRecord } from '@provider-access/facts';
+import { derivedRecord } from '@provider-access/intake';
 import type { Streams } from '@provider-access/state';
 
 export const DERIVER = 'consent';

@@ -1,7 +1,7 @@
-import type { RecordAccepted, RecordDeleted } from '@provider-access/events';
+import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
 import { compareVersions, type VersionOrder } from '@provider-access/records';
 import { lineOf } from './content.ts';
-import type { Judgement, ParkReason } from './judge.ts';
+import type { Judgement } from './judge.ts';
 
 /** What is known of a record before an event: the newest version, live or removed. */
 export interface Head extends VersionOrder {
@@ -20,7 +20,7 @@ export type Outcome = 'recorded' | 'unchanged' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
   /** For `unchanged` and `parked`. */
-  readonly reason?: 'duplicate' | 'superseded' | 'same-content' | 'already-removed' | 'never-recorded' | ParkReason;
+  readonly reason?: 'duplicate' | 'superseded' | 'same-content' | 'already-removed' | 'never-recorded' | FaultReason;
   readonly event?: RecordEvent;
   /** The record after the event. */
   readonly head?: Head;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
+import type { PayerEvent } from '@provider-access/events';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../test/house.ts';
 import { decideVersion, type Head, type RecordEvent, takeOver } from './decide.ts';
@@ -11,7 +12,7 @@ const judged = (e: { id: string; day: number; sequence?: number; text?: string; 
   const resource = condition('m1', 'c1', { code: { text: e.text ?? 'x' }, ...(e.old && { clinicalStatus: { coding: [{ code: 'resolved' }] }, abatementDateTime: '2014-01-01', recordedDate: undefined }) });
   const sequence = e.sequence ?? 0;
   const data: unknown = JSON.parse(JSON.stringify(e.deleted ? { resourceType: 'Condition', id: 'c1', sequence } : { resource, sequence }));
-  const judgement = judge({ topic: 'payer.member-events', id: e.id, source: '/p', type: e.deleted ? 'payer.resource-deleted.v1' : 'payer.resource-recorded.v1', time, subject: 'm1', data }, { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' });
+  const judgement = judge({ id: e.id, source: '/p', type: e.deleted ? 'payer.resource-deleted.v1' : 'payer.resource-recorded.v1', time, subject: 'm1', data } as PayerEvent, { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' });
   if (judgement.kind !== 'accept' && judgement.kind !== 'remove') throw new Error(`unexpected ${judgement.kind}`);
   return judgement;
 };

@@ -1,30 +1,11 @@
-import { type Counts, type Objective, PAYER_EVENTS, PAYER_PROVIDER_EVENTS, payerEvent } from '@provider-access/events';
+import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
 import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference, referencesOf } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, encodeContent } from './content.ts';
 
-/** Why an event is parked. Closed: shown in dead letters, receipts and metrics. */
-export const PARK_REASONS = [
-  'not-a-cloudevent', 'not-json', 'unknown-event-type', 'wrong-topic', 'invalid-data', 'not-a-resource', 'unknown-resource-type', 'invalid-resource',
-  'missing-id', 'missing-subject', 'reserved-subject', 'patient-unreadable', 'names-another-member', 'owned-by-another-member', 'not-a-prior-authorization',
-  'not-a-provider-type', 'not-a-member-type', 'time-in-future', 'event-id-reused', 'key-names-another-member',
-] as const;
-export type ParkReason = (typeof PARK_REASONS)[number];
-
-/** An inbound event whose envelope was read; the data is parsed JSON. */
-export interface InboundEvent {
-  readonly topic: string;
-  /** Key of the log record. */
-  readonly key?: string;
-  readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly time: string;
-  readonly subject?: string;
-  readonly data: unknown;
-}
+type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
   /** ms since the epoch. */
   readonly now: number;
@@ -35,7 +16,7 @@ export interface JudgeOptions {
 /** What a record is about, and the order of its version. */
 export interface About { readonly member: string; readonly type: string; readonly id: string; readonly order: Required<VersionOrder> }
 export type Judgement =
-  | { readonly kind: 'park'; readonly reason: ParkReason; readonly detail: string; readonly about?: string }
+  | { readonly kind: 'park'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
   /** The newest version is not kept: it removes what an older one left. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
@@ -49,66 +30,46 @@ export type Judgement =
   /** Another service decides about it. */
   | { readonly kind: 'other' };
 
-const FUTURE_MS = 5 * 60_000;
 const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 const OTHER: Judgement = { kind: 'other' };
-const park = (reason: ParkReason, detail: string, about?: string): Judgement => ({ kind: 'park', reason, detail, ...(about !== undefined && { about }) });
+const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
+type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
+const park = (reason: FaultReason, detail: string, about?: string): Judgement => ({ kind: 'park', reason, detail, ...(about !== undefined && { about }) });
 
 /**
- * Judges one event by itself: no state, no clock, no I/O. Everything that is at fault is named by a closed reason; details
+ * Judges one valid event by itself: no state, no clock, no I/O. Everything that is at fault is named by a closed reason; details
  * name elements and rules, never values.
  */
-export function judge(event: InboundEvent, options: JudgeOptions): Judgement {
-  const definition = payerEvent(event.type);
-  if (definition === undefined) return park('unknown-event-type', 'this event type is not known; see the AsyncAPI document', printable(event.type));
-  if (definition.owner !== 'resources') return event.type === 'payer.members-merged.v1' ? judgeMerge(event) : OTHER;
-  if (definition.topic !== event.topic) return park('wrong-topic', `events of this type belong on ${definition.topic}`, event.type);
-  const time = Date.parse(event.time);
-  if (Number.isNaN(time)) return park('not-a-cloudevent', 'time must be an RFC 3339 instant', event.type);
-  if (time > options.now + FUTURE_MS) return park('time-in-future', 'time lies more than five minutes ahead of this server', event.type);
-  const fault = subjectFault(event);
-  if (fault !== undefined) return fault;
-  return event.type === 'payer.resource-deleted.v1' ? judgeDelete(event, time) : judgeResource(event, time, options);
+export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): Judgement {
+  switch (event.type) {
+    case 'payer.members-merged.v1': {
+      const { from } = event.data;
+      // Attribution parks a merge of a member with itself.
+      return from === event.subject ? OTHER : { kind: 'merge', member: event.subject!, retired: from };
+    }
+    case 'payer.resource-deleted.v1':
+      return judgeDelete(event);
+    case 'payer.resource-recorded.v1':
+    case 'payer.prior-authorization-changed.v1':
+    case PROVIDER_RECORDED:
+      return judgeResource(event, options);
+    default:
+      return OTHER;
+  }
 }
 
-function judgeMerge(event: InboundEvent): Judgement {
-  const parsed = PAYER_EVENTS['payer.members-merged.v1'].schema.safeParse(event.data);
-  // Attribution owns the event and parks it when it is at fault.
-  if (event.topic !== PAYER_EVENTS['payer.members-merged.v1'].topic || keyFault(event) !== undefined) return OTHER;
-  if (!parsed.success || event.subject === undefined || event.subject === parsed.data.from) return OTHER;
-  return { kind: 'merge', member: event.subject, retired: parsed.data.from };
-}
-
-function subjectFault(event: InboundEvent): Judgement | undefined {
-  if (event.topic === PAYER_PROVIDER_EVENTS) return undefined;
-  if (event.subject === undefined || event.subject === '') return park('missing-subject', 'subject must be the member id', event.type);
-  if (event.subject === SHARED) return park('reserved-subject', `"${SHARED}" is no member id`, event.type);
-  return FHIR_ID.test(event.subject) ? keyFault(event) : park('missing-subject', 'subject must be a FHIR id: letters, digits, - and ., at most 64', event.type);
-}
-
-/** Order holds within a key: what comes under another one is in another partition, and may be handled beside what came before it. */
-function keyFault(event: InboundEvent): Judgement | undefined {
-  return event.key === undefined || event.key === event.subject ? undefined : park('key-names-another-member', "the record's key must be the event's subject: order holds within a key", event.type);
-}
-
-function judgeDelete(event: InboundEvent, time: number): Judgement {
-  const parsed = PAYER_EVENTS['payer.resource-deleted.v1'].schema.safeParse(event.data);
-  if (!parsed.success) return park('invalid-data', parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.code}`).join('; '), event.type);
-  const { resourceType: type, id, sequence = 0 } = parsed.data;
+function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
+  const { resourceType: type, id, sequence = 0 } = event.data;
   const name = `${printable(type)}/${id}`;
   if (!KNOWN_R4_TYPES.has(type)) return park('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   if (!isServedType(type)) return { kind: 'not-served', about: name };
   // There is no provider-deleted event: a directory resource is deleted under whatever subject it is named by.
   const member = isSharedType(type) ? SHARED : event.subject!;
-  return { kind: 'remove', about: { member, type, id, order: orderOf(event, time, sequence) }, reason: 'deleted' };
+  return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
 }
 
-function judgeResource(event: InboundEvent, time: number, options: JudgeOptions): Judgement {
-  const { data } = event;
-  if (!isObject(data)) return park('invalid-data', 'data must be an object with resource', event.type);
-  const { resource, sequence = 0 } = data;
-  if (!isObject(resource)) return park('not-a-resource', 'data.resource must be a FHIR resource', event.type);
-  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) return park('invalid-data', 'sequence: a whole number, 0 or more', event.type);
+function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
+  const { resource, sequence = 0 } = event.data;
   const type = resource['resourceType'];
   if (typeof type !== 'string' || type === '') return park('not-a-resource', 'resourceType is missing', event.type);
   const id = resource['id'];
@@ -121,7 +82,7 @@ function judgeResource(event: InboundEvent, time: number, options: JudgeOptions)
   const owner = ownerFault(event, fhir, name);
   if (owner !== undefined) return owner;
   if (!isServedType(type)) return { kind: 'not-served', about: name };
-  const about: About = { member: event.topic === PAYER_PROVIDER_EVENTS ? SHARED : event.subject!, type, id, order: orderOf(event, time, sequence) };
+  const about: About = { member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!, type, id, order: orderOf(event, sequence) };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
   const { resource: kept, dropped } = redact(fhir);
@@ -133,9 +94,9 @@ function judgeResource(event: InboundEvent, time: number, options: JudgeOptions)
 }
 
 /** Whose it is: the topic, the event's subject and the resource's own patient must agree. */
-function ownerFault(event: InboundEvent, resource: FhirResource, name: string): Judgement | undefined {
+function ownerFault(event: Recorded, resource: FhirResource, name: string): Judgement | undefined {
   const type = resource.resourceType;
-  if (event.topic === PAYER_PROVIDER_EVENTS) {
+  if (event.type === PROVIDER_RECORDED) {
     // Medication and Device without a patient are nobody's: readable only through what refers to them.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
@@ -187,9 +148,9 @@ function isEnteredInError(resource: FhirResource): boolean {
   return Array.isArray(codings) && codings.some((c) => isObject(c) && c['code'] === 'entered-in-error');
 }
 
-const orderOf = (event: InboundEvent, businessTime: number, sequence: number): Required<VersionOrder> => ({ businessTime, sequence, source: event.source, event: event.id });
+const orderOf = ({ time, source, id }: DomainEvent, sequence: number): Required<VersionOrder> => ({ businessTime: Date.parse(time), sequence, source, event: id });
 
 /** Names that a sender chose are repeated only when they look like names. */
-function printable(name: string): string {
+export function printable(name: string): string {
   return /^[A-Za-z0-9._-]{1,80}$/.test(name) ? name : '(unprintable)';
 }

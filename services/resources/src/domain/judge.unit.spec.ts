@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { type DomainEvent, encodeEvent } from '@provider-access/events';
 import { condition, patient } from '../../test/house.ts';
-import { type InboundEvent, judge, type Judgement } from './judge.ts';
+import { readEvent } from '../intake/read-event.ts';
+import type { Judgement } from './judge.ts';
 
 const NOW = Date.UTC(2025, 5, 1);
 const MEMBER = 'payer.member-events';
 const PROVIDER = 'payer.provider-events';
-const given = (event: Partial<InboundEvent> & { resource?: unknown }): Judgement => {
-  const { resource, ...rest } = event;
-  return judge({ topic: MEMBER, id: 'e1', source: '/payer', type: 'payer.resource-recorded.v1', time: '2025-01-01T00:00:00Z', subject: 'm1', data: JSON.parse(JSON.stringify({ resource })) as unknown, ...rest }, { now: NOW, floor: '2016-01-01' });
+interface Given extends Partial<DomainEvent> { topic?: string; resource?: unknown }
+/** What is said of an event as it lies in the log. */
+const given = ({ resource, topic = MEMBER, ...rest }: Given): Judgement => {
+  const event = { id: 'e1', source: '/payer', type: 'payer.resource-recorded.v1', time: '2025-01-01T00:00:00Z', subject: 'm1', data: JSON.parse(JSON.stringify({ resource })) as unknown, ...rest } as DomainEvent;
+  const { key, headers, value } = encodeEvent({ ...event, data: event.data ?? null });
+  return readEvent({ topic, key, headers, value: Buffer.from(value as string) }, { now: NOW, floor: '2016-01-01' }).judgement;
 };
 const eob = (extra: object = {}): object => ({
   resourceType: 'ExplanationOfBenefit', id: 'eob1', status: 'active', type: { text: 'professional' }, use: 'claim', patient: { reference: 'Patient/m1' }, created: '2024-01-01',
@@ -16,13 +21,13 @@ const eob = (extra: object = {}): object => ({
 });
 
 describe('judge parks what is at fault, by a closed reason', () => {
-  const cases: [string, Partial<InboundEvent> & { resource?: unknown }, string][] = [
+  const cases: [string, Given, string][] = [
     ['a type that nobody defined', { type: 'payer.something-else.v1' }, 'unknown-event-type'],
     ['a provider event among member events', { type: 'payer.provider-recorded.v1', resource: { resourceType: 'Practitioner', id: 'p' } }, 'wrong-topic'],
     ['a time that is none', { time: 'yesterday', resource: patient('m1') }, 'not-a-cloudevent'],
     ['a time in the future', { time: '2025-06-01T00:06:00Z', resource: patient('m1') }, 'time-in-future'],
     ['no subject', { subject: undefined, resource: patient('m1') }, 'missing-subject'],
-    ['a subject that is no FHIR id', { subject: 'a b', resource: patient('m1') }, 'missing-subject'],
+    ['a subject that is no FHIR id', { subject: 'a b', resource: patient('m1') }, 'invalid-subject'],
     ['the reserved subject', { subject: 'shared', resource: condition('shared', 'c1') }, 'reserved-subject'],
     ['data that is no object', { data: [] }, 'invalid-data'],
     ['no resource', { data: {} }, 'not-a-resource'],

@@ -1,9 +1,7 @@
-import { decodeEvent, GAP_TYPE, typeOf, payerEvent } from '@provider-access/events';
+import { type DomainEvent, type EventFault, GAP_TYPE, PAYER_CONTRACT, PAYER_EVENTS, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { type InboundEvent, judge, type JudgeOptions, type Judgement } from '../domain/judge.ts';
-
-/** The part of a log record that reading looks at. */
-export type Readable = Pick<LogRecord, 'topic' | 'key' | 'headers' | 'value'>;
+import { type ErrorPlace, INTERNAL_FAULT, type Interest, placeOf, type Readable, readInbound } from '@provider-access/intake/read';
+import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
 /** What one record says, without the record: it travels between threads. */
 export interface Reading {
@@ -11,31 +9,44 @@ export interface Reading {
   /** For receipts; empty when the envelope could not be read. */
   readonly id: string;
   readonly receipt: string | undefined;
+  /** Where the platform failed at the event, for the log. */
+  readonly failed?: ErrorPlace;
 }
 export interface ReadEvent extends Reading {
   readonly record: LogRecord;
 }
 
+const MERGED = 'payer.members-merged.v1';
+/** Merges are attribution's own; here they say who may take over whose records. */
+const INTEREST: Interest = {
+  types: new Set([...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])), MERGED]),
+  parksStrays: true,
+};
+
 /** The headers alone say that another service decides about it, or that there is nothing to decide: its data need not be looked at. */
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
   if (type === GAP_TYPE) return true;
-  const definition = type === undefined ? undefined : payerEvent(type);
-  return definition !== undefined && definition.owner !== 'resources' && type !== 'payer.members-merged.v1';
+  return type !== undefined && PAYER_CONTRACT.definition(type) !== undefined && !INTEREST.types.has(PAYER_CONTRACT.newest(type));
 }
 
 /** Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges. Pure. */
 export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
-  const common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
-  if (isElsewhere(record)) return { ...common, judgement: { kind: 'other' } };
-  const decoded = decodeEvent(record);
-  if (!decoded.ok) {
-    const type = typeOf(record);
-    if (type !== undefined && payerEvent(type)?.owner !== 'resources' && payerEvent(type) !== undefined) return { ...common, judgement: { kind: 'other' } };
-    return { ...common, judgement: { kind: 'park', reason: decoded.reason, detail: decoded.detail } };
+  let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
+  try {
+    const inbound = readInbound(record, INTEREST, options.now);
+    if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
+    const event = inbound.event as DomainEvent | undefined;
+    if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
+    if (inbound.ok) return { ...common, judgement: judge(inbound.event, options) };
+    // Attribution parks a merge that is at fault.
+    if (inbound.type === MERGED && !inbound.stray) return { ...common, judgement: { kind: 'other' } };
+    return { ...common, judgement: parked(inbound.fault, event?.type ?? typeOf(record)) };
+  } catch (error) {
+    return { ...common, judgement: parked(INTERNAL_FAULT, typeOf(record)), failed: placeOf(error) };
   }
-  const { event } = decoded;
-  const inbound: InboundEvent = { topic: record.topic, key: record.key, id: event.id, source: event.source, type: event.type, time: event.time, data: event.data, ...(event.subject !== undefined && { subject: event.subject }) };
-  return { id: event.id, receipt: event.extensions?.['pareceipt'], judgement: judge(inbound, options) };
 }
+
+const parked = (fault: EventFault, type: string | undefined): Judgement =>
+  ({ kind: 'park', ...fault, ...(type !== undefined && { about: printable(type) }) });

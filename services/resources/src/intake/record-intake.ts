@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
+import { type EventFault, type FaultReason, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
-import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked } from '@provider-access/eventlog';
+import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
+import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/observability';
 import { compareVersions, recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
 import type { Claims, Leases } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
-import type { Judgement, ParkReason } from '../domain/judge.ts';
+import type { Judgement } from '../domain/judge.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
@@ -36,6 +37,12 @@ export interface RecordIntakeOptions {
 /** More heads in flight than this, and intake waits for the view: memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
+/** An event that the platform cannot take, although nothing is wrong with it as far as it was read. */
+interface Failed {
+  readonly event: ReadEvent;
+  readonly fault: EventFault;
+}
+const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event becomes is larger than the log takes' };
 type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
 
 /**
@@ -51,7 +58,8 @@ export class RecordIntake {
   private caughtUp = 0;
   private lastStamp = 0;
   private readonly shared: SharedTurn;
-  private failing: string | undefined;
+  /** Why the last batch of a partition failed, by topic and partition. */
+  private readonly failing = new Map<string, string>();
 
   constructor(options: RecordIntakeOptions) {
     this.options = options;
@@ -66,34 +74,50 @@ export class RecordIntake {
   reassigned(): void {
     this.options.derivation.assigned();
     this.inFlight = new InFlight();
+    this.failing.clear();
     this.doubts += 1;
   }
-  /** Why the last batch failed; undefined while intake goes on. PHI-free. */
+  /** The partitions whose last batch failed, and why; undefined while intake goes on in all of them. PHI-free. */
   failure(): string | undefined {
-    return this.failing;
+    if (this.failing.size === 0) return undefined;
+    return [...this.failing].map(([partition, why]) => `${partition}: ${why}`).toSorted().join('; ');
   }
 
   /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
   async handle(batch: Batch): Promise<void> {
+    const partition = `${batch.topic}/${batch.partition}`;
     try {
       const { clock, floor, reading } = this.options;
       const now = clock.now();
-      const [events] = await Promise.all([reading.read(batch.records, { now, floor }), this.ready()]);
-      if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) await this.derive(batch, events, now);
-      else {
-        await this.shared.run(async ({ others, mine }) => {
-          if (others) await this.catchUp();
-          await this.derive(batch, events, now, mine);
-        });
+      let [events] = await Promise.all([reading.read(batch.records, { now, floor }), this.ready()]);
+      for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
+      // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a partition.
+      for (;;) {
+        const failed = await this.attempt(batch, events, now);
+        if (failed === undefined) break;
+        events = events.map((event) => (event === failed.event ? { ...event, judgement: { kind: 'park' as const, ...failed.fault } } : event));
       }
-      this.failing = undefined;
+      this.failing.delete(partition);
     } catch (error) {
-      this.failing = error instanceof EngineUnavailable ? error.message : 'a batch of events failed';
+      this.failing.set(partition, error instanceof EngineUnavailable ? error.message : 'a batch of events failed');
       throw error;
     }
   }
 
-  private async derive(batch: Batch, events: readonly ReadEvent[], now: number, mine?: () => void): Promise<void> {
+  private async attempt(batch: Batch, events: readonly ReadEvent[], now: number): Promise<Failed | undefined> {
+    if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) return this.derive(batch, events, now);
+    return this.shared.run(async ({ others, mine }) => {
+      if (others) await this.catchUp();
+      return this.derive(batch, events, now, mine);
+    });
+  }
+
+  private tell(batch: Batch, offset: number, failed: ReturnType<typeof placeOf>): void {
+    const deadLetter = deadLetterId(batch.topic, batch.partition, offset);
+    this.options.logger.error({ deadLetter, ...failed }, 'the platform failed at an event, which becomes a dead letter');
+  }
+
+  private async derive(batch: Batch, events: readonly ReadEvent[], now: number, mine?: () => void): Promise<Failed | undefined> {
     const { derivation, log } = this.options;
     const { inFlight } = this;
     const heads = await this.headsOf(events.filter(isVersioned).map((e) => idOf(e.judgement)));
@@ -101,7 +125,14 @@ export class RecordIntake {
 
     this.lastStamp = Math.max(this.lastStamp, now);
     const run = new BatchRun(batch, heads, this.lastStamp);
-    for (const event of events) run.take(event, owners);
+    for (const event of events) {
+      try {
+        run.take(event, owners);
+      } catch (error) {
+        this.tell(batch, event.record.offset, placeOf(error));
+        return { event, fault: INTERNAL_FAULT };
+      }
+    }
     mine?.();
     try {
       // First: once they are recorded, a batch that comes again finds them unchanged and says nothing.
@@ -110,6 +141,8 @@ export class RecordIntake {
     } catch (error) {
       // Part of it may be in the log: what stands is asked of the view again.
       this.doubts += 1;
+      const event = error instanceof RecordTooLarge ? run.sourceOf(error.record) : undefined;
+      if (event !== undefined) return { event, fault: TOO_LARGE };
       throw error;
     }
     if (run.changed.size > 0) {
@@ -119,6 +152,7 @@ export class RecordIntake {
       else this.doubts += 1;
     }
     await this.ownership.settle(owners);
+    return undefined;
   }
 
   private async startLevels(batch: Batch, starts: ServiceLevelStarted['starts']): Promise<void> {
@@ -183,6 +217,7 @@ class BatchRun {
   readonly changed = new Map<string, Head>();
   /** Claims and prior authorizations that became a record, by their time in the event. */
   readonly starts: ServiceLevelStarted['starts'] = [];
+  private readonly sources = new Map<NewRecord, ReadEvent>();
   private readonly batch: Batch;
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
@@ -192,6 +227,11 @@ class BatchRun {
     this.batch = batch;
     this.heads = heads;
     this.stamp = stamp;
+  }
+
+  /** The event that a record of ours comes from. */
+  sourceOf(record: NewRecord | undefined): ReadEvent | undefined {
+    return record === undefined ? undefined : this.sources.get(record);
   }
 
   take(event: ReadEvent, owners: Awaited<ReturnType<Ownership['prepare']>>): void {
@@ -222,7 +262,7 @@ class BatchRun {
     }
     const head = this.heads.get(id);
     const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
-    if (decided.outcome === 'parked') return this.park(event, decided.reason as ParkReason, 'this event id came before with other content', name);
+    if (decided.outcome === 'parked') return this.park(event, decided.reason as FaultReason, 'this event id came before with other content', name);
     this.apply(event, id, decided);
     if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded') this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
     const after = this.heads.get(id);
@@ -245,7 +285,9 @@ class BatchRun {
 
   private apply(event: ReadEvent, id: string, decided: Pick<Decided, 'event' | 'head'>): void {
     if (decided.event === undefined || decided.head === undefined) return;
-    this.records.push(encode(event, id, decided.event));
+    const record = encode(event, id, decided.event);
+    this.records.push(record);
+    this.sources.set(record, event);
     this.heads.set(id, decided.head);
     this.changed.set(id, decided.head);
   }
@@ -254,7 +296,7 @@ class BatchRun {
     this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }), ...(removed !== undefined && { removed }) });
   }
 
-  private park(event: ReadEvent, reason: ParkReason, detail: string, about?: string): void {
+  private park(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {
     const { record } = event;
     this.parked.push(park(this.batch, record, reason, detail, 'resources', this.stamp));
     this.outcome(event, 'parked', about, reason, deadLetterId(record.topic, record.partition, record.offset));

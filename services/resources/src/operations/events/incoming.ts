@@ -1,18 +1,19 @@
-import { type DomainEvent, encodeEvent, fromStructured, PAYER_MEMBER_EVENTS, payerEvent } from '@provider-access/events';
+import { type DomainEvent, encodeEvent, type FaultReason, fromStructured, isSubject, PAYER_CONTRACT, RESERVED_SUBJECT } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 
 /** Largest event that is taken, bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 
-export type RefusedReason = 'not-a-cloudevent' | 'not-json' | 'not-utf8' | 'too-large';
+export type RefusedReason = FaultReason | 'not-utf8';
 /** One event of a request: a record for the log, or why it is stored nowhere. */
 export type Incoming =
   | { readonly index: number; readonly ok: true; readonly id: string; readonly topic: string; readonly record: NewRecord; readonly bytes: number; readonly consent: boolean }
   | { readonly index: number; readonly ok: false; readonly id?: string; readonly reason: RefusedReason; readonly detail: string };
 
+/** Of an event id that is repeated in an answer. */
+const MAX_ID = 256;
 /** Extensions that say something inside the platform: never taken from outside. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
-const CONSENT = new Set(['payer.member-opted-out.v1', 'payer.member-opted-in.v1']);
 
 export const tooLarge = (index: number, bytes: number): Incoming => ({ index, ok: false, reason: 'too-large', detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}` });
 export const notUtf8 = (index: number): Incoming => ({ index, ok: false, reason: 'not-utf8', detail: 'the line is not UTF-8' });
@@ -33,7 +34,7 @@ export function fromObject(index: number, body: unknown, receipt: string, text?:
   const read = fromStructured(body);
   if (!read.ok) {
     const id = typeof body === 'object' && body !== null ? (body as { id?: unknown }).id : undefined;
-    return { index, ok: false, ...(typeof id === 'string' && id.length <= 200 && { id }), reason: read.reason, detail: read.detail };
+    return { index, ok: false, ...(typeof id === 'string' && id.length <= MAX_ID && { id }), reason: read.reason, detail: read.detail };
   }
   const value = text === undefined ? undefined : dataText(text, body as Record<string, unknown>);
   const bytes = text === undefined ? undefined : Buffer.byteLength(text);
@@ -62,7 +63,25 @@ function unescape(value: string): string {
   }
 }
 
+/**
+ * What is refused here although an event like it becomes a dead letter when it comes over Kafka: the sender waits for the answer and can
+ * mend it. An unknown type may be a misspelt opt-out, and an opt-out without a member would deny nobody.
+ */
+function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly detail: string } | undefined {
+  const definition = PAYER_CONTRACT.definition(event.type);
+  if (definition === undefined) {
+    return { reason: 'unknown-event-type', detail: 'this event type is not known; see the AsyncAPI document for names and versions' };
+  }
+  if (definition.owner !== 'consent') return undefined;
+  const { subject } = event;
+  if (subject === undefined || subject === '') return { reason: 'missing-subject', detail: 'subject must be the id of the member who opts out or in' };
+  if (!isSubject(subject)) return { reason: 'invalid-subject', detail: 'subject must be a member id: letters, digits, - and ., at most 64' };
+  return subject === RESERVED_SUBJECT ? { reason: 'reserved-subject', detail: `"${RESERVED_SUBJECT}" is no member id` } : undefined;
+}
+
 function incoming(index: number, event: DomainEvent, receipt: string, value: string | undefined, size: number | undefined): Incoming {
+  const refused = refusal(event);
+  if (refused !== undefined) return { index, ok: false, id: event.id.slice(0, MAX_ID), ...refused };
   const extensions: Record<string, string> = {};
   for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
   extensions['pareceipt'] = receipt;
@@ -71,7 +90,8 @@ function incoming(index: number, event: DomainEvent, receipt: string, value: str
   const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: text };
   const bytes = size ?? Buffer.byteLength(text);
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
-  return { index, ok: true, id: event.id, topic: payerEvent(event.type)?.topic ?? PAYER_MEMBER_EVENTS, record: encoded, bytes, consent: CONSENT.has(event.type) };
+  const { topic, owner } = PAYER_CONTRACT.definition(event.type)!;
+  return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: owner === 'consent' };
 }
 
 /** undefined when it is nested so deeply that encoding it exhausts the stack. */

@@ -1,0 +1,101 @@
+import type { z } from 'zod';
+import type { DomainEvent } from './envelope.ts';
+import type { EventFault, FaultReason } from './fault-reasons.ts';
+import { PAYER_EVENTS, type PayerEventDefinition, type PayerEventType } from './payer-events.ts';
+import { type Upcaster, UPCASTERS, upcasting } from './upcast.ts';
+
+/** Clocks of payers may run ahead of ours by this much, ms. */
+export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** A valid inbound event: of its newest version, with the data as the schema has it (defaults filled in). */
+export type PayerEvent = {
+  [T in PayerEventType]: Omit<DomainEvent, 'type' | 'data'> & {
+    readonly type: T;
+    readonly data: z.output<(typeof PAYER_EVENTS)[T]['schema']>;
+  };
+}[PayerEventType];
+export type PayerEventRead<E = PayerEvent> =
+  | { readonly ok: true; readonly event: E }
+  | { readonly ok: false; readonly fault: EventFault };
+
+const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
+/** Whether a text can be the id of a member or provider. */
+export const isSubject = (value: string): boolean => MEMBER_ID.test(value);
+/** The member id under which the platform keeps what belongs to no member. */
+export const RESERVED_SUBJECT = 'shared';
+/** Longest id and source of an event: both are kept for as long as what the event said. */
+const MAX_IDENTITY = 256;
+const MAX_FAULTS = 5;
+
+/**
+ * The event types that payers send, with the steps from older versions to the newest. `E` is the union of the valid events;
+ * tests make a contract of their own to add a version.
+ */
+export class PayerContract<E = PayerEvent> {
+  readonly #types: Readonly<Record<string, PayerEventDefinition>>;
+  readonly #upcast: (event: DomainEvent) => DomainEvent;
+  readonly #newest: ReadonlyMap<string, string>;
+
+  constructor(types: Readonly<Record<string, PayerEventDefinition>>, upcasters: readonly Upcaster[] = []) {
+    this.#types = types;
+    this.#upcast = upcasting(upcasters);
+    const steps = new Map(upcasters.map(({ from, to }) => [from, to]));
+    this.#newest = new Map([...steps].map(([from, next]) => {
+      let to = next;
+      for (let step = steps.get(to); step !== undefined; step = steps.get(to)) to = step;
+      return [from, to];
+    }));
+  }
+
+  /** The definition of the newest version of a type; undefined for a type that is none of a payer's. */
+  definition(type: string): PayerEventDefinition | undefined {
+    const newest = this.newest(type);
+    return Object.hasOwn(this.#types, newest) ? this.#types[newest] : undefined;
+  }
+
+  /** The newest version of a type; the type itself where there is no step from it. */
+  newest(type: string): string {
+    return this.#newest.get(type) ?? type;
+  }
+
+  /**
+   * Reads an event whose envelope was decoded: newest version, time, subject, schema. Pure.
+   * @param now ms since the epoch; without it the event's time is not compared with the clock
+   */
+  read(event: DomainEvent, now?: number): PayerEventRead<E> {
+    const definition = this.definition(event.type);
+    if (definition === undefined) return fault('unknown-event-type', 'this event type is not known; see the AsyncAPI document');
+    const { source, id, subject, time } = event;
+    if (id.length > MAX_IDENTITY || source.length > MAX_IDENTITY) {
+      return fault('not-a-cloudevent', `id and source have at most ${MAX_IDENTITY} characters`);
+    }
+    if (now !== undefined && Date.parse(time) > now + CLOCK_TOLERANCE_MS) {
+      return fault('time-in-future', 'time lies more than five minutes ahead of this server');
+    }
+    if (definition.subject !== 'optional') {
+      if (subject === undefined || subject === '') return fault('missing-subject', 'subject must be the member id or the provider id');
+      if (!isSubject(subject)) return fault('invalid-subject', 'subject must be an id: letters, digits, - and ., at most 64');
+      if (definition.topic === 'payer.member-events' && subject === RESERVED_SUBJECT) {
+        return fault('reserved-subject', `"${RESERVED_SUBJECT}" is no member id`);
+      }
+    }
+    const current = this.#upcast(event);
+    const parsed = definition.schema.safeParse(current.data);
+    if (parsed.success) return { ok: true, event: { ...current, data: parsed.data } as E };
+    const resource = parsed.error.issues.some(({ path }) => path.length === 1 && path[0] === 'resource');
+    return fault(resource ? 'not-a-resource' : 'invalid-data', faultsOf(parsed.error));
+  }
+}
+
+export const PAYER_CONTRACT = new PayerContract<PayerEvent>(PAYER_EVENTS, UPCASTERS);
+
+const fault = (reason: FaultReason, detail: string) => ({ ok: false as const, fault: { reason, detail } });
+
+function faultsOf(error: z.ZodError): string {
+  const faults = error.issues.slice(0, MAX_FAULTS).map((issue) => {
+    const path = issue.path.length === 0 ? 'data' : `data.${issue.path.map(String).join('.')}`;
+    return `${path}: ${issue.code === 'unrecognized_keys' ? 'unknown attribute' : issue.message}`;
+  });
+  const more = error.issues.length - faults.length;
+  return faults.join('; ') + (more > 0 ? `; and ${more} more` : '');
+}

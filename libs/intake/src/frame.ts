@@ -1,0 +1,261 @@
+import type { AccessHeld, DomainEvent, EventFault, PayerContract, PayerEvent } from '@provider-access/events';
+import {
+  type Batch, deadLetterId, Derivation, type DerivationOutput, EngineUnavailable, type LogRecord, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge,
+} from '@provider-access/eventlog';
+import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
+import { AccessHolds } from './access-holds.ts';
+import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
+import { type Inbound, type Interest, readInbound } from './read.ts';
+
+/** One record for one topic. */
+export interface Output {
+  readonly topic: string;
+  readonly record: NewRecord;
+}
+/** What an event becomes. */
+export type Taken =
+  | { readonly ok: true; readonly outcome: 'recorded' | 'unchanged'; readonly outputs: readonly Output[] }
+  | { readonly ok: false; readonly fault: EventFault };
+export interface TakenFrom<E = PayerEvent> {
+  readonly event: E & DomainEvent;
+  readonly record: LogRecord;
+  /** When the event was appended, as an RFC 3339 instant. A producer may have set that, so it is never later than now. */
+  readonly at: string;
+  /** ms since the epoch. */
+  readonly now: number;
+}
+
+/** One batch, from the state before it to its end. Thrown away, and made anew, when one of its events is at fault after all. */
+export interface Turn<E = PayerEvent> {
+  /** Called for each valid event, in order. @throws EngineUnavailable: the batch comes again. Anything else is a fault of the event. */
+  take(from: TakenFrom<E>): Promise<Taken>;
+  /** What the batch as a whole adds, such as Groups that its events open. */
+  readonly extra?: () => readonly Output[];
+  /** Everything is durable. */
+  readonly done?: () => void;
+}
+
+/** What a service adds to the frame. */
+export interface IntakeRole<E = PayerEvent> {
+  /** The service. */
+  readonly deriver: 'attribution' | 'consent';
+  readonly progressTopic: string;
+  readonly interest: Interest;
+  /** The order in which topics are appended. */
+  readonly topics: readonly string[];
+  /** True for a record that cannot concern this intake, by its bytes alone. */
+  readonly skips?: (record: LogRecord) => boolean;
+  /** Whether this service tells the outcome of events of a type. */
+  readonly reports: (type: string) => boolean;
+  /** Whether this intake has to refuse what cannot be read: its own, and what may restrict access through it. */
+  readonly refuses: (record: LogRecord, inbound: Inbound<E>) => boolean;
+  /** Whose access is held until the dead letter is resolved; undefined for what can only have given access. */
+  readonly holdOf: (record: LogRecord, inbound: Inbound<E>, deadLetter: string) => AccessHeld | undefined;
+  readonly hold: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+  /** Loads what the events of a batch are decided by. */
+  readonly begin: (inbound: readonly Inbound<E>[], batch: Batch) => Promise<Turn<E>>;
+  readonly contract?: PayerContract<E>;
+}
+
+interface Read<E> {
+  readonly record: LogRecord;
+  readonly inbound: Inbound<E>;
+}
+const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event becomes is larger than the log takes' };
+
+/**
+ * The one way from a payer's topic to what a service derives from it: reads each record, has the role decide, derives, parks and holds what
+ * is at fault, tells the outcomes, and appends all of it with the progress of the service.
+ *
+ * An event can never stop its partition. When reading, deciding or encoding it throws anything but EngineUnavailable, the batch is
+ * done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch come again as it was.
+ */
+export class Intake<E = PayerEvent> {
+  private readonly ports: ServicePorts;
+  private readonly role: IntakeRole<E>;
+  private readonly holds: AccessHolds;
+  private readonly derivation: Derivation;
+
+  constructor(ports: ServicePorts, role: IntakeRole<E>) {
+    this.ports = ports;
+    this.role = role;
+    this.holds = new AccessHolds(ports.state.claims, role.deriver, ports);
+    const { log, clock, metrics } = ports;
+    this.derivation = new Derivation({
+      log, deriver: role.deriver, progressTopic: role.progressTopic, now: () => clock.now(), done: countOutcomes(metrics, role.deriver),
+    });
+  }
+
+  /** Call when partitions are given to this instance: another may have derived from them since. */
+  assigned(): void {
+    this.derivation.assigned();
+  }
+
+  /** @throws EngineUnavailable: the batch comes again */
+  async handle(batch: Batch): Promise<void> {
+    /** By offset: what the platform cannot take, although nothing is wrong with it as far as it was read. */
+    const faults = new Map<number, EventFault>();
+    for (;;) {
+      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults);
+      const failed = await attempt.run(this.derivation);
+      if (failed === undefined) return;
+      const { reason, error, offset } = failed;
+      // An event that fails although it is refused leaves nothing to try.
+      if (faults.has(offset)) throw error;
+      faults.set(offset, reason === 'too-large' ? TOO_LARGE : INTERNAL_FAULT);
+      this.ports.logger.error(
+        { deadLetter: deadLetterId(batch.topic, batch.partition, offset), ...placeOf(error) },
+        'the platform failed at an event, which becomes a dead letter',
+      );
+    }
+  }
+
+  /** What ends the hold of a dead letter, if there is one of this service. `at` is an RFC 3339 instant. */
+  async release(deadLetter: string, at: string): Promise<readonly Output[]> {
+    const held = await this.holds.find(deadLetter);
+    return held === undefined ? [] : this.role.release(held, at);
+  }
+}
+
+interface Failed {
+  readonly offset: number;
+  readonly reason: 'internal-fault' | 'too-large';
+  readonly error: unknown;
+}
+
+/** One attempt at a batch. */
+class Attempt<E> {
+  private readonly ports: ServicePorts;
+  private readonly role: IntakeRole<E>;
+  private readonly holds: AccessHolds;
+  private readonly batch: Batch;
+  private readonly faults: ReadonlyMap<number, EventFault>;
+  private readonly now: number;
+  private readonly outputs: (Output & { readonly offset: number })[] = [];
+  private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
+  private readonly outcomes: OutcomeRow[] = [];
+
+  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>) {
+    this.ports = ports;
+    this.role = role;
+    this.holds = holds;
+    this.batch = batch;
+    this.faults = faults;
+    this.now = ports.clock.now();
+  }
+
+  /** @returns the event at which the platform failed; undefined when the batch is durable */
+  async run(derivation: Derivation): Promise<Failed | undefined> {
+    const { batch, role } = this;
+    const reads: Read<E>[] = [];
+    for (const record of batch.records) {
+      if (role.skips?.(record) === true) continue;
+      try {
+        const inbound = readInbound(record, role.interest, this.now, role.contract);
+        if (inbound !== undefined) reads.push({ record, inbound: this.faulted(record, inbound) });
+      } catch (error) {
+        if (this.faults.has(record.offset)) reads.push({ record, inbound: this.unreadable(record) });
+        else return { offset: record.offset, reason: 'internal-fault', error };
+      }
+    }
+    const turn = await role.begin(reads.map(({ inbound }) => inbound), batch);
+    for (const read of reads) {
+      try {
+        await this.one(read, turn);
+      } catch (error) {
+        if (error instanceof EngineUnavailable) throw error;
+        return { offset: read.record.offset, reason: 'internal-fault', error };
+      }
+    }
+    try {
+      await derivation.complete(batch, { outputs: this.inOrder(turn.extra?.() ?? []), outcomes: this.outcomes });
+    } catch (error) {
+      const offset = error instanceof RecordTooLarge ? this.offsetOf(error) : undefined;
+      if (offset === undefined) throw error;
+      return { offset, reason: 'too-large', error };
+    }
+    turn.done?.();
+    return undefined;
+  }
+
+  private faulted(record: LogRecord, inbound: Inbound<E>): Inbound<E> {
+    const fault = this.faults.get(record.offset);
+    return fault === undefined || !inbound.ok ? inbound : { ok: false, type: inbound.type, fault, event: inbound.event, stray: false };
+  }
+
+  /** Reading it threw: only its headers say what it is. */
+  private unreadable(record: LogRecord): Inbound<E> {
+    const type = record.headers['ce_type'];
+    return { ok: false, type, fault: this.faults.get(record.offset)!, stray: type === undefined };
+  }
+
+  private async one(read: Read<E>, turn: Turn<E>): Promise<void> {
+    const { record, inbound } = read;
+    if (!inbound.ok) {
+      // Nobody else knows of an event at which this intake failed.
+      if (this.faults.has(record.offset) || this.role.refuses(record, inbound)) await this.refuse(read, inbound.fault);
+      return;
+    }
+    const at = this.at(record);
+    const taken = await turn.take({ event: inbound.event, record, at, now: this.now });
+    if (!taken.ok) {
+      if (this.role.refuses(record, inbound)) await this.refuse(read, taken.fault);
+      return;
+    }
+    this.put(record, taken.outputs);
+    await this.releaseReplayed(read, at);
+    if (!this.role.reports(inbound.type)) return;
+    const unchanged = taken.outcome === 'unchanged';
+    this.outcomes.push({ ...idOf(read), outcome: taken.outcome, ...(unchanged && { about: inbound.type }) });
+  }
+
+  /** Parks what is ours, and denies what might have ended access. A replay that fails again is held under its new name only. */
+  private async refuse(read: Read<E>, fault: EventFault): Promise<void> {
+    const { record, inbound } = read;
+    const { batch, role } = this;
+    const at = this.at(record);
+    const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
+    const held = role.holdOf(record, inbound, deadLetter);
+    if (held !== undefined) this.put(record, await role.hold(await this.holds.remember(held), at));
+    await this.releaseReplayed(read, at);
+    // Somebody else parks it, under the same name.
+    if (!inbound.ok && inbound.stray && !role.interest.parksStrays) return;
+    this.parked.push({ record: park(batch, record, fault.reason, fault.detail, role.deriver, at), offset: record.offset });
+    const { type } = inbound;
+    if (type !== undefined && !role.reports(type)) return;
+    this.outcomes.push({ ...idOf(read), outcome: 'parked', reason: fault.reason, deadLetter, ...(type !== undefined && { about: type }) });
+  }
+
+  private async releaseReplayed({ record, inbound }: Read<E>, at: string): Promise<void> {
+    const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
+    const held = replayed === undefined ? undefined : await this.holds.find(replayed);
+    if (held !== undefined) this.put(record, await this.role.release(held, at));
+  }
+
+  private put({ offset }: LogRecord, outputs: readonly Output[]): void {
+    for (const output of outputs) this.outputs.push({ ...output, offset });
+  }
+
+  private at(record: LogRecord): string {
+    return instant(Math.min(record.timestamp, this.now));
+  }
+
+  private inOrder(extra: readonly Output[]): readonly DerivationOutput[] {
+    const all = [...extra, ...this.outputs];
+    return [
+      parked(this.batch, this.parked.map(({ record }) => record)),
+      ...this.role.topics.map((topic) => ({ topic, records: all.filter((o) => o.topic === topic).map(({ record }) => record) })),
+    ];
+  }
+
+  /** Which event a record that the log refused comes from. */
+  private offsetOf({ record }: RecordTooLarge): number | undefined {
+    return record === undefined ? undefined : [...this.outputs, ...this.parked].find((output) => output.record === record)?.offset;
+  }
+}
+
+function idOf<E>({ record, inbound }: Read<E>): Pick<OutcomeRow, 'receipt' | 'event'> {
+  const event = inbound.event as DomainEvent | undefined;
+  return { receipt: event?.extensions?.['pareceipt'] ?? record.headers['ce_pareceipt'], event: event?.id ?? record.headers['ce_id'] ?? '' };
+}

@@ -1,0 +1,22 @@
+import type { EventFault } from '@provider-access/events';
+
+/** Of an event at which the platform failed. */
+export const INTERNAL_FAULT: EventFault = {
+  reason: 'internal-fault', detail: 'the platform failed at this event; the log of the service names the error',
+};
+
+/** An error as a log line may show it. */
+export interface ErrorPlace {
+  readonly error: string;
+  readonly thrown?: readonly string[];
+}
+/** Frames of a stack that are logged. */
+const STACK_LINES = 6;
+
+/** The name of an error and where it was thrown, without its message, which may carry what the code choked on. */
+export function placeOf(error: unknown): ErrorPlace {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const lines = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const thrown = lines.slice(0, STACK_LINES).map((line) => line.trim());
+  return { error: error.name, ...(thrown.length > 0 && { thrown }) };
+}

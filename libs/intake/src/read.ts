@@ -1,0 +1,120 @@
+import {
+  decodeEvent, type DomainEvent, type EventFault, GAP_TYPE, isSubject, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
+} from '@provider-access/events';
+import type { LogRecord } from '@provider-access/eventlog';
+
+export { type ErrorPlace, INTERNAL_FAULT, placeOf } from './internal-fault.ts';
+
+/** The part of a log record that reading looks at. */
+export type Readable = Pick<LogRecord, 'topic' | 'key' | 'headers' | 'value'>;
+
+/** Which events an intake looks at. */
+export interface Interest {
+  /** Types in their newest version. */
+  readonly types: ReadonlySet<string>;
+  /**
+   * True for the one service that parks what belongs to no other: events of unknown types, and those whose envelope cannot be read.
+   * The others learn of them too, because one may have said something that restricts access.
+   */
+  readonly parksStrays: boolean;
+}
+
+/** One record that an intake has to look at. */
+export type Inbound<E = PayerEvent> = InboundEvent<E> | InboundFault;
+interface Common {
+  /** In its newest version; of a structured event that cannot be decoded the one that its bytes name. undefined: none of ours. */
+  readonly type: string | undefined;
+}
+export interface InboundEvent<E = PayerEvent> extends Common {
+  readonly ok: true;
+  readonly type: string;
+  readonly event: E & DomainEvent;
+}
+export interface InboundFault extends Common {
+  readonly ok: false;
+  readonly fault: EventFault;
+  /** As far as the envelope could be read. */
+  readonly event?: DomainEvent;
+  /** The event belongs to no type that is known, or its envelope cannot be read: the service with `parksStrays` parks it. */
+  readonly stray: boolean;
+}
+
+const OTHER_VERSION: EventFault = { reason: 'unknown-event-type', detail: 'this version of the event type is not known here' };
+const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
+const bytes = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+/**
+ * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject and data. Pure.
+ * @param now ms since the epoch
+ * @returns undefined for what is somebody else's. Binary mode looks at the type before anything is parsed. An unknown version of a
+ * type that the intake looks at is a fault, because an opt-out must not be passed over.
+ */
+export function readInbound<E = PayerEvent>(
+  record: Readable, interest: Interest, now: number, contract: PayerContract<E> = PAYER_CONTRACT as unknown as PayerContract<E>,
+): Inbound<E> | undefined {
+  const header = typeOf(record);
+  if (header === GAP_TYPE) return undefined;
+  const named = header === undefined ? undefined : classify(header, interest, contract);
+  if (named !== undefined && named.kind !== 'ours') return stray(named, undefined);
+  const decoded = decodeEvent(record);
+  if (!decoded.ok) {
+    const fault: EventFault = { reason: decoded.reason, detail: decoded.detail };
+    if (named !== undefined) return { ok: false, type: named.type, fault, stray: false };
+    const text = bytes(record);
+    const type = [...interest.types].find((t) => text.includes(t));
+    return type === undefined && !interest.parksStrays ? undefined : { ok: false, type, fault, stray: true };
+  }
+  const { event } = decoded;
+  const found = named ?? classify(event.type, interest, contract);
+  if (found.kind !== 'ours') return stray(found, event);
+  const misplaced = placeFault(record, event, contract);
+  if (misplaced !== undefined) return { ok: false, type: found.type, fault: misplaced, event, stray: false };
+  const read = contract.read(event, now);
+  return read.ok ? { ok: true, type: found.type, event: read.event as E & DomainEvent } : { ok: false, type: found.type, fault: read.fault, event, stray: false };
+}
+
+type Class =
+  | { readonly kind: 'ours'; readonly type: string }
+  /** Of no known type; `type` is the one that it may be a version of. */
+  | { readonly kind: 'unknown'; readonly type: string | undefined }
+  | { readonly kind: 'passed' };
+
+function classify<E>(type: string, { types, parksStrays }: Interest, contract: PayerContract<E>): Class {
+  const newest = contract.newest(type);
+  if (types.has(newest)) return { kind: 'ours', type: newest };
+  if (contract.definition(type) !== undefined) return { kind: 'passed' };
+  const known = [...types].find((t) => nameOf(t) === nameOf(type));
+  return known !== undefined || parksStrays ? { kind: 'unknown', type: known } : { kind: 'passed' };
+}
+
+function stray(found: Class, event: DomainEvent | undefined): InboundFault | undefined {
+  if (found.kind !== 'unknown') return undefined;
+  return { ok: false, type: found.type, fault: OTHER_VERSION, stray: true, ...(event !== undefined && { event }) };
+}
+
+/**
+ * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events, or under a
+ * key that is not the member's, would be handled beside what came before them instead of after it.
+ */
+function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerContract<E>): EventFault | undefined {
+  const topic = contract.definition(event.type)?.topic;
+  if (topic !== record.topic) return { reason: 'wrong-topic', detail: `events of this type belong on ${topic}` };
+  if (topic === PAYER_MEMBER_EVENTS && event.subject !== undefined && record.key !== event.subject) {
+    return { reason: 'key-names-another-member', detail: "the record's key must be the event's subject: order holds within a key" };
+  }
+  return undefined;
+}
+
+/** Whom an unreadable event concerns, as far as its envelope says. A subject that is no id names nobody. */
+export function concerned(record: Readable, event: DomainEvent | undefined): { readonly member?: string; readonly source: string } {
+  const subject = event?.subject ?? record.headers['ce_subject'];
+  const source = event?.source ?? record.headers['ce_source'] ?? structuredText(record, 'source') ?? 'unknown';
+  const member = subject ?? structuredText(record, 'subject');
+  return { ...(member !== undefined && isSubject(member) && { member }), source };
+}
+
+/** An attribute of a structured event whose JSON is broken further on. */
+function structuredText(record: Readable, name: 'subject' | 'source'): string | undefined {
+  if (record.headers['ce_type'] !== undefined) return undefined;
+  return new RegExp(`"${name}"\\s*:\\s*"([^"\\\\]{1,256})"`).exec(bytes(record).toString('utf8'))?.[1];
+}
