@@ -7,7 +7,7 @@ import { gunzipLines, type Explained, type PublishReport } from '@provider-acces
 import type { FhirResource } from '@provider-access/fhir';
 import { findMoney } from '@provider-access/pdex';
 import { redactionFaults } from '@provider-access/testing/redaction';
-import { addUnits, classify, foreignFolder, memberOf, renewCoverage, resourcesOf, unpack, type Given } from './foreign-data.ts';
+import { addOldPrescription, addUnits, classify, foreignFolder, memberOf, referencesIn, renewCoverage, resourcesOf, unpack, type Given } from './foreign-data.ts';
 import { freshPlatform } from './harness.ts';
 import { paOf, type Pa } from './pa.ts';
 
@@ -30,7 +30,10 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
     for (const set of sets) {
       unpack(join(folder!, `${set.name}.tar.gz`), set.dir);
       set.uninsured.push(...renewCoverage(set.dir));
-      if (set === sets[0]) addUnits(set.dir);
+      if (set === sets[0]) {
+        addUnits(set.dir);
+        addOldPrescription(set.dir);
+      }
       set.given.push(...resourcesOf(set.dir));
       const explain = join(work, `${set.name}.explained`);
       const published = await pa('--json', 'publish', set.dir, '--explain', explain);
@@ -95,6 +98,24 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
     });
     // All that is removed is of claims: clinical data lose nothing.
     expect(Object.keys(report!.removed).filter((path) => !path.startsWith('ExplanationOfBenefit.'))).toEqual([]);
+  });
+
+  test.each(sets)('$name: the report counts references to what is not served and to care before 2016', ({ given, report }) => {
+    const outcomes = new Map(given.map(({ about, resource }) => [about, classify(resource)]));
+    const references = given.filter(({ resource }) => classify(resource) === 'recorded').flatMap(({ resource }) => referencesIn(resource, true));
+    const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
+    expect(sum(report!.dangling.beforeFloor)).toBe(references.filter((about) => outcomes.get(about) === 'before-floor').length);
+    const unserved = references.filter((about) => ['Claim', 'ImagingStudy', 'MedicationAdministration'].includes(about.split('/')[0]!));
+    expect(sum(report!.dangling.notServed)).toBe(unserved.length);
+    console.log(`dangling references: ${JSON.stringify(report!.dangling)}`);
+  });
+
+  test('a shared resource comes along only with a resource that needs it, and a Provenance needs nothing that it is about', () => {
+    const needed = new Set([...exported.values()].flatMap((resource) => referencesIn(resource)));
+    const shared = new Set(sets.flatMap((s) => s.given.filter((g) => memberOf(g.resource) === undefined).map((g) => g.about)));
+    expect([...exported.keys()].filter((about) => shared.has(about) && !needed.has(about))).toEqual([]);
+    expect(exported.has('Provenance/old-provenance')).toBe(true);
+    expect(exported.has('Medication/old-medication')).toBe(false);
   });
 
   test('what is exported is all of it, minus money, minus care before 2016, minus what is not served, minus who is not covered', () => {

@@ -38,7 +38,8 @@ const at = (value: unknown, path: string): string | undefined => {
   for (const name of path.split('.')) here = here?.[name];
   return typeof here === 'string' ? here : undefined;
 };
-const patientOf = (resource: FhirResource): string | undefined => (at(resource, 'subject.reference') ?? at(resource, 'patient.reference') ?? at(resource, 'beneficiary.reference'))?.split('/')[1];
+const OWNERS = ['subject.reference', 'patient.reference', 'beneficiary.reference', 'target.0.reference'];
+const patientOf = (resource: FhirResource): string | undefined => OWNERS.map((path) => at(resource, path)).find((text) => text !== undefined)?.split('/')[1];
 /** The member of a resource; undefined for what is shared. */
 export const memberOf = (resource: FhirResource): string | undefined => (resource.resourceType === 'Patient' ? resource.id : patientOf(resource));
 
@@ -74,6 +75,29 @@ export function addUnits(folder: string): void {
   });
   mkdirSync(join(folder, 'units'));
   writeFileSync(join(folder, 'units/Observation.ndjson'), `${lines.join('\n')}\n`);
+}
+
+/** A prescription that was over in 2010, in `old/`, with its medication, and a Provenance of today that names both. */
+export function addOldPrescription(folder: string): void {
+  const patient = [...resourcesOf(folder)].find(({ resource }) => resource.resourceType === 'Patient')!;
+  const request = {
+    resourceType: 'MedicationRequest', id: 'old-request', status: 'completed', intent: 'order', subject: { reference: patient.about },
+    authoredOn: '2010-03-01', medicationReference: { reference: 'Medication/old-medication' },
+  };
+  const provenance = {
+    resourceType: 'Provenance', id: 'old-provenance', recorded: '2024-03-01T00:00:00Z', agent: [{ who: { display: 'import' } }],
+    target: [patient.about, 'MedicationRequest/old-request', 'Medication/old-medication'].map((reference) => ({ reference })),
+  };
+  mkdirSync(join(folder, 'old'));
+  for (const resource of [{ resourceType: 'Medication', id: 'old-medication', code: { text: 'warfarin' } }, request, provenance]) {
+    writeFileSync(join(folder, `old/${resource.resourceType}.ndjson`), `${JSON.stringify(resource)}\n`);
+  }
+}
+
+/** References of a resource as `Type/id`; those that say what a Provenance is about only if `targets`. */
+export function referencesIn(resource: FhirResource, targets = false): string[] {
+  const text = JSON.stringify(targets || resource.resourceType !== 'Provenance' ? resource : { ...resource, target: undefined });
+  return [...text.matchAll(/"reference":"([A-Z][A-Za-z]+\/[A-Za-z0-9.-]+)"/g)].map(([, about]) => about!);
 }
 
 const NOT_SERVED = new Set(['Claim', 'ImagingStudy', 'MedicationAdministration', 'Group']);

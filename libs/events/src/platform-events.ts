@@ -24,7 +24,7 @@ export const recordAccepted = z.object({
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
   serviceDate: z.string().optional(),
-  /** `Type/id` of every literal reference, so that an export can bring supporting resources along. */
+  /** `Type/id` of the literal references, without targets of a Provenance: an export brings supporting resources along by them. */
   references: z.array(z.string()),
   /** Search tokens, `param=value`. */
   tokens: z.array(z.string()),

@@ -93,6 +93,16 @@ export function referencesOf(resource: FhirResource): string[] {
   return [...found];
 }
 
+/**
+ * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A target is
+ * what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
+ */
+export function carriedReferencesOf(resource: FhirResource): string[] {
+  if (resource.resourceType !== 'Provenance') return referencesOf(resource);
+  const { target: _about, ...rest } = resource;
+  return referencesOf(rest as FhirResource);
+}
+
 function push(open: unknown[], value: unknown): void {
   if (typeof value === 'object' && value !== null) open.push(value);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ownerOf, parseReference, patientReferencesOf, referencesOf } from './references.ts';
+import { carriedReferencesOf, ownerOf, parseReference, patientReferencesOf, referencesOf } from './references.ts';
 import { isServedType, isSharedType, KNOWN_R4_TYPES, SERVED_TYPES, SHARED_TYPES } from './types.ts';
 
 describe('parseReference', () => {
@@ -52,6 +52,16 @@ it('finds relative references at any depth, once, without versions, in order', (
     performer: [{ reference: 'Practitioner/p' }, { reference: '#a' }, { reference: 'https://x/Organization/o' }],
     extension: [{ url: 'u', extension: [{ url: 'v', valueReference: { reference: 'Location/l' } }] }],
   })).toEqual(['Patient/m1', 'Practitioner/p', 'Location/l']);
+});
+
+it('leaves out what a Provenance is about, and keeps who and where', () => {
+  const provenance = {
+    resourceType: 'Provenance', target: [{ reference: 'Medication/m' }, { reference: 'Practitioner/both' }],
+    agent: [{ who: { reference: 'Practitioner/both' }, onBehalfOf: { reference: 'Organization/o' } }], location: { reference: 'Location/l' },
+  };
+  expect(carriedReferencesOf(provenance)).toEqual(['Practitioner/both', 'Organization/o', 'Location/l']);
+  const request = { resourceType: 'MedicationRequest', medicationReference: { reference: 'Medication/m' } };
+  expect(carriedReferencesOf(request)).toEqual(['Medication/m']);
 });
 
 it('tells served, known and unknown types apart', () => {

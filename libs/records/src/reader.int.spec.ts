@@ -3,7 +3,7 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
-import { lineText, locators, records, recordsReader, type RecordsReader, recordId, SHARED, type StoredRecord } from './index.ts';
+import { lineText, locators, records, recordsReader, type RecordsReader, recordId, type StoredRecord } from './index.ts';
 
 const DAY = 86_400_000;
 let log: MemoryLog;
@@ -75,15 +75,5 @@ describe('recordsReader', () => {
     expect(await reader.locate('Condition', 'c1')).toBe('m1');
     expect(await reader.locate('Condition', 'gone')).toBeUndefined();
     expect(await reader.holders('Medication', 'x')).toEqual(['m2', 'm1']);
-  });
-
-  it('brings along what is referred to, also by what is brought along', async () => {
-    await write(SHARED, 'PractitionerRole', 'r1', { references: ['Practitioner/p1', 'Organization/o1', 'PractitionerRole/r1'] });
-    await write(SHARED, 'Practitioner', 'p1');
-    await write(SHARED, 'Organization', 'o1');
-    await write(SHARED, 'Organization', 'unrelated');
-    await write('m1', 'Condition', 'c1');
-    await settled();
-    expect((await reader.supporting(['PractitionerRole/r1', 'Condition/c1', 'Practitioner/missing'])).map((r) => `${r.type}/${r.id}`)).toEqual(['Organization/o1', 'Practitioner/p1', 'PractitionerRole/r1']);
   });
 });

@@ -1,7 +1,6 @@
 import type { ViewDocument, ViewReader, Views } from '@provider-access/views';
 import { locators, records } from './projections.ts';
 import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
-import { supportingIds } from './supporting.ts';
 
 const LINE = ['record.line'];
 const PAGE = 200;
@@ -30,8 +29,6 @@ export interface RecordsReader {
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
   /** One page of a member's resources of a type in id order, after an id. */
   page(member: string, type: string, after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
-  /** The shared resources that these references lead to, and those that they lead to in turn; in (type, id) order. */
-  supporting(references: Iterable<string>): Promise<readonly StoredRecord[]>;
   /** The `records` and `locators` views themselves, for positions. */
   readonly views: { readonly records: ViewReader; readonly locators: ViewReader };
 }
@@ -113,22 +110,6 @@ export function recordsReader(views: Views): RecordsReader {
         last = part(documents.at(-1)!).id;
       }
       return found;
-    },
-    async supporting(references) {
-      const found = new Map<string, StoredRecord>();
-      const asked = new Set<string>();
-      let open = supportingIds(references);
-      while (open.length > 0) {
-        for (const id of open) asked.add(id);
-        const next = new Set<string>();
-        for (const document of await byRecord.getMany(open, { bodies: LINE })) {
-          if (document === undefined || part(document).deleted === true) continue;
-          found.set(document._id, stored(document));
-          for (const id of supportingIds(part(document).references)) if (!asked.has(id)) next.add(id);
-        }
-        open = [...next];
-      }
-      return [...found.keys()].toSorted().map((id) => found.get(id)!);
     },
   };
 }

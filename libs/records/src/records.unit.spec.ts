@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LogRecord } from '@provider-access/eventlog';
-import { compareVersions, locators, type LocatorPart, type RecordPart, recordId, records, supportingIds } from './index.ts';
+import { compareVersions, locators, type LocatorPart, type RecordPart, recordId, records, broughtType } from './index.ts';
 
 const accepted = (member: string, at: string, data: Record<string, unknown> = {}): LogRecord => record('pa.record-accepted.v1', member, at, {
   versionId: 1, contentHash: 'h', references: ['Practitioner/p1'], tokens: [], line: '{"resourceType":"Condition","id":"c1","note":"é"}', ...data,
@@ -64,8 +64,15 @@ describe('compareVersions', () => {
   });
 });
 
-describe('supportingIds', () => {
-  it('takes shared types only, once each', () => {
-    expect(supportingIds(['Practitioner/p1', 'Condition/c1', 'Organization/o1', 'Practitioner/p1', 'nonsense'])).toEqual(['shared/Practitioner/p1', 'shared/Organization/o1']);
+describe('broughtType', () => {
+  it.each([
+    ['Condition', 'Practitioner/p1', 'Practitioner'], ['MedicationRequest', 'Medication/m1', 'Medication'], ['Procedure', 'Device/d1', 'Device'],
+    ['Provenance', 'Practitioner/p1', 'Practitioner'], ['Provenance', 'Device/d1', 'Device'],
+  ])('lets a %s bring %s along', (holder, reference, type) => {
+    expect(broughtType(holder, reference)).toBe(type);
+  });
+
+  it.each([['Observation', 'Condition/c1'], ['Observation', 'nonsense'], ['Observation', '/x'], ['Provenance', 'Medication/m1']])('lets a %s bring no %s', (holder, reference) => {
+    expect(broughtType(holder, reference)).toBeUndefined();
   });
 });

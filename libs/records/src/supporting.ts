@@ -1,22 +1,18 @@
 import { SHARED_TYPES } from '@provider-access/fhir';
-import { recordId, SHARED } from './record.ts';
 
 /** Types that may live under the key `shared`: the directory, and what a payer may publish without a patient. */
 const SUPPORTING: ReadonlySet<string> = new Set([...SHARED_TYPES, 'Medication', 'Device']);
-
-/** Whether resources of the type come with those that refer to them. */
-export const isSupportingType = (type: string): boolean => SUPPORTING.has(type);
+/**
+ * What a Provenance brings along: who recorded something, and where. Records of earlier releases also name what the Provenance
+ * is about, which may be a medication of a prescription from before 2016.
+ */
+const BY_PROVENANCE: ReadonlySet<string> = new Set([...SHARED_TYPES, 'Device']);
 
 /**
- * Ids in the `records` view of the shared resources that references (`Type/id`) name: what an export must bring along
- * with a member's resources. Each once, in order of first mention; an id
- * may be missing in the view. References to types that belong to a patient are passed over.
+ * The type of a reference (`Type/id`) that a record of the type `holder` brings along into an export, or undefined when it brings
+ * nothing: the type belongs to a patient, or the record only tells about the resource.
  */
-export function supportingIds(references: Iterable<string>): string[] {
-  const ids = new Set<string>();
-  for (const reference of references) {
-    const slash = reference.indexOf('/');
-    if (slash > 0 && SUPPORTING.has(reference.slice(0, slash))) ids.add(recordId(SHARED, reference.slice(0, slash), reference.slice(slash + 1)));
-  }
-  return [...ids];
+export function broughtType(holder: string, reference: string): string | undefined {
+  const type = reference.slice(0, Math.max(0, reference.indexOf('/')));
+  return (holder === 'Provenance' ? BY_PROVENANCE : SUPPORTING).has(type) ? type : undefined;
 }

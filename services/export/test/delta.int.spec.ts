@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Platform } from './platform.ts';
 
+/** An instant after everything that was done until now. */
+async function later(platform: Platform): Promise<string> {
+  const before = Date.now();
+  while (Date.now() <= before) await new Promise((resolve) => setImmediate(resolve));
+  return new Date(platform.clock.now()).toISOString();
+}
+
 /** `_since`: what changed, who is new, what is gone. */
 describe('a delta', () => {
   let platform: Platform;
@@ -16,11 +23,6 @@ describe('a delta', () => {
   });
   afterEach(() => platform.dispose());
   const now = (): string => new Date(platform.clock.now()).toISOString();
-  const later = async (): Promise<string> => {
-    const before = Date.now();
-    while (Date.now() <= before) await new Promise((resolve) => setImmediate(resolve));
-    return now();
-  };
   const ids = (lines: Record<string, { id: string }[]>): Record<string, string[]> => Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.map((r) => r.id).toSorted()]));
   const delta = async (since: string, query = '') => {
     const manifest = await platform.manifest(await platform.kickOff(`?_since=${since}${query}`));
@@ -28,26 +30,26 @@ describe('a delta', () => {
   };
 
   it('without changes is empty', async () => {
-    const { output, deleted } = await delta(await later());
+    const { output, deleted } = await delta(await later(platform));
     expect({ output, deleted }).toEqual({ output: {}, deleted: [] });
   });
 
   it('holds what was accepted since, at the very instant too, and what that refers to', async () => {
-    const since = await later();
+    const since = await later(platform);
     await platform.resources([{ member: 'm2', type: 'Observation', id: 'm2-o', version: 2, at: since, text: 'new', references: ['Organization/new'] }]);
     const { output } = await delta(since);
     expect(output).toEqual({ Observation: ['m2-o'], Organization: ['new'] });
   });
 
   it('holds a supporting resource that changed although nothing that refers to it did', async () => {
-    const since = await later();
+    const since = await later(platform);
     await platform.resources([{ member: 'shared', type: 'Organization', id: 'changing', version: 2, at: now(), text: 'moved' }]);
     expect((await delta(since)).output).toEqual({ Organization: ['changing'] });
     expect((await delta(since, '&_type=Patient')).output).toEqual({});
   });
 
   it('holds everything of a member attributed since', async () => {
-    const since = await later();
+    const since = await later(platform);
     await platform.members(['m4'], { from: now() });
     await platform.resources([{ member: 'm4', type: 'Patient', id: 'm4' }, { member: 'm4', type: 'Observation', id: 'm4-o' }]);
     expect((await delta(since)).output).toEqual({ Patient: ['m4'], Observation: ['m4-o'] });
@@ -55,7 +57,7 @@ describe('a delta', () => {
 
   it('holds everything of a member who opted in again since', async () => {
     await platform.optOut('m1');
-    const since = await later();
+    const since = await later(platform);
     expect((await delta(since)).output).toEqual({});
     await platform.optIn('m1');
     expect((await delta(since)).output).toEqual({ Patient: ['m1'], Observation: ['m1-o'], Organization: ['changing', 'old'] });
@@ -63,7 +65,7 @@ describe('a delta', () => {
 
   it('lists true deletes, and neither opt-outs nor what moved to another member', async () => {
     await platform.resources([{ member: 'm1', type: 'Goal', id: 'moves' }]);
-    const since = await later();
+    const since = await later(platform);
     await platform.deleted('m1', 'Observation', 'm1-o');
     await platform.deleted('m2', 'Observation', 'm2-o', 'entered-in-error');
     await platform.deleted('m1', 'Goal', 'moves', 'merged');
@@ -76,7 +78,7 @@ describe('a delta', () => {
     await platform.optOut('m2');
     expect(entries((await delta(since)).deleted)).toEqual([{ request: { method: 'DELETE', url: 'Observation/m1-o' } }]);
     expect((await delta(since, '&_type=Patient')).deleted).toEqual([]);
-    expect((await delta(await later())).deleted).toEqual([]);
+    expect((await delta(await later(platform))).deleted).toEqual([]);
   });
 
   it('from the last transactionTime on misses nothing that was accepted since', async () => {
@@ -110,6 +112,27 @@ describe('resources without a patient', () => {
     expect(await medications()).toEqual(['both newer']);
     await platform.optOut('m2');
     expect(await medications()).toEqual([]);
+  });
+
+  it('do not go along with a Provenance that names a medication, stored with its targets by an earlier release', async () => {
+    const references = ['Medication/before-2016', 'Medication/current', 'Practitioner/author', 'Organization/payer'];
+    await platform.resources([
+      { member: 'm1', type: 'Provenance', id: 'p1', references },
+      { member: 'm1', type: 'MedicationRequest', id: 'r1', references: ['Medication/current'] },
+      ...['Medication/before-2016', 'Medication/current', 'Practitioner/author', 'Organization/payer'].map((about) => {
+        const [type, id] = about.split('/') as [string, string];
+        return { member: 'shared', type, id };
+      }),
+    ]);
+    const brought = async (query: string) => {
+      const lines = await platform.lines(await platform.manifest(await platform.kickOff(query)));
+      return ['Medication', 'Practitioner', 'Organization'].map((type) => (lines[type] ?? []).map(({ id }) => id).toSorted());
+    };
+    expect(await brought('')).toEqual([['current'], ['author'], ['payer']]);
+    // A delta brings what changed for those that did not change themselves.
+    const since = await later(platform);
+    await platform.resources(['before-2016', 'current'].map((id) => ({ member: 'shared', type: 'Medication', id, version: 2, at: since, text: 'new' })));
+    expect(await brought(`?_since=${since}`)).toEqual([['current'], [], []]);
   });
 
   it('that lead to one another in a circle end', async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { addCounts, type Counts } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
+import { DanglingTally, type DanglingReferences } from './dangling.ts';
 import type { Server } from './server.ts';
 import type { Item } from './sources.ts';
 
@@ -27,6 +28,8 @@ export interface PublishReport {
    * No values; at most 100 paths, the rest under `(others)`.
    */
   removed: Record<string, number>;
+  /** References of what was recorded to what is not served, and to what was published with it and lies before the floor. */
+  dangling: DanglingReferences;
   /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
   seconds: number;
@@ -75,7 +78,8 @@ export async function awaitReceipt(server: Server, token: string, receipt: strin
 export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
-  const report: PublishReport = { read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, parked: [], seconds: 0 };
+  const report: PublishReport = { read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: { notServed: {}, beforeFloor: {} }, parked: [], seconds: 0 };
+  const dangling = new DanglingTally();
   const open: { receipt: string; events: readonly Sent[] }[] = [];
   let batch: Sent[] = [];
   let bytes = 0;
@@ -92,10 +96,12 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) })) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     addCounts(report.removed, receipt.removed ?? {});
     for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
-    if (options.onExplained !== undefined) {
-      const told = new Map(receipt.items.map((item) => [item.event, item]));
+    const told = new Map(receipt.items.map((item) => [item.event, item]));
+    for (const { event, about, references = [] } of events) {
       // What is not told was recorded, or is still to be handled.
-      for (const { event, about } of events) options.onExplained({ event, ...(told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' }), about });
+      const row = told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' };
+      dangling.settled(about, row.outcome, references);
+      options.onExplained?.({ event, ...row, about });
     }
     options.onProgress?.(report);
   };
@@ -131,6 +137,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
   }
   await send();
   while (open.length > 0) await settle();
+  report.dangling = dangling.counts();
   report.seconds = (Date.now() - started) / 1000;
   return report;
 }

@@ -3,11 +3,16 @@ import { basename, join } from 'node:path';
 import { isObject, type FhirResource } from '@provider-access/fhir';
 import { CliError, EXIT } from '../output.ts';
 import { bytesOf, readDocuments } from './documents.ts';
+import { mayDangle, type ReferenceAt } from './dangling.ts';
 import { resolveUrns, Wrapper } from './wrap.ts';
 
 /** One thing to publish: an event as a JSON line, or why it cannot be one. */
 export type Item =
-  | { readonly ok: true; readonly line: string; readonly event: string; readonly about: string }
+  | {
+    readonly ok: true; readonly line: string; readonly event: string; readonly about: string;
+    /** References of the resource that may dangle; absent where the event holds none. */
+    readonly references?: readonly ReferenceAt[];
+  }
   | { readonly ok: false; readonly place: string; readonly reason: string };
 
 /** Members first, then what is theirs; Provenance last, since it goes where its targets went. */
@@ -26,6 +31,12 @@ const aboutOf = (data: unknown, type: string): string => {
   const resource = isObject(data) ? data['resource'] : undefined;
   return isObject(resource) ? `${String(resource['resourceType'])}/${String(resource['id'] ?? '?')}` : type;
 };
+function referencesIn(data: unknown): { readonly references?: readonly ReferenceAt[] } {
+  const resource = isObject(data) ? data['resource'] : undefined;
+  if (!isObject(resource) || typeof resource['resourceType'] !== 'string') return {};
+  const references = mayDangle(resource as FhirResource);
+  return references.length > 0 ? { references } : {};
+}
 const URN_UUID = /^urn:uuid:([A-Za-z0-9\-.]{1,64})$/;
 
 function* fromJson(value: unknown, line: string | undefined, place: string, wrapper: Wrapper): Generator<Item> {
@@ -34,7 +45,8 @@ function* fromJson(value: unknown, line: string | undefined, place: string, wrap
   } else if (!isObject(value)) {
     yield { ok: false, place, reason: 'neither a CloudEvent nor a FHIR resource' };
   } else if (typeof value['specversion'] === 'string') {
-    yield { ok: true, line: line ?? JSON.stringify(value), event: String(value['id']), about: aboutOf(value['data'], String(value['type'])) };
+    const { data } = value;
+    yield { ok: true, line: line ?? JSON.stringify(value), event: String(value['id']), about: aboutOf(data, String(value['type'])), ...referencesIn(data) };
   } else if (value['resourceType'] === 'Bundle') {
     yield* fromBundle(value, place, wrapper);
   } else if (typeof value['resourceType'] === 'string') {
@@ -42,7 +54,7 @@ function* fromJson(value: unknown, line: string | undefined, place: string, wrap
     if (!wrapped.ok) yield { ok: false, place, reason: wrapped.reason };
     else {
       const { event } = wrapped;
-      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), event: event.id, about: aboutOf(event.data, event.type) };
+      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
     }
   } else yield { ok: false, place, reason: 'neither a CloudEvent (specversion) nor a FHIR resource (resourceType)' };
 }

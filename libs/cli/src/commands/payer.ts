@@ -27,6 +27,8 @@ function reportLines(report: PublishReport): string[] {
     `${report.read} read · ${report.accepted} accepted${report.effective > 0 ? ` (${report.effective} effective)` : ''} · ${report.refused.length} refused · ${Math.round(report.accepted / Math.max(report.seconds, 0.001))} events/s to handled`,
     ...(counts.length > 0 ? [counts.join(' · ')] : []),
     ...countLines('redaction removed', 'element', report.removed),
+    ...countLines('not served, and referred to by', 'reference', report.dangling.notServed),
+    ...countLines('before the date floor, and referred to by', 'reference', report.dangling.beforeFloor),
     ...report.refused.slice(0, 20).map((r) => `refused ${r.place}: ${r.reason}`),
     ...report.parked.slice(0, 20).map((p) => `parked ${p.about}: ${p.reason} (${p.deadLetter})`),
     ...(report.refused.length + report.parked.length > 40 ? ['… more with --json'] : []),

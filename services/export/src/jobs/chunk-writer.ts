@@ -3,7 +3,7 @@ import type { Blobs } from '@provider-access/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/http';
-import { isSupportingType, type RecordsReader } from '@provider-access/records';
+import { broughtType, type RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { chunkPrefix } from './job-files.ts';
@@ -71,10 +71,6 @@ function partyOf(snapshot: PartySnapshot): PartyFacts {
   const holds = new Map(snapshot.sourceHolds);
   return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [] };
 }
-const supportingType = (reference: string): string | undefined => {
-  const type = reference.slice(0, reference.indexOf('/'));
-  return isSupportingType(type) ? type : undefined;
-};
 const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
 
 /**
@@ -113,8 +109,8 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
     throw error;
   }
 
-  function carry(from: readonly string[], to: Carried, at: number): void {
-    for (const reference of from) if (types.has(supportingType(reference) ?? '')) to.add(reference, at);
+  function carry(from: { readonly type: string; readonly references: readonly string[] }, to: Carried, at: number): void {
+    for (const reference of from.references) if (types.has(broughtType(from.type, reference) ?? '')) to.add(reference, at);
   }
 
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
@@ -131,7 +127,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
         await end();
         current = record.type;
       }
-      carry(record.references, references, at);
+      carry(record, references, at);
       if (MAY_BE_COMMON.has(record.type) && (await records.holders(record.type, record.id)).length > 1) {
         common.add(`${record.type}/${record.id}`, at);
         continue;
@@ -157,7 +153,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
       const record = document['record'] as { type: string; id: string; lastUpdated: number; deleted?: true; references: readonly string[] };
       if (!types.has(record.type)) continue;
       if (record.deleted !== true) {
-        if (partial) carry(record.references, unchanged, at);
+        if (partial) carry(record, unchanged, at);
         continue;
       }
       // What moved to another member (a merge) is not gone: it must not be deleted by who just got it.

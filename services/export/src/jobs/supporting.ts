@@ -1,4 +1,4 @@
-import { isSupportingType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
+import { broughtType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
 import type { CarriedBy } from './chunk-writer.ts';
 import type { PartSet } from './part-set.ts';
@@ -98,8 +98,8 @@ export class Supporting {
     const node = this.nodes.get(reference)!;
     const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
     for (const further of head.references) {
-      const type = further.slice(0, further.indexOf('/'));
-      if (isSupportingType(type) && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
+      const type = broughtType(head.type, further);
+      if (type !== undefined && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
     }
   }
 

@@ -1,5 +1,7 @@
 import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
-import { checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference, referencesOf } from '@provider-access/fhir';
+import {
+  carriedReferencesOf, checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference,
+} from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
@@ -88,7 +90,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const { resource: kept, dropped } = redact(fhir);
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const content = encodeContent(kept, id, referencesOf(kept), date);
+  const content = encodeContent(kept, id, carriedReferencesOf(kept), date);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
   return { kind: 'accept', about, content, ...removed, ...(objective !== undefined && { objective }) };
 }

@@ -84,6 +84,11 @@ describe('judge lets through what is right', () => {
     expect(given({ topic: PROVIDER, type: 'payer.provider-recorded.v1', subject: '123', resource: { resourceType: 'Medication', id: 'm' } })).toMatchObject({ kind: 'accept', about: { member: 'shared' } });
     expect(given({ resource: { resourceType: 'Medication', id: 'm' } })).toMatchObject({ kind: 'accept', about: { member: 'm1' } });
   });
+  it('lets a Provenance carry who recorded something, and not what it is about', () => {
+    const target = [{ reference: 'Patient/m1' }, { reference: 'MedicationRequest/r1' }, { reference: 'Medication/before-2016' }];
+    const resource = { resourceType: 'Provenance', id: 'p', recorded: '2024-01-01T00:00:00Z', target, agent: [{ who: { reference: 'Practitioner/author' } }] };
+    expect(given({ resource })).toMatchObject({ kind: 'accept', content: { references: ['Practitioner/author'] } });
+  });
   it('accepts contained resources of the same member, and of nobody', () => {
     const contained = [condition('m1', 'inner'), { resourceType: 'Organization', id: 'o' }, { resourceType: 'Patient', id: 'me', name: [{ family: 'x' }] }, { ...condition('m1', 'local'), subject: { reference: '#me' } }];
     expect(given({ resource: condition('m1', 'c1', { contained }) })).toMatchObject({ kind: 'accept' });
