@@ -123,8 +123,11 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await json('apps', 'show', 'app.json')).toMatchObject({ client_id: client, status: 'pending' });
     expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 4, stderr: expect.stringContaining('not approved yet') as string });
     expect(await json('apps', 'list', '--status', 'pending')).toMatchObject([{ client_id: client }]);
-    expect(await pa('apps', 'approve', client, '--reason', 'checked')).toMatchObject({ code: 0, stdout: `${client} is approved\n` });
-    expect(await pa('apps', 'approve', 'c-none')).toMatchObject({ code: 1 });
+    expect(await pa('apps', 'approve', client)).toMatchObject({ code: 1, stderr: expect.stringContaining('name each NPI and TIN') as string });
+    expect(await pa('apps', 'approve', client, '--npi', NPI)).toMatchObject({ code: 2, stderr: expect.stringContaining('--evidence') as string });
+    expect(await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'contract 7', '--reason', 'checked')).toMatchObject({ code: 0, stdout: `${client} is approved\n` });
+    expect((await pa('apps', 'show', client)).stdout).toMatch(new RegExp(`npi ${NPI} +yes .*contract 7[\\s\\S]*approved +administrator [0-9a-f]{8} +checked`));
+    expect(await pa('apps', 'approve', 'c-none', '--npi', NPI, '--evidence', 'contract 7')).toMatchObject({ code: 1 });
     expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 4, stderr: expect.stringContaining('in the network') as string });
     expect(await pa('network', '--npi', NPI, '--status', 'in-network')).toMatchObject({ code: 0 });
     expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[^.]+\.[^.]+\.[^.]+\n$/) as string });

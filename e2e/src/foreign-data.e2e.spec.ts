@@ -49,7 +49,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
       ['apps', 'register', '--name', 'Reader', '--npi', NPI, '--key', join(work, 'key.json'), '--out', join(work, 'app.json')],
     ]) expect(await pa(...step)).toMatchObject({ code: 0 });
     const { client_id: client } = JSON.parse(readFileSync(join(work, 'app.json'), 'utf8')) as { client_id: string };
-    expect(await pa('apps', 'approve', client)).toMatchObject({ code: 0 });
+    expect(await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'a test')).toMatchObject({ code: 0 });
     const groups = JSON.parse((await pa('--json', 'groups', '--app', join(work, 'app.json'), '--npi', NPI)).stdout) as { id: string }[];
     const answer = await pa('--json', 'export', '--app', join(work, 'app.json'), '--group', groups[0]!.id, '--out', join(work, 'files'));
     expect(answer.code).toBe(0);

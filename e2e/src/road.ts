@@ -1,7 +1,7 @@
 import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { toStructured, type DomainEvent } from '@provider-access/events';
-import { newKey, publicJwk, publish, Server, TokenSource, type Item, type Manifest, type PlatformProcess, type PublishReport } from '@provider-access/cli';
+import { approveOwn, newKey, publicJwk, publish, Server, TokenSource, type Item, type Manifest, type PlatformProcess, type PublishReport } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 
 /**
@@ -99,7 +99,7 @@ export async function registerApp(platform: Served, app: { name: string; npi: st
   const registration = await server.post<TestApp['registration']>('/auth/register', {
     client_name: app.name, npi: [app.npi], ...(app.tin !== undefined && { tin: [app.tin] }), scope, contacts: ['mailto:developer@clinic.example'], jwks: { keys: [publicJwk(key)] },
   });
-  if (app.approve !== false) await server.post(`/auth/clients/${registration.client_id}/approve`, { reason: 'test' }, { token: platform.administratorToken });
+  if (app.approve !== false) await approveOwn(server, registration.client_id, platform.administratorToken, 'test');
   return { clientId: registration.client_id, key, scope, tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }), registration };
 }
 

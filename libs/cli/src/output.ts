@@ -23,12 +23,21 @@ export class CliError extends Error {
   }
 }
 
+/** Control, format and unassigned characters, line and paragraph separators: what a name from elsewhere could do to a terminal. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+/** A line as a terminal may have it: each character that could move, hide or reorder others is shown as \uFFFD. */
+export const printable = (line: string): string => line.replace(UNPRINTABLE, '\uFFFD');
+/** JSON whose texts hold no such character, and mean the same. */
+const escaped = (json: string): string => json.replace(UNPRINTABLE, (character) => [...Array(character.length).keys()].map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''));
+
 export interface Output {
   readonly json: boolean;
   /** The result: an object with `--json`, lines otherwise. */
   result(value: unknown, lines: readonly string[]): void;
   /** A line for people, on standard error. */
   note(line: string): void;
+  /** The same for text of our own, which may hold colours. */
+  styled(text: string): void;
   /** Overwrites one line on a terminal; in a pipe a plain line at most every 5 s and at the end. */
   progress(label: string): Progress;
 }
@@ -44,10 +53,13 @@ export function createOutput(json: boolean, stdout: NodeJS.WritableStream = proc
   return {
     json,
     result(value, lines) {
-      stdout.write(json ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(''));
+      stdout.write(json ? `${escaped(JSON.stringify(value))}\n` : lines.map((line) => `${printable(line)}\n`).join(''));
     },
     note(line) {
-      stderr.write(`${line}\n`);
+      stderr.write(`${printable(line)}\n`);
+    },
+    styled(text) {
+      stderr.write(`${text}\n`);
     },
     progress(label) {
       let last = 0;

@@ -25,6 +25,18 @@ test('--json prints one JSON value, otherwise lines; nothing else goes to standa
   expect(err.text()).toBe('for people\nworking done\n');
 });
 
+test('no line and no JSON holds a character that could change what is beside it on a terminal', () => {
+  const name = 'a\u001b[2J\u009b2Jb\u202ec\u2028d';
+  const [plain, json, err] = [sink(false), sink(false), sink(false)];
+  createOutput(false, plain.stream, err.stream).result({ name }, [name, 'Zoë 李 Ünal']);
+  const out = createOutput(true, json.stream, err.stream);
+  out.result({ name }, []);
+  out.note(name);
+  expect(plain.text()).toBe('a\uFFFD[2J\uFFFD2Jb\uFFFDc\uFFFDd\nZoë 李 Ünal\n');
+  for (const { text } of [plain, json, err]) expect(text().replaceAll('\n', '')).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+  expect(JSON.parse(json.text())).toEqual({ name });
+});
+
 test('progress: one line rewritten on a terminal, plain lines and few of them in a pipe, and on a terminal that cannot', () => {
   const terminal = sink(true);
   const pipe = sink(false);

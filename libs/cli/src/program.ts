@@ -6,7 +6,7 @@ import { payerCommands } from './commands/payer.ts';
 import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
 import { sloCommand } from './commands/slo.ts';
-import { CliError, EXIT } from './output.ts';
+import { CliError, EXIT, printable } from './output.ts';
 
 export function createProgram(): Command {
   const program = new Command('pa')
@@ -38,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (error instanceof CliError) {
-      process.stderr.write(`pa: ${error.message}\n`);
+      process.stderr.write(`${error.message.split('\n').map((line, at) => printable(at === 0 ? `pa: ${line}` : line)).join('\n')}\n`);
       return error.code;
     }
     throw error;

@@ -80,7 +80,13 @@ export const appRegistered = z.object({
   client: z.string(), name: z.string(), jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(), jwksUri: z.string().optional(),
   scope: z.string(), contacts: z.array(z.string()), npis: z.array(z.string()), tins: z.array(z.string()), registrationTokenHash: z.string(), registeredAt: instant,
 });
-export const appApproved = z.object({ client: z.string(), providers: z.array(providerKey), scope: z.string(), by: z.string(), reason: z.string().optional() });
+export const appApproved = z.object({
+  client: z.string(), providers: z.array(providerKey), scope: z.string(), by: z.string(), reason: z.string().optional(),
+  /** What shows that each identifier is this app's provider's, as the reviewer gave it. */
+  evidence: z.array(z.object({ provider: providerKey, text: z.string() })).optional(),
+  /** Other clients that are bound to one of the identifiers, which the reviewer named. */
+  sharedWith: z.array(z.string()).optional(),
+});
 export const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
 export const appSuspended = appRejected;
 export const appRevoked = appRejected;

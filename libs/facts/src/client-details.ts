@@ -6,6 +6,9 @@ import { dataOf, subjectOf } from './record.ts';
 
 /** An app as registered and reviewed: what auth and the reviewer need beside what decides. */
 export interface ClientRegistration extends ClientFacts {
+  readonly history: readonly (ClientFacts['history'][number] & { /** Whose token decided. */ readonly by?: string })[];
+  /** Of the last approval. */
+  readonly evidence?: readonly { readonly provider: string; readonly text: string }[];
   readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
   readonly jwksUri?: string;
   readonly contacts: readonly string[];
@@ -31,6 +34,11 @@ export function withDecision<T extends ClientFacts>(known: T, status: ClientStat
     ...known, status, history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
     ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
   };
+}
+
+function withReviewer(decided: ClientRegistration, decision: AppRejected | AppApproved): ClientRegistration {
+  const history = decided.history.map((change, at) => (at === decided.history.length - 1 ? { ...change, by: decision.by } : change));
+  return { ...decided, history, ...('evidence' in decision && decision.evidence !== undefined && { evidence: decision.evidence }) };
 }
 
 /** A registration as it is before any decision. */
@@ -61,7 +69,7 @@ export class ClientDetails {
     const status = STATUS[type];
     const known = this.get(client);
     if (status === undefined || known === undefined) return;
-    const decided = withDecision(known, status, at, record);
+    const decided = withReviewer(withDecision(known, status, at, record), dataOf<AppRejected | AppApproved>(record));
     this.clients.set(client, status === 'rejected' ? packed(decided) : decided);
   }
 

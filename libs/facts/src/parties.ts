@@ -98,6 +98,10 @@ export class Parties implements PartyFacts {
     return this.holds.open();
   }
 
+  /** Clients that are, or can be again, let in for this provider. */
+  boundTo(provider: ProviderKey): readonly ClientFacts[] {
+    return this.registrations.boundTo(provider);
+  }
   /** Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none. */
   registryVersion(stream: string): number {
     return this.registrations.version(stream);

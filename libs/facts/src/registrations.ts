@@ -1,5 +1,5 @@
 import type { ClientFacts } from '@provider-access/access';
-import type { AppRegistered, LogRestored, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
+import type { AppRegistered, LogRestored, ProviderKey, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
@@ -100,6 +100,10 @@ export class Registrations {
   /** A client that was approved at least once. */
   get(client: string): ClientFacts | undefined {
     return this.clients.get(client);
+  }
+  /** Clients that are, or can be again, let in for this provider. */
+  boundTo(provider: ProviderKey): readonly ClientFacts[] {
+    return [...this.clients.values()].filter(({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider));
   }
   /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {

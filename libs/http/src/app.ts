@@ -47,8 +47,6 @@ export function toRefusal(error: unknown, logger: Logger): Refusal {
     return unavailable();
   }
   const code = (error as { code?: string }).code ?? '';
-  // Node's word for a body whose sender went away, which anybody can do: nothing of ours failed.
-  if (code === 'ECONNRESET' && (error as Error).message === 'aborted') return new Refusal('invalid-request', 'The connection ended before the body was complete.');
   const known = FASTIFY_CODES[code];
   if (known !== undefined) return new Refusal(known[0], known[1]);
   if (error instanceof SyntaxError && 'statusCode' in error) return new Refusal('invalid-request', 'The body is not valid JSON.');

@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post } from '@nestjs/common';
 import { expect, it, vi } from 'vitest';
-import { Metrics, silentLogger } from '@provider-access/observability';
+import type { silentLogger } from '@provider-access/observability';
+import { Metrics } from '@provider-access/observability';
 import { createServiceApp } from './app.ts';
 
 const bodies: unknown[] = [];

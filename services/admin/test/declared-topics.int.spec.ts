@@ -44,7 +44,7 @@ beforeAll(async () => {
     const answer = await house.call('resources', 'POST', `/events/dead-letters/${letter.id}/discard`, house.administrator, { reason: 'a test' });
     expect(answer.status).toBe(200);
   }
-  expect((await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, {})).status).toBe(200);
+  expect((await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, { identifiers: [{ npi: NPI, evidence: 'a test' }] })).status).toBe(200);
 
   const { token } = await house.tokens.issue(client, 'system/*.rs', Date.now());
   await answered('resources', 'GET', '/fhir/Patient/m1', token);

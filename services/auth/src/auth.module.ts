@@ -14,6 +14,7 @@ import { Applications } from './registration/applications.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
 import { RequestLimits } from './request-limits.ts';
+import { Identifiers } from './review/identifiers.ts';
 import { ReviewController } from './review/review.controller.ts';
 import { SigningKeysController } from './signing-keys/signing-keys.controller.ts';
 import { SigningRing } from './signing-keys/signing-ring.ts';
@@ -55,7 +56,7 @@ function createAuth({ ports, config: input, parties, details, keys, staticTokens
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
   return {
-    ports, config, parties, registry, applications, clients: new Clients(details, applications), signing, tokens, staticTokens,
+    ports, config, parties, registry, applications, clients: new Clients(details, applications), identifiers: new Identifiers(ports, parties), signing, tokens, staticTokens,
     ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
     issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),

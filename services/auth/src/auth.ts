@@ -4,6 +4,7 @@ import type { ServicePorts } from '@provider-access/http';
 import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Clients } from './clients.ts';
+import type { Identifiers } from './review/identifiers.ts';
 import type { Applications } from './registration/applications.ts';
 import type { Registry } from './registry.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -11,7 +12,7 @@ import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** What of the party facts auth reads. */
-export type AuthParties = Pick<Parties, 'client' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
+export type AuthParties = Pick<Parties, 'client' | 'boundTo' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
 
 /** What the controllers share: one object a container, nothing at module level. */
 export interface Auth {
@@ -21,6 +22,7 @@ export interface Auth {
   readonly presence?: PartiesPresence;
   readonly registry: Registry;
   readonly clients: Clients;
+  readonly identifiers: Identifiers;
   readonly applications: Applications;
   readonly signing: SigningRing;
   /** Verifies tokens, by the keys of the registry. */

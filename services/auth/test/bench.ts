@@ -5,14 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
+import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
 import { ClientDetails, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/observability';
+import { directory } from '@provider-access/records';
 import { fixedSecret, type JwksSource, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import { openEmbeddedState } from '@provider-access/state/embedded';
+import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfigInput } from '../src/config.ts';
@@ -21,6 +23,8 @@ import type { RegistryReader } from '../src/registry.ts';
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const PUBLIC_URL = 'https://payer.example';
 export const ADMINISTRATOR = 'a'.repeat(43);
+/** Of a second reviewer. */
+export const ADMINISTRATOR_2 = 'b'.repeat(43);
 export const NPI = '1234567893';
 export const NPI_2 = '1245319599';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -51,6 +55,7 @@ export class Bench {
   readonly stateFile: string;
   ports!: ServicePorts;
   private sharesState = false;
+  private directory: ProjectionSet | undefined;
   app!: NestFastifyApplication;
 
   private constructor(options: BenchOptions) {
@@ -67,7 +72,7 @@ export class Bench {
     bench.ports = { log, state, clock, logger: options.logger ?? silentLogger, metrics: new Metrics(), views: openMemoryViews() };
     await bench.parties.start(bench.ports);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
-    const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR, payer: 'p'.repeat(43) });
+    const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
       AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config }, parties: bench.parties, details: bench.details, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }), ...(options.jwks !== undefined && { jwksSource: options.jwks }) }),
       { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
@@ -77,6 +82,7 @@ export class Bench {
   /** Ends the service; the log stays. */
   async stop(): Promise<void> {
     await this.app.close();
+    await this.directory?.stop();
     await this.parties.stop();
     if (!this.sharesState) await this.ports.state.close();
   }
@@ -100,13 +106,37 @@ export class Bench {
     if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);
     return { id: body['client_id'] as string, token: body['registration_access_token'] as string, uri: body['registration_client_uri'] as string };
   }
-  review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json: unknown = verb === 'approve' ? {} : { reason: 'because' }): Promise<Answer> {
+  /** By default an approval binds what the app claims, with evidence, whoever else has it. */
+  async review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json?: unknown): Promise<Answer> {
+    return this.decide(app, verb, json ?? (verb === 'approve' ? await this.approval(app) : { reason: 'because' }));
+  }
+  async approval(app: App | string, over: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    const { body } = await this.call('GET', `/auth/clients/${typeof app === 'string' ? app : app.id}`, { token: ADMINISTRATOR });
+    const identifiers = (body['identifiers'] ?? [{ npi: NPI }]) as { npi?: string; tin?: string; bound_to?: { client_id: string }[] }[];
+    return {
+      identifiers: identifiers.map(({ npi, tin }) => ({ ...(npi !== undefined && { npi }), ...(tin !== undefined && { tin }), evidence: 'Contract 7' })),
+      sharedWith: [...new Set(identifiers.flatMap((i) => (i.bound_to ?? []).map((c) => c.client_id)))], ...over,
+    };
+  }
+  decide(app: App | string, verb: 'approve' | 'reject' | 'suspend', json: unknown): Promise<Answer> {
     return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json, token: ADMINISTRATOR });
   }
   async network(provider: string, status: 'in-network' | 'out-of-network', from = '2020-01-01T00:00:00.000Z'): Promise<void> {
     const time = new Date(this.clock.ms).toISOString();
     await this.log.append(PA_PROVIDERS, [encodeEvent({ id: `n-${++serial}`, source: 'test', type: 'pa.network-status-recorded.v1', time, subject: provider, data: { provider, status, from, businessTime: time } })]);
     await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 60_000);
+  }
+  /** As the service resources records it, and the view shows it. */
+  async inDirectory(resource: { readonly resourceType: string; readonly id: string; readonly [name: string]: unknown }, versionId = 1): Promise<void> {
+    const { resourceType: type, id } = resource;
+    const time = new Date(this.clock.ms + versionId).toISOString();
+    const data = { member: 'shared', type, id, versionId, lastUpdated: time, businessTime: time, sequence: 0, contentHash: 'x', references: [], tokens: [], line: JSON.stringify(resource) };
+    await this.log.append(PA_RECORDS, [{ ...encodeEvent({ id: `r-${++serial}`, source: 'test', type: 'pa.record-accepted.v1', time, subject: 'shared', data }), key: `shared/${type}/${id}`, partitionKey: 'shared' }]);
+    if (this.directory === undefined) {
+      this.directory = new ProjectionSet({ log: this.log, views: this.ports.views, projections: [directory] });
+      await this.directory.start();
+    }
+    await this.ports.views.reader(directory).waitFor(await this.log.head([PA_RECORDS]), 60_000);
   }
   /** Registered, approved and in network. */
   async approved(over: Record<string, unknown> = {}): Promise<App> {

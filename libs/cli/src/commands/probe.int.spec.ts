@@ -103,6 +103,9 @@ class ImitatedPlatform {
       this.reports.push(JSON.parse(body) as Json);
       return send(204);
     }
+    // A client of an earlier release, without identifiers: what it approves is the app.
+    const shown = /^\/auth\/clients\/([^/]+)$/.exec(path);
+    if (shown !== null) return send(200, { client_id: shown[1] });
     const [, client, what] = /^\/auth\/clients\/([^/]+)\/(approve|suspend)$/.exec(path)!;
     this.clients.set(client!, what === 'approve' ? 'approved' : 'suspended');
     return send(200, {});

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Identifier } from '../client/approval.ts';
 import { bulkExport } from '../client/bulk.ts';
 import { KEY_ALGORITHMS, newKey, publicJwk, readApp, readKey, writeSecret, type AppFile, type KeyAlgorithm } from '../client/credentials.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
@@ -8,8 +9,30 @@ import { requestToken } from '../client/token.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string }
+interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string; readonly identifiers?: readonly Identifier[]; readonly history?: readonly Change[] }
+interface Change { readonly status: string; readonly at: string; readonly by?: string; readonly reason?: string }
 const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
+
+/** What a reviewer looks at before an approval. */
+function identifierRows(identifiers: readonly Identifier[] = []): string[] {
+  if (identifiers.length === 0) return [];
+  const directoryOf = ({ directory }: Identifier): string => (directory === undefined ? 'cannot be asked now' : directory.length === 0 ? 'unknown' : directory.map((entry) => `${entry.name} (${entry.resource})`).join(', '));
+  const othersOf = (identifier: Identifier): string => identifier.bound_to.map((other) => `${other.client_id} ${other.client_name} (${other.status})`).join(', ') || 'nobody';
+  return ['', ...table(['identifier', 'bound', 'directory', 'network', 'others that have it', 'evidence'], identifiers.map((i) => [
+    i.npi === undefined ? `tin ${i.tin}` : `npi ${i.npi}`, i.bound ? 'yes' : 'no', directoryOf(i), i.network, othersOf(i), i.evidence ?? '',
+  ]))];
+}
+const historyRows = (history: readonly Change[] = []): string[] => (history.length === 0 ? [] : ['', ...table(['when', 'status', 'by', 'reason'], history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '']))]);
+
+/** `VALUE` with the common evidence, or `VALUE=TEXT` with its own. */
+function named(kind: 'npi' | 'tin', values: readonly string[] = [], common?: string): Record<string, string>[] {
+  return values.map((text) => {
+    const at = text.indexOf('=');
+    const evidence = at < 0 ? common : text.slice(at + 1);
+    if (evidence === undefined || evidence.trim() === '') throw new CliError(EXIT.usage, `--${kind} ${text}: say what shows that it is this provider's, with --evidence TEXT or as --${kind} ${text}=TEXT`);
+    return { [kind]: at < 0 ? text : text.slice(0, at), evidence };
+  });
+}
 
 export interface GroupRow { readonly id: string; readonly name?: string; readonly quantity?: number; readonly identifier?: readonly { readonly system?: string; readonly value?: string }[] }
 interface GroupBundle { readonly entry?: readonly { readonly resource: GroupRow }[]; readonly link?: readonly { readonly relation: string; readonly url: string }[] }
@@ -47,11 +70,17 @@ export function providerCommands(program: Command): void {
       if (o.out !== undefined) writeSecret(o.out, app);
       out.result(answer, [`${answer.client_id} is ${answer.status}${o.out === undefined ? '' : `; written to ${o.out}`}`]);
     });
-  apps.command('approve').argument('<client>').option('--reason <text>').description('as the reviewer').action(async (client: string, o: { reason?: string }, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/approve`, { ...(o.reason !== undefined && { reason: o.reason }) }, { token: administratorToken() });
-    out.result(answer, [`${client} is ${answer.status}`]);
-  });
+  apps.command('approve').argument('<client>').description('as the reviewer: binds each NPI and TIN that is named; `pa apps show` says whose they are')
+    .option('--npi <npi...>', 'to bind; NPI=TEXT gives its own evidence').option('--tin <tin...>', 'to bind; TIN=TEXT gives its own evidence').option('--evidence <text>', 'what shows that the others are this provider\'s, such as a contract')
+    .option('--shared-with <client...>', 'other approved apps that rightly have one of them').option('--reason <text>')
+    .action(async (client: string, o: { npi?: string[]; tin?: string[]; evidence?: string; sharedWith?: string[]; reason?: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const identifiers = [...named('npi', o.npi, o.evidence), ...named('tin', o.tin, o.evidence)];
+      const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/approve`, {
+        ...(identifiers.length > 0 && { identifiers }), ...(o.sharedWith !== undefined && { sharedWith: o.sharedWith }), ...(o.reason !== undefined && { reason: o.reason }),
+      }, { token: administratorToken() });
+      out.result(answer, [`${client} is ${answer.status}`]);
+    });
   for (const verb of ['reject', 'suspend'] as const) {
     apps.command(verb).argument('<client>').requiredOption('--reason <text>').description('as the reviewer').action(async (client: string, o: { reason: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
@@ -74,7 +103,7 @@ export function providerCommands(program: Command): void {
     const { server, out, administratorToken } = contextOf(command);
     const own = existsSync(app) ? readApp(app) : undefined;
     const client = own === undefined ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() }) : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
-    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`])]);
+    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]), ...identifierRows(client.identifiers), ...historyRows(client.history)]);
   });
 
   withApp(program.command('token')).description('get an access token (private_key_jwt)').action(async (o: AppOptions, command: Command) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
+import { approveOwn } from '../client/approval.ts';
 import { bulkExport, type BulkResult } from '../client/bulk.ts';
 import { newKey, publicJwk, writeSecret } from '../client/credentials.ts';
 import { publish, type PublishReport } from '../client/publish.ts';
@@ -57,8 +58,8 @@ async function registerApps(server: Server, platform: PlatformProcess, payer: Sy
       client_name: `${organization.name} EHR`, npi: [organization.npi], tin: [organization.tin], scope: SCOPE, contacts: ['mailto:developer@provider.example'], jwks: { keys: [publicJwk(key)] },
     });
     writeSecret(join(folder, `${organization.id}.key.json`), key);
-    const approved = await server.post<{ status: string }>(`/auth/clients/${registered.client_id}/approve`, { reason: 'NPI and TIN checked' }, { token: platform.administratorToken });
-    steps.good(`${organization.name}: ${registered.client_id} ${registered.status}, then ${approved.status}`);
+    await approveOwn(server, registered.client_id, platform.administratorToken, 'NPI and TIN checked');
+    steps.good(`${organization.name}: ${registered.client_id} ${registered.status}, then approved`);
     sources.push(new TokenSource(server, { clientId: registered.client_id, key, scope: SCOPE }));
   }
   return sources;

@@ -14,10 +14,10 @@ export function createSteps(out: Output, colours: boolean): Steps {
   return {
     step(title) {
       number += 1;
-      out.note(`\n${paint(1, `${number}. ${title}`)}`);
+      out.styled(`\n${paint(1, `${number}. ${title}`)}`);
     },
-    say: (text) => out.note(`   ${text}`),
-    good: (text) => out.note(`   ${paint(32, '✓')} ${text}`),
-    bad: (text) => out.note(`   ${paint(31, `✗ ${text}`)}`),
+    say: (text) => out.styled(`   ${text}`),
+    good: (text) => out.styled(`   ${paint(32, '✓')} ${text}`),
+    bad: (text) => out.styled(`   ${paint(31, `✗ ${text}`)}`),
   };
 }

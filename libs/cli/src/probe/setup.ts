@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { JWK } from 'jose';
 import { newKey, publicJwk, readKey, writeSecret } from '../client/credentials.ts';
+import { approveOwn } from '../client/approval.ts';
 import type { Server } from '../client/server.ts';
 import { CliError, EXIT } from '../output.ts';
 import { creation, removal, type ProbeWorld } from './content.ts';
@@ -36,7 +37,7 @@ export const removeMember = ({ internal, payerToken }: Pick<Operator, 'internal'
 export async function registerProbe({ server, internal: _internal, administratorToken }: Operator, { npi }: ProbeWorld, name: string): Promise<{ readonly clientId: string; readonly key: JWK }> {
   const key = await newKey('ES384');
   const { client_id: clientId } = await server.post<{ client_id: string }>('/auth/register', { client_name: name, npi: [npi], scope: PROBE_SCOPE, contacts: ['mailto:operations@payer.example'], jwks: { keys: [publicJwk(key)] } });
-  await server.post(`/auth/clients/${encodeURIComponent(clientId)}/approve`, { reason: 'synthetic probe of the payer itself' }, { token: administratorToken() });
+  await approveOwn(server, clientId, administratorToken(), 'synthetic probe of the payer itself');
   return { clientId, key };
 }
 /** Ends its access: a client cannot be deleted, its history is kept. */

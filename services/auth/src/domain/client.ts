@@ -1,13 +1,16 @@
 import type { ClientStatus } from '@provider-access/access';
-import { npiKey, tinKey, type AppApproved, type AppRegistered, type AppRejected, type ProviderKey } from '@provider-access/events';
+import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
 import { grantScopes } from '@provider-access/smart';
+
+/** What shows that an identifier is the provider's of this app. */
+export interface Evidence { readonly provider: ProviderKey; readonly text: string }
 
 /** An app as its stream tells it. */
 export interface ClientState {
   readonly status: ClientStatus;
   readonly registered: AppRegistered;
   /** Bound at the last approval. */
-  readonly approved?: { readonly providers: readonly ProviderKey[]; readonly scope: string };
+  readonly approved?: { readonly providers: readonly ProviderKey[]; readonly scope: string; readonly evidence?: readonly Evidence[] };
   /** Of the last decision. */
   readonly reason?: string;
 }
@@ -16,9 +19,10 @@ export interface Approve {
   readonly kind: 'approve';
   readonly by: string;
   readonly reason?: string;
-  /** Without: as approved before, or as registered. */
-  readonly npis?: readonly string[];
-  readonly tins?: readonly string[];
+  /** Each identifier to bind. Only an app that was approved before may go without: then as approved before. */
+  readonly identifiers?: readonly Evidence[];
+  /** Other approved clients that the reviewer knows to have one of the identifiers. */
+  readonly sharedWith?: readonly string[];
   readonly scope?: string;
 }
 export type ClientCommand =
@@ -65,15 +69,21 @@ export function decide(command: ClientCommand, state: ClientState | undefined): 
 
 function approve(command: Approve, { status, registered, approved }: ClientState): ClientDecision {
   if (status === 'rejected' || status === 'revoked') return refuse('conflict', `The client is ${status}, which is final. The app has to be registered again.`);
-  const explicit = command.npis !== undefined || command.tins !== undefined;
-  const given = [...(command.npis ?? []).map(npiKey), ...(command.tins ?? []).map(tinKey)];
-  const providers = [...new Set(explicit ? given : (approved?.providers ?? [...registered.npis.map(npiKey), ...registered.tins.map(tinKey)]))];
-  if (providers.length === 0) return refuse('invalid', 'npis, tins: at least one provider must be bound.');
+  const { identifiers, sharedWith = [] } = command;
+  const providers = [...new Set(identifiers?.map(({ provider }) => provider) ?? approved?.providers ?? [])];
+  if (providers.length === 0) return refuse('invalid', 'identifiers: name each NPI and TIN to bind, with what shows that it is this provider\'s: [{"npi": "1234567893", "evidence": "Contract 7"}].');
+  const evidence = identifiers ?? approved?.evidence;
   const scope = command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
   if (scope === '') return refuse('invalid', 'scope: nothing of it is in the scope that the app registered.');
   if (status === 'approved' && approved !== undefined && same(approved.providers, providers) && approved.scope === scope) return done();
-  return done({ type: 'pa.app-approved.v1', data: { client: registered.client, providers, scope, by: command.by, ...(command.reason !== undefined && { reason: command.reason }) } });
+  return done({ type: 'pa.app-approved.v1', data: {
+    client: registered.client, providers, scope, by: command.by, ...(command.reason !== undefined && { reason: command.reason }),
+    ...(evidence !== undefined && { evidence: [...evidence] }), ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
+  } });
 }
+
+const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> =>
+  ({ providers: providers as ProviderKey[], scope, ...(evidence !== undefined && { evidence: evidence as Evidence[] }) });
 
 const STATUS = { 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked' } as const;
 
@@ -82,6 +92,6 @@ export function evolve(state: ClientState | undefined, event: ClientEvent): Clie
   const { reason: _before, ...before } = state!;
   const { reason } = event.data;
   const after = { ...before, ...(reason !== undefined && { reason }) };
-  if (event.type === 'pa.app-approved.v1') return { ...after, status: 'approved', approved: { providers: event.data.providers as ProviderKey[], scope: event.data.scope } };
+  if (event.type === 'pa.app-approved.v1') return { ...after, status: 'approved', approved: approvedBy(event.data) };
   return { ...after, status: STATUS[event.type] };
 }

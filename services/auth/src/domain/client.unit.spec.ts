@@ -5,10 +5,13 @@ import { isNpi, isTin } from './identifiers.ts';
 
 const app: AppRegistered = { client: 'c-1', name: 'An app', jwks: { keys: [] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: ['1234567893'], tins: ['123456789'], registrationTokenHash: 'h', registeredAt: '2027-01-01T00:00:00.000Z' };
 const registered: ClientEvent = { type: 'pa.app-registered.v1', data: app };
-const approved: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1234567893', 'tin|123456789'], scope: 'system/*.rs', by: 'r' } };
-const narrow: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1245319599'], scope: 'system/Patient.rs', by: 'r' } };
+const named = [{ provider: 'npi|1234567893', text: 'Contract 7' }, { provider: 'tin|123456789', text: 'W-9' }] as const;
+const approved: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1234567893', 'tin|123456789'], scope: 'system/*.rs', by: 'r', evidence: [...named] } };
+const narrow: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1245319599'], scope: 'system/Patient.rs', by: 'r', evidence: [{ provider: 'npi|1245319599', text: 'Contract 8' }] } };
 const ended = (type: 'rejected' | 'suspended' | 'revoked'): ClientEvent => ({ type: `pa.app-${type}.v1`, data: { client: 'c-1', by: 'r', reason: 'why' } });
 const approve: ClientCommand = { kind: 'approve', by: 'r' };
+const asRegistered: ClientCommand = { ...approve, identifiers: named };
+const narrower: ClientCommand = { ...approve, identifiers: [{ provider: 'npi|1245319599', text: 'Contract 8' }], scope: 'system/Patient.rs' };
 const reject: ClientCommand = { kind: 'reject', by: 'r', reason: 'why' };
 const suspend: ClientCommand = { kind: 'suspend', by: 'r', reason: 'why' };
 
@@ -17,11 +20,11 @@ const given = (...events: ClientEvent[]): ClientState | undefined => events.redu
 describe('deciding about an app', () => {
   it.each<[string, ClientEvent[], ClientCommand, ClientEvent[]]>([
     ['a new one is registered', [], { kind: 'register', app }, [registered]],
-    ['a pending one is approved as it registered', [registered], approve, [approved]],
-    ['a pending one is approved for what the reviewer says', [registered], { ...approve, npis: ['1245319599'], scope: 'system/Patient.rs' }, [narrow]],
+    ['a pending one is approved for what the reviewer names', [registered], asRegistered, [approved]],
+    ['a pending one is approved for less than it registered', [registered], narrower, [narrow]],
     ['an approved one stays approved', [registered, approved], approve, []],
     ['an approved one stays as narrow as it was', [registered, narrow], approve, []],
-    ['an approved one is bound anew', [registered, approved], { ...approve, npis: ['1245319599'], scope: 'system/Patient.rs' }, [narrow]],
+    ['an approved one is bound anew', [registered, approved], narrower, [narrow]],
     ['a suspended one comes back as it was approved', [registered, narrow, ended('suspended')], approve, [narrow]],
     ['a pending one is rejected', [registered], reject, [ended('rejected')]],
     ['a rejected one stays rejected', [registered, ended('rejected')], reject, []],
@@ -39,8 +42,9 @@ describe('deciding about an app', () => {
     ['rejecting a suspended one', [registered, approved, ended('suspended')], reject, 'conflict', /is suspended/],
     ['suspending a pending one', [registered], suspend, 'conflict', /is pending/],
     ['suspending a rejected one', [registered, ended('rejected')], suspend, 'conflict', /is rejected/],
-    ['binding nobody', [registered], { ...approve, npis: [] }, 'invalid', /at least one provider/],
-    ['a scope that was not registered', [registered], { ...approve, scope: 'system/Patient.c' }, 'invalid', /scope/],
+    ['binding nobody', [registered], { ...approve, identifiers: [] }, 'invalid', /name each NPI and TIN/],
+    ['binding what nobody named', [registered], approve, 'invalid', /name each NPI and TIN/],
+    ['a scope that was not registered', [registered], { ...asRegistered, scope: 'system/Patient.c' }, 'invalid', /scope/],
   ])('refuses %s', (_name, before, command, fault, text) => {
     const decision = decide(command, given(...before));
     expect(decision).toMatchObject({ ok: false, fault });

@@ -3,6 +3,7 @@ import { Refusal } from '@provider-access/http';
 import { grantScopes, jwksUriFault, keyFault, MATCH_SCOPES } from '@provider-access/smart';
 import { z } from 'zod';
 import { isNpi, isTin } from '../domain/identifiers.ts';
+import { PLAIN } from '../domain/plain.ts';
 
 /** Types that a scope may name. */
 export const SCOPE_TYPES: ReadonlySet<string> = new Set([...SERVED_TYPES, 'Group', 'Consent']);
@@ -21,8 +22,6 @@ const oneOrMany = (check: (value: string) => boolean, what: string) =>
   );
 
 const MAIL = /^(mailto:)?[^\s@<>"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
-// eslint-disable-next-line no-control-regex -- a name is shown to reviewers: nothing may hide in it
-const PLAIN = /^[^\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+$/;
 
 const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1, 'needs at least one key').max(20, 'holds more than 20 keys') }).superRefine(({ keys }, context) => {
   keys.forEach((key, i) => {
@@ -41,7 +40,7 @@ const schema = (allowInsecureJwks: boolean) => z.object({
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   }).optional(),
   scope: z.string('must be scopes separated by spaces').max(4000, 'is longer than 4000 characters').transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES)).refine((v) => v !== '', 'names no system scope that is granted here, such as system/*.read or system/Patient.rs'),
-  contacts: z.array(z.string().max(320).regex(MAIL, 'must be an e-mail address or a mailto: URL'), 'must be a list of e-mail addresses').min(1, 'needs at least one').max(10, 'has more than 10 entries'),
+  contacts: z.array(z.string().max(320).regex(PLAIN, 'holds control characters').regex(MAIL, 'must be an e-mail address or a mailto: URL'), 'must be a list of e-mail addresses').min(1, 'needs at least one').max(10, 'has more than 10 entries'),
   npi: oneOrMany(isNpi, 'an NPI of ten digits with a good check digit'),
   tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
   grant_types: z.array(z.string()).refine((v) => v.includes('client_credentials'), 'must hold client_credentials').optional(),

@@ -1,23 +1,36 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/access';
+import { npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { AUTH, type Auth } from '../auth.ts';
 import { isNpi, isTin } from '../domain/identifiers.ts';
-import type { ClientCommand } from '../domain/client.ts';
+import { PLAIN } from '../domain/plain.ts';
+import type { Approve, ClientCommand } from '../domain/client.ts';
 import { clientDocument } from '../registration/client-document.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
-const BY = 'administrator';
 const PAGE = { default: 500, max: 1000 };
 
-const reason = z.string('must be a text').trim().min(1, 'must not be empty').max(500, 'is longer than 500 characters');
+const text = z.string('must be a text').trim().min(1, 'must not be empty').max(500, 'is longer than 500 characters').regex(PLAIN, 'holds control characters');
+const reason = text;
+const identifier = z.strictObject({
+  npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a good check digit').optional(),
+  tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
+  evidence: text,
+}).refine(({ npi, tin }) => (npi === undefined) !== (tin === undefined), 'give exactly one of npi and tin')
+  .transform(({ npi, tin, evidence }) => ({ provider: npi === undefined ? tinKey(tin!) : npiKey(npi), text: evidence }));
+const ENDED = 'is not taken any more: name each NPI and TIN with its evidence in identifiers';
 const approval = z.strictObject({
-  npis: z.array(z.string().refine(isNpi, 'must be an NPI of ten digits with a good check digit'), 'must be a list of NPIs').optional(),
-  tins: z.array(z.string().refine(isTin, 'must be a TIN of nine digits'), 'must be a list of TINs').optional(),
+  identifiers: z.array(identifier, 'must be a list of {"npi" or "tin", "evidence"}').min(1, 'must name at least one').max(100, 'has more than 100 entries').optional(),
+  /** Ids of other approved clients with one of the identifiers: the reviewer's word that both are right. */
+  sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
   reason: reason.optional(),
+  npis: z.unknown().refine(() => false, ENDED).optional(),
+  tins: z.unknown().refine(() => false, ENDED).optional(),
 });
 const ending = z.strictObject({ reason });
 
@@ -30,11 +43,20 @@ function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
 type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
 const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
 
+function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
+  const { npis: _npis, tins: _tins, ...given } = read(approval, body);
+  return given;
+}
+
+/** The administrator token says no name: its mark tells the tokens of several reviewers apart in the history. */
+const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark(bearerToken(request)!)}`;
+
 /** The reviewer's side of registration. Repeating a decision that stands changes nothing. */
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
 export class ReviewController {
   private readonly auth: Auth;
+  private turn: Promise<unknown> = Promise.resolve();
   constructor(@Inject(AUTH) auth: Auth) {
     this.auth = auth;
   }
@@ -63,30 +85,40 @@ export class ReviewController {
   async show(@Param('client') client: string): Promise<Record<string, unknown>> {
     const found = await this.auth.clients.find(client);
     if (found === undefined) throw unknown();
-    return { ...clientDocument(found), history: found.history };
+    return { ...clientDocument(found), history: found.history, identifiers: await this.auth.identifiers.of(found) };
   }
 
   @Post(':client/approve')
   @HttpCode(200)
-  approve(@Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'approve', by: BY, ...read(approval, body) });
+  approve(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+    return this.decide(client, { kind: 'approve', by: reviewer(request), ...approvalOf(body) });
   }
   @Post(':client/reject')
   @HttpCode(200)
-  reject(@Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'reject', by: BY, ...read(ending, body) });
+  reject(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+    return this.decide(client, { kind: 'reject', by: reviewer(request), ...read(ending, body) });
   }
   @Post(':client/suspend')
   @HttpCode(200)
-  suspend(@Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'suspend', by: BY, ...read(ending, body) });
+  suspend(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+    return this.decide(client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
   }
 
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
-    const { clients, registry } = this.auth;
-    if (clients.registered(client)) await registry.execute(client, command);
-    else await this.decideWaiting(client, command);
+    const decide = async (): Promise<void> => {
+      if (command.kind === 'approve') await this.requireNamed(client, command);
+      if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);
+      else await this.decideWaiting(client, command);
+    };
+    // One after another: each approval sees what the one before has bound.
+    const turn = this.turn.then(decide);
+    this.turn = turn.catch(() => undefined);
+    await turn;
     return this.show(client);
+  }
+  private async requireNamed(client: string, command: Approve): Promise<void> {
+    const providers = command.identifiers?.map(({ provider }) => provider) ?? (await this.auth.clients.find(client))?.providers ?? [];
+    this.auth.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
   }
 
   /** About a registration that pa.registry does not have: only an approval takes it there. */

@@ -120,7 +120,7 @@ describe('POST /auth/token', () => {
     await open();
     await bench.network(`npi|${NPI}`, 'in-network');
     const app = await bench.register();
-    await bench.review(app, 'approve', { scope: 'system/Patient.rs' });
+    await bench.review(app, 'approve', await bench.approval(app, { scope: 'system/Patient.rs' }));
     expect((await bench.token(app, { scope: 'system/*.rs' })).body).toMatchObject({ scope: 'system/Patient.rs' });
   });
   it('limits a client, and leaves the others alone', async () => {

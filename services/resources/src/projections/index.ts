@@ -1,4 +1,4 @@
-import { locators, records } from '@provider-access/records';
+import { directory, locators, records } from '@provider-access/records';
 import type { Projection } from '@provider-access/views';
 import { deadLetters } from './dead-letters.ts';
 import { receipts } from './receipts.ts';
@@ -6,4 +6,4 @@ import { receipts } from './receipts.ts';
 /** Injected: a RecordsReader. */
 export const RECORDS = Symbol('RecordsReader');
 /** Views that this service keeps. */
-export const PROJECTIONS: readonly Projection[] = [records, locators, receipts, deadLetters];
+export const PROJECTIONS: readonly Projection[] = [records, locators, directory, receipts, deadLetters];

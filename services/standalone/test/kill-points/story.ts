@@ -191,7 +191,12 @@ const STEPS: readonly Step[] = [
       void (await ask(scene, 'approve', `/auth/clients/${scene.known.client}/approve`, {
         method: 'POST',
         token: ADMINISTRATOR_TOKEN,
-        ...asJson({}),
+        ...asJson({
+          identifiers: [
+            { npi: PROVIDER.npi, evidence: 'a test' },
+            { tin: PROVIDER.tin, evidence: 'a test' },
+          ],
+        }),
       })),
   },
   {

@@ -1,0 +1,77 @@
+import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
+import type { ClientRegistration } from '@provider-access/facts';
+import { Refusal, type ServicePorts } from '@provider-access/http';
+import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
+import type { AuthParties } from '../auth.ts';
+
+/** What a reviewer is shown of an NPI or TIN that an app claims or is bound to. */
+export interface IdentifierDocument {
+  readonly npi?: string;
+  readonly tin?: string;
+  readonly claimed: boolean;
+  readonly bound: boolean;
+  readonly evidence?: string;
+  /** Whose it is by the payer's directory; empty when the directory does not know it, absent when it cannot be asked now. */
+  readonly directory?: readonly DirectoryEntry[];
+  /** `unknown`: the payer has said nothing of it. */
+  readonly network: 'in-network' | 'out-of-network' | 'unknown';
+  /** Every other client that is approved or suspended for the same identifier. */
+  readonly bound_to: readonly { readonly client_id: string; readonly client_name: string; readonly status: string }[];
+}
+
+/** What the platform knows of the identifiers that a reviewer is asked to bind. */
+export class Identifiers {
+  private readonly ports: Pick<ServicePorts, 'views' | 'clock' | 'logger'>;
+  private readonly parties: Pick<AuthParties, 'network' | 'boundTo'>;
+  constructor(ports: Identifiers['ports'], parties: Identifiers['parties']) {
+    this.ports = ports;
+    this.parties = parties;
+  }
+
+  /** Of everything that the app claims or is bound to. */
+  async of(client: ClientRegistration): Promise<readonly IdentifierDocument[]> {
+    const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
+    const providers = [...new Set([...claimed, ...client.providers])];
+    const reader = this.ports.views.reader(directory);
+    const documents = [];
+    for (const provider of providers) documents.push(await this.document(client, provider, claimed.includes(provider), reader));
+    return documents;
+  }
+
+  /**
+   * The other approved clients of these providers, which a reviewer must have named.
+   * @throws Refusal 409 naming each that was not
+   */
+  requireNamed(client: string, providers: readonly ProviderKey[], named: readonly string[]): void {
+    const missing = providers.flatMap((provider) => this.others(client, provider)
+      .filter((other) => other.status === 'approved' && !named.includes(other.client))
+      .map((other) => `${other.client} has ${provider.replace('|', ' ')}`));
+    if (missing.length === 0) return;
+    throw new Refusal('conflict', `Other approved clients are bound to the same identifier: ${missing.slice(0, 10).join('; ')}. If both are right, repeat the request with their ids in sharedWith.`);
+  }
+
+  private others(client: string, provider: ProviderKey): ReturnType<AuthParties['boundTo']> {
+    return this.parties.boundTo(provider).filter((other) => other.client !== client);
+  }
+  private async document(client: ClientRegistration, provider: ProviderKey, claimed: boolean, reader: ViewReader): Promise<IdentifierDocument> {
+    const [system, value] = provider.split('|') as ['npi' | 'tin', string];
+    const evidence = client.evidence?.find((e) => e.provider === provider)?.text;
+    const entries = await this.entries(reader, provider);
+    const now = this.ports.clock.now();
+    return {
+      [system]: value, claimed, bound: client.providers.includes(provider), ...(evidence !== undefined && { evidence }), ...(entries !== undefined && { directory: entries }),
+      network: this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status ?? 'unknown',
+      bound_to: this.others(client.client, provider).map((other) => ({ client_id: other.client, client_name: other.name, status: other.status })),
+    };
+  }
+  /** The review goes on without the directory while the view is not there or its engine is away. */
+  private async entries(reader: ViewReader, provider: ProviderKey): Promise<readonly DirectoryEntry[] | undefined> {
+    try {
+      return await directoryEntries(reader, provider);
+    } catch (error) {
+      this.ports.logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'the directory cannot be asked whose an identifier is');
+      return undefined;
+    }
+  }
+}
