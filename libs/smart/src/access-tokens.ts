@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { jwtVerify } from 'jose';
+import { decodeJwt, jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 import type { KeySource } from './published-keys.ts';
@@ -23,6 +23,17 @@ export interface AccessToken {
   readonly kid: string;
 }
 export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
+
+/** Whose access token it claims to be, unchecked; undefined when that cannot be read. */
+export function claimedBy(token: string): string | undefined {
+  if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  try {
+    const { client_id: client } = decodeJwt(token);
+    return typeof client === 'string' ? client : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 export interface AccessTokensOptions {
   /** Our published keys: `publishedKeys(parties)`. */

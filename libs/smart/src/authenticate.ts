@@ -1,6 +1,6 @@
 import type { ClientFacts } from '@provider-access/access';
 import { Refusal } from '@provider-access/http';
-import type { AccessToken, AccessTokens } from './access-tokens.ts';
+import { type AccessToken, type AccessTokens, claimedBy } from './access-tokens.ts';
 import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 
 /** What a handler knows about the caller: `request.smart`. */
@@ -57,7 +57,11 @@ export class Authenticator {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
     const known = this.tokens.cached(token);
-    return known !== undefined ? this.admit(known) : this.tokens.verify(token).then((verified) => this.admit(verified));
+    if (known !== undefined) return this.admit(known);
+    // A token that names no approved client is refused before its signature costs anything: ids of clients are random.
+    const claimed = claimedBy(token);
+    if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined) return this.admit(undefined);
+    return this.tokens.verify(token).then((verified) => this.admit(verified));
   }
 
   private admit(token: AccessToken | undefined): SmartContext {

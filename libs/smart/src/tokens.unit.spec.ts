@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '@provider-access/http';
 import { clientFacts, encode, keyPair, newFolder, NOW, NOW_S, SettableClock, sign } from '../test/fixtures.ts';
 import { AccessTokens, Authenticator, type KeySource, loadOrCreateToken, publishedKeys, readGranted, requireScope, secretHash, secretMatches, SigningKeys, StaticTokens, type SmartContext, TokenIssuer } from './index.ts';
@@ -60,6 +60,17 @@ describe('access tokens', () => {
     await call((await tokens.issue('c-1', 'system/*.rs', NOW + 60_000)).token);
     clients.delete('c-1');
     await refused(token);
+  });
+  it('cost no signature check when they name no approved client', async () => {
+    const { tokens, call, refused, clients } = bench();
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+    clients.set('c-3', clientFacts('c-3', [['approved', NOW - 5000], ['suspended', NOW - 4000]]));
+    for (const client of ['c-none', 'c-3', '__proto__']) expect(await refused((await tokens.issue(client, 'system/*.rs')).token)).toMatchObject({ status: 401 });
+    for (const junk of ['junk', 'a.b.c', 'e30.e30.e30', `e30.${Buffer.from('{"client_id":7}').toString('base64url')}.x`]) expect(await refused(junk)).toMatchObject({ status: 401 });
+    expect(verify).not.toHaveBeenCalled();
+    await call((await tokens.issue('c-1', 'system/*.rs')).token);
+    expect(verify).toHaveBeenCalledTimes(1);
+    verify.mockRestore();
   });
   it('hold when the approving clock is ahead of the issuing one', async () => {
     const { tokens, call } = bench([['approved', NOW + 5000]]);
