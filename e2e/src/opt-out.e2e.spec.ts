@@ -288,4 +288,67 @@ describe('an opt-out against everything that runs', () => {
     expect(await drain(response, chunks)).toBe(false);
     expect(Buffer.concat(chunks).length).toBeLessThan(size);
   });
+
+  describe('is answered by what it does', () => {
+    const minutesAgo = (n: number): string => new Date(Date.now() - n * 60_000).toISOString();
+    const of = (member: string, type: string, source: string, time: string, data: object = {}, id = `${type}-${member}-${time}`): DomainEvent =>
+      ({ ...payerEvent(`payer.member-opted-${type}.v1`, member, data), id, source, time });
+    const out = (member: string, ...rest: [string, string, object?, string?]): DomainEvent => of(member, 'out', ...rest);
+    const answered = async (event: DomainEvent): Promise<object> => {
+      const { index: _, receipt: __, id: ___, ...answer } = await tell(platform, event);
+      return answer;
+    };
+
+    let members = 0;
+    /** One of this test alone. */
+    const joined = async (): Promise<string> => {
+      const member = `m-answer-${run}-${members++}`;
+      await handled(...memberOf(member, { npi: organization.npi }));
+      await eventually(async () => expect(await read(member)).toBe(200));
+      return member;
+    };
+
+    test('effective: it denies; the same again is effective still', async () => {
+      const member = await joined();
+      const event = out(member, '/calls', minutesAgo(10));
+      for (let i = 0; i < 2; i++) expect(await answered(event)).toEqual({ status: 'effective' });
+      expect(await read(member)).toBe(404);
+    });
+
+    test('scheduled: it will deny from its day on', async () => {
+      const member = await joined();
+      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01' }))).toEqual({ status: 'scheduled', from: '2999-01-01T00:00:00.000Z' });
+      expect(await read(member)).toBe(200);
+    });
+
+    test('superseded: a later opt-in stands against it, and is named', async () => {
+      const member = await joined();
+      const back = of(member, 'in', '/calls', minutesAgo(10));
+      expect(await answered(back)).toEqual({ status: 'effective' });
+      expect(await answered(out(member, '/calls', minutesAgo(20)))).toEqual({ status: 'superseded', by: back.id });
+      expect(await read(member)).toBe(200);
+    });
+
+    test('an opt-in of another system within the tolerance of clocks is superseded: the opt-out denies', async () => {
+      const member = await joined();
+      const event = out(member, '/calls', minutesAgo(10));
+      expect(await answered(event)).toEqual({ status: 'effective' });
+      expect(await answered(of(member, 'in', '/portal', minutesAgo(8)))).toEqual({ status: 'superseded', by: event.id });
+      expect(await read(member)).toBe(404);
+    });
+
+    test('parked: it cannot be read, or its id was used before, and its member is denied until somebody resolves that', async () => {
+      const member = await joined();
+      expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({ status: 'parked', deadLetter: expect.stringMatching(/^dl-/) as string, denies: 'member' });
+      expect(await read(member)).toBe(404);
+      const other = await joined();
+      const id = `optout-${other}`;
+      expect(await answered(out(other, '/calls', minutesAgo(30), {}, id))).toEqual({ status: 'effective' });
+      expect(await answered(of(other, 'in', '/calls', minutesAgo(20)))).toEqual({ status: 'effective' });
+      expect(await read(other)).toBe(200);
+      // Out again under the same id, as payers do who name events after members.
+      expect(await answered(out(other, '/calls', minutesAgo(10), {}, id))).toMatchObject({ status: 'parked', denies: 'member' });
+      expect(await read(other)).toBe(404);
+    });
+  });
 });

@@ -55,7 +55,7 @@ export const payerEvent = (type: string, member: string, data: unknown): DomainE
 export const optOut = (member: string, data: Record<string, unknown> = { scope: 'global' }): DomainEvent => payerEvent('payer.member-opted-out.v1', member, { setBy: 'member', ...data });
 export const optIn = (member: string): DomainEvent => payerEvent('payer.member-opted-in.v1', member, { setBy: 'member' });
 
-export interface EventRow { readonly index: number; readonly id?: string; readonly status: 'accepted' | 'effective' | 'refused'; readonly reason?: string; readonly receipt: string }
+export interface EventRow { readonly index: number; readonly id?: string; readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused'; readonly reason?: string; readonly receipt: string; readonly from?: string; readonly by?: string; readonly deadLetter?: string; readonly denies?: string }
 
 export const itemOf = (event: DomainEvent): Item => {
   const resource = (event.data as { resource?: { resourceType?: string; id?: string } }).resource;

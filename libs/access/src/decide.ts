@@ -14,6 +14,8 @@ export interface AccessRequest {
   readonly member: string;
   /** RFC 3339 instant, UTC (`Z`), milliseconds. */
   readonly now: string;
+  /** `now` is a time of the past that somebody asks about, and not the clock: only what was in force then counts. */
+  readonly past?: true;
 }
 export interface DecisionFacts { readonly member: MemberFacts | undefined; readonly party: PartyFacts }
 export type Decision =
@@ -22,6 +24,15 @@ export type Decision =
 
 const deny = (reason: DenialReason): Decision => ({ permit: false, reason });
 const ms = (instant: string): number => Date.parse(instant);
+/**
+ * The instant to decide at, ms since the epoch: the clock, but never before the newest event that the facts come from. A clock may be behind the
+ * one that stamped an event, or step back; what was said "now" by that event must not lie in the future of the one who decides.
+ */
+export function decisionTime(request: AccessRequest, { member, party }: DecisionFacts): number {
+  const now = ms(request.now);
+  if (request.past === true) return now;
+  return Math.max(now, ...[member?.asOf, party.asOf()].map((at) => (at === undefined ? now : ms(at))));
+}
 const holds = (i: Interval, now: number): boolean => ms(i.from) <= now && (i.to === undefined || now < ms(i.to));
 
 /** Status of the client at a time, from its history; undefined before it registered. */
@@ -53,7 +64,7 @@ const bars = (optOut: OptOutFact, attribution: AttributionFact): boolean =>
  * the member is parked. Pure; intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
-  const now = ms(request.now);
+  const now = decisionTime(request, facts);
   const client = facts.party.client(request.client);
   if (client === undefined) return deny('client-unknown');
   if (clientStatusAt(client, now) !== 'approved') return deny('client-not-approved');
@@ -78,7 +89,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
  * attribution, coverage, opt-in or the end of a hold after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
-  const now = ms(request.now);
+  const now = decisionTime(request, facts);
   const decision = decide(request, facts);
   if (!decision.permit) return Number.POSITIVE_INFINITY;
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));

@@ -14,11 +14,12 @@ const attribution: AttributionFact = { group: 'g1', providers: [NPI], from: PAST
 const member: MemberFacts = {
   member: 'm1', sources: ['urn:s'], coverage: [{ coverageId: 'c', from: PAST, recordedAt: PAST, event: 'c' }], attributions: [attribution], optOuts: [], holds: [], mergedWith: [],
 };
-interface World { client?: ClientFacts | undefined; network?: readonly NetworkFact[]; sourceHolds?: MemberFacts['holds'] }
+interface World { client?: ClientFacts | undefined; network?: readonly NetworkFact[]; sourceHolds?: MemberFacts['holds']; asOf?: string }
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
   network: () => w.network ?? [{ status: 'in-network', from: PAST }],
   sourceHolds: () => w.sourceHolds ?? [],
+  asOf: () => w.asOf,
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
   const d = decide({ ...request, ...r }, { member: m === undefined ? undefined : { ...member, ...m }, party: party(w) });
@@ -52,6 +53,28 @@ describe('decide', () => {
     ['an opt-out that has ended', { optOuts: [{ ...optOut, to: NOW }] }],
     ['a hold that was released', { holds: [{ ...hold, to: NOW }] }],
   ])('permits in spite of %s', (_name, m) => expect(ask(m)).toBe('permit'));
+});
+
+/** HOLES H2: an hour ago by the clock that decides, now by the clock that stamped the event. */
+describe('decide, with a clock that is behind the one that stamped an event', () => {
+  const LATER = '2026-06-01T01:00:00.000Z';
+  const said = { from: LATER, recordedAt: LATER };
+  it.each<[string, string, Parameters<typeof ask>]>([
+    ['an opt-out', 'opted-out', [{ optOuts: [{ ...optOut, ...said }], asOf: LATER }]],
+    ['a hold', 'on-hold', [{ holds: [{ ...hold, from: LATER }], asOf: LATER }]],
+    ['a hold of the source', 'source-on-hold', [{}, { sourceHolds: [{ ...hold, from: LATER }], asOf: LATER }]],
+    ['the end of the coverage', 'not-covered', [{ coverage: [{ ...member.coverage[0]!, to: LATER }], asOf: LATER }]],
+    ['the end of the attribution', 'not-attributed', [{ attributions: [{ ...attribution, to: LATER }], asOf: LATER }]],
+    ['the suspension of the client', 'client-not-approved', [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: LATER }] }, asOf: LATER }]],
+    ['the end of the network contract', 'not-in-network', [{}, { network: [{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: LATER }], asOf: LATER }]],
+  ])('%s denies', (_what, reason, args) => {
+    expect(ask(...args)).toBe(reason);
+    // Asked what was at that time, it is told what was.
+    expect(ask(args[0], args[1], { past: true })).toBe('permit');
+  });
+  it('an opt-out that is dated ahead does not deny before its day', () => {
+    expect(ask({ optOuts: [{ ...optOut, from: '2026-07-01T00:00:00.000Z', recordedAt: LATER }], asOf: LATER })).toBe('permit');
+  });
 });
 
 const at = fc.integer({ min: 0, max: 20 }).map((d) => new Date(Date.UTC(2026, 4, 22 + d)).toISOString());

@@ -25,6 +25,8 @@ export interface MemberFacts {
   readonly holds: readonly HoldFact[];
   /** Ids this member was merged with (either direction). Their opt-outs are already among `optOuts`. */
   readonly mergedWith: readonly string[];
+  /** The newest instant at which something about this member was recorded; undefined when nothing was. */
+  readonly asOf?: string;
 }
 
 export type ClientStatus = 'pending' | 'approved' | 'rejected' | 'suspended' | 'revoked';
@@ -47,4 +49,6 @@ export interface PartyFacts {
   network(provider: ProviderKey): readonly NetworkFact[];
   /** Holds of a whole source (a parked event whose member could not be read). */
   sourceHolds(source: string): readonly HoldFact[];
+  /** The newest instant at which one of the events behind these facts was recorded; undefined before the first. */
+  asOf(): string | undefined;
 }

@@ -5,8 +5,9 @@ import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
+import { type ConsentEffect, consentEffect } from './consent.ts';
 import type { Freshness } from './freshness.ts';
-import { toMemberFacts } from './member-facts.ts';
+import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
 import { visibleHead } from './visible-head.ts';
@@ -25,6 +26,15 @@ function factsOf(document: ViewDocument): MemberFacts {
   if (known === undefined) facts.set(document, (known = toMemberFacts(document)));
   return known;
 }
+
+/** An opt-out or opt-in that was appended, and the dead letter that it would be. */
+export interface ConsentStatement {
+  readonly member: string;
+  /** Id of our event (`derivedEventId`). */
+  readonly event: string;
+  readonly deadLetter: string;
+}
+export type StatementEffect = ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
 
 export interface AccessOptions {
   readonly log: Pick<EventLog, 'head' | 'read'>;
@@ -82,6 +92,25 @@ export class Access {
     } catch {
       throw new FactsStale();
     }
+  }
+  /**
+   * What statements do now, in their order; undefined where the facts do not know of one. Ask after `waitForPayerEverywhere`.
+   * @throws FactsStale
+   */
+  async effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]> {
+    this.assertFresh();
+    const { reader, parties, clock } = this.options;
+    const documents = await reader.getMany(statements.map(({ member }) => member)).catch(() => {
+      throw new FactsStale();
+    });
+    return statements.map(({ event, deadLetter }, i) => {
+      const document = documents[i];
+      if (document === undefined) return undefined;
+      const facts = factsOf(document);
+      if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined)) return { status: 'parked', deadLetter, denies: 'member' };
+      const now = Math.max(parties.decisionTime(clock.now()), facts.asOf === undefined ? 0 : Date.parse(facts.asOf));
+      return consentEffect((document as MemberFactsDocument).consent, event, now);
+    });
   }
   /** @throws FactsStale */
   assertFresh(): void {

@@ -1,5 +1,5 @@
 import type { OptOutFact } from '@provider-access/access';
-import type { OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
+import { CLOCK_TOLERANCE_MS, type OptedIn, type OptedOut, type ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, holdsAfter } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
@@ -38,6 +38,19 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
   }
 }
 
+/** What `derivedEventId` adds for the source and the member. In one document it tells the source. */
+const SOURCE_MARK = /~([A-Za-z0-9_-]{10})(?:~\d+)?$/;
+const sameSource = (a: string, b: string): boolean => {
+  const mark = SOURCE_MARK.exec(a)?.[1];
+  return mark !== undefined && mark === SOURCE_MARK.exec(b)?.[1];
+};
+/**
+ * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the tolerance, and within it
+ * nobody knows the order: denial wins.
+ */
+const ends = (i: OptIn, o: OptOut): boolean =>
+  sameSource(i.e, o.e) ? i.b > o.b : Date.parse(i.b) > Date.parse(o.b) + CLOCK_TOLERANCE_MS;
+
 /**
  * An opt-in ends every opt-out that was said before it (business time; a tie denies), from the later of both effective
  * times; an opt-out said after an opt-in stands even when it takes effect earlier. Order of delivery does not matter.
@@ -47,7 +60,7 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   for (const o of part?.outs ?? []) {
     let end: { to: string; at: string } | undefined;
     for (const i of part!.ins ?? []) {
-      if (i.b <= o.b) continue;
+      if (!ends(i, o)) continue;
       const to = i.f > o.f ? i.f : o.f;
       if (end === undefined || to < end.to || (to === end.to && i.r < end.at)) end = { to, at: i.r };
     }
@@ -55,4 +68,35 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
     out.push({ scope: o.sc, ...(o.tg !== undefined && { targets: o.tg }), from: o.f, recordedAt: o.r, event: o.e, ...(end !== undefined && { to: end.to, endRecordedAt: end.at }) });
   }
   return out;
+}
+
+/** What a stored opt-out or opt-in does, and what stands against it. Ids are those of the payer's events. */
+export type ConsentEffect =
+  | { readonly status: 'effective' }
+  /** Dated ahead: from this RFC 3339 instant on. */
+  | { readonly status: 'scheduled'; readonly from: string }
+  | { readonly status: 'superseded'; readonly by: string };
+
+/**
+ * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it is not known.
+ * `event` is the id of our own event (`derivedEventId`).
+ */
+export function consentEffect(part: ConsentPart | undefined, event: string, now: number): ConsentEffect | undefined {
+  const { outs = [], ins = [] } = part ?? {};
+  const payers = (id: string): string => id.replace(SOURCE_MARK, '');
+  const at = (instant: string): number => Date.parse(instant);
+  /** The opt-in that ends an opt-out first. */
+  const endOf = (o: OptOut): { readonly by: OptIn; readonly to: string } | undefined =>
+    ins.filter((i) => ends(i, o)).map((by) => ({ by, to: by.f > o.f ? by.f : o.f })).toSorted((a, b) => (a.to < b.to ? -1 : 1))[0];
+  const out = outs.find((o) => o.e === event);
+  if (out !== undefined) {
+    const end = endOf(out);
+    if (end !== undefined && (end.to === out.f || at(end.to) <= now)) return { status: 'superseded', by: payers(end.by.e) };
+    return at(out.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: out.f };
+  }
+  const back = ins.find((i) => i.e === event);
+  if (back === undefined) return undefined;
+  const standing = outs.find((o) => at(o.f) <= now && endOf(o) === undefined);
+  if (standing !== undefined) return { status: 'superseded', by: payers(standing.e) };
+  return at(back.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: back.f };
 }

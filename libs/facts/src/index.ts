@@ -2,7 +2,7 @@ export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, type
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
 export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
-export { evolveConsent, type ConsentPart } from './consent.ts';
+export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart } from './consent.ts';
 export { EVER } from './steps.ts';
 export { Parties, type PartiesSource } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';
@@ -11,5 +11,5 @@ export { InboundProgress } from './inbound-progress.ts';
 export { PartiesPresence, PresentReaders, PARTIES_GROUP, type PresenceOptions, type PresencePort } from './presence.ts';
 export { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 export { Freshness, type FreshnessOptions } from './freshness.ts';
-export { Access, FactsStale, type AccessOptions } from './access.ts';
+export { Access, FactsStale, type AccessOptions, type ConsentStatement, type StatementEffect } from './access.ts';
 export { Facts, type FactsOptions } from './facts.ts';

@@ -10,6 +10,7 @@ export interface MemberFactsDocument { readonly _id: string; readonly members?: 
 /** What a decision reads, from one document of the member facts view. */
 export function toMemberFacts(doc: ViewDocument): MemberFacts {
   const { members, attribution, consent } = doc as MemberFactsDocument;
+  const asOf = newestOf(members, attribution, consent);
   return {
     member: doc._id,
     sources: [...new Set([...(members?.sources ?? []), ...(attribution?.sources ?? []), ...(consent?.sources ?? [])])],
@@ -18,5 +19,18 @@ export function toMemberFacts(doc: ViewDocument): MemberFacts {
     optOuts: optOutFacts(consent),
     holds: [...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
     mergedWith: members?.mergedWith ?? [],
+    ...(asOf !== undefined && { asOf }),
   };
+}
+
+/** When the newest of what the document says was recorded. Of a span that was continued it is when that span was first seen. */
+function newestOf(members: MembersPart | undefined, attribution: AttributionPart | undefined, consent: ConsentPart | undefined): string | undefined {
+  const groups = [...Object.values(attribution?.groups ?? {}), ...Object.values(attribution?.ends ?? {})];
+  const steps = [...Object.values(members?.coverage ?? {}).flat(), ...(members?.all ?? []), ...groups.flatMap((group) => group.steps)];
+  const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
+  let newest: string | undefined;
+  for (const at of [...steps.map((s) => s.v), ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r), ...holds.flatMap((h) => [h.f, h.u])]) {
+    if (at !== undefined && (newest === undefined || at > newest)) newest = at;
+  }
+  return newest;
 }

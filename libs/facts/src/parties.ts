@@ -1,5 +1,5 @@
 import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
-import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn, unknownType } from '@provider-access/events';
+import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, PROGRESS_TYPE, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn, unknownType } from '@provider-access/events';
 import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
 import type { Views } from '@provider-access/views';
 import type { ClientDetails } from './client-details.ts';
@@ -30,6 +30,7 @@ export class Parties implements PartyFacts {
   private readonly waiters = new Set<() => void>();
   private following: Subscription | undefined;
   private loaded = false;
+  private newest: string | undefined;
   private presence: { current(): boolean } | undefined;
 
   /** `details` is filled beside what decides: auth's keys, contacts and unapproved registrations. */
@@ -92,6 +93,17 @@ export class Parties implements PartyFacts {
   }
   sourceHolds(source: string): readonly HoldFact[] {
     return this.holds.facts(source);
+  }
+  /**
+   * Of every statement that was followed, not only of those that are kept: a process learns from others that its clock is behind. Reports of
+   * progress state nothing.
+   */
+  asOf(): string | undefined {
+    return this.newest;
+  }
+  /** The instant to decide at: the clock (ms since the epoch), but never before what is known here was recorded. */
+  decisionTime(now: number): number {
+    return this.newest === undefined ? now : Math.max(now, Date.parse(this.newest));
   }
   /** Sources whose members are all denied now. */
   heldSources(): number {
@@ -174,6 +186,8 @@ export class Parties implements PartyFacts {
   private take(records: readonly LogRecord[]): void {
     const changed = new Set<string>();
     for (const record of records) {
+      const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
+      if (at !== undefined && (this.newest === undefined || at > this.newest)) this.newest = at;
       const client = this.evolve(record);
       if (client !== undefined) changed.add(client);
       this.inbound.handled(record);

@@ -38,7 +38,7 @@ function factsOf(log: readonly LogRecord[]): unknown {
     for (const key of membership?.keys(at) ?? []) groups[key] = membership!.evolve(groups[key], at, key) ?? groups[key];
   });
   const facts = toMemberFacts(document as { readonly _id: string } & typeof document);
-  const seen = (key: string, value: unknown): unknown => (key === 'recordedAt' || key === 'endRecordedAt' ? undefined : Array.isArray(value) ? (value as unknown[]).map((v) => JSON.stringify(v, seen)).sort() : value);
+  const seen = (key: string, value: unknown): unknown => (['recordedAt', 'endRecordedAt', 'asOf'].includes(key) ? undefined : Array.isArray(value) ? (value as unknown[]).map((v) => JSON.stringify(v, seen)).sort() : value);
   return [JSON.parse(JSON.stringify(facts, seen)), Object.keys(groups).sort()];
 }
 

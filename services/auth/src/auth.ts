@@ -12,7 +12,7 @@ import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** What of the party facts auth reads. */
-export type AuthParties = Pick<Parties, 'client' | 'boundTo' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy'>;
+export type AuthParties = Pick<Parties, 'client' | 'boundTo' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy' | 'decisionTime'>;
 
 /** What the controllers share: one object a container, nothing at module level. */
 export interface Auth {

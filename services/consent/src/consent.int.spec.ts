@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
+import { EngineUnavailable, partitionFor } from '@provider-access/eventlog';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ConsentRegister } from './intake/consent-register.ts';
 import { recallFrom } from './intake/recall.ts';
@@ -57,12 +58,41 @@ describe('opt-out', () => {
     await h.facts.freshness.poll();
     expect(await h.verdict('m1')).toBe('opted-out');
   });
-  it('of the same id with other content is the first one', async () => {
-    const out = optedOut('m1');
-    const back = optedIn('m1', receipt);
-    await h.publish(out, back, { ...back, type: 'payer.member-opted-in.v1', data: { effectiveFrom: '2030-01-01' } });
+  it('of an event id that came before with other content is a dead letter, and denies until it is resolved', async () => {
+    const out = optedOut('m1', { id: 'optout-m1' });
+    await h.publish(out, optedIn('m1'));
     expect(await h.verdict('m1')).toBe('permit');
-    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1 });
+    // What a payer means who names events after members: out, in, out again.
+    await h.publish({ ...out, time: new Date(START).toISOString(), ...receipt });
+    expect(await h.verdict('m1')).toBe('on-hold');
+    expect(await letters()).toMatchObject([{ reason: 'event-id-reused', parkedBy: 'consent' }]);
+    expect(await outcomes()).toEqual({ parked: 1 });
+    // The same event twice is one.
+    await h.publish({ ...out, ...receipt });
+    expect(await letters()).toHaveLength(1);
+  });
+  it('is not overruled by an opt-in of a clock that runs ahead, which was said before it', async () => {
+    await h.publish({ ...optedIn('m1'), source: 'urn:portal', time: new Date(START + 20_000).toISOString() });
+    h.now += 1_000;
+    await h.publish({ ...optedOut('m1'), source: 'urn:call-center', time: new Date(h.now).toISOString() });
+    expect(await h.verdict('m1')).toBe('opted-out');
+    h.now += 600_000;
+    await h.facts.freshness.poll();
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+  it('stands against an opt-in of another source within the tolerance of clocks, and not against a later one', async () => {
+    await h.publish({ ...optedOut('m1'), source: 'urn:call-center', time: new Date(START - 400_000).toISOString() });
+    await h.publish({ ...optedIn('m1'), source: 'urn:portal', time: new Date(START - 200_000).toISOString() });
+    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.publish({ ...optedIn('m1', { id: 'later' }), source: 'urn:portal', time: new Date(START).toISOString() });
+    expect(await h.verdict('m1')).toBe('permit');
+  });
+  it('denies although the clock steps back by an hour after it', async () => {
+    await h.publish(optedOut('m1', { time: new Date(START).toISOString() }));
+    expect(await h.verdict('m1')).toBe('opted-out');
+    h.now -= 3_600_000;
+    await h.facts.freshness.poll();
+    expect(await h.verdict('m1')).toBe('opted-out');
   });
 });
 
@@ -87,6 +117,27 @@ describe('two ids of one person', () => {
       await h.passed();
       expect([await h.verdict(a), await h.verdict(b)]).toEqual(['opted-out', 'opted-out']);
     }
+  });
+  // HOLES H1: Kafka writes an append by partition, and one of them may fail. The process may also die between two.
+  it.each(['the first', 'the second', 'none'])('an opt-out reaches both when %s of two partitions took it and the rest failed', async (which) => {
+    const far = await h.elsewhere('m1', 'x');
+    await h.member(far);
+    await h.publish(merged(far, 'm1'));
+    const append = h.log.append.bind(h.log);
+    let failures = 1;
+    h.log.append = async (topic, records) => {
+      const partitions = new Set(await Promise.all(records.map(async (r) => partitionFor(r.partitionKey, await h.log.partitions(topic)))));
+      if (topic !== PA_CONSENT || partitions.size < 2 || failures-- <= 0) return append(topic, records);
+      const [first, second] = [...partitions];
+      const kept = which === 'none' ? undefined : which === 'the first' ? first : second;
+      const taken = [];
+      for (const r of records) if (partitionFor(r.partitionKey, await h.log.partitions(topic)) === kept) taken.push(r);
+      if (taken.length > 0) await append(topic, taken);
+      throw new EngineUnavailable('one partition has no leader');
+    };
+    await h.publish(optedOut('m1'));
+    expect(failures).toBeLessThan(1);
+    expect([await h.verdict('m1'), await h.verdict(far)]).toEqual(['opted-out', 'opted-out']);
   });
   it('an opt-in under either id ends it for both; a third id joins them', async () => {
     await h.member('m2');

@@ -31,7 +31,7 @@ export class Harness {
   async start(): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
-      const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic });
+      const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic, now: () => this.now });
       return (batch: Batch): Promise<void> => derivation.complete(batch, { outputs: [], outcomes: [] });
     };
     this.attribution = await this.log.subscribe({ group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS], handle: progress(PA_ATTRIBUTION) });

@@ -39,6 +39,8 @@ const LONG_AGO = '2020-01-01T00:00:00.000Z';
 export type Engine = 'embedded' | 'memory';
 
 export interface ExportProcess { readonly app: NestFastifyApplication; readonly url: string; close(): Promise<void> }
+/** What `derivedEventId` adds for the payer's source and the member: the same clock said everything here. */
+const ONE_SOURCE = 'urn-payer0';
 
 /** Everything in one folder; opened again over the same folder it is a restart (on the embedded engine). */
 export class Platform {
@@ -144,7 +146,7 @@ export class Platform {
   }
   /** What c1 asks for, with party facts that permit it. */
   taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
-    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [] };
+    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [], asOf: undefined };
     return { ...of, client: 'c1', party };
   }
   reader(projection: Projection): ViewReader {
@@ -180,7 +182,7 @@ export class Platform {
   /** Appends facts of ours and waits until every view that reads them has passed them. */
   async append(topic: string, events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[]): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
-    const encoded: NewRecord[] = events.map((e) => encodeEvent({ id: `e${process.hrtime.bigint()}-${this.sequence++}`, source: 'urn:test', type: e.type, time: e.at ?? at, subject: e.subject, data: e.data, extensions: { pasource: 'urn:payer' } }, { key: e.key ?? e.subject, partitionKey: e.subject }));
+    const encoded: NewRecord[] = events.map((e) => encodeEvent({ id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`, source: 'urn:test', type: e.type, time: e.at ?? at, subject: e.subject, data: e.data, extensions: { pasource: 'urn:payer' } }, { key: e.key ?? e.subject, partitionKey: e.subject }));
     await this.log.append(topic, encoded);
     const head = await this.log.head([topic]);
     for (const projection of [memberFacts, memberships, groups, records, locators]) {

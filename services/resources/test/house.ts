@@ -8,6 +8,7 @@ import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory'
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/http';
+import { derivedRecord } from '@provider-access/intake';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { recordsReader, type RecordsReader } from '@provider-access/records';
 import { loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
@@ -169,7 +170,7 @@ async function standIns(log: EventLog): Promise<Subscription[]> {
     const handle = async (batch: Batch): Promise<void> => {
       const outcomes: OutcomeRow[] = batch.records.filter((r) => payerEvent(r.headers['ce_type'] ?? '')?.owner === name)
         .map((r) => ({ event: r.headers['ce_id']!, outcome: 'recorded', receipt: r.headers['ce_pareceipt'] }));
-      await new Derivation({ log, deriver: name, progressTopic: progressTopic(batch.topic) }).complete(batch, { outputs: [], outcomes });
+      await new Derivation({ log, deriver: name, progressTopic: progressTopic(batch.topic) }).complete(batch, { outputs: [{ topic: PA_CONSENT, records: name === 'consent' ? optOutsOf(batch) : [] }], outcomes });
     };
     return Object.assign(await log.subscribe({ group: `${name}-intake`, topics, handle }), { name });
   };
@@ -178,6 +179,13 @@ async function standIns(log: EventLog): Promise<Subscription[]> {
     await make('consent', [PAYER_MEMBER_EVENTS], () => PA_CONSENT),
   ];
 }
+
+/** What consent would say of global opt-outs. */
+const optOutsOf = ({ records }: Batch) => records.filter((r) => r.headers['ce_type'] === 'payer.member-opted-out.v1').map(({ headers }) => {
+  const { ce_id: id, ce_source: source, ce_subject: subject, ce_time: time } = headers as Record<string, string>;
+  const data = { member: subject, scope: 'global', effective: time, businessTime: time, setBy: 'member' };
+  return derivedRecord({ deriver: 'consent', type: 'pa.opted-out.v1', subject: subject!, cause: { id: id!, source: source! }, at: time!, data });
+});
 
 export interface EventInput { readonly id?: string; readonly type?: string; readonly subject?: string | undefined; readonly time?: string; readonly source?: string; readonly data?: unknown; readonly resource?: object; readonly sequence?: number }
 let count = 0;

@@ -32,6 +32,8 @@ export interface PublishReport {
   dangling: DanglingReferences;
   /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
+  /** Opt-outs and opt-ins that are stored and do not decide now, and why (docs/opt-outs.md). The first thousand. */
+  withoutEffect: { event: string; status: 'scheduled' | 'superseded' | 'parked'; why: string }[];
   seconds: number;
 }
 export interface PublishOptions {
@@ -55,7 +57,25 @@ const ATTEMPTS = 5;
 /** Asked again: the platform, or what stands in front of it, cannot answer at the moment. */
 const AWAY = [429, 502, 503, 504];
 
-interface Row { readonly index?: number; readonly status?: string; readonly reason?: string; readonly detail?: string; readonly receipt?: string }
+interface Row {
+  readonly index?: number;
+  readonly status?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly receipt?: string;
+  readonly from?: string;
+  readonly by?: string;
+  readonly deadLetter?: string;
+}
+/** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
+function withoutEffect({ status, from, by, deadLetter }: Row): Pick<PublishReport['withoutEffect'][number], 'status' | 'why'> | undefined {
+  switch (status) {
+    case 'scheduled': return { status, why: `from ${from} on` };
+    case 'superseded': return { status, why: `event ${by} stands against it` };
+    case 'parked': return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
+    default: return undefined;
+  }
+}
 type Sent = Extract<Item, { ok: true }>;
 interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; receipt: string }
 
@@ -78,7 +98,10 @@ export async function awaitReceipt(server: Server, token: string, receipt: strin
 export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
-  const report: PublishReport = { read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: { notServed: {}, beforeFloor: {} }, parked: [], seconds: 0 };
+  const report: PublishReport = {
+    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: { notServed: {}, beforeFloor: {} }, parked: [],
+    withoutEffect: [], seconds: 0,
+  };
   const dangling = new DanglingTally();
   const open: { receipt: string; events: readonly Sent[] }[] = [];
   let batch: Sent[] = [];
@@ -113,6 +136,8 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     for (let attempt = 1; events.length > 0; attempt += 1) {
       const { kept, rest, receipt } = await post(server, token, events, (row, event) => {
         if (row.status === 'effective') report.effective += 1;
+        const without = withoutEffect(row);
+        if (without !== undefined && report.withoutEffect.length < LISTED) report.withoutEffect.push({ event: event.event, ...without });
         if (row.status === 'refused') refuse(event.about, row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`, event.event);
         else report.accepted += 1;
       });

@@ -29,6 +29,7 @@ function reportLines(report: PublishReport): string[] {
     ...countLines('redaction removed', 'element', report.removed),
     ...countLines('not served, and referred to by', 'reference', report.dangling.notServed),
     ...countLines('before the date floor, and referred to by', 'reference', report.dangling.beforeFloor),
+    ...report.withoutEffect.slice(0, 20).map((w) => `${w.status} ${w.event}: ${w.why}`),
     ...report.refused.slice(0, 20).map((r) => `refused ${r.place}: ${r.reason}`),
     ...report.parked.slice(0, 20).map((p) => `parked ${p.about}: ${p.reason} (${p.deadLetter})`),
     ...(report.refused.length + report.parked.length > 40 ? ['… more with --json'] : []),
@@ -98,7 +99,7 @@ export function payerCommands(program: Command): void {
       await run(contextOf(command), readItems(path, options.source, options.time ?? new Date().toISOString()), options.explain);
     });
 
-  program.command('opt-out').description('publish that a member opted out; answers when it is effective')
+  program.command('opt-out').description('publish that a member opted out; says when it is effective, or what stands against it')
     .requiredOption('--member <id>', 'member id', text('--member')).option('--scope <scope>', 'PDex opt-out scope', 'global').option('--npi <npi...>', 'providers, for --scope provider-specific').option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member').option('--channel <text>')
     .action(async (o: { member: string; scope: string; npi?: string[]; by: string; channel?: string }, command: Command) =>
       run(contextOf(command), single('payer.member-opted-out.v1', o.member, { scope: o.scope, targets: o.npi?.map((npi) => ({ npi })), setBy: o.by, channel: o.channel })));

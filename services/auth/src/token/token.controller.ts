@@ -129,7 +129,7 @@ export class TokenController {
   }
 
   private inNetwork(provider: ClientRegistration['providers'][number]): boolean {
-    const now = this.auth.ports.clock.now();
+    const now = this.auth.parties.decisionTime(this.auth.ports.clock.now());
     return this.auth.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network';
   }
 }

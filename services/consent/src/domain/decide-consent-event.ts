@@ -17,17 +17,18 @@ const startOf = (value: string): number => dateRange(value)!.start;
 /**
  * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch. An opt-out takes effect from its date
  * (a day is a UTC day, from its first moment), else when it was said, and never later than it reached us because a payer's clock runs
- * ahead. An opt-in never takes effect before it was said.
+ * ahead. An opt-in counts as said when it reached us at the latest: a payer's clock that runs ahead must not have it overrule an opt-out that was
+ * said after it. It never takes effect before it reached us.
  */
 export function decideConsentEvent(event: PayerEvent, appendedAt: number): ConsentStatement {
   const said = startOf(event.time);
-  const businessTime = toInstant(said);
   switch (event.type) {
     case 'payer.members-merged.v1':
       return { kind: 'merged', members: [event.subject!, event.data.from] };
     case 'payer.member-opted-in.v1': {
       const { effectiveFrom, setBy, channel } = event.data;
-      const effective = effectiveFrom === undefined ? said : Math.max(said, startOf(effectiveFrom));
+      const effective = effectiveFrom === undefined ? appendedAt : Math.max(appendedAt, startOf(effectiveFrom));
+      const businessTime = toInstant(Math.min(said, appendedAt));
       return { kind: 'opted-in', data: { effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } };
     }
     case 'payer.member-opted-out.v1': {
@@ -37,7 +38,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number): Conse
       return {
         kind: 'opted-out',
         data: {
-          scope, ...(providers.length > 0 && { targets: providers }), effective: toInstant(effective), businessTime, setBy,
+          scope, ...(providers.length > 0 && { targets: providers }), effective: toInstant(effective), businessTime: toInstant(said), setBy,
           ...(channel !== undefined && { channel }),
         },
       };

@@ -1,4 +1,5 @@
-import { type AccessHeld, PA_CONSENT, type PayerEvent } from '@provider-access/events';
+import { createHash } from 'node:crypto';
+import { type AccessHeld, type EventFault, PA_CONSENT, type PayerEvent } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { ConsentPart, Facts } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
@@ -10,6 +11,7 @@ import { recallFrom } from './recall.ts';
 
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
+const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id came before with other content: a new statement needs an id of its own' };
 const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
@@ -91,11 +93,12 @@ class ConsentTurn implements Turn {
     const statement = decideConsentEvent(event, Math.min(record.timestamp, now));
     if (statement.kind === 'merged') return this.taken(await register.merge(...statement.members), 'recorded');
     const { id, source, traceparent } = event;
-    const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data };
-    const { known, records } = await register.say(event.subject!, said);
+    const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
+    const { known, other, records } = await register.say(event.subject!, said);
+    if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
-    if (known && (await this.isThere(event, records))) return this.taken([], 'unchanged');
-    return this.taken(records, 'recorded');
+    const missing = known ? await this.missing(records) : records;
+    return this.taken(missing, missing.length > 0 ? 'recorded' : 'unchanged');
   }
 
   done(): void {
@@ -107,17 +110,27 @@ class ConsentTurn implements Turn {
     return { ok: true, outcome, outputs: toConsent(records) };
   }
 
-  /** Whether the events of a repeated one are published: after a crash in between they may be remembered and not published. */
-  private async isThere(event: PayerEvent, records: readonly NewRecord[]): Promise<boolean> {
-    const ids = records.map((r) => r.headers['ce_id']);
-    if (ids.every((id) => this.published.has(id))) return true;
+  /**
+   * Of the records of a repeated event those that are not published, each under its own id of the person: an append may have failed for one
+   * of them, and a crash may have come before the first.
+   */
+  private async missing(records: readonly NewRecord[]): Promise<readonly NewRecord[]> {
+    const open = records.filter(({ headers }) => !this.published.has(headers['ce_id']));
+    if (open.length === 0) return open;
     const { facts, ports } = this.options;
     try {
-      if (!(await facts.reader.waitFor(await ports.log.head([PA_CONSENT]), WAIT_MS))) return false;
-      const part = (await facts.reader.get(event.subject!))?.['consent'] as ConsentPart | undefined;
-      return [...(part?.outs ?? []), ...(part?.ins ?? [])].some((s) => ids.includes(s.e));
+      if (!(await facts.reader.waitFor(await ports.log.head([PA_CONSENT]), WAIT_MS))) return open;
+      const documents = await facts.reader.getMany(open.map(({ headers }) => headers['ce_subject']!));
+      return open.filter(({ headers }, i) => {
+        const part = documents[i]?.['consent'] as ConsentPart | undefined;
+        return ![...(part?.outs ?? []), ...(part?.ins ?? [])].some((s) => s.e === headers['ce_id']);
+      });
     } catch {
-      return false;
+      // The views are away: publishing it again changes nothing.
+      return open;
     }
   }
 }
+
+/** The payer's own words: type, time and data. */
+const contentOf = ({ type, time, data }: PayerEvent): string => createHash('sha256').update(JSON.stringify([type, time, data])).digest('base64url').slice(0, 22);

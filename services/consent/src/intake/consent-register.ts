@@ -11,6 +11,8 @@ export interface Said {
   /** RFC 3339 instant. */
   readonly at: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** Hash of what the payer's event says: the same id with another content is a fault. Absent where it was remembered by a version without it. */
+  readonly content?: string;
 }
 export interface Register { readonly links: readonly string[]; readonly said: readonly Said[] }
 
@@ -40,16 +42,18 @@ export class ConsentRegister {
     this.recall = recall;
   }
 
-  /** Remembers it and gives what to publish. `known`: the same event was remembered before (its first content counts). */
-  async say(member: string, said: Said): Promise<{ readonly known: boolean; readonly records: readonly NewRecord[] }> {
+  /** Remembers it and gives what to publish. `known`: the same event was remembered before. `other`: with another content, and nothing is remembered. */
+  async say(member: string, said: Said): Promise<{ readonly known: boolean; readonly other: boolean; readonly records: readonly NewRecord[] }> {
     const key = keyOf(said);
     let known: Said | undefined;
     await this.update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
       return known === undefined ? { ...register, said: [...register.said, said] } : register;
     });
+    const other = known?.content !== undefined && said.content !== undefined && known.content !== said.content;
+    if (other) return { known: true, other, records: [] };
     const person = await this.person(member);
-    return { known: known !== undefined, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
+    return { known: known !== undefined, other, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
   }
 
   /** Joins two ids: whatever was said under any id of the person holds for all of them. */

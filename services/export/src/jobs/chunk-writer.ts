@@ -14,6 +14,8 @@ export interface PartySnapshot {
   readonly client: ClientFacts | undefined;
   readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
   readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
+  /** RFC 3339 instant of the newest event behind these facts. */
+  readonly asOf: string | undefined;
 }
 /** Structured-clonable: goes to a worker thread as it is. */
 export interface ChunkTask {
@@ -69,7 +71,7 @@ class Carried {
 function partyOf(snapshot: PartySnapshot): PartyFacts {
   const network = new Map(snapshot.network);
   const holds = new Map(snapshot.sourceHolds);
-  return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [] };
+  return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [], asOf: () => snapshot.asOf };
 }
 const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
 

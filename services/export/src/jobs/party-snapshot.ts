@@ -17,5 +17,5 @@ export async function partySnapshot(client: string, group: string, members: read
       if (holds.length > 0) sourceHolds.set(source, holds);
     }
   }
-  return { client: parties.client(client), network: [...network], sourceHolds: [...sourceHolds] };
+  return { client: parties.client(client), network: [...network], sourceHolds: [...sourceHolds], asOf: parties.asOf() };
 }

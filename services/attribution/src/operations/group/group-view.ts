@@ -55,7 +55,7 @@ export class GroupView {
   private admit(doc: ViewDocument, client: string): ClientGroup | undefined {
     const group = doc['group'] as GroupPart;
     const bound = this.facts.parties.client(client)?.providers ?? [];
-    if (!group.providers.some((p) => bound.includes(p)) || !inNetwork(this.facts.parties, group.providers, this.ports.clock.now())) return undefined;
+    if (!group.providers.some((p) => bound.includes(p)) || !inNetwork(this.facts.parties, group.providers, this.facts.parties.decisionTime(this.ports.clock.now()))) return undefined;
     return { ...group, id: doc._id };
   }
 

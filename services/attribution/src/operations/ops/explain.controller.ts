@@ -48,7 +48,8 @@ export class ExplainController {
     const facts = await this.facts.access.facts(member);
     const { parties: party } = this.facts;
     const moment = Date.parse(at);
-    const decideAt = (time: string): Decision => decide({ client, purpose: { kind: 'explain' }, member, now: time }, { member: facts, party });
+    const decideAt = (time: string): Decision =>
+      decide({ client, purpose: { kind: 'explain' }, member, now: time, ...(time < now && { past: true as const }) }, { member: facts, party });
     const marked = <T extends Interval>(intervals: readonly T[]) => intervals.map((i) => ({ ...i, holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)) }));
     const known = party.client(client);
     const [memberHash, ...earlier] = this.hash.all(member);

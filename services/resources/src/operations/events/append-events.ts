@@ -1,4 +1,6 @@
-import { type Appended, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
+import { type Appended, deadLetterId, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
+import type { ConsentStatement, StatementEffect } from '@provider-access/facts';
+import { derivedEventId } from '@provider-access/intake';
 import type { Metrics } from '@provider-access/observability';
 import type { Incoming } from './incoming.ts';
 
@@ -6,18 +8,28 @@ import type { Incoming } from './incoming.ts';
 export interface PayerFacts {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
+  /** What statements do now, in their order; undefined where the facts do not know of one. */
+  effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]>;
 }
 
 /**
- * The answer for one event. `accepted`: durable in the log; `effective`: the facts have passed it; `refused`: stored nowhere;
- * `unavailable`: perhaps stored, the log did not say. It is sent again, under its id: what comes twice changes nothing.
+ * The answer for one event. `accepted`: durable in the log; `refused`: stored nowhere; `unavailable`: perhaps stored, the log did not say. It
+ * is sent again, under its id: what comes twice changes nothing. Of opt-outs and opt-ins, when every process knows them: `effective`, it
+ * decides now; `scheduled`, it will from `from` on; `superseded`, the statement `by` stands against it; `parked`, it is a dead letter and
+ * denies its member until somebody resolves that (docs/opt-outs.md).
  */
 export interface EventRow {
   readonly index: number;
   readonly id?: string;
-  readonly status: 'accepted' | 'effective' | 'refused' | 'unavailable';
+  readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused' | 'unavailable';
   readonly reason?: string;
   readonly detail?: string;
+  /** RFC 3339 instant. */
+  readonly from?: string;
+  /** Id of the payer's event that stands against it. */
+  readonly by?: string;
+  readonly deadLetter?: string;
+  readonly denies?: 'member';
   readonly receipt: string;
 }
 
@@ -35,8 +47,8 @@ export class EventAppender {
   }
 
   /**
-   * Resolves when all are durable. Rows of opt-outs and opt-ins are still open then: they resolve as `effective` once the
-   * facts have passed them, as `accepted` after 5 s. When the log took one topic and not the other, each row says which it was.
+   * Resolves when all are durable. Rows of opt-outs and opt-ins are still open then: they resolve as what they do once the
+   * facts of every process have passed them, as `accepted` after 5 s. When the log took one topic and not the other, each row says which it was.
    * @throws EngineUnavailable when the log took nothing, or did not say
    */
   async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
@@ -48,7 +60,7 @@ export class EventAppender {
       if (event.consent) entry.consents.push(entry.records.length);
       entry.records.push(event.record);
     }
-    const effects = new Map<string, Promise<boolean>>();
+    const effects = new Map<string, Promise<ReadonlyMap<NewRecord, StatementEffect>>>();
     const tooLarge = new Set<NewRecord>();
     const failed = new Map<string, EngineUnavailable>();
     for (const [topic, { records, consents }] of byTopic) {
@@ -58,16 +70,10 @@ export class EventAppender {
         return undefined;
       });
       if (appended === undefined || consents.length === 0) continue;
-      const offsets: number[] = [];
-      for (const i of consents) {
-        if (appended[i] === undefined) continue;
-        const { partition, offset } = appended[i];
-        while (offsets.length <= partition) offsets.push(0);
-        offsets[partition] = Math.max(offsets[partition]!, offset + 1);
-      }
-      effects.set(topic, this.facts.waitForPayerEverywhere({ [topic]: offsets }, EFFECT_PATIENCE_MS).catch((error: unknown) => {
-        // It is durable: that it has no effect yet is all there is to say.
-        if (error instanceof EngineUnavailable || (error instanceof Error && error.name === 'FactsStale')) return false;
+      const placed = consents.flatMap((i) => (appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }]));
+      effects.set(topic, this.effectsOf(topic, placed).catch((error: unknown) => {
+        // It is durable: that its effect is not known yet is all there is to say.
+        if (error instanceof EngineUnavailable || (error instanceof Error && error.name === 'FactsStale')) return new Map();
         throw error;
       }));
     }
@@ -79,8 +85,24 @@ export class EventAppender {
       if (!event.ok) return { index: event.index, ...(event.id !== undefined && { id: event.id }), status: 'refused', reason: event.reason, detail: event.detail, receipt };
       const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
       const effect = event.consent ? effects.get(event.topic) : undefined;
-      return effect === undefined ? row : effect.then((passed): EventRow => (passed ? { ...row, status: 'effective' } : row));
+      return effect === undefined ? row : effect.then((found): EventRow => ({ ...row, ...found.get(event.record) }));
     });
+  }
+
+  /** What the opt-outs and opt-ins of one append do, once every process knows them. */
+  private async effectsOf(topic: string, placed: readonly (Appended & { readonly record: NewRecord })[]): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
+    const offsets: number[] = [];
+    for (const { partition, offset } of placed) {
+      while (offsets.length <= partition) offsets.push(0);
+      offsets[partition] = Math.max(offsets[partition]!, offset + 1);
+    }
+    if (!(await this.facts.waitForPayerEverywhere({ [topic]: offsets }, EFFECT_PATIENCE_MS))) return new Map();
+    const statements = placed.map(({ record: { headers }, partition, offset }): ConsentStatement => {
+      const member = headers['ce_subject']!;
+      return { member, event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member), deadLetter: deadLetterId(topic, partition, offset) };
+    });
+    const effects = await this.facts.effects(statements);
+    return new Map(placed.flatMap(({ record }, i) => (effects[i] === undefined ? [] : [[record, effects[i]] as const])));
   }
 
   /** One entry a record; undefined for those that are too large for the log, which are added to `tooLarge`. */

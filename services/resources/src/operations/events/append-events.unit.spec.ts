@@ -3,13 +3,13 @@ import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/eve
 import { EngineUnavailable, type NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { condition, event, type EventInput, patient } from '../../../test/house.ts';
-import { EventAppender, type EventRow } from './append-events.ts';
+import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';
 import { fromObject } from './incoming.ts';
 import { EventStream } from './stream-events.ts';
 
 const incoming = (inputs: readonly EventInput[]) => inputs.map((input, index) => fromObject(index, event(input), 'r-x'));
 const provider: EventInput = { id: 'p', subject: '1000000001', type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o' } };
-const facts = { waitForPayerEverywhere: () => Promise.resolve(true) };
+const facts: PayerFacts = { waitForPayerEverywhere: () => Promise.resolve(true), effects: async (all) => all.map(() => ({ status: 'effective' })) };
 const rowsOf = async (rows: readonly (EventRow | Promise<EventRow>)[]): Promise<string[]> => (await Promise.all(rows)).map((r) => `${r.id}: ${r.status}${r.reason === undefined ? '' : ` (${r.reason})`}`);
 /** A log on which appends to one topic fail, after they were written or before. */
 function without(topic: string, maxRecordBytes?: number) {

@@ -36,7 +36,7 @@ export class EventsController {
     const receipt = `r-${base32(randomBytes(16))}`;
     if (NDJSON.has(media)) return this.stream(request, reply, receipt);
     const { rows, single } = await this.buffered(request, media, receipt);
-    const kept = rows.filter((row) => row.status === 'accepted' || row.status === 'effective').length;
+    const kept = rows.filter((row) => row.status !== 'refused' && row.status !== 'unavailable').length;
     if (kept > 0) await expectEvents(this.ports, receipt, kept);
     const [first] = rows;
     const status = !single ? 200 : first?.status !== 'refused' ? 202 : first.reason === 'too-large' ? 413 : 400;

@@ -134,7 +134,7 @@ describe('POST /events of a hundred thousand events', () => {
     const { EventAppender } = await import('./append-events.ts');
     let appended = 0;
     const log = { append: (_topic: string, records: readonly unknown[]) => Promise.resolve(records.map((_, i) => ({ partition: 0, offset: (appended += 1) + i * 0 }))) };
-    const stream = new EventStream(new EventAppender(log as never, { waitForPayerEverywhere: () => Promise.resolve(true) }), 'r-x');
+    const stream = new EventStream(new EventAppender(log as never, { waitForPayerEverywhere: () => Promise.resolve(true), effects: async () => [] }), 'r-x');
     const line = Buffer.from(`${JSON.stringify(event({ resource: patient('m1') }))}\n`.repeat(100));
     async function* request(): AsyncGenerator<Buffer> {
       for (let i = 0; i < 1000; i++) yield line;

@@ -13,7 +13,12 @@ const APPEND_BYTES = 1024 * 1024;
  */
 const ANSWER_BYTES = 16 * 1024 * 1024;
 
-export interface EventSummary { readonly receipt: string; readonly complete: boolean; readonly accepted: number; readonly effective: number; readonly refused: number }
+type Counted = Exclude<EventRow['status'], 'unavailable'>;
+/** How many rows had each status, beside whether the stream was taken to its end. */
+export interface EventSummary extends Readonly<Record<Counted, number>> {
+  readonly receipt: string;
+  readonly complete: boolean;
+}
 
 /**
  * Reads one structured event a line and answers one row a line, in order, then `{"summary":{…}}`. Memory is bounded by a
@@ -23,7 +28,7 @@ export class EventStream {
   readonly answer = new PassThrough({ highWaterMark: ANSWER_BYTES });
   private readonly appender: EventAppender;
   private readonly receipt: string;
-  private readonly counts = { accepted: 0, effective: 0, refused: 0 };
+  private readonly counts: Record<Counted, number> = { accepted: 0, effective: 0, scheduled: 0, superseded: 0, parked: 0, refused: 0 };
   /** Rows are written in order although some wait for their effect. */
   private written: Promise<void> = Promise.resolve();
   private waiting = 0;
@@ -79,10 +84,15 @@ export class EventStream {
     });
   }
 
+  /** Events that are in the log. */
+  private kept(): number {
+    return Object.entries(this.counts).reduce((n, [status, count]) => (status === 'refused' ? n : n + count), 0);
+  }
+
   private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     await this.written;
     // Without it the receipt cannot say when it is done: the events are durable all the same.
-    const told = await kept(this.counts.accepted + this.counts.effective).then(() => true, () => false);
+    const told = await kept(this.kept()).then(() => true, () => false);
     const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
     if (!complete) this.answer.write(`${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice changes nothing', retryAfter: 2, receipt: this.receipt })}\n`);
     this.answer.end(`${JSON.stringify({ summary })}\n`);
