@@ -39,7 +39,9 @@ const at = (value: unknown, path: string): string | undefined => {
   return typeof here === 'string' ? here : undefined;
 };
 const OWNERS = ['subject.reference', 'patient.reference', 'beneficiary.reference', 'target.0.reference'];
-const patientOf = (resource: FhirResource): string | undefined => OWNERS.map((path) => at(resource, path)).find((text) => text !== undefined)?.split('/')[1];
+function patientOf(resource: FhirResource): string | undefined {
+  return OWNERS.map((path) => at(resource, path)).find((text) => text !== undefined)?.split('/')[1];
+}
 /** The member of a resource; undefined for what is shared. */
 export const memberOf = (resource: FhirResource): string | undefined => (resource.resourceType === 'Patient' ? resource.id : patientOf(resource));
 
@@ -62,15 +64,16 @@ export function renewCoverage(folder: string): string[] {
   return [...all].filter((member) => !latest.has(member));
 }
 
-/** One laboratory result of a member of the set in each common unit of UCUM, in `units/`: the sets themselves use few of them. */
+/** One laboratory result of a member in each common unit of UCUM, in `units/`: the sets themselves use few of them. */
 export function addUnits(folder: string): void {
   const [patient] = [...resourcesOf(folder)].filter(({ resource }) => resource.resourceType === 'Patient');
   const lines = COMMON_UNITS.map(({ code, display }, index) => {
     const quantity = { value: 2.5, unit: display, system: UCUM, code };
     return JSON.stringify({
       resourceType: 'Observation', id: `unit-${index}`, status: 'final', subject: { reference: patient!.about },
-      code: { coding: [{ system: 'http://loinc.org', code: '6301-6' }] }, effectiveDateTime: '2024-02-29', valueQuantity: quantity,
-      referenceRange: [{ low: quantity, high: quantity }], component: [{ code: { text: 'part' }, valueQuantity: quantity }],
+      code: { coding: [{ system: 'http://loinc.org', code: '6301-6' }] }, effectiveDateTime: '2024-02-29',
+      valueQuantity: quantity, referenceRange: [{ low: quantity, high: quantity }],
+      component: [{ code: { text: 'part' }, valueQuantity: quantity }],
     });
   });
   mkdirSync(join(folder, 'units'));
@@ -81,22 +84,26 @@ export function addUnits(folder: string): void {
 export function addOldPrescription(folder: string): void {
   const patient = [...resourcesOf(folder)].find(({ resource }) => resource.resourceType === 'Patient')!;
   const request = {
-    resourceType: 'MedicationRequest', id: 'old-request', status: 'completed', intent: 'order', subject: { reference: patient.about },
-    authoredOn: '2010-03-01', medicationReference: { reference: 'Medication/old-medication' },
+    resourceType: 'MedicationRequest', id: 'old-request', status: 'completed', intent: 'order',
+    subject: { reference: patient.about }, authoredOn: '2010-03-01', medicationReference: { reference: 'Medication/old-medication' },
   };
   const provenance = {
-    resourceType: 'Provenance', id: 'old-provenance', recorded: '2024-03-01T00:00:00Z', agent: [{ who: { display: 'import' } }],
-    target: [patient.about, 'MedicationRequest/old-request', 'Medication/old-medication'].map((reference) => ({ reference })),
+    resourceType: 'Provenance', id: 'old-provenance', recorded: '2024-03-01T00:00:00Z',
+    agent: [{ who: { display: 'import' } }],
+    target: ['MedicationRequest/old-request', 'Medication/old-medication'].map((reference) => ({ reference })),
   };
+  provenance.target.unshift({ reference: patient.about });
   mkdirSync(join(folder, 'old'));
-  for (const resource of [{ resourceType: 'Medication', id: 'old-medication', code: { text: 'warfarin' } }, request, provenance]) {
+  const medication = { resourceType: 'Medication', id: 'old-medication', code: { text: 'warfarin' } };
+  for (const resource of [medication, request, provenance]) {
     writeFileSync(join(folder, `old/${resource.resourceType}.ndjson`), `${JSON.stringify(resource)}\n`);
   }
 }
 
 /** References of a resource as `Type/id`; those that say what a Provenance is about only if `targets`. */
 export function referencesIn(resource: FhirResource, targets = false): string[] {
-  const text = JSON.stringify(targets || resource.resourceType !== 'Provenance' ? resource : { ...resource, target: undefined });
+  const whole = targets || resource.resourceType !== 'Provenance';
+  const text = JSON.stringify(whole ? resource : { ...resource, target: undefined });
   return [...text.matchAll(/"reference":"([A-Z][A-Za-z]+\/[A-Za-z0-9.-]+)"/g)].map(([, about]) => about!);
 }
 

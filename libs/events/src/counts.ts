@@ -6,7 +6,10 @@ export const MAX_COUNTED = 100;
 /** What is counted under no name of its own. */
 export const COUNTED_ELSEWHERE = '(others)';
 
-/** Adds counts to a table. A name that comes when the table is full is counted as `(others)`, so that the sum stays right. */
+/**
+ * Adds counts to a table. A name that comes when the table is full is counted as `(others)`, so that the sum stays
+ * right.
+ */
 export function addCounts(into: Record<string, number>, counts: Counts): void {
   for (const [name, count] of Object.entries(counts)) {
     const known = Object.hasOwn(into, name) || Object.keys(into).length < MAX_COUNTED;

@@ -24,7 +24,7 @@ export const recordAccepted = z.object({
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
   serviceDate: z.string().optional(),
-  /** `Type/id` of the literal references, without targets of a Provenance: an export brings supporting resources along by them. */
+  /** `Type/id` of literal references, without targets of a Provenance: what an export brings along. */
   references: z.array(z.string()),
   /** Search tokens, `param=value`. */
   tokens: z.array(z.string()),
@@ -119,7 +119,7 @@ export const progress = z.object({
   after: z.record(z.string(), z.record(z.string(), z.int())).optional(),
   outcomes: z.array(z.object({
     receipt: z.string(), counts: z.record(z.string(), z.int()),
-    /** How many elements redaction removed or masked in what was recorded, by path without indexes; at most 101 paths, no values. */
+    /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
     removed: z.record(z.string(), z.int().positive()).optional(),
     /** Everything but `recorded`, one row an event. */
     items: z.array(z.object({ event: z.string(), outcome: z.string(), reason: z.string().optional(), deadLetter: z.string().optional(), about: z.string().optional() })),

@@ -94,8 +94,8 @@ export function referencesOf(resource: FhirResource): string[] {
 }
 
 /**
- * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A target is
- * what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
+ * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A target
+ * is what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
  */
 export function carriedReferencesOf(resource: FhirResource): string[] {
   if (resource.resourceType !== 'Provenance') return referencesOf(resource);

@@ -1,5 +1,6 @@
 /**
- * An independent look for money in any JSON, for tests, the demo and audits of what was exported. It knows nothing of R4's tables
+ * An independent look for money in any JSON, for tests, the demo and audits of what was exported. It knows nothing of
+ * R4's tables
  * or of `redact` and must stay so: two readings of one rule check each other.
  */
 
@@ -14,8 +15,10 @@ const CURRENCIES = new Set(
 /** Those of them that mean nothing in medicine. INR, CAD, CHF and others do. */
 const MONEY_ONLY = new Set(['USD', 'EUR', 'GBP', 'JPY', 'CNY', 'MXN', 'BRL', 'KRW', 'NZD', 'PLN', 'CZK', 'HUF']);
 const SYMBOLS = ['$', '€', '£', '¥', '₹', '¢'];
-const WORDS = new Set(['usd', 'dollar', 'dollars', 'us dollar', 'us dollars', 'cent', 'cents', 'euro', 'euros', 'eur', 'gbp']);
-const FINANCIAL = new Set(['ExplanationOfBenefit', 'Claim', 'ClaimResponse', 'Coverage', 'Invoice', 'Account', 'ChargeItem']);
+const WORDS = new Set('usd,dollar,dollars,us dollar,us dollars,cent,cents,euro,euros,eur,gbp'.split(','));
+const FINANCIAL = new Set(
+  ['ExplanationOfBenefit', 'Claim', 'ClaimResponse', 'Coverage', 'Invoice', 'Account', 'ChargeItem'],
+);
 
 /** Elements of R4 whose type is Money, where their name is not used for anything else. */
 const MONEY_ELEMENTS = new Set(['unitPrice', 'net', 'totalNet', 'totalGross', 'valueMoney', 'allowedMoney', 'usedMoney', 'costToBeneficiary', 'paymentAmount', 'priceOverride']);
@@ -29,7 +32,10 @@ interface Place {
   readonly extended: boolean;
 }
 
-/** JSON paths (`ExplanationOfBenefit.total[0].amount.currency`) of everything in `value` that looks like money; empty when there is none. */
+/**
+ * JSON paths (`ExplanationOfBenefit.total[0].amount.currency`) of everything in `value` that looks like money; empty
+ * when there is none.
+ */
 export function findMoney(value: unknown): string[] {
   const found = new Set<string>();
   const root: Place = { key: '', parent: undefined, financial: false, extended: false };
@@ -74,8 +80,9 @@ function moneyIn(object: Record<string, unknown>, { key, parent, financial, exte
 function countsMoney(quantity: Record<string, unknown>, system: string, financial: boolean, strict: boolean): boolean {
   const [code, unit] = [quantity['code'], quantity['unit']];
   if (typeof code === 'string' && isBracketed(code)) return true;
-  const isUcum = system.includes('unitsofmeasure.org') && typeof code === 'string' && !isMoneyOnly(code) && !isCurrency(code);
-  if (isUcum) return strict && (isMoneyOnly(unit) || isMoneyOnly(code.replaceAll(/[{}]/g, '')));
+  if (system.includes('unitsofmeasure.org') && typeof code === 'string' && !isMoneyOnly(code) && !isCurrency(code)) {
+    return strict && (isMoneyOnly(unit) || isMoneyOnly(code.replaceAll(/[{}]/g, '')));
+  }
   return isMoneyOnly(unit) || isMoneyOnly(code) || (financial && (isCurrency(unit) || isCurrency(code)));
 }
 
@@ -91,5 +98,6 @@ function isBracketed(code: string): boolean {
 function isMoneyOnly(text: unknown): boolean {
   if (typeof text !== 'string') return false;
   const parts = [text, ...text.split('/')].map((part) => part.trim());
-  return parts.some((part) => MONEY_ONLY.has(part) || WORDS.has(part.toLowerCase()) || SYMBOLS.some((s) => part.includes(s)));
+  const isWord = (part: string): boolean => MONEY_ONLY.has(part) || WORDS.has(part.toLowerCase());
+  return parts.some((part) => isWord(part) || SYMBOLS.some((symbol) => part.includes(symbol)));
 }

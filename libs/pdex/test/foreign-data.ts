@@ -30,7 +30,9 @@ export function foreignLines(set: string, type: string): string[] | undefined {
   return names.flatMap((name) => linesOf(archive, name));
 }
 
-/** Every resource of every foreign set, a set at a time; undefined (said aloud) when the data are not on this machine. */
+/**
+ * Every resource of every foreign set, a set at a time; undefined (said aloud) when the data are not on this machine.
+ */
 export function foreignSets(): { readonly set: string; readonly lines: () => string[] }[] | undefined {
   const found = folder('foreign');
   if (found === undefined) return skipped('foreign data');
@@ -47,7 +49,10 @@ export function packages(): (() => unknown[])[] | undefined {
   return archivesIn(found).map((archive) => () => [...filesOf(archive)].map((text) => JSON.parse(text) as unknown));
 }
 
-/** Contents of the resources in a tar archive: a header of 512 bytes has the name, and from byte 124 the size in octal digits. */
+/**
+ * Contents of the resources in a tar archive: a header of 512 bytes has the name, and from byte 124 the size in octal
+ * digits.
+ */
 function* filesOf(archive: string): Generator<string> {
   const bytes = gunzipSync(readFileSync(archive));
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {

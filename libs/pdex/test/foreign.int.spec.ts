@@ -85,7 +85,10 @@ describe('an oracle that shares no code with redact (where ../shared/data is the
   });
 });
 
-/** Codes of UCUM with their words: those of quantities and codings (`unit`, `display`), and those that a value set lists. */
+/**
+ * Codes of UCUM with their words: those of quantities and codings (`unit`, `display`), and those that a value set
+ * lists.
+ */
 function unitsIn(value: unknown, take: (code: string, display: string) => void): void {
   if (typeof value !== 'object' || value === null) return;
   const { system, code, unit, display = unit, concept } = value as Readonly<Record<string, unknown>>;

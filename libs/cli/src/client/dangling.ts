@@ -4,7 +4,9 @@ import { type FhirResource, isObject, isServedType, isSharedType, parseReference
 /** A literal reference of a resource: the path of the element without indexes, and `Type/id`. */
 export type ReferenceAt = readonly [path: string, target: string];
 
-/** References of what was recorded that no reader can follow, by path and type: `Observation.encounter -> Encounter`. */
+/**
+ * References of what was recorded that no reader can follow, by path and type: `Observation.encounter -> Encounter`.
+ */
 export interface DanglingReferences {
   /** The platform serves no resource of the type (Claim, ImagingStudy). */
   readonly notServed: Counts;
@@ -13,7 +15,9 @@ export interface DanglingReferences {
 }
 
 /** Types whose resources always stay: they have no date of service. */
-const UNDATED: ReadonlySet<string> = new Set(['Patient', 'Coverage', 'Medication', 'Device', 'RelatedPerson', 'Provenance']);
+const UNDATED: ReadonlySet<string> = new Set(
+  ['Patient', 'Coverage', 'Medication', 'Device', 'RelatedPerson', 'Provenance'],
+);
 
 /** The references of a resource that may dangle: those to other types than the directory and the patient. */
 export function mayDangle(resource: FhirResource): ReferenceAt[] {
@@ -42,7 +46,8 @@ const typeOf = (about: string): string => about.slice(0, about.indexOf('/'));
 const isServed = (about: string): boolean => isServedType(typeOf(about));
 
 /**
- * Counts dangling references of one publication. What was published may be settled in any order, so references are kept by target
+ * Counts dangling references of one publication. What was published may be settled in any order, so references are
+ * kept by target
  * until the end: the memory grows with the number of targets, as that of the publication's own ids does.
  */
 export class DanglingTally {

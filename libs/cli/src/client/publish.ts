@@ -24,11 +24,11 @@ export interface PublishReport {
   /** recorded, unchanged, before-floor, not-served, parked; pending when patience ended */
   outcomes: Record<string, number>;
   /**
-   * Elements that redaction removed or masked in what was recorded, by path without indexes (`ExplanationOfBenefit.item.net`).
-   * No values; at most 100 paths, the rest under `(others)`.
+   * Elements that redaction removed or masked in what was recorded, by path without indexes:
+   * `ExplanationOfBenefit.item.net`. No values; at most 100 paths, the rest under `(others)`.
    */
   removed: Record<string, number>;
-  /** References of what was recorded to what is not served, and to what was published with it and lies before the floor. */
+  /** References of what was recorded to what is not served, and to what came with it and lies before the floor. */
   dangling: DanglingReferences;
   /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
@@ -98,11 +98,11 @@ export async function awaitReceipt(server: Server, token: string, receipt: strin
 export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
+  const dangling = new DanglingTally();
   const report: PublishReport = {
-    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: { notServed: {}, beforeFloor: {} }, parked: [],
+    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: dangling.counts(), parked: [],
     withoutEffect: [], seconds: 0,
   };
-  const dangling = new DanglingTally();
   const open: { receipt: string; events: readonly Sent[] }[] = [];
   let batch: Sent[] = [];
   let bytes = 0;

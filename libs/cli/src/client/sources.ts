@@ -46,7 +46,8 @@ function* fromJson(value: unknown, line: string | undefined, place: string, wrap
     yield { ok: false, place, reason: 'neither a CloudEvent nor a FHIR resource' };
   } else if (typeof value['specversion'] === 'string') {
     const { data } = value;
-    yield { ok: true, line: line ?? JSON.stringify(value), event: String(value['id']), about: aboutOf(data, String(value['type'])), ...referencesIn(data) };
+    const about = aboutOf(data, String(value['type']));
+    yield { ok: true, line: line ?? JSON.stringify(value), event: String(value['id']), about, ...referencesIn(data) };
   } else if (value['resourceType'] === 'Bundle') {
     yield* fromBundle(value, place, wrapper);
   } else if (typeof value['resourceType'] === 'string') {
@@ -54,7 +55,8 @@ function* fromJson(value: unknown, line: string | undefined, place: string, wrap
     if (!wrapped.ok) yield { ok: false, place, reason: wrapped.reason };
     else {
       const { event } = wrapped;
-      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
+      const told = { event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
+      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), ...told };
     }
   } else yield { ok: false, place, reason: 'neither a CloudEvent (specversion) nor a FHIR resource (resourceType)' };
 }

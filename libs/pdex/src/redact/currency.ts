@@ -1,8 +1,10 @@
 import { ISO_4217 } from '../codes.ts';
 
 /**
- * ISO 4217 codes of money in circulation since 2016. Six are left out because they are also words on labels (ALL, CUP, GEL,
- * PEN, TOP, TRY), and SVC because it is also short for services and El Salvador pays in USD since 2001: those need the system.
+ * ISO 4217 codes of money in circulation since 2016. Six are left out because they are also words on labels (ALL, CUP,
+ * GEL,
+ * PEN, TOP, TRY), and SVC because it is also short for services and El Salvador pays in USD since 2001: those need the
+ * system.
  */
 const CODES =
   'AED AFN AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF ' +
@@ -11,7 +13,9 @@ const CODES =
   'MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PGK PHP PKR PLN PYG QAR RON ' +
   'RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SYP SZL THB TJS TMT TND TTD TWD TZS UAH UGX ' +
   'USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL';
-/** Codes that stand for nothing but money. Others also stand for something in medicine: INR, CAD, CHF, AED, SLE, PHP. */
+/**
+ * Codes that stand for nothing but money. Others also stand for something in medicine: INR, CAD, CHF, AED, SLE, PHP.
+ */
 const PLAIN_CODES = 'USD EUR GBP JPY CNY KRW MXN BRL NZD HKD SGD TWD THB VND RUB PLN CZK HUF ZAR';
 
 const word = (codes: string): string => `(?<![A-Za-z])(?:${codes.replaceAll(' ', '|')})(?![A-Za-z])`;
@@ -37,7 +41,8 @@ export interface Place {
   /** In a claim, a coverage or a prior authorization. */
   readonly financial: boolean;
   /**
-   * In a financial resource, or the value of an extension, which may be whatever a payer puts there. Then a unit of UCUM does
+   * In a financial resource, or the value of an extension, which may be whatever a payer puts there. Then a unit of
+   * UCUM does
    * not excuse a text that can only mean money (`unit: 'USD'` with `code: '1'`).
    */
   readonly strict: boolean;
@@ -49,7 +54,8 @@ export interface Place {
  * - With a system of currencies it does.
  * - With a unit of UCUM it does only if the code is a currency in brackets. `{INR}` is an annotation, so it is a ratio.
  *   A bare currency such as `USD` is no unit of UCUM, so such a code says nothing about the system.
- * - Otherwise the code and the unit are plain text. In clinical data only a text that can mean nothing but money counts.
+ * - Otherwise the code and the unit are plain text. In clinical data only a text that can mean nothing but money
+ *   counts.
  *   In financial data every currency code counts, because there an amount is likelier than a laboratory value.
  */
 export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, { strict, financial }: Place): boolean {
@@ -58,7 +64,8 @@ export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, 
   const unit = textOf(quantity['unit']);
   if (isCurrencySystem(system)) return true;
   if (code !== undefined && BRACKETED.test(code.replaceAll(/\{[^}]*\}/g, ''))) return true;
-  if (isUcum(system) && code !== undefined && !isBareCurrency(code)) return strict && (saysMoney(code) || saysMoney(unit));
+  const isUnit = isUcum(system) && code !== undefined && !isBareCurrency(code);
+  if (isUnit) return strict && (saysMoney(code) || saysMoney(unit));
   return saysMoney(code) || saysMoney(unit) || (financial && [code, unit].some((text = '') => CODE.test(text)));
 }
 

@@ -6,7 +6,10 @@ const SCALE = String.raw`(?:\s?(?:k|m|bn|hundred|thousand|million|billion)(?![A-
 const NUMBER = String.raw`[-+(]?\d(?:[\d.,']{0,30}\d)?(?:[ \u00a0]\d{3}(?!\d)){0,3}\)?` + SCALE;
 const SIGN = String.raw`(?:(?<![A-Za-z])(?:US|CA|AU|NZ|C|A)\s?)?[\u0024\u00a2-\u00a5\u20a0-\u20bf]`;
 const CODE = String.raw`(?<![A-Za-z])(?:USD|usd|EUR|eur|GBP|gbp|NZD|MXN|JPY|CNY|BRL|KRW)(?![A-Za-z])`;
-/** These also stand for something in medicine (CAD: coronary artery disease), so the number must be written like an amount. */
+/**
+ * These also stand for something in medicine (CAD: coronary artery disease), so the number must be written like an
+ * amount.
+ */
 const OTHER_CODE = String.raw`(?<![A-Za-z])(?:CAD|AUD|CHF|INR|SEK|NOK|DKK|ILS|PHP)(?![A-Za-z])`;
 /** Two decimals or groups of thousands. */
 const THOUSANDS = String.raw`\d{1,3}(?:[.,' \u00a0]\d{3}){1,4}(?:[.,]\d\d)?(?!\d)`;
@@ -39,7 +42,10 @@ const AMOUNT = new RegExp(
 /** Cheap first look: without one of these there is no amount. */
 const HINT = /[\u0024\u00a2-\u00a5\u20a0-\u20bf]|usd|eur|gbp|[a-z]{3}\s?\d|\d\s?[a-z]{3}|dollar|buck|cent|pound|peso/i;
 
-/** Replaces amounts of money in free text: `$12.50`, `USD 12`, `12 dollars`, `€ 3,40`, `twelve dollars`. Other numbers stay. */
+/**
+ * Replaces amounts of money in free text: `$12.50`, `USD 12`, `12 dollars`, `€ 3,40`, `twelve dollars`. Other numbers
+ * stay.
+ */
 export function maskAmounts(text: string): string {
   if (!HINT.test(text)) return text;
   let masked = text;
@@ -53,24 +59,24 @@ export function maskAmounts(text: string): string {
 
 /** Words of a sentence about payment: each number in such a sentence may be an amount. */
 const PAYMENT_WORD = wordsIn(
-  'amounts?|paid|pay(?:s|ments?|able)?|co-?pay(?:s|ments?)?|co-?insurance|deductibles?|owe[sd]?|owing|pric(?:e|es|ed|ing)',
+  'amounts?|paid|pay(?:s|ments?|able)?|co-?pay(?:s|ments?)?|co-?insurance|deductibles?|owe[sd]?|owing',
   'charge[sd]?|costs?|fees?|bill(?:s|ed)?|balance|responsib[a-z]{0,10}|liab[a-z]{0,10}|reimburs[a-z]{0,10}',
-  String.raw`out[- ]of[- ]pocket|remit[a-z]{0,10}|allow(?:ed|able)|discounts?|premiums?|refund[a-z]{0,4}|totals?|net|gross`,
-  String.raw`due(?!\s{1,3}to)`,
+  'out[- ]of[- ]pocket|remit[a-z]{0,10}|allow(?:ed|able)|discounts?|premiums?|refund[a-z]{0,4}|totals?|net|gross',
+  String.raw`pric(?:e|es|ed|ing)|due(?!\s{1,3}to)`,
 );
 /** A number of its own: `1,250.00`, `2024-02-02`, `20%`, `(12)`. Not a part of a word or a code (`PT-14`). */
 const ANY_NUMBER = /(?<![\w.,'/-])(?:[-+]|\()?\d(?:[\d.,'/-]{0,30}\d)?(?:\s?%)?(?![\w'/-])/g;
 const TWO_DECIMALS = /^[-+(]?\d[\d,.']{0,30}[.,]\d\d$/;
 /** What a number counts where it is no amount. */
 const COUNTED = new RegExp(
-  String.raw`^\s?-?(?:units?|visits?|days?|sessions?|hours?|minutes?|weeks?|months?|years?|services?|items?|doses?|tablets?` +
-    '|capsules?|refills?|miles?|mg|mcg|g|kg|ml|l|iu)(?![a-z])',
+  String.raw`^\s?-?(?:units?|visits?|days?|sessions?|hours?|minutes?|weeks?|months?|years?|services?|items?|doses?` +
+    '|tablets?|capsules?|refills?|miles?|mg|mcg|g|kg|ml|l|iu)(?![a-z])',
   'i',
 );
 /** What a number names where it is no amount. */
 const NAMED = new RegExp(
-  '(?:^|[^a-z])(?:items?|lines?|notes?|pages?|criteri(?:on|a)|codes?|sections?|rules?|polic(?:y|ies)|steps?|sequences?)' +
-    String.raw`\s?(?:no\.?|#)?\s?$`,
+  '(?:^|[^a-z])(?:items?|lines?|notes?|pages?|criteri(?:on|a)|codes?|sections?|rules?|polic(?:y|ies)|steps?' +
+    String.raw`|sequences?)\s?(?:no\.?|#)?\s?$`,
   'i',
 );
 
@@ -79,7 +85,8 @@ function wordsIn(...words: string[]): RegExp {
 }
 
 /**
- * Replaces amounts in a note of an adjudication (`processNote`, `disposition`). Such a note may leave the currency out. So it
+ * Replaces amounts in a note of an adjudication (`processNote`, `disposition`). Such a note may leave the currency
+ * out. So it
  * also loses each number of a sentence about payment, and each number with two decimals. Numbers that name or count
  * something stay: `item 2`, `6 units`.
  */

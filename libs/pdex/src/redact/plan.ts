@@ -9,7 +9,7 @@ export type Context = 'clinical' | 'claim' | 'prior-authorization';
 export type Step =
   | { readonly kind: 'drop' }
   | { readonly kind: 'primitive'; readonly of: 'string' | 'number' | 'boolean' }
-  /** Free text of a financial resource: kept with amounts masked. The numbers of a note about payment may be amounts too. */
+  /** Free text of a financial resource: kept with amounts masked. Numbers of a note about payment may be amounts. */
   | { readonly kind: 'text'; readonly note: boolean }
   | { readonly kind: 'structure'; readonly type: string }
   | { readonly kind: 'resource' };

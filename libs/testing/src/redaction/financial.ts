@@ -27,14 +27,17 @@ const GUIDES = /^http:\/\/hl7\.org\/fhir\/us\/(carin-bb|davinci-pdex|davinci-pas
 const DECISIONS = /\/(extension-reviewAction|base-ext-when-adjudicated)$/;
 
 function list(value: unknown): readonly Fields[] {
-  return (Array.isArray(value) ? (value as unknown[]) : [value]).filter((item) => typeof item === 'object' && item !== null) as Fields[];
+  const items = (Array.isArray(value) ? value : [value]) as unknown[];
+  return items.filter((item) => typeof item === 'object' && item !== null) as Fields[];
 }
 const codings = (concept: unknown): readonly Fields[] => list(concept).flatMap((one) => list(one['coding']));
 const known = ({ system, code }: Fields, codes: ReadonlySet<string>): boolean =>
   codes.has(String(code)) && (system === undefined || GUIDES.test(String(system)));
 
 /** @param authorization the claim is a prior authorization @param parent the object that holds the element */
-export function fateInFinancial(value: unknown, path: string, parent: Fields | undefined, authorization: boolean): Fate {
+export function fateInFinancial(
+  value: unknown, path: string, parent: Fields | undefined, authorization: boolean,
+): Fate {
   if (AMOUNTS.some((rule) => rule.test(path))) return 'goes';
   if (EXTENSION.test(path)) return fateOfExtension((value as Fields)['url'], parent);
   if (ADJUDICATION.test(path)) {
@@ -46,14 +49,18 @@ export function fateInFinancial(value: unknown, path: string, parent: Fields | u
   if (ADJUDICATION.test(owner)) {
     if (path.endsWith('.amount')) return 'goes';
     const counts = codings(parent!['category']);
-    if (path.endsWith('.value')) return counts.length > 0 && counts.every((coding) => known(coding, UNITS)) ? 'stays' : 'goes';
+    const onlyUnits = counts.length > 0 && counts.every((coding) => known(coding, UNITS));
+    if (path.endsWith('.value')) return onlyUnits ? 'stays' : 'goes';
   }
   if (SUPPORTING_INFO.test(path)) return fateOfInfo(value as Fields);
   if (SUPPORTING_INFO.test(owner) && path.endsWith('.valueAttachment')) return authorization ? 'stays' : 'goes';
   return 'stays';
 }
 
-/** Of a payer's own extensions nobody knows whether they are amounts. Those of HL7 stay unless their name is one of an amount. */
+/**
+ * Of a payer's own extensions nobody knows whether they are amounts. Those of HL7 stay unless their name is one of an
+ * amount.
+ */
 function fateOfExtension(url: unknown, parent: Fields | undefined): Fate {
   const text = String(url);
   if (/(price|amount|cost|paid|currency)$/i.test(text)) return 'goes';
@@ -62,16 +69,22 @@ function fateOfExtension(url: unknown, parent: Fields | undefined): Fate {
 }
 
 function fateOfInfo(info: Fields): Fate {
-  const words = [...codings(info['category']).flatMap(({ code, display }) => [code, display]), ...list(info['category']).map(({ text }) => text)];
+  const { category, valueQuantity, valueString } = info;
+  const words = [
+    ...codings(category).flatMap(({ code, display }) => [code, display]),
+    ...list(category).map(({ text }) => text),
+  ];
   const says = (pattern: RegExp): boolean => words.some((word) => pattern.test(String(word)));
   const timed = Object.keys(info).some((name) => name.startsWith('timing'));
   if (timed && says(/pmt|pymt|paid|payment|remit/i)) return 'goes';
-  const counted = info['valueQuantity'] !== undefined || /\d/.test(typeof info['valueString'] === 'string' ? info['valueString'] : '');
+  const counted = valueQuantity !== undefined || (typeof valueString === 'string' && /\d/.test(valueString));
   return counted && says(/amt|amount|copay|coinsurance|deductible|pmt|paid|payment/i) ? 'goes' : 'stays';
 }
 
 /** Whether amounts inside of a text at the path are masked. */
 export const isProse = (path: string): boolean => PROSE.test(path);
 /** What stands for the amount of an entry that holds a decision: PDex wants an amount there. */
-export const isMaskedAmount = (value: unknown): boolean =>
-  JSON.stringify(value) === '{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]}';
+export const isMaskedAmount = (value: unknown): boolean => JSON.stringify(value) === MASKED;
+
+const REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
+const MASKED = JSON.stringify({ extension: [{ url: REASON, valueCode: 'masked' }] });

@@ -17,19 +17,26 @@ interface Place {
 const FINANCIAL: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 /** Contained resources of these types are about money as a whole. */
 const WITHHELD: ReadonlySet<string> = new Set([
-  'Account', 'ChargeItem', 'ChargeItemDefinition', 'ClaimResponse', 'Contract', 'CoverageEligibilityRequest', 'EnrollmentRequest',
-  'CoverageEligibilityResponse', 'EnrollmentResponse', 'InsurancePlan', 'Invoice', 'PaymentNotice', 'PaymentReconciliation',
+  'Account', 'ChargeItem', 'ChargeItemDefinition', 'ClaimResponse', 'Contract', 'CoverageEligibilityRequest',
+  'CoverageEligibilityResponse', 'EnrollmentRequest', 'EnrollmentResponse', 'InsurancePlan', 'Invoice',
+  'PaymentNotice', 'PaymentReconciliation',
 ]);
 /** The platform writes its own version and time, and keeps these of a payer's meta. */
 const META: readonly string[] = ['profile', 'security', 'tag'];
 const REMOVED = '[amount removed]';
 const NUMBER = /\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)\b/i;
 
-const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : value === undefined ? [] : [value]);
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+function list(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value as unknown[];
+  return value === undefined ? [] : [value];
+}
 
 /**
- * Compares a resource as it was published with what came out, by the rules alone. A fault is an element that is lost and no money,
+ * Compares a resource as it was published with what came out, by the rules alone. A fault is an element that is lost
+ * and no money,
  * that is money and still there, that has other content, or that nobody published.
  * @returns faults as `what path`, without values; empty when the platform did what the rules say
  */
@@ -37,8 +44,8 @@ export function redactionFaults(published: object, exported: object): string[] {
   const { meta: before, ...given } = published as Record<string, unknown>;
   const { meta: after, ...kept } = exported as Record<string, unknown>;
   const type = String(given['resourceType']);
-  const withheld = list(given['contained']).filter((item) => isObject(item) && WITHHELD.has(String(item['resourceType'])));
-  const gone = new Set((withheld as Fields[]).map(({ id }) => `#${String(id)}`));
+  const withheld = list(given['contained']).filter(isObject).filter((item) => WITHHELD.has(String(item['resourceType'])));
+  const gone = new Set(withheld.map(({ id }) => `#${String(id)}`));
   const root: Place = { path: type, key: '', parent: undefined, financial: false, authorization: false, gone };
   const faults = compare(given, kept, inResource(given, root));
   for (const name of META) {
@@ -63,14 +70,18 @@ function compare(given: unknown, kept: unknown, place: Place): string[] {
   if (isObject(given)) {
     if (!isObject(kept)) return [`changed ${place.path}`];
     const inside = 'resourceType' in given ? inResource(given, place) : place;
-    const faults = Object.keys(kept).flatMap((key) => (key in given || isMaskedAmount(kept[key]) ? [] : [`added ${inside.path}.${key}`]));
-    for (const [key, value] of Object.entries(given)) faults.push(...compare(value, kept[key], childOf(given, key, inside)));
-    return faults;
+    const added = Object.keys(kept).filter((key) => !(key in given) && !isMaskedAmount(kept[key]));
+    return [
+      ...added.map((key) => `added ${inside.path}.${key}`),
+      ...Object.entries(given).flatMap(([key, value]) => compare(value, kept[key], childOf(given, key, inside))),
+    ];
   }
   return given === kept || isMasked(given, kept, place) ? leftIn(kept, place) : [`changed ${place.path}`];
 }
 
-const childOf = (parent: Fields, key: string, place: Place): Place => ({ ...place, path: `${place.path}.${key}`, key, parent });
+function childOf(parent: Fields, key: string, place: Place): Place {
+  return { ...place, path: `${place.path}.${key}`, key, parent };
+}
 
 /** Pairs what is left of a list with what was published, in order. */
 function compareLists(given: readonly unknown[], kept: readonly unknown[], place: Place): string[] {
@@ -105,7 +116,8 @@ function fateOf(value: unknown, place: Place): Fate {
     const names = [value, ...list(value['extension']).filter(isObject)].map(({ url }) => String(url));
     return names.some((name) => /(^|[/#-])(currency|unitPrice)$/i.test(name)) ? 'goes' : 'stays';
   }
-  if (isQuantity(value)) return fateOfQuantity(value, financial, parent !== undefined && 'url' in parent && key.startsWith('value'));
+  const extended = parent !== undefined && 'url' in parent && key.startsWith('value');
+  if (isQuantity(value)) return fateOfQuantity(value, financial, extended);
   return typeof value['system'] === 'string' && /iso:4217/i.test(value['system']) ? 'goes' : 'stays';
 }
 
@@ -125,7 +137,10 @@ function mayGo(value: unknown, place: Place): boolean {
   return parts.length > 0 && parts.every(goes);
 }
 
-/** In financial resources an amount inside of a text is masked: what is between the marks is as it was, what is gone had a number. */
+/**
+ * In financial resources an amount inside of a text is masked: what is between the marks is as it was, what is gone
+ * had a number.
+ */
 function isMasked(given: unknown, kept: unknown, { financial, path }: Place): boolean {
   if (!financial || !isProse(path) || typeof given !== 'string' || typeof kept !== 'string') return false;
   const pattern = kept.split(REMOVED).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));

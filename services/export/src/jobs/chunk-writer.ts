@@ -3,7 +3,7 @@ import type { Blobs } from '@provider-access/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/http';
-import { broughtType, type RecordsReader } from '@provider-access/records';
+import { broughtType, type RecordPart, type RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { chunkPrefix } from './job-files.ts';
@@ -111,8 +111,8 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
     throw error;
   }
 
-  function carry(from: { readonly type: string; readonly references: readonly string[] }, to: Carried, at: number): void {
-    for (const reference of from.references) if (types.has(broughtType(from.type, reference) ?? '')) to.add(reference, at);
+  function carry({ type, references: found }: Pick<RecordPart, 'type' | 'references'>, to: Carried, at: number): void {
+    for (const reference of found) if (types.has(broughtType(type, reference) ?? '')) to.add(reference, at);
   }
 
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {

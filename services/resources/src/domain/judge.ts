@@ -1,6 +1,7 @@
 import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
 import {
-  carriedReferencesOf, checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf, parseReference,
+  carriedReferencesOf, checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf,
+  parseReference,
 } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';

@@ -16,7 +16,7 @@ export interface ReceiptAnswer {
   readonly expected: number | null;
   readonly handled: number;
   readonly counts: Counts;
-  /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. No values. */
+  /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
   readonly removed: Counts;
   /** One row for everything that was not plainly recorded. */
   readonly items: HandledPart['items'];
