@@ -150,7 +150,8 @@ describe('metrics of the road', () => {
     };
     const METHODS = ['PROPFIND', 'MKCOL', 'REPORT', 'TRACE', 'LOCK', 'PURGE', 'SEARCH', 'SUBSCRIBE', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD'];
     for (const method of METHODS) await raw(platform.base, method, '/fhir/Patient/x');
-    await garbage(0);
+    // More than an address may: the answers above that limit are 429, and have series of their own.
+    for (let i = 0; i < 40; i++) await garbage(0);
     const before = count(await scrape());
     for (let i = 1; i <= (variant.long ? 500 : 50); i++) {
       await garbage(i);

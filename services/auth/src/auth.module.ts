@@ -48,6 +48,7 @@ function createAuth({ ports, config: input, parties, details, keys, staticTokens
   const config = authConfig.parse(input);
   ports.metrics.zero('pa_tokens_issued_total');
   ports.metrics.zero('pa_token_refusals_total');
+  ports.metrics.zero('pa_registrations_dropped_total');
   const { log, clock, metrics } = ports;
   const { publicUrl } = config;
   const registry = new Registry(ports, parties, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
