@@ -16,7 +16,7 @@ const GATHER_MS = 1;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Every release and every refusal of a known client, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
+ * Every release and every refusal of a client that proved who it is, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
  * append is under way share the next one.
  */
 export class Audit {

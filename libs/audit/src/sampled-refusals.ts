@@ -4,8 +4,9 @@ import type { Audit, AuditEntry } from './audit.ts';
 const MINUTE = 60_000;
 
 /**
- * Refusals of callers whom nobody knows. Anybody can cause them without end, so each is counted, and the audit gets one
- * record a minute and reason with `count`, the number of refusals since the record before. Reasons are a closed set.
+ * Refusals of callers who have not proved who they are. Anybody can cause them without end, so each is counted, and the
+ * audit gets one record a minute, client and reason with `count`, the number of refusals since the record before. Reasons are
+ * a closed set, and `client` is `unknown` unless the caller names a client that was approved.
  * A refusal that cannot be recorded is counted for the next record: nothing was released.
  */
 export class SampledRefusals {
@@ -34,7 +35,7 @@ export class SampledRefusals {
 
   /** Counts a refusal; resolves when it is recorded, if it is its turn. */
   async refused(entry: AuditEntry): Promise<void> {
-    const key = `${entry.action} ${entry.reason ?? ''}`;
+    const key = `${entry.action} ${entry.client} ${entry.reason ?? ''}`;
     const known = this.kept.get(key);
     if (known !== undefined && !this.due(known.recordedAt)) {
       known.waiting++;

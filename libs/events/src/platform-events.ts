@@ -99,7 +99,7 @@ export const disclosure = z.object({
   client: z.string(), action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']), outcome: z.enum(['released', 'refused']),
   reason: z.string().optional(), members: z.array(z.string()), resources: z.int().nonnegative(), types: z.array(z.string()).optional(),
   group: z.string().optional(), job: z.string().optional(), file: z.string().optional(), at: instant,
-  /** So many refusals of callers whom nobody knows, since the record before of this reason. Absent: one. */
+  /** So many refusals of callers who proved nothing, since the record before of this client and reason. Absent: one. */
   count: z.int().positive().optional(),
 });
 

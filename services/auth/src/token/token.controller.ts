@@ -12,6 +12,10 @@ import { SCOPE_TYPES } from '../registration/client-metadata.ts';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
 
+/** Up to here nobody has proved anything: whoever knows the id of a client can use it. */
+const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>(['decode', 'alg', 'client', 'aud', 'time', 'key', 'signature']);
+const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
+
 /** Steps after the assertion's. */
 type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
 /** A refusal with what the audit says about it: who claims to be asking, and where it failed. */
@@ -63,10 +67,10 @@ export class TokenController {
       this.auth.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
-        const entry: Omit<AuditEntry, 'client'> = { action: 'token', outcome: 'refused', reason, members: [], resources: 0 };
         // A made-up iss is not written down.
-        if (client !== undefined && this.auth.parties.client(client) !== undefined) await this.auth.audit.record({ ...entry, client });
-        else await this.auth.refusals.refused({ ...entry, client: 'unknown' });
+        const known = client !== undefined && this.auth.parties.client(client) !== undefined;
+        const entry: AuditEntry = { client: known ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 };
+        await (known && proven(step) ? this.auth.audit.record(entry) : this.auth.refusals.refused(entry));
       } else taken.giveBack();
       throw refusal;
     }

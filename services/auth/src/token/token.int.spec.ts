@@ -160,12 +160,17 @@ describe('POST /auth/token', () => {
       await open({ log: bench.log });
       expect((await bench.audited()).reduce((sum, { count = 1 }) => sum + count, 0)).toBe(202);
     });
-    it('records each refusal of a client that was approved', async () => {
+    it('records each refusal of a client that proved who it is, and of one that did not with their number', async () => {
       await open();
       const app = await bench.approved();
-      for (let i = 0; i < 3; i++) await bench.token(app, { client_assertion: await bench.assertion(app.id, { aud: 'x' }) });
-      expect(await bench.audited()).toMatchObject(times(0, 3).map(() => ({ client: app.id, outcome: 'refused', reason: 'invalid_client: aud' })));
+      for (let i = 0; i < 3; i++) await bench.token(app, { scope: 'openid' });
+      expect(await bench.audited()).toEqual(times(0, 3).map(() => expect.objectContaining({ client: app.id, outcome: 'refused', reason: 'invalid_scope' })));
       expect((await bench.audited()).map((a) => a.count)).toEqual([undefined, undefined, undefined]);
+      const bad = async () => bench.token(app, { client_assertion: await bench.assertion(app.id, { aud: 'x' }) });
+      for (let i = 0; i < 3; i++) await bad();
+      bench.clock.ms += 60_000;
+      await bad();
+      expect((await bench.audited()).slice(3)).toMatchObject([{ client: app.id, reason: 'invalid_client: aud', count: 1 }, { client: app.id, reason: 'invalid_client: aud', count: 3 }]);
     });
     it('stops checking signatures for an address block after its limit, and goes on for clients that it knows', async () => {
       await open({ config: { refusalsPerMinute: 5 } });
