@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { variant } from '@provider-access/testing/variant';
-import { gunzipLines, type Explained, type PublishReport } from '@provider-access/cli';
+import type { Explained, PublishReport } from '@provider-access/cli';
 import type { FhirResource } from '@provider-access/fhir';
 import { findMoney } from '@provider-access/pdex';
 import { redactionFaults } from '@provider-access/testing/redaction';
 import {
   addOldPrescription, addUnits, classify, foreignFolder, memberOf, referencesIn, renewCoverage, resourcesOf, unpack, type Given,
 } from './foreign-data.ts';
+import { exportOf } from './foreign-export.ts';
 import { freshPlatform } from './harness.ts';
 import { paOf, type Pa } from './pa.ts';
 
@@ -45,27 +46,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
       set.rows.push(...readFileSync(explain, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Explained));
     }
     const members = sets.flatMap((set) => set.given.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? [resource.id!] : [])));
-    for (const step of [
-      ['network', '--npi', NPI, '--status', 'in-network'],
-      ['attribute', '--npi', NPI, '--from', '2020-01-01', '--member', ...members],
-      ['keys', 'new', '--out', join(work, 'key.json')],
-      ['apps', 'register', '--name', 'Reader', '--npi', NPI, '--key', join(work, 'key.json'), '--out', join(work, 'app.json')],
-    ]) expect(await pa(...step)).toMatchObject({ code: 0 });
-    const { client_id: client } = JSON.parse(readFileSync(join(work, 'app.json'), 'utf8')) as { client_id: string };
-    expect(await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'a test')).toMatchObject({ code: 0 });
-    const groups = JSON.parse((await pa('--json', 'groups', '--app', join(work, 'app.json'), '--npi', NPI)).stdout) as { id: string }[];
-    const answer = await pa('--json', 'export', '--app', join(work, 'app.json'), '--group', groups[0]!.id, '--out', join(work, 'files'));
-    expect(answer.code).toBe(0);
-    exported = new Map();
-    for (const { kind, file } of (JSON.parse(answer.stdout) as { files: { kind: string; file: string }[] }).files) {
-      expect(kind).toBe('output');
-      for await (const line of gunzipLines(file)) {
-        const resource = JSON.parse(line) as FhirResource;
-        const about = `${resource.resourceType}/${resource.id}`;
-        expect(exported.has(about)).toBe(false);
-        exported.set(about, resource);
-      }
-    }
+    exported = await exportOf(pa, work, NPI, members);
   }, 600_000);
   afterAll(async () => {
     await fresh?.dispose();
