@@ -87,3 +87,15 @@ export function table(header: readonly string[], rows: readonly (readonly string
   const line = (cells: readonly string[]): string => cells.map((c, i) => c.padEnd(widths[i]!)).join('  ').trimEnd();
   return [line(header), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)];
 }
+
+/** Rows of a table of counts; `--json` has them all. */
+const SHOWN = 10;
+
+/** How many of something there are, and where most of them are; no lines where there are none. */
+export function countLines(what: string, counts: Readonly<Record<string, number>>): string[] {
+  const total = Object.values(counts).reduce((a, b) => a + b, 0);
+  if (total === 0) return [];
+  const most = Object.entries(counts).sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
+  const rest = most.length > SHOWN ? [`  … ${most.length - SHOWN} more with --json`] : [];
+  return [`${what}: ${total}`, ...most.slice(0, SHOWN).map(([name, count]) => `  ${name}: ${count}`), ...rest];
+}

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
-import { createOutput, table } from './output.ts';
+import { countLines, createOutput, table } from './output.ts';
 
 const sink = (isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } => {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 40 });
@@ -53,4 +53,12 @@ test('progress: one line rewritten on a terminal, plain lines and few of them in
 
 test('a table is as wide as its widest cell and has no trailing blanks', () => {
   expect(table(['id', 'state'], [['a-long-id', 'ok'], ['b', '']])).toEqual(['id         state', '---------  -----', 'a-long-id  ok', 'b']);
+});
+
+test('shows where most of what is counted is, and says how many rows it leaves out', () => {
+  expect(countLines('things', {})).toEqual([]);
+  expect(countLines('things', { b: 2, c: 2, a: 5 })).toEqual(['things: 9', '  a: 5', '  b: 2', '  c: 2']);
+  const many = Object.fromEntries(Array.from({ length: 14 }, (_, index) => [`path-${index}`, 1]));
+  expect(countLines('things', many)).toHaveLength(12);
+  expect(countLines('things', many).at(-1)).toBe('  … 4 more with --json');
 });

@@ -1,34 +1,22 @@
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { toStructured, type Counts, type DomainEvent, type PayerEventType } from '@provider-access/events';
+import { toStructured, type DomainEvent, type PayerEventType } from '@provider-access/events';
 import { awaitReceipt, publish, type PublishReport } from '../client/publish.ts';
 import { readItems, type Item } from '../client/sources.ts';
 import { contextOf, type Context } from '../context.ts';
-import { CliError, EXIT, table } from '../output.ts';
+import { CliError, countLines, EXIT, table } from '../output.ts';
 
 const SOURCE = 'urn:provider-access:pa';
-/** Lines of a table of counts. */
-const SHOWN = 10;
-
-/** How many of something there are, and where most of them are. */
-function countLines(what: string, one: string, counts: Counts): string[] {
-  const total = Object.values(counts).reduce((a, b) => a + b, 0);
-  if (total === 0) return [];
-  const most = Object.entries(counts).sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
-  const shown = most.slice(0, SHOWN).map(([name, count]) => `  ${name}: ${count}`);
-  const rest = most.length > SHOWN ? [`  … ${most.length - SHOWN} more with --json`] : [];
-  return [`${what} ${total} ${one}${total === 1 ? '' : 's'}:`, ...shown, ...rest];
-}
 
 function reportLines(report: PublishReport): string[] {
   const counts = Object.entries(report.outcomes).sort(([a], [b]) => a.localeCompare(b)).map(([outcome, count]) => `${outcome} ${count}`);
   return [
     `${report.read} read · ${report.accepted} accepted${report.effective > 0 ? ` (${report.effective} effective)` : ''} · ${report.refused.length} refused · ${Math.round(report.accepted / Math.max(report.seconds, 0.001))} events/s to handled`,
     ...(counts.length > 0 ? [counts.join(' · ')] : []),
-    ...countLines('redaction removed', 'element', report.removed),
-    ...countLines('not served, and referred to by', 'reference', report.dangling.notServed),
-    ...countLines('before the date floor, and referred to by', 'reference', report.dangling.beforeFloor),
+    ...countLines('elements that redaction removed', report.removed),
+    ...countLines('references to types that are not served', report.dangling.notServed),
+    ...countLines('references to care before the date floor', report.dangling.beforeFloor),
     ...report.withoutEffect.slice(0, 20).map((w) => `${w.status} ${w.event}: ${w.why}`),
     ...report.refused.slice(0, 20).map((r) => `refused ${r.place}: ${r.reason}`),
     ...report.parked.slice(0, 20).map((p) => `parked ${p.about}: ${p.reason} (${p.deadLetter})`),
