@@ -29,8 +29,8 @@ const WORD =
 const UCUM = /^(?:https?:\/\/(?:www\.)?unitsofmeasure\.org\/?|urn:oid:2\.16\.840\.1\.113883\.6\.8)$/;
 const ISO_4217_OID = 'urn:oid:1.0.4217';
 /** UCUM has no currencies; a unit that it does not have is written in brackets: `[USD]`, `[USD]/d`. */
-const ANY_CODE = CODES.replaceAll(' ', '|');
-const BRACKETED = new RegExp(`\\[\\s*(?:${ANY_CODE}|ALL|CUP|GEL|PEN|TOP|TRY|SVC|${SIGN.source})\\s*\\]`, 'i');
+const ANY_CODE = `${CODES} ALL CUP GEL PEN TOP TRY SVC`.replaceAll(' ', '|');
+const BRACKETED = new RegExp(`\\[\\s*(?:${ANY_CODE}|${SIGN.source})\\s*\\]`, 'i');
 const WHOLE_CODE = new RegExp(`^(?:${ANY_CODE})$`, 'i');
 
 /** Whether a text can only mean money: `$`, `USD`, `USD/d`, `{dollars}`. */
@@ -55,21 +55,23 @@ export interface Place {
  * - With a unit of UCUM it does only if the code is a currency in brackets. `{INR}` is an annotation, so it is a ratio.
  *   A bare currency such as `USD` is no unit of UCUM, so such a code says nothing about the system.
  * - Otherwise the code and the unit are plain text. In clinical data only a text that can mean nothing but money
- *   counts.
- *   In financial data every currency code counts, because there an amount is likelier than a laboratory value.
+ *   counts. In financial data every currency code counts, because an amount is likelier there than a laboratory value.
  */
 export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, { strict, financial }: Place): boolean {
   const { system } = quantity;
   const code = textOf(quantity['code']);
   const unit = textOf(quantity['unit']);
   if (isCurrencySystem(system)) return true;
-  if (code !== undefined && BRACKETED.test(code.replaceAll(/\{[^}]*\}/g, ''))) return true;
+  if (code !== undefined && BRACKETED.test(withoutAnnotations(code))) return true;
   const isUnit = isUcum(system) && code !== undefined && !isBareCurrency(code);
   if (isUnit) return strict && (saysMoney(code) || saysMoney(unit));
-  return saysMoney(code) || saysMoney(unit) || (financial && [code, unit].some((text = '') => CODE.test(text)));
+  const texts = [code, unit].filter((text) => text !== undefined);
+  return texts.some((text) => saysMoney(text) || (financial && CODE.test(withoutAnnotations(text))));
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value.trim() : undefined);
+/** What stands in braces has no meaning in UCUM, and nobody else writes braces: `{INR}` is no code of a currency. */
+const withoutAnnotations = (text: string): string => text.replaceAll(/\{[^}]*\}/g, '');
 const isUcum = (system: unknown): boolean => typeof system === 'string' && UCUM.test(system.trim().toLowerCase());
 const isBareCurrency = (code: string): boolean => WHOLE_CODE.test(code) || (code.length <= 3 && SIGN.test(code));
 

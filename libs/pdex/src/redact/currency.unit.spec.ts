@@ -1,5 +1,5 @@
 import type { FhirResource } from '@provider-access/fhir';
-import { COMMON_UNITS, UCUM } from '@provider-access/testing/redaction';
+import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
 import { describe, expect, it } from 'vitest';
 
 import { findMoney } from '../find-money.ts';
@@ -104,4 +104,19 @@ describe('a quantity of money', () => {
   ])('leaves what a claim counts and measures: %j', (quantity) => {
     survives(claim(quantity));
   });
+});
+
+it('does what an oracle of the rules says, for each combination of system, code and unit', () => {
+  const texts = [
+    undefined, 'USD', '$', 'EUR', 'dollars', 'USD/d', 'INR', 'CAD', 'TND', 'SVC', 'PEN', 'per cent', 'mg/dL', '{INR}', '{USD}', '[USD]', '[USD]/d', '[INR]',
+    '[CFU]/mL', '1', 'd', 'days', '10*3/uL', 'INR/d',
+  ];
+  const faults: string[] = [];
+  for (const system of [undefined, UCUM, 'urn:iso:std:iso:4217', 'http://payer.example/units']) {
+    const quantities = texts.flatMap((code) => texts.map((unit) => ({ value: 12.5, system, code, unit })));
+    for (const before of quantities.flatMap((quantity) => everywhere.map((place) => place(JSON.parse(JSON.stringify(quantity)) as Quantity)))) {
+      for (const fault of redactionFaults(before, redact(before).resource)) faults.push(`${fault}: ${JSON.stringify(before)}`);
+    }
+  }
+  expect(faults).toEqual([]);
 });

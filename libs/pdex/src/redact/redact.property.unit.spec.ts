@@ -15,7 +15,7 @@ const key = fc.constantFrom(
 );
 const text = fc.constantFrom(
   'USD', '$', 'urn:iso:std:iso:4217', 'EUR', 'mg', 'Claim', 'Coverage', 'Invoice', 'Observation', 'ExplanationOfBenefit', 'preauthorization', 'claim', 'denialreason', 'allowedunits', 'submitted',
-  'http://x/currency', 'currency', 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction', '#a', 'a', '$12.50 and 3 dollars', '2024-01-01', '',
+  'http://unitsofmeasure.org', '[USD]', '{USD}', '{INR}', 'INR', '1', 'CAD', 'per cent', 'http://x/currency', 'currency', 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction', '#a', 'a', '$12.50 and 3 dollars', '2024-01-01', '',
 );
 const json = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(

@@ -38,8 +38,12 @@ export function fateOfQuantity(quantity: Fields, financial: boolean, extended: b
     return (financial || extended) && texts.some((text) => ONLY_MONEY.test(text)) ? 'goes' : 'stays';
   }
   if (texts.some((text) => ONLY_MONEY.test(text))) return 'goes';
-  const currencies = texts.filter((text) => CURRENCIES.has(text));
+  // Whoever leaves the system out may still write like UCUM: what stands in braces has no meaning.
+  const parts = texts.flatMap((text) => text.replaceAll(/\{.*?\}/g, '').split(/[\s/[\]]+/));
+  const currencies = parts.filter((part) => CURRENCIES.has(part));
   if (financial) return currencies.some((text) => !COUNTED_IN_CLAIMS.has(text)) ? 'goes' : 'stays';
+  // UCUM's way to write a currency, without its system: no rule says what that is.
+  if (isText(code) && currencies.some((currency) => code.includes(`[${currency}]`))) return 'either';
   return currencies.some((text) => !MEDICAL.has(text)) ? 'either' : 'stays';
 }
 
