@@ -11,7 +11,7 @@ import { openMemoryState } from '@provider-access/state/memory';
 import type { State } from '@provider-access/state';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
-import { Bench, NOW, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
+import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './signing-keys/signing-ring.ts';
 
 /** A file of keys that is replaced by hand. */
@@ -112,6 +112,26 @@ describe('two instances of auth', () => {
     }
   });
 
+  it('show and approve what was registered at the other one', async () => {
+    const keys = new Keys(one);
+    const [a, b] = [await instance('a', keys), await instance('b', keys)];
+    const app = await a.register();
+    expect((await b.call('GET', `/auth/register/${app.id}`, { token: app.token })).body['status']).toBe('pending');
+    expect((await b.review(app, 'approve')).body['status']).toBe('approved');
+    expect((await a.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body['status']).toBe('approved');
+  });
+  it('never bind one identifier to two clients that no reviewer knew of', async () => {
+    const keys = new Keys(one);
+    const instances = [await instance('a', keys), await instance('b', keys)];
+    const apps = await Promise.all(instances.map((bench) => bench.register()));
+    const approval = { identifiers: [{ npi: NPI, evidence: 'Contract 7' }] };
+    // 503 while the other's approval is under way: a repeat then meets its outcome.
+    const approve = async (i: number): Promise<number> => {
+      const { status } = await instances[i]!.decide(apps[i]!, 'approve', approval);
+      return status === 503 ? approve(i) : status;
+    };
+    expect((await Promise.all([approve(0), approve(1)])).sort()).toEqual([200, 409]);
+  });
   it('count registrations of an address together', async () => {
     const keys = new Keys(one);
     const [a, b] = [await instance('a', keys, { registrationsPerMinute: 2 }), await instance('b', keys, { registrationsPerMinute: 2 })];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/access';
@@ -12,6 +13,8 @@ import type { Approve, ClientCommand } from '../domain/client.ts';
 import { clientDocument } from '../registration/client-document.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
+/** ms: longer than an approval waits for its readers. If its instance dies, the next approval waits this long. */
+const APPROVAL_MS = 15_000;
 const PAGE = { default: 500, max: 1000 };
 
 const text = z.string('must be a text').trim().min(1, 'must not be empty').max(500, 'is longer than 500 characters').regex(PLAIN, 'holds control characters');
@@ -105,16 +108,31 @@ export class ReviewController {
   }
 
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
-    const decide = async (): Promise<void> => {
-      if (command.kind === 'approve') await this.requireNamed(client, command);
-      if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);
-      else await this.decideWaiting(client, command);
-    };
-    // One after another: each approval sees what the one before has bound.
+    const decide = (): Promise<void> => (command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command));
+    // One after another, so that reviewers of this instance do not meet each other's lease.
     const turn = this.turn.then(decide);
     this.turn = turn.catch(() => undefined);
     await turn;
     return this.show(client);
+  }
+  private async bind(client: string, command: Approve): Promise<void> {
+    await this.requireNamed(client, command);
+    await this.make(client, command);
+  }
+  private async make(client: string, command: ReviewCommand): Promise<void> {
+    if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);
+    else await this.decideWaiting(client, command);
+  }
+  /** Of all instances, one approval at a time: each sees what the one before has bound. @throws Refusal 503 while another's is under way */
+  private async alone(approval: () => Promise<void>): Promise<void> {
+    const { leases } = this.auth.ports.state;
+    const lease = await leases.acquire('auth/approval', randomUUID(), APPROVAL_MS);
+    if (lease === undefined) throw new Refusal('unavailable', 'Another approval is under way. Repeat the request.', { retryAfter: 1 });
+    try {
+      await approval();
+    } finally {
+      await leases.release(lease);
+    }
   }
   private async requireNamed(client: string, command: Approve): Promise<void> {
     const providers = command.identifiers?.map(({ provider }) => provider) ?? (await this.auth.clients.find(client))?.providers ?? [];
