@@ -14,11 +14,11 @@ import { count, fail, nothing, print, projects, removeReports, requireNode24, ro
 
 requireNode24();
 const e2e = [join(root, 'e2e')];
-const holding = (kinds, text) => projects.filter((dir) => kinds.flatMap((kind) => specs(kind)(dir)).some((file) => text === undefined || readFileSync(file, 'utf8').includes(text)));
+const holding = (kinds, text) => projects.filter((dir) => kinds.flatMap((kind) => specs(kind)(dir)).some((file) => text === undefined || text.test(readFileSync(file, 'utf8'))));
 
 /** Each suite is one or more vitest projects in some packages. `engines`: Kafka, MongoDB and S3 are up. `cluster`: it runs inside e2e/cluster/run. */
 const SUITES = {
-  properties: { dirs: holding(['unit', 'int'], 'fast-check') },
+  properties: { dirs: holding(['unit', 'int'], /fast-check|testing\/variant/) },
   foreign: { dirs: e2e },
   kills: { dirs: e2e },
   'engine-kills': { dirs: e2e, engines: true },

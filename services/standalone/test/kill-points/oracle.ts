@@ -22,6 +22,15 @@ export async function faultsOf(scene: Scene): Promise<string[]> {
   await serviceLevelsOnce(scene, say);
   return faults;
 }
+/** The part that does not count what else was published: files, records and reads of the members of the story. */
+export async function bystandersAsTheLedgerSays(scene: Scene): Promise<string[]> {
+  const faults: string[] = [];
+  const say = (fault: string): void => void faults.push(fault);
+  filesAsTheLedgerSays(scene, say);
+  recordsAsTheLedgerSays(scene, say);
+  await readsAsTheLedgerSays(scene, say);
+  return faults;
+}
 type Say = (fault: string) => void;
 type Json = ReturnType<typeof JSON.parse>;
 
@@ -156,8 +165,7 @@ async function registrationAndTokens(scene: Scene, say: Say): Promise<void> {
   if (again.status !== 401) say(`an assertion that was used is answered ${again.status}`);
 }
 
-/** Reads follow the facts; each release is in the audit, once for each request, and once in the list of a member. */
-async function readsAndDisclosures(scene: Scene, say: Say): Promise<void> {
+async function readsAsTheLedgerSays(scene: Scene, say: Say): Promise<void> {
   const { known } = scene;
   const statuses: readonly [MemberLedger, number][] = [
     [MEMBERS.stays, 200],
@@ -169,6 +177,12 @@ async function readsAndDisclosures(scene: Scene, say: Say): Promise<void> {
     const answer = await get(scene, `/fhir/Patient/${member}`, known.token!);
     if (answer.status !== status) say(`Patient/${member} is answered ${answer.status} instead of ${status}`);
   }
+}
+
+/** Reads follow the facts; each release is in the audit, once for each request, and once in the list of a member. */
+async function readsAndDisclosures(scene: Scene, say: Say): Promise<void> {
+  const { known } = scene;
+  await readsAsTheLedgerSays(scene, say);
   if (
     !recordsOf(scene, 'pa.consent').some(
       (record) => typeOf(record) === 'pa.opted-out.v1' && dataOf(record).member === MEMBERS.leaves.member,

@@ -137,7 +137,8 @@ export async function publish(
     const { summary } = rows.pop()!;
     if (!summary!.complete) return false;
     scene.known.receipts.push({ receipt: summary!.receipt, events: events.map((event) => event.id) });
-    return rows.every((row) => row.status === 'effective' || row.status === status);
+    // Also what became a dead letter is acknowledged.
+    return rows.every((row) => [status, 'effective', 'parked'].includes(row.status ?? ''));
   });
 }
 /** Waits until the platform has told what became of every event that it acknowledged. */

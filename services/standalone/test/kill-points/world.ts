@@ -23,6 +23,7 @@ const PARTITIONS = 2;
 /** A running process of the platform, and what a test has to know of its work. */
 export interface Running {
   readonly process: PlatformProcess;
+  readonly log: EventLog;
   /** True when every consumer group has committed all that is in its topics: the rest is up to the clients. */
   idle(): boolean;
   stop(): Promise<void>;
@@ -63,6 +64,7 @@ export async function startProcess({
     );
   return {
     process,
+    log,
     idle: () => groups.every(({ group, topic }) => caughtUp(group, topic)),
     async stop() {
       await process.stop();
