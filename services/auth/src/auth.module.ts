@@ -67,6 +67,7 @@ function createAuth({ ports, config: input, parties, details, keys, staticTokens
     refusals: new SampledRefusals(audit, clock),
     limits: {
       registrations: new RequestLimits(clock, config.registrationsPerMinute),
+      registrationsOfAll: new RequestLimits(clock, config.registrationsOfAllPerMinute),
       tokens: new RequestLimits(clock, config.refusalsPerMinute),
       strangers: new RequestLimits(clock, config.strangersPerMinute),
     },

@@ -38,6 +38,8 @@ export interface Auth {
   readonly limits: {
     /** Registrations of an address block. */
     readonly registrations: RequestLimits;
+    /** Registrations of all address blocks: each writes some 100 KB to the state store. */
+    readonly registrationsOfAll: RequestLimits;
     /** Refused token requests of an address block, and of a client in an address block. */
     readonly tokens: RequestLimits;
     /** Token requests of all who name no approved client. */

@@ -14,6 +14,8 @@ export const authConfig = z.object({
   refusalsPerMinute: z.int().positive().default(60),
   /** Token requests a minute of all callers together who name no approved client. */
   strangersPerMinute: z.int().positive().default(3000),
+  /** Registrations a minute of all senders together, in each instance. One address block alone cannot use it up. */
+  registrationsOfAllPerMinute: z.int().positive().default(300),
   /** Registrations without an approval that are kept at once, from all senders. */
   registrationsWaiting: z.int().positive().default(500),
   /** How long a change waits for every reader before its answer is 503, ms. */

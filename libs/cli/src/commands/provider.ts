@@ -9,7 +9,7 @@ import { requestToken } from '../client/token.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string; readonly identifiers?: readonly Identifier[]; readonly history?: readonly Change[] }
+interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string; readonly identifiers?: readonly Identifier[]; readonly identifiers_not_shown?: number; readonly history?: readonly Change[] }
 interface Change { readonly status: string; readonly at: string; readonly by?: string; readonly reason?: string }
 const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
 
@@ -103,7 +103,7 @@ export function providerCommands(program: Command): void {
     const { server, out, administratorToken } = contextOf(command);
     const own = existsSync(app) ? readApp(app) : undefined;
     const client = own === undefined ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() }) : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
-    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]), ...identifierRows(client.identifiers), ...historyRows(client.history)]);
+    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]), ...identifierRows(client.identifiers), ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]), ...historyRows(client.history)]);
   });
 
   withApp(program.command('token')).description('get an access token (private_key_jwt)').action(async (o: AppOptions, command: Command) => {

@@ -39,6 +39,8 @@ export class RegistrationController {
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
     if (count > config.registrationsPerMinute) throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
+    const waitForAll = limits.registrationsOfAll.take('');
+    if (waitForAll > 0) throw new Refusal('too-many-requests', 'Too many apps are registered at this moment, from all addresses together.', { retryAfter: waitForAll });
     const client = `c-${randomBytes(16).toString('hex')}`;
     const secret = newSecret();
     const app: AppRegistered = {

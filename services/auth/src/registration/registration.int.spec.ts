@@ -166,6 +166,17 @@ describe('registrations that nobody approves', () => {
     expect(gone.body['error_description']).toMatch(/30 days.*Register again/);
     expect(await bench.ports.metrics.text()).toMatch(/pa_registrations_dropped_total\{reason="displaced"\} 16\n[\s\S]*pa_registrations_waiting 5|pa_registrations_waiting 5[\s\S]*pa_registrations_dropped_total\{reason="displaced"\} 16/);
   });
+  it('are bounded a minute from all addresses together, and junk does not count', async () => {
+    await bench.stop();
+    bench = await Bench.start({ config: { registrationsPerMinute: 3, registrationsOfAllPerMinute: 5 } });
+    const from = async (address: string, json: unknown = bench.metadata()) => (await bench.call('POST', '/auth/register', { json, address })).status;
+    for (let i = 1; i <= 9; i++) expect(await from(`192.0.2.${i}`, {})).toBe(400);
+    const statuses = [];
+    for (let i = 1; i <= 7; i++) statuses.push(await from(`198.51.100.${i}`));
+    expect(statuses).toEqual([201, 201, 201, 201, 201, 429, 429]);
+    bench.clock.ms += 60_000;
+    expect(await from('198.51.100.9')).toBe(201);
+  });
   it('are counted by /64 of IPv6', async () => {
     await bench.stop();
     bench = await Bench.start({ config: { registrationsPerMinute: 3 } });
@@ -192,6 +203,14 @@ describe('registrations that nobody approves', () => {
     // Assertions from before the state store was opened have expired.
     bench.clock.ms += 330_000;
     expect((await bench.token({ id: one, token: '', uri: '' })).status).toBe(200);
+  });
+  it('of an earlier release may claim thousands of identifiers: a hundred are shown', async () => {
+    const client = `c-${'3'.repeat(32)}`;
+    const data = { client, name: 'Old', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: npis(2000), tins: [], registrationTokenHash: '0'.repeat(64), registeredAt: '2026-10-01T00:00:00.000Z' };
+    await bench.log.append(PA_REGISTRY, [encodeEvent({ id: `${client}/1`, source: 'urn:provider-access:auth', type: 'pa.app-registered.v1', time: '2026-10-01T00:00:00.000Z', subject: client, data })]);
+    await bench.parties.waitFor(await bench.log.head([PA_REGISTRY]), 60_000);
+    const { body } = await bench.call('GET', `/auth/clients/${client}`, { token: ADMINISTRATOR });
+    expect([(body['identifiers'] as unknown[]).length, body['identifiers_not_shown']]).toEqual([100, 1900]);
   });
   it('whose approval was cut short are approved by a repeat, once, and not rejected', async () => {
     const app = await bench.register();

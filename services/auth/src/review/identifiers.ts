@@ -5,6 +5,9 @@ import { directory, type DirectoryEntry, directoryEntries } from '@provider-acce
 import type { ViewReader } from '@provider-access/views';
 import type { AuthParties } from '../auth.ts';
 
+/** Identifiers of one app that are shown, and looked up in the directory. */
+const MAX_SHOWN = 100;
+
 /** What a reviewer is shown of an NPI or TIN that an app claims or is bound to. */
 export interface IdentifierDocument {
   readonly npi?: string;
@@ -29,14 +32,14 @@ export class Identifiers {
     this.parties = parties;
   }
 
-  /** Of everything that the app claims or is bound to. */
-  async of(client: ClientRegistration): Promise<readonly IdentifierDocument[]> {
+  /** Of what the app claims or is bound to: the first hundred. Apps of earlier releases may have thousands. */
+  async of(client: ClientRegistration): Promise<{ readonly identifiers: readonly IdentifierDocument[]; readonly identifiers_not_shown?: number }> {
     const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
     const providers = [...new Set([...claimed, ...client.providers])];
     const reader = this.ports.views.reader(directory);
     const documents = [];
-    for (const provider of providers) documents.push(await this.document(client, provider, claimed.includes(provider), reader));
-    return documents;
+    for (const provider of providers.slice(0, MAX_SHOWN)) documents.push(await this.document(client, provider, claimed.includes(provider), reader));
+    return { identifiers: documents, ...(providers.length > MAX_SHOWN && { identifiers_not_shown: providers.length - MAX_SHOWN }) };
   }
 
   /**

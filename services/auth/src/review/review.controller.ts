@@ -88,7 +88,7 @@ export class ReviewController {
   async show(@Param('client') client: string): Promise<Record<string, unknown>> {
     const found = await this.auth.clients.find(client);
     if (found === undefined) throw unknown();
-    return { ...clientDocument(found), history: found.history, identifiers: await this.auth.identifiers.of(found) };
+    return { ...clientDocument(found), history: found.history, ...(await this.auth.identifiers.of(found)) };
   }
 
   @Post(':client/approve')
