@@ -23,6 +23,8 @@ export const recordAccepted = z.object({
   event: z.string().optional(),
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
+  /** Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of redaction. */
+  sourceHash: z.string().optional(),
   serviceDate: z.string().optional(),
   /** `Type/id` of literal references, without targets of a Provenance: what an export brings along. */
   references: z.array(z.string()),

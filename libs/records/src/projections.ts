@@ -38,13 +38,17 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
     };
     if (!('line' in data)) return { ...common, references: [], tokens: [], bytes: 0, deleted: true, reason: data.reason };
     return {
-      ...common, contentHash: data.contentHash, ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
+      ...common, contentHash: data.contentHash, ...(data.sourceHash !== undefined && { sourceHash: data.sourceHash }),
+      ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
       references: data.references, tokens: data.tokens, bytes: Buffer.byteLength(data.line), line: data.line,
     };
   },
 };
 
-/** One document a resource, the encoded line beside it. Written by resources, read by resources and export. */
+/**
+ * One document a resource, the encoded line beside it. Written by resources, read by resources and export. `sourceHash` came
+ * without a new version of the view: a document without it means the same, so that a release may write either.
+ */
 export const records: Projection = {
   owner: 'resources', name: 'records', version: 1,
   topics: { [PA_RECORDS]: fromRecords },

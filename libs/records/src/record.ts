@@ -19,6 +19,8 @@ export interface RecordPart {
   readonly event?: string;
   /** Hash of the accepted content; absent on a deleted record. */
   readonly contentHash?: string;
+  /** Hash of the resource as the payer sent it. Absent on a deleted record, and where an earlier release wrote the record. */
+  readonly sourceHash?: string;
   readonly serviceDate?: string;
   /** `Type/id` of every literal reference. */
   readonly references: readonly string[];

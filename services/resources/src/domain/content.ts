@@ -5,6 +5,8 @@ import { type FhirResource, isObject } from '@provider-access/fhir';
 export interface AcceptedContent {
   /** sha256 of the content without versionId and lastUpdated. */
   readonly hash: string;
+  /** sha256 of the resource as the payer sent it. */
+  readonly sourceHash: string;
   readonly references: readonly string[];
   readonly serviceDate?: string;
   /** `{"resourceType":…,"id":…,"meta":{` */
@@ -20,7 +22,9 @@ const META = ['profile', 'security', 'tag'] as const;
  * Encodes a redacted resource so that versionId and lastUpdated can be put in later without another stringify: resourceType, id and meta
  * come first, the other elements keep the payer's order.
  */
-export function encodeContent(resource: FhirResource, id: string, references: readonly string[], serviceDate: string | undefined): AcceptedContent {
+export function encodeContent(
+  resource: FhirResource, id: string, references: readonly string[], serviceDate: string | undefined, sourceHash: string,
+): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
   if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
@@ -28,8 +32,12 @@ export function encodeContent(resource: FhirResource, id: string, references: re
   const restText = JSON.stringify(rest);
   const head = `{"resourceType":${JSON.stringify(resourceType)},"id":${JSON.stringify(id)},"meta":{`;
   const tail = `${metaText.length > 2 ? `,${metaText.slice(1, -1)}` : ''}}${restText.length > 2 ? `,${restText.slice(1)}` : '}'}`;
-  return { hash: hash('sha256', head + tail, 'base64url'), references, head, tail, ...(serviceDate !== undefined && { serviceDate }) };
+  const dated = serviceDate === undefined ? {} : { serviceDate };
+  return { hash: hash('sha256', head + tail, 'base64url'), sourceHash, references, head, tail, ...dated };
 }
+
+/** Hash of a resource as the payer sent it: whichever rules of redaction a release has, it is the same. */
+export const sourceHashOf = (resource: object): string => hash('sha256', JSON.stringify(resource), 'base64url');
 
 /** The line of a version. `lastUpdated` is an RFC 3339 instant. */
 export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>

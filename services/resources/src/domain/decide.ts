@@ -10,6 +10,8 @@ export interface Head extends VersionOrder {
   readonly lastUpdated: number;
   /** Absent on a removed record. */
   readonly contentHash?: string;
+  /** Hash of the resource as the payer sent it; absent on a removed record, and on one of an earlier release. */
+  readonly sourceHash?: string | undefined;
   readonly deleted?: true;
 }
 export type RecordEvent =
@@ -40,7 +42,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   const { order } = judgement.about;
   const floor = judgement.kind === 'remove' && judgement.reason === 'before-floor';
   if (head !== undefined) {
-    if (order.event === head.event && order.source === head.source) return sameEvent(judgement, head);
+    if (order.event === head.event && order.source === head.source) return sameEvent(judgement, head, lastUpdated);
     if (compareVersions(order, head) < 0) return floor ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'superseded' };
   }
   if (judgement.kind === 'accept') {
@@ -55,11 +57,23 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...written };
 }
 
-/** The event that made the head comes again: nothing changes, unless its content is another one. */
-function sameEvent(judgement: Acceptance | Removal, head: Head): Decided {
+/**
+ * The event that made the head comes again: nothing changes, unless its content is another one. A release whose redaction has
+ * other rules makes another content of the same event: that is no fault of the payer, and the new content stands.
+ */
+function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: number): Decided {
   const same = judgement.kind === 'accept' ? head.contentHash === judgement.content.hash : head.deleted === true;
-  if (!same) return { outcome: 'parked', reason: 'event-id-reused' };
+  if (!same) {
+    const reused = judgement.kind === 'remove' || head.deleted === true || wasOther(judgement, head);
+    if (reused) return { outcome: 'parked', reason: 'event-id-reused' };
+    return { outcome: 'recorded', ...write(judgement, head.versionId + 1, lastUpdated) };
+  }
   return judgement.kind === 'remove' && judgement.reason === 'before-floor' ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'duplicate' };
+}
+
+/** Whether the payer sent another resource under the event id. A record of an earlier release does not say: then it did not. */
+function wasOther({ content }: Acceptance, { sourceHash }: Head): boolean {
+  return sourceHash !== undefined && sourceHash !== content.sourceHash;
 }
 
 function write(judgement: Acceptance | Removal, versionId: number, lastUpdated: number): { event: RecordEvent; head: Head } {
@@ -74,11 +88,11 @@ function write(judgement: Acceptance | Removal, versionId: number, lastUpdated: 
     event: {
       type: 'pa.record-accepted.v1',
       data: {
-        ...common, contentHash: content.hash, ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
+        ...common, contentHash: content.hash, sourceHash: content.sourceHash, ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
         references: content.references as string[], tokens: [], line: lineOf(content, versionId, at),
       },
     },
-    head: { ...order, versionId, lastUpdated, contentHash: content.hash },
+    head: { ...order, versionId, lastUpdated, contentHash: content.hash, sourceHash: content.sourceHash },
   };
 }
 

@@ -74,6 +74,20 @@ describe('decideVersion', () => {
     expect(run([judged({ id: 'a', day: 1 }), judged({ id: 'a', day: 1, deleted: true })]).outcomes).toEqual(['recorded', 'parked event-id-reused']);
   });
 
+  it('records an event again whose content a release with other rules of redaction had accepted', () => {
+    const event = judged({ id: 'a', day: 1, text: 'kept' });
+    if (event.kind !== 'accept') throw new Error('not accepted');
+    const { head } = run([event]);
+    // What an earlier release made of the same event.
+    const before = { ...head!, contentHash: 'redacted otherwise' };
+    const decided = decideVersion(event, before, 2_000);
+    expect(decided).toMatchObject({ outcome: 'recorded', event: { data: { contentHash: event.content.hash, versionId: 2 } } });
+    expect(decideVersion(event, decided.head, 3_000)).toEqual({ outcome: 'unchanged', reason: 'duplicate' });
+    // Still older releases did not say what the payer had sent.
+    expect(decideVersion(event, { ...before, sourceHash: undefined }, 2_000)).toMatchObject({ outcome: 'recorded' });
+    expect(decideVersion(event, { ...before, sourceHash: 'of other content' }, 2_000)).toMatchObject({ outcome: 'parked' });
+  });
+
   it('ends in the same state in whatever order, however often the events come', () => {
     const event = fc.record({ day: fc.integer({ min: 1, max: 4 }), sequence: fc.integer({ min: 0, max: 1 }), text: fc.constantFrom('a', 'b'), kind: fc.constantFrom('live', 'live', 'deleted', 'old') });
     const events = fc.array(event, { minLength: 1, maxLength: 7 }).map((list) => list.map(({ kind, ...e }, i) => judged({ ...e, id: `e${i}`, deleted: kind === 'deleted', old: kind === 'old' })));

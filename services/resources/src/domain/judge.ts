@@ -6,7 +6,7 @@ import {
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
-import { type AcceptedContent, encodeContent } from './content.ts';
+import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
@@ -91,7 +91,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const { resource: kept, dropped } = redact(fhir);
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const content = encodeContent(kept, id, carriedReferencesOf(kept), date);
+  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir));
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
   return { kind: 'accept', about, content, ...removed, ...(objective !== undefined && { objective }) };
 }

@@ -66,7 +66,7 @@ describe('dead letters', () => {
 
   it('shows and rebuilds the views to the administrator alone', async () => {
     const { views } = (await house.call('GET', '/ops/views/resources', { token: house.administratorToken })).json();
-    expect(views.map((v: Loose) => v.view).toSorted()).toEqual(['resources_dead-letters_v1', 'resources_locators_v1', 'resources_receipts_v2', 'resources_records_v1']);
+    expect(views.map((v: Loose) => v.view).toSorted()).toEqual(['resources_dead-letters_v1', 'resources_directory_v1', 'resources_locators_v1', 'resources_receipts_v2', 'resources_records_v1']);
     expect((await house.call('GET', '/ops/views/resources', token())).status).toBe(401);
     expect((await house.call('POST', '/ops/views/resources/records/rebuild', { token: house.administratorToken })).json()).toMatchObject({ equal: true });
     expect((await house.call('POST', '/ops/views/resources/nothing/rebuild', { token: house.administratorToken })).status).toBe(404);
