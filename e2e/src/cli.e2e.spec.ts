@@ -102,9 +102,11 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await pa('dead-letters', 'replay', second!.id, '--with', 'correction.json')).toMatchObject({ code: 0, stdout: expect.stringMatching(/: recorded/) as string });
     expect(await pa('dead-letters', 'replay', second!.id)).toMatchObject({ code: 1, stderr: expect.stringContaining('replayed before') as string });
 
-    await pa.with({ stdin: '{"specversion":"1.0","id":"u1","source":"s","type":"payer.weather.v1","subject":"m1","time":"2026-01-01T00:00:00Z","data":{}}' }, 'publish', '-');
+    const event = (type: string): string => JSON.stringify({ specversion: '1.0', id: 'u1', source: 's', type, subject: 'm1', time: '2026-01-01T00:00:00Z', data: {} });
+    expect(await pa.with({ stdin: event('payer.weather.v1') }, 'publish', '-')).toMatchObject({ code: 1, stdout: expect.stringContaining('unknown-event-type') as string });
+    await pa.with({ stdin: event('payer.attribution-asserted.v1') }, 'publish', '-');
     const [third] = await json<{ id: string; reason: string }[]>('dead-letters', 'list');
-    expect(third).toMatchObject({ reason: 'unknown-event-type' });
+    expect(third).toMatchObject({ reason: 'invalid-data' });
     expect(await pa('dead-letters', 'discard', third!.id)).toMatchObject({ code: 2 });
     expect(await pa('dead-letters', 'discard', third!.id, '--reason', 'no such feed')).toMatchObject({ code: 0 });
     expect(await json('dead-letters', 'list')).toEqual([]);

@@ -41,7 +41,9 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
         const [placed] = await running.log.append(event.topic, [event.record]);
         what.set(`${event.topic}/${placed!.partition}/${placed!.offset}`, `event ${i}: ${event.what}`);
       }
-      await atRest(scene);
+      await atRest(scene).catch((error: unknown) => {
+        throw new Error(`after event ${n + ROUND - 1}: ${running.behind().map((line) => `${line} (${what.get(placeOf(line)) ?? 'not an event of ours'})`).join('; ')}`, { cause: error });
+      });
       for (const topic of INBOUND.map(deadLetterTopic)) {
         const open = recordsOf(topic).filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1' && !discarded.has(r.headers['ce_id']!));
         const fuzzed = open.filter((r) => !PARKED_BEFORE.includes(data<EventParked>(r).headers['ce_id'] ?? ''));
@@ -87,6 +89,12 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
     await rm(folder, { recursive: true, force: true });
   }
 }, 1_800_000);
+
+/** The place of the first record that a group has not committed. */
+function placeOf(line: string): string {
+  const [, next, place] = / has committed (\d+) of \d+ in (.+)$/.exec(line)!;
+  return `${place}/${next}`;
+}
 
 function receiptOf({ headers, value }: LogRecord): string {
   if (headers['ce_pareceipt'] !== undefined) return headers['ce_pareceipt'];

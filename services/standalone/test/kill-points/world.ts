@@ -26,6 +26,8 @@ export interface Running {
   readonly log: EventLog;
   /** True when every consumer group has committed all that is in its topics: the rest is up to the clients. */
   idle(): boolean;
+  /** The consumer groups that have not, and where they are. */
+  behind(): readonly string[];
   stop(): Promise<void>;
 }
 export interface StartOptions {
@@ -58,14 +60,17 @@ export async function startProcess({
     blobs: recorder?.blobs ?? stores.blobs,
   };
   const process = await PlatformProcess.start(ports, keys);
-  const caughtUp = (group: string, topic: string): boolean =>
-    (stores.topics.get(topic) ?? []).every(
-      ({ length }, p) => length === 0 || stores.commits.get(`${group}\n${topic}\n${p}`) === length,
-    );
+  const behindOf = (group: string, topic: string): readonly string[] =>
+    (stores.topics.get(topic) ?? []).flatMap(({ length }, p) => {
+      const next = stores.commits.get(`${group}\n${topic}\n${p}`) ?? 0;
+      return next === length ? [] : [`${group} has committed ${next} of ${length} in ${topic}/${p}`];
+    });
+  const behind = (): readonly string[] => groups.flatMap(({ group, topic }) => behindOf(group, topic));
   return {
     process,
     log,
-    idle: () => groups.every(({ group, topic }) => caughtUp(group, topic)),
+    idle: () => behind().length === 0,
+    behind,
     async stop() {
       await process.stop();
       await state.close();
