@@ -249,6 +249,18 @@ describe('an opt-out against everything that runs', () => {
     expect(await read(shared.member)).toBe(200);
   });
 
+  test.each([
+    ['by its TIN, though members are attributed by its NPI', () => [{ tin: organization.tin }]],
+    ['beside somebody whom we do not know', () => [{ npi: npiOf(randomInt(1e8)) }, { NPI: organization.npi }]],
+    ['by an NPI with a wrong check digit', () => [{ npi: `${organization.npi.slice(0, 9)}${(Number(organization.npi[9]) + 1) % 10}` }]],
+  ])('of one provider, named %s', async (_how, targets) => {
+    const member = `m-target-${run}-${randomInt(1e9)}`;
+    await handled(...memberOf(member, { npi: organization.npi }));
+    await eventually(async () => expect(await read(member)).toBe(200));
+    await takesEffect(platform, optOut(member, { scope: 'provider-specific', targets: targets() }));
+    expect(await read(member)).toBe(404);
+  });
+
   test('an attribution or a coverage that ends takes members out of reads and of files that are sealed', async () => {
     const provider = { npi: organization.npi, tin: organization.tin, contract: organization.contract };
     const [unattributed, uncovered] = [`m-unattributed-${run}`, `m-uncovered-${run}`];

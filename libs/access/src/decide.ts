@@ -54,9 +54,15 @@ export function inNetwork(party: PartyFacts, providers: AttributionFact['provide
   return known;
 }
 
-/** Scopes that we do not evaluate narrower than the rule asks count as global: deny overrides. */
-const bars = (optOut: OptOutFact, attribution: AttributionFact): boolean =>
-  optOut.scope !== 'provider-specific' || (optOut.targets ?? []).length === 0 || attribution.providers.some((p) => optOut.targets!.includes(p));
+/**
+ * Scopes that we do not evaluate narrower than the rule asks count as global: deny overrides. A provider is meant by any of its identifiers, and
+ * so is a client by any that it is bound to: members know a practice by one number, and payers attribute by another.
+ */
+function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
+  const { scope, targets = [] } = optOut;
+  if (scope !== 'provider-specific' || targets.length === 0) return true;
+  return [...attribution.providers, ...client.providers].some((p) => party.identity(p).some((known) => targets.includes(known)));
+}
 
 /**
  * The only place that says yes (ARCHITECTURE §5; 42 CFR 422.121(a)(2)): the client is approved, the member is covered,
@@ -76,7 +82,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const attributed = member.attributions.filter((a) => holds(a, now) && (group === undefined || a.group === group) && a.providers.some((p) => client.providers.includes(p)));
   if (attributed.length === 0) return deny('not-attributed');
   const optOuts = member.optOuts.filter((o) => holds(o, now));
-  const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a)));
+  const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
   if (open.length === 0) return deny('opted-out');
   if (!member.coverage.some((c) => holds(c, now))) return deny('not-covered');
   const permitted = open.filter((a) => inNetwork(facts.party, a.providers, now));

@@ -14,12 +14,13 @@ const attribution: AttributionFact = { group: 'g1', providers: [NPI], from: PAST
 const member: MemberFacts = {
   member: 'm1', sources: ['urn:s'], coverage: [{ coverageId: 'c', from: PAST, recordedAt: PAST, event: 'c' }], attributions: [attribution], optOuts: [], holds: [], mergedWith: [],
 };
-interface World { client?: ClientFacts | undefined; network?: readonly NetworkFact[]; sourceHolds?: MemberFacts['holds']; asOf?: string }
+interface World { client?: ClientFacts | undefined; network?: readonly NetworkFact[]; sourceHolds?: MemberFacts['holds']; asOf?: string; joined?: readonly ProviderKey[] }
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
   network: () => w.network ?? [{ status: 'in-network', from: PAST }],
   sourceHolds: () => w.sourceHolds ?? [],
   asOf: () => w.asOf,
+  identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
   const d = decide({ ...request, ...r }, { member: m === undefined ? undefined : { ...member, ...m }, party: party(w) });
@@ -42,6 +43,8 @@ describe('decide', () => {
     ['another Group', 'not-attributed', [{}, {}, { purpose: { kind: 'export', group: 'g2' } }]],
     ['an opt-out', 'opted-out', [{ optOuts: [optOut] }]],
     ['an opt-out of this provider', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: [NPI] }] }]],
+    ['an opt-out of another identifier that the directory joins', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] }, { joined: [NPI, 'tin|123456789'] }]],
+    ['an opt-out of another identifier that the client is bound to', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] }, { client: { ...client, providers: [NPI, 'tin|123456789'] } }]],
     ['an opt-out of a scope that is not evaluated narrower', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'purpose-specific', targets: ['npi|9'] }] }]],
     ['no coverage', 'not-covered', [{ coverage: [] }]],
     ['a provider out of network', 'not-in-network', [{}, { network: [{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: NOW }] }]],

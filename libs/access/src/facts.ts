@@ -49,6 +49,8 @@ export interface PartyFacts {
   network(provider: ProviderKey): readonly NetworkFact[];
   /** Holds of a whole source (a parked event whose member could not be read). */
   sourceHolds(source: string): readonly HoldFact[];
+  /** Every identifier that the payer's directory joins with this one, itself included. */
+  identity(provider: ProviderKey): readonly ProviderKey[];
   /** The newest instant at which one of the events behind these facts was recorded; undefined before the first. */
   asOf(): string | undefined;
 }

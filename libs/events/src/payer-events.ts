@@ -36,7 +36,7 @@ const setBy = z.enum(['member', 'personal-representative', 'payer']);
 export const memberOptedOut = z.object({
   scope: optOutScope.default('global'),
   /** Providers, for scope provider-specific. */
-  targets: z.array(z.object({ npi: npi.optional(), tin: tin.optional() })).max(100).optional(),
+  targets: z.array(z.looseObject({ npi: npi.optional(), tin: tin.optional() })).max(100).optional(),
   effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional(), reason: shortText.optional(),
 });
 export const memberOptedIn = z.object({ effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional() });

@@ -72,7 +72,11 @@ export const accessHeld = z.object({ member: z.string().optional(), providers: z
 export const accessReleased = z.object({ member: z.string().optional(), providers: z.array(providerKey).min(1).optional(), source: z.string(), deadLetter: z.string() });
 
 /** pa.providers: key is the provider key. */
-export const networkStatusRecorded = z.object({ provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant });
+export const networkStatusRecorded = z.object({
+  provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant,
+  /** Other identifiers of the same provider, as the payer's event names them. */
+  with: z.array(providerKey).optional(),
+});
 
 /** pa.groups. Minted once; never changes, never returns. */
 export const groupOpened = z.object({ group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), openedAt: instant });

@@ -25,6 +25,8 @@ export class Parties implements PartyFacts {
   private readonly holds = new SourceHolds();
   /** Of providers: an event about their network status is parked. */
   private readonly providerHolds = new Map<ProviderKey, Holds>();
+  /** Identifiers of one provider, under each of them. */
+  private readonly identities = new Map<ProviderKey, readonly ProviderKey[]>();
   private readonly inbound = new InboundProgress(PARTY_TOPICS);
   private readonly listeners = new Set<(client: string) => void>();
   private readonly waiters = new Set<() => void>();
@@ -86,6 +88,9 @@ export class Parties implements PartyFacts {
     const facts = this.networks.get(provider)?.facts ?? [];
     const holds = this.providerHolds.get(provider);
     return holds === undefined ? facts : outWhileHeld(facts, holdFacts(holds));
+  }
+  identity(provider: ProviderKey): readonly ProviderKey[] {
+    return this.identities.get(provider) ?? [provider];
   }
   /** Whether the last words about this provider's network status include this (derived) event. */
   knowsNetworkEvent(provider: ProviderKey, event: string): boolean {
@@ -219,10 +224,17 @@ export class Parties implements PartyFacts {
     }
   }
 
+  /** Once joined they stay so: an opt-out that was said of one of them must not come undone by a later event. */
+  private join(providers: readonly ProviderKey[]): void {
+    const all = [...new Set(providers.flatMap((provider) => this.identity(provider)))];
+    for (const provider of all) this.identities.set(provider, all);
+  }
+
   /** A later word about an earlier date overrules everything from that date on. */
   private networkChanged(record: LogRecord): void {
     const change = dataOf<NetworkStatusRecorded>(record);
     const provider = change.provider as ProviderKey;
+    if (change.with !== undefined) this.join([provider, ...(change.with as ProviderKey[])]);
     const step = { e: eventIdOf(record), b: change.businessTime, q: 0, s: change.from, ...(change.status === 'in-network' && { f: change.from }) };
     const steps = withStep(this.networks.get(provider)?.steps ?? [], step, recordedAt(record));
     if (steps === undefined) return;

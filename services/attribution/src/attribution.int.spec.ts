@@ -284,6 +284,19 @@ describe('intake', () => {
     expect((await onlyGroup(app)).quantity).toBe(1);
   });
 
+  // HOLES M3: the one who opted out may be the one whose id goes.
+  it('a merge that cannot be read denies both ids until it is discarded', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), enrolled('m3'), attributed('m3'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect((await onlyGroup(app)).quantity).toBe(3);
+    await put(PAYER_PROVIDER_EVENTS, payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }), 'm1');
+    expect(members(await onlyGroup(app))).toEqual(['Patient/m3']);
+    const [letter, ...others] = await typed(deadLetterTopic(PAYER_PROVIDER_EVENTS), 'pa.event-parked.v1');
+    expect(others).toEqual([]);
+    await discard(PAYER_PROVIDER_EVENTS, letter!['deadLetter'] as string);
+    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(3);
+  });
+
   it('an end of a version that is not known here denies', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);

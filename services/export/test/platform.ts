@@ -146,7 +146,7 @@ export class Platform {
   }
   /** What c1 asks for, with party facts that permit it. */
   taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
-    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [], asOf: undefined };
+    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [], identities: [], asOf: undefined };
     return { ...of, client: 'c1', party };
   }
   reader(projection: Projection): ViewReader {

@@ -1,4 +1,4 @@
-import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS, type ProviderKey, providerKeys } from '@provider-access/events';
+import { type AccessHeld, type AccessReleased, isSubject, PA_ATTRIBUTION, PA_PROVIDERS, type ProviderKey, providerKeys } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
 import { concerned, derivedRecord, type Inbound, type Output } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
@@ -6,16 +6,33 @@ import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-ev
 export const DERIVER = 'attribution';
 
 /**
- * What a parked event denies: its member; its providers, when it is about a network status (it may have said that they left); its
+ * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it may have said that they left); its
  * whole source, when neither can be read. undefined for one that can only have given access.
  */
-export function holdOf(record: LogRecord, { event, type }: Inbound, deadLetter: string): AccessHeld | undefined {
+export function holdOf(record: LogRecord, { event, type }: Inbound, deadLetter: string): Held | undefined {
   if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
   const { member, source } = concerned(record, event);
   const about = { source, deadLetter, eventType: type };
+  if (type === MERGED) {
+    // Either may be who opted out.
+    const others = [retiredOf(event?.data)].filter((id) => id !== undefined && id !== member) as string[];
+    const [first, ...rest] = [...(member === undefined ? [] : [member]), ...others];
+    return { ...about, ...(first !== undefined && { member: first }), ...(rest.length > 0 && { others: rest }) };
+  }
   if (type !== NETWORK_STATUS) return { ...about, ...(member !== undefined && { member }) };
   const providers = providersOf(event?.data, member);
   return { ...about, ...(providers.length > 0 && { providers: [...providers] }) };
+}
+
+/** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
+interface Held extends AccessHeld {
+  readonly others?: readonly string[];
+}
+const MERGED = 'payer.members-merged.v1';
+/** The id that a merge retires, where it can be read. */
+function retiredOf(data: unknown): string | undefined {
+  const from = typeof data === 'object' && data !== null ? (data as { from?: unknown }).from : undefined;
+  return typeof from === 'string' && isSubject(from) ? from : undefined;
 }
 
 const NPI = /^\d{10}$/;
@@ -39,12 +56,20 @@ const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): N
 const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [{ topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record }];
 
 /** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
-export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
-  return outputOf(hold, keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold'));
+export async function heldOutputs(remembered: AccessHeld, at: string): Promise<readonly Output[]> {
+  return each(remembered).flatMap((hold) =>
+    outputOf(hold, keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold')));
 }
 /** What ends such a hold. `at` is an RFC 3339 instant. */
-export async function releasedOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
-  const { eventType: _, ...data } = hold;
-  const record = derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 });
-  return outputOf(hold, keyed(record, hold, 'release'));
+export async function releasedOutputs(remembered: AccessHeld, at: string): Promise<readonly Output[]> {
+  return each(remembered).flatMap((hold) => {
+    const { eventType: _, ...data } = hold;
+    const record = derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 });
+    return outputOf(hold, keyed(record, hold, 'release'));
+  });
+}
+/** One for each member. */
+function each(remembered: Held): readonly AccessHeld[] {
+  const { others = [], ...hold } = remembered;
+  return [hold, ...others.map((member) => ({ ...hold, member }))];
 }

@@ -56,12 +56,13 @@ class ProviderTurn implements Turn {
   async take({ event, at }: TakenFrom): Promise<Taken> {
     if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
     const outputs: Output[] = [];
-    for (const provider of providerKeys((event as NetworkStatusChanged).data)) {
+    const identity = providerKeys((event as NetworkStatusChanged).data);
+    for (const provider of identity) {
       const id = derivedEventId(event, provider);
       if (this.published.has(id) || this.facts.parties.knowsNetworkEvent(provider, id)) continue;
       this.published.add(id);
       const { status, from } = (event as NetworkStatusChanged).data;
-      const data: NetworkStatusRecorded = { provider, status, from: startOf(from), businessTime: instantOf(event.time) };
+      const data: NetworkStatusRecorded = { provider, status, from: startOf(from), businessTime: instantOf(event.time), ...(identity.length > 1 && { with: identity.filter((other) => other !== provider) }) };
       const record = derivedRecord({ deriver: DERIVER, type: 'pa.network-status-recorded.v1', subject: provider, cause: event, at, data });
       // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });

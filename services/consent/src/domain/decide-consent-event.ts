@@ -1,4 +1,4 @@
-import { type OptedIn, type OptedOut, type PayerEvent, type PayerEventType, providerKeys } from '@provider-access/events';
+import { isNpi, type OptedIn, type OptedOut, type PayerEvent, type PayerEventType, providerKeys } from '@provider-access/events';
 import { dateRange, toInstant } from '@provider-access/fhir';
 
 export type ConsentStatement =
@@ -13,6 +13,10 @@ export const MERGED = 'payer.members-merged.v1';
 export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
 
 const startOf = (value: string): number => dateRange(value)!.start;
+
+/** Whether a target names a provider by what we know, and by nothing else. One that may name somebody whom we do not know makes the opt-out global. */
+const isUnderstood = ({ npi, tin, ...more }: { readonly npi?: string | undefined; readonly tin?: string | undefined }): boolean =>
+  Object.keys(more).length === 0 && (npi !== undefined || tin !== undefined) && (npi === undefined || isNpi(npi));
 
 /**
  * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch. An opt-out takes effect from its date
@@ -34,7 +38,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number): Conse
     case 'payer.member-opted-out.v1': {
       const { scope, targets, effectiveFrom, setBy, channel } = event.data;
       const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : startOf(effectiveFrom);
-      const providers = targets?.flatMap((t) => providerKeys(t)) ?? [];
+      const providers = targets?.every(isUnderstood) === true ? targets.flatMap((t) => providerKeys(t)) : [];
       return {
         kind: 'opted-out',
         data: {

@@ -14,6 +14,8 @@ export interface PartySnapshot {
   readonly client: ClientFacts | undefined;
   readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
   readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
+  /** Providers of the client and of attributions that have more than one identifier. */
+  readonly identities: readonly (readonly [ProviderKey, readonly ProviderKey[]])[];
   /** RFC 3339 instant of the newest event behind these facts. */
   readonly asOf: string | undefined;
 }
@@ -71,7 +73,11 @@ class Carried {
 function partyOf(snapshot: PartySnapshot): PartyFacts {
   const network = new Map(snapshot.network);
   const holds = new Map(snapshot.sourceHolds);
-  return { client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [], sourceHolds: (s) => holds.get(s) ?? [], asOf: () => snapshot.asOf };
+  const identities = new Map(snapshot.identities);
+  return {
+    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [],
+    sourceHolds: (s) => holds.get(s) ?? [], identity: (p) => identities.get(p) ?? [p], asOf: () => snapshot.asOf,
+  };
 }
 const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
 

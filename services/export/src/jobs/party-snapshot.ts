@@ -17,5 +17,7 @@ export async function partySnapshot(client: string, group: string, members: read
       if (holds.length > 0) sourceHolds.set(source, holds);
     }
   }
-  return { client: parties.client(client), network: [...network], sourceHolds: [...sourceHolds], asOf: parties.asOf() };
+  const known = parties.client(client);
+  const identities = [...network.keys(), ...(known?.providers ?? [])].map((p) => [p, parties.identity(p)] as const).filter(([, all]) => all.length > 1);
+  return { client: known, network: [...network], sourceHolds: [...sourceHolds], identities, asOf: parties.asOf() };
 }
