@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@provider-access/testing';
 import { test } from 'vitest';
-import { ASSERTION_TYPE, form, http, json, optOut, tell } from '../road.ts';
+import { ASSERTION_TYPE, form, http, json, optOut, payerEvent, tell } from '../road.ts';
 import { TRIAL_MS, tryIt } from './tried.ts';
 import type { World } from './world.ts';
 
@@ -20,10 +20,11 @@ export function processFaults(world: () => World): void {
     await tryIt(world(), { source: 'an opt-out came in whose scope cannot be read', alerts: { EventsParked: 60 }, fault: () => tell(world().platform, optOut(world().members[1]!, { scope: 'nobody knows' })), cure: discardAll });
   }, TRIAL_MS);
 
-  test('an opt-out says not whose it is: SourceDenied', async () => {
-    const { subject: _, ...nobody } = optOut('');
+  // POST /events refuses an opt-out of nobody; the end of a coverage denies everybody in the same way.
+  test('a termination says not whose it is: SourceDenied', async () => {
+    const { subject: _, ...nobody } = payerEvent('payer.member-terminated.v1', '', { to: '2026-01-01' });
     const fault = (): Promise<unknown> => http(`${world().platform.base}/events`, { method: 'POST', ...payer(), headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify({ specversion: '1.0', ...nobody }) });
-    await tryIt(world(), { source: 'an opt-out came in that does not say whose it is', alerts: { SourceDenied: 20 }, fault, cure: discardAll });
+    await tryIt(world(), { source: 'the end of a coverage came in that does not say whose it is', alerts: { SourceDenied: 20 }, fault, cure: discardAll });
   }, TRIAL_MS);
 
   test('auth is killed and does not come back: ServiceAbsent', async () => {

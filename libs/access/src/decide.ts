@@ -1,4 +1,4 @@
-import type { AttributionFact, ClientFacts, Interval, MemberFacts, OptOutFact, PartyFacts } from './facts.ts';
+import { type AttributionFact, type ClientFacts, type Interval, type MemberFacts, type OptOutFact, type PartyFacts, sourcesOf } from './facts.ts';
 
 /** Why not. Closed: audit, explain and metrics use these words; the outside never sees them. */
 export const DENIAL_REASONS = [
@@ -77,7 +77,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const member = facts.member;
   if (member === undefined) return deny('member-unknown');
   if (member.holds.some((h) => holds(h, now))) return deny('on-hold');
-  if (member.sources.some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now)))) return deny('source-on-hold');
+  if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now)))) return deny('source-on-hold');
   const { group } = request.purpose;
   const attributed = member.attributions.filter((a) => holds(a, now) && (group === undefined || a.group === group) && a.providers.some((p) => client.providers.includes(p)));
   if (attributed.length === 0) return deny('not-attributed');
@@ -102,7 +102,7 @@ export function visibleSince(request: AccessRequest, facts: DecisionFacts): numb
   const attributed = Math.min(...decision.attributions.map(since));
   const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
   const optedIn = Math.max(0, ...facts.member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now).map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))));
-  const held = [...facts.member!.holds, ...facts.member!.sources.flatMap((s) => facts.party.sourceHolds(s))];
+  const held = [...facts.member!.holds, ...sourcesOf(facts.member!).flatMap((s) => facts.party.sourceHolds(s))];
   const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
   return Math.max(attributed, covered, optedIn, released);
 }

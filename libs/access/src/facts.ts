@@ -29,6 +29,11 @@ export interface MemberFacts {
   readonly asOf?: string;
 }
 
+/** Stands for all sources: a hold of it denies every member, because nobody can say whom the parked event concerns. */
+export const EVERY_SOURCE = '*';
+/** The sources whose holds deny a member. */
+export const sourcesOf = (member: Pick<MemberFacts, 'sources'>): readonly string[] => [...member.sources, EVERY_SOURCE];
+
 export type ClientStatus = 'pending' | 'approved' | 'rejected' | 'suspended' | 'revoked';
 export interface ClientFacts {
   readonly client: string;

@@ -10,3 +10,4 @@ export { telemetryEnv, telemetryFaults, telemetryOptions, type TelemetryConnecti
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';
 export { businessEnv, calendarRules, serviceLevelsSince, type BusinessEnv } from './business.ts';
 export { processEnv, type ProcessEnv } from './process.ts';
+export { unreadableConsent, type UnreadableConsent } from './unreadable.ts';

@@ -1,10 +1,21 @@
+import { EVERY_SOURCE } from '@provider-access/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/observability';
+import type { Concerned } from './read.ts';
 
 /** The part of state.claims that is needed here. */
 interface Claims {
   claim(namespace: string, key: string, owner: string): Promise<string>;
   get(namespace: string, key: string): Promise<string | undefined>;
+}
+
+/**
+ * Whom a hold denies when the event may restrict access: its member, else by the policy everybody or its source. The source is always known, if
+ * only as `unknown`; a source that never spoke of anybody before, such as a new portal, would deny nobody.
+ */
+export function heldBy({ member, source }: Concerned, policy: 'hold-all' | 'hold-source'): Concerned {
+  if (member !== undefined) return { member, source };
+  return { source: policy === 'hold-all' ? EVERY_SOURCE : source };
 }
 
 /**

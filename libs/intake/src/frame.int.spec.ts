@@ -48,7 +48,7 @@ function intake(): Intake<Named> {
   const held = async (hold: AccessHeld, type: string, at: string) =>
     [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type, cause: { id: hold.deadLetter, source: hold.source }, at, data: hold, ...(hold.member !== undefined && { subject: hold.member }) }) }];
   return new Intake<Named>(ports, {
-    deriver: 'consent', progressTopic: PA_CONSENT, interest: { types: new Set([NAMED]), parksStrays: false }, topics: [PA_CONSENT],
+    deriver: 'consent', progressTopic: PA_CONSENT, interest: { types: new Set([NAMED]), strays: 'passed' }, topics: [PA_CONSENT],
     contract: new PayerContract<Named>(TYPES, [split]),
     reports: () => true, refuses: () => true,
     holdOf: (record, { event }, deadLetter) => ({ member: event?.subject ?? record.headers['ce_subject']!, source: 'urn:payer', deadLetter, eventType: NAMED }),

@@ -220,7 +220,7 @@ class Attempt<E> {
     if (held !== undefined) this.put(record, await role.hold(await this.holds.remember(held), at));
     await this.releaseReplayed(read, at);
     // Somebody else parks it, under the same name.
-    if (!inbound.ok && inbound.stray && !role.interest.parksStrays) return;
+    if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
     this.parked.push({ record: park(batch, record, fault.reason, fault.detail, role.deriver, at), offset: record.offset });
     const { type } = inbound;
     if (type !== undefined && !role.reports(type)) return;

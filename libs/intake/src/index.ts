@@ -1,4 +1,4 @@
-export { AccessHolds } from './access-holds.ts';
+export { AccessHolds, heldBy } from './access-holds.ts';
 export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
 export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from './frame.ts';
-export { concerned, type Inbound, type InboundEvent, type InboundFault, type Interest, type Readable, readInbound } from './read.ts';
+export { concerned, type Concerned, type Inbound, type InboundEvent, type InboundFault, type Interest, type Readable, readInbound } from './read.ts';

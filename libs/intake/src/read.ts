@@ -13,10 +13,10 @@ export interface Interest {
   /** Types in their newest version. */
   readonly types: ReadonlySet<string>;
   /**
-   * True for the one service that parks what belongs to no other: events of unknown types, and those whose envelope cannot be read.
-   * The others learn of them too, because one may have said something that restricts access.
+   * What belongs to no service: events of unknown types, and those whose envelope cannot be read. One service parks them. One watches them, because
+   * a misspelt opt-out is among them. The others see only what may be a version of a type of theirs.
    */
-  readonly parksStrays: boolean;
+  readonly strays: 'parked' | 'watched' | 'passed';
 }
 
 /** One record that an intake has to look at. */
@@ -35,7 +35,7 @@ export interface InboundFault extends Common {
   readonly fault: EventFault;
   /** As far as the envelope could be read. */
   readonly event?: DomainEvent;
-  /** The event belongs to no type that is known, or its envelope cannot be read: the service with `parksStrays` parks it. */
+  /** The event belongs to no type that is known, or its envelope cannot be read: the service whose strays are `parked` parks it. */
   readonly stray: boolean;
 }
 
@@ -62,7 +62,7 @@ export function readInbound<E = PayerEvent>(
     if (named !== undefined) return { ok: false, type: named.type, fault, stray: false };
     const text = bytes(record);
     const type = [...interest.types].find((t) => text.includes(t));
-    return type === undefined && !interest.parksStrays ? undefined : { ok: false, type, fault, stray: true };
+    return type === undefined && interest.strays === 'passed' ? undefined : { ok: false, type, fault, stray: true };
   }
   const { event } = decoded;
   const found = named ?? classify(event.type, interest, contract);
@@ -79,12 +79,12 @@ type Class =
   | { readonly kind: 'unknown'; readonly type: string | undefined }
   | { readonly kind: 'passed' };
 
-function classify<E>(type: string, { types, parksStrays }: Interest, contract: PayerContract<E>): Class {
+function classify<E>(type: string, { types, strays }: Interest, contract: PayerContract<E>): Class {
   const newest = contract.newest(type);
   if (types.has(newest)) return { kind: 'ours', type: newest };
   if (contract.definition(type) !== undefined) return { kind: 'passed' };
   const known = [...types].find((t) => nameOf(t) === nameOf(type));
-  return known !== undefined || parksStrays ? { kind: 'unknown', type: known } : { kind: 'passed' };
+  return known !== undefined || strays !== 'passed' ? { kind: 'unknown', type: known } : { kind: 'passed' };
 }
 
 function stray(found: Class, event: DomainEvent | undefined): InboundFault | undefined {
@@ -106,7 +106,11 @@ function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerCont
 }
 
 /** Whom an unreadable event concerns, as far as its envelope says. A subject that is no id names nobody. */
-export function concerned(record: Readable, event: DomainEvent | undefined): { readonly member?: string; readonly source: string } {
+export interface Concerned {
+  readonly member?: string;
+  readonly source: string;
+}
+export function concerned(record: Readable, event: DomainEvent | undefined): Concerned {
   const subject = event?.subject ?? record.headers['ce_subject'];
   const source = event?.source ?? record.headers['ce_source'] ?? structuredText(record, 'source') ?? 'unknown';
   const member = subject ?? structuredText(record, 'subject');

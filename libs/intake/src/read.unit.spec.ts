@@ -13,8 +13,8 @@ const structured = (text: string): Readable =>
   record({ headers: { 'content-type': 'application/cloudevents+json' }, value: Buffer.from(text) });
 const NOW = Date.UTC(2026, 0, 1);
 const types = new Set([TYPE]);
-const read = (r: Readable) => readInbound(r, { types, parksStrays: false }, NOW);
-const readStray = (r: Readable) => readInbound(r, { types, parksStrays: true }, NOW);
+const read = (r: Readable) => readInbound(r, { types, strays: 'passed' }, NOW);
+const readStray = (r: Readable) => readInbound(r, { types, strays: 'parked' }, NOW);
 
 describe('inbound events', () => {
   it('are read in both modes, with the defaults of the schema; what is somebody else\'s is passed over, unread', () => {

@@ -305,7 +305,15 @@ describe('intake', () => {
     expect(await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toEqual([]);
   });
 
-  it('an event without a subject that might have ended access denies its whole source', async () => {
+  it('an event without a subject that might have ended access denies everybody', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
+    expect((await onlyGroup(app)).quantity).toBe(0);
+  });
+  it('an event without a subject that might have ended access denies its whole source, where the operator chose so', async () => {
+    await h.stop();
+    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));

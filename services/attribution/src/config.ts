@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { baseUrl, businessEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { baseUrl, businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/config';
 
 /** Settings of attribution: environment variables, read once by the runner. */
 export const attributionConfig = z.object({
   PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
   PAYER_ORGANIZATION: z.string().regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>').default('Organization/payer').describe('The payer, as `Group.managingEntity` names it.'),
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
+  UNREADABLE_CONSENT: unreadableConsent,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
   MAX_GROUP_MEMBERS: whole(1, 50_000_000).default(50_000).describe('A Group with more permitted members is only read with `_summary=true`.'),
 });

@@ -1,8 +1,9 @@
-import { businessEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/config';
 import { z } from 'zod';
 
 /** Settings of consent: environment variables, read once by the runner. */
 export const consentConfig = z.object({
+  UNREADABLE_CONSENT: unreadableConsent,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this count as not ready.'),
 });
 export type ConsentConfig = z.infer<typeof consentConfig>;

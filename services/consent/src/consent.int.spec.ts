@@ -207,7 +207,18 @@ describe('an opt-out that cannot be read', () => {
     await discard(again!['deadLetter'] as string, topic);
     await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
-  it('names nobody: its whole source is denied, and only that', async () => {
+  // HOLES H4: a portal that never spoke of anybody before is a source of nobody.
+  it('names nobody and comes from a source that never spoke before: everybody is denied until it is discarded', async () => {
+    const { ce_subject: _, ...headers } = broken().headers;
+    await h.publishRaw({ ...broken(), headers: { ...headers, ce_source: 'urn:new-portal' } });
+    expect(await h.verdict('m1')).toBe('source-on-hold');
+    await discard((await letters())[0]!['deadLetter'] as string);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
+  });
+  it('names nobody, where the operator chose so: its whole source is denied, and only that', async () => {
+    await h.stop();
+    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
+    await h.member('m1');
     await h.member('m2', 'urn:other');
     const { ce_subject: _, ...headers } = broken().headers;
     await h.publishRaw({ ...broken(), headers });
@@ -229,6 +240,14 @@ describe('an opt-out that cannot be read', () => {
     // Resources parks it, as every type that is not known, under the same name.
     expect(await letters()).toEqual([]);
     const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
+    await discard(hold!['deadLetter'] as string);
+    await expect.poll(() => h.verdict('m1')).toBe('permit');
+  });
+  it.each(['payer.member-optedout.v1', 'Payer.Member-Opted-Out.V1', 'payer.member-opted-out.v1 '])('is misspelt (%s): denies its member until it is discarded', async (type) => {
+    await h.publish({ ...optedOut('m1'), type });
+    expect(await h.verdict('m1')).toBe('on-hold');
+    const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
+    expect(hold).toMatchObject({ eventType: 'unknown' });
     await discard(hold!['deadLetter'] as string);
     await expect.poll(() => h.verdict('m1')).toBe('permit');
   });

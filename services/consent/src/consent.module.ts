@@ -44,7 +44,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PORTS, useValue: ports },
         { provide: Facts, useValue: facts },
         { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
-        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts) },
+        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
         { provide: READINESS, useValue: readiness },
       ],
     };

@@ -28,7 +28,7 @@ export class Harness {
   private attribution!: Subscription;
   private providers!: Subscription;
 
-  async start(): Promise<this> {
+  async start(config: Record<string, unknown> = {}): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
       const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic, now: () => this.now });
@@ -40,7 +40,7 @@ export class Harness {
     await this.ours(PA_REGISTRY, 'pa.app-registered.v1', 'c1', { client: 'c1', name: 'c1', scope: '', contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at });
     await this.ours(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [`npi|${NPI}`], scope: '', by: 'test' });
     await this.ours(PA_PROVIDERS, 'pa.network-status-recorded.v1', `npi|${NPI}`, { provider: `npi|${NPI}`, status: 'in-network', from: at, businessTime: at });
-    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse({}) }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config) }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
     await this.app.startAllMicroservices();
     await this.facts.start();
     return this;

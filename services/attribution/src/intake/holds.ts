@@ -1,28 +1,29 @@
 import { type AccessHeld, type AccessReleased, isSubject, PA_ATTRIBUTION, PA_PROVIDERS, type ProviderKey, providerKeys } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
-import { concerned, derivedRecord, type Inbound, type Output } from '@provider-access/intake';
+import type { UnreadableConsent } from '@provider-access/config';
+import { concerned, derivedRecord, heldBy, type Inbound, type Output } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
 
 /**
- * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it may have said that they left); its
+ * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it may have said that they left); everybody, or its
  * whole source, when neither can be read. undefined for one that can only have given access.
  */
-export function holdOf(record: LogRecord, { event, type }: Inbound, deadLetter: string): Held | undefined {
+export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { event, type }: Inbound, deadLetter: string): Held | undefined => {
   if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
-  const { member, source } = concerned(record, event);
-  const about = { source, deadLetter, eventType: type };
-  if (type === MERGED) {
-    // Either may be who opted out.
-    const others = [retiredOf(event?.data)].filter((id) => id !== undefined && id !== member) as string[];
-    const [first, ...rest] = [...(member === undefined ? [] : [member]), ...others];
-    return { ...about, ...(first !== undefined && { member: first }), ...(rest.length > 0 && { others: rest }) };
+  const concerns = concerned(record, event);
+  const about = { deadLetter, eventType: type };
+  if (type === NETWORK_STATUS) {
+    const providers = providersOf(event?.data, concerns.member);
+    return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
   }
-  if (type !== NETWORK_STATUS) return { ...about, ...(member !== undefined && { member }) };
-  const providers = providersOf(event?.data, member);
-  return { ...about, ...(providers.length > 0 && { providers: [...providers] }) };
-}
+  // Of a merge either may be who opted out.
+  const named = [concerns.member, type === MERGED ? retiredOf(event?.data) : undefined].filter((id) => id !== undefined);
+  const [member, ...others] = [...new Set(named)];
+  const held = heldBy({ source: concerns.source, ...(member !== undefined && { member }) }, unreadable);
+  return { ...about, ...held, ...(others.length > 0 && { others }) };
+};
 
 /** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
 interface Held extends AccessHeld {

@@ -1,12 +1,13 @@
 import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_CONTRACT, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import type { Batch, LogRecord, NewRecord } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
+import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import { decideMemberEvent, isOwn, isResource, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { looksLikeCoverage, refusesCoverage } from './coverages.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
-import { DERIVER, heldOutputs, holdOf, releasedOutputs } from './holds.ts';
+import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 import { MemberState } from './member-state.ts';
 
 interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; readonly member: string; readonly record: NewRecord }
@@ -18,18 +19,18 @@ interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; r
 export class MemberEventsIntake {
   private readonly intake: Intake;
 
-  constructor(ports: ServicePorts, facts: Facts) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_ATTRIBUTION,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), parksStrays: false },
+      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed' },
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
       skips: isNoCoverage,
       reports: isOwn,
       // A Coverage too, under the name that resources would give it: what is held must be found and resolved.
       refuses: (record, inbound) => (inbound.type !== undefined && isOwn(inbound.type)) || refusesCoverage(record, inbound),
-      holdOf,
+      holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,
       begin: async (inbound) => {

@@ -1,12 +1,13 @@
 import { type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, type PayerEvent, providerKeys } from '@provider-access/events';
 import type { Batch } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
+import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import { instantOf, startOf } from '../domain/dates.ts';
 import { isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { refusesCoverage } from './coverages.ts';
-import { DERIVER, heldOutputs, holdOf, releasedOutputs } from './holds.ts';
+import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
@@ -17,16 +18,16 @@ type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>
 export class ProviderEventsIntake {
   private readonly intake: Intake;
 
-  constructor(ports: ServicePorts, facts: Facts) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_PROVIDERS,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), parksStrays: false },
+      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed' },
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
       reports: isOwn,
       // resources parks a resource that lies here; a Coverage among them might have ended access, as in its own topic.
       refuses: (record, inbound) => (inbound.type !== undefined && isOwn(inbound.type)) || refusesCoverage(record, inbound),
-      holdOf,
+      holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,
       begin: async () => new ProviderTurn(facts),

@@ -3,7 +3,8 @@ import { type AccessHeld, type EventFault, PA_CONSENT, type PayerEvent } from '@
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { ConsentPart, Facts } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
-import { concerned, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import type { UnreadableConsent } from '@provider-access/config';
+import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -12,10 +13,12 @@ import { recallFrom } from './recall.ts';
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
 const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id came before with other content: a new statement needs an id of its own' };
+/** In place of a name that a producer chose: it is shown where names of events are. */
+const UNKNOWN_TYPE = 'unknown';
 const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
- * payer.member-events -> pa.consent. An opt-out that cannot be read denies: the member, or the whole source when it names none. So
+ * payer.member-events -> pa.consent. An opt-out that cannot be read denies: the member, or everybody when it names none. So
  * does one that a producer put among provider events, where nothing of consent belongs.
  */
 export class ConsentEventsIntake {
@@ -23,19 +26,19 @@ export class ConsentEventsIntake {
   private readonly intake: Intake;
   private readonly effect: OptOutEffect;
 
-  constructor(ports: ServicePorts, facts: Facts) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
     this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
     this.register = new ConsentRegister(ports.state.streams, recallFrom(ports.log, facts));
     const { register, effect } = this;
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_CONSENT,
-      interest: { types: new Set([...CONSENT_TYPES, MERGED]), parksStrays: false },
+      interest: { types: new Set([...CONSENT_TYPES, MERGED]), strays: 'watched' },
       topics: [PA_CONSENT],
       reports: isOwn,
-      // An unreadable merge is attribution's to park and to hold.
-      refuses: (_record, { type }) => type !== undefined && isOwn(type),
-      holdOf: (record, { event, type }, deadLetter) => ({ ...concerned(record, event), deadLetter, eventType: type! }),
+      // An unreadable merge is attribution's to park and to hold. What is of no known type may be a misspelt opt-out of its member.
+      refuses: (record, { event, type }) => (type === undefined ? concerned(record, event).member !== undefined : isOwn(type)),
+      holdOf: (record, { event, type }, deadLetter) => ({ ...heldBy(concerned(record, event), unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE }),
       hold: (held, at) => this.tell(held, 'pa.access-held.v1', at),
       release: (held, at) => this.tell(held, 'pa.access-released.v1', at),
       begin: async (_inbound, batch) => new ConsentTurn({ ports, facts, register, effect, batch }),

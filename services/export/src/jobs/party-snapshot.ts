@@ -1,4 +1,4 @@
-import type { HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
+import { type HoldFact, type NetworkFact, type PartyFacts, sourcesOf } from '@provider-access/access';
 import type { ProviderKey } from '@provider-access/events';
 import type { Access } from '@provider-access/facts';
 import type { PartySnapshot } from './chunk-writer.ts';
@@ -12,7 +12,7 @@ export async function partySnapshot(client: string, group: string, members: read
   const sourceHolds = new Map<string, readonly HoldFact[]>();
   for (const facts of await access.factsOfMany(members)) {
     for (const attribution of facts?.attributions ?? []) if (attribution.group === group) for (const provider of attribution.providers) network.set(provider, parties.network(provider));
-    for (const source of facts?.sources ?? []) {
+    for (const source of facts === undefined ? [] : sourcesOf(facts)) {
       const holds = parties.sourceHolds(source);
       if (holds.length > 0) sourceHolds.set(source, holds);
     }

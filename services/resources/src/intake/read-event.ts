@@ -20,7 +20,7 @@ const MERGED = 'payer.members-merged.v1';
 /** Merges are attribution's own; here they say who may take over whose records. */
 const INTEREST: Interest = {
   types: new Set([...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])), MERGED]),
-  parksStrays: true,
+  strays: 'parked',
 };
 
 /** The headers alone say that another service decides about it, or that there is nothing to decide: its data need not be looked at. */

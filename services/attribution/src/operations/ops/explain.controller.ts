@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
-import { clientStatusAt, decide, type Decision, inNetwork, type Interval } from '@provider-access/access';
+import { clientStatusAt, decide, type Decision, inNetwork, type Interval, sourcesOf } from '@provider-access/access';
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
@@ -61,7 +61,7 @@ export class ExplainController {
         attributions: marked(facts.attributions).map((a) => ({ ...a, boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false, inNetwork: inNetwork(party, a.providers, moment) })),
         optOuts: marked(facts.optOuts),
         holds: marked(facts.holds),
-        sourceHolds: facts.sources.flatMap((source) => marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold }))),
+        sourceHolds: sourcesOf(facts).flatMap((source) => marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold }))),
         mergedWith: facts.mergedWith,
       },
     };
