@@ -364,6 +364,9 @@ describe('operators', () => {
     const hashes = await Promise.all(['m1', 'm1', 'nobody'].map(async (member) => ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash));
     expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);
     expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
+    // It is the operator who looked: no disclosure to the client that was asked about.
+    const looked = (await typed(PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['action'] === 'explain');
+    expect([looked.length > 0, new Set(looked.map((entry) => entry['client']))]).toEqual([true, new Set(['administrator'])]);
   });
   it('list disclosures of a member', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));

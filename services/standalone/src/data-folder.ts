@@ -21,12 +21,14 @@ const running = (pid: number): boolean => {
 };
 
 /**
- * Makes the folder (mode 0700) and takes it for this process. A lock left behind by kill -9 is taken over.
+ * Makes the folder and takes it for this process. Everything in it may name members, so from here on this process makes no file that others can
+ * read, also where the operator made the folder for all to enter. A lock left behind by kill -9 is taken over.
  * @returns a function that gives it back
  * @throws DataFolderInUse when a living process holds it
  */
 export function takeDataFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  process.umask(0o077);
+  mkdirSync(folder, { recursive: true });
   const file = join(folder, 'lock');
   for (;;) {
     try {

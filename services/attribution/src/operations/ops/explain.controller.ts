@@ -15,6 +15,9 @@ interface Explanation {
 }
 const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } => (d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason });
 
+/** In place of a client, in the audit of what an operator looked at. No client has such an id. */
+const OPERATOR = 'administrator';
+
 /** Who could see whom at a time, and why: the same decision as always over the facts' intervals, which are listed with it. */
 @Controller()
 export class ExplainController {
@@ -40,7 +43,8 @@ export class ExplainController {
     if (at !== undefined && (typeof at !== 'string' || Number.isNaN(Date.parse(at)))) throw new Refusal('invalid-value', 'at must be an RFC 3339 instant.');
     const when = at === undefined ? now : instant(Date.parse(at));
     const explanation = await this.answer(client, member, when, now);
-    await this.audit.record({ client, action: 'explain', outcome: 'released', members: [member], resources: 0 });
+    // The operator looked, not the client that was asked about: nothing was disclosed to that one.
+    await this.audit.record({ client: OPERATOR, action: 'explain', outcome: 'released', members: [member], resources: 0 });
     return JSON.stringify(explanation);
   }
 

@@ -1,5 +1,5 @@
 import { type Appended, deadLetterId, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
-import type { ConsentStatement, StatementEffect } from '@provider-access/facts';
+import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 import type { Metrics } from '@provider-access/observability';
 import type { Incoming } from './incoming.ts';
@@ -73,7 +73,7 @@ export class EventAppender {
       const placed = consents.flatMap((i) => (appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }]));
       effects.set(topic, this.effectsOf(topic, placed).catch((error: unknown) => {
         // It is durable: that its effect is not known yet is all there is to say.
-        if (error instanceof EngineUnavailable || (error instanceof Error && error.name === 'FactsStale')) return new Map();
+        if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
         throw error;
       }));
     }

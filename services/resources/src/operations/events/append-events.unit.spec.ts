@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { EngineUnavailable, type NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { FactsStale } from '@provider-access/facts';
 import { condition, event, type EventInput, patient } from '../../../test/house.ts';
 import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';
 import { fromObject } from './incoming.ts';
@@ -23,6 +24,13 @@ it('says of each event which topic took it, and what to send again', async () =>
   const log = without(PAYER_PROVIDER_EVENTS);
   const rows = await new EventAppender(log, facts).append(incoming([{ id: 'a', resource: patient('m1') }, provider, { id: 'c', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
   expect(await rowsOf(rows)).toEqual(['a: accepted', 'p: unavailable (log-unavailable)', 'c: effective']);
+  await log.close();
+});
+
+it.each(['waitForPayerEverywhere', 'effects'] as const)('says accepted when the facts are too old to say more (%s)', async (asked) => {
+  const log = openMemoryLog();
+  const rows = await new EventAppender(log, { ...facts, [asked]: () => Promise.reject(new FactsStale()) }).append(incoming([{ id: 'c', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
+  expect(await rowsOf(rows)).toEqual(['c: accepted']);
   await log.close();
 });
 
