@@ -62,7 +62,8 @@ describe('an engine is away', { timeout: 600_000 }, () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Away', npi: organization.npi, tin: organization.tin });
     token = await app.tokens.get();
-    expect((await decided()).status).toBe(200);
+    // Handled is before visible.
+    await eventually(async () => expect((await decided()).status).toBe(200), WAIT);
   });
   afterAll(async () => {
     await platform?.kill();
