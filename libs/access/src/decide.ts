@@ -28,7 +28,7 @@ const ms = (instant: string): number => Date.parse(instant);
  * The instant to decide at, ms since the epoch: the clock, but never before the newest event that the facts come from. A clock may be behind the
  * one that stamped an event, or step back; what was said "now" by that event must not lie in the future of the one who decides.
  */
-export function decisionTime(request: AccessRequest, { member, party }: DecisionFacts): number {
+export function decisionTime(request: Pick<AccessRequest, 'now' | 'past'>, { member, party }: DecisionFacts): number {
   const now = ms(request.now);
   if (request.past === true) return now;
   return Math.max(now, ...[member?.asOf, party.asOf()].map((at) => (at === undefined ? now : ms(at))));

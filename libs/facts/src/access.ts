@@ -1,4 +1,4 @@
-import { decide, type Decision, type DenialReason, type MemberFacts, type Purpose } from '@provider-access/access';
+import { decide, type Decision, decisionTime, type DenialReason, type MemberFacts, type Purpose } from '@provider-access/access';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
@@ -108,7 +108,7 @@ export class Access {
       if (document === undefined) return undefined;
       const facts = factsOf(document);
       if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined)) return { status: 'parked', deadLetter, denies: 'member' };
-      const now = Math.max(parties.decisionTime(clock.now()), facts.asOf === undefined ? 0 : Date.parse(facts.asOf));
+      const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
       return consentEffect((document as MemberFactsDocument).consent, event, now);
     });
   }

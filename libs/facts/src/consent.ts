@@ -51,6 +51,17 @@ const sameSource = (a: string, b: string): boolean => {
 const ends = (i: OptIn, o: OptOut): boolean =>
   sameSource(i.e, o.e) ? i.b > o.b : Date.parse(i.b) > Date.parse(o.b) + CLOCK_TOLERANCE_MS;
 
+/** The opt-in that ends an opt-out first, and the instant from which it does. */
+function endOf(o: OptOut, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
+  let first: { by: OptIn; to: string } | undefined;
+  for (const by of ins) {
+    if (!ends(by, o)) continue;
+    const to = by.f > o.f ? by.f : o.f;
+    if (first === undefined || to < first.to || (to === first.to && by.r < first.by.r)) first = { by, to };
+  }
+  return first;
+}
+
 /**
  * An opt-in ends every opt-out that was said before it (business time; a tie denies), from the later of both effective
  * times; an opt-out said after an opt-in stands even when it takes effect earlier. Order of delivery does not matter.
@@ -58,18 +69,14 @@ const ends = (i: OptIn, o: OptOut): boolean =>
 export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   const out: OptOutFact[] = [];
   for (const o of part?.outs ?? []) {
-    let end: { to: string; at: string } | undefined;
-    for (const i of part!.ins ?? []) {
-      if (!ends(i, o)) continue;
-      const to = i.f > o.f ? i.f : o.f;
-      if (end === undefined || to < end.to || (to === end.to && i.r < end.at)) end = { to, at: i.r };
-    }
+    const end = endOf(o, part!.ins ?? []);
     if (end !== undefined && end.to === o.f) continue;
-    out.push({ scope: o.sc, ...(o.tg !== undefined && { targets: o.tg }), from: o.f, recordedAt: o.r, event: o.e, ...(end !== undefined && { to: end.to, endRecordedAt: end.at }) });
+    out.push({ scope: o.sc, ...(o.tg !== undefined && { targets: o.tg }), from: o.f, recordedAt: o.r, event: o.e, ...(end !== undefined && { to: end.to, endRecordedAt: end.by.r }) });
   }
   return out;
 }
 
+const FOREVER = '9999-12-31T23:59:59.999Z';
 /** What a stored opt-out or opt-in does, and what stands against it. Ids are those of the payer's events. */
 export type ConsentEffect =
   | { readonly status: 'effective' }
@@ -85,18 +92,15 @@ export function consentEffect(part: ConsentPart | undefined, event: string, now:
   const { outs = [], ins = [] } = part ?? {};
   const payers = (id: string): string => id.replace(SOURCE_MARK, '');
   const at = (instant: string): number => Date.parse(instant);
-  /** The opt-in that ends an opt-out first. */
-  const endOf = (o: OptOut): { readonly by: OptIn; readonly to: string } | undefined =>
-    ins.filter((i) => ends(i, o)).map((by) => ({ by, to: by.f > o.f ? by.f : o.f })).toSorted((a, b) => (a.to < b.to ? -1 : 1))[0];
   const out = outs.find((o) => o.e === event);
   if (out !== undefined) {
-    const end = endOf(out);
+    const end = endOf(out, ins);
     if (end !== undefined && (end.to === out.f || at(end.to) <= now)) return { status: 'superseded', by: payers(end.by.e) };
     return at(out.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: out.f };
   }
   const back = ins.find((i) => i.e === event);
   if (back === undefined) return undefined;
-  const standing = outs.find((o) => at(o.f) <= now && endOf(o) === undefined);
+  const standing = outs.find((o) => at(o.f) <= now && !ends(back, o) && at(endOf(o, ins)?.to ?? FOREVER) > now);
   if (standing !== undefined) return { status: 'superseded', by: payers(standing.e) };
   return at(back.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: back.f };
 }

@@ -100,8 +100,8 @@ export class Parties implements PartyFacts {
     return this.holds.facts(source);
   }
   /**
-   * Of every statement that was followed, not only of those that are kept: a process learns from others that its clock is behind. Reports of
-   * progress state nothing.
+   * The time of the newest statement that this process has read, whether or not the process keeps the statement. By it the process learns that
+   * its clock is behind. Reports of progress do not count.
    */
   asOf(): string | undefined {
     return this.newest;

@@ -10,8 +10,8 @@ interface Claims {
 }
 
 /**
- * Whom a hold denies when the event may restrict access: its member, else by the policy everybody or its source. The source is always known, if
- * only as `unknown`; a source that never spoke of anybody before, such as a new portal, would deny nobody.
+ * Whom a hold denies: the member of the event. When no member can be read, the policy decides between everybody and the source of the event.
+ * A hold of a source denies the members of whom that source has spoken, so a hold of a new portal denies nobody.
  */
 export function heldBy({ member, source }: Concerned, policy: 'hold-all' | 'hold-source'): Concerned {
   if (member !== undefined) return { member, source };

@@ -25,7 +25,7 @@ export interface TakenFrom<E = PayerEvent> {
   readonly now: number;
 }
 
-/** One batch, from the state before it to its end. Thrown away, and made anew, when one of its events is at fault after all. */
+/** What a service keeps while the frame works on one batch. The frame drops it and asks for a new one when the platform fails at an event of the batch. */
 export interface Turn<E = PayerEvent> {
   /** Called for each valid event, in order. @throws EngineUnavailable: the batch comes again. Anything else is a fault of the event. */
   take(from: TakenFrom<E>): Promise<Taken>;
@@ -94,7 +94,7 @@ export class Intake<E = PayerEvent> {
 
   /** @throws EngineUnavailable: the batch comes again */
   async handle(batch: Batch): Promise<void> {
-    /** By offset: what the platform cannot take, although nothing is wrong with it as far as it was read. */
+    /** The events at which the platform failed, by their offset. */
     const faults = new Map<number, EventFault>();
     for (;;) {
       const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults);

@@ -37,7 +37,7 @@ export interface RecordIntakeOptions {
 /** More heads in flight than this, and intake waits for the view: memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
-/** An event that the platform cannot take, although nothing is wrong with it as far as it was read. */
+/** An event at which the platform failed. The event itself was read without a fault. */
 interface Failed {
   readonly event: ReadEvent;
   readonly fault: EventFault;
