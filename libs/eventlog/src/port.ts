@@ -119,9 +119,15 @@ export interface EventLog {
   /** Reads a range of one partition, for rebuild, dead letters and explain. */
   read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
   partitions(topic: string): Promise<number>;
-  /** Removes records appended before a time (ms since the epoch); offsets stay. Absent where the engine does it (Kafka: retention.ms). */
+  /**
+   * Removes the oldest records that were appended before a time (ms since the epoch), as far as every subscriber and follower of the topic has
+   * handled them. Offsets stay. Absent where the engine does it (Kafka: retention.ms). @returns how many
+   */
   trim?(topic: string, beforeTimestamp: number): Promise<number>;
-  /** Keeps the last record of each key below the heads at the call; offsets stay. Absent where the engine does it (cleanup.policy=compact). */
+  /**
+   * Keeps the last record of each key among those that every subscriber and follower of the topic has handled; offsets stay. Absent where the
+   * engine does it (cleanup.policy=compact). @returns how many records it removed
+   */
   compact?(topic: string): Promise<number>;
   close(): Promise<void>;
 }

@@ -46,6 +46,10 @@ Every service also follows ${code(followed.filter((topic) => !fromView.includes(
   platform may last, and how far a payer can look back. A topic that the payer keeps longer is left alone.
 - **\`pa.*\` and dead letters are the truth.** Views are built again from them alone, so nothing ages out. A topic with a finite retention is
   reported and set to unlimited.
+- **In \`npm start\`** the platform applies the same table to its one file: at the start and every hour it removes records of payer topics that are older
+  than \`PAYER_RETENTION_DAYS\`, and old records of the keys of compacted topics. What a consumer group has not handled stays, however old it is
+  (ADR 0020). The file does not shrink: SQLite fills the room with the next records. To make it smaller, stop the platform and run
+  \`sqlite3 DATA_DIR/log.db VACUUM\`.
 - **Compacted topics** keep the last record of each key. Deletes are values, never tombstones: a rebuild must see them. Compaction is never
   switched on for a topic that is kept whole: that loses history.
 

@@ -1,4 +1,5 @@
-import { baseUrl, businessEnv, flag, listenEnv, serviceLevelsSince, telemetryEnv } from '@provider-access/config';
+import { baseUrl, businessEnv, flag, listenEnv, serviceLevelsSince, telemetryEnv, whole } from '@provider-access/config';
+import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
 
 /** Environment of `npm start`. Defaults serve loopback only. */
@@ -7,6 +8,8 @@ export const standaloneConfig = z.object({
   HOST: listenEnv.HOST,
   PUBLIC_URL: baseUrl.optional().describe('The base that providers use, as in links and audiences. Default: http://HOST:PORT'),
   DATA_DIR: z.string().min(1).default('.data').describe('Folder of everything that is kept: log, views, state, files, keys and tokens.'),
+  PAYER_RETENTION_DAYS: whole(1, 36_500).default(DEFAULT_PAYER_RETENTION_DAYS)
+    .describe('How long payer topics are kept, days, at least. In `npm start` a record that a service has not handled stays longer.'),
   LOG_LEVEL: listenEnv.LOG_LEVEL,
   ALLOW_INSECURE_JWKS: flag.default(false).describe('`true`: `jwks_uri` may be plain http on loopback. For trials on one machine only.'),
   ALLOW_PLAIN_HTTP: listenEnv.ALLOW_PLAIN_HTTP,

@@ -7,7 +7,7 @@ import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
 import { calendarRules, listenFaults, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
-import { PA_REGISTRY, SERVICES } from '@provider-access/events';
+import { PA_REGISTRY, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
@@ -22,6 +22,7 @@ import { openEmbeddedViews } from '@provider-access/views/embedded';
 import type { StandaloneConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
 import { dispatch } from './dispatch.ts';
+import { keepToRetention } from './retention.ts';
 import type { ServiceName } from './route-table.ts';
 
 export interface Platform {
@@ -118,6 +119,9 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens, calendar }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
     await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, details, keys, staticTokens, readers }));
+
+    // After every consumer group has joined: what a group has not handled stays.
+    closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
 
     const all = apps as Record<ServiceName, NestFastifyApplication>;
     const checks = Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])) as Record<ServiceName, ReadinessCheck[]>;

@@ -3,6 +3,7 @@ import type { StatementSync } from 'node:sqlite';
 import { EngineUnavailable } from '../port.ts';
 import type { Appended, LogRecord } from '../port.ts';
 import { RecentRecords } from './recent-records.ts';
+import { Retention } from './retention.ts';
 import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
 
 export interface SqliteStoreOptions {
@@ -58,6 +59,8 @@ export class SqliteStore implements LocalStore {
   #commitTimer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #upsert: StatementSync | undefined;
+  /** Absent where another process writes. */
+  #retention: Retention | undefined;
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
@@ -69,6 +72,7 @@ export class SqliteStore implements LocalStore {
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
+      this.#retention = new Retention({ db: this.#db, transaction: (work) => this.#transaction(work) });
       this.#upsert = this.#db.prepare('INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next');
     });
     engine(() => this.#loadCommits());
@@ -136,21 +140,28 @@ export class SqliteStore implements LocalStore {
     if (failed !== undefined) throw failed;
   }
 
-  trim(topic: string, before: number): number {
-    this.#recent.clear();
-    const slots = this.#slots(topic);
-    return this.#transaction(() => slots.reduce((sum, { table }) => {
-      // Timestamps rise with offsets: everything up to the last old one goes, nothing behind it.
-      const upTo = this.#db.prepare(`SELECT o FROM ${table} WHERE t < ? ORDER BY o DESC LIMIT 1`).get(before)?.['o'];
-      return upTo === undefined ? sum : sum + Number(this.#db.prepare(`DELETE FROM ${table} WHERE o <= ?`).run(Number(upTo)).changes);
-    }, 0));
+  start(topic: string): readonly number[] {
+    return engine(() => this.#slots(topic).map((slot) => this.#retention?.start(slot) ?? 0));
   }
 
-  compact(topic: string): number {
-    this.#recent.clear();
-    const slots = this.#slots(topic);
-    return this.#transaction(() => slots.reduce((sum, { table }) =>
-      sum + Number(this.#db.prepare(`DELETE FROM ${table} WHERE o NOT IN (SELECT max(o) FROM ${table} GROUP BY k)`).run().changes), 0));
+  trim(topic: string, before: number, upTo: readonly number[]): Promise<number> {
+    return this.#retain(topic, (retention, slot) => retention.trim(slot, before, upTo[slot.partition] ?? 0, () => !this.#db.isOpen));
+  }
+
+  compact(topic: string, upTo: readonly number[]): Promise<number> {
+    return this.#retain(topic, (retention, slot) => retention.compact(slot, upTo[slot.partition] ?? 0, () => !this.#db.isOpen));
+  }
+
+  async #retain(topic: string, work: (retention: Retention, slot: Slot) => Promise<number>): Promise<number> {
+    let removed = 0;
+    try {
+      for (const slot of this.#slots(topic)) removed += await work(this.#retention!, slot);
+    } catch (error) {
+      throw asFault(error);
+    } finally {
+      if (removed > 0) this.#recent.clear();
+    }
+    return removed;
   }
 
   close(): void {
@@ -297,7 +308,11 @@ function engine<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') throw new EngineUnavailable(`the log file: ${error.message}`, { cause: error });
-    throw error;
+    throw asFault(error);
   }
+}
+
+function asFault(error: unknown): unknown {
+  const fromEngine = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
+  return fromEngine ? new EngineUnavailable(`the log file: ${error.message}`, { cause: error }) : error;
 }

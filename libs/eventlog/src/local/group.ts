@@ -64,7 +64,7 @@ export class Member implements LaneOwner {
 
 /** A consumer group inside this process: its members share the partitions of the topics they name. */
 export class Group {
-  readonly #name: string;
+  readonly name: string;
   readonly #store: LocalStore;
   readonly #backoff: Backoff;
   readonly #lanes = new Map<string, Lane>();
@@ -75,7 +75,7 @@ export class Group {
   #stopped = false;
 
   constructor(name: string, store: LocalStore, backoff: Backoff = DEFAULT_BACKOFF) {
-    this.#name = name;
+    this.name = name;
     this.#store = store;
     this.#backoff = backoff;
   }
@@ -148,7 +148,7 @@ export class Group {
     const id = `${topic}/${partition}`;
     let lane = this.#lanes.get(id);
     if (lane === undefined) {
-      lane = new Lane(this.#store, topic, partition, this.#backoff, (l) => this.#store.commit(this.#name, topic, partition, l.next));
+      lane = new Lane(this.#store, topic, partition, this.#backoff, (l) => this.#store.commit(this.name, topic, partition, l.next));
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -174,12 +174,12 @@ export class Group {
 
   /** A start at `latest` or a position is committed at once: records appended before the first batch are not passed over by a restart. */
   #start(lane: Lane, options: SubscribeOptions): number {
-    const committed = this.#store.committed(this.#name, lane.topic, lane.partition);
+    const committed = this.#store.committed(this.name, lane.topic, lane.partition);
     if (committed !== undefined) return committed;
     const from = options.from ?? 'earliest';
     if (from === 'earliest') return 0;
     const next = from === 'latest' ? this.#store.head(lane.topic)[lane.partition]! : from[lane.topic]?.[lane.partition] ?? 0;
-    this.#store.commit(this.#name, lane.topic, lane.partition, next);
+    this.#store.commit(this.name, lane.topic, lane.partition, next);
     return next;
   }
 }

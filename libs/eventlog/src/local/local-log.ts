@@ -105,12 +105,12 @@ export class LocalLog implements EventLog {
 
   async trim(topic: string, beforeTimestamp: number): Promise<number> {
     this.#writable();
-    return this.#store.trim?.(topic, beforeTimestamp) ?? 0;
+    return this.#store.trim(topic, beforeTimestamp, await this.#handled(topic));
   }
 
   async compact(topic: string): Promise<number> {
     this.#writable();
-    return this.#store.compact?.(topic) ?? 0;
+    return this.#store.compact?.(topic, await this.#handled(topic)) ?? 0;
   }
 
   async close(): Promise<void> {
@@ -123,6 +123,21 @@ export class LocalLog implements EventLog {
       if (!(error instanceof EngineUnavailable)) throw error;
     });
     this.#store.close();
+  }
+
+  /** What everybody who reads the topic in this process has passed; the heads where nobody reads it. A group counts by what it has committed. */
+  async #handled(topic: string): Promise<readonly number[]> {
+    // What was handled and is removed must not come again: a commit that a kill loses would ask for it.
+    await this.#store.flush();
+    const handled = [...this.#store.head(topic)];
+    const lower = (partition: number, next: number): void => {
+      handled[partition] = Math.min(handled[partition]!, next);
+    };
+    for (const group of this.#groups.values()) {
+      for (const lane of group.lanes) if (lane.topic === topic) lower(lane.partition, this.#store.committed(group.name, topic, lane.partition) ?? 0);
+    }
+    for (const { lanes } of this.#follows) for (const lane of lanes) if (lane.topic === topic) lower(lane.partition, lane.next);
+    return handled;
   }
 
   #writable(): void {

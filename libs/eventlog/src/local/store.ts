@@ -27,8 +27,12 @@ export interface LocalStore {
   /** Takes note of an offset; durable soon, at the latest after `flush`. */
   commit(group: string, topic: string, partition: number, next: number): void;
   flush(): Promise<void>;
-  trim?(topic: string, before: number): number;
-  compact?(topic: string): number;
+  /** Offsets before which retention has removed everything, by partition. */
+  start(topic: string): readonly number[];
+  /** As `EventLog.trim`, of records below `upTo` alone. Between its steps appends and reads go on. */
+  trim(topic: string, before: number, upTo: readonly number[]): Promise<number>;
+  /** As `EventLog.compact`, of records below `upTo` alone. */
+  compact?(topic: string, upTo: readonly number[]): Promise<number>;
   close(): void;
 }
 

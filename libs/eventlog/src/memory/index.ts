@@ -19,6 +19,8 @@ export interface MemoryFaults {
 export interface MemoryData {
   readonly topics: Map<string, LogRecord[][]>;
   readonly commits: Map<string, number>;
+  /** Offsets before which `trim` has removed everything, by `topic/partition`. */
+  readonly starts?: Map<string, number>;
 }
 
 export interface MemoryLogOptions {
@@ -37,20 +39,20 @@ export type MemoryLog = EventLog & { readonly faults: MemoryFaults; readonly dat
 /** The in-memory double of the log, for unit tests only. Same delivery code as the embedded log. */
 export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const faults: MemoryFaults = { away: false, loseAnswers: 0, loseCommits: 0, ...options.faults };
-  const data = options.data ?? { topics: new Map(), commits: new Map() };
+  const data = { starts: new Map<string, number>(), ...(options.data ?? { topics: new Map<string, LogRecord[][]>(), commits: new Map<string, number>() }) };
   const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, (topic) => log.wake(topic));
   const log = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), backoff: options.backoff ?? { firstMs: 1, maxMs: 20 } });
   return Object.assign(log, { faults, data });
 }
 
 class MemoryStore implements LocalStore {
-  readonly #data: MemoryData;
+  readonly #data: Required<MemoryData>;
   readonly #faults: MemoryFaults;
   readonly #partitions: number;
   readonly #now: () => number;
   readonly #appended: AppendListener;
 
-  constructor(data: MemoryData, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener) {
+  constructor(data: Required<MemoryData>, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener) {
     this.#data = data;
     this.#faults = faults;
     this.#partitions = partitions;
@@ -93,12 +95,26 @@ class MemoryStore implements LocalStore {
   read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
     const records = this.#topic(topic)[partition] ?? [];
     const found: LogRecord[] = [];
-    for (let offset = Math.max(0, from), bytes = 0; offset < records.length && found.length < maxRecords; offset++) {
+    for (let offset = Math.max(this.start(topic)[partition] ?? 0, from), bytes = 0; offset < records.length && found.length < maxRecords; offset++) {
       bytes += records[offset]!.value.byteLength;
       if (found.length > 0 && bytes > maxBytes) break;
       found.push(records[offset]!);
     }
     return found;
+  }
+
+  start(topic: string): readonly number[] {
+    return this.#topic(topic).map((_, partition) => this.#data.starts.get(`${topic}/${partition}`) ?? 0);
+  }
+
+  async trim(topic: string, before: number, upTo: readonly number[]): Promise<number> {
+    return this.#topic(topic).reduce((removed, records, partition) => {
+      const start = this.start(topic)[partition]!;
+      const fresh = records.findIndex(({ offset, timestamp }) => offset >= start && timestamp >= before);
+      const next = Math.max(start, Math.min(fresh < 0 ? records.length : fresh, upTo[partition]!));
+      this.#data.starts.set(`${topic}/${partition}`, next);
+      return removed + next - start;
+    }, 0);
   }
 
   committed(group: string, topic: string, partition: number): number | undefined {

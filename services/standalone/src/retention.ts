@@ -1,0 +1,47 @@
+import type { TopicSettings } from '@provider-access/events';
+import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
+import { Poll } from '@provider-access/http';
+import type { Logger } from '@provider-access/observability';
+
+/** Between two runs, ms. */
+const EVERY_MS = 60 * 60 * 1000;
+
+export interface RetentionRun {
+  readonly log: EventLog;
+  readonly topics: readonly TopicSettings[];
+  /** ms since the epoch */
+  readonly now: number;
+}
+/** Records that a run removed, by topic; only topics of which it removed some. */
+export type Removed = Readonly<Record<string, number>>;
+
+/**
+ * Has the log keep each topic as docs/topics.md says: records of payer topics for their retention, the newest record of each key of compacted
+ * topics, everything of all others. What a consumer group has not handled stays, however old it is (`EventLog.trim`).
+ * @throws EngineUnavailable: the next run goes on
+ */
+export async function applyRetention({ log, topics, now }: RetentionRun): Promise<Removed> {
+  const removed: Record<string, number> = {};
+  for (const { name, compacted, retentionMs } of topics) {
+    const trimmed = retentionMs === 'unlimited' ? 0 : await log.trim?.(name, now - retentionMs) ?? 0;
+    const stale = compacted ? await log.compact?.(name) ?? 0 : 0;
+    if (trimmed + stale > 0) removed[name] = trimmed + stale;
+  }
+  return removed;
+}
+
+/** Applies retention now and every hour. @returns what ends it */
+export function keepToRetention(log: EventLog, topics: readonly TopicSettings[], logger: Logger): () => void {
+  const once = async (): Promise<void> => {
+    try {
+      const removed = await applyRetention({ log, topics, now: Date.now() });
+      if (Object.keys(removed).length > 0) logger.info({ removed }, 'retention removed records of the log');
+    } catch (error) {
+      const reason = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
+      logger.warn({ reason }, 'retention could not be applied to the log: the next run tries again');
+    }
+  };
+  const polling = new Poll(once, EVERY_MS);
+  void polling.start();
+  return () => polling.stop();
+}
