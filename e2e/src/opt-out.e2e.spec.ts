@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { constants, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { DomainEvent } from '@provider-access/events';
+import { type DomainEvent, toStructured } from '@provider-access/events';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { npiOf, type MemberLedger } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
@@ -224,6 +224,9 @@ describe('an opt-out against everything that runs', () => {
     await eventually(async () => (await read(member)) === 200);
 
     const second = await unreadable();
+    // A replay about somebody else, or of another type, would leave this member denied for ever.
+    for (const other of [optOut('m-000001'), optIn(member)]) expect(await resolve(second, 'replay', toStructured(other))).toBe(400);
+    expect(await read(member)).toBe(404);
     expect(await resolve(second, 'replay', { scope: 'global', setBy: 'member' })).toBe(202);
     await eventually(async () => {
       const explained = json<{ now: { decision: string; reason?: string } }>(await http(`${platform.base}/ops/explain?client=${app.clientId}&member=${member}`, { token: platform.administratorToken }));

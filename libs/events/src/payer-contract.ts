@@ -26,6 +26,7 @@ export const RESERVED_SUBJECT = 'shared';
 /** Longest id and source of an event: both are kept for as long as what the event said. */
 const MAX_IDENTITY = 256;
 const MAX_FAULTS = 5;
+const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 
 /**
  * The event types that payers send, with the steps from older versions to the newest. `E` is the union of the valid events;
@@ -51,6 +52,12 @@ export class PayerContract<E = PayerEvent> {
   definition(type: string): PayerEventDefinition | undefined {
     const newest = this.newest(type);
     return Object.hasOwn(this.#types, newest) ? this.#types[newest] : undefined;
+  }
+
+  /** The known type that a name may be a version of, in its newest version: `….v9` of a type of which nobody knows version 9. */
+  closest(type: string): string | undefined {
+    if (this.definition(type) !== undefined) return this.newest(type);
+    return Object.keys(this.#types).find((known) => nameOf(known) === nameOf(type));
   }
 
   /** The newest version of a type; the type itself where there is no step from it. */

@@ -139,7 +139,11 @@ export const eventParked = z.object({
   value: z.string(),
   reason: z.string(), detail: z.string(), parkedBy: z.string(), parkedAt: instant,
 });
-export const deadLetterReplayed = z.object({ deadLetter: z.string(), by: z.string(), corrected: z.boolean(), event: z.string(), at: instant });
+export const deadLetterReplayed = z.object({
+  deadLetter: z.string(), by: z.string(), corrected: z.boolean(), event: z.string(), at: instant,
+  /** Where the replayed event lies. Its taking effect ends the hold of the dead letter. */
+  place: z.object({ topic: z.string(), partition: z.int(), offset: z.int() }).optional(),
+});
 export const deadLetterDiscarded = z.object({ deadLetter: z.string(), by: z.string(), reason: z.string(), at: instant });
 
 /** pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until it is said that payers have published what came after it. */

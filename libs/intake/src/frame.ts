@@ -5,7 +5,9 @@ import {
 import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { AccessHolds } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
+import { type Matter, matterOf } from './matter.ts';
 import { type Inbound, type Interest, readInbound } from './read.ts';
+import { Resolutions } from './resolutions.ts';
 
 /** One record for one topic. */
 export interface Output {
@@ -75,12 +77,14 @@ export class Intake<E = PayerEvent> {
   private readonly ports: ServicePorts;
   private readonly role: IntakeRole<E>;
   private readonly holds: AccessHolds;
+  private readonly resolutions: Resolutions;
   private readonly derivation: Derivation;
 
   constructor(ports: ServicePorts, role: IntakeRole<E>) {
     this.ports = ports;
     this.role = role;
     this.holds = new AccessHolds(ports.state.claims, role.deriver, ports);
+    this.resolutions = new Resolutions(ports, { ...role, holds: this.holds });
     const { log, clock, metrics } = ports;
     this.derivation = new Derivation({
       log, deriver: role.deriver, progressTopic: role.progressTopic, now: () => clock.now(), done: countOutcomes(metrics, role.deriver),
@@ -99,7 +103,11 @@ export class Intake<E = PayerEvent> {
     for (;;) {
       const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults);
       const failed = await attempt.run(this.derivation);
-      if (failed === undefined) return;
+      if (failed === undefined) {
+        // Everything is durable now: a hold must not end before what stands in its place is there.
+        for (const { name, deadLetter, matter, at } of attempt.replays) await this.resolutions.took(name, deadLetter, matter, at);
+        return;
+      }
       const { reason, error, offset } = failed;
       // An event that fails although it is refused leaves nothing to try.
       if (faults.has(offset)) throw error;
@@ -111,10 +119,9 @@ export class Intake<E = PayerEvent> {
     }
   }
 
-  /** What ends the hold of a dead letter, if there is one of this service. `at` is an RFC 3339 instant. */
-  async release(deadLetter: string, at: string): Promise<readonly Output[]> {
-    const held = await this.holds.find(deadLetter);
-    return held === undefined ? [] : this.role.release(held, at);
+  /** What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
+  resolved(batch: Batch): Promise<void> {
+    return this.resolutions.handle(batch);
   }
 }
 
@@ -135,6 +142,8 @@ class Attempt<E> {
   private readonly outputs: (Output & { readonly offset: number })[] = [];
   private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
   private readonly outcomes: OutcomeRow[] = [];
+  /** Events that say which dead letter they replay, and took effect. */
+  readonly replays: { readonly name: string; readonly deadLetter: string; readonly matter: Matter; readonly at: string }[] = [];
 
   constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>) {
     this.ports = ports;
@@ -204,13 +213,13 @@ class Attempt<E> {
       return;
     }
     this.put(record, taken.outputs);
-    await this.releaseReplayed(read, at);
+    this.noteReplay(read, at);
     if (!this.role.reports(inbound.type)) return;
     const unchanged = taken.outcome === 'unchanged';
     this.outcomes.push({ ...idOf(read), outcome: taken.outcome, ...(unchanged && { about: inbound.type }) });
   }
 
-  /** Parks what is ours, and denies what might have ended access. A replay that fails again is held under its new name only. */
+  /** Parks what is ours, and denies what might have ended access. A replay that fails again is held under both names. */
   private async refuse(read: Read<E>, fault: EventFault): Promise<void> {
     const { record, inbound } = read;
     const { batch, role } = this;
@@ -218,7 +227,6 @@ class Attempt<E> {
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const held = role.holdOf(record, inbound, deadLetter);
     if (held !== undefined) this.put(record, await role.hold(await this.holds.remember(held), at));
-    await this.releaseReplayed(read, at);
     // Somebody else parks it, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
     this.parked.push({ record: park(batch, record, fault.reason, fault.detail, role.deriver, at), offset: record.offset });
@@ -227,10 +235,13 @@ class Attempt<E> {
     this.outcomes.push({ ...idOf(read), outcome: 'parked', reason: fault.reason, deadLetter, ...(type !== undefined && { about: type }) });
   }
 
-  private async releaseReplayed({ record, inbound }: Read<E>, at: string): Promise<void> {
-    const replayed = inbound.event?.extensions?.['pareplayof'] ?? record.headers['ce_pareplayof'];
-    const held = replayed === undefined ? undefined : await this.holds.find(replayed);
-    if (held !== undefined) this.put(record, await this.role.release(held, at));
+  /** Only an event that this service would have parked can stand for one that it parked. */
+  private noteReplay({ record, inbound }: Read<E>, at: string): void {
+    const { event, type } = inbound;
+    const deadLetter = event?.extensions?.['pareplayof'];
+    if (event === undefined || deadLetter === undefined || !this.role.refuses(record, inbound)) return;
+    const { topic, partition } = this.batch;
+    this.replays.push({ name: deadLetterId(topic, partition, record.offset), deadLetter, matter: { ...matterOf(type, event.subject, event.data), type }, at });
   }
 
   private put({ offset }: LogRecord, outputs: readonly Output[]): void {

@@ -40,7 +40,6 @@ export interface InboundFault extends Common {
 }
 
 const OTHER_VERSION: EventFault = { reason: 'unknown-event-type', detail: 'this version of the event type is not known here' };
-const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 const bytes = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
@@ -83,8 +82,10 @@ function classify<E>(type: string, { types, strays }: Interest, contract: PayerC
   const newest = contract.newest(type);
   if (types.has(newest)) return { kind: 'ours', type: newest };
   if (contract.definition(type) !== undefined) return { kind: 'passed' };
-  const known = [...types].find((t) => nameOf(t) === nameOf(type));
-  return known !== undefined || strays !== 'passed' ? { kind: 'unknown', type: known } : { kind: 'passed' };
+  const closest = contract.closest(type);
+  if (closest !== undefined && types.has(closest)) return { kind: 'unknown', type: closest };
+  // A version of a type that another service looks at is no misspelt opt-out: that service holds for it.
+  return strays === 'passed' || (strays === 'watched' && closest !== undefined) ? { kind: 'passed' } : { kind: 'unknown', type: undefined };
 }
 
 function stray(found: Class, event: DomainEvent | undefined): InboundFault | undefined {

@@ -249,8 +249,11 @@ describe('intake', () => {
     const [letter] = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
     expect(letter).toMatchObject({ reason, parkedBy: 'attribution' });
     expect(network()).toBe('out-of-network');
-    await put(PAYER_PROVIDER_EVENTS, { ...bad, data: { npi: NPI, status: 'in-network', from: '2025-01-01' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
-    expect(network()).toBe('in-network');
+    const corrected = { ...bad, data: { npi: NPI, status: 'in-network', from: '2025-01-01' } };
+    await put(PAYER_PROVIDER_EVENTS, { ...corrected, extensions: { pareplayof: letter!['deadLetter'] as string } });
+    expect(network()).toBe('out-of-network');
+    await h.replay(letter!['deadLetter'] as string, corrected, topic);
+    await expect.poll(network).toBe('in-network');
     await put(topic, { ...bad, id: `${bad.id}-again` });
     expect(network()).toBe('out-of-network');
     await discard(topic, (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== letter!['deadLetter'])!['deadLetter'] as string);
@@ -280,8 +283,14 @@ describe('intake', () => {
     await h.publish(bad);
     expect((await onlyGroup(app)).quantity).toBe(0);
     const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-    await h.publish({ ...bad, data: { to: '2030-12-31' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    const quantity = async (): Promise<number> => (await onlyGroup(app)).quantity;
+    const corrected = { ...bad, data: { to: '2030-12-31' } };
+    // No header of a producer ends it (HOLES M5), nor does a replay about somebody else (HOLES M4).
+    await h.publish({ ...corrected, extensions: { pareplayof: letter!['deadLetter'] as string } });
+    await h.replay(letter!['deadLetter'] as string, { ...enrolled('m2') });
+    expect(await quantity()).toBe(0);
+    await h.replay(letter!['deadLetter'] as string, { ...corrected, id: `${bad.id}-corrected` });
+    await expect.poll(quantity).toBe(1);
   });
 
   // HOLES M3: the one who opted out may be the one whose id goes.

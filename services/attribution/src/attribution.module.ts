@@ -9,7 +9,6 @@ import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
-import { DeadLettersIntake } from './intake/dead-letters.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
@@ -77,7 +76,6 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
         { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
         { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
-        { provide: DeadLettersIntake, useValue: new DeadLettersIntake(ports) },
         SmartGuard,
         { provide: READINESS, useValue: readiness(facts, projections) },
       ],

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type DomainEvent, encodeEvent, PA_CONSENT, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type ProviderKey } from '@provider-access/events';
+import { deadLetterTopic, type DomainEvent, encodeEvent, PA_CONSENT, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type ProviderKey } from '@provider-access/events';
 import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -72,6 +72,16 @@ export class Harness {
   }
   async append(...events: readonly DomainEvent[]): Promise<void> {
     for (const event of events) await this.log.append(event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
+  }
+  /** What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it lies. */
+  async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
+    const topic = event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
+    const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
+    const [{ partition, offset }] = (await this.log.append(topic, [record])) as [{ partition: number; offset: number }];
+    const data = { deadLetter, by: 'payer', corrected: true, event: event.id, at: instant(this.now), place: { topic, partition, offset } };
+    const note = { id: randomUUID(), source: 'urn:provider-access:resources', type: 'pa.dead-letter-replayed.v1', time: data.at, subject: deadLetter, data };
+    await this.log.append(deadLetterTopic(parkedOn), [encodeEvent(note)]);
+    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000))) throw new Error('the facts did not pass the events');
   }
   async appendRaw(record: NewRecord): Promise<void> {
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);

@@ -26,9 +26,7 @@ async function outcomes(): Promise<Record<string, number>> {
 }
 const receipt = { extensions: { pareceipt: 'r-1' } };
 const letters = () => typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-async function discard(deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promise<void> {
-  await h.log.append(deadLetterTopic(topic), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
-}
+const discard = (deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promise<void> => h.discard(deadLetter, topic);
 
 describe('opt-out', () => {
   it('denies at once, an opt-in permits again, and late or repeated events change nothing', async () => {
@@ -183,8 +181,8 @@ describe('an opt-out that cannot be read', () => {
     await h.publish(bad);
     expect(await h.verdict('m1')).toBe('on-hold');
     const [letter] = await letters();
-    await h.publish({ ...bad, data: { scope: 'global' }, extensions: { pareplayof: letter!['deadLetter'] as string } });
-    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.replay(letter!['deadLetter'] as string, { ...bad, data: { scope: 'global' } });
+    await expect.poll(() => h.verdict('m1')).toBe('opted-out');
     await h.publish(optedIn('m1'));
     expect(await h.verdict('m1')).toBe('permit');
   });
@@ -198,8 +196,8 @@ describe('an opt-out that cannot be read', () => {
     expect(parked.map((l) => [l['reason'], l['parkedBy']])).toEqual([[reason, 'consent']]);
     await h.passed();
     expect(await outcomes()).toEqual({ parked: 1 });
-    await h.publish({ ...misplaced, extensions: { pareplayof: parked[0]!['deadLetter'] as string } });
-    expect(await h.verdict('m1')).toBe('opted-out');
+    await h.replay(parked[0]!['deadLetter'] as string, misplaced, topic);
+    await expect.poll(() => h.verdict('m1')).toBe('opted-out');
     await h.publish(optedIn('m1'));
     await h.log.append(topic, [encodeEvent(optedOut('m1', receipt), { key })]);
     await expect.poll(() => h.verdict('m1')).toBe('on-hold');

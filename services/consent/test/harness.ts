@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type DomainEvent, encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { deadLetterTopic, type DomainEvent, encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -68,6 +68,22 @@ export class Harness {
   async publish(...events: readonly DomainEvent[]): Promise<void> {
     for (const event of events) await this.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
     await this.passed();
+  }
+  /** What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it lies. */
+  async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
+    const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
+    const [{ partition, offset }] = (await this.log.append(PAYER_MEMBER_EVENTS, [record])) as [{ partition: number; offset: number }];
+    const place = { topic: PAYER_MEMBER_EVENTS, partition, offset };
+    await this.note('replayed', deadLetter, { corrected: true, event: event.id, place }, parkedOn);
+    await this.passed();
+  }
+  discard(deadLetter: string, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
+    return this.note('discarded', deadLetter, { reason: 'test' }, parkedOn);
+  }
+  private async note(what: 'replayed' | 'discarded', deadLetter: string, data: object, parkedOn: string): Promise<void> {
+    const at = instant(this.now);
+    const event = { id: randomUUID(), source: 'urn:provider-access:resources', type: `pa.dead-letter-${what}.v1`, time: at, subject: deadLetter, data: { deadLetter, by: 'payer', at, ...data } };
+    await this.log.append(deadLetterTopic(parkedOn), [encodeEvent(event)]);
   }
   async publishRaw(record: NewRecord): Promise<void> {
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);

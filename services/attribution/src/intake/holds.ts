@@ -1,7 +1,7 @@
-import { type AccessHeld, type AccessReleased, isSubject, PA_ATTRIBUTION, PA_PROVIDERS, type ProviderKey, providerKeys } from '@provider-access/events';
+import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
 import type { UnreadableConsent } from '@provider-access/config';
-import { concerned, derivedRecord, heldBy, type Inbound, type Output } from '@provider-access/intake';
+import { concerned, derivedRecord, heldBy, identifiersOf, type Inbound, matterOf, type Output } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
@@ -15,12 +15,11 @@ export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { 
   const concerns = concerned(record, event);
   const about = { deadLetter, eventType: type };
   if (type === NETWORK_STATUS) {
-    const providers = providersOf(event?.data, concerns.member);
+    const providers = identifiersOf(event?.data, concerns.member);
     return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
   }
   // Of a merge either may be who opted out.
-  const named = [concerns.member, type === MERGED ? retiredOf(event?.data) : undefined].filter((id) => id !== undefined);
-  const [member, ...others] = [...new Set(named)];
+  const [member, ...others] = matterOf(type, concerns.member, event?.data).names;
   const held = heldBy({ source: concerns.source, ...(member !== undefined && { member }) }, unreadable);
   return { ...about, ...held, ...(others.length > 0 && { others }) };
 };
@@ -28,22 +27,6 @@ export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { 
 /** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
 interface Held extends AccessHeld {
   readonly others?: readonly string[];
-}
-const MERGED = 'payer.members-merged.v1';
-/** The id that a merge retires, where it can be read. */
-function retiredOf(data: unknown): string | undefined {
-  const from = typeof data === 'object' && data !== null ? (data as { from?: unknown }).from : undefined;
-  return typeof from === 'string' && isSubject(from) ? from : undefined;
-}
-
-const NPI = /^\d{10}$/;
-const TIN = /^\d{2}-?\d{7}$/;
-const matching = (value: unknown, pattern: RegExp): string | undefined => (typeof value === 'string' && pattern.test(value) ? value : undefined);
-
-/** Every identifier that can be read: of the data, and the subject where it is one. */
-function providersOf(data: unknown, subject: string | undefined): readonly ProviderKey[] {
-  const { npi, tin } = typeof data === 'object' && data !== null ? (data as { npi?: unknown; tin?: unknown }) : {};
-  return [...new Set([...providerKeys({ npi: matching(npi, NPI), tin: matching(tin, TIN) }), ...providerKeys({ npi: matching(subject, NPI), tin: matching(subject, TIN) })])];
 }
 
 const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;

@@ -3,7 +3,6 @@ import { Payload } from '@nestjs/microservices';
 import type { Batch } from '@provider-access/eventlog';
 import { OnAssigned, OnBatch } from '@provider-access/eventlog/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
-import { DeadLettersIntake } from './dead-letters.ts';
 import { MemberEventsIntake } from './member-events.ts';
 import { ProviderEventsIntake } from './provider-events.ts';
 
@@ -12,11 +11,9 @@ import { ProviderEventsIntake } from './provider-events.ts';
 export class IntakeController {
   private readonly members: MemberEventsIntake;
   private readonly providers: ProviderEventsIntake;
-  private readonly deadLetters: DeadLettersIntake;
-  constructor(@Inject(MemberEventsIntake) members: MemberEventsIntake, @Inject(ProviderEventsIntake) providers: ProviderEventsIntake, @Inject(DeadLettersIntake) deadLetters: DeadLettersIntake) {
+  constructor(@Inject(MemberEventsIntake) members: MemberEventsIntake, @Inject(ProviderEventsIntake) providers: ProviderEventsIntake) {
     this.members = members;
     this.providers = providers;
-    this.deadLetters = deadLetters;
   }
 
   @OnBatch(SUBSCRIPTIONS.members)
@@ -27,9 +24,10 @@ export class IntakeController {
   providerEvents(@Payload() batch: Batch): Promise<void> {
     return this.providers.handle(batch);
   }
+  /** What operators did about dead letters, of both topics. */
   @OnBatch(SUBSCRIPTIONS.deadLetters)
   resolvedDeadLetters(@Payload() batch: Batch): Promise<void> {
-    return this.deadLetters.handle(batch);
+    return this.members.resolved(batch);
   }
 
   @OnAssigned(SUBSCRIPTIONS.members)

@@ -49,6 +49,11 @@ export class MemberEventsIntake {
   handle(batch: Batch): Promise<void> {
     return this.intake.handle(batch);
   }
+
+  /** What operators did about dead letters of either topic. */
+  resolved(batch: Batch): Promise<void> {
+    return this.intake.resolved(batch);
+  }
 }
 
 class MemberTurn implements Turn {

@@ -4,7 +4,7 @@ import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { ConsentPart, Facts } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { UnreadableConsent } from '@provider-access/config';
-import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE } from '@provider-access/intake';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -13,8 +13,6 @@ import { recallFrom } from './recall.ts';
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
 const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id came before with other content: a new statement needs an id of its own' };
-/** In place of a name that a producer chose: it is shown where names of events are. */
-const UNKNOWN_TYPE = 'unknown';
 const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
@@ -58,9 +56,9 @@ export class ConsentEventsIntake {
     return this.intake.handle(batch);
   }
 
-  /** What ends the hold of a dead letter, if there is one of ours. */
-  async release(deadLetter: string, at: string): Promise<readonly NewRecord[]> {
-    return (await this.intake.release(deadLetter, at)).map(({ record }) => record);
+  /** What operators did about dead letters. */
+  resolved(batch: Batch): Promise<void> {
+    return this.intake.resolved(batch);
   }
 
   private async tell(held: AccessHeld, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {

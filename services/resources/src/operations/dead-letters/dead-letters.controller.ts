@@ -50,7 +50,9 @@ export class DeadLettersController {
   @HttpCode(202)
   @Header('content-type', JSON_TYPE)
   async replay(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
-    const letter = await this.open(id);
+    const letter = await this.letter(id);
+    if (letter.status === 'replayed') throw new Refusal('conflict', 'This dead letter was replayed before. If its hold did not end, discard it.');
+    if (letter.status !== 'open') throw discardedBefore();
     return JSON.stringify(await replay(this.ports, this.reader, { id, letter, original: await this.original(letter), body, by: request.role ?? 'payer' }));
   }
 
@@ -60,7 +62,9 @@ export class DeadLettersController {
   async discard(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
     const reason = (body as { reason?: unknown } | undefined)?.reason;
     if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500) throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
-    const letter = await this.open(id);
+    const letter = await this.letter(id);
+    // One that was replayed too: what came of the replay may have left its member denied.
+    if (letter.status === 'discarded') throw discardedBefore();
     return JSON.stringify(await discard(this.ports, this.reader, { id, letter, reason, by: request.role ?? 'payer' }));
   }
 
@@ -70,18 +74,14 @@ export class DeadLettersController {
     return letter;
   }
 
-  private async open(id: string): Promise<DeadLetterPart> {
-    const letter = await this.letter(id);
-    if (letter.status !== 'open') throw new Refusal('conflict', `This dead letter was ${letter.status} before.`);
-    return letter;
-  }
-
   private async original({ place }: DeadLetterPart): Promise<EventParked> {
     const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
     if (record === undefined || record.offset !== place.offset) throw new Refusal('not-found', 'The original event is not in the log any more.');
     return JSON.parse(Buffer.from(record.value).toString('utf8')) as EventParked;
   }
 }
+
+const discardedBefore = (): Refusal => new Refusal('conflict', 'This dead letter was discarded before.');
 
 function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & { id: string; parkedAt: string } {
   return {

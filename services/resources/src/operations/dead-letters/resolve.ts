@@ -1,7 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type DeadLetterDiscarded, type DeadLetterReplayed, decodeEvent, type DomainEvent, encodeEvent, type EventParked, fromStructured, payerEvent } from '@provider-access/events';
+import {
+  type DeadLetterDiscarded, type DeadLetterReplayed, decodeEvent, type DomainEvent, encodeEvent, type EventParked, fromStructured, PAYER_CONTRACT,
+} from '@provider-access/events';
 import type { NewRecord, Position } from '@provider-access/eventlog';
 import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
 import { base32 } from '../base32.ts';
@@ -12,8 +15,9 @@ const VIEW_PATIENCE_MS = 5_000;
 interface Letter { readonly id: string; readonly letter: DeadLetterPart; readonly by: string }
 
 /**
- * Appends the event (or the corrected one, or the original envelope with corrected data) to its topic with `pareplayof`, then notes
- * it on the dead letter. A crash in between leaves the letter open: replaying twice changes nothing, the event id is kept.
+ * Appends the event (or the corrected one, or the original envelope with corrected data) to its topic with `pareplayof`, then notes on
+ * the dead letter where it lies. A crash in between leaves the letter open: replaying twice changes nothing, the event id is kept.
+ * @throws Refusal: the corrected event has another type or subject than the original, as far as that can be read
  */
 export async function replay(ports: ServicePorts, view: ViewReader, input: Letter & { readonly original: EventParked; readonly body: unknown }): Promise<unknown> {
   const { id, letter, original, body, by } = input;
@@ -21,9 +25,10 @@ export async function replay(ports: ServicePorts, view: ViewReader, input: Lette
   const extensions = { pareplayof: id, paattempt: String(letter.attempt + 1), pareceipt: receipt };
   const { record, topic, event } = body === undefined || body === null ? again(original, extensions) : corrected(original, body, extensions);
   if (Buffer.byteLength(record.value as string) > MAX_EVENT_BYTES) throw new Refusal('too-large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
-  await ports.log.append(topic, [record]);
+  const [appended] = await ports.log.append(topic, [record]);
   await expectEvents(ports, receipt, 1);
-  const data: DeadLetterReplayed = { deadLetter: id, by, corrected: body !== undefined && body !== null, event, at: instant(ports.clock.now()) };
+  const place = { topic, partition: appended!.partition, offset: appended!.offset };
+  const data: DeadLetterReplayed = { deadLetter: id, by, corrected: body !== undefined && body !== null, event, at: instant(ports.clock.now()), place };
   await note(ports, view, letter, 'pa.dead-letter-replayed.v1', id, data);
   return { id, status: 'replayed', event, receipt };
 }
@@ -57,14 +62,16 @@ function corrected(original: EventParked, body: unknown, extensions: Record<stri
   if ('specversion' in body) {
     const read = fromStructured(body);
     if (!read.ok) throw new Refusal('invalid-request', `The corrected event is no CloudEvent: ${read.detail}.`);
+    checkCorrection(original, read.event);
     return encoded(read.event, extensions, original.topic);
   }
   const { headers: h } = original;
   if (h['ce_id'] === undefined || h['ce_type'] === undefined || h['ce_source'] === undefined || h['ce_time'] === undefined) throw new Refusal('invalid-request', 'The original has no readable envelope: send the whole corrected CloudEvent.');
   const event: DomainEvent = { id: h['ce_id'], type: h['ce_type'], source: h['ce_source'], time: h['ce_time'], data: body, ...(h['ce_subject'] !== undefined && { subject: h['ce_subject'] }), ...(h['traceparent'] !== undefined && { traceparent: h['traceparent'] }) };
+  checkCorrection(original, event);
   return encoded(event, extensions, original.topic);
 }
 
 function encoded(event: DomainEvent, extensions: Record<string, string>, topic: string): Again {
-  return { record: encodeEvent({ ...event, extensions: { ...event.extensions, ...extensions } }), topic: payerEvent(event.type)?.topic ?? topic, event: event.id };
+  return { record: encodeEvent({ ...event, extensions: { ...event.extensions, ...extensions } }), topic: PAYER_CONTRACT.definition(event.type)?.topic ?? topic, event: event.id };
 }

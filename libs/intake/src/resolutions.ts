@@ -1,0 +1,99 @@
+import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
+import { type Batch, deadLetterId, type LogRecord } from '@provider-access/eventlog';
+import { instant, type ServicePorts } from '@provider-access/http';
+import type { AccessHolds } from './access-holds.ts';
+import type { Output } from './frame.ts';
+import { differenceOf, type Matter, matterOfHold } from './matter.ts';
+
+export interface ResolutionsRole {
+  readonly deriver: string;
+  /** The order in which topics are appended. */
+  readonly topics: readonly string[];
+  readonly holds: AccessHolds;
+  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+}
+
+/** How a record ended that replays a dead letter: it took effect, or somebody discarded it. */
+type End = Matter | 'discarded';
+
+/**
+ * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known: the dead-letter
+ * topic says that an operator replayed it as the record at a place, and the record at that place took effect with the type and subject of the
+ * original. Only the platform writes to the dead-letter topic. The header `ce_pareplayof` of an event is a hint where to look; any
+ * producer can set it, and it ends nothing.
+ *
+ * Either of the two may be known first. Each writes what it knows and reads the other afterwards, so the later one ends the
+ * hold. A replay that is parked again has a dead letter of its own; when that one ends, the first one ends too.
+ */
+export class Resolutions {
+  private readonly ports: ServicePorts;
+  private readonly role: ResolutionsRole;
+  private readonly replays: string;
+  private readonly ends: string;
+
+  constructor(ports: ServicePorts, role: ResolutionsRole) {
+    this.ports = ports;
+    this.role = role;
+    this.replays = `dead-letter-replays/${role.deriver}`;
+    this.ends = `dead-letter-ends/${role.deriver}`;
+  }
+
+  /**
+   * Call when an event that says it replays `deadLetter` took effect and all that it became is durable.
+   * @param name `deadLetterId` of its place
+   * @param at RFC 3339 instant
+   * @throws EngineUnavailable: call it again
+   */
+  async took(name: string, deadLetter: string, matter: Matter, at: string): Promise<void> {
+    if ((await this.role.holds.find(deadLetter)) !== undefined) await this.append(await this.ended(name, matter, at));
+  }
+
+  /** Records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
+  async handle({ records }: Batch): Promise<void> {
+    for (const record of records) await this.append(await this.noted(record));
+  }
+
+  private async noted(record: LogRecord): Promise<readonly Output[]> {
+    const at = instant(record.timestamp);
+    switch (record.headers['ce_type']) {
+      case 'pa.dead-letter-discarded.v1':
+        return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
+      case 'pa.dead-letter-replayed.v1': {
+        const { deadLetter, place } = dataOf<DeadLetterReplayed>(record);
+        // Written by the release before: nothing says which event it was. Somebody discards the letter once it took effect.
+        if (place === undefined) return [];
+        const { claims } = this.ports.state;
+        const name = deadLetterId(place.topic, place.partition, place.offset);
+        await claims.claim(this.replays, name, deadLetter);
+        const known = await claims.get(this.ends, name);
+        return known === undefined ? [] : this.end(deadLetter, JSON.parse(known) as End, at);
+      }
+      default:
+        return [];
+    }
+  }
+
+  /** What ends the hold of a dead letter, and of the one that it was a replay of. */
+  private async end(deadLetter: string, how: End, at: string): Promise<readonly Output[]> {
+    const held = await this.role.holds.find(deadLetter);
+    if (held !== undefined && how !== 'discarded' && differenceOf(matterOfHold(held), how) !== undefined) return [];
+    const released = held === undefined ? [] : await this.role.release(held, at);
+    return [...released, ...(await this.ended(deadLetter, how, at))];
+  }
+
+  private async ended(name: string, how: End, at: string): Promise<readonly Output[]> {
+    const { claims } = this.ports.state;
+    await claims.claim(this.ends, name, JSON.stringify(how));
+    const replayed = await claims.get(this.replays, name);
+    return replayed === undefined ? [] : this.end(replayed, how, at);
+  }
+
+  private async append(outputs: readonly Output[]): Promise<void> {
+    for (const topic of this.role.topics) {
+      const records = outputs.filter((output) => output.topic === topic).map(({ record }) => record);
+      if (records.length > 0) await this.ports.log.append(topic, records);
+    }
+  }
+}
+
+const dataOf = <T>({ value }: LogRecord): T => JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as T;

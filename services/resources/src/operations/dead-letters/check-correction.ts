@@ -1,0 +1,34 @@
+import { decodeEvent, type DomainEvent, type EventParked, isSubject, PAYER_CONTRACT } from '@provider-access/events';
+import { Refusal } from '@provider-access/http';
+import { concerned, differenceOf, matterOf } from '@provider-access/intake';
+
+const INSTEAD = 'Publish the other event with POST /events, and discard this dead letter if it means nothing.';
+
+/**
+ * Whether a corrected event may stand for a dead letter. The hold of a dead letter ends only when an event of its own type and subject takes
+ * effect, so a replay of anything else would leave its member denied for ever.
+ * @throws Refusal: what differs, without a value of the events
+ */
+export function checkCorrection(parked: EventParked, corrected: DomainEvent): void {
+  const value = Buffer.from(parked.value, 'base64');
+  const { topic, key, headers } = parked;
+  const decoded = decodeEvent({ headers, value });
+  const event = decoded.ok ? decoded.event : undefined;
+  const { member } = concerned({ topic, key, headers, value }, event);
+  const original = matterOf(event?.type ?? headers['ce_type'] ?? structuredType(value), member, event?.data);
+  const { subject } = corrected;
+  const now = matterOf(corrected.type, subject !== undefined && isSubject(subject) ? subject : undefined, corrected.data);
+  if (now.type === undefined) throw new Refusal('invalid-value', 'The type of the corrected event is not known; see the AsyncAPI document for names and versions.');
+  // Consent holds the member of an event whose type nobody can read, because it may be a misspelt opt-out: only an event of consent ends that.
+  if (original.type === undefined && member !== undefined && PAYER_CONTRACT.definition(now.type)?.owner !== 'consent') {
+    throw new Refusal('invalid-value', `The type of the original is not known, so its member is denied as if it were an opt-out. It can be corrected to an opt-out or an opt-in only. ${INSTEAD}`);
+  }
+  const difference = differenceOf(original, now);
+  if (difference === 'type') {
+    throw new Refusal('invalid-value', `The corrected event must be of the type of the original, ${original.type}${original.resourceType === undefined ? '' : ` about a ${original.resourceType}`}. ${INSTEAD}`);
+  }
+  if (difference === 'subject') throw new Refusal('invalid-value', `The corrected event must be about the member or provider that the original names. ${INSTEAD}`);
+}
+
+/** The type that a structured event names whose JSON is broken. */
+const structuredType = (value: Buffer): string | undefined => /"type"\s*:\s*"([a-z0-9.-]{1,128})"/.exec(value.toString('utf8'))?.[1];
