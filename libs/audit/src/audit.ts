@@ -3,11 +3,21 @@ import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events'
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { LabelsOf, Metrics, Tracing } from '@provider-access/observability';
+import { HourlyReleases } from './hourly-releases.ts';
 
-/** One entry a response or file; members by reference. `at` is set here. */
+/** What was released or refused; members by reference. `at` is set here. */
 export type AuditEntry = Omit<Disclosure, 'at'>;
 export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string; readonly metrics?: Metrics; readonly tracing?: Pick<Tracing, 'traceparent'> | undefined }
-interface Pending { readonly entry: AuditEntry; readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
+interface Pending { readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
+
+/** Members of a response with the number of resources of each, as an entry names them. */
+export const membersOf = (resources: ReadonlyMap<string, number>): Pick<AuditEntry, 'members' | 'perMember'> => ({ members: [...resources.keys()], perMember: [...resources.values()] });
+/** How many of the resources each member has. */
+export function countedBy(members: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const member of members) counts.set(member, (counts.get(member) ?? 0) + 1);
+  return counts;
+}
 
 /** Records in one append at most. */
 const GROUP = 500;
@@ -23,19 +33,36 @@ export class Audit {
   private readonly options: AuditOptions;
   private pending: Pending[] = [];
   private draining: Promise<void> | undefined;
+  private readonly releases: HourlyReleases;
 
   constructor(options: AuditOptions) {
     this.options = options;
+    this.releases = new HourlyReleases(options.clock);
   }
 
   /** Resolves when the entry is durable. @throws Refusal `unavailable`: what cannot be recorded is not released */
-  record(entry: AuditEntry): Promise<void> {
+  async record(entry: AuditEntry): Promise<void> {
+    await this.append(entry);
+    this.count(entry);
+  }
+
+  /**
+   * Records what a client is given of a Group: the Group itself, or a file of an export. Each (client, action, Group, job, file, member) is recorded once an
+   * hour (ADR 0025). Resolves when it is durable. @throws Refusal `unavailable`: what cannot be recorded is not released
+   */
+  async release(entry: Omit<AuditEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
+    const released = { ...entry, outcome: 'released' as const };
+    await this.releases.once(released, (fresh) => this.append(fresh));
+    this.count(released);
+  }
+
+  private append(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
     // Said here: appended it is together with those of other requests.
     const traceparent = this.options.tracing?.traceparent();
     const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure, ...(traceparent !== undefined && { traceparent }) });
     return new Promise((resolve, reject) => {
-      this.pending.push({ entry, record, resolve, reject });
+      this.pending.push({ record, resolve, reject });
       this.draining ??= this.drain();
     });
   }
@@ -61,10 +88,7 @@ export class Audit {
       const group = this.pending.splice(0, GROUP);
       try {
         await this.options.log.append(PA_AUDIT, group.map((p) => p.record));
-        for (const p of group) {
-          this.count(p.entry);
-          p.resolve();
-        }
+        for (const p of group) p.resolve();
       } catch {
         const refusal = new Refusal('unavailable', 'The server cannot record this access at the moment. Repeat the request.', { retryAfter: 2 });
         for (const p of group) p.reject(refusal);

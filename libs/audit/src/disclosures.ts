@@ -2,42 +2,70 @@ import { type Disclosure, PA_AUDIT } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 
-export interface DisclosurePart extends Omit<Disclosure, 'members'> { readonly member: string }
+/** What was released or refused of one member. */
+export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
+  readonly member: string;
+  /** Resources of this member. Absent where an entry of an earlier release counted several members together. */
+  readonly resources?: number;
+}
 
+/** Members of one document. A list of a member's disclosures reads up to 1000 documents, so they stay small. */
+const MEMBERS = 250;
 const utf8 = new TextDecoder();
 
-/** An entry may name 50,000 members: it is parsed once, not once a member. */
-function disclosureTopic(): TopicEvolve<DisclosurePart> {
-  const parsed = new WeakMap<LogRecord, Disclosure>();
-  const entryOf = (record: LogRecord): Disclosure => {
-    let entry = parsed.get(record);
-    if (entry === undefined) parsed.set(record, (entry = JSON.parse(utf8.decode(record.value)) as Disclosure));
-    return entry;
+interface Parsed { readonly entry: Disclosure; readonly members: readonly string[]; readonly counts: ReadonlyMap<string, number> }
+function parse(record: LogRecord): Parsed {
+  const entry = JSON.parse(utf8.decode(record.value)) as Disclosure;
+  const { members, perMember, resources } = entry;
+  const unique = [...new Set(members)];
+  // An entry of an earlier release has a count of the response: it is the member's own when there is one member, or nothing.
+  const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
+  return { entry, members: unique, counts: new Map(known.map((count, i) => [members[i]!, count])) };
+}
+
+/** An entry may name 50,000 members: it is parsed once, not once a document. */
+function disclosureTopic(): TopicEvolve<Disclosure> {
+  const parsed = new WeakMap<LogRecord, Parsed>();
+  const parsedOf = (record: LogRecord): Parsed => {
+    let found = parsed.get(record);
+    if (found === undefined) parsed.set(record, (found = parse(record)));
+    return found;
   };
   return {
     part: 'disclosure',
     blind: true,
     keys: (record) => {
       if (record.headers['ce_type'] !== 'pa.disclosure.v1') return [];
-      return [...new Set(entryOf(record).members)].map((member) => `${member}/${record.headers['ce_id']}`);
+      const { entry, members } = parsedOf(record);
+      return Array.from({ length: Math.ceil(members.length / MEMBERS) }, (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`);
     },
     evolve: (_, record, key) => {
-      const { members: _all, ...entry } = entryOf(record);
-      return { ...entry, member: key.slice(0, key.indexOf('/')) };
+      const { entry, members: all, counts } = parsedOf(record);
+      const { perMember: _perMember, ...common } = entry;
+      const n = Number(key.slice(key.lastIndexOf('/') + 1));
+      const members = all.slice(n * MEMBERS, (n + 1) * MEMBERS);
+      return { ...common, members, ...(counts.size > 0 && { perMember: members.map((member) => counts.get(member)!) }) };
     },
   };
 }
 
-/** One document per (member, disclosure): who saw what of a member, and who was refused. Written in larger pieces: what is durable is the log. */
+/**
+ * Who saw what of which members, and who was refused: one document for up to 250 members of an entry. Ids begin with the time of the
+ * entry, so that those of a member come in its order. Written in larger pieces: what is durable is the log.
+ */
 export const disclosures: Projection = {
-  owner: 'audit', name: 'disclosures', version: 1,
+  owner: 'audit', name: 'disclosures', version: 2,
   topics: { [PA_AUDIT]: disclosureTopic() },
   lingerMs: 100,
-  indexes: [{ name: 'by_member', fields: ['disclosure.member', 'disclosure.at'] }],
+  indexes: [{ name: 'by_member', fields: ['disclosure.members'], array: true }],
 };
 
 /** Disclosures of a member, newest first, at most `limit`. */
-export async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosurePart[]> {
+export async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosureOf[]> {
   const docs = await reader.find({ index: 'by_member', equals: [member], order: 'desc', limit });
-  return docs.map((doc) => doc['disclosure'] as DisclosurePart);
+  return docs.map((doc) => {
+    const { members, perMember, resources: _ofAll, ...common } = doc['disclosure'] as Disclosure;
+    const resources = perMember?.[members.indexOf(member)];
+    return { ...common, member, ...(resources !== undefined && { resources }) };
+  });
 }

@@ -26,7 +26,11 @@ export const exportPlanned = z.object({ job: z.string(), members: z.int().nonneg
 /** `summary` names the file that lists the chunk's parts. A higher fence replaces the chunk as a whole. */
 export const exportChunkWritten = z.object({ job: z.string(), chunk: z.int().nonnegative(), fence: z.int(), summary: z.string(), members: z.int(), refused: z.int(), resources: z.int(), bytes: z.int() });
 /** `manifest` names the file that lists what can be downloaded; `dropped` counts members whose access ended while the job ran. */
-export const exportSealed = z.object({ job: z.string(), manifest: z.string(), files: z.int(), resources: z.int(), dropped: z.int(), sealedAt: instant, expiresAt: instant });
+export const exportSealed = z.object({
+  job: z.string(), manifest: z.string(), files: z.int(), resources: z.int(), dropped: z.int(), sealedAt: instant, expiresAt: instant,
+  /** Compressed bytes of the files that the seal itself wrote; those of chunks are in their events. */
+  bytes: z.int().nonnegative().optional(),
+});
 export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
 export const exportDownloaded = z.object({ job: z.string(), client: z.string(), file: z.string(), at: instant, bytes: z.int(), complete: z.boolean() });
 

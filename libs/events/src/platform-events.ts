@@ -100,10 +100,18 @@ export const signingKeyPublished = z.object({ kid: z.string(), jwk: z.record(z.s
 /** Tokens of the key are refused from now on, for good: a kid never comes back. */
 export const signingKeyWithdrawn = z.object({ kid: z.string(), reason: z.enum(['rotated', 'compromised']), by: z.string() });
 
-/** pa.audit: one entry a response or file, members by reference. */
+/**
+ * pa.audit: what was released to a client, or refused. Members are a set. Reads and searches have an entry each; what is released of a Group (the Group,
+ * its files) has one entry an hour, and another only for members who are not in it yet (ADR 0025).
+ */
 export const disclosure = z.object({
   client: z.string(), action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']), outcome: z.enum(['released', 'refused']),
-  reason: z.string().optional(), members: z.array(z.string()), resources: z.int().nonnegative(), types: z.array(z.string()).optional(),
+  reason: z.string().optional(), members: z.array(z.string()),
+  /** Resources of the whole response. */
+  resources: z.int().nonnegative(),
+  /** Resources of each of `members`, in their order. Absent in entries of before: known for an entry of one member alone. */
+  perMember: z.array(z.int().nonnegative()).optional(),
+  types: z.array(z.string()).optional(),
   group: z.string().optional(), job: z.string().optional(), file: z.string().optional(), at: instant,
   /** So many refusals of callers who proved nothing, since the record before of this client and reason. Absent: one. */
   count: z.int().positive().optional(),

@@ -1,5 +1,5 @@
 import {
-  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, DROPPED_REGISTRATION, ENGINE, EXPORT_OUTCOME, EXPORT_STATE, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
+  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, DROPPED_REGISTRATION, ENGINE, EXPORT_LIMIT, EXPORT_OUTCOME, EXPORT_STATE, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
   PROBE_RESULT, PROBE_STEP, PURPOSE, REFUSAL, ROUTE, SERVICE, STATUS, TOKEN_REASON, TOPIC, VERSION, VIEW, type LabelValues,
 } from './labels.ts';
 
@@ -56,6 +56,7 @@ export const METRICS = {
   pa_export_chunks: gauge('Chunks by state, over all processes', { state: CHUNK_STATE }),
   pa_export_storage_full: gauge('1 while the last write of this process found the file storage full', {}),
   pa_export_jobs_total: counter('Exports that ended, by outcome', { outcome: EXPORT_OUTCOME }),
+  pa_export_refusals_total: counter('Kick-offs answered with 429, by the limit that a client had reached', { limit: EXPORT_LIMIT }),
   pa_export_chunks_total: counter('Chunks that were worked on, by outcome', { outcome: CHUNK_OUTCOME }),
   pa_export_duration_seconds: histogram('From kick-off to complete', HOURS_SECONDS, { outcome: EXPORT_OUTCOME }),
   pa_export_written_resources_total: counter('Resources written to part files', {}),
@@ -66,7 +67,7 @@ export const METRICS = {
   pa_token_refusals_total: counter('Token requests refused', { reason: TOKEN_REASON }),
   pa_registrations_waiting: gauge('Registrations without an approval, when this process last changed them', {}),
   pa_registrations_dropped_total: counter('Registrations that left without an approval: expired, or displaced by newer ones', { reason: DROPPED_REGISTRATION }),
-  pa_disclosures_total: counter('Releases that were recorded in pa.audit, by what was asked for', { kind: ACTION }),
+  pa_disclosures_total: counter('Releases, by what was asked for; each is in pa.audit before its last byte leaves', { kind: ACTION }),
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
   pa_opt_out_effect_seconds: histogram('From the acceptance of an opt-out to its effect in every process', EFFECT_SECONDS, {}),
   pa_access_decisions_total: counter('Decisions whether a client may see a member, by outcome', { purpose: PURPOSE, outcome: DECISION }),

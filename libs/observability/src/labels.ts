@@ -42,6 +42,8 @@ export const ACTION = ['read', 'search', 'group-read', 'group-search', 'export-r
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
 export const REFUSAL = [...DENIAL_REASONS, 'unknown-resource', 'group-unknown', 'group-of-another', 'token', 'invalid-request', 'invalid-value', 'required', 'not-supported', 'too-costly', 'unavailable', OTHER] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
+/** What a client may have of exports. */
+export const EXPORT_LIMIT = ['kick-offs', 'running', 'kept-bytes'] as const;
 export const EXPORT_OUTCOME = ['completed', 'failed', 'cancelled', 'expired'] as const;
 export const CHUNK_STATE = ['queued', 'running'] as const;
 export const CHUNK_OUTCOME = ['written', 'failed', 'abandoned'] as const;

@@ -380,7 +380,30 @@ describe('operators', () => {
   it('list disclosures of a member', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     await find(await h.app1('c1', [`npi|${NPI}`]));
-    await expect.poll(async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures).toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1' }]);
+    await expect.poll(async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures).toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
+  });
+  it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.app1('c1', [`npi|${NPI}`]);
+    for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
+    const listed = async (): Promise<unknown[]> => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
+    // Each look is the administrator's, and none of the member's resources was given to anybody.
+    const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
+    await expect.poll(listed).toMatchObject([look, look, look]);
+  });
+  it('are one for a client, Group and hour, however often the Group is read or found; a member who joins is added', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const { id } = await onlyGroup(app);
+    for (let i = 0; i < 10; i++) expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
+    for (let i = 0; i < 10; i++) await find(app);
+    await h.publish(enrolled('m2'), attributed('m2'));
+    await expect.poll(async () => members((await h.get(`/fhir/Group/${id}`, app)).json())).toEqual(['Patient/m1', 'Patient/m2']);
+    const released = (await typed(PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['outcome'] === 'released');
+    expect(released.map(({ action, members: of, perMember, group }) => [action, of, perMember, group])).toEqual(
+      expect.arrayContaining([['group-search', ['m1'], [1], id], ['group-read', ['m1'], [1], id], ['group-read', ['m2'], [1], id]]),
+    );
+    expect(released).toHaveLength(3);
   });
   it('list and rebuild views', async () => {
     await h.publish(enrolled('m1'));

@@ -14,7 +14,7 @@ const CHUNKS_EVERY_MS = 3000;
 
 /** What waits and runs over all processes: jobs from the view, by its index; chunks from the queue that the workers take them from. */
 export function measureExports(metrics: Metrics, { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock }): void {
-  for (const name of ['pa_export_jobs_total', 'pa_export_chunks_total', 'pa_export_written_resources_total', 'pa_export_written_bytes_total', 'pa_export_downloaded_bytes_total'] as const) metrics.zero(name);
+  for (const name of ['pa_export_jobs_total', 'pa_export_refusals_total', 'pa_export_chunks_total', 'pa_export_written_resources_total', 'pa_export_written_bytes_total', 'pa_export_downloaded_bytes_total'] as const) metrics.zero(name);
   const byState = shared(() => Promise.all(STATES.map(async ([state, status]) => {
     const found = await jobs.find({ index: 'by_status', equals: [status], limit: COUNTED, fields: 'indexed' });
     const oldest = (found[0]?.['job'] as Pick<Job, 'requestedAt'> | undefined)?.requestedAt;

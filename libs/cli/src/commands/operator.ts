@@ -5,7 +5,7 @@ import { CliError, EXIT, table } from '../output.ts';
 interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown }
 interface Verdict { readonly decision: 'permit' | 'deny'; readonly reason?: string }
 const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
-interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources: number; readonly types?: readonly string[]; readonly job?: string }
+interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources?: number; readonly types?: readonly string[]; readonly job?: string }
 
 /** Those that have views. Each answers for its own, wherever it runs. */
 const SERVICES = ['attribution', 'resources', 'export'] as const;
@@ -42,6 +42,6 @@ export function operatorCommands(program: Command): void {
   program.command('disclosures').description('who was given what of a member, and who was refused').requiredOption('--member <id>').action(async (o: { member: string }, command: Command) => {
     const { server, out, administratorToken } = contextOf(command);
     const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(`/ops/disclosures?${new URLSearchParams({ member: o.member })}`, { token: administratorToken() });
-    out.result(disclosures, disclosures.length === 0 ? ['nothing'] : table(['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'], disclosures.map((d) => [d.at, d.client, d.action, d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`, String(d.resources), (d.types ?? []).join(' '), d.job ?? ''])));
+    out.result(disclosures, disclosures.length === 0 ? ['nothing'] : table(['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'], disclosures.map((d) => [d.at, d.client, d.action, d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`, String(d.resources ?? '?'), (d.types ?? []).join(' '), d.job ?? ''])));
   });
 }

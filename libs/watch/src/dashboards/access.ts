@@ -21,7 +21,7 @@ export const accessDashboard: Dashboard = {
       lines('Hits of caches', 'percentunit', 'Access tokens, key sets of clients, documents of views.', [['{{cache}}', (of) => `sum by (cache) (rate(${of('pa_cache_requests_total', 'result="hit"')}[${RATE}])) / sum by (cache) (rate(${of('pa_cache_requests_total')}[${RATE}]))`]], { min: 0, max: 1 }),
     ] },
     { title: 'Releases and refusals (as recorded in pa.audit)', panels: [
-      lines('Releases', 'cps', 'One a response or file.', [['{{kind}}', perSecond('pa_disclosures_total', 'kind')]], { stacked: true }),
+      lines('Releases', 'cps', 'One a response or file. The audit has those of a Group once an hour.', [['{{kind}}', perSecond('pa_disclosures_total', 'kind')]], { stacked: true }),
       lines('Refusals', 'cps', 'Many for unknown members from few clients: somebody tries ids. `GET /ops/disclosures` says who.', [['{{reason}}', perSecond('pa_refusals_total', 'reason')]], { stacked: true }),
       lines('Decisions', 'cps', 'By outcome: every read, page, match, member of an export, segment of a download.', [['{{outcome}}', perSecond('pa_access_decisions_total', 'outcome')]], { stacked: true }),
     ] },

@@ -11,6 +11,7 @@ export const exportsDashboard: Dashboard = {
       lines('Ended in an hour', 'short', 'By outcome.', [['{{outcome}}', (of) => `sum by (outcome) (increase(${of('pa_export_jobs_total')}[1h]))`]], { stacked: true }),
       lines('From kick-off to complete', 's', 'Half and 95 % of those that completed.', [['half', quantile(0.5, 'pa_export_duration_seconds', '', 'outcome="completed"')], ['95 %', quantile(0.95, 'pa_export_duration_seconds', '', 'outcome="completed"')]], { width: 12 }),
       heatmap('Durations', 's', 'All that ended.', [['{{le}}', (of) => `sum by (le) (rate(${of('pa_export_duration_seconds_bucket')}[${RATE}]))`]], { width: 12 }),
+      lines('Kick-offs refused in an hour', 'short', 'By the limit that a client had reached. kept-bytes: its files have EXPORT_KEPT_MIB_PER_CLIENT.', [['{{limit}}', (of) => `sum by (limit) (increase(${of('pa_export_refusals_total')}[1h]))`]], { stacked: true, width: 24 }),
     ] },
     { title: 'Chunks', panels: [
       lines('Chunks by state', 'short', 'What waits and what is being written, over all processes.', [['{{state}}', largest('pa_export_chunks', 'state')]], { stacked: true }),

@@ -54,6 +54,7 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
     files.push(...summary.parts);
     supporting.collect(summary, (member) => !gone.has(member));
   }
+  let bytes: number;
   const parts = new PartSet(blobs, sealPrefix(job.job, fence), 'shared', options.partLimits);
   try {
     await supporting.write(records, parts);
@@ -61,7 +62,9 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
       const lines = job.warnings.map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`).join('');
       await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
     }
-    files.push(...(await parts.commit()));
+    const written = await parts.commit();
+    bytes = written.reduce((sum, { compressed }) => sum + compressed, 0);
+    files.push(...written);
   } catch (error) {
     await parts.abort();
     throw error;
@@ -69,5 +72,5 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
   const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
   await blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
   const now = clock.now();
-  return { job: job.job, manifest, files: files.length, resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0), dropped: dropped.length, sealedAt: instant(now), expiresAt: instant(now + options.keepMs) };
+  return { job: job.job, manifest, files: files.length, resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0), dropped: dropped.length, bytes, sealedAt: instant(now), expiresAt: instant(now + options.keepMs) };
 }

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { membersOf } from '@provider-access/audit';
 import { encodeEvent, PA_EXPORTS, type ExportDownloaded } from '@provider-access/events';
 import { instant, Refusal } from '@provider-access/http';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
-import { acceptsGzip, chooseRange, etag, layout } from '../domain/segments/index.ts';
+import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';
 import { getJob } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
@@ -69,8 +70,8 @@ export class DownloadController {
     const status = range.kind === 'part' ? 206 : 200;
     if (request.method === 'HEAD') return void (await reply.code(status).headers(headers).send());
 
-    const members = [...new Set(segments.flatMap((s) => s.of.map((m) => index.members[m]!)).filter((m) => decided.get(m) === true))];
-    await audit.record({ client, action: 'download', outcome: 'released', members, resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
+    const given = releasedBy(whole, start, end, index, (member) => decided.get(member) === true);
+    await audit.release({ client, action: 'download', ...membersOf(given), resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
     let stream: Readable;
     try {
       stream = await segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });

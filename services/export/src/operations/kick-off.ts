@@ -1,17 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/http';
+import type { LabelsOf } from '@provider-access/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
 import { viewsPassed } from '../jobs/views-passed.ts';
 import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
 import type { ExportContext } from '../context.ts';
+import { keptExports } from './kept-exports.ts';
 import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
 
 export interface KickOff { readonly operation: Operation; readonly group: string; readonly url: string; readonly query: readonly GivenParameter[]; readonly body: readonly GivenParameter[]; readonly prefer: string | undefined; readonly smart: SmartContext }
 export interface Accepted { readonly job: string; readonly location: string; readonly preferencesApplied: string }
 
 const HOUR = 3_600_000;
+const MINUTE = 60_000;
 const unavailable = (): Refusal => new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
+
+/** 429, counted by the limit that was reached. `again`: when the request may be repeated, ms since the epoch. */
+function tooMany({ ports: { clock, metrics } }: ExportContext, limit: LabelsOf<'pa_export_refusals_total'>['limit'], text: string, again: number): Refusal {
+  metrics.count('pa_export_refusals_total', { limit });
+  return new Refusal('too-many-requests', text, { retryAfter: Math.max(1, Math.ceil((again - clock.now()) / 1000)) });
+}
+const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(bytes < 1024 * 1024 ? 3 : 0);
 
 /** 128 random bits, base32: a job's id is its capability's first half, the token the other. */
 function newJobId(): string {
@@ -36,7 +46,11 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   if (!parsed.ok) throw new Refusal(parsed.fault.kind, parsed.fault.text, { expression: parsed.fault.parameter });
 
   const rate = await state.counters.hit(`export-kick-off/${smart.client}`, HOUR);
-  if (rate.count > config.kickOffsPerHour) throw new Refusal('too-many-requests', `No more than ${config.kickOffsPerHour} exports can be started in an hour.`, { retryAfter: Math.max(1, Math.ceil((rate.resetsAt - clock.now()) / 1000)) });
+  if (rate.count > config.kickOffsPerHour) throw tooMany(context, 'kick-offs', `No more than ${config.kickOffsPerHour} exports can be started in an hour.`, rate.resetsAt);
+  const kept = await keptExports(context.views.jobs, smart.client, config.keptBytesPerClient);
+  if (kept.bytes >= config.keptBytesPerClient) {
+    throw tooMany(context, 'kept-bytes', `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or wait until one expires.`, kept.roomAt ?? clock.now() + MINUTE);
+  }
 
   // Before the positions are read: what is not in them is accepted later than this, whatever clock accepts it.
   const transactionTime = clock.now() - config.skewMarginMs;
@@ -44,7 +58,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   if (!(await viewsPassed({ records: context.records, access: context.facts.access, memberships: context.views.memberships }, positions, config.waitMs))) throw unavailable();
 
   const job = newJobId();
-  if (!(await slots.take(smart.client, job))) throw new Refusal('too-many-requests', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, { retryAfter: 5 });
+  if (!(await slots.take(smart.client, job))) throw tooMany(context, 'running', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, clock.now() + 5000);
   try {
     const now = instant(clock.now());
     const traceparent = context.ports.tracing?.traceparent();

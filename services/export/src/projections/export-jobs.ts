@@ -3,8 +3,8 @@ import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
 
-/** A job as status and downloads read it, and the stream version that made it. */
-export type JobPart = Job & { readonly version: number };
+/** A job as status and downloads read it, the stream version that made it, and the compressed bytes that were written for it. */
+export type JobPart = Job & { readonly version: number; readonly bytes: number };
 
 const OF_THE_STREAM = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
 const utf8 = new TextDecoder();
@@ -16,15 +16,22 @@ const exportsTopic: TopicEvolve<JobPart> = {
     // The relay publishes at least once: a version that is already in is passed over.
     const version = Number(record.headers['pa_version']);
     if (part !== undefined && version <= part.version) return undefined;
-    const { version: _before, ...job } = part ?? { version: 0 };
-    const next = evolve(part === undefined ? undefined : (job as Job), { type: typeOf(record), data: JSON.parse(utf8.decode(record.value)) } as JobEvent);
-    return next && { ...next, version };
+    const { version: _before, bytes, ...job } = part ?? { version: 0, bytes: 0 };
+    const event = { type: typeOf(record), data: JSON.parse(utf8.decode(record.value)) } as JobEvent;
+    const next = evolve(part === undefined ? undefined : (job as Job), event);
+    return next && { ...next, version, bytes: bytes + bytesOf(event) };
   },
 };
 
+/** A chunk that is written again leaves the files of its first result where they are, so both count. */
+function bytesOf(event: JobEvent): number {
+  if (event.type === 'pa.export-chunk-written.v1') return event.data.bytes;
+  return event.type === 'pa.export-sealed.v1' ? (event.data.bytes ?? 0) : 0;
+}
+
 /** One document a job: what status, manifest and downloads read. */
 export const exportJobs: Projection = {
-  owner: 'export', name: 'jobs', version: 1,
+  owner: 'export', name: 'jobs', version: 2,
   topics: { [PA_EXPORTS]: exportsTopic },
   indexes: [
     { name: 'by_client', fields: ['job.client', 'job.status'] },

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -35,7 +35,7 @@ export class GroupReadController {
       if (error instanceof Refusal) await refuse(error.kind);
       throw error;
     });
-    await this.audit.record({ client, action: 'group-read', outcome: 'released', members: [...visible.members], resources: 1, types: ['Group'], group: group.id });
+    await this.audit.release({ client, action: 'group-read', ...membersOf(countedBy(visible.members)), resources: 1, types: ['Group'], group: group.id });
     const { versionId, lastUpdated } = visible.resource['meta'] as { versionId: string; lastUpdated: string };
     void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store', etag: `W/"${versionId}"`, 'last-modified': new Date(lastUpdated).toUTCString() }).send(JSON.stringify(visible.resource));
   }

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { type BundleEntryLine, compareRanges, type DateSearch, matchesToken, parseSearch, searchsetBundle, type SearchQuery, type Token } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/http';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/pdex';
@@ -11,6 +11,8 @@ import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from '.
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
+interface Given { readonly group: string; readonly members: readonly string[] }
+interface Found { readonly given: readonly Given[]; readonly entries: readonly BundleEntryLine[]; readonly total: number; readonly next?: string }
 /** Cursor of a page: the last Group id of the one before. It names nothing that the client may not see. */
 const PAGE = '_page';
 
@@ -34,8 +36,8 @@ export class GroupSearchController {
     const parameters = new URL(request.url, 'http://localhost').searchParams;
     const { query, after } = readQuery(parameters);
     try {
-      const { entries, total, next, members } = await this.find(client, query, after);
-      await this.audit.record({ client, action: 'group-search', outcome: 'released', members: [...members], resources: entries.length, types: ['Group'] });
+      const { given, entries, total, next } = await this.find(client, query, after);
+      await this.record(client, given);
       const body = searchsetBundle({ selfUrl: this.url(parameters), total, entries, ...(next !== undefined && { nextUrl: this.url(parameters, next) }) });
       void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(body);
     } catch (error) {
@@ -44,7 +46,7 @@ export class GroupSearchController {
     }
   }
 
-  private async find(client: string, query: SearchQuery, after: string | undefined): Promise<{ entries: BundleEntryLine[]; total: number; next?: string; members: ReadonlySet<string> }> {
+  private async find(client: string, query: SearchQuery, after: string | undefined): Promise<Found> {
     const summary = query.summary ?? false;
     const matching = (await this.view.ofClient(client)).filter((group) => matches(group, query));
     const rendered = new Map<string, VisibleGroup>();
@@ -61,14 +63,21 @@ export class GroupSearchController {
     const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const rest = after === undefined ? found : found.filter((g) => g.id > after);
     const page = rest.slice(0, count);
-    const members = new Set<string>();
+    const given: Given[] = [];
     const entries: BundleEntryLine[] = [];
     for (const group of page) {
       const visible = await render(group);
-      for (const member of visible.members) members.add(member);
+      given.push({ group: group.id, members: visible.members });
       entries.push({ fullUrl: `${this.config.PUBLIC_URL}/fhir/Group/${group.id}`, line: JSON.stringify(visible.resource) });
     }
-    return { entries, total: found.length, members, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
+    return { given, entries, total: found.length, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
+  }
+
+  /** Each Group of the page by itself, as if it had been read. */
+  private async record(client: string, given: readonly Given[]): Promise<void> {
+    const common = { client, action: 'group-search' as const, types: ['Group'] };
+    if (given.length === 0) await this.audit.release({ ...common, members: [], resources: 0 });
+    await Promise.all(given.map(({ group, members }) => this.audit.release({ ...common, ...membersOf(countedBy(members)), resources: 1, group })));
   }
 
   private url(parameters: URLSearchParams, page?: string): string {

@@ -74,6 +74,23 @@ export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece
   if (of.coding === 'gzip') yield* literal(gzipTrailer(of.crc, of.plain));
 }
 
+/**
+ * The permitted members of whom bytes [start, end) hold something, and how many resources of each the whole download has. A resource
+ * that came with several members counts for each of them.
+ */
+export function releasedBy(of: Layout, start: number, end: number, index: PartIndex, permitted: (member: string) => boolean): Map<string, number> {
+  const given = new Set<number>();
+  for (const piece of pieces(of, start, end)) if (piece.kind === 'segment') for (const m of piece.segment.of) given.add(m);
+  const counts = new Map<string, number>();
+  for (const segment of of.segments) {
+    for (const m of segment.of) {
+      const member = index.members[m]!;
+      if (given.has(m) && permitted(member)) counts.set(member, (counts.get(member) ?? 0) + segment.resources);
+    }
+  }
+  return counts;
+}
+
 /** Strong validator over part, coding and permitted set: equal tags mean equal bytes. */
 export function etag(part: string, of: Layout): string {
   const hash = createHash('sha256').update(`${part}\n${of.coding}\n`);

@@ -11,7 +11,7 @@ import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '..
 
 type Found = { readonly record: StoredRecord; readonly member?: string } | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
 const UNKNOWN: Found = { reason: 'unknown-resource' };
-/** No member id can look like this: an id that nobody has costs the same decision. */
+/** No member id can look like this. */
 const NOBODY = '?';
 
 /** GET [base]/{type}/{id}. https://hl7.org/fhir/R4/http.html#read */
@@ -51,16 +51,15 @@ export class ReadController {
     return record === undefined ? UNKNOWN : { record };
   }
 
-  /** Locator, decision, record. What lives under `shared` without being a directory type needs a referrer: no direct read. */
+  /**
+   * Locator, decision, record: the line of a record may have megabytes, and how long it takes to load would tell a denied record from
+   * an unknown one. What lives under `shared` without being a directory type needs a referrer: no direct read.
+   */
   private async ofMember(client: string, type: string, id: string): Promise<Found> {
     const holders = (await this.records.holders(type, id)).filter((member) => member !== SHARED);
     const asked = holders.length === 0 ? [NOBODY] : holders;
-    // The store is asked for facts and record in one turn. What the decision does not permit is let go unseen, and an id that
-    // nobody has costs the same.
-    const [decisions, records] = await Promise.all([
-      this.facts.access.decideMany(client, { kind: 'read' }, asked),
-      Promise.all(asked.map((member) => this.records.byTypeId(member, type, id))),
-    ]);
+    // An id that nobody has costs the same decision.
+    const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
     const at = decisions.findIndex((d) => d.permit);
     if (holders.length === 0) return UNKNOWN;
     if (at < 0) {
@@ -68,7 +67,7 @@ export class ReadController {
       return { reason: first !== undefined && !first.permit ? first.reason : 'member-unknown', member: holders[0]! };
     }
     const member = holders[at]!;
-    const record = records[at];
+    const record = await this.records.byTypeId(member, type, id);
     return record === undefined ? { reason: 'unknown-resource', member } : { record, member };
   }
 }

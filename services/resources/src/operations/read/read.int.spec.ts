@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_AUDIT } from '@provider-access/events';
+import type { Views } from '@provider-access/views';
+import { openMemoryViews } from '@provider-access/views/memory';
 import { type Answer, condition, House, patient, type Loose } from '../../../test/house.ts';
 
 const practitioner = (id: string): object => ({ resourceType: 'Practitioner', id, name: [{ family: 'Who' }] });
@@ -148,6 +150,15 @@ describe('reads and searches', () => {
     expect(entries).toContainEqual(expect.objectContaining({ outcome: 'refused', reason: 'unknown-resource', members: [] }));
   });
 
+  it('counts of each member what a page of a search has of that member', async () => {
+    await get('/fhir/Condition?patient=m1,m2&_count=9');
+    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
+    const entries: Loose[] = [];
+    for (const [p, end] of head!.entries()) for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(Buffer.from(r.value).toString()));
+    // m1 has the condition that each member has, and seven more.
+    expect(entries).toContainEqual(expect.objectContaining({ action: 'search', outcome: 'released', members: ['m1', 'm2'], perMember: [8, 1], resources: 9 }));
+  });
+
   it('says what it serves without asking who asks', async () => {
     const answer = await house.call('GET', '/fhir/metadata');
     expect(answer.status).toBe(200);
@@ -155,6 +166,47 @@ describe('reads and searches', () => {
     expect(instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
     expect(rest[0].resource.find((r: Loose) => r.type === 'Group').operation.map((o: Loose) => o.name)).toEqual(['export', 'davinci-data-export']);
     expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual(['_id', 'patient', '_lastUpdated']);
+  });
+});
+
+describe('what a read asks of the views', () => {
+  /** Statements on views as a client causes them: collection, method, number of ids, and bodies that are loaded. */
+  const statements: string[] = [];
+  const NOTED = ['get', 'getMany', 'find'];
+  /** The object with `before` called ahead of its methods. */
+  const watched = <T extends object>(of: T, before: (method: string, args: readonly Loose[]) => T | undefined): T => new Proxy(of, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (typeof value !== 'function') return value;
+      return (...args: Loose[]) => before(String(name), args) ?? (value as (...a: Loose[]) => unknown).apply(target, args);
+    },
+  });
+  const counted = (views: Views): Views => watched(views, (method, [projection]) => method !== 'reader' ? undefined : watched(views.reader(projection), (asked, [ids, options]) => {
+    if (NOTED.includes(asked)) statements.push(`${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1} ${(options?.bodies ?? ids?.bodies ?? []).join()}`);
+    return undefined;
+  }) as never);
+
+  it('is the same for a denied member as for an unknown id, and never the line of the record', async () => {
+    const house = await House.open({ views: counted(openMemoryViews()) });
+    try {
+      await house.approve('app1');
+      for (const member of ['m1', 'out']) await house.attribute(member);
+      await house.optOut('out');
+      await house.publish(['m1', 'out', 'foreign'].map((m) => ({ subject: m, resource: condition(m, `${m}-c`) })));
+      await house.settled();
+      const token = await house.token('app1');
+      const asked = async (id: string): Promise<[number, string[]]> => {
+        statements.splice(0);
+        const { status } = await house.call('GET', `/fhir/Condition/${id}`, { token });
+        return [status, statements.splice(0).filter((statement) => !statement.startsWith('receipts'))];
+      };
+      const unknown = await asked('nobody');
+      expect(unknown).toEqual([404, ['locators get 1 ', 'members getMany 1 ']]);
+      for (const id of ['out-c', 'foreign-c']) expect(await asked(id)).toEqual(unknown);
+      expect(await asked('m1-c')).toEqual([200, [...unknown[1], 'records get 1 record.line']]);
+    } finally {
+      await house.close();
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import type { Decision } from '@provider-access/access';
 import { Facts } from '@provider-access/facts';
 import { isSharedType, parseSearch, searchsetBundle, type SearchQuery } from '@provider-access/fhir';
@@ -91,8 +91,8 @@ export class SearchController {
   private async record(client: string, type: string, page: Page, permitted: readonly string[], refused: readonly { member?: string; reason: string }[]): Promise<void> {
     const entries: Promise<void>[] = [];
     if (permitted.length > 0) {
-      const members = [...new Set(page.records.map((r) => r.member))].filter((m) => m !== SHARED);
-      entries.push(this.audit.record({ client, action: 'search', outcome: 'released', members, resources: page.records.length, types: [type] }));
+      const given = countedBy(page.records.map((r) => r.member).filter((m) => m !== SHARED));
+      entries.push(this.audit.record({ client, action: 'search', outcome: 'released', ...membersOf(given), resources: page.records.length, types: [type] }));
     }
     for (const reason of new Set(refused.map((r) => r.reason))) {
       entries.push(this.audit.record({ client, action: 'search', outcome: 'refused', reason, members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])), resources: 0, types: [type] }));

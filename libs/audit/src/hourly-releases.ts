@@ -1,0 +1,84 @@
+import type { Clock } from '@provider-access/http';
+import type { AuditEntry } from './audit.ts';
+
+const HOUR = 3_600_000;
+/** Members that all windows together remember: some 20 MB. */
+const MAX_MEMBERS = 200_000;
+
+interface Window {
+  /** Members whose release is durable. */
+  readonly members: Set<string>;
+  recorded: boolean;
+  /** The write before: a second request of the same window waits for it instead of writing the same members. */
+  tail: Promise<void>;
+}
+
+/**
+ * Releases of a Group are repeated (a poll each minute, a file in ranges), and each would name every member again. An entry is
+ * written for the members whom the client was not given under the same action, Group, job and file in the same hour of the clock.
+ *
+ * Only what is durable is remembered, and only in this process: after a kill, in another process, and beyond `limit` members the
+ * members are recorded once more.
+ */
+export class HourlyReleases {
+  private readonly clock: Clock;
+  private readonly limit: number;
+  private readonly windows = new Map<string, Window>();
+  private hour = Number.NaN;
+  private held = 0;
+
+  constructor(clock: Clock, limit = MAX_MEMBERS) {
+    this.clock = clock;
+    this.limit = limit;
+  }
+
+  /** Resolves when every member of the entry is recorded in this hour. @throws what `record` throws: then nothing is remembered */
+  once(entry: AuditEntry, record: (fresh: AuditEntry) => Promise<void>): Promise<void> {
+    const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
+    const window = this.windowOf(key);
+    const done = window.tail.then(async () => {
+      const fresh = withoutMembers(entry, window.members);
+      if (window.recorded && fresh.members.length === 0) return;
+      await record(fresh);
+      const before = weight(window);
+      window.recorded = true;
+      for (const member of fresh.members) window.members.add(member);
+      if (this.windows.get(key) === window) this.remember(key, weight(window) - before);
+    });
+    window.tail = done.catch(() => undefined);
+    return done;
+  }
+
+  private windowOf(key: string): Window {
+    const hour = Math.floor(this.clock.now() / HOUR);
+    if (hour !== this.hour) {
+      this.hour = hour;
+      this.windows.clear();
+      this.held = 0;
+    }
+    const window = this.windows.get(key) ?? { members: new Set(), recorded: false, tail: Promise.resolve() };
+    // The newest is the last, so that the first is the one to forget.
+    this.windows.delete(key);
+    this.windows.set(key, window);
+    return window;
+  }
+
+  private remember(key: string, added: number): void {
+    this.held += added;
+    for (const [other, window] of this.windows) {
+      if (this.held <= this.limit || other === key) return;
+      this.windows.delete(other);
+      this.held -= weight(window);
+    }
+  }
+}
+
+/** A window counts as one member at least, so that the number of windows is bounded too. */
+const weight = ({ recorded, members }: Window): number => (recorded ? Math.max(1, members.size) : 0);
+
+function withoutMembers(entry: AuditEntry, known: ReadonlySet<string>): AuditEntry {
+  if (known.size === 0) return entry;
+  const { members, perMember } = entry;
+  const kept = members.flatMap((member, i) => (known.has(member) ? [] : [i]));
+  return { ...entry, members: kept.map((i) => members[i]!), ...(perMember !== undefined && { perMember: kept.map((i) => perMember[i]!) }) };
+}

@@ -1,0 +1,28 @@
+import type { ViewReader } from '@provider-access/views';
+import type { JobStatus } from '../domain/job/job.ts';
+import type { JobPart } from '../projections/export-jobs.ts';
+
+/** Exports that have files. Those that were cancelled, failed or expired lose theirs within minutes. */
+const WITH_FILES: readonly JobStatus[] = ['requested', 'writing', 'sealed'];
+
+/**
+ * The compressed bytes that all exports of a client have by now, and when so many of them have expired that they are less than
+ * `limit` (ms since the epoch; undefined when those that run have more than that by themselves).
+ */
+export async function keptExports(jobs: ViewReader, client: string, limit: number): Promise<{ readonly bytes: number; readonly roomAt?: number }> {
+  let bytes = 0;
+  const expiring: { readonly at: number; readonly bytes: number }[] = [];
+  for (const status of WITH_FILES) {
+    for await (const document of jobs.scan({ index: 'by_client', equals: [client, status] })) {
+      const job = document['job'] as JobPart;
+      bytes += job.bytes;
+      if (job.sealed !== undefined) expiring.push({ at: Date.parse(job.sealed.expiresAt), bytes: job.bytes });
+    }
+  }
+  let left = bytes;
+  for (const { at, bytes: freed } of expiring.toSorted((a, b) => a.at - b.at)) {
+    left -= freed;
+    if (left < limit) return { bytes, roomAt: at };
+  }
+  return { bytes };
+}

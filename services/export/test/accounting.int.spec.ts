@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, expect, it } from 'vitest';
+import type { Disclosure } from '@provider-access/events';
+import { GROUP, Platform } from './platform.ts';
+
+const HOUR = 3_600_000;
+let platform: Platform;
+afterEach(() => platform.dispose());
+
+/** m1 has three observations, m2 one; incompressible, so that ranges hit what they are meant to. */
+async function populated(config: Parameters<typeof Platform.start>[0] = {}): Promise<void> {
+  platform = await Platform.start(config);
+  // Half past, so that no test passes the end of an hour.
+  platform.clock.offset = (1.5 * HOUR - (Date.now() % HOUR)) % HOUR;
+  await platform.client('c1');
+  await platform.client('c2');
+  await platform.group();
+  await platform.members(['m1', 'm2']);
+  const text = (): string => randomBytes(3000).toString('base64');
+  await platform.resources([
+    ...[1, 2, 3].map((n) => ({ member: 'm1', type: 'Observation', id: `m1-${n}`, text: text() })),
+    { member: 'm2', type: 'Observation', id: 'm2-1', text: text() },
+  ]);
+}
+const downloads = async (): Promise<Disclosure[]> => (await platform.events('pa.audit')).map(({ data }) => data as Disclosure).filter(({ action }) => action === 'download');
+const fileOf = async (job: string): Promise<string> => (await platform.manifest(job)).output[0]!.url;
+
+it('counts the resources of each member in a file, not those of the request', async () => {
+  await populated();
+  const job = await platform.kickOff('?_type=Observation');
+  await (await platform.fetch(await fileOf(job))).text();
+  expect(await downloads()).toMatchObject([{ client: 'c1', outcome: 'released', members: ['m1', 'm2'], perMember: [3, 1], resources: 4, group: GROUP, types: ['Observation'] }]);
+});
+
+it('names the members whose bytes a range has, each once an hour however many ranges follow', async () => {
+  await populated();
+  const url = await fileOf(await platform.kickOff('?_type=Observation'));
+  const whole = await platform.fetch(url, { method: 'HEAD' });
+  const [etag, length] = [whole.headers.get('etag')!, Number(whole.headers.get('content-length'))];
+  const byteAt = async (at: number): Promise<[number, number]> => {
+    const answer = await platform.fetch(url, { headers: { range: `bytes=${at}-${at}`, 'if-range': etag } });
+    return [answer.status, (await answer.arrayBuffer()).byteLength];
+  };
+  for (let i = 0; i < 20; i++) expect(await byteAt(i)).toEqual([206, 1]);
+  expect((await downloads()).map(({ members, perMember }) => [members, perMember])).toEqual([[['m1'], [3]]]);
+  for (let i = 1; i <= 20; i++) expect(await byteAt(length - i)).toEqual([206, 1]);
+  await (await platform.fetch(url)).text();
+  expect((await downloads()).map(({ members, perMember }) => [members, perMember])).toEqual([[['m1'], [3]], [['m2'], [1]]]);
+  platform.clock.offset += HOUR;
+  // The facts are confirmed by the new clock first.
+  await expect.poll(() => byteAt(0)).toEqual([206, 1]);
+  expect((await downloads()).map(({ members }) => members)).toEqual([['m1'], ['m2'], ['m1']]);
+});
+
+it('records what another process releases, which knows nothing of the first', async () => {
+  await populated();
+  const url = await fileOf(await platform.kickOff('?_type=Observation'));
+  await (await platform.fetch(url)).text();
+  const other = await platform.another();
+  await (await fetch(other.url + url.replace('http://test', ''), { headers: { authorization: `Bearer ${await platform.token()}` } })).text();
+  expect((await downloads()).map(({ members }) => members)).toEqual([['m1', 'm2'], ['m1', 'm2']]);
+});
+
+it('keeps so many bytes for a client: the next export waits until one is deleted or expires, and other clients do not', async () => {
+  // Observations are some 12 KB compressed.
+  await populated({ keptBytesPerClient: 20_000, keepMs: 10 * HOUR, graceMs: 0 });
+  const kickOff = (token?: string): Promise<Response> => platform.fetch(`/fhir/Group/${GROUP}/$export`, token === undefined ? {} : { token });
+  const first = await platform.kickOff();
+  await platform.manifest(first);
+  platform.clock.offset += HOUR;
+  const second = await platform.kickOff();
+  await platform.manifest(second);
+
+  const refused = await kickOff();
+  expect(refused.status).toBe(429);
+  // The first export expires ten hours after its seal, and one of them has passed: then there is room.
+  const seconds = Number(refused.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(8.9 * 3600);
+  expect(seconds).toBeLessThanOrEqual(9 * 3600);
+  const outcome = (await refused.json()) as { resourceType: string; issue: { code: string; diagnostics?: string; details?: { text: string } }[] };
+  expect([outcome.resourceType, outcome.issue[0]!.code, JSON.stringify(outcome)]).toEqual(['OperationOutcome', 'throttled', expect.stringContaining('Delete an export') as string]);
+
+  expect((await kickOff(await platform.token('c2'))).status).toBe(202);
+  expect((await platform.fetch(second, { method: 'DELETE' })).status).toBe(202);
+  expect((await kickOff()).status).toBe(202);
+});
+
+it('has room again when an export has expired', async () => {
+  await populated({ keptBytesPerClient: 1000, keepMs: 10 * HOUR, graceMs: 0 });
+  await platform.manifest(await platform.kickOff());
+  expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
+  platform.clock.offset += 10 * HOUR;
+  await expect.poll(async () => (await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(202);
+});
+
+it('counts what the seal wrote, and the process that comes after knows it', async () => {
+  platform = await Platform.start({ keptBytesPerClient: 2000 }, undefined, 'embedded');
+  await platform.client('c1');
+  await platform.group();
+  await platform.members(['m1']);
+  await platform.resources([
+    { member: 'm1', type: 'Patient', id: 'm1', references: ['Organization/large'] },
+    { member: 'shared', type: 'Organization', id: 'large', text: randomBytes(3000).toString('base64') },
+  ]);
+  await platform.manifest(await platform.kickOff());
+  expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
+  await platform.restart({ keptBytesPerClient: 2000 });
+  expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
+});
