@@ -338,7 +338,7 @@ describe('an opt-out against everything that runs', () => {
 
     test('scheduled: it will deny from its day on', async () => {
       const member = await joined();
-      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01' }))).toEqual({ status: 'scheduled', from: '2999-01-01T00:00:00.000Z' });
+      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01T00:00:00Z' }))).toEqual({ status: 'scheduled', from: '2999-01-01T00:00:00.000Z' });
       expect(await readAtPractice(member)).toBe(200);
     });
 

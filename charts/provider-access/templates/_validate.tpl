@@ -345,8 +345,8 @@ telemetry.samplingRatio: must be a number from 0 to 1.
 {{- if and $interval (not (regexMatch "^[1-9][0-9]{3,6}$" $interval)) }}
 telemetry.metricIntervalMs: must be a whole number of milliseconds from 1000.
 {{- end }}
-{{- if and $v.serviceLevels.timeZone (not (regexMatch "^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$" $v.serviceLevels.timeZone)) }}
-serviceLevels.timeZone: must be a name of the IANA data base, e.g. America/Chicago.
+{{- if and $v.serviceLevels.timeZone (not (regexMatch "^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})(,(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}))*$" $v.serviceLevels.timeZone)) }}
+serviceLevels.timeZone: must be names of the IANA data base, separated by commas, e.g. America/Chicago.
 {{- end }}
 {{- range $v.serviceLevels.holidays }}
 {{- if not (regexMatch "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" .) }}

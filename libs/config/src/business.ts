@@ -1,12 +1,20 @@
-import { type CalendarRules, DEFAULT_RULES, isIsoDate, isTimeZone, type Weekday, WEEKDAYS } from '@provider-access/pdex/service-levels';
+import { isTimeZone, PayerDays } from '@provider-access/pdex/days';
+import { type CalendarRules, DEFAULT_RULES, isIsoDate, type Weekday, WEEKDAYS } from '@provider-access/pdex/service-levels';
 import { z } from 'zod';
 
-const list = (text: string): string[] => text.split(',').map((each) => each.trim().toLowerCase()).filter((each) => each !== '');
+const ZONES = 'IANA time zones such as America/Chicago, separated by commas';
+const words = (text: string): string[] => text.split(',').map((each) => each.trim()).filter((each) => each !== '');
+const list = (text: string): string[] => words(text).map((each) => each.toLowerCase());
 const isWeekday = (text: string): text is Weekday => (WEEKDAYS as readonly string[]).includes(text);
 
-/** The payer's business days, by which service levels are measured (docs/service-levels.md). */
+/** Where the payer's days begin (`PayerDays`), and its business days, by which service levels are measured. */
 export const businessEnv = {
-  BUSINESS_TIME_ZONE: z.string().refine(isTimeZone, 'must be an IANA time zone such as America/Chicago').default(DEFAULT_RULES.timeZone).describe('Time zone of the payer\'s business days, e.g. `America/Chicago`.'),
+  BUSINESS_TIME_ZONE: z.string().transform(words)
+    .refine((zones) => zones.length > 0 && zones.every(isTimeZone), `must be ${ZONES}`)
+    .transform((zones) => [...new Set(zones)]).optional()
+    .describe('Time zones of the payer, e.g. `America/New_York,Pacific/Honolulu`. A day that takes access away begins in '
+      + 'the earliest of them, a day that gives access in the latest; without a value in UTC+14 and UTC-12 '
+      + '(`docs/opt-outs.md`). Business days are those of the first; without a value America/New_York.'),
   BUSINESS_DAYS: z.string().transform(list).refine((days) => days.length > 0 && days.every(isWeekday), `must be weekdays of ${WEEKDAYS.join(', ')}, separated by commas`).transform((days) => [...new Set(days)] as Weekday[])
     .default([...DEFAULT_RULES.days]).describe('Weekdays that are business days.'),
   BUSINESS_HOLIDAYS: z.string().transform(list).refine((days) => days.every(isIsoDate), 'must be dates such as 2026-12-25, separated by commas').transform((days) => [...new Set(days)].toSorted())
@@ -14,7 +22,12 @@ export const businessEnv = {
 };
 export type BusinessEnv = z.infer<z.ZodObject<typeof businessEnv>>;
 
-export const calendarRules = (env: BusinessEnv): CalendarRules => ({ timeZone: env.BUSINESS_TIME_ZONE, days: env.BUSINESS_DAYS, holidays: env.BUSINESS_HOLIDAYS ?? [] });
+export const calendarRules = (env: BusinessEnv): CalendarRules => ({
+  timeZone: env.BUSINESS_TIME_ZONE?.[0] ?? DEFAULT_RULES.timeZone, days: env.BUSINESS_DAYS, holidays: env.BUSINESS_HOLIDAYS ?? [],
+});
+
+/** What dates of events mean. */
+export const payerDays = (env: Pick<BusinessEnv, 'BUSINESS_TIME_ZONE'>): PayerDays => new PayerDays(env.BUSINESS_TIME_ZONE);
 
 /** From when on claims are measured: what a payer loads at the beginning is history, and was never late here. */
 export const serviceLevelsSince = z.string().refine((v) => isIsoDate(v) || (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(v) && !Number.isNaN(Date.parse(v))), 'must be a date or an instant with a zone')

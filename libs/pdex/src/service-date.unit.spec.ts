@@ -19,6 +19,7 @@ describe('stays, although it began long ago', () => {
     ['a resolved allergy without a date', { resourceType: 'AllergyIntolerance', clinicalStatus: resolved, recordedDate: old }, 'undated'],
     ['an Encounter in progress', { resourceType: 'Encounter', status: 'in-progress', period: { start: old } }, 'active'],
     ['an Encounter that ended in 2016', { resourceType: 'Encounter', status: 'finished', period: { start: old, end: '2016-01-01' } }, 'end'],
+    ['a visit of the new year east of Greenwich, in UTC still 2015', { resourceType: 'Encounter', status: 'finished', period: { start: old, end: '2016-01-01T00:30:00+10:00' } }, 'end'],
     ['a claim with one item in 2016', { resourceType: 'ExplanationOfBenefit', use: 'claim', billablePeriod: { start: old, end: '2015-12-31' }, item: [{ servicedDate: old }, { servicedPeriod: { end: '2016-02-01' } }] }, 'end'],
     ['a claim without a date of service', { resourceType: 'ExplanationOfBenefit', use: 'claim', created: old }, 'undated'],
     ['an open prior authorization', { resourceType: 'ExplanationOfBenefit', use: 'preauthorization', status: 'active', outcome: 'queued', created: old, preAuthRefPeriod: [{ start: old, end: old }] }, 'active'],

@@ -39,7 +39,7 @@ describe('Group', () => {
     const { resource, fullUrl } = bundle.entry![0]!;
     expect(fullUrl).toBe(`https://pa.example/fhir/Group/${resource.id}`);
     expect(members(resource)).toEqual(['Patient/m1', 'Patient/m2']);
-    expect(resource).toMatchObject({ resourceType: 'Group', quantity: 2, member: [{ period: { start: '2025-01-01' } }, {}] });
+    expect(resource).toMatchObject({ resourceType: 'Group', quantity: 2, member: [{ period: { start: '2025-01-01T00:00:00.000Z' } }, {}] });
     const read = await h.get(`/fhir/Group/${resource.id}`, app);
     expect(read.json()).toEqual(resource);
     expect(read.headers['content-type']).toContain('application/fhir+json');

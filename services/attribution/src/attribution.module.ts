@@ -6,6 +6,7 @@ import { Facts, FACTS_PROJECTIONS, type PresenceOptions } from '@provider-access
 import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
 import { AccessTokens, Authenticator, publishedKeys, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
 import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
+import { PayerDays } from '@provider-access/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
@@ -34,6 +35,8 @@ export interface AttributionOptions {
   readonly presence?: PresenceOptions;
   /** By which open requests are judged. */
   readonly calendar?: CalendarRules;
+  /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
+  readonly days?: PayerDays;
 }
 
 /** The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels. */
@@ -51,7 +54,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   static register(options: AttributionOptions): DynamicModule {
-    const { config, memberHash = MemberHash.random() } = options;
+    const { config, memberHash = MemberHash.random(), days = new PayerDays() } = options;
     const ports: ServicePorts = { ...options.ports, memberHash };
     const { log, views, clock, logger, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, service: 'attribution', boundMs: config.FACTS_BOUND_MS, presence: options.presence });
@@ -74,8 +77,8 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: ServiceLevels, useFactory: () => new ServiceLevels({ log, views, facts, clock, metrics, calendar: new BusinessCalendar(options.calendar), ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }) }) },
         { provide: MEMBER_HASH, useValue: memberHash },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
-        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
-        { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
+        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
+        { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
         SmartGuard,
         { provide: READINESS, useValue: readiness(facts, projections) },
       ],

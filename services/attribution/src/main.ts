@@ -1,4 +1,4 @@
-import { calendarRules } from '@provider-access/config';
+import { calendarRules, payerDays } from '@provider-access/config';
 import { runService } from '@provider-access/process/run';
 import { AttributionModule } from './attribution.module.ts';
 import { attributionEnv } from './config.ts';
@@ -7,6 +7,7 @@ import { forwardOverHttp } from './operations/group/forward-over-http.ts';
 await runService({
   name: 'attribution', schema: attributionEnv,
   register: ({ ports, presence, secrets }, config) => AttributionModule.register({
-    ports, presence, config, staticTokens: secrets.staticTokens, memberHash: secrets.memberHash(), calendar: calendarRules(config), forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
+    ports, presence, config, staticTokens: secrets.staticTokens, memberHash: secrets.memberHash(),
+    calendar: calendarRules(config), days: payerDays(config), forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
   }),
 });

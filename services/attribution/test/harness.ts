@@ -10,6 +10,7 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { Facts } from '@provider-access/facts';
 import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
+import { PayerDays } from '@provider-access/pdex/days';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -34,14 +35,15 @@ export class Harness {
   private tokens!: TokenIssuer;
   private consent: Subscription | undefined;
 
-  async start(config: Record<string, unknown> = {}): Promise<this> {
+  /** `days` is what dates of events mean; most tests are about something else, so a day is a UTC day. */
+  async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
     const { first } = await SigningKeys.open(join(this.folder, 'keys.json'));
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'https://pa.example', clock: this.ports.clock });
     await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: instant(this.now), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
     const module = AttributionModule.register({
       ports: this.ports, config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }), forwardExport: (request) => this.forwardExport(request),
-      staticTokens: new StaticTokens({ administrator: ADMIN }),
+      staticTokens: new StaticTokens({ administrator: ADMIN }), days,
     });
     this.app = await createServiceApp(module, { name: 'attribution', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
     await this.app.startAllMicroservices();

@@ -3,6 +3,7 @@ import { LevelLedger } from '@provider-access/audit';
 import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import type { MemberHash } from '@provider-access/observability';
+import { PayerDays } from '@provider-access/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
@@ -19,6 +20,8 @@ export interface ConsentOptions {
   readonly presence?: PresenceOptions;
   /** Whose days opt-outs are counted by. */
   readonly calendar?: CalendarRules;
+  /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
+  readonly days?: PayerDays;
 }
 
 @Module({})
@@ -32,7 +35,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
     this.levels = levels;
   }
 
-  static register({ ports: given, config, presence, memberHash, calendar }: ConsentOptions): DynamicModule {
+  static register({ ports: given, config, presence, memberHash, calendar, days = new PayerDays() }: ConsentOptions): DynamicModule {
     const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
     const { log, views, clock, metrics } = ports;
     const facts = new Facts({ log, views, clock, metrics, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
@@ -44,7 +47,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PORTS, useValue: ports },
         { provide: Facts, useValue: facts },
         { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
-        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts, config.UNREADABLE_CONSENT) },
+        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
         { provide: READINESS, useValue: readiness },
       ],
     };

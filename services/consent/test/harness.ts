@@ -7,6 +7,7 @@ import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
+import { PayerDays } from '@provider-access/pdex/days';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -28,7 +29,8 @@ export class Harness {
   private attribution!: Subscription;
   private providers!: Subscription;
 
-  async start(config: Record<string, unknown> = {}): Promise<this> {
+  /** `days` is what dates of events mean; most tests are about something else, so a day is a UTC day. */
+  async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
       const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic, now: () => this.now });
@@ -40,7 +42,7 @@ export class Harness {
     await this.ours(PA_REGISTRY, 'pa.app-registered.v1', 'c1', { client: 'c1', name: 'c1', scope: '', contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at });
     await this.ours(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [`npi|${NPI}`], scope: '', by: 'test' });
     await this.ours(PA_PROVIDERS, 'pa.network-status-recorded.v1', `npi|${NPI}`, { provider: `npi|${NPI}`, status: 'in-network', from: at, businessTime: at });
-    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config) }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config), days }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
     await this.app.startAllMicroservices();
     await this.facts.start();
     return this;

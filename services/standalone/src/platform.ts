@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
-import { calendarRules, listenFaults, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
+import { calendarRules, listenFaults, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { PA_REGISTRY, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
@@ -106,6 +106,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
 
     const env = { ...process.env, PUBLIC_URL: publicUrl };
     const calendar = calendarRules(config);
+    const days = payerDays(config);
     const since = config.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(config.SERVICE_LEVELS_SINCE);
     const details = new ClientDetails();
     const parties = new Parties(details);
@@ -113,8 +114,8 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     closing.push(() => parties.stop());
     // Whoever answers the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];
-    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash, calendar }));
-    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar }));
+    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash, calendar, days }));
+    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }));
     await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys, serviceLevels: { calendar, since } }));
     await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens, calendar }));
     for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);

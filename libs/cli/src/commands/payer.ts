@@ -68,7 +68,6 @@ const instant = (name: string) => (value: string): string => {
   return new Date(value).toISOString();
 };
 const SETTERS = ['member', 'personal-representative', 'payer'] as const;
-const today = (): string => new Date().toISOString().slice(0, 10);
 
 interface ProviderOptions { readonly npi?: string; readonly tin?: string; readonly contract?: string }
 function providerOf(options: ProviderOptions): ProviderOptions {
@@ -95,7 +94,7 @@ export function payerCommands(program: Command): void {
     .action(async (o: { member: string; by: string; channel?: string }, command: Command) => run(contextOf(command), single('payer.member-opted-in.v1', o.member, { setBy: o.by, channel: o.channel })));
 
   program.command('attribute').description('publish that members are attributed to a provider')
-    .requiredOption('--member <id...>', 'member ids', texts('--member')).option('--npi <npi>').option('--tin <tin>').option('--contract <id>').option('--from <date>', 'first day', today()).option('--to <date>', 'last day').option('--basis <text>')
+    .requiredOption('--member <id...>', 'member ids', texts('--member')).option('--npi <npi>').option('--tin <tin>').option('--contract <id>').option('--from <date>', 'first day or instant', new Date().toISOString()).option('--to <date>', 'last day').option('--basis <text>')
     .action(async (o: ProviderOptions & { member: string[]; from: string; to?: string; basis?: string }, command: Command) =>
       run(contextOf(command), o.member.flatMap((member) => single('payer.attribution-asserted.v1', member, { provider: providerOf(o), from: o.from, to: o.to, basis: o.basis }))));
   program.command('unattribute').description('publish that an attribution ended').requiredOption('--member <id...>', 'member ids', texts('--member')).option('--npi <npi>').option('--tin <tin>').option('--contract <id>').option('--to <date>', 'last day or instant', new Date().toISOString())

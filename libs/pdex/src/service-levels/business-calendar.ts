@@ -1,3 +1,5 @@
+import { DAY_MS, TimeZone } from '../days/index.ts';
+
 /** Business days of a payer: which days count, where, and when one of them has passed. Pure: the time zones are those of the runtime. */
 
 export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
@@ -12,19 +14,11 @@ export interface CalendarRules {
 /** Monday to Friday without a holiday: every deadline is as early as it can be. */
 export const DEFAULT_RULES: CalendarRules = { timeZone: 'America/New_York', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: [] };
 
-const DAY_MS = 86_400_000;
 /** Local days whose bounds are remembered. */
 const REMEMBERED = 4096;
 /** A year of holidays in a row is a mistake in the configuration, not a calendar. */
 const LONGEST_PAUSE_DAYS = 400;
 
-export const isTimeZone = (name: string): boolean => {
-  try {
-    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== '';
-  } catch {
-    return false;
-  }
-};
 export const isIsoDate = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
 
 /** Days since 1970-01-01 of an ISO date, and back: a local day as a number, without a zone. */
@@ -39,7 +33,7 @@ interface Bounds { readonly start: number; readonly end: number }
  */
 export class BusinessCalendar {
   readonly rules: CalendarRules;
-  private readonly format: Intl.DateTimeFormat;
+  private readonly zone: TimeZone;
   private readonly weekdays: ReadonlySet<number>;
   private readonly holidays: ReadonlySet<number>;
   private readonly bounds = new Map<number, Bounds>();
@@ -49,7 +43,7 @@ export class BusinessCalendar {
   constructor(rules: CalendarRules = DEFAULT_RULES) {
     if (rules.days.length === 0) throw new RangeError('a calendar needs at least one business day a week');
     this.rules = rules;
-    this.format = new Intl.DateTimeFormat('en-US', { timeZone: rules.timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+    this.zone = new TimeZone(rules.timeZone);
     this.weekdays = new Set(rules.days.map((d) => WEEKDAYS.indexOf(d)));
     this.holidays = new Set(rules.holidays.map(numberOf));
   }
@@ -72,8 +66,8 @@ export class BusinessCalendar {
     const bounds = this.boundsOfNumber(next);
     if (!this.isBusiness(day)) return bounds.end;
     const own = this.boundsOfNumber(day);
-    const timeOfDay = isWhole(own) ? start - own.start : this.local(start) - day * DAY_MS;
-    return isWhole(bounds) ? bounds.start + timeOfDay : this.firstInstant(next, timeOfDay);
+    const timeOfDay = isWhole(own) ? start - own.start : this.zone.local(start) - day * DAY_MS;
+    return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
   }
   /**
    * Which share of its business day a request has used at `now`: 0 at `start`, 1 at the deadline. Nights count, days that are
@@ -109,36 +103,16 @@ export class BusinessCalendar {
   private dayNumber(at: number): number {
     // Measurements come in the order of time: most are of the day of the one before.
     const known = this.bounds.get(this.lastDay);
-    if (known === undefined || at < known.start || at >= known.end) this.lastDay = Math.floor(this.local(at) / DAY_MS);
+    if (known === undefined || at < known.start || at >= known.end) this.lastDay = this.zone.dayOf(at);
     return this.lastDay;
   }
   private boundsOfNumber(day: number): Bounds {
     let known = this.bounds.get(day);
     if (known === undefined) {
       if (this.bounds.size >= REMEMBERED) this.bounds.clear();
-      this.bounds.set(day, (known = { start: this.firstInstant(day, 0), end: this.firstInstant(day + 1, 0) }));
+      this.bounds.set(day, (known = { start: this.zone.firstInstant(day), end: this.zone.firstInstant(day + 1) }));
     }
     return known;
-  }
-  /** What a clock on the wall shows, as if it were UTC, to the ms. */
-  private local(at: number): number {
-    const part: Record<string, number> = {};
-    for (const { type, value } of this.format.formatToParts(at)) part[type] = Number(value);
-    return Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']) + (((at % 1000) + 1000) % 1000);
-  }
-  /** First instant of a day at which its clocks show a time or later: a time that is skipped is when clocks go forward, one that comes twice the first. */
-  private firstInstant(day: number, timeOfDay: number): number {
-    const wanted = day * DAY_MS + timeOfDay;
-    const offsets = [wanted - DAY_MS, wanted + DAY_MS].map((at) => this.local(at) - at);
-    const candidates = offsets.map((offset) => wanted - offset).toSorted((a, b) => a - b);
-    for (const at of candidates) if (this.local(at) === wanted) return at;
-    let [low, high] = [candidates[0]! - 1, candidates[1]!];
-    while (high - low > 1) {
-      const middle = Math.floor((low + high) / 2);
-      if (this.local(middle) >= wanted) high = middle;
-      else low = middle;
-    }
-    return high;
   }
 }
 

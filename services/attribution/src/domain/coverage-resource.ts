@@ -1,13 +1,14 @@
 import { parseReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
-import { endOf, isDate, startOf } from './dates.ts';
+import type { PayerDays } from '@provider-access/pdex/days';
+import { isDate, spanOf } from './dates.ts';
 
 /** What a Coverage resource says about when the member is covered. */
 export interface CoverageSpan { readonly coverageId: string; readonly from: string; readonly to?: string; readonly cancelled?: true }
 export type CoverageReading = { readonly ok: true; readonly span: CoverageSpan } | { readonly ok: false; readonly detail: string };
 
 /** Of a Coverage without period.start. */
-const LONG_AGO = '1900-01-01T00:00:00.000Z';
+const LONG_AGO = '1900-01-01T00:00:00Z';
 /** Synthea's way to say that somebody pays for himself. */
 const NO_INSURANCE = 'NO_INSURANCE';
 const NOT_COVERING = new Set(['cancelled', 'entered-in-error', 'draft']);
@@ -26,7 +27,7 @@ function paidByNobody(coverage: Json): boolean {
 }
 
 /** https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about. */
-export function readCoverage(coverage: Json, subject: string): CoverageReading {
+export function readCoverage(coverage: Json, subject: string, days: PayerDays): CoverageReading {
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
   if (typeof id !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(id)) return fail('Coverage.id must be an id');
@@ -40,8 +41,7 @@ export function readCoverage(coverage: Json, subject: string): CoverageReading {
   const start = period?.['start'];
   const end = period?.['end'];
   if ((start !== undefined && !isDate(start)) || (end !== undefined && !isDate(end))) return fail('Coverage.period must hold dates');
-  const from = start === undefined ? LONG_AGO : startOf(start);
-  const to = end === undefined ? undefined : endOf(end);
-  if (to !== undefined && to <= from) return fail('Coverage.period must not end before it starts');
-  return { ok: true, span: { coverageId: id, from, ...(to !== undefined && { to }) } };
+  const covers = spanOf(days, start ?? LONG_AGO, end);
+  if (covers === undefined) return fail('Coverage.period must not end before it starts');
+  return { ok: true, span: { coverageId: id, ...covers } };
 }

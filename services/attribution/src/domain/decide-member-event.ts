@@ -2,8 +2,9 @@ import {
   type CoverageChanged, type DomainEvent, type EventFault, type MemberMerged, PAYER_CONTRACT, type PayerEvent, type ProviderKey, providerKeys,
 } from '@provider-access/events';
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
+import type { PayerDays } from '@provider-access/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
-import { endOf, instantOf, startOf } from './dates.ts';
+import { endOf, instantOf, spanOf } from './dates.ts';
 
 /** Whose list: one Group per provider identity and contract. */
 export interface GroupIdentity { readonly providers: readonly ProviderKey[]; readonly contract?: string }
@@ -31,11 +32,12 @@ const DENYING = new Set(['payer.member-enrolled.v1', 'payer.member-changed.v1', 
 export const deniesWhenUnreadable = (type: string): boolean => DENYING.has(type);
 
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
+const ENDS_FIRST = 'data.to: must not lie before from';
 const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
 const identityOf = (p: { npi?: string | undefined; tin?: string | undefined; contract?: string | undefined }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
-/** What a valid member event says about access. Pure. */
-export function decideMemberEvent(event: PayerEvent & DomainEvent): MemberEventDecision {
+/** What a valid member event says about access. `days` tell when a day begins that the payer wrote. Pure. */
+export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDays): MemberEventDecision {
   const member = event.subject!;
   const businessTime = instantOf(event.time);
   const coverage = (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>, sequence = 0): MemberEventDecision =>
@@ -46,15 +48,17 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent): MemberEventD
       const { coverageId, from, to } = event.data;
       if (from === undefined && to === undefined) return ok();
       if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
-      const end = to === undefined ? undefined : endOf(to);
       // Only an end: it can shorten a coverage. What lengthens it says `from` too, and an end that is open shortens nothing.
-      if (from === undefined) return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
-      if (end !== undefined && end <= startOf(from)) return invalid('data.to: must not lie before from');
-      return coverage({ coverageId, from: startOf(from), ...(end !== undefined && { to: end }) });
+      if (from === undefined) {
+        const end = endOf(days, to!);
+        return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
+      }
+      const span = spanOf(days, from, to);
+      return span === undefined ? invalid(ENDS_FIRST) : coverage({ coverageId, ...span });
     }
     case 'payer.member-terminated.v1': {
       const { coverageId, to } = event.data;
-      const end = endOf(to);
+      const end = endOf(days, to);
       if (end === undefined) return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
       return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true });
     }
@@ -65,19 +69,19 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent): MemberEventD
     }
     case 'payer.attribution-asserted.v1': {
       const { provider, from, to, coverageId, basis } = event.data;
-      const end = to === undefined ? undefined : endOf(to);
-      if (end !== undefined && end <= startOf(from)) return invalid('data.to: must not lie before from');
+      const span = spanOf(days, from, to);
+      if (span === undefined) return invalid(ENDS_FIRST);
       return ok({
         kind: 'attributed',
         attribution: {
-          identity: identityOf(provider), from: startOf(from), businessTime, ...(end !== undefined && { to: end }),
+          identity: identityOf(provider), ...span, businessTime,
           ...(coverageId !== undefined && { coverageId }), ...(basis !== undefined && { basis }),
         },
       });
     }
     case 'payer.attribution-ended.v1': {
       const { provider, to } = event.data;
-      const end = endOf(to);
+      const end = endOf(days, to);
       if (end === undefined) return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
       return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: end, businessTime });
     }
@@ -88,7 +92,7 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent): MemberEventD
     case 'payer.resource-recorded.v1': {
       const { resource, sequence } = event.data;
       if (resource['resourceType'] !== 'Coverage') return ok();
-      const reading = readCoverage(resource, member);
+      const reading = readCoverage(resource, member, days);
       return reading.ok ? coverage({ ...reading.span, replaces: true }, sequence) : invalid(reading.detail);
     }
     default:

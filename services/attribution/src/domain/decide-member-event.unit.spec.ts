@@ -1,27 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { type DomainEvent, PAYER_CONTRACT } from '@provider-access/events';
+import { PayerDays } from '@provider-access/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
-import { endOf, startOf } from './dates.ts';
+import { isDate } from './dates.ts';
 import { decideMemberEvent } from './decide-member-event.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
+/** What a day means elsewhere is in `days.int.spec.ts`. */
+const UTC = new PayerDays(['UTC']);
 /** As the frame does it: read by the contract, then decided. */
 function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
   const read = PAYER_CONTRACT.read({ id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over }, NOW);
-  return read.ok ? decideMemberEvent(read.event) : read;
+  return read.ok ? decideMemberEvent(read.event, UTC) : read;
 }
 const change = (type: string, data: unknown) => {
   const d = decide(type, data);
   return d.ok && d.statements[0]?.kind === 'coverage' ? d.statements[0].change : d;
 };
 
-describe('dates', () => {
-  it.each([
-    ['2024-02-29', '2024-02-29T00:00:00.000Z', '2024-03-01T00:00:00.000Z'], ['2024', '2024-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
-    ['2024-12', '2024-12-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'], ['2024-01-01T00:00:00-05:00', '2024-01-01T05:00:00.000Z', '2024-01-01T05:00:00.000Z'],
-    ['9999-12-31', '9999-12-31T00:00:00.000Z', undefined], ['9999-12-31T23:59:59-05:00', '9999-12-31T23:59:59.999Z', undefined], ['9999', '9999-01-01T00:00:00.000Z', undefined],
-  ])('%s', (value, start, end) => expect([startOf(value), endOf(value)]).toEqual([start, end]));
-});
+it.each([
+  ['2024', true], ['2024-02', true], ['2024-02-29', true], ['2024-01-01T00:00:00-05:00', true], ['2023-02-29', false],
+  ['2024-01-01T10:00', false],
+  // R4: a time of day has a zone. Without one nobody knows which moment is meant.
+  ['2024-01-01T10:00:00', false], ['soon', false], [2024, false], [undefined, false],
+])('%s is a date of a Coverage: %s', (value, is) => expect(isDate(value)).toBe(is));
 
 describe('member events', () => {
   it('enrolled and changed say a coverage from a day on; terminated says none, of one or of all', () => {
@@ -55,7 +57,8 @@ describe('member events', () => {
 });
 
 describe('a Coverage', () => {
-  const coverage = (over: object) => readCoverage({ resourceType: 'Coverage', id: 'c', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], ...over }, 'm1');
+  const active = { resourceType: 'Coverage', id: 'c', status: 'active', payor: [{ display: 'P' }] };
+  const coverage = (over: object) => readCoverage({ ...active, beneficiary: { reference: 'Patient/m1' }, ...over }, 'm1', UTC);
   it('covers from its start to the end of its last day; without a period always', () => {
     expect(coverage({ period: { start: '2026-01-01', end: '2026-12-31' } })).toEqual({ ok: true, span: { coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' } });
     expect(coverage({})).toEqual({ ok: true, span: { coverageId: 'c', from: '1900-01-01T00:00:00.000Z' } });
@@ -66,6 +69,7 @@ describe('a Coverage', () => {
   ])('%s covers nothing', (_name, over) => expect(coverage(over)).toMatchObject({ ok: true, span: { cancelled: true } }));
   it.each([
     ['without id', { id: undefined }], ['of another member', { beneficiary: { reference: 'Patient/m2' } }], ['of nobody', { beneficiary: undefined }], ['of unknown status', { status: 'maybe' }],
-    ['with a period that is none', { period: { start: 'soon' } }], ['that ends before it starts', { period: { start: '2026-02-01', end: '2026-01-01' } }],
+    ['with a period that is none', { period: { start: 'soon' } }], ['with a time without a zone', { period: { start: '2026-01-01T10:00:00' } }],
+    ['that ends before it starts', { period: { start: '2026-02-01', end: '2026-01-01' } }],
   ])('%s cannot be read', (_name, over) => expect(coverage(over).ok).toBe(false));
 });

@@ -4,6 +4,7 @@ import type { Facts } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import type { PayerDays } from '@provider-access/pdex/days';
 import { decideMemberEvent, isOwn, isResource, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { looksLikeCoverage, refusesCoverage } from './coverages.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
@@ -19,7 +20,7 @@ interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; r
 export class MemberEventsIntake {
   private readonly intake: Intake;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
       deriver: DERIVER,
@@ -36,7 +37,7 @@ export class MemberEventsIntake {
       begin: async (inbound) => {
         const members = [...new Set(inbound.flatMap(({ event }) => event?.subject ?? []))];
         const state = await MemberState.load(ports.log, facts.reader, members, ports.clock.now());
-        return new MemberTurn(state, directory.batch());
+        return new MemberTurn(state, directory.batch(), days);
       },
     } satisfies IntakeRole);
   }
@@ -59,14 +60,16 @@ export class MemberEventsIntake {
 class MemberTurn implements Turn {
   private readonly state: MemberState;
   private readonly groups: GroupBatch;
+  private readonly days: PayerDays;
 
-  constructor(state: MemberState, groups: GroupBatch) {
+  constructor(state: MemberState, groups: GroupBatch, days: PayerDays) {
     this.state = state;
     this.groups = groups;
+    this.days = days;
   }
 
   async take(from: TakenFrom): Promise<Taken> {
-    const decision = decideMemberEvent(from.event);
+    const decision = decideMemberEvent(from.event, this.days);
     if (!decision.ok) return decision;
     const outputs: Output[] = [];
     for (const { topic, member, record } of await this.derive(decision.statements, from)) {

@@ -4,7 +4,9 @@ import type { Facts } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
-import { instantOf, startOf } from '../domain/dates.ts';
+import { toInstant } from '@provider-access/fhir';
+import type { PayerDays } from '@provider-access/pdex/days';
+import { instantOf } from '../domain/dates.ts';
 import { isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { refusesCoverage } from './coverages.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
@@ -18,7 +20,7 @@ type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>
 export class ProviderEventsIntake {
   private readonly intake: Intake;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_PROVIDERS,
@@ -30,7 +32,7 @@ export class ProviderEventsIntake {
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,
-      begin: async () => new ProviderTurn(facts),
+      begin: async () => new ProviderTurn(facts, days),
     } satisfies IntakeRole);
   }
 
@@ -46,11 +48,13 @@ export class ProviderEventsIntake {
 
 class ProviderTurn implements Turn {
   private readonly facts: Facts;
+  private readonly days: PayerDays;
   /** Ids of the events of ours that this batch publishes. */
   private readonly published = new Set<string>();
 
-  constructor(facts: Facts) {
+  constructor(facts: Facts, days: PayerDays) {
     this.facts = facts;
+    this.days = days;
   }
 
   /** One event a provider identifier, without those that are known to be recorded. */
@@ -63,7 +67,12 @@ class ProviderTurn implements Turn {
       if (this.published.has(id) || this.facts.parties.knowsNetworkEvent(provider, id)) continue;
       this.published.add(id);
       const { status, from } = (event as NetworkStatusChanged).data;
-      const data: NetworkStatusRecorded = { provider, status, from: startOf(from), businessTime: instantOf(event.time), ...(identity.length > 1 && { with: identity.filter((other) => other !== provider) }) };
+      const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
+      const others = identity.filter((other) => other !== provider);
+      const data: NetworkStatusRecorded = {
+        provider, status, from: toInstant(begins), businessTime: instantOf(event.time),
+        ...(others.length > 0 && { with: others }),
+      };
       const record = derivedRecord({ deriver: DERIVER, type: 'pa.network-status-recorded.v1', subject: provider, cause: event, at, data });
       // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });

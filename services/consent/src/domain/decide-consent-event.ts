@@ -1,5 +1,6 @@
 import { isNpi, type OptedIn, type OptedOut, type PayerEvent, type PayerEventType, providerKeys } from '@provider-access/events';
 import { dateRange, toInstant } from '@provider-access/fhir';
+import type { PayerDays } from '@provider-access/pdex/days';
 
 export type ConsentStatement =
   | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'> }
@@ -12,32 +13,31 @@ export const CONSENT_TYPES = ['payer.member-opted-out.v1', 'payer.member-opted-i
 export const MERGED = 'payer.members-merged.v1';
 export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
 
-const startOf = (value: string): number => dateRange(value)!.start;
-
 /** Whether a target names a provider by what we know, and by nothing else. One that may name somebody whom we do not know makes the opt-out global. */
 const isUnderstood = ({ npi, tin, ...more }: { readonly npi?: string | undefined; readonly tin?: string | undefined }): boolean =>
   Object.keys(more).length === 0 && (npi !== undefined || tin !== undefined) && (npi === undefined || isNpi(npi));
 
 /**
- * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch. An opt-out takes effect from its date
- * (a day is a UTC day, from its first moment), else when it was said, and never later than it reached us because a payer's clock runs
- * ahead. An opt-in counts as said when it reached us at the latest: a payer's clock that runs ahead must not have it overrule an opt-out that was
- * said after it. It never takes effect before it reached us.
+ * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch; `days` tell when a
+ * day begins that the payer wrote. An opt-out takes effect from its date, else when it was said, and never later than it
+ * reached us because a payer's clock runs ahead. An opt-in counts as said when it reached us at the latest: a payer's
+ * clock that runs ahead must not have it overrule an opt-out that was said after it. It never takes effect before it
+ * reached us.
  */
-export function decideConsentEvent(event: PayerEvent, appendedAt: number): ConsentStatement {
-  const said = startOf(event.time);
+export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: PayerDays): ConsentStatement {
+  const said = dateRange(event.time)!.start;
   switch (event.type) {
     case 'payer.members-merged.v1':
       return { kind: 'merged', members: [event.subject!, event.data.from] };
     case 'payer.member-opted-in.v1': {
       const { effectiveFrom, setBy, channel } = event.data;
-      const effective = effectiveFrom === undefined ? appendedAt : Math.max(appendedAt, startOf(effectiveFrom));
+      const effective = effectiveFrom === undefined ? appendedAt : Math.max(appendedAt, days.permitsFrom(effectiveFrom));
       const businessTime = toInstant(Math.min(said, appendedAt));
       return { kind: 'opted-in', data: { effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) } };
     }
     case 'payer.member-opted-out.v1': {
       const { scope, targets, effectiveFrom, setBy, channel } = event.data;
-      const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : startOf(effectiveFrom);
+      const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : days.restrictsFrom(effectiveFrom);
       const providers = targets?.every(isUnderstood) === true ? targets.flatMap((t) => providerKeys(t)) : [];
       return {
         kind: 'opted-out',

@@ -5,6 +5,7 @@ import type { ConsentPart, Facts } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { UnreadableConsent } from '@provider-access/config';
 import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE } from '@provider-access/intake';
+import type { PayerDays } from '@provider-access/pdex/days';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -24,7 +25,7 @@ export class ConsentEventsIntake {
   private readonly intake: Intake;
   private readonly effect: OptOutEffect;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
     this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
     this.register = new ConsentRegister(ports.state.streams, recallFrom(ports.log, facts));
     const { register, effect } = this;
@@ -39,7 +40,7 @@ export class ConsentEventsIntake {
       holdOf: (record, { event, type }, deadLetter) => ({ ...heldBy(concerned(record, event), unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE }),
       hold: (held, at) => this.tell(held, 'pa.access-held.v1', at),
       release: (held, at) => this.tell(held, 'pa.access-released.v1', at),
-      begin: async (_inbound, batch) => new ConsentTurn({ ports, facts, register, effect, batch }),
+      begin: async (_inbound, batch) => new ConsentTurn({ ports, facts, register, effect, days, batch }),
     } satisfies IntakeRole);
   }
 
@@ -75,6 +76,7 @@ interface TurnOptions {
   readonly facts: Facts;
   readonly register: ConsentRegister;
   readonly effect: OptOutEffect;
+  readonly days: PayerDays;
   readonly batch: Batch;
 }
 
@@ -90,8 +92,8 @@ class ConsentTurn implements Turn {
   }
 
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
-    const { register } = this.options;
-    const statement = decideConsentEvent(event, Math.min(record.timestamp, now));
+    const { register, days } = this.options;
+    const statement = decideConsentEvent(event, Math.min(record.timestamp, now), days);
     if (statement.kind === 'merged') return this.taken(await register.merge(...statement.members), 'recorded');
     const { id, source, traceparent } = event;
     const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };

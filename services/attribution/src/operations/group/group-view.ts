@@ -2,7 +2,7 @@ import { inNetwork } from '@provider-access/access';
 import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import { type Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
 import type { FhirResource } from '@provider-access/fhir';
-import { Refusal, type ServicePorts } from '@provider-access/http';
+import { instant, Refusal, type ServicePorts } from '@provider-access/http';
 import { type GroupMember, groupResource } from '@provider-access/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/views';
 import type { AttributionConfig } from '../../config.ts';
@@ -12,9 +12,8 @@ export interface ClientGroup extends GroupPart { readonly id: string }
 export interface VisibleGroup { readonly resource: FhirResource; readonly members: readonly string[]; readonly lastUpdated: number }
 
 const PAGE = 500;
-const day = (instant: string): string => instant.slice(0, 10);
-/** Ends inside are exclusive; Period.end is the last day. */
-const lastDay = (end: string): string => day(new Date(Date.parse(end) - 1).toISOString());
+/** Ends inside are exclusive; Period.end is the last moment. */
+const lastMoment = (end: string): string => instant(Date.parse(end) - 1);
 const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined => providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
 
 /** Groups of a client: those of providers that it is bound to and that are in network. Others do not exist for it. */
@@ -74,7 +73,9 @@ export class GroupView {
         const attribution = decision.attributions[0]!;
         lastUpdated = Math.max(lastUpdated, Date.parse(attribution.recordedAt));
         if (summary) return;
-        members.push({ member: page[i]!, from: day(attribution.from), ...(attribution.to !== undefined && { to: lastDay(attribution.to) }), ...(attribution.coverageId !== undefined && { coverageId: attribution.coverageId }) });
+        const { from, to, coverageId } = attribution;
+        const end = to !== undefined && { to: lastMoment(to) };
+        members.push({ member: page[i]!, from, ...end, ...(coverageId !== undefined && { coverageId }) });
       });
       page = [];
     };

@@ -1,0 +1,63 @@
+export const DAY_MS = 86_400_000;
+
+/** Whether the runtime knows an IANA time zone of this name. An offset such as `+02:00` is no name. */
+export const isTimeZone = (name: string): boolean => {
+  try {
+    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== '';
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * The clocks of one IANA time zone, by the runtime's own data. Instants are ms since the epoch. A local day is its
+ * number of days since 1970-01-01, without a zone. Correct for the years 100 to 9999.
+ */
+export class TimeZone {
+  private readonly format: Intl.DateTimeFormat;
+
+  /** @throws RangeError for an unknown time zone */
+  constructor(name: string) {
+    this.format = new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  }
+
+  /** What a clock on the wall shows, as if it were UTC, to the ms. */
+  local(at: number): number {
+    const part: Record<string, number> = {};
+    for (const { type, value } of this.format.formatToParts(at)) part[type] = Number(value);
+    return (
+      Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']) +
+      (((at % 1000) + 1000) % 1000)
+    );
+  }
+  /** The local day of an instant. */
+  dayOf(at: number): number {
+    return Math.floor(this.local(at) / DAY_MS);
+  }
+  /**
+   * First instant of a day at which its clocks show a time (ms since midnight) or later. A time that is skipped is
+   * when clocks go forward, one that comes twice the first. A day that the zone left out begins with the next one.
+   */
+  firstInstant(day: number, timeOfDay = 0): number {
+    const wanted = day * DAY_MS + timeOfDay;
+    const offsets = [wanted - DAY_MS, wanted + DAY_MS].map((at) => this.local(at) - at);
+    const candidates = offsets.map((offset) => wanted - offset).toSorted((a, b) => a - b);
+    for (const at of candidates) if (this.local(at) === wanted) return at;
+    let [low, high] = [candidates[0]! - 1, candidates[1]!];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.local(middle) >= wanted) high = middle;
+      else low = middle;
+    }
+    return high;
+  }
+}

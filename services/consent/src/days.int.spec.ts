@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
+import { PayerDays } from '@provider-access/pdex/days';
+import { Harness, optedOut, payerEvent, START } from '../test/harness.ts';
+
+let h: Harness;
+afterEach(() => h.stop());
+
+async function started(days?: PayerDays): Promise<void> {
+  h = new Harness();
+  // `start` reads a day as a UTC day where no other meaning is given.
+  await h.start({}, days ?? new PayerDays());
+  await h.member('m1');
+}
+async function verdictAt(at: string): Promise<string> {
+  h.now = Date.parse(at);
+  await h.facts.freshness.poll();
+  return h.verdict('m1');
+}
+const optOutFrom = (effectiveFrom: string): DomainEvent =>
+  payerEvent('payer.member-opted-out.v1', 'm1', { effectiveFrom });
+const optInFrom = (effectiveFrom: string): DomainEvent =>
+  payerEvent('payer.member-opted-in.v1', 'm1', { effectiveFrom });
+
+describe('a day of an opt-out or opt-in (HOLES M15)', () => {
+  it.each([
+    ['without a setting', [], '2026-06-30T10:00:00.000Z', '2026-07-15T12:00:00.000Z'],
+    [
+      'in Guam and Honolulu',
+      ['Pacific/Guam', 'Pacific/Honolulu'],
+      '2026-06-30T14:00:00.000Z',
+      '2026-07-15T10:00:00.000Z',
+    ],
+    ['in New York', ['America/New_York'], '2026-07-01T04:00:00.000Z', '2026-07-15T04:00:00.000Z'],
+  ])(
+    '%s: the opt-out begins in the earliest zone, the opt-in in the latest',
+    async (_where, zones, denies, permits) => {
+      await started(new PayerDays(zones));
+      const before = (at: string): string => new Date(Date.parse(at) - 1).toISOString();
+      await h.publish(optOutFrom('2026-07-01'));
+      expect(await verdictAt(before(denies))).toBe('permit');
+      expect(await verdictAt(denies)).toBe('opted-out');
+      await h.publish(optInFrom('2026-07-15'));
+      expect(await verdictAt(before(permits))).toBe('opted-out');
+      expect(await verdictAt(permits)).toBe('permit');
+    },
+  );
+
+  it('that has begun in the earliest zone denies at once, though it is still the day before for the payer', async () => {
+    await started();
+    expect(new Date(START).toISOString()).toBe('2026-06-01T12:00:00.000Z');
+    await h.publish(optOutFrom('2026-06-02'));
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+
+  it('an opt-in from today does not count before today is everywhere', async () => {
+    await started();
+    await h.publish(optedOut('m1'));
+    h.now = Date.parse('2026-06-03T11:00:00Z');
+    await h.publish(
+      payerEvent('payer.member-opted-in.v1', 'm1', { effectiveFrom: '2026-06-03' }, { time: '2026-06-03T11:00:00Z' }),
+    );
+    expect(await h.verdict('m1')).toBe('opted-out');
+    expect(await verdictAt('2026-06-03T12:00:00.000Z')).toBe('permit');
+  });
+
+  it('an instant means itself', async () => {
+    await started(new PayerDays(['Pacific/Guam']));
+    await h.publish(optOutFrom('2026-07-01T00:00:00-05:00'));
+    expect(await verdictAt('2026-07-01T04:59:59.999Z')).toBe('permit');
+    expect(await verdictAt('2026-07-01T05:00:00.000Z')).toBe('opted-out');
+  });
+});
