@@ -233,11 +233,10 @@ export class ProjectionRunner {
     const incarnation = store.incarnation();
     let builds = await store.builds(this.projection, true);
     // What an engine forgets may be the view itself, or an index of it. A build that another process swapped in may lack an index as well.
-    if (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
-      await this.#ensure();
-      builds = (await store.builds(this.projection, true))!;
+    while (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
+      this.#ensuredBuild = await this.#ensure();
       this.#ensuredIn = incarnation;
-      this.#ensuredBuild = builds.live;
+      builds = await store.builds(this.projection, true);
     }
     const writer = this.#live?.build === builds.live ? this.#live : new BuildWriter(this.#context, builds.live);
     const lost = await writer.reload();
@@ -248,10 +247,11 @@ export class ProjectionRunner {
     }
   }
 
-  async #ensure(): Promise<void> {
+  async #ensure(): Promise<number> {
     try {
-      await this.#context.store.ensure(this.projection);
+      const build = await this.#context.store.ensure(this.projection);
       this.#unfit = undefined;
+      return build;
     } catch (error) {
       if (error instanceof EnsureError && this.#unfit !== error.message) {
         this.#unfit = error.message;

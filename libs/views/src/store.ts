@@ -102,8 +102,11 @@ export interface ViewStore {
    * primary. Always the same in a store of one process.
    */
   incarnation(): number;
-  /** Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed without its version. */
-  ensure(projection: Projection): Promise<void>;
+  /**
+   * Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed without its version.
+   * Answers the number of the live build that it looked at: another process may have swapped in the next one meanwhile.
+   */
+  ensure(projection: Projection): Promise<number>;
   /** Undefined before the first `ensure`. `fresh` asks the engine, else an answer may be as old as a second. */
   builds(projection: Projection, fresh?: boolean): Promise<Builds | undefined>;
   parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>>;

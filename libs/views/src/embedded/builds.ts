@@ -18,7 +18,7 @@ export class ViewBuilds {
     this.#connection = connection;
   }
 
-  async ensure(projection: Projection): Promise<void> {
+  async ensure(projection: Projection): Promise<number> {
     const layout = this.#connection.layout(projection);
     const definition = definitionOf(layout);
     const there = this.#connection.lookup(layout.collection);
@@ -26,13 +26,14 @@ export class ViewBuilds {
       if (there.definition !== definition) throw new Error(`${layout.collection}: parts, indexes or bodies changed; give the projection a new version`);
       const builds = this.#connection.db.prepare('SELECT build FROM builds WHERE collection = ?').all(layout.collection) as { build: number }[];
       for (const { build } of builds) if (![there.live, there.building, there.previous].includes(build)) await this.#drop(layout, build);
-      return;
+      return there.live;
     }
     this.#connection.transaction(() => {
       createTables(this.#connection.db, layout, 1);
       this.#connection.db.prepare('INSERT INTO builds VALUES (?, 1)').run(layout.collection);
       this.#connection.db.prepare('INSERT INTO collections (name, definition, live, last) VALUES (?, ?, 1, 1)').run(layout.collection, definition);
     });
+    return 1;
   }
 
   async builds(projection: Projection): Promise<Builds | undefined> {

@@ -73,7 +73,7 @@ export class EmbeddedStore implements ViewStore {
     return this.#queries.count(projection, build);
   }
 
-  ensure(projection: Projection): Promise<void> {
+  ensure(projection: Projection): Promise<number> {
     return this.#builds.ensure(projection);
   }
   builds(projection: Projection): Promise<Builds | undefined> {

@@ -46,10 +46,11 @@ export class MemoryStore implements ViewStore {
     return this.#incarnation;
   }
 
-  async ensure(projection: Projection): Promise<void> {
+  async ensure(projection: Projection): Promise<number> {
     checkProjection(projection);
     const name = collectionName(projection);
     if (!this.#collections.has(name)) this.#collections.set(name, { live: 1, last: 1, builds: new Map([[1, empty()]]) });
+    return this.#collections.get(name)!.live;
   }
 
   async builds(projection: Projection): Promise<Builds | undefined> {

@@ -71,7 +71,7 @@ export class MongoStore implements ViewStore {
     return this.#client.close();
   }
 
-  async ensure(projection: Projection): Promise<void> {
+  async ensure(projection: Projection): Promise<number> {
     const layout = this.#layout(projection);
     const { collection } = layout;
     const definition = definitionOf(layout);
@@ -87,6 +87,7 @@ export class MongoStore implements ViewStore {
     if (this.#applyIndexes) await createIndexes(this.#db, layout, physical, this.#calls);
     await requireIndexes(this.#db, layout, physical, this.#calls);
     await this.#sweep(collection, entry);
+    return entry.live;
   }
 
   /** Drops builds that a crash left behind, or a writer that was overtaken made again. */
