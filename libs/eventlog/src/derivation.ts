@@ -11,7 +11,7 @@ export interface OutcomeRow {
   readonly receipt?: string | undefined;
   /** Id of the event. */
   readonly event: string;
-  readonly outcome: 'recorded' | 'unchanged' | 'before-floor' | 'not-served' | 'parked';
+  readonly outcome: 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
   readonly reason?: string | undefined;
   readonly deadLetter?: string | undefined;
   readonly about?: string | undefined;
@@ -155,7 +155,8 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     if (entry === undefined) receipts.set(receipt, (entry = { receipt, counts: {}, items: [] }));
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
-    if (outcome !== 'recorded') {
+    // What was recorded in place of something of the same time is listed as well: its reason says so.
+    if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({ event, outcome, ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
     }
   }

@@ -6,6 +6,12 @@ const instant = z.string();
 /** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
 const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
 
+/**
+ * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its event states.
+ * `events` are marks of the older events, so that one of them which comes again is not taken for a correction.
+ */
+const tie = z.object({ said: instant, events: z.array(z.string()) });
+
 /** pa.records. The resource as accepted: normalised, redacted, encoded once; reading is copying. */
 export const recordAccepted = z.object({
   /** Member id, or `shared` for resources without a patient. */
@@ -15,12 +21,13 @@ export const recordAccepted = z.object({
   versionId: z.int().positive(),
   /** Time of acceptance = meta.lastUpdated, written once, kept by rebuilds. */
   lastUpdated: instant,
-  /** Business time and sequence of the payer's event: they choose which version wins. */
+  /** Business time and sequence of the payer's event: they choose which version wins. With `tie`, `businessTime` may be later by some ms. */
   businessTime: instant,
   sequence: z.int(),
-  /** `source` and `id` of the payer's event: they break the last tie, and name an id that comes again with other content. */
+  /** `source` and `id` of the payer's event: they name an event that comes again, and an id that comes again with other content. */
   source: z.string().optional(),
   event: z.string().optional(),
+  tie: tie.optional(),
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
   /** Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of redaction. */
@@ -35,7 +42,7 @@ export const recordAccepted = z.object({
 });
 export const recordDeleted = z.object({
   member: z.string(), type: z.string(), id: z.string(), versionId: z.int().positive(), lastUpdated: instant,
-  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
+  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), tie: tie.optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
 });
 
 /** pa.members */

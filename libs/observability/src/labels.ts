@@ -26,7 +26,7 @@ export const VIEW = pattern(/^[a-z][a-z0-9_-]{0,80}$/, 60);
 export const VERSION = pattern(/^[\w.+-]{1,64}$/, 4);
 
 /** What became of a payer event (`pa.progress.v1`); `refused` was never appended. */
-export const INTAKE_OUTCOME = ['recorded', 'unchanged', 'before-floor', 'not-served', 'parked', 'refused', OTHER] as const;
+export const INTAKE_OUTCOME = ['recorded', 'unchanged', 'superseded', 'before-floor', 'not-served', 'parked', 'refused', OTHER] as const;
 export const PURPOSE = ['read', 'search', 'match', 'export', 'download', 'group', 'explain', OTHER] as const;
 export const DECISION = ['permit', ...DENIAL_REASONS, OTHER] as const;
 /** Why a token was refused: the step of the check that failed, else what OAuth calls it. */

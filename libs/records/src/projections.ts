@@ -35,6 +35,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       member: data.member, type: data.type, id: data.id, versionId: data.versionId, lastUpdated: Date.parse(data.lastUpdated),
       businessTime: Date.parse(data.businessTime), sequence: data.sequence,
       ...(data.source !== undefined && { source: data.source }), ...(data.event !== undefined && { event: data.event }),
+      ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (!('line' in data)) return { ...common, references: [], tokens: [], bytes: 0, deleted: true, reason: data.reason };
     return {
@@ -46,8 +47,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
 };
 
 /**
- * One document a resource, the encoded line beside it. Written by resources, read by resources and export. `sourceHash` came
- * without a new version of the view: a document without it means the same, so that a release may write either.
+ * One document a resource, the encoded line beside it. Written by resources, read by resources and export. `sourceHash` and
+ * `tie` came without a new version of the view: a document without them means the same, so that a release may write either.
  */
 export const records: Projection = {
   owner: 'resources', name: 'records', version: 1,

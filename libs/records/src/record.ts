@@ -17,6 +17,7 @@ export interface RecordPart {
   /** `source` and `id` of the event that made this version. */
   readonly source?: string;
   readonly event?: string;
+  readonly tie?: Tie;
   /** Hash of the accepted content; absent on a deleted record. */
   readonly contentHash?: string;
   /** Hash of the resource as the payer sent it. Absent on a deleted record, and where an earlier release wrote the record. */
@@ -47,6 +48,14 @@ export interface LocatorPart {
 }
 /** The versionId beside the data, so that the locator need not parse a resource for it. */
 export const VERSION_HEADER = 'ce_paversion';
+
+/** Versions of one business time and sequence: the one that was appended last stands (ADR 0022). */
+export interface Tie {
+  /** Business time that the newest event states, ms since the epoch; `businessTime` of the record may be later. */
+  readonly said: number;
+  /** Marks of the older events of this time. */
+  readonly events: readonly string[];
+}
 
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
 export const locatorId = (type: string, id: string): string => `${type}/${id}`;

@@ -30,6 +30,13 @@ describe('records view', () => {
     expect(part).toMatchObject({ deleted: true, reason: 'deleted', versionId: 2, bytes: 0 });
     expect(part.line).toBeUndefined();
   });
+  it('keeps what a later decision about the same business time needs', () => {
+    const tie = { said: '2024-01-01T00:00:00.000Z', events: ['a', 'b'] };
+    const next = { businessTime: '2024-01-01T00:00:00.001Z', source: '/lab', event: 'c', versionId: 2 };
+    const part = evolve.evolve(undefined, accepted('m1', '2025-01-01T00:00:00.000Z'), '') as RecordPart;
+    expect(evolve.evolve(part, accepted('m1', '2025-01-02T00:00:00.000Z', { ...next, tie }), '')).toMatchObject({ businessTime: Date.UTC(2024, 0, 1) + 1, tie: { said: Date.UTC(2024, 0, 1), events: ['a', 'b'] } });
+    expect(evolve.evolve(undefined, record('pa.record-deleted.v1', 'm1', '2025-01-02T00:00:00.000Z', { ...next, reason: 'deleted', tie }), '')).toMatchObject({ deleted: true, tie: { events: ['a', 'b'] } });
+  });
   it('passes over what is not about a record', () => {
     const other = { ...accepted('m1', '2025-01-01T00:00:00.000Z'), headers: { ce_type: 'pa.progress.v1' } };
     expect(evolve.keys(other)).toEqual([]);

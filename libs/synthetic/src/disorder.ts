@@ -73,8 +73,8 @@ function deleted(d: Draft, time: number, published: number): Draft {
 }
 
 /**
- * Sorts by publish time and decides who wins: a version that is older than the one held, by (business time, sequence),
- * or the same again, changes nothing.
+ * Sorts by publish time and decides who wins: the same again is `unchanged`, and a version that is older than the one held, by
+ * (business time, sequence), is `superseded`.
  */
 function settle(drafts: readonly Disordered[]): Disordered[] {
   const sorted = drafts.map((d, i) => ({ d, i })).sort((a, b) => a.d.published - b.d.published || a.i - b.i).map(({ d }) => d);
@@ -82,7 +82,8 @@ function settle(drafts: readonly Disordered[]): Disordered[] {
   return sorted.map((d) => {
     if (d.outcome !== 'recorded' || (d.resource === undefined && d.deleted !== true)) return d;
     const current = held.get(d.about);
-    if (current !== undefined && (current.resource === d.resource || isOlder(d, current))) return { ...d, outcome: 'unchanged' };
+    if (current !== undefined && current.resource === d.resource) return { ...d, outcome: 'unchanged' };
+    if (current !== undefined && isOlder(d, current)) return { ...d, outcome: 'superseded' };
     held.set(d.about, d);
     return d;
   });

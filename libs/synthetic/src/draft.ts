@@ -1,7 +1,7 @@
 import type { Resource } from './profiles.ts';
 
 /** What a correct platform does with an event once it is in the log (CONTRACT of intake: SPEC §7, ARCHITECTURE §2). */
-export type Outcome = 'recorded' | 'unchanged' | 'before-floor' | 'not-served' | 'parked';
+export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
 /** What is wrong with a poison event. */
 export type Fault = 'resource-not-an-object' | 'unknown-type' | 'missing-id' | 'wrong-json-type' | 'names-another-member' | 'owned-by-another-member' | 'unreadable-opt-out';
 

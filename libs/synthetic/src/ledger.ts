@@ -2,7 +2,7 @@ import type { Outcome } from './draft.ts';
 import type { ExpectedEvent, HeldResource, MemberStory } from './story.ts';
 
 export type OutcomeCounts = Record<Outcome, number>;
-export const noOutcomes = (): OutcomeCounts => ({ recorded: 0, unchanged: 0, 'before-floor': 0, 'not-served': 0, parked: 0 });
+export const noOutcomes = (): OutcomeCounts => ({ recorded: 0, unchanged: 0, superseded: 0, 'before-floor': 0, 'not-served': 0, parked: 0 });
 
 /** What a correct platform holds of a member, and whom it shows it to, after the last event. */
 export interface MemberLedger {

@@ -67,7 +67,8 @@ class Replayer {
     if (!this.held.has(subject)) this.held.set(subject, new Map());
     const mine = this.held.get(subject)!;
     const current = mine.get(about);
-    if (current !== undefined && (next.time < current.time || (next.time === current.time && next.sequence < current.sequence) || next.content === current.content)) return 'unchanged';
+    if (current !== undefined && next.content === current.content) return 'unchanged';
+    if (current !== undefined && (next.time < current.time || (next.time === current.time && next.sequence < current.sequence))) return 'superseded';
     mine.set(about, next);
     return 'recorded';
   }
@@ -86,7 +87,7 @@ describe.each([['ledger-1', 50], [4711, 12]])('the ledger of seed %s', (seed, si
   const members: MemberLedger[] = [];
   let summary: LedgerSummary;
   const replayer = new Replayer();
-  const outcomes = { recorded: 0, unchanged: 0, 'before-floor': 0, 'not-served': 0, parked: 0 };
+  const outcomes = { recorded: 0, unchanged: 0, superseded: 0, 'before-floor': 0, 'not-served': 0, parked: 0 };
   let streamed = 0;
   beforeAll(() => {
     summary = payer.ledger.summary();

@@ -1,10 +1,11 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
-import { compareVersions, type VersionOrder } from '@provider-access/records';
+import type { VersionOrder } from '@provider-access/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
+import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
 
 /** What is known of a record before an event: the newest version, live or removed. */
-export interface Head extends VersionOrder {
+export interface Head extends StandingOrder {
   readonly versionId: number;
   /** ms since the epoch. */
   readonly lastUpdated: number;
@@ -18,11 +19,12 @@ export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: RecordAccepted }
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };
 
-export type Outcome = 'recorded' | 'unchanged' | 'before-floor' | 'parked';
+/** `unchanged`: the event says what stands. `superseded`: it says something else, and a newer event stands. */
+export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
-  /** For `unchanged` and `parked`. */
-  readonly reason?: 'duplicate' | 'superseded' | 'same-content' | 'already-removed' | 'never-recorded' | FaultReason;
+  /** For `unchanged` and `parked`; `same-time` where an event was recorded in place of one of the same business time. */
+  readonly reason?: 'duplicate' | 'same-content' | 'same-time' | 'already-removed' | 'never-recorded' | FaultReason;
   readonly event?: RecordEvent;
   /** The record after the event. */
   readonly head?: Head;
@@ -33,28 +35,41 @@ type Acceptance = Extract<Judgement, { kind: 'accept' }>;
 const instant = (ms: number): string => new Date(ms).toISOString();
 
 /**
- * Which version stands after an event. Order is business time, sequence, source, event id (`compareVersions`), so any order of arrival
- * and any repetition ends in the same state save versionId and lastUpdated. For that a removal leaves a stone even of what
- * was never there, and newer evidence of the same content moves the order on without making a version. Pure.
+ * Which version stands after an event. Order is business time, then sequence, then the order of the appends (ADR 0022): events that
+ * differ in time or sequence end in the same state whatever the order of arrival. For that a removal leaves a tombstone even of what
+ * was never there, and newer evidence of the same content moves the order on without making a version. An event that comes again
+ * changes nothing. Pure.
  * @param lastUpdated time of acceptance for a new version, ms since the epoch, later than the head's
  */
 export function decideVersion(judgement: Acceptance | Removal, head: Head | undefined, lastUpdated: number): Decided {
   const { order } = judgement.about;
   const floor = judgement.kind === 'remove' && judgement.reason === 'before-floor';
-  if (head !== undefined) {
-    if (order.event === head.event && order.source === head.source) return sameEvent(judgement, head, lastUpdated);
-    if (compareVersions(order, head) < 0) return floor ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'superseded' };
-  }
+  if (head !== undefined && isOf(order, head)) return sameEvent(judgement, head, lastUpdated);
+  const standing = head === undefined ? 'newer' : standingOf(order, head);
+  if (standing === 'older') return olderEvent(judgement, head!);
+  const written = orderAfter(order, head);
+  const correction = standing === 'tied' ? { reason: 'same-time' as const } : {};
   if (judgement.kind === 'accept') {
-    if (head?.deleted !== true && head?.contentHash === judgement.content.hash) return { outcome: 'unchanged', reason: 'same-content', ...write(judgement, head.versionId, head.lastUpdated) };
-    return { outcome: 'recorded', ...write(judgement, (head?.versionId ?? 0) + 1, lastUpdated) };
+    if (says(judgement, head)) return { outcome: 'unchanged', reason: 'same-content', ...write(judgement, written, head!.versionId, head!.lastUpdated) };
+    return { outcome: 'recorded', ...correction, ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated) };
   }
-  // A stone over a stone, or over nothing, changes nothing that anyone could see.
+  // A tombstone over a tombstone, or over nothing, changes nothing that anyone could see.
   const seen = head !== undefined && head.deleted !== true;
-  const written = head?.deleted === true ? write(judgement, head.versionId, head.lastUpdated) : write(judgement, (head?.versionId ?? 0) + 1, lastUpdated);
-  if (floor) return { outcome: 'before-floor', ...written };
-  if (seen) return { outcome: 'recorded', ...written };
-  return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...written };
+  const removed = head?.deleted === true ? write(judgement, written, head.versionId, head.lastUpdated) : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated);
+  if (floor) return { outcome: 'before-floor', ...removed };
+  if (seen) return { outcome: 'recorded', ...correction, ...removed };
+  return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...removed };
+}
+
+const isOf = (order: Required<VersionOrder>, head: Head): boolean => order.event === head.event && order.source === head.source;
+/** Whether the head says the same: equal content, or removed as well. */
+const says = (judgement: Acceptance | Removal, head: Head | undefined): boolean =>
+  head !== undefined && (judgement.kind === 'remove' ? head.deleted === true : head.deleted !== true && head.contentHash === judgement.content.hash);
+
+function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
+  if (judgement.kind === 'remove' && judgement.reason === 'before-floor') return { outcome: 'before-floor' };
+  if (!says(judgement, head)) return { outcome: 'superseded' };
+  return { outcome: 'unchanged', reason: judgement.kind === 'accept' ? 'same-content' : 'already-removed' };
 }
 
 /**
@@ -62,11 +77,10 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
  * other rules makes another content of the same event: that is no fault of the payer, and the new content stands.
  */
 function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: number): Decided {
-  const same = judgement.kind === 'accept' ? head.contentHash === judgement.content.hash : head.deleted === true;
-  if (!same) {
+  if (!says(judgement, head)) {
     const reused = judgement.kind === 'remove' || head.deleted === true || wasOther(judgement, head);
     if (reused) return { outcome: 'parked', reason: 'event-id-reused' };
-    return { outcome: 'recorded', ...write(judgement, head.versionId + 1, lastUpdated) };
+    return { outcome: 'recorded', ...write(judgement, orderOf(head), head.versionId + 1, lastUpdated) };
   }
   return judgement.kind === 'remove' && judgement.reason === 'before-floor' ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'duplicate' };
 }
@@ -76,10 +90,17 @@ function wasOther({ content }: Acceptance, { sourceHash }: Head): boolean {
   return sourceHash !== undefined && sourceHash !== content.sourceHash;
 }
 
-function write(judgement: Acceptance | Removal, versionId: number, lastUpdated: number): { event: RecordEvent; head: Head } {
-  const { member, type, id, order } = judgement.about;
+const orderOf = ({ businessTime, sequence, source = '', event = '', tie }: Head): WrittenOrder => ({ businessTime, sequence, source, event, ...(tie !== undefined && { tie }) });
+
+/** The order of a version as its event carries it. */
+function orderData({ businessTime, sequence, source, event, tie }: WrittenOrder): Pick<RecordAccepted, 'businessTime' | 'sequence' | 'source' | 'event' | 'tie'> {
+  return { businessTime: instant(businessTime), sequence, source, event, ...(tie !== undefined && { tie: { said: instant(tie.said), events: [...tie.events] } }) };
+}
+
+function write(judgement: Acceptance | Removal, order: WrittenOrder, versionId: number, lastUpdated: number): { event: RecordEvent; head: Head } {
+  const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
-  const common = { member, type, id, versionId, lastUpdated: at, businessTime: instant(order.businessTime), sequence: order.sequence, source: order.source, event: order.event };
+  const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
     return { event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason } }, head: { ...order, versionId, lastUpdated, deleted: true } };
   }
@@ -99,11 +120,11 @@ function write(judgement: Acceptance | Removal, versionId: number, lastUpdated: 
 /** The retired member's copy goes when the member it was merged into takes the id over. */
 export function takeOver(about: { member: string; type: string; id: string }, retiredHead: Head, retired: string, lastUpdated: number): { event: RecordEvent; head: Head } {
   const versionId = retiredHead.versionId + 1;
-  const order = { businessTime: retiredHead.businessTime, sequence: retiredHead.sequence, source: retiredHead.source ?? '', event: retiredHead.event ?? '' };
+  const order = orderOf(retiredHead);
   return {
     event: {
       type: 'pa.record-deleted.v1',
-      data: { member: retired, type: about.type, id: about.id, versionId, lastUpdated: instant(lastUpdated), businessTime: instant(order.businessTime), sequence: order.sequence, source: order.source, event: order.event, reason: 'merged' },
+      data: { member: retired, type: about.type, id: about.id, versionId, lastUpdated: instant(lastUpdated), ...orderData(order), reason: 'merged' },
     },
     head: { ...order, versionId, lastUpdated, deleted: true },
   };

@@ -45,7 +45,7 @@ describe('who has a Type/id', () => {
     await house.publish([{ subject: 'new', type: 'payer.members-merged.v1', data: { from: 'old' } }]);
     await house.settled();
     const late = await house.publish([{ subject: 'new', time: '2025-01-01T00:00:00Z', resource: named('new', 'c1', 'older') }]);
-    expect(late.receipt).toMatchObject({ counts: { unchanged: 1 }, items: [{ reason: 'superseded' }] });
+    expect(late.receipt).toMatchObject({ counts: { superseded: 1 }, items: [{ outcome: 'superseded', about: 'Condition/c1' }] });
     await house.settled();
     expect([await textOf('old', 'c1'), await textOf('new', 'c1')]).toEqual(['newest', undefined]);
     expect((await house.publish([{ subject: 'new', time: '2025-04-01T00:00:00Z', resource: named('new', 'c1', 'newer still') }])).receipt.counts).toEqual({ recorded: 1 });

@@ -24,6 +24,26 @@ describe('from POST /events to the records view', () => {
     expect(await house.records.locate('Condition', 'c1')).toBe('m1');
   });
 
+  it('serves the last of eight corrections of one business time, says so, and is not changed by the same events again', async () => {
+    const time = '2025-04-01T00:00:00Z';
+    // Ids as `pa publish` makes them: a hash of the content, in no order.
+    const values = ['q', 'c', 'x', 'a', 'z', 'k', 'y', 'b'].map((id, i) => ({ id, time, subject: 'm1', resource: condition('m1', 'corrected', { code: { text: `value ${i + 1}` } }) }));
+    const served = async () => JSON.parse(Buffer.from((await house.records.byTypeId('m1', 'Condition', 'corrected'))!.line).toString()) as unknown;
+    const first = await house.publish(values);
+    expect(first.receipt.counts).toEqual({ recorded: 8 });
+    expect(first.receipt.items).toEqual(values.slice(1).map(({ id }) => ({ event: id, outcome: 'recorded', reason: 'same-time', about: 'Condition/corrected' })));
+    await house.settled();
+    expect(await served()).toMatchObject({ code: { text: 'value 8' }, meta: { versionId: '8' } });
+    // Across requests as well: what is in the view decides.
+    const [one] = values.map((v) => ({ ...v, id: 'm', resource: condition('m1', 'corrected', { code: { text: 'value 9' } }) }));
+    expect((await house.publish([one!])).receipt).toMatchObject({ counts: { recorded: 1 }, items: [{ reason: 'same-time' }] });
+    await house.settled();
+    const again = await house.publish([values[3]!, values[7]!, one!, values[0]!]);
+    expect(again.receipt).toMatchObject({ counts: { superseded: 3, unchanged: 1 } });
+    await house.settled();
+    expect(await served()).toMatchObject({ code: { text: 'value 9' }, meta: { versionId: '9' } });
+  });
+
   it('says in the receipt how many elements redaction removed, by path and without values', async () => {
     const total = [{ category: { text: 't' }, amount: { value: 12.5, currency: 'USD' } }];
     const claims = ['e1', 'e2'].map((id) => ({ id: `event-${id}`, subject: 'm1', resource: claim('m1', id, { total }) }));

@@ -5,11 +5,12 @@ import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type Even
 import type { Clock } from '@provider-access/http';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/observability';
-import { compareVersions, recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
+import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
 import type { Claims, Leases } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Judgement } from '../domain/judge.ts';
+import { standingOf } from '../domain/version-order.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
@@ -256,7 +257,7 @@ class BatchRun {
       if (other !== undefined) {
         // One person, one order of versions: what is older than the copy under the retired id takes nothing over.
         const theirs = this.heads.get(recordId(other, about.type, about.id));
-        if (theirs !== undefined && theirs.deleted !== true && compareVersions(about.order, theirs) < 0) return this.outcome(event, 'unchanged', name, 'superseded');
+        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older') return this.outcome(event, 'superseded', name);
         this.release(event, about, other);
       }
     }
