@@ -21,7 +21,10 @@ interface Run {
   readonly dropped: Record<string, number>;
   /** Contained resources that are gone: references to them go too. */
   readonly goneIds: ReadonlySet<string>;
+  /** Of a resource inside another one: whether it stays. */
+  readonly keeps: Keeps;
 }
+type Keeps = (inner: FhirResource) => boolean;
 
 /** Deeper than this there is nothing that base R4 needs; what is there is dropped. */
 const MAX_DEPTH = 80;
@@ -35,9 +38,10 @@ const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
  * date or quantity of currency stays at any depth, contained resources and extensions included. Claims, coverages and prior
  * authorizations keep listed elements and extensions only; every other type keeps its R4 elements. Idempotent; what is valid R4
  * before stays valid R4.
+ * @param keeps of resources inside (contained, in Bundles and Parameters): those for which it is false go, with the references to them
  * @throws TypeError when the resource is of no R4 type or of a withheld financial one: such never reaches this function.
  */
-export function redact(resource: FhirResource): Redaction {
+export function redact(resource: FhirResource, keeps: Keeps = () => true): Redaction {
   const type = resource.resourceType;
   if (WITHHELD_TYPES.has(type) || structureOf(type)?.resource !== true) throw new TypeError('redact: not a resource type that may be kept');
   const dropped: Record<string, number> = {};
@@ -46,14 +50,14 @@ export function redact(resource: FhirResource): Redaction {
   // Contained resources first, until none goes any more: they may refer to each other.
   while (source['contained'] !== undefined) {
     const before = containedIds(source['contained']);
-    const contained = keep(source['contained'], { kind: 'resource' }, `${type}.contained`, 'clinical', { dropped, goneIds }, 1, false);
+    const contained = keep(source['contained'], { kind: 'resource' }, `${type}.contained`, 'clinical', { dropped, goneIds, keeps }, 1, false);
     const left = containedIds(contained);
     const gone = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
     if (contained !== source['contained']) source = contained === undefined ? without(source, 'contained') : { ...source, contained };
     if (gone.size === goneIds.size) break;
     goneIds = gone;
   }
-  const kept = keepResource(source, type, { dropped, goneIds }, 0) ?? { resourceType: type, ...(resource.id === undefined ? {} : { id: resource.id }) };
+  const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? { resourceType: type, ...(resource.id === undefined ? {} : { id: resource.id }) };
   return { resource: kept as FhirResource, dropped };
 }
 
@@ -77,7 +81,7 @@ function keepResource(source: Source, path: string, run: Run, depth: number): So
   const type = source['resourceType'];
   if (typeof type !== 'string' || WITHHELD_TYPES.has(type)) return count(run, path);
   const plan = structureOf(type)?.resource === true ? planOf(type, contextOf(source, type)) : undefined;
-  if (plan === undefined) return count(run, path);
+  if (plan === undefined || (depth > 0 && !run.keeps(source as FhirResource))) return count(run, path);
   return keepStructure(source, plan, path, contextOf(source, type), run, depth, false);
 }
 

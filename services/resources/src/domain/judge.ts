@@ -1,12 +1,12 @@
 import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
 import {
   carriedReferencesOf, checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf,
-  parseReference,
 } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
+import { isAboutAnother, patientIn } from './inside.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
@@ -25,9 +25,10 @@ export type Judgement =
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
   /**
    * `removed`: what redaction removed, by path; absent where it removed nothing.
+   * `targets`: `Type/id` of what a Provenance is about; they must not be another member's.
    * `objective`: the service level that its visibility is measured by.
    */
-  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly objective?: Objective }
+  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly targets?: readonly string[]; readonly objective?: Objective }
   /** `retired` is now the same person as `member`: its records may be taken over. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
   /** Another service decides about it. */
@@ -88,12 +89,14 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const about: About = { member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!, type, id, order: orderOf(event, sequence) };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
-  const { resource: kept, dropped } = redact(fhir);
+  // What would not be kept by itself does not come along inside another resource.
+  const { resource: kept, dropped } = redact(fhir, (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner));
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
   const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir));
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
-  return { kind: 'accept', about, content, ...removed, ...(objective !== undefined && { objective }) };
+  const targets = targetsOf(kept);
+  return { kind: 'accept', about, content, ...removed, ...(targets.length > 0 && { targets }), ...(objective !== undefined && { objective }) };
 }
 
 /** Whose it is: the topic, the event's subject and the resource's own patient must agree. */
@@ -104,18 +107,18 @@ function ownerFault(event: Recorded, resource: FhirResource, name: string): Judg
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
     // Whoever is approved may read it: nothing about a patient may come along.
-    const carries = containedOf(resource).some((inner) => ['patient', 'unreadable'].includes(ownerOf(inner).kind)) || namesPatient(resource);
-    return carries ? park('not-a-provider-type', 'a resource that belongs to no member must neither contain nor name a patient', name) : undefined;
+    const carries = patientIn(resource);
+    return carries === undefined ? undefined : park('not-a-provider-type', `a resource that belongs to no member must neither contain nor name a patient: ${carries}`, name);
   }
   if (isSharedType(type)) return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
   if (event.type === 'payer.prior-authorization-changed.v1' && (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')) {
     return park('not-a-prior-authorization', 'a prior authorization is an ExplanationOfBenefit with use=preauthorization', name);
   }
-  // What it contains leaves with it. A contained Patient has an id of the document's own, which names nobody.
-  for (const inner of containedOf(resource)) {
-    const within = ownerOf(inner);
-    if (inner.resourceType !== 'Patient' && within.kind === 'patient' && within.id !== event.subject) return park('names-another-member', `the patient of a contained resource is not the event's subject`, name);
-  }
+  // What it contains leaves with it.
+  if (isAboutAnother(resource, event.subject!)) return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
+  // Of several members who have the same Medication each may be given the copy of another one.
+  const carries = type === 'Medication' ? patientIn(resource) : undefined;
+  if (carries !== undefined) return park('names-another-member', `a Medication may be that of several members and must not carry a patient: ${carries}`, name);
   const owner = ownerOf(resource);
   switch (owner.kind) {
     case 'patient': return owner.id === event.subject ? undefined : park('names-another-member', `the patient of the resource is not the event's subject`, name);
@@ -128,19 +131,11 @@ function ownerFault(event: Recorded, resource: FhirResource, name: string): Judg
   }
 }
 
-const containedOf = (resource: FhirResource): readonly FhirResource[] => (Array.isArray(resource['contained']) ? (resource['contained'] as FhirResource[]) : []);
-
-/** Whether a literal reference at any depth leads to a Patient, here or elsewhere. */
-function namesPatient(resource: FhirResource): boolean {
-  const open: unknown[] = [resource];
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (typeof value !== 'object' || value === null) continue;
-    const reference: unknown = (value as Record<string, unknown>)['reference'];
-    const parsed = typeof reference === 'string' ? parseReference(reference) : undefined;
-    if (parsed !== undefined && (parsed.kind === 'relative' || parsed.kind === 'absolute') && parsed.type === 'Patient') return true;
-    for (const child of Object.values(value)) if (child !== undefined) open.push(child);
-  }
-  return false;
+/** What a Provenance is about, as `Type/id`; its Patients are compared with the subject already. */
+function targetsOf(resource: FhirResource): string[] {
+  const owner = ownerOf(resource);
+  if (owner.kind !== 'targets') return [];
+  return [...new Set(owner.targets.flatMap((t) => ((t.kind === 'relative' || t.kind === 'absolute') && t.type !== 'Patient' ? [`${t.type}/${t.id}`] : [])))];
 }
 
 /** An entry that should never have been made is removed, not shown with a mark (SPEC §6.7). */

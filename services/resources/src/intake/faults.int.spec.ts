@@ -53,6 +53,41 @@ describe('who has a Type/id', () => {
     expect([await textOf('old', 'c1'), await textOf('new', 'c1')]).toEqual([undefined, 'newer still']);
   });
 
+  it('parks a Provenance that is also about a record of another member, until that is released or was the same person all along', async () => {
+    house = await House.open();
+    const provenance = (id: string, ...targets: string[]): object => ({ resourceType: 'Provenance', id, recorded: '2024-01-01T00:00:00Z', target: targets.map((reference) => ({ reference })), agent: [{ who: { display: 'x' } }] });
+    const about = (id: string, ...targets: string[]): EventInput => ({ subject: 'm1', resource: provenance(id, 'Patient/m1', ...targets) });
+    const outcomes = async (...events: EventInput[]): Promise<string[]> => {
+      const { rows, receipt } = await house.publish(events);
+      return rows.map((row: Loose) => receipt.items.find((item: Loose) => item.event === row.id)?.reason ?? 'recorded');
+    };
+    const other = { subject: 'm2', resource: named('m2', 'c2', 'theirs') };
+    // At once, where the view may not know either, and later; by an absolute URL as well.
+    expect(await outcomes(other)).toEqual(['recorded']);
+    expect(await outcomes({ subject: 'm1', resource: named('m1', 'c1', 'mine') }, about('p1', 'Condition/c1', 'Condition/c2'), about('p2', 'Condition/c1', 'Condition/unknown'))).toEqual(['recorded', 'names-another-member', 'recorded']);
+    await house.settled();
+    expect(await outcomes(about('p1', 'Condition/c1', 'Condition/c2'), about('p3', 'https://ehr.example/fhir/Condition/c2'))).toEqual(['names-another-member', 'names-another-member']);
+    expect(await outcomes({ subject: 'm2', type: 'payer.resource-deleted.v1', time: '2025-02-01T00:00:00Z', data: { resourceType: 'Condition', id: 'c2' } }, about('p1', 'Condition/c2'))).toEqual(['recorded', 'recorded']);
+    expect(await outcomes({ subject: 'm3', resource: named('m3', 'c3', 'of m3') }, { subject: 'm1', type: 'payer.members-merged.v1', data: { from: 'm3' } })).toEqual(['recorded', 'recorded']);
+    await house.settled();
+    expect(await outcomes(about('p4', 'Condition/c3'))).toEqual(['recorded']);
+  });
+
+  it('keeps a patient inside a resource of everybody from everybody', async () => {
+    house = await House.open();
+    await house.approve('clinic');
+    const bundle = { resourceType: 'Bundle', id: 'b', type: 'collection', entry: [{ resource: { resourceType: 'Patient', id: 'm2', name: [{ family: 'Marker' }] } }] };
+    const organization = (contained?: object): EventInput => ({ subject: 'o1', type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o1', name: 'Clinic', ...(contained !== undefined && { contained: [contained] }) } });
+    const read = async (): Promise<number> => (await house.call('GET', '/fhir/Organization/o1', { token: await house.token('clinic') })).status;
+    const { receipt } = await house.publish([organization(bundle)]);
+    expect(receipt).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'not-a-provider-type', about: 'Organization/o1' }] });
+    await house.settled();
+    expect(await read()).toBe(404);
+    await house.publish([organization()]);
+    await house.settled();
+    expect(await read()).toBe(200);
+  });
+
   it('does not let a late older delete free what a newer version holds', async () => {
     house = await House.open();
     await house.publish([{ subject: 'm1', time: '2025-03-01T00:00:00Z', resource: named('m1', 'c1', 'new') }, { subject: 'm1', time: '2025-01-01T00:00:00Z', type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c1' } }]);

@@ -1,63 +1,16 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
-import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import { locatorId, type LocatorPart, recordId, type RecordsReader } from '@provider-access/records';
 import type { Claims } from '@provider-access/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
+import { BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';
+import { Targets } from './targets.ts';
 
-const OWNER = 'record-owner';
-const MERGED = 'member-merged-into';
 /** A claim bridges the time until the locators view knows: days are plenty, and the store does not grow for ever. */
 const CLAIM_MS = 7 * 24 * 3600_000;
-const MAX_CHAIN = 5;
 const VIEW_PATIENCE_MS = 10_000;
-
-interface Thing { readonly member: string; readonly type: string; readonly id: string }
-/** Directory resources belong to nobody, a Medication may be had by several members. */
-const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
-
-/** Who has which Type/id while one batch is decided. */
-export class BatchOwners {
-  /** Type/id -> member other than whom nobody may have it. */
-  readonly owners = new Map<string, string>();
-  /** Retired member -> the member it was merged into. */
-  readonly merged = new Map<string, string>();
-  readonly releases = new Map<string, string>();
-  readonly claims = new Map<string, string>();
-
-  otherOwner(thing: Thing): string | undefined {
-    if (!isExclusive(thing)) return undefined;
-    const owner = this.owners.get(locatorId(thing.type, thing.id));
-    return owner === thing.member ? undefined : owner;
-  }
-  mayTakeOver(retired: string, member: string): boolean {
-    let at: string | undefined = retired;
-    for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
-      at = this.merged.get(at);
-      if (at === member) return true;
-    }
-    return false;
-  }
-  took(thing: Thing): void {
-    if (!isExclusive(thing)) return;
-    const key = locatorId(thing.type, thing.id);
-    const before = this.owners.get(key);
-    if (before === thing.member) return;
-    if (before !== undefined) this.releases.set(key, before);
-    this.owners.set(key, thing.member);
-    this.claims.set(key, thing.member);
-  }
-  removed(thing: Thing): void {
-    if (!isExclusive(thing)) return;
-    const key = locatorId(thing.type, thing.id);
-    const owner = this.owners.get(key);
-    if (owner !== undefined && owner !== thing.member) return;
-    this.owners.delete(key);
-    this.claims.delete(key);
-    if (!this.releases.has(key)) this.releases.set(key, thing.member);
-  }
-}
 
 /**
  * A Type/id belongs to the member that first claims it. The locators view knows who has what; for what it has not seen yet
@@ -77,8 +30,10 @@ export class Ownership {
   private readonly claims: Claims;
   private readonly reader: RecordsReader;
   private readonly clock: Clock;
+  private readonly targets: Targets;
   constructor(options: OwnershipOptions) {
     this.options = options;
+    this.targets = new Targets({ ...options, holdersOf: (keys, things) => this.holdersOf(keys, things), newest: () => this.newest() });
     this.clock = options.clock;
     this.claims = options.claims;
     this.reader = options.reader;
@@ -103,6 +58,7 @@ export class Ownership {
     }
     const open = [...wanted.keys()].filter((key) => !batch.owners.has(key));
     if (open.length > 0) await this.claimOpen(open, wanted, batch);
+    await this.targets.read(judgements, batch);
     await this.readMerges(judgements, batch, heads);
     return batch;
   }

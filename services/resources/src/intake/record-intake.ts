@@ -252,6 +252,7 @@ class BatchRun {
     const name = `${about.type}/${about.id}`;
     const id = idOf(judgement);
     if (judgement.kind === 'accept') {
+      if (owners.anotherHolds(judgement.targets ?? [], about.member)) return this.park(event, 'names-another-member', `${about.type}.target names a resource that belongs to another member`, name);
       const other = owners.otherOwner(about);
       if (other !== undefined && !owners.mayTakeOver(other, about.member)) return this.park(event, 'owned-by-another-member', 'this Type/id belongs to another member until a delete or merge releases it', name);
       if (other !== undefined) {

@@ -1,0 +1,71 @@
+import { locatorId, SHARED } from '@provider-access/records';
+
+/** Namespaces of claims: who holds a Type/id, and into whom a retired member was merged. */
+export const OWNER = 'record-owner';
+export const MERGED = 'member-merged-into';
+/** Merges of merges that are followed. */
+export const MAX_CHAIN = 5;
+
+export interface Thing { readonly member: string; readonly type: string; readonly id: string }
+/** Directory resources belong to nobody, a Medication may be had by several members. */
+export const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
+
+export const pairOf = (a: string, b: string): string => JSON.stringify([a, b].toSorted());
+
+/** Who has which Type/id while one batch is decided. */
+export class BatchOwners {
+  /** Type/id -> member other than whom nobody may have it. */
+  readonly owners = new Map<string, string>();
+  /** Retired member -> the member it was merged into. */
+  readonly merged = new Map<string, string>();
+  /** Holders of what a Provenance of the batch is about, where nothing of the batch claims it. */
+  readonly targets = new Map<string, string>();
+  /** Pairs of members (`pairOf`) who are one person. */
+  readonly persons = new Set<string>();
+  readonly releases = new Map<string, string>();
+  readonly claims = new Map<string, string>();
+
+  otherOwner(thing: Thing): string | undefined {
+    if (!isExclusive(thing)) return undefined;
+    const owner = this.owners.get(locatorId(thing.type, thing.id));
+    return owner === thing.member ? undefined : owner;
+  }
+  mayTakeOver(retired: string, member: string): boolean {
+    let at: string | undefined = retired;
+    for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+      at = this.merged.get(at);
+      if (at === member) return true;
+    }
+    return false;
+  }
+  /** Who holds what a Provenance is about (`Type/id`); undefined when nobody does. */
+  holderOf(target: string): string | undefined {
+    return this.owners.get(target) ?? this.targets.get(target);
+  }
+  /** Whether one of these (`Type/id`) is held by somebody who is not known to be the same person as the member. */
+  anotherHolds(targets: readonly string[], member: string): boolean {
+    return targets.some((target) => {
+      const holder = this.holderOf(target);
+      return holder !== undefined && holder !== member && !this.persons.has(pairOf(holder, member));
+    });
+  }
+  took(thing: Thing): void {
+    if (!isExclusive(thing)) return;
+    const key = locatorId(thing.type, thing.id);
+    const before = this.owners.get(key);
+    if (before === thing.member) return;
+    if (before !== undefined) this.releases.set(key, before);
+    this.owners.set(key, thing.member);
+    this.claims.set(key, thing.member);
+  }
+  removed(thing: Thing): void {
+    if (!isExclusive(thing)) return;
+    const key = locatorId(thing.type, thing.id);
+    if (this.targets.get(key) === thing.member) this.targets.delete(key);
+    const owner = this.owners.get(key);
+    if (owner !== undefined && owner !== thing.member) return;
+    this.owners.delete(key);
+    this.claims.delete(key);
+    if (!this.releases.has(key)) this.releases.set(key, thing.member);
+  }
+}

@@ -1,0 +1,93 @@
+import { isServedType } from '@provider-access/fhir';
+import { recordId } from '@provider-access/records';
+import type { Claims } from '@provider-access/state';
+import type { Head } from '../domain/decide.ts';
+import type { Judgement } from '../domain/judge.ts';
+import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type Thing } from './batch-owners.ts';
+
+export interface TargetsOptions {
+  readonly claims: Pick<Claims, 'get'>;
+  /** Who is known to be the same person as a member, from the facts. */
+  mergedWith?(member: string): Promise<readonly string[]>;
+  /** Head of a record that this process wrote and the view may not have yet. */
+  inFlight(recordId: string): Head | undefined;
+  /** Who holds each `Type/id`, by the view. */
+  holdersOf(keys: readonly string[], things: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]>;
+  /** Resolves when the view has passed what is in the log now. */
+  newest(): Promise<void>;
+}
+
+/** Locators read at once. A Provenance may be about thousands of resources. */
+const KEYS_TOGETHER = 1000;
+
+/**
+ * Who holds what the Provenances of a batch are about. A Provenance goes to one member. If it is also about a record of somebody
+ * else, it would tell this member's providers the id of that record.
+ */
+export class Targets {
+  private readonly options: TargetsOptions;
+  constructor(options: TargetsOptions) {
+    this.options = options;
+  }
+
+  /** Adds holders and persons to the batch, after what the batch itself claims. */
+  async read(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
+    const things = new Map<string, Thing>();
+    for (const { targets, about } of withTargets(judgements)) {
+      for (const target of targets) {
+        const [type, id] = target.split('/') as [string, string];
+        if (isExclusive({ member: about.member, type, id })) things.set(target, { member: about.member, type, id });
+      }
+    }
+    if (things.size === 0) return;
+    await this.holders([...things.keys()].filter((key) => !batch.owners.has(key)), things, batch);
+    const foreign = [...things].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
+    // Another instance may have removed it where this one's view has not been yet: nothing is parked on old news.
+    const seen = foreign.filter((key) => batch.targets.has(key));
+    if (seen.length > 0) {
+      await this.options.newest();
+      await this.holders(seen, things, batch);
+    }
+    for (const { targets, about: { member } } of withTargets(judgements)) {
+      const others = new Set(targets.flatMap((target) => batch.holderOf(target) ?? []));
+      others.delete(member);
+      for (const other of others) if (await this.areOne(other, member)) batch.persons.add(pairOf(other, member));
+    }
+  }
+
+  private async holders(keys: readonly string[], things: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+    for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
+      const some = keys.slice(at, at + KEYS_TOGETHER);
+      const found = await this.options.holdersOf(some, things);
+      // What the view has not seen yet is claimed.
+      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.claimed(key, things.get(key)!)));
+      some.forEach((key, i) => {
+        const holder = holders[i];
+        if (holder === undefined) batch.targets.delete(key);
+        else batch.targets.set(key, holder);
+      });
+    }
+  }
+
+  private claimed(key: string, { member, type, id }: Thing): Promise<string | undefined> | string | undefined {
+    if (!isServedType(type)) return undefined;
+    const own = this.options.inFlight(recordId(member, type, id));
+    return own !== undefined && own.deleted !== true ? member : this.options.claims.get(OWNER, key);
+  }
+
+  /** Whether a merge made two members one, by the claims store or, where that was lost, by the facts. */
+  private async areOne(a: string, b: string): Promise<boolean> {
+    if ((await this.leads(a, b)) || (await this.leads(b, a))) return true;
+    return (await this.options.mergedWith?.(a))?.includes(b) === true;
+  }
+
+  private async leads(retired: string, member: string): Promise<boolean> {
+    let at: string | undefined = retired;
+    for (let i = 0; i < MAX_CHAIN && at !== undefined && at !== member; i++) at = await this.options.claims.get(MERGED, at);
+    return at === member;
+  }
+}
+
+interface WithTargets { readonly targets: readonly string[]; readonly about: Thing }
+const withTargets = (judgements: readonly Judgement[]): WithTargets[] =>
+  judgements.flatMap((j) => (j.kind === 'accept' && j.targets !== undefined ? [{ targets: j.targets, about: j.about }] : []));
