@@ -27,10 +27,14 @@ export interface MemberFacts {
   readonly mergedWith: readonly string[];
   /** The newest instant at which something about this member was recorded; undefined when nothing was. */
   readonly asOf?: string;
+  /** Statements were dropped that decide nothing from this instant on. What was decided before it may not be seen from these facts. */
+  readonly completeFrom?: string;
 }
 
 /** Stands for all sources: a hold of it denies every member, because nobody can say whom the parked event concerns. */
 export const EVERY_SOURCE = '*';
+/** Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the member. */
+export const ANY_SOURCE = '?';
 /** The sources whose holds deny a member. */
 export const sourcesOf = (member: Pick<MemberFacts, 'sources'>): readonly string[] => [...member.sources, EVERY_SOURCE];
 

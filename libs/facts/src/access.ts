@@ -1,5 +1,5 @@
 import { decide, type Decision, decisionTime, type DenialReason, type MemberFacts, type Purpose } from '@provider-access/access';
-import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, type PayerEvent } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
@@ -33,6 +33,8 @@ export interface ConsentStatement {
   /** Id of our event (`derivedEventId`). */
   readonly event: string;
   readonly deadLetter: string;
+  /** The payer's event, where it could be read: the facts may have dropped the statement because another one decides in its place. */
+  readonly said?: PayerEvent;
 }
 export type StatementEffect = ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
 
@@ -103,13 +105,13 @@ export class Access {
     const documents = await reader.getMany(statements.map(({ member }) => member)).catch(() => {
       throw new FactsStale();
     });
-    return statements.map(({ event, deadLetter }, i) => {
+    return statements.map(({ event, deadLetter, said }, i) => {
       const document = documents[i];
       if (document === undefined) return undefined;
       const facts = factsOf(document);
       if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined)) return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
-      return consentEffect((document as MemberFactsDocument).consent, event, now);
+      return consentEffect((document as MemberFactsDocument).consent, event, now, said);
     });
   }
   /** @throws FactsStale */

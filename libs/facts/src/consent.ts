@@ -1,15 +1,18 @@
 import type { OptOutFact } from '@provider-access/access';
-import { CLOCK_TOLERANCE_MS, type OptedIn, type OptedOut, type ProviderKey } from '@provider-access/events';
+import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, holdsAfter } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { barsAllOf, deciding, endOf, ends, folded, HISTORY, isLater, isSame, latestBefore, type OptIn, type OptOut, payersId, type Statements } from './statements.ts';
 
-interface OptIn { readonly e: string; readonly b: string; readonly f: string; readonly r: string }
-interface OptOut extends OptIn { readonly sc: string; readonly tg?: readonly ProviderKey[] }
 /** Part `consent` of the member facts, from pa.consent. */
 export interface ConsentPart {
   readonly outs?: readonly OptOut[];
   readonly ins?: readonly OptIn[];
+  /** When the newest statement was recorded, dropped ones included: no decision is made for an earlier instant. */
+  readonly at?: string;
+  /** Set when a statement was dropped: before this instant the statements here do not tell everything. */
+  readonly since?: string;
   readonly holds?: Holds;
   readonly sources: readonly string[];
 }
@@ -18,49 +21,37 @@ export interface ConsentPart {
 export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined => heardFrom(part, fold(part, record), record, { sources: [] });
 
 function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
-  const base = { ...part, sources: withSource(part?.sources, record) };
-  const id = eventIdOf(record);
+  const common = { e: eventIdOf(record), r: recordedAt(record) };
   switch (typeOfRecord(record)) {
     case 'pa.opted-out.v1': {
-      if (part?.outs?.some((o) => o.e === id)) return undefined;
-      const o = dataOf<OptedOut>(record);
-      return { ...base, outs: [...(part?.outs ?? []), { e: id, b: o.businessTime, f: o.effective, r: recordedAt(record), sc: o.scope, ...(o.targets !== undefined && { tg: o.targets as ProviderKey[] }) }] };
+      const { businessTime, effective, scope, targets } = dataOf<OptedOut>(record);
+      const out: OptOut = { ...common, b: businessTime, f: effective, sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) };
+      return part?.outs?.some((o) => isSame(o, out)) ? undefined : withStatement(part, record, out, { outs: [out], ins: [] });
     }
     case 'pa.opted-in.v1': {
-      if (part?.ins?.some((i) => i.e === id)) return undefined;
-      const i = dataOf<OptedIn>(record);
-      return { ...base, ins: [...(part?.ins ?? []), { e: id, b: i.businessTime, f: i.effective, r: recordedAt(record) }] };
+      const { businessTime, effective } = dataOf<OptedIn>(record);
+      const back: OptIn = { ...common, b: businessTime, f: effective };
+      return part?.ins?.some((i) => isSame(i, back)) ? undefined : withStatement(part, record, back, { outs: [], ins: [back] });
     }
     default: {
       const holds = holdsAfter(part?.holds, record);
-      return holds && { ...base, holds };
+      return holds && { ...part, holds, sources: withSource(part?.sources, record) };
     }
   }
 }
 
-/** What `derivedEventId` adds for the source and the member. In one document it tells the source. */
-const SOURCE_MARK = /~([A-Za-z0-9_-]{10})(?:~\d+)?$/;
-const sameSource = (a: string, b: string): boolean => {
-  const mark = SOURCE_MARK.exec(a)?.[1];
-  return mark !== undefined && mark === SOURCE_MARK.exec(b)?.[1];
-};
-/**
- * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the tolerance, and within it
- * nobody knows the order: denial wins.
- */
-const ends = (i: OptIn, o: OptOut): boolean =>
-  sameSource(i.e, o.e) ? i.b > o.b : Date.parse(i.b) > Date.parse(o.b) + CLOCK_TOLERANCE_MS;
-
-/** The opt-in that ends an opt-out first, and the instant from which it does. */
-function endOf(o: OptOut, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
-  let first: { by: OptIn; to: string } | undefined;
-  for (const by of ins) {
-    if (!ends(by, o)) continue;
-    const to = by.f > o.f ? by.f : o.f;
-    if (first === undefined || to < first.to || (to === first.to && by.r < first.by.r)) first = { by, to };
-  }
-  return first;
+/** The part with one statement more, and without those that can never decide again. */
+function withStatement(part: ConsentPart | undefined, record: LogRecord, added: OptIn, { outs, ins }: Statements): ConsentPart {
+  const all = { outs: [...(part?.outs ?? []), ...outs], ins: [...(part?.ins ?? []), ...ins] };
+  const at = newest([...all.outs, ...all.ins].map((s) => s.r).concat(part?.at ?? [], record.headers['ce_time'] ?? []));
+  const kept = folded(all, at, HISTORY, added);
+  const less = kept.outs.length + kept.ins.length < all.outs.length + all.ins.length;
+  return {
+    ...part, sources: withSource(part?.sources, record), at,
+    ...(kept.outs.length > 0 && { outs: kept.outs }), ...(kept.ins.length > 0 && { ins: kept.ins }), ...(less && { since: at }),
+  };
 }
+const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));
 
 /**
  * An opt-in ends every opt-out that was said before it (business time; a tie denies), from the later of both effective
@@ -76,7 +67,17 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   return out;
 }
 
+/** Whether a statement is new to the part: the part has none that is or says the same, and none that decides whatever the statement decides. */
+export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut): boolean {
+  const { outs = [], ins = [], at = '' } = part ?? {};
+  const known: readonly OptIn[] = 'sc' in statement ? outs : ins;
+  if (known.some((s) => isSame(s, statement))) return false;
+  const all = 'sc' in statement ? { outs: [...outs, statement], ins } : { outs, ins: [...ins, statement] };
+  return deciding(all, at).has(statement);
+}
+
 const FOREVER = '9999-12-31T23:59:59.999Z';
+const DAY_MS = 24 * 3600_000;
 /** What a stored opt-out or opt-in does, and what stands against it. Ids are those of the payer's events. */
 export type ConsentEffect =
   | { readonly status: 'effective' }
@@ -86,21 +87,51 @@ export type ConsentEffect =
 
 /**
  * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it is not known.
- * `event` is the id of our own event (`derivedEventId`).
+ * `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the payer `said` tells which of the others
+ * decides in its place.
  */
-export function consentEffect(part: ConsentPart | undefined, event: string, now: number): ConsentEffect | undefined {
+export function consentEffect(part: ConsentPart | undefined, event: string, now: number, said?: PayerEvent): ConsentEffect | undefined {
   const { outs = [], ins = [] } = part ?? {};
-  const payers = (id: string): string => id.replace(SOURCE_MARK, '');
-  const at = (instant: string): number => Date.parse(instant);
   const out = outs.find((o) => o.e === event);
-  if (out !== undefined) {
-    const end = endOf(out, ins);
-    if (end !== undefined && (end.to === out.f || at(end.to) <= now)) return { status: 'superseded', by: payers(end.by.e) };
-    return at(out.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: out.f };
-  }
+  if (out !== undefined) return effectOfOptOut(out, ins, now);
   const back = ins.find((i) => i.e === event);
-  if (back === undefined) return undefined;
-  const standing = outs.find((o) => at(o.f) <= now && !ends(back, o) && at(endOf(o, ins)?.to ?? FOREVER) > now);
-  if (standing !== undefined) return { status: 'superseded', by: payers(standing.e) };
-  return at(back.f) <= now ? { status: 'effective' } : { status: 'scheduled', from: back.f };
+  if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.f, now);
+  if (said?.type === 'payer.member-opted-out.v1') {
+    const targets = optOutTargets(said.data.targets);
+    const dropped: OptOut = { e: event, b: saidAt(said.time), f: '', r: '', sc: said.data.scope, ...(targets.length > 0 && { tg: targets }) };
+    const end = endOf(dropped, ins);
+    if (end !== undefined && Date.parse(end.by.f) <= now) return { status: 'superseded', by: payersId(end.by.e) };
+    const inPlace = firstToApply(outs.filter((o) => isLater(o, dropped) && barsAllOf(o, dropped) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now));
+    if (inPlace !== undefined) return effectOfOptOut(inPlace, ins, now);
+    return end && { status: 'superseded', by: payersId(end.by.e) };
+  }
+  if (said?.type === 'payer.member-opted-in.v1') {
+    // The payer's clock may run ahead: an opt-in that was dropped counts as said no later than the opt-in that decides in its place.
+    const { effectiveFrom } = said.data;
+    // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
+    const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
+    const others = ins.filter((i) => dated || Date.parse(i.f) <= now);
+    if (others.length === 0) return undefined;
+    const dropped: OptIn = { e: event, b: saidAt(said.time, Math.max(...others.map((i) => latestBefore(i, event)))), f: '', r: '' };
+    return effectOfOptIn(dropped, outs, ins, now) ?? whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.f, now);
+  }
+  return undefined;
+}
+
+/** A business time as the facts have it. */
+const saidAt = (time: string, latest = Infinity): string => new Date(Math.min(Date.parse(time), latest)).toISOString();
+const firstToApply = <S extends OptIn>(statements: readonly S[]): S | undefined =>
+  statements.length === 0 ? undefined : statements.reduce((a, b) => (b.f < a.f ? b : a));
+const whenIn = (from: string, now: number): ConsentEffect => (Date.parse(from) <= now ? { status: 'effective' } : { status: 'scheduled', from });
+
+function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): ConsentEffect {
+  const end = endOf(out, ins);
+  if (end !== undefined && (end.to === out.f || Date.parse(end.to) <= now)) return { status: 'superseded', by: payersId(end.by.e) };
+  return whenIn(out.f, now);
+}
+
+/** undefined when no opt-out stands against it. */
+function effectOfOptIn(back: OptIn, outs: readonly OptOut[], ins: readonly OptIn[], now: number): ConsentEffect | undefined {
+  const standing = outs.find((o) => Date.parse(o.f) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now);
+  return standing && { status: 'superseded', by: payersId(standing.e) };
 }

@@ -2,7 +2,8 @@ export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, type
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
 export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
-export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart } from './consent.ts';
+export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart, isNews } from './consent.ts';
+export { deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from './statements.ts';
 export { EVER } from './steps.ts';
 export { Parties, type PartiesSource } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';

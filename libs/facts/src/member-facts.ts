@@ -20,6 +20,7 @@ export function toMemberFacts(doc: ViewDocument): MemberFacts {
     holds: [...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
     mergedWith: members?.mergedWith ?? [],
     ...(asOf !== undefined && { asOf }),
+    ...(consent?.since !== undefined && { completeFrom: consent.since }),
   };
 }
 
@@ -29,7 +30,7 @@ function newestOf(members: MembersPart | undefined, attribution: AttributionPart
   const steps = [...Object.values(members?.coverage ?? {}).flat(), ...(members?.all ?? []), ...groups.flatMap((group) => group.steps)];
   const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
   let newest: string | undefined;
-  for (const at of [...steps.map((s) => s.v), ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r), ...holds.flatMap((h) => [h.f, h.u])]) {
+  for (const at of [...steps.map((s) => s.v), ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r), consent?.at, ...holds.flatMap((h) => [h.f, h.u])]) {
     if (at !== undefined && (newest === undefined || at > newest)) newest = at;
   }
   return newest;

@@ -1,3 +1,4 @@
+import { ANY_SOURCE } from '@provider-access/access';
 import type { LogRecord } from '@provider-access/eventlog';
 
 /** Header that carries the payer's source on the events that we derive from its. */
@@ -12,10 +13,14 @@ export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] 
 /** When it was recorded here: the append to our topic, which lies after every position fixed before it. */
 export const recordedAt = (record: LogRecord): string => new Date(record.timestamp).toISOString();
 
+/** Sources of one member in one part. A payer has a few systems; one that names a new source in each event must not make the document grow. */
+const MOST_SOURCES = 50;
+/** With the source of the record. Beyond `MOST_SOURCES` one entry stands for any source: the member is denied while any of them is held. */
 export function withSource(sources: readonly string[] | undefined, record: LogRecord): readonly string[] {
   const source = record.headers[SOURCE_HEADER];
   const known = sources ?? [];
-  return source === undefined || known.includes(source) ? known : [...known, source];
+  if (source === undefined || known.includes(source) || known.includes(ANY_SOURCE)) return known;
+  return [...known, known.length < MOST_SOURCES ? source : ANY_SOURCE];
 }
 
 /** A part whose sources include the record's, whether or not the record changed anything else in it. */

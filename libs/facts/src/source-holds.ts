@@ -1,4 +1,4 @@
-import type { HoldFact } from '@provider-access/access';
+import { ANY_SOURCE, type HoldFact } from '@provider-access/access';
 import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
 import { type EventLog, type LogRecord, reached } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/views';
@@ -44,9 +44,10 @@ export const sourceHolds: Projection = {
 export class SourceHolds {
   private readonly sources = new Map<string, Map<Part, Holds>>();
 
+  /** Of `ANY_SOURCE` the holds of all sources. */
   facts(source: string): readonly HoldFact[] {
-    const said = this.sources.get(source);
-    return said === undefined ? [] : [...said.values()].flatMap(holdFacts);
+    const said = source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
+    return said.flatMap((parts) => [...parts.values()]).flatMap(holdFacts);
   }
   /** Sources that are held now. */
   open(): number {

@@ -8,6 +8,7 @@ import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { PayerDays } from '@provider-access/pdex/days';
+import type { State } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -21,7 +22,10 @@ export class Harness {
   now = START;
   readonly log = openMemoryLog({ now: () => this.now });
   readonly state = openMemoryState({ log: this.log, now: () => this.now });
-  readonly ports: ServicePorts = { log: this.log, views: openMemoryViews(), state: this.state, clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
+  /** What was asked of the state store (`streams.load NAME`), and the documents that were written into the members' facts, since somebody emptied them. */
+  readonly calls: string[] = [];
+  readonly written: unknown[] = [];
+  readonly ports: ServicePorts = { log: this.log, views: this.views(), state: this.counted(), clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
   readonly transport = new EventLogTransport({ log: this.log });
   readonly facts = new Facts({ log: this.log, views: this.ports.views, clock: this.ports.clock });
   readonly projections = new ProjectionSet({ log: this.log, views: this.ports.views, projections: FACTS_PROJECTIONS });
@@ -100,6 +104,28 @@ export class Harness {
   async verdict(member: string): Promise<string> {
     const decision = await this.facts.access.decide('c1', { kind: 'read' }, member);
     return decision.permit ? 'permit' : decision.reason;
+  }
+  private counted(): State {
+    const counting = <T extends object>(port: T, name: string): T => new Proxy(port, {
+      get: (target, method) => {
+        const value: unknown = Reflect.get(target, method, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          this.calls.push(`${name}.${String(method)} ${String(args[0])}`);
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
+    return { ...this.state, streams: counting(this.state.streams, 'streams'), claims: counting(this.state.claims, 'claims') };
+  }
+  private views(): ServicePorts['views'] {
+    const views = openMemoryViews();
+    const apply = views.store.apply.bind(views.store);
+    views.store.apply = (projection, build, ops, ...rest) => {
+      if (projection.name === 'members') this.written.push(...ops.map(({ value }) => value));
+      return apply(projection, build, ops, ...rest);
+    };
+    return views;
   }
   /** An id like the prefix whose member events lie in another partition than `of`. */
   async elsewhere(of: string, prefix: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { isNpi, type OptedIn, type OptedOut, type PayerEvent, type PayerEventType, providerKeys } from '@provider-access/events';
+import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type PayerEventType } from '@provider-access/events';
 import { dateRange, toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/pdex/days';
 
@@ -12,10 +12,6 @@ export const CONSENT_TYPES = ['payer.member-opted-out.v1', 'payer.member-opted-i
 /** Attribution's own; here it joins what both ids have said. */
 export const MERGED = 'payer.members-merged.v1';
 export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
-
-/** Whether a target names a provider by what we know, and by nothing else. One that may name somebody whom we do not know makes the opt-out global. */
-const isUnderstood = ({ npi, tin, ...more }: { readonly npi?: string | undefined; readonly tin?: string | undefined }): boolean =>
-  Object.keys(more).length === 0 && (npi !== undefined || tin !== undefined) && (npi === undefined || isNpi(npi));
 
 /**
  * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch; `days` tell when a
@@ -38,7 +34,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
     case 'payer.member-opted-out.v1': {
       const { scope, targets, effectiveFrom, setBy, channel } = event.data;
       const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : days.restrictsFrom(effectiveFrom);
-      const providers = targets?.every(isUnderstood) === true ? targets.flatMap((t) => providerKeys(t)) : [];
+      const providers = optOutTargets(targets);
       return {
         kind: 'opted-out',
         data: {

@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto';
-import { type AccessHeld, type EventFault, PA_CONSENT, type PayerEvent } from '@provider-access/events';
+import { type AccessHeld, type EventFault, type OptedIn, type OptedOut, PA_CONSENT, type PayerEvent, type ProviderKey } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
-import type { ConsentPart, Facts } from '@provider-access/facts';
+import { type ConsentPart, type Facts, isNews } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { UnreadableConsent } from '@provider-access/config';
 import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
-import { ConsentRegister, DERIVER, type Said } from './consent-register.ts';
+import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
+import type { Said } from './said.ts';
 
 /** How long a repeated event waits for the view to tell whether it is there already, ms. */
 const WAIT_MS = 500;
+/** Of what is not recorded yet. */
+const FOREVER = '9999-12-31T23:59:59.999Z';
 const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id came before with other content: a new statement needs an id of its own' };
 const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
 
@@ -24,10 +27,12 @@ export class ConsentEventsIntake {
   private readonly register: ConsentRegister;
   private readonly intake: Intake;
   private readonly effect: OptOutEffect;
+  private readonly now: () => number;
 
   constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
+    this.now = () => ports.clock.now();
     this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
-    this.register = new ConsentRegister(ports.state.streams, recallFrom(ports.log, facts));
+    this.register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
     const { register, effect } = this;
     this.intake = new Intake(ports, {
       deriver: DERIVER,
@@ -66,7 +71,7 @@ export class ConsentEventsIntake {
     const { member, ...about } = held;
     const data = type === 'pa.access-held.v1' ? about : { source: held.source, deadLetter: held.deadLetter };
     const cause = { id: held.deadLetter, source: held.source };
-    if (member !== undefined) return toConsent((await this.register.say(member, { type, cause, at, data })).records);
+    if (member !== undefined) return toConsent((await this.register.say(member, { type, cause, at, data }, this.now())).records);
     return toConsent([derivedRecord({ deriver: DERIVER, type, cause, at, data, ...(type === 'pa.access-released.v1' && { n: 1 }) })]);
   }
 }
@@ -94,10 +99,13 @@ class ConsentTurn implements Turn {
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;
     const statement = decideConsentEvent(event, Math.min(record.timestamp, now), days);
-    if (statement.kind === 'merged') return this.taken(await register.merge(...statement.members), 'recorded');
+    if (statement.kind === 'merged') {
+      const { known, records } = await register.merge(...statement.members);
+      return this.taken(known ? await this.missing(records) : records, 'recorded');
+    }
     const { id, source, traceparent } = event;
     const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
-    const { known, other, records } = await register.say(event.subject!, said);
+    const { known, other, records } = await register.say(event.subject!, said, now);
     if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
     const missing = known ? await this.missing(records) : records;
@@ -124,15 +132,20 @@ class ConsentTurn implements Turn {
     try {
       if (!(await facts.reader.waitFor(await ports.log.head([PA_CONSENT]), WAIT_MS))) return open;
       const documents = await facts.reader.getMany(open.map(({ headers }) => headers['ce_subject']!));
-      return open.filter(({ headers }, i) => {
-        const part = documents[i]?.['consent'] as ConsentPart | undefined;
-        return ![...(part?.outs ?? []), ...(part?.ins ?? [])].some((s) => s.e === headers['ce_id']);
-      });
+      return open.filter((record, i) => lacks(documents[i]?.['consent'] as ConsentPart | undefined, record));
     } catch {
       // The views are away: publishing it again changes nothing.
       return open;
     }
   }
+}
+
+/** Whether the facts of a member have neither what one of our records says nor something that decides in its place. */
+function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): boolean {
+  const data = JSON.parse(String(value)) as OptedIn & Partial<OptedOut> & Partial<AccessHeld>;
+  if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.f === undefined;
+  const { effective: f, businessTime: b, scope, targets } = data;
+  return isNews(part, { e: headers['ce_id']!, b, f, r: FOREVER, ...(scope !== undefined && { sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) }) });
 }
 
 /** The payer's own words: type, time and data. */

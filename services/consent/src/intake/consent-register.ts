@@ -1,24 +1,13 @@
 import type { NewRecord } from '@provider-access/eventlog';
 import { derivedRecord } from '@provider-access/intake';
-import type { Streams } from '@provider-access/state';
+import type { Claims, Streams } from '@provider-access/state';
+import { EMPTY, eventName, keyOf, lacking, type Register, type Said, withSaid } from './said.ts';
 
 export const DERIVER = 'consent';
-
-/** One thing said about a member's consent, without the member: it is published under every id of the person. */
-export interface Said {
-  readonly type: 'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
-  readonly cause: { readonly id: string; readonly source: string; readonly traceparent?: string | undefined };
-  /** RFC 3339 instant. */
-  readonly at: string;
-  readonly data: Readonly<Record<string, unknown>>;
-  /** Hash of what the payer's event says: the same id with another content is a fault. Absent where it was remembered by a version without it. */
-  readonly content?: string;
-}
-export interface Register { readonly links: readonly string[]; readonly said: readonly Said[] }
-
-const EMPTY: Register = { links: [], said: [] };
-const keyOf = (s: Said): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
 const streamOf = (member: string): string => `consent/${member}`;
+const NAMESPACE = 'consent-event';
+/** How long the content of an event id is remembered, ms. A statement that can still decide is remembered for longer. */
+const REMEMBERED_MS = 30 * 24 * 3600_000;
 
 /** Under an id for which it was not said: of the same person. It was accepted, and took effect, once. */
 export const COPY_HEADER = 'ce_pacopy';
@@ -31,50 +20,84 @@ export function published(member: string, said: Said, copy = false): NewRecord {
 /**
  * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of an
  * opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards,
- * so at least one of them sees the other.
+ * so at least one of them sees the other. What can never decide again is dropped (ADR 0017).
  */
 export class ConsentRegister {
   private readonly streams: Streams;
+  private readonly claims: Pick<Claims, 'claim'>;
   private readonly recall: (member: string) => Promise<Register | undefined>;
   /** `recall` gives what the log says about a member without a register: the streams may have been lost. */
-  constructor(streams: Streams, recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined)) {
-    this.streams = streams;
+  constructor(state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> }, recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined)) {
+    this.streams = state.streams;
+    this.claims = state.claims;
     this.recall = recall;
   }
 
-  /** Remembers it and gives what to publish. `known`: the same event was remembered before. `other`: with another content, and nothing is remembered. */
-  async say(member: string, said: Said): Promise<{ readonly known: boolean; readonly other: boolean; readonly records: readonly NewRecord[] }> {
+  /**
+   * Remembers it and gives what to publish. `known`: the same event was remembered before, or it says nothing new. `other`: the event id
+   * came before with another content, and nothing is remembered. `now`: ms since the epoch.
+   */
+  async say(member: string, said: Said, now: number): Promise<{ readonly known: boolean; readonly other: boolean; readonly records: readonly NewRecord[] }> {
+    const first = await this.firstOf(member, said, now);
+    if (first !== undefined && first.content !== said.content) return { known: true, other: true, records: [] };
     const key = keyOf(said);
     let known: Said | undefined;
+    let isNews = false;
     await this.update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
-      return known === undefined ? { ...register, said: [...register.said, said] } : register;
+      if (known !== undefined) return register;
+      const after = withSaid(register, said, first !== undefined && first.at !== said.at);
+      isNews = after !== register;
+      return after;
     });
     const other = known?.content !== undefined && said.content !== undefined && known.content !== said.content;
     if (other) return { known: true, other, records: [] };
+    // The statement that decides in its place came before it in the same partition: each id of the person has it.
+    if (known === undefined && !isNews) return { known: true, other, records: [] };
     const person = await this.person(member);
     return { known: known !== undefined, other, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
   }
 
-  /** Joins two ids: whatever was said under any id of the person holds for all of them. */
-  async merge(a: string, b: string): Promise<readonly NewRecord[]> {
-    const link = (to: string) => (register: Register): Register => (register.links.includes(to) ? register : { ...register, links: [...register.links, to].sort() });
+  /**
+   * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the other. `known`: the two
+   * were joined before.
+   */
+  async merge(a: string, b: string): Promise<{ readonly known: boolean; readonly records: readonly NewRecord[] }> {
+    let known = true;
+    const link = (to: string) => (register: Register): Register => {
+      if (register.links.includes(to)) return register;
+      known = false;
+      return { ...register, links: [...register.links, to].sort() };
+    };
     await this.update(a, link(b));
     await this.update(b, link(a));
-    const person = await this.person(a);
-    const all = new Map([...person.values()].flatMap((register) => register.said.map((s) => [keyOf(s), s] as const)));
-    return [...person.keys()].flatMap((id) => [...all.values()].map((said) => published(id, said, true)));
+    const [left, right] = [await this.person(a, b), await this.person(b, a)];
+    // Other merges joined them already.
+    if (left.has(b)) return { known, records: [] };
+    const copies = (to: ReadonlyMap<string, Register>, from: ReadonlyMap<string, Register>): NewRecord[] => {
+      const lacks = lacking([...to.values()], [...from.values()]);
+      return [...to.keys()].flatMap((id) => lacks.map((said) => published(id, said, true)));
+    };
+    return { known, records: [...copies(left, right), ...copies(right, left)] };
   }
 
-  /** Every id of the person, with its register. */
-  private async person(member: string): Promise<ReadonlyMap<string, Register>> {
+  /** What was first said under the event id. undefined for what is no event of a payer. */
+  private async firstOf(member: string, { cause, content, at }: Said, now: number): Promise<{ readonly content: string; readonly at: string } | undefined> {
+    if (content === undefined) return undefined;
+    const owner = await this.claims.claim(NAMESPACE, eventName(member, cause), `${content} ${at}`, now + REMEMBERED_MS);
+    const [first, time] = owner.split(' ') as [string, string];
+    return { content: first, at: time };
+  }
+
+  /** Every id of the person, with its register. `without`: the link of `member` to that id does not count. */
+  private async person(member: string, without?: string): Promise<ReadonlyMap<string, Register>> {
     const found = new Map<string, Register>();
     const open = [member];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       if (found.has(id)) continue;
       const register = (await this.streams.load<Register>(streamOf(id)))?.snapshot ?? (await this.recall(id)) ?? EMPTY;
       found.set(id, register);
-      open.push(...register.links);
+      open.push(...(id === member ? register.links.filter((to) => to !== without) : register.links));
     }
     return found;
   }

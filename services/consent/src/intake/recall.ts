@@ -1,7 +1,7 @@
 import { PA_CONSENT, typeOf } from '@provider-access/events';
 import { type EventLog, partitionFor } from '@provider-access/eventlog';
 import type { Facts, MemberFactsDocument } from '@provider-access/facts';
-import type { Register, Said } from './consent-register.ts';
+import { EMPTY, type Register, type Said, withSaid } from './said.ts';
 
 const PAGE = 1000;
 const TYPES = new Set<string | undefined>(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.access-held.v1', 'pa.access-released.v1'] satisfies Said['type'][]);
@@ -9,7 +9,7 @@ const TYPES = new Set<string | undefined>(['pa.opted-out.v1', 'pa.opted-in.v1', 
 const DERIVED = /~[A-Za-z0-9_-]{10}(~\d+)?$/;
 
 /**
- * What was said under a member id and who is the same person, from the log, for a register that is not there although the facts say
+ * What can still decide of what was said under a member id, and who is the same person, from the log, for a register that is not there although the facts say
  * that there was one: the state store was lost. Reads a partition of pa.consent from its beginning; undefined for a member of
  * whom nothing was said.
  */
@@ -20,7 +20,7 @@ export function recallFrom(log: EventLog, facts: Pick<Facts, 'reader'>): (member
     const spoken = known?.consent?.outs !== undefined || known?.consent?.ins !== undefined || known?.consent?.holds !== undefined;
     if (!spoken) return links.length === 0 ? undefined : { links, said: [] };
     const partition = partitionFor(member, await log.partitions(PA_CONSENT));
-    const said: Said[] = [];
+    let register: Register = { ...EMPTY, links };
     for (let from = 0; ; ) {
       const records = await log.read(PA_CONSENT, partition, from, PAGE);
       for (const { headers, value } of records) {
@@ -28,10 +28,10 @@ export function recallFrom(log: EventLog, facts: Pick<Facts, 'reader'>): (member
         const { member: _, ...data } = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>;
         const { traceparent } = headers;
         const cause = { id: headers['ce_id']!.replace(DERIVED, ''), source: headers['ce_pasource'] ?? '', ...(traceparent !== undefined && { traceparent }) };
-        said.push({ type: headers['ce_type'] as Said['type'], cause, at: headers['ce_time']!, data });
+        register = withSaid(register, { type: headers['ce_type'] as Said['type'], cause, at: headers['ce_time']!, data });
       }
       const last = records.at(-1);
-      if (last === undefined) return { links, said };
+      if (last === undefined) return register;
       from = last.offset + 1;
     }
   };

@@ -67,6 +67,7 @@ export class ExplainController {
         holds: marked(facts.holds),
         sourceHolds: sourcesOf(facts).flatMap((source) => marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold }))),
         mergedWith: facts.mergedWith,
+        ...(facts.completeFrom !== undefined && { completeFrom: facts.completeFrom }),
       },
     };
   }

@@ -1,3 +1,4 @@
+import { decodeEvent, PAYER_CONTRACT } from '@provider-access/events';
 import { type Appended, deadLetterId, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
 import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
@@ -97,9 +98,15 @@ export class EventAppender {
       offsets[partition] = Math.max(offsets[partition]!, offset + 1);
     }
     if (!(await this.facts.waitForPayerEverywhere({ [topic]: offsets }, EFFECT_PATIENCE_MS))) return new Map();
-    const statements = placed.map(({ record: { headers }, partition, offset }): ConsentStatement => {
+    const statements = placed.map(({ record, partition, offset }): ConsentStatement => {
+      const { headers } = record;
       const member = headers['ce_subject']!;
-      return { member, event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member), deadLetter: deadLetterId(topic, partition, offset) };
+      const decoded = decodeEvent(record);
+      const read = decoded.ok ? PAYER_CONTRACT.read(decoded.event) : undefined;
+      return {
+        member, event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member), deadLetter: deadLetterId(topic, partition, offset),
+        ...(read?.ok && { said: read.event }),
+      };
     });
     const effects = await this.facts.effects(statements);
     return new Map(placed.flatMap(({ record }, i) => (effects[i] === undefined ? [] : [[record, effects[i]] as const])));

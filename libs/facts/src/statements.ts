@@ -1,0 +1,130 @@
+import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
+
+/**
+ * One opt-in as the facts keep it. `e` is the id of our event, `b` the business time, `f` the time of effect, `r` when it was recorded here.
+ * Instants are RFC 3339, UTC, milliseconds: they compare as text.
+ */
+export interface OptIn { readonly e: string; readonly b: string; readonly f: string; readonly r: string }
+/** `sc` is the scope, `tg` are the providers that it names. */
+export interface OptOut extends OptIn { readonly sc: string; readonly tg?: readonly ProviderKey[] }
+export interface Statements { readonly outs: readonly OptOut[]; readonly ins: readonly OptIn[] }
+
+/** What `derivedEventId` adds for the source and the member. In one document it tells the source. */
+const SOURCE_MARK = /~([A-Za-z0-9_-]{10})(?:~\d+)?$/;
+/** In place of the mark: stands for opt-outs of several sources. No hash of a source is expected to be this. */
+const MANY_SOURCES = '----------';
+const markOf = (event: string): string | undefined => SOURCE_MARK.exec(event)?.[1];
+/** The id of the payer's event. */
+export const payersId = (event: string): string => event.replace(SOURCE_MARK, '');
+const sameSource = (a: OptIn, b: OptIn): boolean => {
+  const mark = markOf(a.e);
+  return mark !== undefined && mark === markOf(b.e);
+};
+const ms = (instant: string): number => Date.parse(instant);
+
+/**
+ * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the tolerance, and within it
+ * nobody knows the order: denial wins.
+ */
+export const ends = (i: OptIn, o: OptIn): boolean => (sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS);
+
+/** The opt-in that ends an opt-out first, and the instant from which it does. */
+export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
+  let first: { by: OptIn; to: string } | undefined;
+  for (const by of ins) {
+    if (!ends(by, o)) continue;
+    const to = by.f > o.f ? by.f : o.f;
+    if (first === undefined || to < first.to || (to === first.to && by.r < first.by.r)) first = { by, to };
+  }
+  return first;
+}
+
+/** Whether `a` was said so much later than `b` that for every opt-in and opt-out the order to `a` also decides the order to `b`. */
+export const isLater = (a: OptIn, b: OptIn): boolean =>
+  sameSource(a, b) || markOf(a.e) === MANY_SOURCES ? a.b >= b.b : ms(a.b) >= ms(b.b) + CLOCK_TOLERANCE_MS;
+/** The latest business time, ms since the epoch, for which `a` is later in this sense than a statement of the source of `event`. */
+export const latestBefore = (a: OptIn, event: string): number => ms(a.b) - (sameSource(a, { ...a, e: event }) ? 0 : CLOCK_TOLERANCE_MS);
+const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
+/** The providers that an opt-out bars; undefined: all of them. */
+const barred = ({ sc, tg }: OptOut): readonly ProviderKey[] | undefined => (sc === 'provider-specific' && tg !== undefined && tg.length > 0 ? tg : undefined);
+/** Whether `a` bars every provider that `b` bars. */
+export function barsAllOf(a: OptOut, b: OptOut): boolean {
+  const providers = barred(a);
+  return providers === undefined || (barred(b)?.every((provider) => providers.includes(provider)) ?? false);
+}
+/** Whether two statements of one kind say the same. Their ids may differ. */
+export const isSame = (a: OptIn, b: OptIn): boolean =>
+  a.b === b.b && a.f === b.f && (a.e === b.e || sameSource(a, b)) && (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
+
+/**
+ * Whether `b` cannot decide anything from `asOf` on that `a` does not decide as well, whatever is said later. An opt-out: `a` denies whenever `b` denies.
+ * An opt-in: `a` ends whatever `b` ends, at the same moment or earlier.
+ */
+function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
+  return (a.f <= b.f || a.f < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
+}
+/** Whether one of the statements says the same as `s`, or decides whatever `s` decides from `asOf` on. */
+export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean => statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));
+/** The statements that no other one stands for. Of several that stand for each other the first recorded stays. */
+function strongest<S extends OptIn>(statements: readonly S[], asOf: string): readonly S[] {
+  const isFirst = (a: S, b: S): boolean => a.r < b.r || (a.r === b.r && a.e < b.e);
+  return statements.filter((b) => !statements.some((a) => a !== b && standsFor(a, b, asOf) && (!standsFor(b, a, asOf) || isFirst(a, b))));
+}
+
+/** Of one member so many statements are kept beyond those that can decide, so that `explain` and answers can name them. */
+export const HISTORY = 8;
+/** More opt-outs that can decide become one, and of more opt-ins the earliest are dropped. Nobody says so many different things. */
+export const MOST = 50;
+/** So many statements are folded at a time: the work grows with the square. */
+const PORTION = 4 * MOST;
+
+/** What of the statements can still decide at `asOf` or later, or is needed to tell since when a member has been visible. */
+export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<OptIn> {
+  const open: OptOut[] = [];
+  let ended: { readonly out: OptOut; readonly by: OptIn; readonly at: string } | undefined;
+  for (const out of outs) {
+    const end = endOf(out, ins);
+    if (end === undefined) open.push(out);
+    else if (end.to !== out.f) {
+      if (end.to > asOf) open.push(out);
+      else {
+        const at = end.to > end.by.r ? end.to : end.by.r;
+        if (ended === undefined || at > ended.at) ended = { out, by: end.by, at };
+      }
+    }
+  }
+  return new Set([...strongest(open, asOf), ...strongest(ins, asOf), ...(ended === undefined ? [] : [ended.out, ended.by])]);
+}
+
+/**
+ * Drops statements that can never decide again, the oldest first, until `history` are left beyond those that can. Decisions at
+ * `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the same or later. Pure.
+ * @param asOf when the newest statement was recorded; every later opt-in takes effect at this instant or later
+ * @param added a statement that stays whatever it decides: the one that sets `asOf`
+ */
+export function folded({ outs, ins }: Statements, asOf: string, history: number, added?: OptIn): Statements {
+  if (outs.length + ins.length > PORTION) {
+    const [someOuts, someIns] = [outs.slice(0, -1), ins.slice(0, -1)];
+    let kept: Statements = { outs: [], ins: [] };
+    for (let n = 0; n < Math.max(someOuts.length, someIns.length); n += MOST) {
+      kept = folded({ outs: [...kept.outs, ...someOuts.slice(n, n + MOST)], ins: [...kept.ins, ...someIns.slice(n, n + MOST)] }, asOf, history);
+    }
+    return folded({ outs: [...kept.outs, ...outs.slice(-1)], ins: [...kept.ins, ...ins.slice(-1)] }, asOf, history, added);
+  }
+  if (outs.length + ins.length <= history) return { outs, ins };
+  const needed = deciding({ outs, ins }, asOf);
+  const spare = [...outs, ...ins].filter((s) => !needed.has(s) && s !== added).sort((a, b) => (a.r < b.r ? -1 : a.r > b.r ? 1 : 0));
+  const dropped = new Set(spare.slice(0, Math.max(0, outs.length + ins.length - history)));
+  return bounded({ outs: outs.filter((o) => !dropped.has(o)), ins: ins.filter((i) => !dropped.has(i)) });
+}
+
+/** For what nobody says: many opt-outs that each can decide. One global opt-out denies whenever one of them does. */
+function bounded({ outs, ins }: Statements): Statements {
+  const few = ins.length <= MOST ? ins : [...ins].sort((a, b) => (a.b < b.b ? -1 : 1)).slice(-MOST);
+  if (outs.length <= MOST) return { outs, ins: few };
+  const least = (values: readonly string[]): string => values.reduce((a, b) => (a < b ? a : b));
+  const most = (values: readonly string[]): string => values.reduce((a, b) => (a > b ? a : b));
+  const b = most(outs.map((o) => o.b));
+  const newest = outs.find((o) => o.b === b)!;
+  return { outs: [{ e: `${payersId(newest.e)}~${MANY_SOURCES}`, b, f: least(outs.map((o) => o.f)), r: most(outs.map((o) => o.r)), sc: 'global' }], ins: few };
+}
