@@ -7,7 +7,7 @@ import { ConsentModule, consentConfig } from '@provider-access/consent';
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule } from '@provider-access/export';
-import { ClientDetails, Facts, Parties } from '@provider-access/facts';
+import { ClientDetails, Facts, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type Clock, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
@@ -26,6 +26,8 @@ export interface EnginePorts {
   readonly state: State;
   readonly blobs: Blobs;
   readonly clock: Clock;
+  /** The name of this process, where several share the engines: what one of them acknowledges, all of them know. */
+  readonly name?: string;
 }
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
@@ -50,7 +52,9 @@ export class PlatformProcess {
     return process;
   }
 
-  async #start({ log, views, state, blobs, clock }: EnginePorts, keys: Secret<SigningKeys>): Promise<void> {
+  async #start({ log, views, state, blobs, clock, name: own }: EnginePorts, keys: Secret<SigningKeys>): Promise<void> {
+    const presenceOf = (name: ServiceName): { presence?: PresenceOptions } =>
+      own === undefined ? {} : { presence: { port: state.presence, holder: `${own}/${name}` } };
     const ports: ServicePorts = {
       log,
       views,
@@ -91,9 +95,10 @@ export class PlatformProcess {
         config: attributionConfig.parse({ PUBLIC_URL }),
         forwardExport,
         staticTokens,
+        ...presenceOf('attribution'),
       }),
     );
-    await run('consent', ConsentModule.register({ ports, config: consentConfig.parse({}) }));
+    await run('consent', ConsentModule.register({ ports, config: consentConfig.parse({}), ...presenceOf('consent') }));
     await run(
       'resources',
       ResourcesModule.register({
@@ -101,6 +106,7 @@ export class PlatformProcess {
         config: { publicUrl: PUBLIC_URL },
         staticTokens,
         pageKeys: fixedSecret([Buffer.alloc(32, 7)]),
+        ...presenceOf('resources'),
       }),
     );
     await run(
@@ -109,6 +115,7 @@ export class PlatformProcess {
         ports,
         blobs,
         staticTokens,
+        ...presenceOf('export'),
         config: {
           publicUrl: PUBLIC_URL,
           writers: 0,
@@ -122,13 +129,20 @@ export class PlatformProcess {
     );
     const readers = [
       parties,
-      ...(['attribution', 'resources', 'export'] as const).map(
-        (name) => this.#apps.get(name)!.get(Facts, { strict: false }).parties,
-      ),
+      ...(['attribution', 'resources', 'export'] as const).map((name) => this.#facts(name).parties),
     ];
     await run(
       'auth',
-      AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, details, keys, staticTokens, readers }),
+      AuthModule.register({
+        ports,
+        config: { publicUrl: PUBLIC_URL },
+        parties,
+        details,
+        keys,
+        staticTokens,
+        readers,
+        ...presenceOf('auth'),
+      }),
     );
   }
 
@@ -142,8 +156,16 @@ export class PlatformProcess {
     });
     return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
   }
+  /** Every service looks at the log again, as it does twice a second: its facts are then as of this moment. */
+  async look(): Promise<void> {
+    const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) => this.#facts(name));
+    await Promise.all(facts.map(({ freshness }) => freshness.poll()));
+  }
   async stop(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+  #facts(name: ServiceName): Facts {
+    return this.#apps.get(name)!.get(Facts, { strict: false });
   }
   #fastify(name: ServiceName) {
     return this.#apps.get(name)!.getHttpAdapter().getInstance();

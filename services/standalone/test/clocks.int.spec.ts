@@ -1,0 +1,325 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DomainEvent, toStructured } from '@provider-access/events';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
+import { openMemoryState } from '@provider-access/state/memory';
+import { eventually } from '@provider-access/testing';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mapBlobs } from './kill-points/blobs.ts';
+import {
+  ADMINISTRATOR_TOKEN,
+  type Answer,
+  type Call,
+  PAYER_TOKEN,
+  PlatformProcess,
+  PUBLIC_URL,
+} from './kill-points/platform-process.ts';
+import { ManualClock } from './kill-points/world.ts';
+
+const NOON = Date.parse('2026-06-01T12:00:00Z');
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const NPI = '1234567893';
+/** Nobody but the member has it in a resource. */
+const mark = (member: string): string => `text-of-${member}`;
+type Json = ReturnType<typeof JSON.parse>;
+const json = (answer: Answer): Json => JSON.parse(answer.body);
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+let keys: Secret<SigningKeys>;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clocks-'));
+  keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Two processes of all five services over one log, one state store, one set of views and files. Each has a clock. */
+class TwoProcesses {
+  readonly clocks = { one: new ManualClock(NOON), two: new ManualClock(NOON) };
+  private readonly processes = new Map<'one' | 'two', PlatformProcess>();
+  private readonly closing: (() => Promise<unknown>)[] = [];
+
+  /** The engines stamp what they store by the clock of the first process: that is where everything is answered. */
+  static async start(): Promise<TwoProcesses> {
+    const both = new TwoProcesses();
+    const now = (): number => both.clocks.one.now();
+    const log = openMemoryLog({ partitions: 2, now });
+    const state = openMemoryState({ log, now });
+    both.closing.push(
+      () => log.close(),
+      () => state.close(),
+    );
+    const engines = { log, state, views: openMemoryViews({ shared: true }), blobs: mapBlobs(new Map()) };
+    for (const name of ['one', 'two'] as const) {
+      const process = await PlatformProcess.start({ ...engines, clock: both.clocks[name], name }, keys);
+      both.processes.set(name, process);
+      both.closing.push(() => process.stop());
+    }
+    return both;
+  }
+  async stop(): Promise<void> {
+    for (const close of this.closing.splice(0).reverse()) await close();
+  }
+  /** One request, answered by one of them, whatever the answer is. */
+  once(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
+    return this.processes.get(which)!.request(url, call);
+  }
+  /** The same until the answer is another one than "repeat the request". */
+  ask(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
+    return eventually(
+      async () => {
+        const answer = await this.once(which, url, call);
+        if (answer.status !== 503) return answer;
+        await this.look();
+        return false;
+      },
+      { what: `${url} is answered by ${which}` },
+    );
+  }
+  /** Both look at the log again, as they do twice a second. */
+  async look(): Promise<void> {
+    await Promise.all([...this.processes.values()].map((process) => process.look()));
+  }
+  /** Publishes by way of the first process. @returns what it answers, for the last event */
+  async publish(...events: readonly DomainEvent[]): Promise<Json> {
+    let last: Json;
+    for (const event of events) {
+      const headers = { 'content-type': 'application/cloudevents+json' };
+      const body = JSON.stringify(toStructured(event));
+      last = json(await this.ask('one', '/events', { method: 'POST', token: PAYER_TOKEN, headers, body }));
+    }
+    return last;
+  }
+}
+
+let events = 0;
+const event = (both: TwoProcesses, type: string, subject: string, data: unknown): DomainEvent => ({
+  id: `e-${(events += 1)}`,
+  source: 'urn:example:payer',
+  type,
+  time: iso(both.clocks.one.now()),
+  subject,
+  data,
+});
+
+interface App {
+  readonly client: string;
+  readonly token: string;
+  readonly group: string;
+}
+/** What the app has in hand about a member when access ends: a link to the next page, and the files of an export. */
+interface Seen {
+  readonly nextPage: string;
+  readonly files: readonly string[];
+}
+
+/** The second process, before and after its clock is moved: by how much it is ahead of the first one, ms. */
+const CLOCKS: readonly (readonly [string, number, number])[] = [
+  ['is right', 0, 0],
+  ['is a minute behind', -MINUTE, -MINUTE],
+  ['is a minute ahead', MINUTE, MINUTE],
+  ['steps back by an hour', 0, -HOUR],
+  ['is a minute ahead and steps back by an hour', MINUTE, MINUTE - HOUR],
+];
+/** What ends access, said to the first process, and how it answers. */
+const ENDINGS: readonly (readonly [string, (both: TwoProcesses, member: string) => Promise<void>])[] = [
+  [
+    'an opt-out',
+    async (both, member) => {
+      const answer = await both.publish(event(both, 'payer.member-opted-out.v1', member, { scope: 'global' }));
+      expect(answer.status).toBe('effective');
+    },
+  ],
+  [
+    'an opt-out that cannot be read',
+    async (both, member) => {
+      const answer = await both.publish(
+        event(both, 'payer.member-opted-out.v1', member, { effectiveFrom: '2026-02-30' }),
+      );
+      expect(answer).toMatchObject({ status: 'parked', denies: 'member' });
+    },
+  ],
+  [
+    'the end of the coverage',
+    async (both, member) => {
+      await both.publish(event(both, 'payer.member-terminated.v1', member, { to: iso(both.clocks.one.now()) }));
+      await gone(both, 'one', member);
+    },
+  ],
+  [
+    'the end of the attribution',
+    async (both, member) => {
+      const data = { provider: { npi: NPI }, to: iso(both.clocks.one.now()) };
+      await both.publish(event(both, 'payer.attribution-ended.v1', member, data));
+      await gone(both, 'one', member);
+    },
+  ],
+];
+
+let app: App;
+let both: TwoProcesses;
+
+async function gone(platform: TwoProcesses, which: 'one' | 'two', member: string): Promise<void> {
+  await eventually(
+    async () => {
+      await platform.look();
+      return (await platform.once(which, `/fhir/Patient/${member}`, { token: app.token })).status === 404;
+    },
+    { what: `${member} is gone from ${which}` },
+  );
+}
+
+async function joined(platform: TwoProcesses, member: string): Promise<void> {
+  const record = (resource: object): DomainEvent => event(platform, 'payer.resource-recorded.v1', member, { resource });
+  const observation = (n: number): object => ({
+    resourceType: 'Observation',
+    id: `${member}-${n}`,
+    status: 'final',
+    code: { text: mark(member) },
+    subject: { reference: `Patient/${member}` },
+    effectiveDateTime: '2024-02-03',
+  });
+  await platform.publish(
+    event(platform, 'payer.member-enrolled.v1', member, { coverageId: `c-${member}`, from: '2020-01-01' }),
+    event(platform, 'payer.attribution-asserted.v1', member, { provider: { npi: NPI }, from: '2020-01-01' }),
+    record({ resourceType: 'Patient', id: member, name: [{ text: mark(member) }] }),
+    ...[1, 2, 3].map((n) => record(observation(n))),
+  );
+}
+
+async function approvedApp(platform: TwoProcesses, name: string): Promise<{ client: string; token: string }> {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
+  const metadata = {
+    client_name: name,
+    jwks: { keys: [jwk] },
+    scope: 'system/*.rs',
+    contacts: ['mailto:a@b.example'],
+    npi: NPI,
+  };
+  const post = (url: string, body: unknown): Promise<Answer> =>
+    platform.ask('one', url, {
+      method: 'POST',
+      token: ADMINISTRATOR_TOKEN,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const client: string = json(await post('/auth/register', metadata)).client_id;
+  const identifiers = [{ npi: NPI, evidence: 'a test' }];
+  const approved = await post(`/auth/clients/${client}/approve`, { identifiers, sharedWith: apps });
+  expect(approved.status, approved.body).toBe(200);
+  apps.push(client);
+  const issuer = new TokenIssuer({ key: () => keys.current.first, publicUrl: PUBLIC_URL, clock: platform.clocks.one });
+  return { client, token: (await issuer.issue(client, 'system/*.rs', 0, 1)).token };
+}
+let apps: string[] = [];
+
+async function texts(platform: TwoProcesses, files: readonly string[], token: string): Promise<string> {
+  return (await Promise.all(files.map((file) => platform.ask('two', file, { token }))))
+    .map(({ body }) => body)
+    .join('');
+}
+
+/** The app sees the member on the second process: by a read, on the first page of a search, and in a finished export. */
+async function seen(platform: TwoProcesses, member: string, { token, group }: App): Promise<Seen> {
+  const search = `/fhir/Observation?patient=${member}&_count=1`;
+  const nextPage = await eventually(
+    async () => {
+      await platform.look();
+      const page = json(await platform.ask('two', search, { token }));
+      return (page.link?.find((link: Json) => link.relation === 'next')?.url ?? false) as string | false;
+    },
+    { what: `the second process shows ${member}, a page at a time` },
+  );
+  expect((await platform.ask('two', `/fhir/Patient/${member}`, { token })).body).toContain(mark(member));
+  const kickOff = { token, headers: { prefer: 'respond-async' } };
+  const accepted = await platform.ask('two', `/fhir/Group/${group}/$export?_type=Patient`, kickOff);
+  const status = String(accepted.headers['content-location']);
+  const manifest = await eventually(
+    async () => {
+      await platform.look();
+      const answer = await platform.ask('two', status, { token });
+      return answer.status === 200 && json(answer);
+    },
+    { what: 'the export is complete' },
+  );
+  const files: string[] = manifest.output.map((file: Json) => file.url);
+  expect(await texts(platform, files, token)).toContain(mark(member));
+  return { nextPage, files };
+}
+
+describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, after) => {
+  beforeAll(async () => {
+    both = await TwoProcesses.start();
+    apps = [];
+    await both.publish(
+      event(both, 'payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2020-01-01' }),
+    );
+    await joined(both, 'stays');
+    const { client, token } = await approvedApp(both, 'An app');
+    const search = `/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${NPI}`)}`;
+    const group = await eventually(
+      async () => {
+        await both.look();
+        return (json(await both.ask('one', search, { token })).entry?.[0]?.resource.id ?? false) as string | false;
+      },
+      { what: 'the Group is found' },
+    );
+    app = { client, token, group };
+  });
+  afterAll(() => both?.stop());
+
+  test.each(ENDINGS)('%s, once the first process has answered, denies on the second', async (_what, end) => {
+    const member = `m-${(events += 1)}`;
+    both.clocks.two.ms = both.clocks.one.ms + before;
+    await joined(both, member);
+    const { token } = app;
+    const { nextPage, files } = await seen(both, member, app);
+    await end(both, member);
+    both.clocks.two.ms = both.clocks.one.ms + after;
+    const urls = [
+      `/fhir/Patient/${member}`,
+      `/fhir/Observation?patient=${member}`,
+      nextPage,
+      ...files,
+      `/fhir/Group/${app.group}`,
+    ];
+    // At once: a process may ask the client to repeat the request, but it shows nothing.
+    for (const url of urls) expect((await both.once('two', url, { token })).body, url).not.toContain(mark(member));
+    for (const url of urls) {
+      const { status, body } = await both.ask('two', url, { token });
+      expect(body, `${url} ${status}`).not.toContain(mark(member));
+      if (url.startsWith('/fhir/Group')) expect(body).not.toContain(`Patient/${member}"`);
+    }
+    expect((await both.ask('two', `/fhir/Patient/${member}`, { token })).status).toBe(404);
+    // Whoever nothing was said of is still there: the second process answers, and not only by denying everybody.
+    expect((await both.ask('two', '/fhir/Patient/stays', { token })).status).toBe(200);
+    expect(await texts(both, files, token)).toContain(mark('stays'));
+  });
+
+  test('an app that the first process suspended is refused by the second', async () => {
+    both.clocks.two.ms = both.clocks.one.ms + before;
+    const suspended = await approvedApp(both, 'Another app');
+    const read = { token: suspended.token };
+    expect((await both.ask('two', '/fhir/Patient/stays', read)).status).toBe(200);
+    const { files } = await seen(both, 'stays', { ...suspended, group: app.group });
+    const answer = await both.ask('one', `/auth/clients/${suspended.client}/suspend`, {
+      method: 'POST',
+      token: ADMINISTRATOR_TOKEN,
+      headers: { 'content-type': 'application/json' },
+      body: '{"reason":"a test"}',
+    });
+    expect(answer.status).toBe(200);
+    both.clocks.two.ms = both.clocks.one.ms + after;
+    for (const url of ['/fhir/Patient/stays', ...files, `/fhir/Group/${app.group}`])
+      expect([503, 401], url).toContain((await both.once('two', url, read)).status);
+    for (const url of ['/fhir/Patient/stays', ...files, `/fhir/Group/${app.group}`])
+      expect((await both.ask('two', url, read)).status, url).toBe(401);
+    expect((await both.ask('two', '/fhir/Patient/stays', { token: app.token })).status).toBe(200);
+  });
+});
