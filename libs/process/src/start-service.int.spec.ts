@@ -15,6 +15,8 @@ import { startService, type Engines, type RunningService, type ServiceContext, t
 /** Engines in memory that can be away, and that say when they were closed. */
 class TestEngines implements Engines {
   kafkaAway = false;
+  /** Brokers answer and refuse appends: too few replicas in sync, a full disk. */
+  appendsFail = false;
   mongoAway = false;
   missingTopic: string | undefined;
   readonly closed: string[] = [];
@@ -32,7 +34,11 @@ class TestEngines implements Engines {
       return work(...args);
     };
     return {
-      append: guarded(memory.append.bind(memory)), subscribe: guarded(memory.subscribe.bind(memory)), follow: guarded(memory.follow.bind(memory)), head: guarded(memory.head.bind(memory)),
+      append: guarded(async (...call: Parameters<EventLog['append']>) => {
+        if (this.appendsFail) throw new EngineUnavailable('Kafka: NOT_ENOUGH_REPLICAS');
+        return memory.append(...call);
+      }),
+      subscribe: guarded(memory.subscribe.bind(memory)), follow: guarded(memory.follow.bind(memory)), head: guarded(memory.head.bind(memory)),
       committed: guarded(memory.committed.bind(memory)), read: guarded(memory.read.bind(memory)),
       partitions: guarded(async (topic: string) => {
         if (topic === this.missingTopic) throw Object.assign(new EngineUnavailable('Kafka: the topic does not exist'), { missingTopic: topic });
@@ -122,6 +128,23 @@ describe('a start', () => {
     const [, metrics] = await ask(service, '/metrics');
     expect(metrics).toContain('pa_engine_reachable{engine="kafka"} 1');
     expect(metrics).toContain('pa_engine_reachable{engine="mongodb"} 1');
+  });
+
+  test('is not ready while the log answers and refuses every append, and is ready again without traffic', async () => {
+    const engines = new TestEngines();
+    let log: EventLog | undefined;
+    const service = await start(engines, {
+      register: ({ ports }: ServiceContext) => {
+        log = ports.log;
+        return testModule();
+      },
+    });
+    await service.started;
+    engines.appendsFail = true;
+    await expect(log!.append('pa.consent', [{ key: 'k', partitionKey: 'k', headers: {}, value: '{}' }])).rejects.toThrow(EngineUnavailable);
+    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'log', detail: 'nothing can be appended (Kafka: NOT_ENOUGH_REPLICAS)' }] }]);
+    engines.appendsFail = false;
+    expect(await ready(service)).toEqual([200, { ready: true, failing: [] }]);
   });
 
   test('leaves no gauge of a start that failed', async () => {

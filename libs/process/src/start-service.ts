@@ -5,7 +5,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Blobs } from '@provider-access/blob';
 import { ConfigurationError, type TrustedProxies } from '@provider-access/config';
-import { PA_REGISTRY, topicsOf, type Service } from '@provider-access/events';
+import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
@@ -14,6 +14,7 @@ import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
+import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
@@ -176,7 +177,8 @@ class ServiceProcess {
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
     const told = new Map<string, (answered: boolean) => void>();
-    const log = watchLog(heardBy(tracedLog(measureLog(await engines.log(), metrics), tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)));
+    const appends = watchAppends(measureLog(await engines.log(), metrics), { topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT });
+    const log = watchLog(heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)));
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
@@ -212,13 +214,13 @@ class ServiceProcess {
     closing.push('service', () => app.close());
     await app.startAllMicroservices();
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');
-    this.serve(app, log, probes);
+    this.serve(app, log, probes, appends.check);
   }
 
-  private serve(app: NestFastifyApplication, log: WatchedLog, probes: readonly EngineProbe[]): void {
+  private serve(app: NestFastifyApplication, log: WatchedLog, probes: readonly EngineProbe[], appends: ReadinessCheck): void {
     this.log = log;
     this.probes = probes;
-    this.checks = [...probes.map((probe) => probe.check()), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
+    this.checks = [...probes.map((probe) => probe.check()), appends, ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
     this.running = true;
     const fastify = app.getHttpAdapter().getInstance();
     const { routing } = fastify;

@@ -7,14 +7,14 @@ import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
 import { calendarRules, listenFaults, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
-import { PA_REGISTRY, SERVICES, topicSettings } from '@provider-access/events';
+import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, lacksTrustedProxy, measureDecoded, NO_TRUSTED_PROXY, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from '@provider-access/process';
+import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -39,6 +39,9 @@ const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 /** How long what is left of telemetry may take to be sent at the end, ms. */
 const FLUSH_MS = 3000;
 
+const changeable = (refusal: string | undefined): { readonly ready: boolean; readonly detail?: string } =>
+  (refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be changed (${refusal})` });
+
 /** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
 export async function startPlatform(config: StandaloneConfig, logger: Logger, scopes = new TraceScopes()): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
@@ -56,7 +59,8 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: 'standalone' } }, scopes);
     closing.push(() => telemetry.close(FLUSH_MS));
     for (const service of SERVICES) metrics.set('pa_build_info', { service, version: VERSION }, 1);
-    const log = measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics);
+    const appends = watchAppends(measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics), { topic: PA_SERVICE_LEVELS });
+    const { log } = appends;
     closing.push(() => log.close());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
@@ -125,7 +129,10 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
 
     const all = apps as Record<ServiceName, NestFastifyApplication>;
-    const checks = Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])) as Record<ServiceName, ReadinessCheck[]>;
+    const checks: Record<string, readonly ReadinessCheck[]> = {
+      standalone: [appends.check, { name: 'state', check: async () => changeable(await state.refusal()) }],
+      ...Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])),
+    };
     const viewsOf = async (authorization: string): Promise<Record<string, unknown>> => {
       const merged: Record<string, unknown> = {};
       for (const name of ['attribution', 'resources', 'export'] as const) {

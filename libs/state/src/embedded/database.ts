@@ -33,6 +33,7 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #waiting: Waiting[] = [];
+  #refusal: string | undefined;
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: 5000 });
@@ -50,6 +51,15 @@ export class Database {
       this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  /**
+   * Why the file takes no changes, such as a full disk; undefined when it takes them. After a change that failed, it tries one: it skips a
+   * fence, which nobody is given. (SQLite writes nothing for a value that stays the same.)
+   */
+  async refusal(): Promise<string | undefined> {
+    if (this.#refusal !== undefined) await this.change(() => this.run('UPDATE fences SET value = value + 1')).catch(() => undefined);
+    return this.#refusal;
   }
 
   get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
@@ -75,6 +85,7 @@ export class Database {
     this.#waiting = [];
     if (waiting.length === 0) return;
     const settle: (() => void)[] = [];
+    let refusal: string | undefined;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
       for (const { work, resolve, reject } of waiting) {
@@ -83,17 +94,24 @@ export class Database {
           const result = work();
           settle.push(() => resolve(result));
         } catch (error) {
+          // A full disk may have ended the whole transaction: then nothing of it is there.
+          if (!this.#db.isTransaction) throw error;
           this.#db.exec('ROLLBACK TO one');
-          settle.push(() => reject(asFault(error)));
+          const fault = asFault(error);
+          if (fault instanceof EngineUnavailable) refusal = fault.message;
+          settle.push(() => reject(fault));
         }
         this.#db.exec('RELEASE one');
       }
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      for (const { reject } of waiting) reject(asFault(error));
+      const fault = asFault(error);
+      this.#refusal = fault instanceof EngineUnavailable ? fault.message : 'the state store failed';
+      for (const { reject } of waiting) reject(fault);
       return;
     }
+    this.#refusal = refusal;
     for (const done of settle) done();
   }
 

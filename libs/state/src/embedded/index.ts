@@ -18,8 +18,15 @@ export interface EmbeddedStateOptions {
   readonly now?: () => number;
 }
 
+export interface EmbeddedState extends State {
+  /** Why decisions are not published, as long as they are not. */
+  relayFailure(): string | undefined;
+  /** Why nothing can be changed, such as a full disk; undefined when it can. For readiness: after a failure it tries the file. */
+  refusal(): Promise<string | undefined>;
+}
+
 /** What instances must agree on, in one SQLite file. What a crash left unpublished is published at once. */
-export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now }: EmbeddedStateOptions): State & { relayFailure(): string | undefined } {
+export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now }: EmbeddedStateOptions): EmbeddedState {
   const db = new Database(file);
   if (soleOwner) db.releaseAll();
   const streams = new EmbeddedStreams(db, log);
@@ -31,6 +38,7 @@ export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now
     work: new EmbeddedWork(db, now),
     presence: new EmbeddedPresence(db, now),
     relayFailure: () => streams.relay?.failure(),
+    refusal: () => db.refusal(),
     close: async () => {
       await streams.relay?.stop();
       db.close();

@@ -1,0 +1,69 @@
+import { GAP_TYPE } from '@provider-access/events';
+import { type Appended, EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/eventlog';
+import type { ReadinessCheck } from '@provider-access/http';
+import { overlay } from './tracing/overlay.ts';
+
+export interface AppendWatchOptions {
+  /** A topic of ours that this process may append to: where a probe goes. */
+  readonly topic: string;
+  /** How long a readiness check waits for a probe, ms. Default 500. The probe goes on. */
+  readonly withinMs?: number;
+  /** Between the end of a probe that succeeded and the next probe, ms. Default 15,000. */
+  readonly restMs?: number;
+  /** Monotonic, ms. Default performance.now. */
+  readonly now?: () => number;
+}
+export interface AppendWatch {
+  /** The log, which notes what became of each append. */
+  readonly log: EventLog;
+  /** Not ready while nothing can be appended. */
+  readonly check: ReadinessCheck;
+}
+
+/** Every reader passes over it. */
+const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: GAP_TYPE }, value: '{}' };
+
+/**
+ * Tells readiness whether the log takes appends: a full disk and a partition without enough replicas still answer reads. An append that the engine
+ * refused makes the next readiness check append one empty record (`pa.gap.v1`). The process is not ready until any append succeeds, so that a
+ * process without traffic also becomes ready again. While appends succeed, nothing is added. While they fail, nothing is written.
+ */
+export function watchAppends(log: EventLog, { topic, withinMs = 500, restMs = 15_000, now = () => performance.now() }: AppendWatchOptions): AppendWatch {
+  /** What the engine said to the last append, as long as no append has succeeded since. Its words are free of data. */
+  let refusal: string | undefined;
+  let probing: Promise<void> | undefined;
+  let provenAt = Number.NEGATIVE_INFINITY;
+
+  const append = async (to: string, records: readonly NewRecord[]): Promise<readonly Appended[]> => {
+    try {
+      const appended = await log.append(to, records);
+      if (records.length > 0) refusal = undefined;
+      return appended;
+    } catch (error) {
+      if (error instanceof EngineUnavailable) refusal = error.message;
+      throw error;
+    }
+  };
+  const probe = async (): Promise<void> => {
+    try {
+      await append(topic, [PROBE]);
+      provenAt = now();
+    } catch (error) {
+      refusal ??= error instanceof Error ? error.name : 'an unknown error';
+    } finally {
+      probing = undefined;
+    }
+  };
+  const check = async (): Promise<{ ready: boolean; detail?: string }> => {
+    // One partition may go on failing after a probe went through: the others can be appended to.
+    if (refusal === undefined || now() - provenAt < restMs) return { ready: true };
+    probing ??= probe();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([probing, new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    })]);
+    clearTimeout(timer);
+    return refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be appended (${refusal})` };
+  };
+  return { log: overlay(log, { append }), check: { name: 'log', check } };
+}
