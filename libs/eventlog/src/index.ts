@@ -1,4 +1,5 @@
 export * from './port.ts';
+export * from './losses.ts';
 export * from './murmur2.ts';
 export * from './derivation.ts';
 export * from './progress.ts';

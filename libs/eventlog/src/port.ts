@@ -63,6 +63,19 @@ export class RecordTooLarge extends Error {
   }
 }
 
+/** Records that retention removed before a group had read them. */
+export interface Loss {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset that the group would have read next. */
+  readonly from: number;
+  /** Offset of the oldest record that is left; exclusive end of the loss. */
+  readonly to: number;
+  /** False when the group has committed nothing: it is new, or the engine has forgotten it (Kafka: offsets.retention.minutes). */
+  readonly begun: boolean;
+}
+
 export interface SubscribeOptions {
   /** Consumer group: its committed offsets are durable. One member of a group handles a partition at a time. */
   readonly group: string;
@@ -83,6 +96,12 @@ export interface SubscribeOptions {
    * a time; batches of different partitions may overlap.
    */
   handle(batch: Batch): Promise<void>;
+  /**
+   * Whether an operator has accepted a loss. Asked when retention has removed records before this group read them, again and again until the answer
+   * is true. Until then the partition stands still and `failure` names it. Default: a group that has committed nothing begins at what is left, any
+   * other stands still.
+   */
+  accepted?(loss: Loss): Promise<boolean>;
   /** Called when this member gets partitions, before their first batch. */
   assigned?(partitions: readonly { topic: string; partition: number }[]): Promise<void> | void;
 }
@@ -116,6 +135,8 @@ export interface EventLog {
   head(topics: readonly string[]): Promise<Position>;
   /** Committed position of a group. */
   committed(group: string, topics: readonly string[]): Promise<Position>;
+  /** What retention has removed before a group read it; nothing for partitions in which the group has committed nothing. */
+  losses(group: string, topics: readonly string[]): Promise<readonly Loss[]>;
   /** Reads a range of one partition, for rebuild, dead letters and explain. */
   read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
   partitions(topic: string): Promise<number>;

@@ -62,13 +62,16 @@ export class Facts {
     await this.parties.stop();
   }
   private measure(): void {
-    const { metrics, service } = this.options;
+    const { metrics, service, clock } = this.options;
     if (metrics === undefined) return;
     this.measured.push(metrics.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [])));
     if (service === undefined) return;
+    // What is not confirmed at all (a start that does not end, a restore or a loss that nobody has accepted) grows older from look to look, too.
+    let unconfirmedSince: number | undefined = clock.now();
     this.measured.push(metrics.read('pa_facts_age_seconds', () => {
       const age = this.freshness.ageMs();
-      return Number.isFinite(age) ? [{ labels: { service }, value: age / 1000 }] : [];
+      unconfirmedSince = Number.isFinite(age) ? undefined : (unconfirmedSince ?? clock.now());
+      return [{ labels: { service }, value: (unconfirmedSince === undefined ? age : Math.abs(clock.now() - unconfirmedSince)) / 1000 }];
     }));
   }
   /** For readiness: PHI-free. */

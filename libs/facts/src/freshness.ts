@@ -1,8 +1,9 @@
 import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import { type EventLog, type Position, reached } from '@provider-access/eventlog';
+import { type EventLog, lossSentence, type Position, reached } from '@provider-access/eventlog';
 import { beyond, type ViewReader } from '@provider-access/views';
 import { Poll, type Clock } from '@provider-access/http';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
+import { LossWatch } from './loss-watch.ts';
 import type { Parties } from './parties.ts';
 import { visibleHead } from './visible-head.ts';
 
@@ -48,9 +49,11 @@ export class Freshness {
   private shortPolls = 0;
   private shorter = false;
   private readonly polling: Poll;
+  private readonly losses: LossWatch;
 
   constructor(options: FreshnessOptions) {
     this.options = options;
+    this.losses = new LossWatch(options.log);
     this.boundMs = options.boundMs ?? 5000;
     const busyMs = options.pollMs ?? 500;
     const idleMs = Math.max(busyMs, Math.min(busyMs * IDLE, this.boundMs / 4));
@@ -74,6 +77,8 @@ export class Freshness {
   /** Why the facts are not confirmed, where that is known. */
   reason(): string | undefined {
     if (this.shorter) return 'the payer topics end before what was read of them: an older copy of the log was restored, see docs/backup.md';
+    const loss = this.losses.current();
+    if (loss !== undefined) return `${loss.group} has lost events: ${lossSentence(loss)}`;
     const restored = this.options.parties.restored();
     return restored && `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published what came after it, see docs/backup.md`;
   }
@@ -91,11 +96,12 @@ export class Freshness {
       this.polledAt = at;
       this.passedBefore ??= await this.passed();
       const head = await log.head(TOPICS);
+      await this.losses.look(at);
       // In another log the same positions mean other events: whoever waits for one would be told too early that it is passed.
       const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
       this.shortPolls = short ? this.shortPolls + 1 : 0;
       this.shorter ||= this.shortPolls >= SHORT_POLLS;
-      if (short || this.shorter) this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
+      if (short || this.shorter || this.losses.current() !== undefined) this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
       else if (at - this.verifiedAt < this.boundMs * VERIFIED && this.stands(head)) this.confirmedAt = at;
       else await this.verify(at, head);
     } catch {
@@ -108,7 +114,11 @@ export class Freshness {
   private async verify(at: number, head: Position): Promise<void> {
     const stood = this.stands(head);
     try {
-      this.samples.push({ at, head: await this.reachable(head), heads: head });
+      const reachable = await this.reachable(head);
+      // Behind the facts there is nothing to read: transactions ended there, or retention took what an intake had not read.
+      if (!reached(reachable, head)) await this.losses.look(at, true);
+      if (this.losses.current() !== undefined) return;
+      this.samples.push({ at, head: reachable, heads: head });
       await this.confirm();
     } finally {
       // What was confirmed without asking the view is not known any more.

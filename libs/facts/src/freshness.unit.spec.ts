@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EventLog, Position } from '@provider-access/eventlog';
+import { EngineUnavailable, type EventLog, type Loss, type Position } from '@provider-access/eventlog';
 import type { ViewReader } from '@provider-access/views';
 import { Access, FactsStale } from './access.ts';
 import { Freshness } from './freshness.ts';
@@ -13,6 +13,7 @@ function world() {
   const w = {
     now: 1_000_000, head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position, away: false, viewsAway: false,
     /** What can be read; any other offset is a marker, or was taken by retention. */
+    losses: [] as Loss[], lossesRefused: undefined as string | undefined,
     records: [{ topic: M, offset: 0 }, { topic: P, offset: 0 }] as { topic: string; offset: number }[],
     view: { attribution: { [M]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
     party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>, registry: { 'pa.registry': [0] } as Position,
@@ -21,6 +22,7 @@ function world() {
   const answer = <T>(value: T): Promise<T> => (w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
   const reader = { asked: 0, position: () => (reader.asked++, answer({ topics: {}, derived: w.view })), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader & { asked: number };
   const log = {
+    losses: (group: string) => (w.lossesRefused === undefined ? Promise.resolve(w.losses.filter((loss) => loss.group === group)) : Promise.reject(new EngineUnavailable(w.lossesRefused))),
     head: (topics: readonly string[]) => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(Object.fromEntries(topics.map((t) => [t, w.head[t]])))),
     read: (topic: string, _partition: number, from: number) => Promise.resolve(w.records.filter((r) => r.topic === topic && r.offset >= from).slice(0, 1)),
   } as unknown as EventLog;
@@ -93,6 +95,68 @@ describe('freshness', () => {
     w.now += 1;
     await freshness.poll();
     expect(freshness.ageMs()).toBe(1);
+  });
+
+  describe('events that retention removed before an intake read them', () => {
+    const lost: Loss = { group: 'consent-intake', topic: M, partition: 0, from: 10, to: 20, begun: true };
+
+    it('are not taken for read, also where retention took everything that was left', async () => {
+      const { w, freshness } = world();
+      w.head = { ...w.head, [M]: [10] };
+      seen(w, 10);
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(true);
+      // Ten more come and are removed. Nothing is left to read, as behind the end of a transaction.
+      w.head = { ...w.head, [M]: [20] };
+      w.records = [];
+      w.losses = [lost];
+      for (w.now += 6000; w.now < 1_020_000; w.now += 1000) {
+        await freshness.poll();
+        expect(freshness.fresh()).toBe(false);
+      }
+      expect(freshness.reason()).toMatch(/^consent-intake has lost events: payer\.member-events\/0: retention removed records 10 to 19/);
+      // Accepted: the group has gone on to what is left.
+      w.losses = [];
+      w.now += 2000;
+      await freshness.poll();
+      expect([freshness.fresh(), freshness.reason()]).toEqual([true, undefined]);
+    });
+
+    it('of the intake of records close access within a minute, although the facts are not behind', async () => {
+      const { w, freshness } = world();
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(true);
+      w.losses = [{ ...lost, group: 'resources-intake' }];
+      w.now += 60_000;
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(false);
+      w.losses = [];
+      w.now += 2000;
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(true);
+    });
+
+    it('are looked for before the first decision, and nothing is decided while that cannot be told', async () => {
+      const { w, freshness } = world();
+      w.lossesRefused = 'Kafka: the heads: ECONNREFUSED';
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(false);
+      w.lossesRefused = undefined;
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(true);
+    });
+
+    it('without the right to ask: reads go on, unless something was removed or a transaction ended behind the facts', async () => {
+      const { w, freshness } = world();
+      w.lossesRefused = 'Kafka: the offsets of a group: GROUP_AUTHORIZATION_FAILED';
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(true);
+      w.head = { ...w.head, [M]: [20] };
+      w.records = [];
+      w.now += 6000;
+      await freshness.poll();
+      expect(freshness.fresh()).toBe(false);
+    });
   });
 
   it('decides nothing by a payer topic that ends before what was read of it, also when that grows again', async () => {

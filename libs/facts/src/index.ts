@@ -11,6 +11,7 @@ export { asRegistered, ClientDetails, type ClientRegistration } from './client-d
 export { InboundProgress } from './inbound-progress.ts';
 export { PartiesPresence, PresentReaders, PARTIES_GROUP, type PresenceOptions, type PresencePort } from './presence.ts';
 export { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
+export { INTAKES } from './derivers.ts';
 export { Freshness, type FreshnessOptions } from './freshness.ts';
 export { Access, FactsStale, type AccessOptions, type ConsentStatement, type StatementEffect } from './access.ts';
 export { Facts, type FactsOptions } from './facts.ts';

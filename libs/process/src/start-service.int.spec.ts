@@ -39,7 +39,7 @@ class TestEngines implements Engines {
         return memory.append(...call);
       }),
       subscribe: guarded(memory.subscribe.bind(memory)), follow: guarded(memory.follow.bind(memory)), head: guarded(memory.head.bind(memory)),
-      committed: guarded(memory.committed.bind(memory)), read: guarded(memory.read.bind(memory)),
+      committed: guarded(memory.committed.bind(memory)), losses: guarded(memory.losses.bind(memory)), read: guarded(memory.read.bind(memory)),
       partitions: guarded(async (topic: string) => {
         if (topic === this.missingTopic) throw Object.assign(new EngineUnavailable('Kafka: the topic does not exist'), { missingTopic: topic });
         return memory.partitions(topic);

@@ -18,6 +18,7 @@ import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
+import { guardLosses } from './guard-losses.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { measureLog } from './measured-log.ts';
 import { answer, processRoutes, readinessOf, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
@@ -177,7 +178,7 @@ class ServiceProcess {
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
     const told = new Map<string, (answered: boolean) => void>();
-    const appends = watchAppends(measureLog(await engines.log(), metrics), { topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT });
+    const appends = watchAppends(guardLosses(measureLog(await engines.log(), metrics), name), { topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT });
     const log = watchLog(heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)));
     closing.push('log', () => log.close());
     await requireTopics(log, name);

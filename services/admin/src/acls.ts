@@ -1,4 +1,5 @@
-import { PAYER_TOPICS, TOPICS, topicsOf } from '@provider-access/events';
+import { PAYER_TOPICS, type Service, TOPICS, topicsOf } from '@provider-access/events';
+import { INTAKES } from '@provider-access/facts';
 import { DECLARATIONS, groupsOf } from './services.ts';
 
 /** Operations as `kafka-acls.sh` and the protocol name them. Read and Write imply Describe; it is written out for those who read the list. */
@@ -21,6 +22,9 @@ export interface AclOptions {
   readonly topicPrefix?: string;
   readonly groupPrefix?: string;
 }
+
+/** Services that decide by members' facts. */
+const DECIDING: ReadonlySet<Service> = new Set(['attribution', 'consent', 'resources', 'export']);
 
 /** Who the rules are for: the payer's systems, the five services, and whoever runs this program. */
 export const ADMIN_PRINCIPAL = 'admin';
@@ -48,6 +52,9 @@ export function aclRules({ principalPrefix = 'User:', topicPrefix = '', groupPre
     allow(service, 'topic', literal(reads.filter((t) => !both.includes(t))), ['Read', 'Describe']);
     allow(service, 'topic', literal(heads.filter((t) => !writes.includes(t) && !reads.includes(t))), ['Describe']);
     allow(service, 'group', groupsOf(declaration), ['Read', 'Describe']);
+    // Whoever decides sees whether an intake has lost events.
+    const own = new Set(declaration.subscriptions.map(({ group }) => group));
+    if (DECIDING.has(service)) allow(service, 'group', literal(INTAKES.map(({ group }) => group).filter((group) => !own.has(group))), ['Describe']);
   }
   allow(ADMIN_PRINCIPAL, 'topic', literal(TOPICS.map(({ name }) => name)), ['Create', 'Describe', 'DescribeConfigs', 'AlterConfigs']);
   return rules;

@@ -35,6 +35,13 @@ test.each(SERVICES)('%s reads every topic that its subscriptions and views take,
   }
 });
 
+test('who decides may see whether an intake has lost events, and joins no group of others', () => {
+  for (const group of ['consent-intake', 'attribution-intake', 'attribution-providers', 'resources-intake']) {
+    for (const service of ['attribution', 'consent', 'resources', 'export']) expect(may(service, 'Describe', 'group', group), `${service} ${group}`).toBe(true);
+    for (const other of ['auth', 'payer', 'admin']) expect(may(other, 'Describe', 'group', group), `${other} ${group}`).toBe(false);
+  }
+});
+
 test('who only looks at heads reads nothing', () => {
   expect(may('export', 'Describe', 'topic', 'payer.member-events')).toBe(true);
   expect(may('export', 'Read', 'topic', 'payer.member-events')).toBe(false);

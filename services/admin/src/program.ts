@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import type { Loss } from '@provider-access/eventlog';
 import { aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
 import { EXIT, engineFault } from './engine-fault.ts';
 import { differing, planLines, table, type Area, type Row } from './report.ts';
@@ -20,6 +21,8 @@ export interface Copies {
   load(folder: string, told: (line: string) => void): Promise<string>;
   /** @returns how many restores were open */
   accept(said: { readonly by: string; readonly reason: string }): Promise<number>;
+  /** @returns the losses that are accepted by this */
+  acceptLoss(said: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
 export interface OpenArea { readonly target: string; readonly areas: readonly Area[] }
@@ -104,6 +107,16 @@ PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
     .action(async (said: { readonly by: string; readonly reason: string }) => {
       const accepted = await copying((copies) => copies.accept(said));
       say([accepted === 0 ? 'There is no restore that waits to be accepted.' : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`]);
+    });
+
+  topics.command('accept-loss').requiredOption('--reason <text>', 'why the platform may go on without these records').option('--by <name>', 'who says so', 'administrator')
+    .description('accepts that retention removed records before the platform read them: it goes on with what is left')
+    .action(async (said: { readonly by: string; readonly reason: string }) => {
+      const losses = await copying((copies) => copies.acceptLoss(said));
+      say(losses.length === 0 ? ['Nothing was lost: every consumer group has read what retention removed.'] : [
+        ...table(['group', 'partition', 'records lost'], losses.map(({ group, topic, partition, from, to }) => [group, `${topic}/${partition}`, `${from} to ${to - 1}`])),
+        '', 'Accepted. The groups go on with what is left, within seconds.',
+      ]);
     });
 
   const views = program.command('views').description('collections and indexes of MongoDB, of views and of state');

@@ -29,6 +29,7 @@ const copies: Copies = {
   dump: (folder, told) => (told(`pa.consent: 3 records`), folder === 'full' ? Promise.reject(new CopyRefused('full is not empty')) : Promise.resolve('2026-03-01T00:00:00.000Z')),
   load: () => Promise.resolve('2026-03-01T00:00:00.000Z'),
   accept: ({ reason }) => Promise.resolve(reason === 'nothing' ? 0 : 1),
+  acceptLoss: ({ reason }) => Promise.resolve(reason === 'nothing' ? [] : [{ group: 'consent-intake', topic: 'payer.member-events', partition: 3, from: 7, to: 12, begun: true }]),
 };
 interface Said { code: number; out: string; error: string }
 async function admin(argv: readonly string[], declared: Partial<Declared>): Promise<Said> {
@@ -150,6 +151,9 @@ test.each([
   [['topics', 'accept', '--reason', 'published again'], 0, /^Accepted the restore\.$/m],
   [['topics', 'accept', '--reason', 'nothing'], 0, /no restore that waits/],
   [['topics', 'accept'], 1, /--reason/],
+  [['topics', 'accept-loss', '--reason', 'published again'], 0, /consent-intake\s+payer\.member-events\/3\s+7 to 11[^]*Accepted/],
+  [['topics', 'accept-loss', '--reason', 'nothing'], 0, /^Nothing was lost/],
+  [['topics', 'accept-loss'], 1, /--reason/],
 ] as const)('%j', async (argv, code, text) => {
   const said = await admin(argv, {});
   expect(said.code).toBe(code);

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { encodeEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, SERVICES, topicsOf } from '@provider-access/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '@provider-access/testing';
+import { aclRules } from '../src/acls.ts';
 import { DECLARATIONS, viewGroup } from '../src/services.ts';
 import { RecordedServices } from './recorded-services.ts';
 
@@ -78,6 +79,14 @@ test.each(SERVICES)('%s looks at heads of what it is declared to look at', (serv
   const { writes, reads, heads } = topicsOf(service);
   const known = new Set([...writes, ...reads]);
   expect([...house.uses[service].heads].filter((t) => !known.has(t)).toSorted()).toEqual([...heads].toSorted());
+});
+
+test.each(SERVICES)('%s asks about losses of the groups that it may describe', (service) => {
+  const may = aclRules().filter((rule) => rule.principal === `User:${service}` && rule.resource === 'group' && rule.operation === 'Describe').map(({ name }) => name);
+  expect([...house.uses[service].asked].filter((group) => !may.includes(group))).toEqual([]);
+  // Everybody who decides asks about every group that takes in what payers publish on their topics.
+  const intakes = DECLARATIONS.flatMap(({ subscriptions }) => subscriptions).filter(({ topics }) => topics.some((t) => t === PAYER_MEMBER_EVENTS || t === PAYER_PROVIDER_EVENTS));
+  expect([...house.uses[service].asked].toSorted()).toEqual(service === 'auth' ? [] : intakes.map(({ group }) => group).toSorted());
 });
 
 test.each(DECLARATIONS)('the consumer groups of $service are those that its index says', ({ service, subscriptions, projections }) => {

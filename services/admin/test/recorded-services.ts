@@ -26,6 +26,8 @@ export class Use {
   readonly reads = new Set<string>();
   readonly heads = new Set<string>();
   readonly groups = new Map<string, readonly string[]>();
+  /** Groups about whose losses it asked. */
+  readonly asked = new Set<string>();
 }
 
 function recording(log: EventLog, use: Use): EventLog {
@@ -36,6 +38,7 @@ function recording(log: EventLog, use: Use): EventLog {
     follow: (options) => (add(use.reads, options.topics), log.follow(options)),
     head: (topics) => (add(use.heads, topics), log.head(topics)),
     committed: (group, topics) => log.committed(group, topics),
+    losses: (group, topics) => (use.asked.add(group), log.losses(group, topics)),
     read: (topic, ...rest) => (use.reads.add(topic), log.read(topic, ...rest)),
     partitions: (topic) => (use.heads.add(topic), log.partitions(topic)),
     close: async () => undefined,

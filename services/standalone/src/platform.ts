@@ -14,7 +14,7 @@ import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/exp
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, lacksTrustedProxy, measureDecoded, NO_TRUSTED_PROXY, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends } from '@provider-access/process';
+import { answer, bind, guardLosses, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -90,7 +90,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const writes = new RecentWrites();
     const portsOf = (name: ServiceName): ServicePorts => {
       const tracing = telemetry.tracing(name);
-      return { log: tracedLog(log, tracing, 'sqlite'), views: tracedViews(views, tracing, 'sqlite', writes), state: tracedState(state, tracing, 'sqlite'), clock: systemClock, logger, metrics, tracing };
+      return { log: tracedLog(guardLosses(log, name, { forgets: false }), tracing, 'sqlite'), views: tracedViews(views, tracing, 'sqlite', writes), state: tracedState(state, tracing, 'sqlite'), clock: systemClock, logger, metrics, tracing };
     };
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {

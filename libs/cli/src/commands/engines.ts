@@ -26,6 +26,11 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
     .action(async ({ reason, by }: { reason: string; by: string }) => {
       process.exitCode = await run(['topics', 'accept', '--reason', reason, '--by', by]);
     });
+  topics.command('accept-loss').description('accept that retention removed records before the platform read them: it goes on with what is left')
+    .requiredOption('--reason <text>', 'why the platform may go on without them').option('--by <name>', 'who says so', 'administrator').addHelpText('after', NEEDS)
+    .action(async ({ reason, by }: { reason: string; by: string }) => {
+      process.exitCode = await run(['topics', 'accept-loss', '--reason', reason, '--by', by]);
+    });
   passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => ['views', 'plan']);
   passes(views.command('apply').description('create missing collections and indexes, of views and of state; never deletes'), () => ['views', 'apply']);
   passes(program.command('verify').description('are topics, collections and indexes as declared; exits 2 and says what differs when not'), () => ['verify']);

@@ -26,6 +26,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  */
 export class Retention {
   readonly #options: RetentionOptions;
+  /** Known starts, by table: each batch of each group asks. */
+  readonly #starts = new Map<string, number>();
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -35,8 +37,13 @@ export class Retention {
   }
 
   /** Offset before which retention has removed everything; 0 where it has removed nothing. */
-  start({ topic, partition }: RetainedPlace): number {
-    return Number(this.#options.db.prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?').get(topic, partition)?.['start'] ?? 0);
+  start({ topic, partition, table }: RetainedPlace): number {
+    let start = this.#starts.get(table);
+    if (start === undefined) {
+      start = Number(this.#options.db.prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?').get(topic, partition)?.['start'] ?? 0);
+      this.#starts.set(table, start);
+    }
+    return start;
   }
 
   /**
@@ -98,8 +105,9 @@ export class Retention {
     return removed;
   }
 
-  #note({ topic, partition }: RetainedPlace, column: 'start' | 'compacted', next: number): void {
+  #note({ topic, partition, table }: RetainedPlace, column: 'start' | 'compacted', next: number): void {
     const { db } = this.#options;
+    this.#starts.delete(table);
     db.prepare('INSERT OR IGNORE INTO retained VALUES (?, ?, 0, 0)').run(topic, partition);
     db.prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`).run(next, topic, partition);
   }

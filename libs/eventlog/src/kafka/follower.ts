@@ -162,7 +162,7 @@ export class Follower implements Subscription {
     }
   }
 
-  /** A follower starts at what is kept: `from` may be older than retention. Past the end the log is not the one that it followed. */
+  /** A follower that has read nothing starts at what is kept. One that retention overtakes stands still: it may have missed a denial. Past the end the log is not the one that it followed. */
   async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
     const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
       const found = await raw.fetchTopicsOffset([...new Set(places.map(({ name }) => name))].map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })), fromBeginning })));
@@ -171,7 +171,7 @@ export class Follower implements Subscription {
     const [first, last] = [await edges(true), await edges(false)];
     for (const place of places) {
       if (place.next < first.get(place)!) {
-        if (place.next > 0) this.#settings.logger?.error({ topic: place.topic, partition: place.partition }, 'retention removed records before they were read');
+        if (place.next > 0) throw new EngineUnavailable(`Kafka: ${place.topic}/${place.partition}: retention removed records before this follower had read them`);
         place.next = first.get(place)!;
         this.#passed?.();
       } else if (place.next > last.get(place)!) {

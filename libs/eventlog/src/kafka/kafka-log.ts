@@ -1,5 +1,5 @@
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type { Appended, EventLog, FollowOptions, LogRecord, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import type { Appended, EventLog, FollowOptions, LogRecord, Loss, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { recordLimit } from '../local/limits.ts';
 import { Appender } from './appender.ts';
@@ -44,7 +44,7 @@ export class KafkaLog implements EventLog {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    return this.#begin(new Subscriber(this.#settings, options, this.#cluster));
+    return this.#begin(new Subscriber(this.#settings, options, this.#cluster, this.#reader));
   }
 
   async follow(options: FollowOptions): Promise<Subscription> {
@@ -63,6 +63,16 @@ export class KafkaLog implements EventLog {
     const names = topics.map((topic) => this.#settings.topicPrefix + topic);
     const committed = await this.#cluster.committed(this.#settings.groupPrefix + group, names);
     return Object.fromEntries(topics.map((topic, i) => [topic, committed.get(names[i]!)!.map((next) => next ?? 0)]));
+  }
+
+  async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
+    this.#open();
+    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
+    const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + group, names), this.#cluster.offsets(names, true)]);
+    return topics.flatMap((topic, i) => earliest.get(names[i]!)!.flatMap((to, partition) => {
+      const from = committed.get(names[i]!)![partition];
+      return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
+    }));
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {

@@ -20,8 +20,8 @@ export interface MemberOptions {
   polled(): void;
   /** A partition is left alone for now. It is fetched again after the fetch that is under way, which must not wait for long then. */
   holding(): boolean;
-  /** kafkajs found the offset of a partition outside the log and goes on at the earliest. */
-  outOfRange(topic: string, partition: number): void;
+  /** kafkajs found the offset of a partition outside the log and would go on at the earliest. */
+  outOfRange(member: Member, topic: string, partition: number): void;
 }
 
 /** What kafkajs itself tries before the consumer is built anew, ms. Not long: it goes on asking a coordinator that is gone. */
@@ -57,7 +57,7 @@ export class Member {
       retryMs: INNER_RETRY_MS,
       onLog: ({ message, topic, partition, error }) => {
         if (message.startsWith('The group is rebalancing')) this.#orderly = /rebalancing/iu.test(error ?? '');
-        if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(topic, partition);
+        if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(this, topic, partition);
       },
     });
     this.#fetches = new PatientFetch(this.#client.kafka, { sliceMs: settings.heartbeatIntervalMs, waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs) });
@@ -93,6 +93,16 @@ export class Member {
       return error instanceof Error ? error : new Error('unknown');
     }
     return this.#crashed;
+  }
+
+  /** Throws what kafkajs throws. */
+  async commit(topic: string, partition: number, next: number): Promise<void> {
+    await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
+  }
+
+  /** The next fetch begins there. */
+  seek(topic: string, partition: number, next: number): void {
+    this.#quietly(() => this.#consumer.seek({ topic, partition, offset: String(next) }));
   }
 
   pause(topic: string, partition: number): void {

@@ -61,6 +61,8 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly heartbeatIntervalMs?: number;
   /** How long a fetch waits at the broker for records, ms. Records end the wait at once, and so does a stop. Default 5,000. */
   readonly pollMs?: number;
+  /** How often a group commits that it has passed markers of transactions, ms. Default an hour. */
+  readonly passEveryMs?: number;
   /** Of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
   readonly metrics?: KafkaMetrics;
@@ -100,6 +102,7 @@ export function settingsOf(options: KafkaLogOptions): Settings {
     rebalanceTimeoutMs: Math.max(options.rebalanceTimeoutMs ?? 60_000, sessionTimeoutMs),
     heartbeatIntervalMs: Math.min(options.heartbeatIntervalMs ?? Math.ceil(sessionTimeoutMs / 6), Math.floor(sessionTimeoutMs / 3)),
     pollMs: options.pollMs ?? 5_000,
+    passEveryMs: options.passEveryMs ?? 60 * 60 * 1000,
     backoff: options.backoff ?? { firstMs: 50, maxMs: 2_000 },
   };
 }

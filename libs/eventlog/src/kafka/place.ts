@@ -1,8 +1,5 @@
 import { EngineUnavailable } from '../port.ts';
-import type { Position } from '../port.ts';
-
-/** For how long a failure says that retention was faster than this group, ms. */
-const LOSS_SHOWN_MS = 60_000;
+import type { Loss, Position } from '../port.ts';
 
 /** One partition of a group, as one member sees it: its own, or of the past. */
 export class Place {
@@ -25,7 +22,8 @@ export class Place {
   handling: Promise<void> = Promise.resolve();
   /** Until it is fetched again. */
   timer: NodeJS.Timeout | undefined;
-  #lostAt = -Infinity;
+  /** What retention took before this group read it, until an operator has accepted that. */
+  loss: Loss | undefined;
 
   constructor(topic: string, name: string, partition: number) {
     this.topic = topic;
@@ -40,7 +38,7 @@ export class Place {
 
   release(): void {
     clearTimeout(this.timer);
-    this.timer = this.claim = this.failure = undefined;
+    this.timer = this.claim = this.failure = this.loss = undefined;
     this.mine = this.ready = this.ripe = false;
     this.failures = 0;
   }
@@ -54,14 +52,6 @@ export class Place {
   failed(error: unknown): void {
     this.failures = Math.min(this.failures + 1, 16);
     this.failure = `${this.topic}/${this.partition}: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
-  }
-
-  lost(): void {
-    this.#lostAt = performance.now();
-  }
-
-  get loss(): string | undefined {
-    return performance.now() - this.#lostAt < LOSS_SHOWN_MS ? `${this.topic}/${this.partition}: retention removed records before this group had read them` : undefined;
   }
 }
 

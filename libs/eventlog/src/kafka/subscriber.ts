@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
-import type { Batch, LogRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import { acceptedByDefault, lossSentence } from '../losses.ts';
+import { EngineUnavailable } from '../port.ts';
+import type { Batch, LogRecord, Loss, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { Member } from './member.ts';
 import type { Settings } from './options.ts';
 import { Place, positionOf } from './place.ts';
+import type { Reader } from './reader.ts';
 import { cut, toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
 
@@ -18,16 +21,19 @@ export class Subscriber implements Subscription {
   readonly #settings: Settings;
   readonly #options: SubscribeOptions;
   readonly #cluster: Cluster;
+  readonly #reader: Reader;
   readonly #places = new Map<string, Place>();
   readonly #wake = new AbortController();
   #member: Member | undefined;
   #running: Promise<void> | undefined;
+  #passing: NodeJS.Timeout | undefined;
   #failure: string | undefined;
   #assignFailure: string | undefined;
   #lastPoll = Date.now();
   #joinedOnce: (() => void) | undefined;
 
-  constructor(settings: Settings, options: SubscribeOptions, cluster: Cluster) {
+  constructor(settings: Settings, options: SubscribeOptions, cluster: Cluster, reader: Reader) {
+    this.#reader = reader;
     this.#settings = settings;
     this.#options = options;
     this.#cluster = cluster;
@@ -48,15 +54,34 @@ export class Subscriber implements Subscription {
     const joined = new Promise<void>((resolve) => (this.#joinedOnce = resolve));
     const alone = await this.#cluster.isEmpty(group);
     this.#running = this.#run(group, names, concurrency);
+    this.#passing = setInterval(() => void this.#passInvisible().catch(() => undefined), this.#settings.passEveryMs).unref();
     if (alone) await Promise.race([joined, sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)]);
   }
 
   async stop(): Promise<void> {
     this.#wake.abort();
+    clearInterval(this.#passing);
     for (const { timer } of this.#places.values()) clearTimeout(timer);
     await Promise.all([...this.#places.values()].map(({ handling }) => handling));
     await this.#member?.stop();
     await this.#running;
+  }
+
+  /**
+   * Commits the head of partitions in which only markers of transactions are left. No reader is given them, so no batch commits behind them, and
+   * when retention removes them they would look like records that the group has not read.
+   */
+  async #passInvisible(): Promise<void> {
+    const member = this.#member;
+    const idle = [...this.#places.values()].filter(({ mine, ready, failures }) => mine && ready && failures === 0);
+    const heads = await this.#cluster.offsets([...new Set(idle.map(({ name }) => name))]);
+    for (const place of idle) {
+      const [next, head] = [place.next, heads.get(place.name)?.[place.partition] ?? 0];
+      if (next >= head || (await this.#reader.read(place.topic, place.name, place.partition, next, 1)).length > 0) continue;
+      if (member !== this.#member || !place.mine || place.next !== next) continue;
+      await member?.commit(place.name, place.partition, head);
+      place.next = Math.max(place.next, head);
+    }
   }
 
   position(): Position {
@@ -66,7 +91,7 @@ export class Subscriber implements Subscription {
   failure(): string | undefined {
     const places = [...this.#places.values()].filter(({ mine }) => mine);
     const loss = places.find((place) => place.loss !== undefined)?.loss;
-    return loss ?? this.#failure ?? this.#assignFailure ?? places.find(({ failure }) => failure !== undefined)?.failure;
+    return (loss && lossSentence(loss)) ?? this.#failure ?? this.#assignFailure ?? places.find(({ failure }) => failure !== undefined)?.failure;
   }
 
   lastPoll(): number {
@@ -91,7 +116,7 @@ export class Subscriber implements Subscription {
         joined: (of, assignment, kept) => this.#joined(of, assignment, kept),
         polled: () => (this.#lastPoll = Date.now()),
         holding: () => [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
-        outOfRange: (name, partition) => this.#lost(this.#place(name, partition)),
+        outOfRange: (of, name, partition) => this.#outOfRange(of, this.#place(name, partition)),
       }));
       const stopped = new Promise<undefined>((resolve) => this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }));
       const error = await Promise.race([member.run(), stopped]);
@@ -114,12 +139,6 @@ export class Subscriber implements Subscription {
     return place;
   }
 
-  #lost(place: Place): void {
-    place.lost();
-    this.#settings.metrics.consumer?.(this.#options.group, 'retention-loss');
-    this.#settings.logger?.error({ group: this.#options.group, topic: place.topic, partition: place.partition }, 'retention removed records before this group had read them: it goes on at the earliest that is left');
-  }
-
   #joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void {
     this.#settings.metrics.consumer?.(this.#options.group, kept ? 'rebalanced' : 'joined');
     this.#failure = undefined;
@@ -129,44 +148,81 @@ export class Subscriber implements Subscription {
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
     for (const place of gained) place.gain(claim);
-    // Pauses belong to the consumer, not to a generation.
-    for (const place of now) if (place.timer === undefined) member.resume(place.name, place.partition);
-    void this.#find(gained);
+    // Pauses belong to the consumer, not to a generation. Before it is known where the group is, nothing is fetched: kafkajs would forget that.
+    for (const place of now) {
+      if (!place.mine || !place.ready) member.pause(place.name, place.partition);
+      else if (place.timer === undefined) member.resume(place.name, place.partition);
+    }
     void this.#assign(member, claim, gained);
     this.#joinedOnce?.();
-  }
-
-  /** Where the group is in what it got: for `position`, which has to know partitions without records too. */
-  async #find(gained: readonly Place[]): Promise<void> {
-    const names = [...new Set(gained.map(({ name }) => name))];
-    if (names.length === 0) return;
-    try {
-      const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names), this.#cluster.offsets(names, true)]);
-      for (const place of gained) {
-        const [at, first] = [committed.get(place.name)?.[place.partition], earliest.get(place.name)?.[place.partition] ?? 0];
-        if (at !== undefined && at < first) this.#lost(place);
-        place.next = Math.max(place.next, at ?? 0, first);
-      }
-    } catch {
-      // Their first batch tells it as well.
-    }
   }
 
   async #assign(member: Member, claim: object, gained: readonly Place[]): Promise<void> {
     const current = (): Place[] => (this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready));
     for (let failures = 0; current().length > 0; failures++) {
       try {
-        await this.#options.assigned?.(current().map(({ topic, partition }) => ({ topic, partition })));
+        const whole = new Set(await this.#whole(member, current()));
+        const ready = current().filter((place) => whole.has(place));
+        if (ready.length > 0) await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
         this.#assignFailure = undefined;
-        for (const place of current()) {
+        for (const place of current().filter((each) => whole.has(each))) {
           place.ready = true;
           member.resume(place.name, place.partition);
         }
       } catch (error) {
-        this.#assignFailure = `assigned: ${error instanceof Error ? error.name : 'an unknown error'}`;
-        await this.#pause(failures);
+        this.#assignFailure = `assigned: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
       }
+      if (current().length > 0) await this.#pause(failures);
     }
+  }
+
+  /** Finds where the group is in partitions, and keeps those back from which retention took what the group had not read, until that is accepted. */
+  async #whole(member: Member, places: readonly Place[]): Promise<readonly Place[]> {
+    const names = [...new Set(places.map(({ name }) => name))];
+    const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names), this.#cluster.offsets(names, true)]);
+    const whole: Place[] = [];
+    for (const place of places) {
+      const [at, first] = [committed.get(place.name)?.[place.partition], earliest.get(place.name)?.[place.partition] ?? 0];
+      const from = Math.max(place.next, at ?? 0);
+      const { topic, partition } = place;
+      place.next = from;
+      if (from < first && !(await this.#accepted(member, place, { group: this.#options.group, topic, partition, from, to: first, begun: from > 0 || at !== undefined }))) {
+        // Others see the loss by this. kafkajs commits a mark of its own where it found an offset out of range; a group that Kafka forgot has none.
+        if (at !== from) await member.commit(place.name, place.partition, from);
+        continue;
+      }
+      place.loss = undefined;
+      place.next = Math.max(from, first);
+      whole.push(place);
+    }
+    return whole;
+  }
+
+  async #accepted(member: Member, place: Place, loss: Loss): Promise<boolean> {
+    const fields = { group: loss.group, topic: loss.topic, partition: loss.partition, from: loss.from, to: loss.to };
+    if (await (this.#options.accepted ?? acceptedByDefault)(loss)) {
+      // Whoever asks for losses, and a start after the next one, sees that this one is over. A group that begins has nothing to end.
+      if (loss.begun) {
+        await member.commit(place.name, place.partition, loss.to);
+        member.seek(place.name, place.partition, loss.to);
+        this.#settings.logger?.warn(fields, 'the loss of records that retention removed was accepted: the group goes on without them');
+      }
+      return true;
+    }
+    if (place.loss === undefined) {
+      this.#settings.metrics.consumer?.(loss.group, 'retention-loss');
+      this.#settings.logger?.error(fields, 'retention removed records before this group had read them: the partition stands still until the loss is accepted');
+    }
+    place.loss = loss;
+    return false;
+  }
+
+  /** Whether retention took something is looked up before anything more is handled. */
+  #outOfRange(member: Member, place: Place): void {
+    if (member !== this.#member || !place.mine || !place.ready || place.claim === undefined) return;
+    place.ready = false;
+    member.pause(place.name, place.partition);
+    void this.#assign(member, place.claim, [place]);
   }
 
   async #each(member: Member, payload: EachBatchPayload): Promise<void> {

@@ -1,3 +1,4 @@
+import { acceptedByDefault } from '../losses.ts';
 import type { SubscribeOptions, Subscription, Batch, Position } from '../port.ts';
 import { DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { Backoff, LaneOwner } from './lane.ts';
@@ -14,20 +15,26 @@ export class Member implements LaneOwner {
   readonly topics: readonly string[];
   readonly lanes = new Set<Lane>();
   readonly #handle: (batch: Batch) => Promise<void> | void;
+  readonly #accepted: (lane: Lane, to: number) => Promise<boolean>;
   readonly #failures = new Map<Lane, string>();
   #lastPoll = Date.now();
   #assignFailure: string | undefined;
 
-  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; lingerMs?: number; handle(batch: Batch): Promise<void> | void }) {
+  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; lingerMs?: number; handle(batch: Batch): Promise<void> | void }, accepted: (lane: Lane, to: number) => Promise<boolean>) {
     this.topics = [...new Set(options.topics)];
     this.maxRecords = options.maxRecords ?? DEFAULT_MAX_RECORDS;
     this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.lingerMs = options.lingerMs ?? 0;
     this.#handle = (batch) => options.handle(batch);
+    this.#accepted = accepted;
   }
 
   handle(batch: Batch): Promise<void> | void {
     return this.#handle(batch);
+  }
+
+  accepted(lane: Lane, to: number): Promise<boolean> {
+    return this.#accepted(lane, to);
   }
 
   polled(): void {
@@ -89,7 +96,9 @@ export class Group {
   }
 
   async join(options: SubscribeOptions): Promise<Subscription> {
-    const member = new Member(options);
+    const ask = options.accepted ?? acceptedByDefault;
+    const member = new Member(options, ({ topic, partition, next }, to) =>
+      ask({ group: this.name, topic, partition, from: next, to, begun: this.#store.committed(this.name, topic, partition) !== undefined }));
     for (const topic of member.topics) this.#partitions.set(topic, this.#store.partitions(topic));
     this.#members.push({ member, options });
     await this.#rebalance();

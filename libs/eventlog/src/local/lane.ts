@@ -1,9 +1,12 @@
+import { lossSentence } from '../losses.ts';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch } from '../port.ts';
 import type { LocalStore } from './store.ts';
 
 /** The member that handles a lane's batches. */
 export interface LaneOwner {
+  /** Whether the lane may go on at `to`, although retention has removed records from its position on. */
+  accepted(lane: Lane, to: number): Promise<boolean>;
   readonly maxRecords: number;
   readonly maxBytes: number;
   /** How long a batch waits for more, ms. */
@@ -95,6 +98,7 @@ export class Lane {
       const owner: LaneOwner | undefined = this.#owner;
       if (owner === undefined) return;
       try {
+        await this.#skip(owner);
         const records = this.#store.read(this.topic, this.partition, this.next, owner.maxRecords, owner.maxBytes);
         owner.polled();
         if (records.length === 0) {
@@ -121,6 +125,15 @@ export class Lane {
     }
   }
 
+  /** Goes on behind what retention has removed, once that is accepted. @throws EngineUnavailable until then */
+  async #skip(owner: LaneOwner): Promise<void> {
+    const to = this.#store.start(this.topic)[this.partition] ?? 0;
+    if (to <= this.next) return;
+    if (!(await owner.accepted(this, to))) throw new EngineUnavailable(lossSentence({ topic: this.topic, partition: this.partition, from: this.next, to }));
+    this.next = to;
+    this.#handled(this);
+  }
+
   async #sleep(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
@@ -135,6 +148,8 @@ export class Lane {
 
 /** Messages of handlers may carry what they choked on: only the engine's own words are passed on. */
 function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
+  // A loss names its place itself.
+  if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `)) return error.message;
   const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
   return `${lane.topic}/${lane.partition}: ${what}`;
 }

@@ -1,5 +1,5 @@
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type { Appended, EventLog, FollowOptions, LogRecord, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import type { Appended, EventLog, FollowOptions, LogRecord, Loss, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { Group, Member } from './group.ts';
 import { DEFAULT_BACKOFF, Lane } from './lane.ts';
@@ -50,7 +50,8 @@ export class LocalLog implements EventLog {
 
   async follow(options: FollowOptions): Promise<Subscription> {
     this.#open();
-    const member = new Member(options);
+    // A follower starts at what is kept, and stands still when retention overtakes it.
+    const member = new Member(options, async ({ next }) => next === 0);
     const heads = await this.head(member.topics);
     let resolve!: () => void;
     let reject!: (error: unknown) => void;
@@ -91,6 +92,15 @@ export class LocalLog implements EventLog {
     return Object.fromEntries(topics.map((topic) => [
       topic, Array.from({ length: this.#store.partitions(topic) }, (_, partition) => this.#store.committed(group, topic, partition) ?? 0),
     ]));
+  }
+
+  async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
+    this.#open();
+    await this.#store.flush();
+    return topics.flatMap((topic) => this.#store.start(topic).flatMap((to, partition) => {
+      const from = this.#store.committed(group, topic, partition);
+      return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
+    }));
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {

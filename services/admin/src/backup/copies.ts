@@ -4,6 +4,7 @@ import { applyTopics, openKafkaLog, openTopicLoader, takeTimes, type KafkaConnec
 import type { TopicPlanSettings } from '../config.ts';
 import { desiredTopics } from '../desired-topics.ts';
 import type { Copies } from '../program.ts';
+import { acceptLosses } from './accept-loss.ts';
 import { acceptRestore } from './accept.ts';
 import { dumpTopics } from './dump.ts';
 import { loadTopics } from './load.ts';
@@ -35,6 +36,7 @@ export function copiesOf(connection: KafkaConnection, settings: TopicPlanSetting
         await takeTimes(connection, NAMES, 'append');
       }
     },
+    acceptLoss: (said) => withLog((log) => acceptLosses(log, said, now())),
     accept: (said) => withLog((log) => acceptRestore(log, said, now())),
   };
 }

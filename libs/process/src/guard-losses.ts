@@ -1,0 +1,50 @@
+import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf } from '@provider-access/events';
+import { type EventLog, type Loss, lossId, type SubscribeOptions } from '@provider-access/eventlog';
+import { overlay } from './tracing/overlay.ts';
+
+const PAGE = 1000;
+
+export interface GuardOptions {
+  /** Whether the engine forgets the offsets of groups that are away for long. Default true, as Kafka does. */
+  readonly forgets?: boolean;
+}
+
+/**
+ * A log whose groups stand still in front of records that retention removed unread, until an operator accepts that (`pa topics accept-loss`, an
+ * event in `pa.registry`). A group without a committed offset counts as new while the service has derived nothing, and as forgotten afterwards:
+ * Kafka forgets the offsets of groups that are away for `offsets.retention.minutes`.
+ */
+export function guardLosses(log: EventLog, service: Service, { forgets = true }: GuardOptions = {}): EventLog {
+  const own = TOPICS.filter(({ writers }) => writers.length === 1 && writers[0] === service).map(({ name }) => name);
+  const accepted = acceptedLosses(log);
+  const isNew = async (): Promise<boolean> => Object.values(await log.head(own)).every((heads) => heads.every((head) => head === 0));
+  const ask = async (loss: Loss): Promise<boolean> => (!loss.begun && (!forgets || (await isNew()))) || (await accepted()).has(lossId(loss));
+  return overlay(log, { subscribe: (options: SubscribeOptions) => log.subscribe({ ...options, accepted: ask }) });
+}
+
+/** Reads the registry only when it is asked, and goes on where it stopped. */
+function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  const next: number[] = [];
+  const read = async (): Promise<ReadonlySet<string>> => {
+    for (let partition = 0; partition < (await log.partitions(PA_REGISTRY)); partition++) {
+      for (;;) {
+        const records = await log.read(PA_REGISTRY, partition, next[partition] ?? 0, PAGE);
+        for (const record of records) {
+          if (typeOf(record) === 'pa.restore-accepted.v1') ids.add((JSON.parse(Buffer.from(record.value).toString('utf8')) as RestoreAccepted).restore);
+        }
+        const last = records.at(-1);
+        if (last === undefined) break;
+        next[partition] = last.offset + 1;
+      }
+    }
+    return ids;
+  };
+  let reading: Promise<unknown> = Promise.resolve();
+  // One at a time: several groups may ask at once.
+  return () => {
+    const mine = reading.then(read);
+    reading = mine.catch(() => undefined);
+    return mine;
+  };
+}

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { encodeEvent } from '@provider-access/events';
+import type { EventLog } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { eventually } from '@provider-access/testing';
+import { guardLosses } from './guard-losses.ts';
+
+const M = 'payer.member-events';
+const given = (n: number) => ({ key: `${n}`, partitionKey: 'k', headers: {}, value: String(n) });
+const accepts = (restore: string) => encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: '2026-03-01T00:00:00Z', subject: restore, data: { restore, by: 'a', reason: 'b', at: '2026-03-01T00:00:00Z' } });
+const data = () => ({ topics: new Map(), commits: new Map<string, number>(), starts: new Map<string, number>() });
+async function following(log: EventLog) {
+  const seen: string[] = [];
+  const subscription = await log.subscribe({ group: 'consent-intake', topics: [M], handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)) });
+  return { seen, subscription };
+}
+
+test('a loss stops the group until the registry says that exactly this loss is accepted', async () => {
+  const kept = data();
+  let log = openMemoryLog({ partitions: 1, data: kept });
+  await log.append(M, [given(0)]);
+  const before = await following(guardLosses(log, 'consent'));
+  await eventually(() => before.seen.length === 1);
+  await before.subscription.stop();
+  await log.append(M, [given(1), given(2)]);
+  await log.close();
+  log = openMemoryLog({ partitions: 1, data: kept });
+  // By a process that does not know the group, as a broker does not know it.
+  await log.trim!(M, Infinity);
+  await log.append(M, [given(3)]);
+  const after = await following(guardLosses(log, 'consent'));
+  await eventually(() => after.subscription.failure() !== undefined);
+  // Another loss, of the same group: an operator has not seen this one.
+  await log.append('pa.registry', [accepts('loss/consent-intake/payer.member-events/0/1-2')]);
+  await log.append('pa.registry', [accepts('loss/resources-intake/payer.member-events/0/1-3')]);
+  for (let looks = 0; looks < 3; looks++) {
+    await log.append(M, [given(4 + looks)]);
+    await eventually(() => after.subscription.failure() !== undefined);
+  }
+  expect(after.seen).toEqual([]);
+  await log.append('pa.registry', [accepts('loss/consent-intake/payer.member-events/0/1-3')]);
+  await eventually(() => expect(after.seen).toEqual(['3', '4', '5', '6']));
+  await after.subscription.stop();
+  await log.close();
+});
+
+test('a group without a committed offset is new while its service has derived nothing, and forgotten afterwards', async () => {
+  for (const [derived, expected] of [[false, ['1']], [true, []]] as const) {
+    const log = openMemoryLog({ partitions: 1 });
+    await log.append(M, [given(0)]);
+    await log.trim!(M, Infinity);
+    await log.append(M, [given(1)]);
+    if (derived) await log.append('pa.consent', [given(0)]);
+    const { seen, subscription } = await following(guardLosses(log, 'consent'));
+    if (derived) await eventually(() => expect(subscription.failure()).toMatch(/retention removed records 0 to 0/));
+    else await eventually(() => seen.length === 1);
+    expect(seen).toEqual(expected);
+    await subscription.stop();
+    await log.close();
+  }
+});

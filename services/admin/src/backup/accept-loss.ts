@@ -1,0 +1,30 @@
+import { encodeEvent, PA_REGISTRY, type RestoreAccepted } from '@provider-access/events';
+import { type EventLog, type Loss, lossId } from '@provider-access/eventlog';
+import { DECLARATIONS, viewGroup } from '../services.ts';
+
+const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(({ subscriptions, projections }) => [
+  ...subscriptions.map(({ group, topics }) => [group, topics] as const),
+  ...projections.map((projection) => [viewGroup(projection), Object.keys(projection.topics)] as const),
+]);
+
+/** What retention has removed before a group of the platform read it. @throws EngineUnavailable */
+export async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
+  const found: Loss[] = [];
+  for (const [group, topics] of GROUPS) found.push(...(await log.losses(group, topics)));
+  return found;
+}
+
+/**
+ * Records in `pa.registry` that an operator accepts each loss that there is now: its group goes on with what is left. What is lost later is
+ * another loss. @param now ms since the epoch @returns the losses @throws EngineUnavailable
+ */
+export async function acceptLosses(log: EventLog, by: { readonly by: string; readonly reason: string }, now: number): Promise<readonly Loss[]> {
+  const losses = await lossesOf(log);
+  const at = new Date(now).toISOString();
+  await log.append(PA_REGISTRY, losses.map((loss) => {
+    const restore = lossId(loss);
+    const data: RestoreAccepted = { restore, ...by, at };
+    return encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: at, subject: restore, data });
+  }));
+  return losses;
+}
