@@ -54,6 +54,18 @@ export function inNetwork(party: PartyFacts, providers: AttributionFact['provide
   return known;
 }
 
+/** Since when a provider that is in network at `now` has been so without a break, and that could be seen; ms since the epoch. */
+function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'][number], now: number): number {
+  let since = 0;
+  let status: string | undefined;
+  for (const change of party.network(provider)) {
+    if (ms(change.from) > now) continue;
+    if (change.status === 'in-network' && status !== 'in-network') since = Math.max(ms(change.from), ms(change.recordedAt ?? change.from));
+    status = change.status;
+  }
+  return status === 'in-network' ? since : 0;
+}
+
 /**
  * Scopes that we do not evaluate narrower than the rule asks count as global: deny overrides. A provider is meant by any of its identifiers, and
  * so is a client by any that it is bound to: members know a practice by one number, and payers attribute by another.
@@ -92,14 +104,14 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 
 /**
  * The instant since which the permitted member has been visible to the client without a break: what is recorded of
- * attribution, coverage, opt-in or the end of a hold after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
+ * attribution, coverage, network contract, opt-in or the end of a hold after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = decisionTime(request, facts);
   const decision = decide(request, facts);
   if (!decision.permit) return Number.POSITIVE_INFINITY;
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
-  const attributed = Math.min(...decision.attributions.map(since));
+  const attributed = Math.min(...decision.attributions.map((a) => Math.max(since(a), ...a.providers.map((p) => inNetworkSince(facts.party, p, now)))));
   const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
   const optedIn = Math.max(0, ...facts.member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now).map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))));
   const held = [...facts.member!.holds, ...sourcesOf(facts.member!).flatMap((s) => facts.party.sourceHolds(s))];

@@ -122,6 +122,13 @@ describe('visibleSince', () => {
     expect(since({ attributions: [{ ...attribution, recordedAt: '2026-03-01T00:00:00.000Z' }] })).toBe('2026-03-01T00:00:00.000Z');
     expect(since({ optOuts: [{ ...optOut, to: '2026-04-01T00:00:00.000Z', endRecordedAt: '2026-04-02T00:00:00.000Z' }] })).toBe('2026-04-02T00:00:00.000Z');
   });
+  it('is not before one of the providers came into network, when that could be seen, and not at a repetition of it', () => {
+    const seen = (network: readonly NetworkFact[]): string => new Date(visibleSince(request, { member, party: party({ network }) })).toISOString();
+    const [march, april] = ['2026-03-01T00:00:00.000Z', '2026-04-01T00:00:00.000Z'];
+    expect(seen([{ status: 'in-network', from: PAST, recordedAt: april }])).toBe(april);
+    expect(seen([{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: march }, { status: 'in-network', from: april }])).toBe(april);
+    expect(seen([{ status: 'in-network', from: PAST }, { status: 'in-network', from: march, recordedAt: april }])).toBe(PAST);
+  });
   it('is not before a hold ended, of the member or of a source: what was held back then is due now', () => {
     const ended = { ...hold, to: '2026-04-03T00:00:00.000Z' };
     expect(since({ holds: [ended] })).toBe('2026-04-03T00:00:00.000Z');

@@ -49,7 +49,12 @@ export interface ClientFacts {
   readonly providers: readonly ProviderKey[];
   readonly scope: string;
 }
-export interface NetworkFact { readonly status: 'in-network' | 'out-of-network'; readonly from: string }
+export interface NetworkFact {
+  readonly status: 'in-network' | 'out-of-network';
+  readonly from: string;
+  /** Since when what holds from `from` on could be seen; absent where a hold ended or began. */
+  readonly recordedAt?: string;
+}
 
 /** Few: every service keeps them in memory. */
 export interface PartyFacts {

@@ -146,3 +146,9 @@ export function toStructured(event: DomainEvent): Record<string, unknown> {
     data: event.data,
   };
 }
+
+/**
+ * Header of what consent and attribution derive: the newest transactionTime of an export when it was derived, an RFC 3339 instant. Facts count
+ * as recorded at that time at the earliest (ADR 0023). A record without it was recorded at its timestamp.
+ */
+export const RECORDED_AT_HEADER = 'ce_parecordedat';

@@ -238,7 +238,7 @@ export class Parties implements PartyFacts {
     const step = { e: eventIdOf(record), b: change.businessTime, q: 0, s: change.from, ...(change.status === 'in-network' && { f: change.from }) };
     const steps = withStep(this.networks.get(provider)?.steps ?? [], step, recordedAt(record));
     if (steps === undefined) return;
-    this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s })) });
+    this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s, recordedAt: s.v })) });
   }
 }
 

@@ -74,7 +74,7 @@ describe('parties', () => {
     const status = (s: string, from: string, businessTime: string) => say(PA_PROVIDERS, 'pa.network-status-recorded.v1', 'npi|1', { provider: 'npi|1', status: s, from, businessTime });
     await status('in-network', '2026-01-01T00:00:00.000Z', '2026-01-03T00:00:00.000Z');
     await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z');
-    expect(parties.network('npi|1')).toEqual([{ status: 'in-network', from: '2026-01-01T00:00:00.000Z' }]);
+    expect(parties.network('npi|1')).toEqual([{ status: 'in-network', from: '2026-01-01T00:00:00.000Z', recordedAt: expect.any(String) as string }]);
     await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-04T00:00:00.000Z');
     expect(parties.network('npi|1')).toHaveLength(2);
     expect(parties.network('npi|2')).toEqual([]);

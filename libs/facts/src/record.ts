@@ -1,4 +1,5 @@
 import { ANY_SOURCE } from '@provider-access/access';
+import { RECORDED_AT_HEADER } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 
 /** Header that carries the payer's source on the events that we derive from its. */
@@ -10,8 +11,14 @@ export const dataOf = <T>(record: LogRecord): T => JSON.parse(utf8.decode(record
 export const typeOfRecord = (record: LogRecord): string => record.headers['ce_type'] ?? '';
 export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];
 export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';
-/** When it was recorded here: the append to our topic, which lies after every position fixed before it. */
-export const recordedAt = (record: LogRecord): string => new Date(record.timestamp).toISOString();
+/**
+ * When it was recorded here: the append to our topic by the clock of the log, and not before the newest transactionTime of an export at
+ * that time (ADR 0023), so that it lies after every position fixed before it.
+ */
+export function recordedAt({ timestamp, headers }: LogRecord): string {
+  const atLeast = Date.parse(headers[RECORDED_AT_HEADER] ?? '');
+  return new Date(Number.isNaN(atLeast) ? timestamp : Math.max(timestamp, atLeast)).toISOString();
+}
 
 /** Sources of one member in one part. A payer has a few systems; one that names a new source in each event must not make the document grow. */
 const MOST_SOURCES = 50;

@@ -1,8 +1,9 @@
-import type { AccessHeld, DomainEvent, EventFault, PayerContract, PayerEvent } from '@provider-access/events';
+import { type AccessHeld, type DomainEvent, type EventFault, type PayerContract, type PayerEvent, RECORDED_AT_HEADER } from '@provider-access/events';
 import {
   type Batch, deadLetterId, Derivation, type DerivationOutput, EngineUnavailable, type LogRecord, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge,
 } from '@provider-access/eventlog';
 import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
+import { TransactionTimes } from '@provider-access/state';
 import { AccessHolds } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { type Matter, matterOf } from './matter.ts';
@@ -79,11 +80,13 @@ export class Intake<E = PayerEvent> {
   private readonly holds: AccessHolds;
   private readonly resolutions: Resolutions;
   private readonly derivation: Derivation;
+  private readonly transactionTimes: TransactionTimes;
 
   constructor(ports: ServicePorts, role: IntakeRole<E>) {
     this.ports = ports;
     this.role = role;
     this.holds = new AccessHolds(ports.state.claims, role.deriver, ports);
+    this.transactionTimes = new TransactionTimes(ports.state.streams);
     this.resolutions = new Resolutions(ports, { ...role, holds: this.holds });
     const { log, clock, metrics } = ports;
     this.derivation = new Derivation({
@@ -100,12 +103,14 @@ export class Intake<E = PayerEvent> {
   async handle(batch: Batch): Promise<void> {
     /** The events at which the platform failed, by their offset. */
     const faults = new Map<number, EventFault>();
+    // Asked for after the batch was given: an export that does not contain this batch has raised it before.
+    const newest = await this.transactionTimes.newest();
     for (;;) {
-      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults);
+      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults, newest);
       const failed = await attempt.run(this.derivation);
       if (failed === undefined) {
         // Everything is durable now: a hold must not end before what stands in its place is there.
-        for (const { name, deadLetter, matter, at } of attempt.replays) await this.resolutions.took(name, deadLetter, matter, at);
+        for (const { name, deadLetter, matter, at } of attempt.replays) await this.resolutions.took(name, deadLetter, matter, later(at, newest));
         return;
       }
       const { reason, error, offset } = failed;
@@ -139,19 +144,22 @@ class Attempt<E> {
   private readonly batch: Batch;
   private readonly faults: ReadonlyMap<number, EventFault>;
   private readonly now: number;
+  /** Header of what is derived; none before the first export. */
+  private readonly recordedAt: Readonly<Record<string, string>>;
   private readonly outputs: (Output & { readonly offset: number })[] = [];
   private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
   private readonly outcomes: OutcomeRow[] = [];
   /** Events that say which dead letter they replay, and took effect. */
   readonly replays: { readonly name: string; readonly deadLetter: string; readonly matter: Matter; readonly at: string }[] = [];
 
-  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>) {
+  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>, newest: number) {
     this.ports = ports;
     this.role = role;
     this.holds = holds;
     this.batch = batch;
     this.faults = faults;
     this.now = ports.clock.now();
+    this.recordedAt = newest > 0 ? { [RECORDED_AT_HEADER]: instant(newest) } : {};
   }
 
   /** @returns the event at which the platform failed; undefined when the batch is durable */
@@ -245,7 +253,9 @@ class Attempt<E> {
   }
 
   private put({ offset }: LogRecord, outputs: readonly Output[]): void {
-    for (const output of outputs) this.outputs.push({ ...output, offset });
+    for (const { topic, record } of outputs) {
+      this.outputs.push({ topic, record: { ...record, headers: { ...record.headers, ...this.recordedAt } }, offset });
+    }
   }
 
   private at(record: LogRecord): string {
@@ -265,6 +275,8 @@ class Attempt<E> {
     return record === undefined ? undefined : [...this.outputs, ...this.parked].find((output) => output.record === record)?.offset;
   }
 }
+
+const later = (at: string, newest: number): string => instant(Math.max(Date.parse(at), newest));
 
 function idOf<E>({ record, inbound }: Read<E>): Pick<OutcomeRow, 'receipt' | 'event'> {
   const event = inbound.event as DomainEvent | undefined;

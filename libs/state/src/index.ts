@@ -1,2 +1,3 @@
 export * from './port.ts';
 export * from './stream-reader.ts';
+export * from './transaction-times.ts';

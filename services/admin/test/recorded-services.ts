@@ -9,7 +9,7 @@ import { openFsBlobs } from '@provider-access/blob/fs';
 import { consentConfig, ConsentModule } from '@provider-access/consent';
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
@@ -17,6 +17,7 @@ import { createServiceApp, systemClock, type ServicePorts } from '@provider-acce
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
 import { fixedSecret, loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import type { State } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 
@@ -48,10 +49,16 @@ function recording(log: EventLog, use: Use): EventLog {
 const PUBLIC_URL = 'https://pa.example.org';
 interface Answer { readonly status: number; readonly body: string; readonly location: string | undefined }
 
+/** What a test may set: a clock for each service and for the log, ms that it is ahead; one state store for all, as in a cluster. */
+export interface RecordedOptions {
+  readonly ahead?: Partial<Record<Service | 'log', number>>;
+  readonly oneState?: boolean;
+}
+
 /** The five services as the standalone composes them, on memory engines; what each does with the log is noted. */
 export class RecordedServices {
   readonly folder = mkdtempSync(join(tmpdir(), 'admin-'));
-  readonly log = openMemoryLog();
+  readonly log: MemoryLog;
   readonly uses: Record<Service, Use> = { auth: new Use(), attribution: new Use(), consent: new Use(), resources: new Use(), export: new Use() };
   readonly apps = {} as Record<Service, NestFastifyApplication>;
   private readonly views = openMemoryViews();
@@ -59,12 +66,26 @@ export class RecordedServices {
   tokens!: TokenIssuer;
   payer!: string;
   administrator!: string;
+  private readonly options: RecordedOptions;
+  private state: State | undefined;
+  constructor(options: RecordedOptions = {}) {
+    this.options = options;
+    this.log = openMemoryLog({ now: () => this.time('log') });
+  }
 
+  /** The time by the clock of a service or of the log, ms since the epoch. */
+  time(of: Service | 'log'): number {
+    return Date.now() + (this.options.ahead?.[of] ?? 0);
+  }
   private ports(service: Service): ServicePorts {
     const log = recording(this.log, this.uses[service]);
+    const state = this.options.oneState === true ? (this.state ??= this.openState(this.log)) : this.openState(log);
+    return { log, views: this.views, state, clock: { ...systemClock, now: () => this.time(service) }, logger: silentLogger, metrics: new Metrics() };
+  }
+  private openState(log: EventLog): State {
     const state = openMemoryState({ log });
     this.closing.push(() => state.close());
-    return { log, views: this.views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+    return state;
   }
   private async run(service: Service, module: (ports: ServicePorts) => DynamicModule): Promise<void> {
     const ports = this.ports(service);

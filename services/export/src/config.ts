@@ -41,7 +41,7 @@ export interface ExportConfig {
   readonly keptBytesPerClient: number;
   /** How long files outlive their expiry for downloads that had begun. */
   readonly graceMs: number;
-  /** transactionTime lies so far before the moment at which the positions were read: more than clocks differ. */
+  /** transactionTime lies so far before the moment at which the positions were read: for intakes of the release before, which do not know it. */
   readonly skewMarginMs: number;
   /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
   readonly waitMs: number;

@@ -9,6 +9,7 @@ import { PORTS, countOutcomes, measureViews, READINESS, type ReadinessCheck, typ
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { recordsReader } from '@provider-access/records';
 import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import { TransactionTimes } from '@provider-access/state';
 import { ProjectionSet } from '@provider-access/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
@@ -97,7 +98,7 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence, ser
     {
       provide: RecordIntake, inject: [RECORDS, ReadingThread, Facts],
       useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
-        log, reader, reading, claims: state.claims, leases: state.leases,
+        log, reader, reading, claims: state.claims, leases: state.leases, transactionTimes: new TransactionTimes(state.streams),
         mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
         clock, logger, floor: config.floor, levels: ledger, levelsSince: serviceLevels?.since,
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),

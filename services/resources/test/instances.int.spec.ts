@@ -35,7 +35,7 @@ class Instance {
       ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (await this.gate, target.append(topic, list))
       : (target[name] as (...args: unknown[]) => unknown).bind(target)) });
     this.intake = new RecordIntake({
-      log: late, reader, claims: state.claims, leases: state.leases, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, floor: '2016-01-01',
+      log: late, reader, claims: state.claims, leases: state.leases, transactionTimes: { newest: () => Promise.resolve(0) }, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, floor: '2016-01-01',
       reading: { read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))) },
       derivation: new Derivation({ log: late, deriver: 'resources', progressTopic: PA_RECORDS }),
     });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TransactionTimes } from '../transaction-times.ts';
 import type { Fixture } from './fixture.ts';
 
 /** Leases, counters, presence and work. */
@@ -30,6 +31,17 @@ export function agreements(at: Fixture): void {
       await at.reopen();
       expect((await at.state.leases.acquire('job', 'd', 100))!.token).toBeGreaterThan(winner!.token);
     });
+  });
+
+  it('the newest transactionTime only grows, whoever raises it, and outlives a restart', async () => {
+    const [a, b] = [new TransactionTimes(at.state.streams), new TransactionTimes(at.state.streams)];
+    expect(await a.newest()).toBe(0);
+    await Promise.all([3, 9, 4, 7, 1].map((ms, i) => (i % 2 === 0 ? a : b).raise(ms)));
+    await b.raise(5);
+    expect([await a.newest(), await b.newest()]).toEqual([9, 9]);
+    if (!at.harness.durable) return;
+    await at.reopen();
+    expect(await new TransactionTimes(at.state.streams).newest()).toBe(9);
   });
 
   it('counters count in a window that starts with the first hit', async () => {

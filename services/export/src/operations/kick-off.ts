@@ -3,6 +3,7 @@ import type { GroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/http';
 import type { LabelsOf } from '@provider-access/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
+import { TransactionTimes } from '@provider-access/state';
 import { viewsPassed } from '../jobs/views-passed.ts';
 import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
 import type { ExportContext } from '../context.ts';
@@ -38,11 +39,12 @@ function newJobId(): string {
  */
 export async function kickOff(context: ExportContext, request: KickOff): Promise<Accepted> {
   const { ports: { clock, state }, config, streams, slots, audit } = context;
+  const transactionTimes = new TransactionTimes(state.streams);
   const { smart } = request;
   if (!allows(smart.scopes, 'Group', 'r')) throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
   await ownGroup(context, smart.client, request.group);
 
-  const parsed = parseKickOff(request.operation, request.query, request.body, { lenient: isLenient(request.prefer), now: clock.now(), inScope: (type) => allows(smart.scopes, type, 'r') });
+  const parsed = parseKickOff(request.operation, request.query, request.body, { lenient: isLenient(request.prefer), now: Math.max(clock.now(), await transactionTimes.newest()), inScope: (type) => allows(smart.scopes, type, 'r') });
   if (!parsed.ok) throw new Refusal(parsed.fault.kind, parsed.fault.text, { expression: parsed.fault.parameter });
 
   const rate = await state.counters.hit(`export-kick-off/${smart.client}`, HOUR);
@@ -52,8 +54,9 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     throw tooMany(context, 'kept-bytes', `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or wait until one expires.`, kept.roomAt ?? clock.now() + MINUTE);
   }
 
-  // Before the positions are read: what is not in them is accepted later than this, whatever clock accepts it.
+  // Before the positions are read: what is not in them is stamped at this time or later, whatever clock stamps it (ADR 0023).
   const transactionTime = clock.now() - config.skewMarginMs;
+  await transactionTimes.raise(transactionTime);
   const positions = await context.facts.access.payerHead();
   if (!(await viewsPassed({ records: context.records, access: context.facts.access, memberships: context.views.memberships }, positions, config.waitMs))) throw unavailable();
 

@@ -6,7 +6,7 @@ import type { Clock } from '@provider-access/http';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/observability';
 import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
-import type { Claims, Leases } from '@provider-access/state';
+import type { Claims, Leases, TransactionTimes } from '@provider-access/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Judgement } from '../domain/judge.ts';
@@ -22,6 +22,8 @@ export interface RecordIntakeOptions {
   readonly reader: RecordsReader;
   readonly claims: Claims;
   readonly leases: Leases;
+  /** Nothing is stamped before the newest transactionTime of an export. */
+  readonly transactionTimes: Pick<TransactionTimes, 'newest'>;
   /** Who is known to be the same person as a member, from the facts: for merges that the claims store has lost. */
   mergedWith?(member: string): Promise<readonly string[]>;
   readonly reading: Pick<ReadingThread, 'read'>;
@@ -88,13 +90,15 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, reading } = this.options;
+      const { clock, floor, reading, transactionTimes } = this.options;
       const now = clock.now();
-      let [events] = await Promise.all([reading.read(batch.records, { now, floor }), this.ready()]);
+      // Asked for after the batch was given: an export that does not contain this batch has raised it before.
+      let [events, stamp] = await Promise.all([reading.read(batch.records, { now, floor }), transactionTimes.newest(), this.ready()]);
+      stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
       // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a partition.
       for (;;) {
-        const failed = await this.attempt(batch, events, now);
+        const failed = await this.attempt(batch, events, stamp);
         if (failed === undefined) break;
         events = events.map((event) => (event === failed.event ? { ...event, judgement: { kind: 'park' as const, ...failed.fault } } : event));
       }
@@ -105,11 +109,11 @@ export class RecordIntake {
     }
   }
 
-  private async attempt(batch: Batch, events: readonly ReadEvent[], now: number): Promise<Failed | undefined> {
-    if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) return this.derive(batch, events, now);
+  private async attempt(batch: Batch, events: readonly ReadEvent[], stamp: number): Promise<Failed | undefined> {
+    if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) return this.derive(batch, events, stamp);
     return this.shared.run(async ({ others, mine }) => {
       if (others) await this.catchUp();
-      return this.derive(batch, events, now, mine);
+      return this.derive(batch, events, stamp, mine);
     });
   }
 
@@ -118,13 +122,13 @@ export class RecordIntake {
     this.options.logger.error({ deadLetter, ...failed }, 'the platform failed at an event, which becomes a dead letter');
   }
 
-  private async derive(batch: Batch, events: readonly ReadEvent[], now: number, mine?: () => void): Promise<Failed | undefined> {
+  private async derive(batch: Batch, events: readonly ReadEvent[], stamp: number, mine?: () => void): Promise<Failed | undefined> {
     const { derivation, log } = this.options;
     const { inFlight } = this;
     const heads = await this.headsOf(events.filter(isVersioned).map((e) => idOf(e.judgement)));
     const owners = await this.ownership.prepare(events.map((e) => e.judgement), heads);
 
-    this.lastStamp = Math.max(this.lastStamp, now);
+    this.lastStamp = Math.max(this.lastStamp, stamp);
     const run = new BatchRun(batch, heads, this.lastStamp);
     for (const event of events) {
       try {
