@@ -237,6 +237,22 @@ describe('an opt-out against everything that runs', () => {
     expect(await read(member)).toBe(200);
   });
 
+  test('said by a FHIR Consent', async () => {
+    const member = take();
+    const code = (system: string, value: string) => ({ coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }] });
+    const consent = (type: string) => payerEvent('payer.resource-recorded.v1', member, { resource: {
+      resourceType: 'Consent', id: `consent-${member}`, status: 'active', scope: code('consentscope', 'patient-privacy'), category: [code('v3-ActCode', 'IDSCL')],
+      patient: { reference: `Patient/${member}` }, policyRule: code('consentpolicycodes', 'cric'), provision: { type, period: { start: '2020-01-01' } },
+    } });
+    await takesEffect(platform, consent('deny'));
+    expect(await read(member)).toBe(404);
+    // A Consent that permits ends nothing: an opt-in does.
+    expect(await tell(platform, consent('permit'))).toMatchObject({ status: 'accepted' });
+    expect(await read(member)).toBe(404);
+    await back(member);
+    expect(await read(member)).toBe(200);
+  });
+
   test('of one provider only: the other one still sees', async () => {
     const shared = untouched.find((m) => m.visibleTo.length > 1)!;
     take((m) => m === shared);

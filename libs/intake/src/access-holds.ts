@@ -1,8 +1,15 @@
 import { EVERY_SOURCE } from '@provider-access/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/observability';
-import type { Concerned } from './read.ts';
 
+/** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
+export interface Hold extends AccessHeld {
+  readonly others?: readonly string[];
+}
+/** What is told of a hold: one for each member. */
+export function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
+  return [hold, ...others.map((member) => ({ ...hold, member }))];
+}
 /** The part of state.claims that is needed here. */
 interface Claims {
   claim(namespace: string, key: string, owner: string): Promise<string>;
@@ -10,12 +17,13 @@ interface Claims {
 }
 
 /**
- * Whom a hold denies: the member of the event. When no member can be read, the policy decides between everybody and the source of the event.
+ * Whom a hold denies: each member who is named. When no member can be read, the policy decides between everybody and the source of the event.
  * A hold of a source denies the members of whom that source has spoken, so a hold of a new portal denies nobody.
  */
-export function heldBy({ member, source }: Concerned, policy: 'hold-all' | 'hold-source'): Concerned {
-  if (member !== undefined) return { member, source };
-  return { source: policy === 'hold-all' ? EVERY_SOURCE : source };
+export function holdOf(names: readonly string[], source: string, policy: 'hold-all' | 'hold-source'): Pick<Hold, 'member' | 'source' | 'others'> {
+  const [member, ...others] = names;
+  if (member === undefined) return { source: policy === 'hold-all' ? EVERY_SOURCE : source };
+  return { member, source, ...(others.length > 0 && { others }) };
 }
 
 /**
@@ -33,14 +41,14 @@ export class AccessHolds {
     this.namespace = `access-hold/${deriver}`;
   }
   /** The hold as first remembered. */
-  async remember(hold: AccessHeld): Promise<AccessHeld> {
+  async remember(hold: Hold): Promise<Hold> {
     const { deadLetter, eventType, member } = hold;
     this.told?.logger.warn({ deadLetter, eventType, ...(member !== undefined && { member: this.told.memberHash?.of(member) }) }, 'access is held until a parked event is resolved');
-    return JSON.parse(await this.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as AccessHeld;
+    return JSON.parse(await this.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
   }
   /** undefined when this service never held access for the dead letter. */
-  async find(deadLetter: string): Promise<AccessHeld | undefined> {
+  async find(deadLetter: string): Promise<Hold | undefined> {
     const found = await this.claims.get(this.namespace, deadLetter);
-    return found === undefined ? undefined : (JSON.parse(found) as AccessHeld);
+    return found === undefined ? undefined : (JSON.parse(found) as Hold);
   }
 }

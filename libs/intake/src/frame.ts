@@ -1,14 +1,15 @@
-import { type AccessHeld, type DomainEvent, type EventFault, type PayerContract, type PayerEvent, RECORDED_AT_HEADER } from '@provider-access/events';
+import { type DomainEvent, type EventFault, type PayerContract, type PayerEvent, RECORDED_AT_HEADER } from '@provider-access/events';
 import {
   type Batch, deadLetterId, Derivation, type DerivationOutput, EngineUnavailable, type LogRecord, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge,
 } from '@provider-access/eventlog';
 import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { TransactionTimes } from '@provider-access/state';
-import { AccessHolds } from './access-holds.ts';
+import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { type Matter, matterOf } from './matter.ts';
 import { type Inbound, type Interest, readInbound } from './read.ts';
 import { Resolutions } from './resolutions.ts';
+import { isAbout, isResourceEvent, namesNone } from './resources.ts';
 
 /** One record for one topic. */
 export interface Output {
@@ -46,16 +47,14 @@ export interface IntakeRole<E = PayerEvent> {
   readonly interest: Interest;
   /** The order in which topics are appended. */
   readonly topics: readonly string[];
-  /** True for a record that cannot concern this intake, by its bytes alone. */
-  readonly skips?: (record: LogRecord) => boolean;
   /** Whether this service tells the outcome of events of a type. */
   readonly reports: (type: string) => boolean;
   /** Whether this intake has to refuse what cannot be read: its own, and what may restrict access through it. */
   readonly refuses: (record: LogRecord, inbound: Inbound<E>) => boolean;
   /** Whose access is held until the dead letter is resolved; undefined for what can only have given access. */
-  readonly holdOf: (record: LogRecord, inbound: Inbound<E>, deadLetter: string) => AccessHeld | undefined;
-  readonly hold: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
-  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+  readonly holdOf: (record: LogRecord, inbound: Inbound<E>, deadLetter: string) => Hold | undefined;
+  readonly hold: (held: Hold, at: string) => Promise<readonly Output[]>;
+  readonly release: (held: Hold, at: string) => Promise<readonly Output[]>;
   /** Loads what the events of a batch are decided by. */
   readonly begin: (inbound: readonly Inbound<E>[], batch: Batch) => Promise<Turn<E>>;
   readonly contract?: PayerContract<E>;
@@ -167,10 +166,12 @@ class Attempt<E> {
     const { batch, role } = this;
     const reads: Read<E>[] = [];
     for (const record of batch.records) {
-      if (role.skips?.(record) === true) continue;
+      const { resources } = role.interest;
+      if (resources !== undefined && namesNone(record, resources)) continue;
       try {
         const inbound = readInbound(record, role.interest, this.now, role.contract);
-        if (inbound !== undefined) reads.push({ record, inbound: this.faulted(record, inbound) });
+        if (inbound === undefined || this.isElsewhere(record, inbound)) continue;
+        reads.push({ record, inbound: this.faulted(record, inbound) });
       } catch (error) {
         if (this.faults.has(record.offset)) reads.push({ record, inbound: this.unreadable(record) });
         else return { offset: record.offset, reason: 'internal-fault', error };
@@ -194,6 +195,13 @@ class Attempt<E> {
     }
     turn.done?.();
     return undefined;
+  }
+
+  /** Whether it is about a resource of which another service decides. Asked once it is parsed: bytes can only say that it may be. */
+  private isElsewhere(record: LogRecord, inbound: Inbound<E>): boolean {
+    const { resources } = this.role.interest;
+    const { type } = inbound;
+    return resources !== undefined && type !== undefined && isResourceEvent(type) && !isAbout(record, inbound as Inbound, resources);
   }
 
   private faulted(record: LogRecord, inbound: Inbound<E>): Inbound<E> {

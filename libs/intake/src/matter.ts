@@ -1,4 +1,6 @@
-import { type AccessHeld, isSubject, PAYER_CONTRACT, providerKeys } from '@provider-access/events';
+import { isSubject, PAYER_CONTRACT, providerKeys } from '@provider-access/events';
+import { patientOfConsent } from '@provider-access/pdex';
+import type { Hold } from './access-holds.ts';
 
 /** What a payer's event is about: its type, and the members and providers that it names. Of a dead letter as far as it can be read. */
 export interface Matter {
@@ -28,11 +30,13 @@ export function matterOf(type: string | undefined, member: string | undefined, d
   if (known === 'payer.members-merged.v1' && typeof from === 'string' && isSubject(from)) names.push(from);
   if (known === 'payer.network-status-changed.v1') names.push(...identifiersOf(identifiers, member));
   const about = isObject(resource) ? resource['resourceType'] : resourceType;
+  const patient = isObject(resource) && about === 'Consent' ? patientOfConsent(resource) : undefined;
+  if (patient !== undefined) names.push(patient);
   return { type: known, ...(typeof about === 'string' && RESTRICTING.has(about) && { resourceType: about }), names: [...new Set(names)] };
 }
 
 /** Whom a hold denies, as what its dead letter was about. */
-export function matterOfHold(held: AccessHeld & { readonly others?: readonly string[] }): Matter {
+export function matterOfHold(held: Hold): Matter {
   const { eventType, member, others = [], providers = [] } = held;
   return { type: eventType === UNKNOWN_TYPE ? undefined : eventType, names: [...(member === undefined ? [] : [member]), ...others, ...providers] };
 }

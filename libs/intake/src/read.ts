@@ -17,6 +17,8 @@ export interface Interest {
    * a misspelt opt-out is among them. The others see only what may be a version of a type of theirs.
    */
   readonly strays: 'parked' | 'watched' | 'passed';
+  /** Of events about FHIR resources, only those about these resource types. The frame drops all others. Default: all. */
+  readonly resources?: ReadonlySet<string>;
 }
 
 /** One record that an intake has to look at. */

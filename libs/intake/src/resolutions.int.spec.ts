@@ -37,8 +37,8 @@ let notes = 0;
 async function note(type: 'replayed' | 'discarded', data: Record<string, unknown>): Promise<void> {
   const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
   const event = { id: `n${++notes}`, source: 'urn:provider-access:resources', type: `pa.dead-letter-${type}.v1`, time: AT, subject: String(data['deadLetter']), data: { by: 'payer', at: AT, ...data } };
-  const [{ offset }] = (await log.append(topic, [encodeEvent(event)])) as [{ offset: number }];
-  await resolutions.handle({ topic, partition: 0, records: await log.read(topic, 0, offset, 1) });
+  const [placed] = await log.append(topic, [encodeEvent(event)]);
+  await resolutions.handle({ topic, partition: 0, records: await log.read(topic, 0, placed!.offset, 1) });
 }
 const replayedAs = (offset: number, deadLetter = at(0)): Promise<void> =>
   note('replayed', { deadLetter, corrected: true, event: 'e1', place: { topic: PAYER_MEMBER_EVENTS, partition: 0, offset } });

@@ -1,7 +1,7 @@
-import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
+import type { DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
 import { type Batch, deadLetterId, type LogRecord } from '@provider-access/eventlog';
 import { instant, type ServicePorts } from '@provider-access/http';
-import type { AccessHolds } from './access-holds.ts';
+import type { AccessHolds, Hold } from './access-holds.ts';
 import type { Output } from './frame.ts';
 import { differenceOf, type Matter, matterOfHold } from './matter.ts';
 
@@ -10,7 +10,7 @@ export interface ResolutionsRole {
   /** The order in which topics are appended. */
   readonly topics: readonly string[];
   readonly holds: AccessHolds;
-  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+  readonly release: (held: Hold, at: string) => Promise<readonly Output[]>;
 }
 
 /** How a record ended that replays a dead letter: it took effect, or somebody discarded it. */

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 
-import { consentMeaning } from './consent.ts';
 import { EXPORT_TYPES, parseExportType } from './export-type.ts';
 
 it.each([
@@ -24,14 +23,4 @@ it('gives the attribution list to who asks for its types, and reads every code t
   for (const [exportType, code] of Object.entries(EXPORT_TYPES)) {
     expect(parseExportType(code, { since: true, types: ['Group', 'Patient', 'Coverage'] })).toEqual({ ok: true, exportType });
   }
-});
-
-it.each([
-  ['global', [], { denies: 'everyone' }],
-  ['provider-specific', ['npi|1234567893'], { denies: 'providers', providers: ['npi|1234567893'] }],
-  ['provider-specific', [], { denies: 'everyone' }],
-  ['purpose-specific', ['npi|1234567893'], { denies: 'everyone' }],
-  ['something new', ['npi|1234567893'], { denies: 'everyone' }],
-] as const)('an opt-out of scope %s with targets %j', (scope, targets, expected) => {
-  expect(consentMeaning(scope, targets)).toEqual(expected);
 });

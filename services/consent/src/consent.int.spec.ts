@@ -270,7 +270,3 @@ it('a batch that comes again publishes nothing new', async () => {
   await h.publish(optedOut('m1'), optedIn('m1'));
   expect(await h.verdict('m1')).toBe('permit');
 });
-
-it('FHIR Consent is not served yet', async () => {
-  expect((await h.app.inject({ method: 'GET', url: '/fhir/Consent' })).statusCode).toBe(404);
-});

@@ -23,6 +23,10 @@ export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?
 /** Resource events are resources' own; Coverages among them say who is covered. */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
 export const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
+/** Whether attribution refuses what it cannot read of a type: its own events, and Coverages, which the frame alone lets through. */
+export const isDecidedHere = (type: string | undefined): boolean => type !== undefined && (isOwn(type) || isResource(type));
+/** Of all resources these alone say who is covered. */
+export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 
 /** Decided by `ProviderEventsIntake`. */
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';

@@ -1,7 +1,7 @@
 import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
 import type { UnreadableConsent } from '@provider-access/config';
-import { concerned, derivedRecord, heldBy, identifiersOf, type Inbound, matterOf, type Output } from '@provider-access/intake';
+import { concerned, derivedRecord, eachMember, type Hold, holdOf, identifiersOf, type Inbound, matterOf, type Output } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
@@ -10,7 +10,7 @@ export const DERIVER = 'attribution';
  * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it may have said that they left); everybody, or its
  * whole source, when neither can be read. undefined for one that can only have given access.
  */
-export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { event, type }: Inbound, deadLetter: string): Held | undefined => {
+export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { event, type }: Inbound, deadLetter: string): Hold | undefined => {
   if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
   const concerns = concerned(record, event);
   const about = { deadLetter, eventType: type };
@@ -19,15 +19,8 @@ export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { 
     return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
   }
   // Of a merge either may be who opted out.
-  const [member, ...others] = matterOf(type, concerns.member, event?.data).names;
-  const held = heldBy({ source: concerns.source, ...(member !== undefined && { member }) }, unreadable);
-  return { ...about, ...held, ...(others.length > 0 && { others }) };
+  return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
 };
-
-/** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
-interface Held extends AccessHeld {
-  readonly others?: readonly string[];
-}
 
 const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
 
@@ -40,20 +33,15 @@ const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): N
 const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [{ topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record }];
 
 /** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
-export async function heldOutputs(remembered: AccessHeld, at: string): Promise<readonly Output[]> {
-  return each(remembered).flatMap((hold) =>
+export async function heldOutputs(remembered: Hold, at: string): Promise<readonly Output[]> {
+  return eachMember(remembered).flatMap((hold) =>
     outputOf(hold, keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold')));
 }
 /** What ends such a hold. `at` is an RFC 3339 instant. */
-export async function releasedOutputs(remembered: AccessHeld, at: string): Promise<readonly Output[]> {
-  return each(remembered).flatMap((hold) => {
+export async function releasedOutputs(remembered: Hold, at: string): Promise<readonly Output[]> {
+  return eachMember(remembered).flatMap((hold) => {
     const { eventType: _, ...data } = hold;
     const record = derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 });
     return outputOf(hold, keyed(record, hold, 'release'));
   });
-}
-/** One for each member. */
-function each(remembered: Held): readonly AccessHeld[] {
-  const { others = [], ...hold } = remembered;
-  return [hold, ...others.map((member) => ({ ...hold, member }))];
 }

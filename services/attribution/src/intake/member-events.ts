@@ -1,12 +1,11 @@
-import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_CONTRACT, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
-import type { Batch, LogRecord, NewRecord } from '@provider-access/eventlog';
+import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
+import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
-import { decideMemberEvent, isOwn, isResource, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
-import { looksLikeCoverage, refusesCoverage } from './coverages.ts';
+import { COVERAGES, decideMemberEvent, isDecidedHere, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 import { MemberState } from './member-state.ts';
@@ -25,12 +24,11 @@ export class MemberEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_ATTRIBUTION,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed' },
+      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed', resources: COVERAGES },
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
-      skips: isNoCoverage,
       reports: isOwn,
       // A Coverage too, under the name that resources would give it: what is held must be found and resolved.
-      refuses: (record, inbound) => (inbound.type !== undefined && isOwn(inbound.type)) || refusesCoverage(record, inbound),
+      refuses: (_record, { type }) => isDecidedHere(type),
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,
@@ -117,10 +115,4 @@ class MemberTurn implements Turn {
     }
     return out;
   }
-}
-
-/** Most records are resources that are no Coverage: they are not parsed. */
-function isNoCoverage(record: LogRecord): boolean {
-  const type = record.headers['ce_type'];
-  return type !== undefined && isResource(PAYER_CONTRACT.newest(type)) && !looksLikeCoverage(record);
 }

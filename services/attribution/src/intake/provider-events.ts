@@ -7,8 +7,7 @@ import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, ty
 import { toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { instantOf } from '../domain/dates.ts';
-import { isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
-import { refusesCoverage } from './coverages.ts';
+import { COVERAGES, isDecidedHere, isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
@@ -24,11 +23,11 @@ export class ProviderEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_PROVIDERS,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed' },
+      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed', resources: COVERAGES },
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
       reports: isOwn,
       // resources parks a resource that lies here; a Coverage among them might have ended access, as in its own topic.
-      refuses: (record, inbound) => (inbound.type !== undefined && isOwn(inbound.type)) || refusesCoverage(record, inbound),
+      refuses: (_record, { type }) => isDecidedHere(type),
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,

@@ -4,8 +4,11 @@ import type { Batch, NewRecord } from '@provider-access/eventlog';
 import { type ConsentPart, type Facts, isNews } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
 import type { UnreadableConsent } from '@provider-access/config';
-import { concerned, derivedRecord, heldBy, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
+import {
+  concerned, derivedRecord, eachMember, type Hold, holdOf, Intake, type IntakeRole, isResourceEvent, matterOf, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE,
+} from '@provider-access/intake';
+import { CONSENTS, decideConsentResource, mayDeny, PROVIDER_RECORDED, RESOURCE_CARRIERS } from '../domain/consent-resource.ts';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -20,7 +23,7 @@ const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id c
 const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
- * payer.member-events -> pa.consent. An opt-out that cannot be read denies: the member, or everybody when it names none. So
+ * payer.member-events -> pa.consent. Reads opt-outs, opt-ins, merges, and of the resources FHIR Consents that deny. An opt-out that cannot be read denies: the member, or everybody when it names none. So
  * does one that a producer put among provider events, where nothing of consent belongs.
  */
 export class ConsentEventsIntake {
@@ -37,12 +40,18 @@ export class ConsentEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_CONSENT,
-      interest: { types: new Set([...CONSENT_TYPES, MERGED]), strays: 'watched' },
+      interest: { types: new Set([...CONSENT_TYPES, MERGED, ...RESOURCE_CARRIERS]), strays: 'watched', resources: CONSENTS },
       topics: [PA_CONSENT],
       reports: isOwn,
       // An unreadable merge is attribution's to park and to hold. What is of no known type may be a misspelt opt-out of its member.
-      refuses: (record, { event, type }) => (type === undefined ? concerned(record, event).member !== undefined : isOwn(type)),
-      holdOf: (record, { event, type }, deadLetter) => ({ ...heldBy(concerned(record, event), unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE }),
+      refuses: (record, { event, type }) =>
+        (type === undefined ? concerned(record, event).member !== undefined : isOwn(type) || mayDeny(type, event?.data, record.timestamp)),
+      holdOf: (record, { event, type }, deadLetter) => {
+        const { member, source } = concerned(record, event);
+        // A Consent denies whom it names as well as whom its event names.
+        const { names } = matterOf(type, type === PROVIDER_RECORDED ? undefined : member, event?.data);
+        return { ...holdOf(names, source, unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE };
+      },
       hold: (held, at) => this.tell(held, 'pa.access-held.v1', at),
       release: (held, at) => this.tell(held, 'pa.access-released.v1', at),
       begin: async (_inbound, batch) => new ConsentTurn({ ports, facts, register, effect, days, batch }),
@@ -67,7 +76,13 @@ export class ConsentEventsIntake {
     return this.intake.resolved(batch);
   }
 
-  private async tell(held: AccessHeld, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {
+  private async tell(hold: Hold, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {
+    const outputs: Output[] = [];
+    for (const held of eachMember(hold)) outputs.push(...(await this.tellOne(held, type, at)));
+    return outputs;
+  }
+
+  private async tellOne(held: AccessHeld, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {
     const { member, ...about } = held;
     const data = type === 'pa.access-held.v1' ? about : { source: held.source, deadLetter: held.deadLetter };
     const cause = { id: held.deadLetter, source: held.source };
@@ -98,14 +113,18 @@ class ConsentTurn implements Turn {
 
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;
-    const statement = decideConsentEvent(event, Math.min(record.timestamp, now), days);
+    const appendedAt = Math.min(record.timestamp, now);
+    const said = isResourceEvent(event.type) ? decideConsentResource(event, appendedAt) : { kind: 'event' as const, event };
+    if (said.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
+    if (said.kind === 'fault') return { ok: false, fault: said.fault };
+    const statement = decideConsentEvent(said.event, appendedAt, days);
     if (statement.kind === 'merged') {
       const { known, records } = await register.merge(...statement.members);
       return this.taken(known ? await this.missing(records) : records, 'recorded');
     }
     const { id, source, traceparent } = event;
-    const said: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
-    const { known, other, records } = await register.say(event.subject!, said, now);
+    const words: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
+    const { known, other, records } = await register.say(event.subject!, words, now);
     if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
     const missing = known ? await this.missing(records) : records;

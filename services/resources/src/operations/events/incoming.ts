@@ -1,5 +1,7 @@
 import { type DomainEvent, encodeEvent, type FaultReason, fromStructured, isSubject, PAYER_CONTRACT, RESERVED_SUBJECT } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
+import { isObject } from '@provider-access/fhir';
+import { readConsent } from '@provider-access/pdex';
 
 /** Largest event that is taken, bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
@@ -72,11 +74,21 @@ function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly d
   if (definition === undefined) {
     return { reason: 'unknown-event-type', detail: 'this event type is not known; see the AsyncAPI document for names and versions' };
   }
-  if (definition.owner !== 'consent') return undefined;
+  if (!statesConsent(event)) return undefined;
+  if (event.type === 'payer.provider-recorded.v1') {
+    return { reason: 'not-a-provider-type', detail: 'a Consent belongs to a member: publish it as payer.resource-recorded.v1' };
+  }
   const { subject } = event;
   if (subject === undefined || subject === '') return { reason: 'missing-subject', detail: 'subject must be the id of the member who opts out or in' };
   if (!isSubject(subject)) return { reason: 'invalid-subject', detail: 'subject must be a member id: letters, digits, - and ., at most 64' };
   return subject === RESERVED_SUBJECT ? { reason: 'reserved-subject', detail: `"${RESERVED_SUBJECT}" is no member id` } : undefined;
+}
+
+/** Whether an event states an opt-out or opt-in: one of consent's own, or a FHIR Consent that denies. */
+function statesConsent({ type, data }: DomainEvent): boolean {
+  if (PAYER_CONTRACT.definition(type)?.owner === 'consent') return true;
+  const resource = isObject(data) ? data['resource'] : undefined;
+  return isObject(resource) && resource['resourceType'] === 'Consent' && readConsent(resource, 0).kind === 'opt-out';
 }
 
 function incoming(index: number, event: DomainEvent, receipt: string, value: string | undefined, size: number | undefined): Incoming {
@@ -90,8 +102,8 @@ function incoming(index: number, event: DomainEvent, receipt: string, value: str
   const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: text };
   const bytes = size ?? Buffer.byteLength(text);
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
-  const { topic, owner } = PAYER_CONTRACT.definition(event.type)!;
-  return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: owner === 'consent' };
+  const { topic } = PAYER_CONTRACT.definition(event.type)!;
+  return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
 }
 
 /** undefined when it is nested so deeply that encoding it exhausts the stack. */

@@ -1,0 +1,34 @@
+import { PAYER_CONTRACT, typeOf } from '@provider-access/events';
+import type { Inbound, Readable } from './read.ts';
+
+/** Whether events of a type (in its newest version) are about FHIR resources. */
+export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'resources';
+
+const bytesOf = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+/**
+ * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never parsed. JSON writes a word as
+ * it is or with `\u` escapes, and in no other way: bytes with an escape are always parsed. Nothing is decided here.
+ */
+export function namesNone(record: Readable, resources: ReadonlySet<string>): boolean {
+  const type = typeOf(record);
+  if (type === undefined || !isResourceEvent(type)) return false;
+  const value = bytesOf(record);
+  return !value.includes('\\u') && [...resources].every((resource) => !value.includes(`"${resource}"`));
+}
+
+/** Whether an event is about a resource of one of the types, or may be: of one that cannot be decoded only the bytes can say it. */
+export function isAbout(record: Readable, { type, event }: Pick<Inbound, 'type' | 'event'>, resources: ReadonlySet<string>): boolean {
+  if (type === undefined || !isResourceEvent(type)) return false;
+  if (event !== undefined) return typesIn(event.data).some((named) => resources.has(named));
+  const text = bytesOf(record).toString('utf8').replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return [...text.matchAll(/"resourceType"\s*:\s*"([A-Za-z]{1,64})"/g)].some(([, named]) => resources.has(named!));
+}
+
+/** What the data say, valid or not: a deletion names the type beside the id. */
+function typesIn(data: unknown): string[] {
+  if (typeof data !== 'object' || data === null) return [];
+  const { resourceType, resource } = data as { resourceType?: unknown; resource?: unknown };
+  const inner = typeof resource === 'object' && resource !== null ? (resource as { resourceType?: unknown }).resourceType : undefined;
+  return [resourceType, inner].filter((named) => typeof named === 'string');
+}

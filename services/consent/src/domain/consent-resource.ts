@@ -1,0 +1,46 @@
+import type { DomainEvent, EventFault, PayerEvent } from '@provider-access/events';
+import { checkShape } from '@provider-access/fhir';
+import { patientOfConsent, readConsent } from '@provider-access/pdex';
+
+/** Of all resources these alone state an opt-out. */
+export const CONSENTS: ReadonlySet<string> = new Set(['Consent']);
+/** Events that carry a resource. A Consent belongs into the first alone; in the others it is a fault that denies. */
+export const RESOURCE_CARRIERS = ['payer.resource-recorded.v1', 'payer.prior-authorization-changed.v1', 'payer.provider-recorded.v1'] as const;
+const isCarrier = (type: string): boolean => (RESOURCE_CARRIERS as readonly string[]).includes(type);
+/** Its subject is a provider: only the Consent itself says whose it is. */
+export const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
+
+type OptOutEvent = Extract<PayerEvent, { type: 'payer.member-opted-out.v1' }>;
+export type ConsentResource =
+  /** It restricts nothing here. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'fault'; readonly fault: EventFault }
+  /** The event that says the same. */
+  | { readonly kind: 'opt-out'; readonly event: OptOutEvent & DomainEvent };
+
+const fault = (reason: EventFault['reason'], detail: string): ConsentResource => ({ kind: 'fault', fault: { reason, detail } });
+
+/** What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch. */
+export function decideConsentResource(event: PayerEvent & DomainEvent, appendedAt: number): ConsentResource {
+  const { resource } = event.data as { readonly resource: Readonly<Record<string, unknown>> };
+  const reading = readConsent(resource, appendedAt);
+  if (reading.kind === 'none') return reading;
+  if (event.type === PROVIDER_RECORDED) return fault('not-a-provider-type', 'a Consent belongs to a member: publish it as payer.resource-recorded.v1');
+  if (event.type !== 'payer.resource-recorded.v1') return fault('not-a-prior-authorization', 'a Consent is no prior authorization: publish it as payer.resource-recorded.v1');
+  const issues = checkShape(resource);
+  if (issues.length > 0) return fault('invalid-resource', issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '));
+  const patient = patientOfConsent(resource);
+  if (patient !== undefined && patient !== event.subject) return fault('names-another-member', "Consent.patient is not the event's subject");
+  const { scope, targets, effectiveFrom, setBy } = reading;
+  const data: OptOutEvent['data'] = {
+    scope, setBy, ...(targets !== undefined && { targets: targets.map((target) => ({ ...target })) }), ...(effectiveFrom !== undefined && { effectiveFrom }),
+  };
+  return { kind: 'opt-out', event: { ...event, type: 'payer.member-opted-out.v1', data } };
+}
+
+/** Whether a resource event that is at fault may be about a Consent that denies. The frame lets only Consents through. */
+export function mayDeny(type: string, data: unknown, appendedAt: number): boolean {
+  if (!isCarrier(type)) return false;
+  const resource = typeof data === 'object' && data !== null ? (data as { resource?: unknown }).resource : undefined;
+  return typeof resource !== 'object' || resource === null || readConsent(resource as Readonly<Record<string, unknown>>, appendedAt).kind !== 'none';
+}
