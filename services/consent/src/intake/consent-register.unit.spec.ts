@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
-import { type ConsentPart, evolveConsent, type MemberFactsDocument, toMemberFacts } from '@provider-access/facts';
+import { type ConsentPart, evolveConsent, toMemberFacts } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/state/memory';
 import { cases } from '@provider-access/testing/variant';
 import { ConsentRegister } from './consent-register.ts';
@@ -58,7 +58,7 @@ it('each id of a person decides as all statements of the person together, in wha
         const ids = person(told, id);
         const all = told.filter((t): t is Statement => t.kind !== 'merge' && ids.includes(t.member));
         for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
-          const { optOuts } = toMemberFacts({ _id: id, consent: parts.get(id) } as MemberFactsDocument);
+          const { optOuts } = toMemberFacts({ _id: id, consent: parts.get(id) });
           const denied = optOuts.some((o) => o.from <= instant(now) && (o.to === undefined || instant(now) < o.to));
           expect(denied, `${id} at minute ${now} after ${n}`).toBe(isOut(all, now));
         }

@@ -5,8 +5,9 @@ import type { LevelLedger } from '@provider-access/audit';
 import type { Facts } from '@provider-access/facts';
 import { BusinessCalendar } from '@provider-access/pdex/service-levels';
 import { openMemoryState } from '@provider-access/state/memory';
-import { published, type Said } from './consent-register.ts';
+import { published } from './consent-register.ts';
 import { EffectiveLevels } from './effective-levels.ts';
+import type { Said } from './said.ts';
 
 const NOW = Date.parse('2026-11-10T15:00:00.000Z');
 const said = (id: string, ago: number, type: Said['type'] = 'pa.opted-out.v1'): Said => ({ type, cause: { id, source: 's' }, at: new Date(NOW - ago).toISOString(), data: {} });
