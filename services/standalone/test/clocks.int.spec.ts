@@ -21,6 +21,8 @@ import {
 import { ManualClock } from './kill-points/world.ts';
 
 const NOON = Date.parse('2026-06-01T12:00:00Z');
+/** The apps were approved long before: what a clock that steps back un-does is then the ending, and nothing else. */
+const DAY_BEFORE = NOON - 86_400_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NPI = '1234567893';
@@ -40,7 +42,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Two processes of all five services over one log, one state store, one set of views and files. Each has a clock. */
 class TwoProcesses {
-  readonly clocks = { one: new ManualClock(NOON), two: new ManualClock(NOON) };
+  readonly clocks = { one: new ManualClock(DAY_BEFORE), two: new ManualClock(DAY_BEFORE) };
   private readonly processes = new Map<'one' | 'two', PlatformProcess>();
   private readonly closing: (() => Promise<unknown>)[] = [];
 
@@ -108,7 +110,6 @@ const event = (both: TwoProcesses, type: string, subject: string, data: unknown)
 });
 
 interface App {
-  readonly client: string;
   readonly token: string;
   readonly group: string;
 }
@@ -163,6 +164,7 @@ const ENDINGS: readonly (readonly [string, (both: TwoProcesses, member: string) 
 
 let app: App;
 let both: TwoProcesses;
+let suspended: string;
 
 async function gone(platform: TwoProcesses, which: 'one' | 'two', member: string): Promise<void> {
   await eventually(
@@ -192,7 +194,8 @@ async function joined(platform: TwoProcesses, member: string): Promise<void> {
   );
 }
 
-async function approvedApp(platform: TwoProcesses, name: string): Promise<{ client: string; token: string }> {
+/** @returns its id */
+async function approvedApp(platform: TwoProcesses, name: string, sharedWith: readonly string[] = []): Promise<string> {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
   const metadata = {
@@ -211,13 +214,14 @@ async function approvedApp(platform: TwoProcesses, name: string): Promise<{ clie
     });
   const client: string = json(await post('/auth/register', metadata)).client_id;
   const identifiers = [{ npi: NPI, evidence: 'a test' }];
-  const approved = await post(`/auth/clients/${client}/approve`, { identifiers, sharedWith: apps });
+  const approved = await post(`/auth/clients/${client}/approve`, { identifiers, sharedWith });
   expect(approved.status, approved.body).toBe(200);
-  apps.push(client);
-  const issuer = new TokenIssuer({ key: () => keys.current.first, publicUrl: PUBLIC_URL, clock: platform.clocks.one });
-  return { client, token: (await issuer.issue(client, 'system/*.rs', 0, 1)).token };
+  return client;
 }
-let apps: string[] = [];
+async function tokenOf(platform: TwoProcesses, client: string): Promise<string> {
+  const issuer = new TokenIssuer({ key: () => keys.current.first, publicUrl: PUBLIC_URL, clock: platform.clocks.one });
+  return (await issuer.issue(client, 'system/*.rs', 0, 1)).token;
+}
 
 async function texts(platform: TwoProcesses, files: readonly string[], token: string): Promise<string> {
   return (await Promise.all(files.map((file) => platform.ask('two', file, { token }))))
@@ -256,12 +260,14 @@ async function seen(platform: TwoProcesses, member: string, { token, group }: Ap
 describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, after) => {
   beforeAll(async () => {
     both = await TwoProcesses.start();
-    apps = [];
+    const client = await approvedApp(both, 'An app');
+    suspended = await approvedApp(both, 'Another app', [client]);
+    both.clocks.one.ms = both.clocks.two.ms = NOON;
     await both.publish(
       event(both, 'payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2020-01-01' }),
     );
     await joined(both, 'stays');
-    const { client, token } = await approvedApp(both, 'An app');
+    const token = await tokenOf(both, client);
     const search = `/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${NPI}`)}`;
     const group = await eventually(
       async () => {
@@ -270,7 +276,7 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
       },
       { what: 'the Group is found' },
     );
-    app = { client, token, group };
+    app = { token, group };
   });
   afterAll(() => both?.stop());
 
@@ -304,11 +310,10 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
 
   test('an app that the first process suspended is refused by the second', async () => {
     both.clocks.two.ms = both.clocks.one.ms + before;
-    const suspended = await approvedApp(both, 'Another app');
-    const read = { token: suspended.token };
+    const read = { token: await tokenOf(both, suspended) };
     expect((await both.ask('two', '/fhir/Patient/stays', read)).status).toBe(200);
-    const { files } = await seen(both, 'stays', { ...suspended, group: app.group });
-    const answer = await both.ask('one', `/auth/clients/${suspended.client}/suspend`, {
+    const { files } = await seen(both, 'stays', { ...read, group: app.group });
+    const answer = await both.ask('one', `/auth/clients/${suspended}/suspend`, {
       method: 'POST',
       token: ADMINISTRATOR_TOKEN,
       headers: { 'content-type': 'application/json' },

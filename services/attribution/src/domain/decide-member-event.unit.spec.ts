@@ -56,6 +56,28 @@ describe('member events', () => {
   });
 });
 
+describe('a date in the year 9999 is no end (HOLES M6)', () => {
+  const provider = { npi: '1000000001' };
+  const forms: readonly [string, (to: string) => readonly [string, unknown]][] = [
+    ['an enrolment', (to) => ['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to }]],
+    ['a changed coverage', (to) => ['payer.member-changed.v1', { coverageId: 'c', from: '2026-01-01', to }]],
+    ['an attribution', (to) => ['payer.attribution-asserted.v1', { provider, from: '2026-01-01', to }]],
+    ['a Coverage', (to) => ['payer.resource-recorded.v1', {
+      resource: { resourceType: 'Coverage', id: 'c', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2026', end: to } },
+    }]],
+  ];
+  const ends = ['9999-01-01', '9999-12-31', '9999-12-31T23:59:59Z', '9999-12-31T23:59:59-12:00', '9999-12-31T00:00:00+14:00'];
+  it.each(forms)('%s', (_what, event) => {
+    for (const end of ends) {
+      const decided = decide(...event(end));
+      expect(decided, end).toMatchObject({ ok: true, statements: [{}] });
+      expect(JSON.stringify(decided), end).not.toMatch(/"to"|9999/);
+    }
+    // The year before is an end like any other.
+    expect(JSON.stringify(decide(...event('9998-12-31')))).toContain('"to":"9999-01-01T00:00:00.000Z"');
+  });
+});
+
 describe('a Coverage', () => {
   const active = { resourceType: 'Coverage', id: 'c', status: 'active', payor: [{ display: 'P' }] };
   const coverage = (over: object) => readCoverage({ ...active, beneficiary: { reference: 'Patient/m1' }, ...over }, 'm1', UTC);
