@@ -100,6 +100,7 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence, ser
       useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
         log, reader, reading, claims: state.claims, leases: state.leases, transactionTimes: new TransactionTimes(state.streams),
         mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
+        factsPassed: async (timeoutMs) => facts.access.waitForPayer(await facts.access.payerHead(), timeoutMs),
         clock, logger, floor: config.floor, levels: ledger, levelsSince: serviceLevels?.since,
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),
       }),

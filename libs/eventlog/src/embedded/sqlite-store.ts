@@ -22,6 +22,7 @@ interface Slot {
   /** Next offset, durable. */
   head: number;
   readonly insert: StatementSync;
+  readonly sizes: StatementSync;
   readonly read: StatementSync;
 }
 
@@ -36,8 +37,6 @@ interface Waiting {
 
 /** Bytes of the newest records that stay in memory. */
 const RECENT_BYTES = 16 * 1024 * 1024;
-const FIRST_PAGE = 8;
-const MAX_PAGE = 10_000;
 /** Lazy commits are written with the next append, or after this time. */
 const COMMIT_MS = 25;
 /** How often a reader of another process's file looks for changes. */
@@ -104,22 +103,8 @@ export class SqliteStore implements LocalStore {
     const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
     if (recent !== undefined) return recent;
     return engine(() => {
-      let bytes = 0;
-      let next = from;
-      // Pages by `all`, twice as fast as `iterate`: a small one first, whose mean says how many more fit.
-      for (let page = Math.min(FIRST_PAGE, maxRecords); page > 0; ) {
-        const rows = slot.read.all(next, page) as unknown as Row[];
-        for (const { o, k, h, v, t } of rows) {
-          bytes += v.byteLength;
-          if (records.length > 0 && bytes > maxBytes) return records;
-          records.push({ topic, partition, offset: o, key: k, headers: JSON.parse(h) as Record<string, string>, value: v, timestamp: t });
-          next = o + 1;
-        }
-        if (rows.length < page) return records;
-        const fitting = Math.max(1, Math.ceil((maxBytes - bytes) / Math.max(1, bytes / records.length)));
-        page = Math.min(maxRecords - records.length, fitting, MAX_PAGE);
-      }
-      return records;
+      const rows = slot.read.all(from, fitting(slot, from, maxRecords, maxBytes)) as unknown as Row[];
+      return rows.map(({ o, k, h, v, t }) => ({ topic, partition, offset: o, key: k, headers: JSON.parse(h) as Record<string, string>, value: v, timestamp: t }));
     });
   }
 
@@ -246,6 +231,7 @@ export class SqliteStore implements LocalStore {
       return {
         topic, partition, table, head: this.#headOf(table),
         insert: this.#options.readonly ? (undefined as never) : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
+        sizes: this.#db.prepare(`SELECT length(v) AS bytes FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
         read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
       };
     });
@@ -301,6 +287,21 @@ export class SqliteStore implements LocalStore {
     }, POLL_MS);
     this.#poll.unref();
   }
+}
+
+/**
+ * How many records from an offset on have `maxBytes` together, one at least. SQLite knows the length of a value without
+ * loading it: a record is loaded only when it is handed out, so a batch of one large record costs no more than that record.
+ */
+function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: number): number {
+  let records = 0;
+  let sum = 0;
+  for (const { bytes } of sizes.iterate(from, maxRecords) as Iterable<{ bytes: number }>) {
+    sum += bytes;
+    if (records > 0 && sum > maxBytes) break;
+    records += 1;
+  }
+  return records;
 }
 
 /** SQLite's faults are the engine's: disk full, I/O, busy, a file that is gone. Anything else is a bug and stays one. */

@@ -31,6 +31,8 @@ export interface RecordIntakeOptions {
   readonly logger: Logger;
   /** FHIR date: care that was over before it is not kept. */
   readonly floor: string;
+  /** True once the facts have passed everything that the payer has published by now, false after the timeout (ms). */
+  readonly factsPassed?: ((timeoutMs: number) => Promise<boolean>) | undefined;
   /** Where it says which claims it takes. */
   readonly levels?: Pick<LevelLedger, 'started'>;
   /** Claims of before are history and not measured, ms since the epoch. */
@@ -40,6 +42,10 @@ export interface RecordIntakeOptions {
 /** More heads in flight than this, and intake waits for the view: memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
+/** A batch of more bytes lets the facts go first. Batches of ordinary events have less. */
+const LARGE_BYTES = 2 * 1024 * 1024;
+/** So long at most: when the facts stand still, what is recorded must not stand still with them. */
+const FACTS_PATIENCE_MS = 2000;
 /** An event at which the platform failed. The event itself was read without a fault. */
 interface Failed {
   readonly event: ReadEvent;
@@ -91,6 +97,7 @@ export class RecordIntake {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
       const { clock, floor, reading, transactionTimes } = this.options;
+      await this.letFactsPass(batch);
       const now = clock.now();
       // Asked for after the batch was given: an export that does not contain this batch has raised it before.
       let [events, stamp] = await Promise.all([reading.read(batch.records, { now, floor }), transactionTimes.newest(), this.ready()]);
@@ -107,6 +114,16 @@ export class RecordIntake {
       this.failing.set(partition, error instanceof EngineUnavailable ? error.message : 'a batch of events failed');
       throw error;
     }
+  }
+
+  /**
+   * A document of megabytes takes some tenths of a second in intake, log and views, which all share one thread in the standalone. Thirty of one
+   * member made the facts older than their bound, and every read of everybody 503. So a large batch waits until the facts are current.
+   */
+  private async letFactsPass({ records }: Batch): Promise<void> {
+    const { factsPassed } = this.options;
+    if (factsPassed === undefined || records.reduce((sum, { value }) => sum + value.byteLength, 0) <= LARGE_BYTES) return;
+    await factsPassed(FACTS_PATIENCE_MS).catch(() => false);
   }
 
   private async attempt(batch: Batch, events: readonly ReadEvent[], stamp: number): Promise<Failed | undefined> {

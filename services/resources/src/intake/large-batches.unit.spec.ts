@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import type { Batch, LogRecord } from '@provider-access/eventlog';
+import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { silentLogger } from '@provider-access/observability';
+import type { RecordsReader } from '@provider-access/records';
+import { openMemoryState } from '@provider-access/state/memory';
+import { RecordIntake, type RecordIntakeOptions } from './record-intake.ts';
+
+const MIB = 1024 * 1024;
+const record = (bytes: number, offset: number): LogRecord => ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: 'm1', headers: {}, value: new Uint8Array(bytes), timestamp: 0 });
+const batch = (...sizes: number[]): Batch => ({ topic: PAYER_MEMBER_EVENTS, partition: 0, records: sizes.map(record) });
+
+/** Intake of batches in which nothing is for resources: what it does, in order. */
+function intake(factsPassed: RecordIntakeOptions['factsPassed']): { handle(batch: Batch): Promise<void>; readonly done: string[] } {
+  const done: string[] = [];
+  const [log, state] = [openMemoryLog(), openMemoryState()];
+  const view = { waitFor: async () => true, position: async () => ({ topics: {}, derived: {} }) };
+  const options = {
+    log, claims: state.claims, leases: state.leases, clock: { now: () => 0 }, logger: silentLogger, floor: '2016-01-01', factsPassed,
+    reader: { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader,
+    reading: { read: async () => (done.push('read'), []) },
+    derivation: { complete: async () => void done.push('recorded'), assigned: () => undefined } as unknown as RecordIntakeOptions['derivation'],
+  };
+  const records = new RecordIntake(options);
+  return { handle: (one) => records.handle(one), done };
+}
+
+it('lets the facts pass before a batch of megabytes, and never before ordinary ones', async () => {
+  const asked: number[] = [];
+  let pass: (passed: boolean) => void = () => undefined;
+  const { handle, done } = intake((timeoutMs) => {
+    asked.push(timeoutMs);
+    return new Promise((resolve) => (pass = resolve));
+  });
+  await handle(batch(...Array.from({ length: 250 }, () => 8000)));
+  expect([asked, done.splice(0)]).toEqual([[], ['read', 'recorded']]);
+
+  const large = handle(batch(3.9 * MIB));
+  expect([asked, done]).toEqual([[2000], []]);
+  pass(true);
+  await large;
+  expect(done).toEqual(['read', 'recorded']);
+});
+
+it.each<[string, RecordIntakeOptions['factsPassed']]>([
+  ['do not pass in time', async () => false],
+  ['cannot be asked', () => Promise.reject(new Error('the view is away'))],
+])('records it all the same when the facts %s', async (_, factsPassed) => {
+  const { handle, done } = intake(factsPassed);
+  await handle(batch(3 * MIB));
+  expect(done).toEqual(['read', 'recorded']);
+});
