@@ -105,7 +105,7 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence, ser
         derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),
       }),
     },
-    { provide: VisibleLevels, inject: [RECORDS], useFactory: (reader: ReturnType<typeof recordsReader>) => new VisibleLevels({ ledger, reader, clock, calendar: new BusinessCalendar(serviceLevels?.calendar) }) },
+    { provide: VisibleLevels, inject: [RECORDS], useFactory: (reader: ReturnType<typeof recordsReader>) => new VisibleLevels({ ledger, log, reader, deadLetters: views.reader(deadLetters), clock, calendar: new BusinessCalendar(serviceLevels?.calendar) }) },
     { provide: ReadingThread, useFactory: () => new ReadingThread() },
     { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) => new Background(host, projections, facts, reading) },
     {

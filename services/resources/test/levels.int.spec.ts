@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { PA_RECORDS, PA_SERVICE_LEVELS, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import { RecordTooLarge } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { condition, House } from './house.ts';
 
@@ -72,4 +73,23 @@ it('says so before it takes them: when the records are lost on the way the claim
   const { started, measured } = await said();
   expect(new Set(started.map((s) => JSON.stringify([s.scope, s.starts]))).size).toBe(1);
   expect(new Set(measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset)))).size).toBe(1);
+});
+
+it('measures no claim that became a dead letter because its record is larger than the log takes', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  const { append } = log;
+  log.append = (topic, records) => {
+    const index = topic === PA_RECORDS ? records.findIndex(({ value }) => String(value).includes('"larger"')) : -1;
+    return index >= 0 ? Promise.reject(new RecordTooLarge('a record that the broker finds too large', index)) : append.call(log, topic, records);
+  };
+  house = await House.open({ log });
+  const { receipt } = await house.publish([{ id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'larger') }, { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'fits') }]);
+  expect(receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ event: 'e1', reason: 'too-large' }] });
+  await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
+  const { started, measured } = await said();
+  // The large one was started before the log refused it. Both batches of starts end, and only the claim that is visible is counted.
+  await expect.poll(async () => (await said()).measured.map(({ next }) => next)).toEqual(started.map(({ next }) => next));
+  expect(starts(started)).toContain('claims-visible');
+  expect(new Set((await said()).measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset))))).toEqual(new Set([1]));
+  expect(measured[0]!.scope).toBe('payer.member-events/0');
 });

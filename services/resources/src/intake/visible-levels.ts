@@ -1,13 +1,17 @@
-import { type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import { deadLetterTopic, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
-import { type Batch, EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
+import { type Batch, deadLetterId, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import { type BusinessCalendar, measure } from '@provider-access/pdex/service-levels';
 import type { RecordsReader } from '@provider-access/records';
+import type { ViewReader } from '@provider-access/views';
 
 export interface VisibleLevelsOptions {
   readonly ledger: LevelLedger;
+  readonly log: Pick<EventLog, 'head'>;
   readonly reader: RecordsReader;
+  /** Reader of the `deadLetters` view. */
+  readonly deadLetters: Pick<ViewReader, 'getMany' | 'waitFor'>;
   readonly clock: Clock;
   readonly calendar: BusinessCalendar;
 }
@@ -35,8 +39,9 @@ export class VisibleLevels {
       for (const record of batch.records) {
         const started = startedOf(record);
         if (started === undefined) continue;
-        await this.visible(started);
-        measured.push(measure(started, clock.now(), calendar));
+        const place = await this.visible(started);
+        const now = clock.now();
+        measured.push(measure({ ...started, starts: await this.recorded(started, place) }, now, calendar));
       }
     } finally {
       // Also when a later one has to wait: it keeps the time that it took.
@@ -44,14 +49,30 @@ export class VisibleLevels {
     }
   }
 
-  private async visible({ scope, next }: ServiceLevelStarted): Promise<void> {
-    const [, topic, partition] = INBOUND.exec(scope)!;
-    const position = { [topic!]: [...new Array<number>(Number(partition)).fill(0), next] };
+  private async visible({ scope, next }: ServiceLevelStarted): Promise<Place> {
+    const [, topic = '', text] = INBOUND.exec(scope)!;
+    const partition = Number(text);
+    const position = { [topic]: [...new Array<number>(partition).fill(0), next] };
     const { records, locators } = this.options.reader.views;
     const passed = await Promise.all([records, locators].map((view) => view.waitFor(position, VIEW_PATIENCE_MS, ['resources'])));
     if (!passed.every(Boolean)) throw new EngineUnavailable('the records view has not caught up');
+    return { topic, partition };
+  }
+
+  /**
+   * Without the claims that became dead letters after they were started, because their record is larger than the log takes. Their time goes on
+   * with the dead letter, and they are started again when it is replayed.
+   */
+  private async recorded({ starts }: ServiceLevelStarted, { topic, partition }: Place): Promise<ServiceLevelStarted['starts']> {
+    const { log, deadLetters } = this.options;
+    // A dead letter is appended before the progress that the views have passed.
+    if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS))) throw new EngineUnavailable('the view of dead letters has not caught up');
+    const parked = await deadLetters.getMany(starts.map(({ offset }) => deadLetterId(topic, partition, offset)));
+    return starts.filter((_, i) => parked[i] === undefined);
   }
 }
+
+interface Place { readonly topic: string; readonly partition: number }
 
 /** What intake started; exports are measured by export. */
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
