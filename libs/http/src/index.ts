@@ -1,4 +1,5 @@
 export { addressBlock } from './address-block.ts';
+export { RequestLimits } from './request-limits.ts';
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
 export * from './clock.ts';
 export * from './ports.ts';

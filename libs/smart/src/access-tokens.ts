@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { decodeJwt, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 import type { KeySource } from './published-keys.ts';
@@ -24,17 +24,6 @@ export interface AccessToken {
 }
 export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
 
-/** Whose access token it claims to be, unchecked; undefined when that cannot be read. */
-export function claimedBy(token: string): string | undefined {
-  if (token.length > MAX_TOKEN_LENGTH) return undefined;
-  try {
-    const { client_id: client } = decodeJwt(token);
-    return typeof client === 'string' ? client : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 export interface AccessTokensOptions {
   /** Our published keys: `publishedKeys(parties)`. */
   readonly keys: KeySource;
@@ -53,8 +42,8 @@ export interface AccessTokensOptions {
 export class AccessTokens {
   readonly issuer: string;
   readonly audience: string;
+  readonly clock: Clock;
   private readonly keys: KeySource;
-  private readonly clock: Clock;
   private readonly capacity: number;
   private readonly metrics: Metrics | undefined;
   private readonly verified = new Map<string, AccessToken>();
@@ -80,6 +69,22 @@ export class AccessTokens {
     this.verified.set(key, known);
     this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
     return known;
+  }
+
+  /**
+   * Whose access token it claims to be, unchecked. undefined when that cannot be read, or when no signature could make the token good:
+   * it has expired, or names no key of ours.
+   */
+  claimedBy(token: string): string | undefined {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    try {
+      const { client_id: client, exp } = decodeJwt(token);
+      const { kid } = decodeProtectedHeader(token);
+      if (typeof client !== 'string' || typeof exp !== 'number' || exp * 1000 <= this.clock.now()) return undefined;
+      return typeof kid === 'string' && this.keys(kid) !== undefined ? client : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** undefined for anything but a token of ours that is good now; never says what is wrong with it. */

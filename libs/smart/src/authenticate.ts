@@ -1,6 +1,6 @@
 import type { ClientFacts } from '@provider-access/access';
-import { Refusal } from '@provider-access/http';
-import { type AccessToken, type AccessTokens, claimedBy } from './access-tokens.ts';
+import { addressBlock, Refusal, RequestLimits } from '@provider-access/http';
+import type { AccessToken, AccessTokens } from './access-tokens.ts';
 import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 
 /** What a handler knows about the caller: `request.smart`. */
@@ -11,7 +11,11 @@ export interface SmartContext {
   readonly jti: string;
 }
 /** The part of a request that authentication reads: Node's, Fastify's and a plain object have it. */
-export interface RequestWithHeaders { readonly headers: Readonly<Record<string, string | string[] | undefined>> }
+export interface RequestWithHeaders {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Address of the sender, for counting. */
+  readonly ip?: string;
+}
 /** The part of `PartyFacts` that is needed here. */
 export interface Clients {
   client(id: string): ClientFacts | undefined;
@@ -40,6 +44,9 @@ export const approvals = (client: ClientFacts): number => client.history.filter(
 export const noToken = (): Refusal => new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', { headers: { 'www-authenticate': 'Bearer' } });
 export const badToken = (): Refusal => new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
 
+/** Tokens with a wrong signature, a minute, client and address block: an honest client sends none. */
+const FORGED_PER_MINUTE = 60;
+
 /**
  * Says who calls. The client must be approved now, and the token must have been issued under this approval: a token from
  * before a suspension stays dead after the client is approved again.
@@ -47,21 +54,32 @@ export const badToken = (): Refusal => new Refusal('invalid-token', 'The access 
 export class Authenticator {
   private readonly tokens: AccessTokens;
   private readonly clients: Clients;
+  private readonly forged: RequestLimits;
   constructor(tokens: AccessTokens, clients: Clients) {
     this.tokens = tokens;
+    this.forged = new RequestLimits(tokens.clock, FORGED_PER_MINUTE);
     this.clients = clients;
   }
 
-  /** Answers without a promise for a token that was seen before. Throws Refusal (401; 503 while the clients may be stale). */
+  /** Answers without a promise for a token that was seen before. Throws Refusal (401; 429 after many forged tokens; 503 while the clients may be stale). */
   authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
     const known = this.tokens.cached(token);
     if (known !== undefined) return this.admit(known);
     // A token that names no approved client is refused before its signature costs anything: ids of clients are random.
-    const claimed = claimedBy(token);
+    const claimed = this.tokens.claimedBy(token);
     if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined) return this.admit(undefined);
-    return this.tokens.verify(token).then((verified) => this.admit(verified));
+    return this.verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
+  }
+
+  /** Whoever knows the id of an approved client can forge tokens in its name: so many cost a signature check, of one address. */
+  private async verified(token: string, sender: string): Promise<SmartContext> {
+    const wait = this.forged.take(sender);
+    if (wait > 0) throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', { retryAfter: wait });
+    const verified = await this.tokens.verify(token);
+    if (verified !== undefined) this.forged.giveBack(sender);
+    return this.admit(verified);
   }
 
   private admit(token: AccessToken | undefined): SmartContext {

@@ -25,7 +25,7 @@ function bench(history: Parameters<typeof clientFacts>[1] = [['pending', NOW - 9
   const authenticator = new Authenticator(tokens, { client: (id) => clients.get(id) });
   const call = async (token: string | undefined): Promise<SmartContext> => authenticator.authenticate({ headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
   const refused = async (token: string | undefined): Promise<Refusal> => call(token).then(() => { throw new Error('was let in'); }, (e: unknown) => e as Refusal);
-  return { clock, tokens, clients, call, refused };
+  return { clock, tokens, clients, call, refused, authenticator };
 }
 
 describe('access tokens', () => {
@@ -70,6 +70,29 @@ describe('access tokens', () => {
     expect(verify).not.toHaveBeenCalled();
     await call((await tokens.issue('c-1', 'system/*.rs')).token);
     expect(verify).toHaveBeenCalledTimes(1);
+    verify.mockRestore();
+  });
+  it('cost so many signature checks a minute when they are forged in the name of an approved client, and keep nobody else from theirs', async () => {
+    const { tokens, clock, authenticator } = bench();
+    const forger = (await keyPair('ES256', 'x')).privateKey;
+    const forge = (client: string, payload: Record<string, unknown> = {}): Promise<string> => sign(forger, { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid }, { ...good, sub: client, client_id: client, jti: String(Math.random()), ...payload });
+    const status = (token: string, ip: string): Promise<number> => Promise.resolve().then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` }, ip })).then(() => 200, (error: unknown) => (error as Refusal).status);
+    const remembered = (await tokens.issue('c-1', 'system/*.rs')).token;
+    expect(await status(remembered, '192.0.2.1')).toBe(200);
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+
+    const answers: number[] = [];
+    for (let i = 0; i < 500; i++) answers.push(await status(await forge('c-1'), '192.0.2.1'));
+    expect([answers.filter((s) => s === 401).length, answers.filter((s) => s === 429).length, verify.mock.calls.length]).toEqual([60, 440, 60]);
+    // What no signature could make good is not counted: an honest client repeats a token that has expired.
+    for (let i = 0; i < 100; i++) expect(await status(await forge('c-2', { exp: NOW_S - 1 }), '192.0.2.1')).toBe(401);
+    expect(verify).toHaveBeenCalledTimes(60);
+    // The client itself goes on with the token that is known, from elsewhere with a new one, and others from the same address.
+    expect(await status(remembered, '192.0.2.1')).toBe(200);
+    expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.2')).toBe(200);
+    expect(await status((await tokens.issue('c-2', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
+    clock.pass(60_000);
+    expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
     verify.mockRestore();
   });
   it('hold when the approving clock is ahead of the issuing one', async () => {

@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, SampledRefusals } from '@provider-access/audit';
 import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
-import { behindUntrustedProxy, NO_TRUSTED_PROXY, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import { behindUntrustedProxy, NO_TRUSTED_PROXY, READINESS, type ReadinessCheck, RequestLimits, type ServicePorts } from '@provider-access/http';
 import { AccessTokens, Authenticator, JwksCache, type JwksSource, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { AUTH, type Auth, type AuthParties } from './auth.ts';
 import { Clients } from './clients.ts';
@@ -13,7 +13,6 @@ import { IntrospectionController } from './introspection/introspection.controlle
 import { Applications } from './registration/applications.ts';
 import { RegistrationController } from './registration/registration.controller.ts';
 import { Registry, type RegistryReader } from './registry.ts';
-import { RequestLimits } from './request-limits.ts';
 import { Identifiers } from './review/identifiers.ts';
 import { ReviewController } from './review/review.controller.ts';
 import { SigningKeysController } from './signing-keys/signing-keys.controller.ts';
@@ -67,6 +66,7 @@ function createAuth({ ports, config: input, parties, details, keys, staticTokens
     refusals: new SampledRefusals(audit, clock),
     limits: {
       registrations: new RequestLimits(clock, config.registrationsPerMinute),
+      registrationReads: new RequestLimits(clock, config.refusalsPerMinute),
       registrationsOfAll: new RequestLimits(clock, config.registrationsOfAllPerMinute),
       tokens: new RequestLimits(clock, config.refusalsPerMinute),
       strangers: new RequestLimits(clock, config.strangersPerMinute),

@@ -1,13 +1,12 @@
 import type { Audit, SampledRefusals } from '@provider-access/audit';
 import type { Parties, PartiesPresence } from '@provider-access/facts';
-import type { ServicePorts } from '@provider-access/http';
+import type { RequestLimits, ServicePorts } from '@provider-access/http';
 import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Clients } from './clients.ts';
 import type { Identifiers } from './review/identifiers.ts';
 import type { Applications } from './registration/applications.ts';
 import type { Registry } from './registry.ts';
-import type { RequestLimits } from './request-limits.ts';
 import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
@@ -38,6 +37,8 @@ export interface Auth {
   readonly limits: {
     /** Registrations of an address block. */
     readonly registrations: RequestLimits;
+    /** Questions about a registration that were refused, of an address block. */
+    readonly registrationReads: RequestLimits;
     /** Registrations of all address blocks: each writes some 100 KB to the state store. */
     readonly registrationsOfAll: RequestLimits;
     /** Refused token requests of an address block, and of a client in an address block. */

@@ -11,6 +11,7 @@ import { clientDocument } from './client-document.ts';
 import { readClientMetadata } from './client-metadata.ts';
 
 const MINUTE = 60_000;
+const CLIENT_ID = /^c-[0-9a-f]{32}$/;
 /** Of nobody: an unknown client costs the same comparison. */
 const NO_HASH = '0'.repeat(64);
 
@@ -55,14 +56,22 @@ export class RegistrationController {
     };
   }
 
-  /** A wrong token and an unknown client are the same 401. */
+  /**
+   * A wrong token and an unknown client are the same 401. Those are counted by address, because each costs a question to the state store; an id that
+   * was never given out costs none.
+   */
   @Get(':client')
   @Header('cache-control', 'no-store')
   async read(@Req() request: FastifyRequest, @Param('client') id: string): Promise<Record<string, unknown>> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
-    const client = await this.auth.clients.find(id);
+    const { registrationReads } = this.auth.limits;
+    const from = addressBlock(request.ip);
+    const wait = registrationReads.take(from);
+    if (wait > 0) throw new Refusal('too-many-requests', `Too many refused requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter: wait });
+    const client = CLIENT_ID.test(id) ? await this.auth.clients.find(id) : undefined;
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
+    registrationReads.giveBack(from);
     return { ...clientDocument(client), registration_client_uri: urls(this.auth.config.publicUrl).registration(id) };
   }
 }

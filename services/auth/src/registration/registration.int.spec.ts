@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/eventlog';
@@ -121,6 +121,28 @@ describe('GET /auth/register/{client}', () => {
     const answers = [await bench.call('GET', `/auth/register/${app.id}`, { token: 'x' }), await bench.call('GET', `/auth/register/${app.id}`, { token: other.token }), await bench.call('GET', '/auth/register/c-none', { token: app.token })];
     for (const answer of answers) expect({ status: answer.status, body: answer.body, challenge: answer.headers['www-authenticate'] }).toEqual({ status: 401, body: answers[0]!.body, challenge: 'Bearer error="invalid_token"' });
     expect(await bench.call('GET', `/auth/register/${app.id}`)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
+  });
+  it('asks the state store nothing for an id that was never given out, and so often a minute and address for others', async () => {
+    const tight = await Bench.start({ config: { refusalsPerMinute: 5 } });
+    const { claims, streams } = tight.ports.state;
+    const spies = [vi.spyOn(claims, 'get'), vi.spyOn(streams, 'load')];
+    const questions = (): number => spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    try {
+      const app = await tight.register();
+      const ask = async (id: string, token: string, address = '192.0.2.1'): Promise<number> => (await tight.call('GET', `/auth/register/${id}`, { token, address })).status;
+      for (const spy of spies) spy.mockClear();
+      for (const id of ['junk', `c-${'z'.repeat(32)}`, 'c-1']) expect(await ask(id, 'x')).toBe(401);
+      expect(questions()).toBe(0);
+      const junk: number[] = [];
+      for (let i = 0; i < 100; i++) junk.push(await ask(`c-${String(i).padStart(32, '0')}`, 'x'));
+      // Three were used up above.
+      expect([junk.filter((status) => status === 401).length, junk.filter((status) => status === 429).length]).toEqual([2, 98]);
+      expect(questions()).toBeLessThanOrEqual(2 * 2);
+      // Whoever registered is answered from elsewhere, as often as asked.
+      for (let i = 0; i < 20; i++) expect(await ask(app.id, app.token, '192.0.2.9')).toBe(200);
+    } finally {
+      await tight.stop();
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@provider-access/http';
+import type { Clock } from './clock.ts';
 
 const MINUTE = 60_000;
 /** Keys that are counted at once. With more, those whose minute began first are forgotten. */
@@ -6,7 +6,7 @@ const CAPACITY = 10_000;
 
 /**
  * Requests a minute and key, counted in this process. It comes before anything that costs work or writes: a caller above
- * the limit costs neither a signature check nor a write. Each instance of auth counts for itself.
+ * the limit costs neither a signature check nor a write. Each process counts for itself.
  */
 export class RequestLimits {
   private readonly clock: Clock;
