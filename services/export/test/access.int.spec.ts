@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { Gate, interfered, type Interference } from './faults.ts';
 import { GROUP, NPI, Platform } from './platform.ts';
 
@@ -200,6 +202,31 @@ describe('in the middle of a download', () => {
     expect(text).toContain('"m1-');
     expect(text).not.toContain('"m4-');
     await rows[what]!.undo();
+  });
+
+  it('drops what is on its way to a client that reads slowly: the connection is reset', async () => {
+    const job = await platform.kickOff('?_type=DocumentReference');
+    const [file] = (await platform.manifest(job)).output;
+    const { hostname, port } = new URL(platform.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+      // The rest stays with the server and its kernel.
+      socket.pause();
+    });
+    const ended = new Promise<string>((resolve) => {
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.name));
+      socket.once('end', () => resolve('an ordinary end'));
+    });
+    socket.write(`GET ${new URL(file!.url).pathname} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer ${await platform.token()}\r\naccept-encoding: identity\r\n\r\n`);
+    await eventually(() => received.includes('"m1-'));
+    await platform.optOut('m4');
+    socket.on('data', () => socket.resume()).resume();
+    expect(await ended).toBe('ECONNRESET');
+    expect(received).not.toContain('"m4-');
+    socket.destroy();
+    await platform.optIn('m4');
   });
 });
 

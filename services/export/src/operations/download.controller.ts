@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -12,6 +13,15 @@ import { getJob } from '../projections/export-jobs.ts';
 import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
+
+/**
+ * What the kernel has taken for a slow client is megabytes, and an ordinary end of the connection would still send them. A reset drops
+ * them. Behind a proxy it reaches the proxy only, which sends on what it has.
+ */
+function dropWhenAccessEnds(stream: Readable, socket: Socket): void {
+  // In the process itself (`inject`) there is no socket to reset.
+  if (socket instanceof Socket) stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
+}
 
 /** How often a download is decided anew because somebody left before its first byte. */
 const ANEW = 10;
@@ -82,6 +92,7 @@ export class DownloadController {
       return this.serve(id, name, request, reply, again + 1);
     }
     this.count(stream, { job: id, client, file: name });
+    dropWhenAccessEnds(stream, request.raw.socket);
     await reply.code(status).headers(headers).send(stream);
   }
 

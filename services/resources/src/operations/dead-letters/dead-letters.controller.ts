@@ -5,6 +5,7 @@ import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/views';
 import { type DeadLetterPart, deadLetters, type DeadLetterStatus, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
+import { encodedData } from '../events/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
 const STATUSES: readonly DeadLetterStatus[] = ['open', 'replayed', 'discarded'];
@@ -91,10 +92,11 @@ function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & 
   };
 }
 
-/** The value as JSON where it is JSON, otherwise as it came. */
+/** The value as JSON where it is JSON that can be encoded again, otherwise as it came: it may be nested too deeply. */
 function content(base64: string): { data: unknown } | { base64: string } {
   try {
-    return { data: JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) };
+    const data: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
+    return encodedData(data) === undefined ? { base64 } : { data };
   } catch {
     return { base64 };
   }

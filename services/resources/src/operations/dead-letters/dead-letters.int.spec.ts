@@ -103,6 +103,22 @@ describe('dead letters', () => {
     expect((await house.call('GET', '/events/dead-letters?status=discarded', token())).json().deadLetters).toContainEqual(expect.objectContaining({ id }));
   });
 
+  it('shows what is nested a hundred thousand deep as it came, refuses to send it again, and takes corrected data', async () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const line = `{"specversion":"1.0","id":"deep","source":"/p","type":"payer.resource-recorded.v1","subject":"m1","time":"2025-01-01T00:00:00Z","data":{"resource":{"resourceType":"Condition","id":"deep","extension":${deep}}}}`;
+    const { receipt } = await house.publish([line]);
+    expect(receipt.counts).toEqual({ parked: 1 });
+    const url = `/events/dead-letters/${receipt.items[0].deadLetter}`;
+    await expect.poll(async () => (await house.call('GET', url, token())).status).toBe(200);
+    const shown = (await house.call('GET', url, token())).json();
+    expect([shown.data, Buffer.from(shown.base64, 'base64').toString('utf8').includes(deep)]).toEqual([undefined, true]);
+    const again = await house.call('POST', `${url}/replay`, token());
+    expect([again.status, again.text]).toEqual([400, expect.stringContaining('nested too deeply')]);
+    const corrected = await house.call('POST', `${url}/replay`, { ...token(), body: `{"resource":{"resourceType":"Condition","id":"deep","extension":${deep}}}`, headers: { 'content-type': 'application/json' } });
+    expect(corrected.status).toBe(400);
+    expect((await house.call('POST', `${url}/replay`, { ...token(), body: { resource: condition('m1', 'deep') } })).status).toBe(202);
+  });
+
   it('refuses what is not right', async () => {
     expect((await house.call('GET', '/events/dead-letters/dl-aaaaaaaaaaaaaaaaaaaaaaaaaa', token())).status).toBe(404);
     expect((await house.call('GET', '/events/dead-letters?status=lost', token())).status).toBe(400);

@@ -8,7 +8,7 @@ import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
 import { base32 } from '../base32.ts';
-import { MAX_EVENT_BYTES } from '../events/incoming.ts';
+import { encodedData, MAX_EVENT_BYTES } from '../events/incoming.ts';
 import { expectEvents } from '../receipts/expected.ts';
 
 const VIEW_PATIENCE_MS = 5_000;
@@ -73,5 +73,6 @@ function corrected(original: EventParked, body: unknown, extensions: Record<stri
 }
 
 function encoded(event: DomainEvent, extensions: Record<string, string>, topic: string): Again {
+  if (encodedData(event.data) === undefined) throw new Refusal('invalid-request', 'The data of the event is nested too deeply to be sent again: send the event with corrected data, or discard it.');
   return { record: encodeEvent({ ...event, extensions: { ...event.extensions, ...extensions } }), topic: PAYER_CONTRACT.definition(event.type)?.topic ?? topic, event: event.id };
 }

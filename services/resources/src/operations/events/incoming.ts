@@ -106,8 +106,8 @@ function incoming(index: number, event: DomainEvent, receipt: string, value: str
   return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
 }
 
-/** undefined when it is nested so deeply that encoding it exhausts the stack. */
-function encodedData(data: unknown): string | undefined {
+/** JSON, or undefined when it is nested so deeply that encoding it exhausts the stack. */
+export function encodedData(data: unknown): string | undefined {
   try {
     return JSON.stringify(data);
   } catch {
