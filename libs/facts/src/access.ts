@@ -56,8 +56,18 @@ export interface AccessOptions {
 /** The one thing services ask whether a client may see a member: facts by one get, then `decide`. */
 export class Access {
   private readonly options: AccessOptions;
+  /** Party facts of the other services in this process. */
+  private neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[] = [];
   constructor(options: AccessOptions) {
     this.options = options;
+  }
+
+  /**
+   * Other services that decide in this process, each with party facts of its own: what is acknowledged here must hold there too. For a runner
+   * of several services, before it serves. Separate processes find each other by presence.
+   */
+  besides(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
+    this.neighbours = neighbours;
   }
 
   /** @throws FactsStale */
@@ -152,6 +162,7 @@ export class Access {
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
       this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
+      ...this.neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
     ]);
     return all.every(Boolean) && this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS));
   }
@@ -160,6 +171,7 @@ export class Access {
     const { reader, parties, others } = this.options;
     const all = await Promise.all([
       reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true,
+      ...this.neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
     ]);
     return all.every(Boolean) && this.otherVersions((other) => other.waitFor(position, timeoutMs));
   }

@@ -122,7 +122,9 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }));
     await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys, serviceLevels: { calendar, since } }));
     await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens, calendar }));
-    for (const name of ['attribution', 'resources', 'export'] as const) readers.push(apps[name]!.get(Facts, { strict: false }).parties);
+    const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) => apps[name]!.get(Facts, { strict: false }));
+    readers.push(...facts.map((each) => each.parties));
+    for (const each of facts) each.access.besides(facts.map(({ parties: of }) => of));
     await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, details, keys, staticTokens, readers }));
 
     // After every consumer group has joined: what a group has not handled stays.
