@@ -354,6 +354,20 @@ describe('intake', () => {
     expect((await h.facts.access.facts('m1'))!.holds).toHaveLength(1);
   });
 
+  it('a Coverage that a nightly dump repeats with its own time leaves a termination as it is, with the time of the dump it covers again', async () => {
+    const time = (minutesAgo: number): { time: string } => ({ time: new Date(h.now - minutesAgo * 60_000).toISOString() });
+    const open = (minutesAgo: number) => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id: 'cov-m1', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2024' } } }, time(minutesAgo));
+    await h.publish(inNetwork(), attributed('m1'), open(30));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect((await onlyGroup(app)).quantity).toBe(1);
+    await h.publish(payerEvent('payer.member-terminated.v1', 'm1', { coverageId: 'cov-m1', to: '2025-01-31' }, time(20)));
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    await h.publish(open(30));
+    expect((await onlyGroup(app)).quantity).toBe(0);
+    await h.publish(open(10));
+    expect((await onlyGroup(app)).quantity).toBe(1);
+  });
+
   it('a merge is known under both ids', async () => {
     await h.publish(payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }));
     expect([(await h.facts.access.facts('m1'))!.mergedWith, (await h.facts.access.facts('m2'))!.mergedWith]).toEqual([['m2'], ['m1']]);
