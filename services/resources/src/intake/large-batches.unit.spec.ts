@@ -17,7 +17,7 @@ function intake(factsPassed: RecordIntakeOptions['factsPassed']): { handle(batch
   const [log, state] = [openMemoryLog(), openMemoryState()];
   const view = { waitFor: async () => true, position: async () => ({ topics: {}, derived: {} }) };
   const options = {
-    log, claims: state.claims, leases: state.leases, clock: { now: () => 0 }, logger: silentLogger, floor: '2016-01-01', factsPassed,
+    log, claims: state.claims, leases: state.leases, clock: { now: () => 0 }, logger: silentLogger, floor: '2016-01-01', factsPassed, transactionTimes: { newest: async () => 0 },
     reader: { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader,
     reading: { read: async () => (done.push('read'), []) },
     derivation: { complete: async () => void done.push('recorded'), assigned: () => undefined } as unknown as RecordIntakeOptions['derivation'],
