@@ -24,11 +24,11 @@ it('loads each record once for a group, however large its neighbours are', async
   // Nothing is kept in memory of what was written before the start.
   const log = openEmbeddedLog({ file, partitions: 1 });
   let loaded = 0;
-  const all = StatementSync.prototype.all as (this: StatementSync, ...values: never[]) => Record<string, unknown>[];
-  vi.spyOn(StatementSync.prototype, 'all').mockImplementation(function counted(this: StatementSync, ...values: never[]) {
+  const { all } = StatementSync.prototype;
+  vi.spyOn(StatementSync.prototype, 'all').mockImplementation(function counted(this: StatementSync, ...values) {
     const rows = all.apply(this, values);
     for (const { v } of rows) if (v instanceof Uint8Array) loaded += v.byteLength;
-    return rows as never;
+    return rows;
   });
   const batches: number[] = [];
   const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async ({ records }) => void batches.push(records.length) });
