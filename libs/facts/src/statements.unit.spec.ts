@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { decide, visibleSince } from '@provider-access/access';
 import { PA_CONSENT, type PayerEvent } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
+import type { ViewDocument } from '@provider-access/views';
 import { ours } from '../test/records.ts';
 import { consentEffect, type ConsentPart, evolveConsent, optOutFacts } from './consent.ts';
-import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
+import { toMemberFacts } from './member-facts.ts';
 
 const M = 'm1';
 const NPIS = ['1000000004', '1000000012'];
@@ -148,18 +149,18 @@ describe('statements that were dropped', () => {
   it('keep the time of the newest statement: no decision is made for an earlier instant', () => {
     const back = (n: number): Said => ({ id: `e${n}`, out: false, source: 0, said: n, from: undefined, targets: [], appended: n });
     const all = Array.from({ length: 30 }, (_, n) => back(100 - n));
-    expect(toMemberFacts({ _id: M, consent: fold(all) } as MemberFactsDocument).asOf).toBe(instant(100));
+    expect(toMemberFacts({ _id: M, consent: fold(all) } as ViewDocument).asOf).toBe(instant(100));
   });
   // A copy for another id of the person is appended later, by a clock that may have stepped back meanwhile.
   it('count the time at which the payer said so, where the log stamped an earlier one', () => {
     const stamped = { ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }), timestamp: START };
-    expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as MemberFactsDocument).asOf).toBe(instant(60));
+    expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as ViewDocument).asOf).toBe(instant(60));
   });
   it('are many in a document of before, and are dropped with the next statement', () => {
     const old = { sources: [], outs: Array.from({ length: 5_000 }, (_, n) => ({ e: `e${n}~${mark(0)}`, b: instant(n), f: instant(n), r: instant(n), sc: 'global' })) };
     const part = fold([{ id: 'new', out: true, source: 0, said: 6_000, from: undefined, targets: [], appended: 6_000 }], old);
     expect(part!.outs!.length).toBeLessThanOrEqual(9);
     expect(product(part, NPIS[0]!, 6_000).decision.permit).toBe(false);
-    expect(toMemberFacts({ _id: M, consent: part } as MemberFactsDocument).completeFrom).toBe(instant(6_000));
+    expect(toMemberFacts({ _id: M, consent: part } as ViewDocument).completeFrom).toBe(instant(6_000));
   });
 });
