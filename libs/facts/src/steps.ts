@@ -73,5 +73,28 @@ export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recorded
     const before = pieces([...steps, ...also]).find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
     if (before !== undefined) v = max(before.from, before.recordedAt);
   }
-  return [...steps.filter((s) => !covers(candidate, s)), { ...candidate, v }];
+  return folded([...steps.filter((s) => !covers(candidate, s)), { ...candidate, v }], recordedAt, also);
+}
+
+/** So many steps are kept in any case, so that `explain` can tell what held lately. */
+const HISTORY = 8;
+/** More steps ahead end in one that says that nothing holds. Nobody says so many different things about the future of one coverage. */
+const MOST = 50;
+
+/**
+ * Drops the oldest steps that can never speak again: at `asOf` or later a younger one speaks. The younger one takes over the
+ * beginning of what it continues without a break, so that since when it could be seen stays the same. (ADR 0017)
+ */
+function folded(steps: readonly Step[], asOf: string, also: readonly Step[]): readonly Step[] {
+  if (steps.length <= HISTORY) return steps;
+  let stairs = staircase(steps);
+  while (stairs.length > HISTORY && stairs[1]!.s <= asOf) {
+    const [oldest, next, ...rest] = stairs as [Step, Step, ...Step[]];
+    const piece = pieces([oldest, next, ...also]).find((p) => p.event === next.e);
+    const continues = piece !== undefined && piece.from < max(next.f!, next.s);
+    stairs = [continues ? { ...next, s: oldest.s, f: piece.from, v: piece.recordedAt } : next, ...rest];
+  }
+  if (stairs.length <= MOST) return stairs;
+  const { f: _f, u: _u, c: _c, ...last } = stairs.at(-1)!;
+  return [...stairs.slice(0, MOST - 1), { ...last, s: stairs[MOST - 1]!.s, v: asOf }];
 }

@@ -5,6 +5,7 @@ import type { Appended, EventLog } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { backlogContract } from './backlog.ts';
 import { groupContract } from './groups.ts';
+import { manyKeysContract } from './many-keys.ts';
 import { progressContract } from './progress.ts';
 import { record, records, sum, text, texts } from './support.ts';
 import type { CreateHarness, LogHarness } from './support.ts';
@@ -36,6 +37,7 @@ export function eventLogContract(name: string, create: CreateHarness): void {
     following(() => log);
     groupContract(() => log, reopen, () => harness);
     progressContract(() => log);
+    manyKeysContract(() => log);
     backlogContract(() => log);
   });
 }

@@ -1,0 +1,97 @@
+import { PROGRESS_TYPE } from '@provider-access/events';
+import { eventually } from '@provider-access/testing';
+import { describe, expect, it } from 'vitest';
+import { Derivation } from '../derivation.ts';
+import { partitionFor } from '../murmur2.ts';
+import { EngineUnavailable, reached } from '../port.ts';
+import type { Appended, EventLog, LogRecord, NewRecord } from '../port.ts';
+import { ProgressTracker } from '../progress.ts';
+import { record, text } from './support.ts';
+
+const PARTITIONS = 4;
+const TOPICS = ['other', 'out'];
+/** Which partitions take their records before an append fails. Kafka takes an append by partition, so any of them may. */
+const TAKEN: readonly (readonly number[])[] = [[], [0], [1], [2], [3], [1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2, 3]];
+
+/** One fault: the append of this number within one handling, and what the log took of it. */
+interface Fault { readonly append: number; readonly taken: readonly number[] }
+
+/** The log as a handler sees it whose n-th append fails. */
+function failing(log: EventLog, { append: at, taken }: Fault): { readonly log: EventLog; readonly failed: () => boolean } {
+  let count = 0;
+  let failed = false;
+  const append = async (topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> => {
+    if (count++ !== at) return log.append(topic, records);
+    failed = true;
+    const some = records.filter((r) => taken.includes(r.partition ?? partitionFor(r.partitionKey, PARTITIONS)));
+    if (some.length > 0) await log.append(topic, some);
+    throw new EngineUnavailable('an append failed');
+  };
+  const decorated = new Proxy(log, {
+    get(target, name) {
+      if (name === 'append') return append;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return { log: decorated, failed: () => failed };
+}
+
+/** A write of several keys: all of them get it, whichever append fails and whatever the log took of it, because the batch comes again. */
+export function manyKeysContract(log: () => EventLog): void {
+  describe('a write of several keys', () => {
+    it('reaches all of them and is told only then, whichever append fails and whichever partitions took it', async () => {
+      const keys = keysOfEachPartition();
+      const faults = [0, 1, 2].flatMap((append) => TAKEN.map((taken): Fault => ({ append, taken })));
+      const handlings = faults.map(() => 0);
+      let struck = 0;
+      // Each event becomes one record a key, in two topics; an event after it must not overtake it.
+      const outputs = (n: string) => TOPICS.map((topic) => ({ topic, records: keys.map((key) => record(key, n, { headers: { ce_type: 'test.happened.v1', ce_id: `${n}~${key}` } })) }));
+      const subscription = await log().subscribe({
+        group: 'many-keys', topics: ['in'], maxRecords: 1,
+        handle: async (batch) => {
+          const n = text(batch.records[0]!.value);
+          const first = handlings[Number(n)]!++ === 0;
+          const faulty = failing(log(), first ? faults[Number(n)]! : { append: -1, taken: [] });
+          // A new instance each time: the process may have died meanwhile.
+          const derivation = new Derivation({ log: faulty.log, deriver: 'deriver', progressTopic: 'out', topics: TOPICS });
+          await derivation.complete(batch, { outputs: outputs(n), outcomes: [] }).finally(() => {
+            if (faulty.failed()) struck += 1;
+          });
+        },
+      });
+      await log().append('in', faults.map((_, n) => record('one member', String(n))));
+      const target = await log().head(['in']);
+      await eventually(async () => reached(await log().committed('many-keys', ['in']), target), { what: 'every event is handled' });
+      await subscription.stop();
+
+      expect(struck).toBe(faults.length);
+      const expected = faults.map((_, n) => String(n));
+      const stored = await Promise.all(TOPICS.map((topic) => everything(log(), topic)));
+      for (const records of stored) {
+        // Once for who knows an event by its id, and in order.
+        for (const key of keys) expect([...new Set(records.filter((r) => r.key === key).map((r) => text(r.value)))], key).toEqual(expected);
+      }
+      // A report of progress says where each of them is: before all of these places it counts for nothing.
+      const tracker = new ProgressTracker(TOPICS);
+      for (const r of stored.flat().filter(({ headers }) => headers['ce_type'] !== PROGRESS_TYPE)) tracker.record(r);
+      expect(tracker.derived()).toEqual({});
+      for (const r of stored.flat()) tracker.record(r);
+      expect(reached(tracker.derived()['deriver']!, target)).toBe(true);
+    });
+  });
+}
+
+/** A key for each partition. */
+function keysOfEachPartition(): readonly string[] {
+  const found = new Map<number, string>();
+  for (let i = 0; found.size < PARTITIONS; i++) {
+    const partition = partitionFor(`id-${i}`, PARTITIONS);
+    if (!found.has(partition)) found.set(partition, `id-${i}`);
+  }
+  return [...found.values()];
+}
+async function everything(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
+  const partitions = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => log.read(topic, p, 0, 10_000)));
+  return partitions.flat();
+}
