@@ -54,6 +54,8 @@ export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionK
 export type DecodeFailure = { readonly ok: false; readonly reason: 'not-a-cloudevent' | 'not-json'; readonly detail: string };
 export type DecodeResult = { readonly ok: true; readonly event: DomainEvent } | DecodeFailure;
 
+/** A trace context is copied to everything that an event becomes. What is far longer than one (55 characters) is not copied. */
+const isTraceparent = (value: unknown): value is string => typeof value === 'string' && value.length <= 128;
 const failure = (reason: DecodeFailure['reason'], detail: string): DecodeFailure => ({ ok: false, reason, detail });
 const text = (value: string | Uint8Array): string => (typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
 
@@ -91,7 +93,7 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
     event: {
       id: h['ce_id']!, source: h['ce_source']!, type: h['ce_type'], time: h['ce_time']!, data,
       ...(h['ce_subject'] !== undefined && { subject: h['ce_subject'] }),
-      ...(h['traceparent'] !== undefined && { traceparent: h['traceparent'] }),
+      ...(isTraceparent(h['traceparent']) && { traceparent: h['traceparent'] }),
       ...(Object.keys(extensions).length > 0 && { extensions }),
     },
   };
@@ -129,7 +131,7 @@ export function fromStructured(body: unknown): DecodeResult {
     event: {
       id: e['id'] as string, source: e['source'] as string, type: e['type'] as string, time: e['time'] as string, data,
       ...(typeof e['subject'] === 'string' && { subject: e['subject'] }),
-      ...(typeof e['traceparent'] === 'string' && { traceparent: e['traceparent'] }),
+      ...(isTraceparent(e['traceparent']) && { traceparent: e['traceparent'] }),
       ...(Object.keys(extensions).length > 0 && { extensions }),
     },
   };

@@ -24,7 +24,10 @@ export const isSubject = (value: string): boolean => MEMBER_ID.test(value);
 /** The member id under which the platform keeps what belongs to no member. */
 export const RESERVED_SUBJECT = 'shared';
 /** Longest id and source of an event: both are kept for as long as what the event said. */
-const MAX_IDENTITY = 256;
+export const MAX_IDENTITY = 256;
+/** What is wrong with the id or source of an event, whatever its type is. */
+export const identityFault = ({ id, source }: Pick<DomainEvent, 'id' | 'source'>): EventFault | undefined =>
+  id.length > MAX_IDENTITY || source.length > MAX_IDENTITY ? { reason: 'not-a-cloudevent', detail: `id and source have at most ${MAX_IDENTITY} characters` } : undefined;
 const MAX_FAULTS = 5;
 const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 
@@ -72,10 +75,9 @@ export class PayerContract<E = PayerEvent> {
   read(event: DomainEvent, now?: number): PayerEventRead<E> {
     const definition = this.definition(event.type);
     if (definition === undefined) return fault('unknown-event-type', 'this event type is not known; see the AsyncAPI document');
-    const { source, id, subject, time } = event;
-    if (id.length > MAX_IDENTITY || source.length > MAX_IDENTITY) {
-      return fault('not-a-cloudevent', `id and source have at most ${MAX_IDENTITY} characters`);
-    }
+    const { subject, time } = event;
+    const named = identityFault(event);
+    if (named !== undefined) return { ok: false, fault: named };
     if (now !== undefined && Date.parse(time) > now + CLOCK_TOLERANCE_MS) {
       return fault('time-in-future', 'time lies more than five minutes ahead of this server');
     }

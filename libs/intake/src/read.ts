@@ -1,5 +1,5 @@
 import {
-  decodeEvent, type DomainEvent, type EventFault, GAP_TYPE, isSubject, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
+  decodeEvent, type DomainEvent, type EventFault, GAP_TYPE, isSubject, MAX_IDENTITY, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 
@@ -111,13 +111,14 @@ function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerCont
 /** Whom an unreadable event concerns, as far as its envelope says. A subject that is no id names nobody. */
 export interface Concerned {
   readonly member?: string;
+  /** At most as long as the source of a valid event, and so that of none if it was longer. */
   readonly source: string;
 }
 export function concerned(record: Readable, event: DomainEvent | undefined): Concerned {
   const subject = event?.subject ?? record.headers['ce_subject'];
   const source = event?.source ?? record.headers['ce_source'] ?? structuredText(record, 'source') ?? 'unknown';
   const member = subject ?? structuredText(record, 'subject');
-  return { ...(member !== undefined && isSubject(member) && { member }), source };
+  return { ...(member !== undefined && isSubject(member) && { member }), source: source.slice(0, MAX_IDENTITY) };
 }
 
 /** An attribute of a structured event whose JSON is broken further on. */

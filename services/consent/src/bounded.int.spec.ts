@@ -77,6 +77,32 @@ describe('one member, however often somebody speaks of the member', () => {
   }, 600_000);
 });
 
+describe('a name of three million characters', () => {
+  const long = 'x'.repeat(3_000_000);
+  it.each<[string, Partial<DomainEvent>, string]>([
+    ['id', { id: long }, 'on-hold'], ['source', { source: long }, 'on-hold'], ['trace context', { traceparent: long }, 'opted-out'],
+  ])('as the %s of an event goes into no document', async (_what, more, verdict) => {
+    await h.publish({ ...event('m1', 1, () => ({ type: 'out' })), ...more });
+    expect(await h.verdict('m1')).toBe(verdict);
+    expect(await h.verdict('other')).toBe('permit');
+    expect(size(records().flat().map((r) => [r.headers, r.value.toString()]))).toBeLessThan(5_000);
+    expect(size(await h.facts.reader.get('m1'))).toBeLessThan(3_000);
+    expect(size((await h.state.streams.load('consent/m1'))!.snapshot)).toBeLessThan(3_000);
+  });
+  it('is none of a source that is named anew in each event: the member is denied while any source is held', async () => {
+    await h.stop();
+    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
+    await h.member('m1');
+    await h.member('other');
+    for (let n = 0; n < 200; n++) await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event('m1', n, () => ({ type: 'in', source: `urn:session:${String(n).padStart(4, '0')}`, time: START - 10_000_000 + n })))]);
+    await h.passed();
+    expect(size(await h.facts.reader.get('m1'))).toBeLessThan(20_000);
+    const { ce_subject: _, ...headers } = encodeEvent(event('m1', 999, () => ({ type: 'out', source: 'urn:session:0150' }))).headers;
+    await h.publishRaw({ key: 'x', partitionKey: 'x', headers, value: '{' });
+    expect([await h.verdict('m1'), await h.verdict('other')]).toEqual(['source-on-hold', 'permit']);
+  });
+});
+
 describe('one person of many ids', () => {
   const IDS = 80;
   // 246 MB before.

@@ -1,9 +1,9 @@
-import { decodeEvent, PAYER_CONTRACT } from '@provider-access/events';
 import { type Appended, deadLetterId, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
 import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 import type { Metrics } from '@provider-access/observability';
 import type { Incoming } from './incoming.ts';
+import { statedBy } from './stated.ts';
 
 /** The part of `Access` that says when an opt-out has effect. */
 export interface PayerFacts {
@@ -101,11 +101,10 @@ export class EventAppender {
     const statements = placed.map(({ record, partition, offset }): ConsentStatement => {
       const { headers } = record;
       const member = headers['ce_subject']!;
-      const decoded = decodeEvent(record);
-      const read = decoded.ok ? PAYER_CONTRACT.read(decoded.event) : undefined;
+      const said = statedBy(record);
       return {
         member, event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member), deadLetter: deadLetterId(topic, partition, offset),
-        ...(read?.ok && { said: read.event }),
+        ...(said !== undefined && { said }),
       };
     });
     const effects = await this.facts.effects(statements);

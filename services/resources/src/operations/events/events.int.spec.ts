@@ -43,6 +43,15 @@ describe('POST /events', () => {
     expect(await inLog()).toBe(before);
   });
 
+  // What an event is called is kept for as long as what it said.
+  it.each(['id', 'source'])('takes an event whose %s has 256 characters, and refuses one of 257', async (name) => {
+    const before = await inLog();
+    const answer = await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(257) }, STRUCTURED);
+    expect([answer.status, answer.json()]).toMatchObject([400, { reason: 'not-a-cloudevent', detail: 'id and source have at most 256 characters' }]);
+    expect(await inLog()).toBe(before);
+    expect((await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(256) }, STRUCTURED)).status).toBe(202);
+  });
+
   it('answers a single event that it refuses with the status of the fault', async () => {
     expect((await post('{', STRUCTURED)).status).toBe(400);
     expect((await post(event({ data: { x: 'x'.repeat(4 * 1024 * 1024) } }), STRUCTURED)).status).toBe(413);

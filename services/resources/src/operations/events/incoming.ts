@@ -1,4 +1,4 @@
-import { type DomainEvent, encodeEvent, type FaultReason, fromStructured, isSubject, PAYER_CONTRACT, RESERVED_SUBJECT } from '@provider-access/events';
+import { type DomainEvent, encodeEvent, type FaultReason, fromStructured, identityFault, isSubject, MAX_IDENTITY, PAYER_CONTRACT, RESERVED_SUBJECT } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 import { isObject } from '@provider-access/fhir';
 import { readConsent } from '@provider-access/pdex';
@@ -12,8 +12,6 @@ export type Incoming =
   | { readonly index: number; readonly ok: true; readonly id: string; readonly topic: string; readonly record: NewRecord; readonly bytes: number; readonly consent: boolean }
   | { readonly index: number; readonly ok: false; readonly id?: string; readonly reason: RefusedReason; readonly detail: string };
 
-/** Of an event id that is repeated in an answer. */
-const MAX_ID = 256;
 /** Extensions that say something inside the platform: never taken from outside. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
@@ -36,7 +34,7 @@ export function fromObject(index: number, body: unknown, receipt: string, text?:
   const read = fromStructured(body);
   if (!read.ok) {
     const id = typeof body === 'object' && body !== null ? (body as { id?: unknown }).id : undefined;
-    return { index, ok: false, ...(typeof id === 'string' && id.length <= MAX_ID && { id }), reason: read.reason, detail: read.detail };
+    return { index, ok: false, ...(typeof id === 'string' && id.length <= MAX_IDENTITY && { id }), reason: read.reason, detail: read.detail };
   }
   const value = text === undefined ? undefined : dataText(text, body as Record<string, unknown>);
   const bytes = text === undefined ? undefined : Buffer.byteLength(text);
@@ -74,7 +72,8 @@ function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly d
   if (definition === undefined) {
     return { reason: 'unknown-event-type', detail: 'this event type is not known; see the AsyncAPI document for names and versions' };
   }
-  if (!statesConsent(event)) return undefined;
+  const named = identityFault(event);
+  if (named !== undefined || !statesConsent(event)) return named;
   if (event.type === 'payer.provider-recorded.v1') {
     return { reason: 'not-a-provider-type', detail: 'a Consent belongs to a member: publish it as payer.resource-recorded.v1' };
   }
@@ -93,7 +92,7 @@ function statesConsent({ type, data }: DomainEvent): boolean {
 
 function incoming(index: number, event: DomainEvent, receipt: string, value: string | undefined, size: number | undefined): Incoming {
   const refused = refusal(event);
-  if (refused !== undefined) return { index, ok: false, id: event.id.slice(0, MAX_ID), ...refused };
+  if (refused !== undefined) return { index, ok: false, id: event.id.slice(0, MAX_IDENTITY), ...refused };
   const extensions: Record<string, string> = {};
   for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
   extensions['pareceipt'] = receipt;
