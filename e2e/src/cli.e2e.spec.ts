@@ -30,7 +30,7 @@ async function json<T>(...args: string[]): Promise<T> {
 }
 const lines = (resources: readonly object[]): string => resources.map((r) => `${JSON.stringify(r)}\n`).join('');
 const patient = (id: string): object => ({ resourceType: 'Patient', id, gender: 'female', name: [{ family: 'Example' }] });
-const coverage = (member: string): object => ({ resourceType: 'Coverage', id: `cov-${member}`, status: 'active', beneficiary: { reference: `Patient/${member}` }, period: { start: '2020-01-01' }, payor: [{ display: 'Payer' }] });
+const coverage = (member: string): object => ({ resourceType: 'Coverage', id: `cov-${member}`, status: 'active', beneficiary: { reference: `Patient/${member}` }, period: { start: '2020-01-01' }, payor: [{ reference: 'Organization/payer' }] });
 const condition = (id: string, member: string, onset = '2024-02-03'): object => ({ resourceType: 'Condition', id, clinicalStatus: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'resolved' }] }, subject: { reference: `Patient/${member}` }, onsetDateTime: onset });
 
 const claim = (id: string, member: string): object => ({

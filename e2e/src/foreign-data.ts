@@ -60,7 +60,7 @@ export function renewCoverage(folder: string): string[] {
     if (payor.display !== 'NO_INSURANCE' && (at(resource, 'period.end') ?? '9') > (at(latest.get(member), 'period.end') ?? '')) latest.set(member, resource);
   }
   mkdirSync(join(folder, 'renewed'));
-  writeFileSync(join(folder, 'renewed/Coverage.ndjson'), [...latest].map(([member, coverage]) => `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') } })}\n`).join(''));
+  writeFileSync(join(folder, 'renewed/Coverage.ndjson'), [...latest].map(([member, coverage]) => `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') }, payor: [{ reference: 'Organization/payer' }] })}\n`).join(''));
   return [...all].filter((member) => !latest.has(member));
 }
 

@@ -21,7 +21,7 @@ function cover(dir: string): string[] {
   const patients = new Set(named.filter((id) => id !== ''));
   const coverages = [...patients].map((id) => JSON.stringify({
     resourceType: 'Coverage', id: `renewed-${id}`.slice(0, 64), status: 'active', period: { start: '2016-01-01' },
-    beneficiary: { reference: `Patient/${id}` }, payor: [{ display: 'payer' }],
+    beneficiary: { reference: `Patient/${id}` }, payor: [{ reference: 'Organization/payer' }],
   }));
   mkdirSync(join(dir, 'renewed'));
   writeFileSync(join(dir, 'renewed/Coverage.ndjson'), `${coverages.join('\n')}\n`);

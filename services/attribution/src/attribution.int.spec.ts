@@ -341,7 +341,7 @@ describe('intake', () => {
   });
 
   it('Coverages say who is covered; one that cannot be read denies; other resources are not looked at', async () => {
-    const coverage = (extra: object, id = 'c1') => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id, status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2024' }, ...extra } });
+    const coverage = (extra: object, id = 'c1') => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id, status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' }, ...extra } });
     await h.publish(inNetwork(), attributed('m1'), payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1' } }));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await onlyGroup(app)).quantity).toBe(0);
@@ -356,7 +356,7 @@ describe('intake', () => {
 
   it('a Coverage that a nightly dump repeats with its own time leaves a termination as it is, with the time of the dump it covers again', async () => {
     const time = (minutesAgo: number): { time: string } => ({ time: new Date(h.now - minutesAgo * 60_000).toISOString() });
-    const open = (minutesAgo: number) => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id: 'cov-m1', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2024' } } }, time(minutesAgo));
+    const open = (minutesAgo: number) => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id: 'cov-m1', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' } } }, time(minutesAgo));
     await h.publish(inNetwork(), attributed('m1'), open(30));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await onlyGroup(app)).quantity).toBe(1);
@@ -366,6 +366,19 @@ describe('intake', () => {
     expect((await onlyGroup(app)).quantity).toBe(0);
     await h.publish(open(10));
     expect((await onlyGroup(app)).quantity).toBe(1);
+  });
+
+  it.each<[string, Record<string, unknown>]>([['with PAYER_IDENTIFIERS', { PAYER_IDENTIFIERS: 'urn:payer|1' }], ['without it', {}]])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
+    await h.stop();
+    h = await new Harness().start(config);
+    const coverage = (member: string, payor: object, more: object = {}) => payerEvent('payer.resource-recorded.v1', member, { resource: { resourceType: 'Coverage', id: `cob-${member}`, status: 'active', beneficiary: { reference: `Patient/${member}` }, payor: [payor], ...more } });
+    const other = { identifier: { system: 'urn:payer', value: '2' } };
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('m3'), coverage('m1', other), coverage('m2', other, { status: 'cancelled' }), coverage('m3', other));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    expect(members(await onlyGroup(app))).toEqual(['Patient/m1', 'Patient/m2']);
+    const later = { time: new Date(START - 30_000).toISOString() };
+    await h.publish({ ...payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-01-01' }), ...later }, { ...coverage('m1', other, { period: { start: '2026-01-02' } }), ...later });
+    expect(members(await onlyGroup(app))).toEqual(['Patient/m2']);
   });
 
   it('a merge is known under both ids', async () => {

@@ -10,6 +10,7 @@ import { PayerDays } from '@provider-access/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { ProjectionSet } from '@provider-access/views';
 import type { AttributionConfig } from './config.ts';
+import { payerIdentity } from './domain/payer-identity.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
@@ -77,7 +78,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: ServiceLevels, useFactory: () => new ServiceLevels({ log, views, facts, clock, metrics, calendar: new BusinessCalendar(options.calendar), ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }) }) },
         { provide: MEMBER_HASH, useValue: memberHash },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
-        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
+        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT, { days, payer: payerIdentity(config.PAYER_IDENTIFIERS, config.PAYER_ORGANIZATION) }) },
         { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
         SmartGuard,
         { provide: READINESS, useValue: readiness(facts, projections) },

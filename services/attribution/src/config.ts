@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { baseUrl, businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/config';
+import { isPayerIdentifier } from './domain/payer-identity.ts';
 
 /** Settings of attribution: environment variables, read once by the runner. */
 export const attributionConfig = z.object({
   PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
   PAYER_ORGANIZATION: z.string().regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>').default('Organization/payer').describe('The payer, as `Group.managingEntity` names it.'),
+  PAYER_IDENTIFIERS: z.string().transform((text) => text.split(',').map((one) => one.trim()).filter((one) => one !== ''))
+    .refine((all) => all.length > 0 && all.every(isPayerIdentifier), 'must be system|value, Organization/<id> or URLs of an Organization, separated by commas').optional()
+    .describe('How payors of Coverages name this payer: `urn:oid:2.16.840.1.113883.6.300|12345,Organization/our-plan`. Only these Coverages, and those of `PAYER_ORGANIZATION`, make a member covered. '
+      + 'Without it, only those of `PAYER_ORGANIZATION` do, and others can still end coverage (docs/coverage.md).'),
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),

@@ -65,7 +65,8 @@ export function creation(world: ProbeWorld, at: string): readonly DomainEvent[] 
   const stranger = strangerOf(world);
   return [
     event('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: FROM }, at),
-    event('payer.member-enrolled.v1', member, { coverageId: idOf(world, 'coverage'), from: FROM }, at),
+    // Not the id of the Coverage: the probe does not know how the payer names itself there.
+    event('payer.member-enrolled.v1', member, { coverageId: idOf(world, 'enrolment'), from: FROM }, at),
     ...probeResources(world).map(recorded(member, at)),
     event('payer.attribution-asserted.v1', member, { provider: { npi }, from: FROM, basis: 'synthetic probe' }, at),
     event('payer.member-enrolled.v1', stranger, { coverageId: `${stranger}-coverage`, from: FROM }, at),
@@ -81,7 +82,7 @@ export function removal(world: ProbeWorld, at: string): readonly DomainEvent[] {
   return [
     ...[...probeResources(world), freshClaim(world, '', at)].map((r) => deleted(member, r.resourceType, r.id!)),
     event('payer.attribution-ended.v1', member, { provider: { npi }, to: at }, at),
-    event('payer.member-terminated.v1', member, { coverageId: idOf(world, 'coverage'), to: at }, at),
+    event('payer.member-terminated.v1', member, { to: at }, at),
     deleted(stranger, 'Patient', stranger),
     event('payer.member-terminated.v1', stranger, { coverageId: `${stranger}-coverage`, to: at }, at),
   ];

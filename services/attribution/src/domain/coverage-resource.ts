@@ -1,11 +1,15 @@
 import { parseReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/pdex/days';
-import { isDate, spanOf } from './dates.ts';
+import { endOf, isDate, spanOf } from './dates.ts';
+import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
 
 /** What a Coverage resource says about when the member is covered. */
 export interface CoverageSpan { readonly coverageId: string; readonly from: string; readonly to?: string; readonly cancelled?: true }
-export type CoverageReading = { readonly ok: true; readonly span: CoverageSpan } | { readonly ok: false; readonly detail: string };
+export type CoverageReading =
+  /** `replaces`: the span is all that is known of the coverage. Without `span` the Coverage says nothing. `foreign`: no payor of it is this payer. */
+  | { readonly ok: true; readonly span?: CoverageSpan & { readonly replaces?: true }; readonly foreign?: true }
+  | { readonly ok: false; readonly detail: string };
 
 /** Of a Coverage without period.start. */
 const LONG_AGO = '1900-01-01T00:00:00Z';
@@ -26,22 +30,33 @@ function paidByNobody(coverage: Json): boolean {
   });
 }
 
-/** https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about. */
-export function readCoverage(coverage: Json, subject: string, days: PayerDays): CoverageReading {
+/**
+ * https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about.
+ *
+ * Only a Coverage of this payer begins coverage. One of another payer (coordination of benefits) covers nothing, so it also takes back what an earlier
+ * release let it begin. While nobody has said which identifiers are the payer's, a Coverage that does not name it begins nothing, but
+ * its end counts: it may be ours.
+ */
+export function readCoverage(coverage: Json, subject: string, days: PayerDays, payer: PayerIdentity): CoverageReading {
+  const nothing: CoverageReading = { ok: true, span: { coverageId: String(coverage['id']), from: EVER, cancelled: true, replaces: true } };
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
   if (typeof id !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(id)) return fail('Coverage.id must be an id');
   const text = isObject(beneficiary) ? beneficiary['reference'] : undefined;
   const reference = typeof text === 'string' ? parseReference(text) : undefined;
   if (reference === undefined || (reference.kind !== 'relative' && reference.kind !== 'absolute') || reference.type !== 'Patient' || reference.id !== subject) return fail('Coverage.beneficiary must be the subject of the event');
-  if (typeof status === 'string' && NOT_COVERING.has(status)) return { ok: true, span: { coverageId: id, from: EVER, cancelled: true } };
+  if (typeof status === 'string' && NOT_COVERING.has(status)) return nothing;
   if (status !== 'active') return fail('Coverage.status must be active, cancelled, draft or entered-in-error');
-  if (paidByNobody(coverage)) return { ok: true, span: { coverageId: id, from: EVER, cancelled: true } };
+  if (paidByNobody(coverage)) return nothing;
+  const ours = isPaidByUs(coverage, payer);
+  if (!ours && payer.known) return { ...nothing, foreign: true };
   if (period !== undefined && !isObject(period)) return fail('Coverage.period must be a Period');
   const start = period?.['start'];
   const end = period?.['end'];
   if ((start !== undefined && !isDate(start)) || (end !== undefined && !isDate(end))) return fail('Coverage.period must hold dates');
   const covers = spanOf(days, start ?? LONG_AGO, end);
   if (covers === undefined) return fail('Coverage.period must not end before it starts');
-  return { ok: true, span: { coverageId: id, ...covers } };
+  if (ours) return { ok: true, span: { coverageId: id, ...covers, replaces: true } };
+  const ends = end === undefined ? undefined : endOf(days, end);
+  return { ok: true, foreign: true, ...(ends !== undefined && { span: { coverageId: id, from: ends, cancelled: true as const } }) };
 }

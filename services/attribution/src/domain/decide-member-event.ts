@@ -4,6 +4,7 @@ import {
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
+import type { PayerIdentity } from './payer-identity.ts';
 import { endOf, instantOf, spanOf } from './dates.ts';
 
 /** Whose list: one Group per provider identity and contract. */
@@ -16,7 +17,8 @@ export type Statement =
   | { readonly kind: 'merged'; readonly merge: MemberMerged }
   | { readonly kind: 'attributed'; readonly attribution: Attributed }
   | { readonly kind: 'attribution-ended'; readonly identity: GroupIdentity; readonly to: string; readonly businessTime: string };
-export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[] } | { readonly ok: false; readonly fault: EventFault };
+/** `foreign`: a Coverage of which no payor is this payer. */
+export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[]; readonly foreign?: true } | { readonly ok: false; readonly fault: EventFault };
 
 /** Events that attribution decides the outcome of. */
 export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'attribution';
@@ -40,8 +42,8 @@ const ENDS_FIRST = 'data.to: must not lie before from';
 const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
 const identityOf = (p: { npi?: string | undefined; tin?: string | undefined; contract?: string | undefined }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
-/** What a valid member event says about access. `days` tell when a day begins that the payer wrote. Pure. */
-export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDays): MemberEventDecision {
+/** What a valid member event says about access. `days` tell when a day begins that the payer wrote, `payer` whose Coverages count. Pure. */
+export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDays, payer: PayerIdentity): MemberEventDecision {
   const member = event.subject!;
   const businessTime = instantOf(event.time);
   const coverage = (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>, sequence = 0): MemberEventDecision =>
@@ -96,8 +98,10 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDa
     case 'payer.resource-recorded.v1': {
       const { resource, sequence } = event.data;
       if (resource['resourceType'] !== 'Coverage') return ok();
-      const reading = readCoverage(resource, member, days);
-      return reading.ok ? coverage({ ...reading.span, replaces: true }, sequence) : invalid(reading.detail);
+      const reading = readCoverage(resource, member, days, payer);
+      if (!reading.ok) return invalid(reading.detail);
+      const decision = reading.span === undefined ? ok() : coverage(reading.span, sequence);
+      return decision.ok && reading.foreign ? { ...decision, foreign: true } : decision;
     }
     default:
       return ok();

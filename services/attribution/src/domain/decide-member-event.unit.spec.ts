@@ -4,14 +4,16 @@ import { PayerDays } from '@provider-access/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import { isDate } from './dates.ts';
 import { decideMemberEvent } from './decide-member-event.ts';
+import { isPayerIdentifier, payerIdentity } from './payer-identity.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
 /** What a day means elsewhere is in `days.int.spec.ts`. */
 const UTC = new PayerDays(['UTC']);
+const OURS = payerIdentity(undefined, 'Organization/payer');
 /** As the frame does it: read by the contract, then decided. */
 function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
   const read = PAYER_CONTRACT.read({ id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over }, NOW);
-  return read.ok ? decideMemberEvent(read.event, UTC) : read;
+  return read.ok ? decideMemberEvent(read.event, UTC, OURS) : read;
 }
 const change = (type: string, data: unknown) => {
   const d = decide(type, data);
@@ -79,11 +81,11 @@ describe('a date in the year 9999 is no end (HOLES M6)', () => {
 });
 
 describe('a Coverage', () => {
-  const active = { resourceType: 'Coverage', id: 'c', status: 'active', payor: [{ display: 'P' }] };
-  const coverage = (over: object) => readCoverage({ ...active, beneficiary: { reference: 'Patient/m1' }, ...over }, 'm1', UTC);
+  const active = { resourceType: 'Coverage', id: 'c', status: 'active', payor: [{ reference: 'Organization/payer' }] };
+  const coverage = (over: object, payer = OURS) => readCoverage({ ...active, beneficiary: { reference: 'Patient/m1' }, ...over }, 'm1', UTC, payer);
   it('covers from its start to the end of its last day; without a period always', () => {
-    expect(coverage({ period: { start: '2026-01-01', end: '2026-12-31' } })).toEqual({ ok: true, span: { coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' } });
-    expect(coverage({})).toEqual({ ok: true, span: { coverageId: 'c', from: '1900-01-01T00:00:00.000Z' } });
+    expect(coverage({ period: { start: '2026-01-01', end: '2026-12-31' } })).toEqual({ ok: true, span: { coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z', replaces: true } });
+    expect(coverage({})).toEqual({ ok: true, span: { coverageId: 'c', from: '1900-01-01T00:00:00.000Z', replaces: true } });
   });
   it.each([
     ['cancelled', { status: 'cancelled' }], ['entered in error', { status: 'entered-in-error' }], ['a draft', { status: 'draft' }], ['NO_INSURANCE', { payor: [{ display: 'NO_INSURANCE' }] }],
@@ -94,4 +96,30 @@ describe('a Coverage', () => {
     ['with a period that is none', { period: { start: 'soon' } }], ['with a time without a zone', { period: { start: '2026-01-01T10:00:00' } }],
     ['that ends before it starts', { period: { start: '2026-02-01', end: '2026-01-01' } }],
   ])('%s cannot be read', (_name, over) => expect(coverage(over).ok).toBe(false));
+
+  const NAIC = 'urn:oid:2.16.840.1.113883.6.300';
+  const configured = payerIdentity([`${NAIC}|12345`, 'Organization/plan', 'https://payer.example/fhir/Organization/plan'], 'Organization/payer');
+  const organization = (value: string): object => ({ contained: [{ resourceType: 'Organization', id: 'o', name: 'Our Plan', identifier: [{ system: NAIC, value }] }], payor: [{ reference: '#o' }] });
+  it.each<[string, object]>([
+    ['an identifier', { payor: [{ identifier: { system: NAIC, value: '12345' } }] }], ['a reference', { payor: [{ reference: 'Organization/plan' }] }], ['a version', { payor: [{ reference: 'Organization/plan/_history/2' }] }],
+    ['a listed URL', { payor: [{ reference: 'https://payer.example/fhir/Organization/plan' }] }], ['PAYER_ORGANIZATION', { payor: [{ reference: 'Organization/payer' }] }],
+    ['a contained organization', organization('12345')], ['a condition', { payor: [{ reference: `Organization?identifier=${NAIC}|12345` }] }], ['an encoded condition', { payor: [{ reference: `Organization?identifier=${encodeURIComponent(`${NAIC}|12345`)}` }] }],
+    ['one payor of two', { payor: [{ reference: 'Organization/employer' }, { reference: 'Organization/plan' }] }],
+  ])('counts when its payor is this payer by %s', (_name, over) => expect(coverage(over, configured)).toMatchObject({ ok: true, span: { from: '1900-01-01T00:00:00.000Z', replaces: true } }));
+
+  const OTHERS: [string, object][] = [
+    ['a name only', { payor: [{ display: 'Our Plan' }] }], ['another identifier', { payor: [{ identifier: { system: NAIC, value: '99999' } }] }], ['a value without its system', { payor: [{ identifier: { value: '12345' } }] }],
+    ['the value under another system', { payor: [{ identifier: { system: 'urn:oid:2.16.840.1.113883.4.4', value: '12345' } }] }], ['another organization', { payor: [{ reference: 'Organization/other' }] }],
+    ['the id at another server', { payor: [{ reference: 'https://other.example/fhir/Organization/plan' }] }], ['a contained other', organization('99999')], ['a broken condition', { payor: [{ reference: 'Organization?identifier=%E0%A4%A' }] }],
+    ['the patient', { payor: [{ reference: 'Patient/m1' }] }], ['a RelatedPerson with the id', { payor: [{ reference: 'RelatedPerson/plan' }] }],
+  ];
+  it.each(OTHERS)('of another payer by %s covers nothing', (_name, over) => {
+    expect(coverage(over, configured)).toEqual({ ok: true, foreign: true, span: { coverageId: 'c', from: '0001-01-01T00:00:00.000Z', cancelled: true, replaces: true } });
+  });
+  it.each(OTHERS)('by %s begins nothing while nobody said who the payer is, and its end counts', (_name, over) => {
+    expect(coverage(over)).toEqual({ ok: true, foreign: true });
+    expect(coverage({ ...over, period: { start: '2026-01-01', end: '2026-06-30' } })).toEqual({ ok: true, foreign: true, span: { coverageId: 'c', from: '2026-07-01T00:00:00.000Z', cancelled: true } });
+    expect(coverage({ ...over, status: 'cancelled' })).toMatchObject({ ok: true, span: { cancelled: true, replaces: true } });
+  });
+  it.each([['Organization/a', true], ['https://x.example/fhir/Organization/a', true], ['urn:oid:1.2|12 34', true], ['Our Plan', false], ['12345', false], ['|12345', false], ['a|', false], ['a|b|c', false], ['Patient/p', false]])('PAYER_IDENTIFIERS may hold %s: %s', (text, valid) => expect(isPayerIdentifier(text)).toBe(valid));
 });

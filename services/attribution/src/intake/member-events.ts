@@ -6,11 +6,18 @@ import type { ServicePorts } from '@provider-access/http';
 import { derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { COVERAGES, decideMemberEvent, isDecidedHere, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
+import type { PayerIdentity } from '../domain/payer-identity.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 import { MemberState } from './member-state.ts';
 
 interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; readonly member: string; readonly record: NewRecord }
+
+/** What dates of events mean, and whose Coverages count. */
+export interface MemberRules {
+  readonly days: PayerDays;
+  readonly payer: PayerIdentity;
+}
 
 /**
  * payer.member-events -> pa.members, pa.attribution, pa.groups. Reads its own event types and, of the resources, Coverages.
@@ -18,8 +25,9 @@ interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; r
  */
 export class MemberEventsIntake {
   private readonly intake: Intake;
+  private foreign = false;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
+  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, rules: MemberRules) {
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
       deriver: DERIVER,
@@ -35,9 +43,16 @@ export class MemberEventsIntake {
       begin: async (inbound) => {
         const members = [...new Set(inbound.flatMap(({ event }) => event?.subject ?? []))];
         const state = await MemberState.load(ports.log, facts.reader, members, ports.clock.now());
-        return new MemberTurn(state, directory.batch(), days);
+        return new MemberTurn(state, directory.batch(), rules, () => this.foreignSeen(ports));
       },
     } satisfies IntakeRole);
+  }
+
+  /** Once a process: a payer who forgot to name itself learns why nobody is covered. */
+  private foreignSeen({ logger }: ServicePorts): void {
+    if (this.foreign) return;
+    this.foreign = true;
+    logger.warn({}, 'a Coverage names another payer than PAYER_IDENTIFIERS and PAYER_ORGANIZATION: it makes nobody covered (docs/coverage.md)');
   }
 
   /** Called when partitions are given to this instance: another may have derived from them since. */
@@ -58,17 +73,20 @@ export class MemberEventsIntake {
 class MemberTurn implements Turn {
   private readonly state: MemberState;
   private readonly groups: GroupBatch;
-  private readonly days: PayerDays;
+  private readonly rules: MemberRules;
+  private readonly foreign: () => void;
 
-  constructor(state: MemberState, groups: GroupBatch, days: PayerDays) {
+  constructor(state: MemberState, groups: GroupBatch, rules: MemberRules, foreign: () => void) {
     this.state = state;
     this.groups = groups;
-    this.days = days;
+    this.rules = rules;
+    this.foreign = foreign;
   }
 
   async take(from: TakenFrom): Promise<Taken> {
-    const decision = decideMemberEvent(from.event, this.days);
+    const decision = decideMemberEvent(from.event, this.rules.days, this.rules.payer);
     if (!decision.ok) return decision;
+    if (decision.foreign) this.foreign();
     const outputs: Output[] = [];
     for (const { topic, member, record } of await this.derive(decision.statements, from)) {
       if (this.state.apply(member, topic, record)) outputs.push({ topic, record });
