@@ -59,22 +59,23 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   test('the payer publishes a folder; every resource has a row', async () => {
     writeFileSync(at('Patient.ndjson'), lines([patient('m1'), patient('m2')]));
     writeFileSync(at('rest.ndjson.gz'), gzipSync(lines([
-      coverage('m1'), coverage('m2'), condition('c1', 'm1'), condition('c-old', 'm1', '2011-01-01'), claim('k1', 'm1'), { resourceType: 'Group', id: 'g1', type: 'person', actual: true },
+      coverage('m1'), coverage('m2'), { ...condition('c1', 'm1'), asserter: { reference: 'Practitioner?identifier=urn:staff|7' }, recorder: { reference: 'Practitioner?identifier=urn:staff|unknown' } }, condition('c-old', 'm1', '2011-01-01'), claim('k1', 'm1'), { resourceType: 'Group', id: 'g1', type: 'person', actual: true },
       { resourceType: 'Medication', id: 'med1' }, { resourceType: 'Organization', id: 'o1', name: 'Clinic' }, { resourceType: 'Condition', id: 'lost' }, { resourceType: 'Condition', subject: { reference: 'Patient/m1' } },
     ])));
     const files = at('files');
     mkdirSync(files);
-    for (const name of ['Patient.ndjson', 'rest.ndjson.gz']) renameSync(at(name), join(files, name));
+    writeFileSync(at('staff.json'), JSON.stringify({ resourceType: 'Bundle', type: 'collection', entry: [{ resource: { resourceType: 'Practitioner', id: 'pr7', identifier: [{ system: 'urn:staff', value: '7' }] } }] }));
+    for (const name of ['Patient.ndjson', 'rest.ndjson.gz', 'staff.json']) renameSync(at(name), join(files, name));
     const ran = await pa('--json', 'publish', 'files', '--explain', 'explained.ndjson');
     expect(ran.code).toBe(1);
     expect(JSON.parse(ran.stdout)).toMatchObject({
-      read: 12, accepted: 11, outcomes: { recorded: 7, 'before-floor': 1, 'not-served': 2, parked: 1 }, refused: [{ place: 'rest.ndjson.gz:9', reason: expect.stringContaining('Condition.subject') as string }],
-      parked: [{ about: 'Condition/?', reason: 'missing-id' }],
+      read: 13, accepted: 12, outcomes: { recorded: 8, 'before-floor': 1, 'not-served': 2, parked: 1 }, refused: [{ place: 'rest.ndjson.gz:9', reason: expect.stringContaining('Condition.subject') as string }],
+      parked: [{ about: 'Condition/?', reason: 'missing-id' }], unresolved: { 'Condition.recorder -> Practitioner': 1 },
     });
     const rows = readFileSync(at('explained.ndjson'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { about: string; outcome: string });
     expect(rows.map((r) => `${r.about} ${r.outcome}`).sort()).toEqual([
       'Claim/k1 not-served', 'Condition/? parked', 'Condition/c-old before-floor', 'Condition/c1 recorded', 'Coverage/cov-m1 recorded', 'Coverage/cov-m2 recorded', 'Group/g1 not-served', 'Medication/med1 recorded', 'Organization/o1 recorded',
-      'Patient/m1 recorded', 'Patient/m2 recorded', 'rest.ndjson.gz:9 refused',
+      'Patient/m1 recorded', 'Patient/m2 recorded', 'Practitioner/pr7 recorded', 'rest.ndjson.gz:9 refused',
     ]);
     const again = await pa('publish', 'files/Patient.ndjson');
     expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/2 read · 2 accepted · 0 refused[^]*unchanged 2/) as string });
@@ -150,7 +151,8 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(group.quantity).toBe(2);
     const whole = await json<{ transactionTime: string; files: { type: string; file: string }[] }>('export', '--app', 'app.json', '--group', group.id, '--out', 'whole');
     const ids = (type: string): string[] => whole.files.filter((f) => f.type === type).flatMap((f) => gunzipSync(readFileSync(at(f.file))).toString('utf8').trim().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id).sort();
-    expect([ids('Patient'), ids('Condition'), ids('Coverage')]).toEqual([['m1', 'm2'], ['c1', 'c2'], ['cov-m1', 'cov-m2']]);
+    // The practitioner came in another file than the condition that refers to it by an identifier.
+    expect([ids('Patient'), ids('Condition'), ids('Coverage'), ids('Practitioner')]).toEqual([['m1', 'm2'], ['c1', 'c2'], ['cov-m1', 'cov-m2'], ['pr7']]);
     const typed = await json<{ files: { type: string }[] }>('export', '--app', 'app.json', '--group', group.id, '--out', 'typed', '--type', 'Patient,Coverage', '--davinci');
     expect(typed.files.map((f) => f.type).sort()).toEqual(['Coverage', 'Patient']);
     expect(await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'typed')).toMatchObject({ code: 2, stderr: expect.stringContaining('holds another export') as string });

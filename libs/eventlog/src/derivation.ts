@@ -17,6 +17,8 @@ export interface OutcomeRow {
   readonly about?: string | undefined;
   /** Elements that redaction removed or masked in what was recorded, by path without indexes. No values. */
   readonly removed?: Counts | undefined;
+  /** Conditional references in what was recorded, by path without indexes and type. No values. */
+  readonly unresolved?: Counts | undefined;
 }
 
 export interface DerivationOutput { readonly topic: string; readonly records: readonly NewRecord[] }
@@ -148,13 +150,14 @@ const MAX_EVENT_ID = 256;
 
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
-  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed } of rows) {
+  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved } of rows) {
     if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
     const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
     if (entry === undefined) receipts.set(receipt, (entry = { receipt, counts: {}, items: [] }));
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
+    if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
     // What was recorded in place of something of the same time is listed as well: its reason says so.
     if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({ event, outcome, ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });

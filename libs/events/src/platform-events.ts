@@ -142,6 +142,8 @@ export const progress = z.object({
     receipt: z.string(), counts: z.record(z.string(), z.int()),
     /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
     removed: z.record(z.string(), z.int().positive()).optional(),
+    /** Conditional references in what was recorded, by path without indexes and type; at most 101 paths. */
+    unresolved: z.record(z.string(), z.int().positive()).optional(),
     /** Everything but `recorded`, one row an event. */
     items: z.array(z.object({ event: z.string(), outcome: z.string(), reason: z.string().optional(), deadLetter: z.string().optional(), about: z.string().optional() })),
   })).optional(),

@@ -99,14 +99,16 @@ test('a wrong token and a platform that is not there say so by exit code', async
   await expect(publish(items(1), { server: gone, token: 't' })).rejects.toMatchObject({ code: EXIT.unavailable, message: expect.stringContaining('cannot be reached (ECONNREFUSED)') as string });
 });
 
-test('adds up what redaction removed, over all receipts', async () => {
+test('adds up what redaction removed and which references nobody can follow, over all receipts', async () => {
   const removed = { 'ExplanationOfBenefit.item.net': 3, 'ExplanationOfBenefit.total': 1 };
-  const { server } = await platform((events) => ({ status: 200, rows: all(events) }), () => undefined, { removed });
+  const unresolved = { 'Encounter.location.location -> Location': 2 };
+  const { server } = await platform((events) => ({ status: 200, rows: all(events) }), () => undefined, { removed, unresolved });
   const report = await publish(items(2500), { server, token: 't' });
   expect(report.removed).toEqual({ 'ExplanationOfBenefit.item.net': 9, 'ExplanationOfBenefit.total': 3 });
+  expect(report.unresolved).toEqual({ 'Encounter.location.location -> Location': 6 });
 });
 
 test('counts nothing as removed where the platform does not say', async () => {
   const { server } = await platform((events) => ({ status: 200, rows: all(events) }));
-  expect(await publish(items(1), { server, token: 't' })).toMatchObject({ removed: {} });
+  expect(await publish(items(1), { server, token: 't' })).toMatchObject({ removed: {}, unresolved: {} });
 });

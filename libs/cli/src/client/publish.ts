@@ -12,6 +12,8 @@ export interface Receipt {
   readonly counts: Counts;
   /** What redaction removed, by path. A platform of an earlier release does not say. */
   readonly removed?: Counts;
+  /** Conditional references in what was recorded, by path and type. A platform of an earlier release does not say. */
+  readonly unresolved?: Counts;
   readonly items: readonly { readonly event: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string; readonly about?: string }[];
 }
 /** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
@@ -28,6 +30,8 @@ export interface PublishReport {
    * `ExplanationOfBenefit.item.net`. No values; at most 100 paths, the rest under `(others)`.
    */
   removed: Record<string, number>;
+  /** Conditional references in what was recorded, by path and type: no reader can follow them. */
+  unresolved: Record<string, number>;
   /** References of what was recorded to what is not served, and to what came with it and lies before the floor. */
   dangling: DanglingReferences;
   /** The first thousand. */
@@ -100,7 +104,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
   const started = Date.now();
   const dangling = new DanglingTally();
   const report: PublishReport = {
-    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, dangling: dangling.counts(), parked: [],
+    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, unresolved: {}, dangling: dangling.counts(), parked: [],
     withoutEffect: [], seconds: 0,
   };
   const open: { receipt: string; events: readonly Sent[] }[] = [];
@@ -118,6 +122,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     const pending = Math.max(0, events.length - receipt.handled);
     for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) })) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     addCounts(report.removed, receipt.removed ?? {});
+    addCounts(report.unresolved, receipt.unresolved ?? {});
     for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
     const told = new Map(receipt.items.map((item) => [item.event, item]));
     for (const { event, about, references = [] } of events) {

@@ -98,3 +98,51 @@ describe('what can be published', () => {
     await expect(read(join(dir, 'none'))).rejects.toThrow(/holds no/);
   });
 });
+
+describe('conditional references', () => {
+  const NPI = 'http://hl7.org/fhir/sid/us-npi';
+  const practitioner = (id: string, value: string, system: string | undefined = NPI): object => ({ resourceType: 'Practitioner', id, identifier: [{ ...(system !== undefined && { system }), value }] });
+  const encounter = (reference: string): object => ({ resourceType: 'Encounter', id: 'e', status: 'finished', class: { code: 'AMB' }, subject: { reference: 'Patient/a' }, participant: [{ individual: { reference } }] });
+  const bundle = (...resources: object[]): string => JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: resources.map((resource) => ({ resource })) });
+  const referenceIn = (items: readonly Item[]): unknown => {
+    const line = items.find((item) => item.ok && item.about === 'Encounter/e') as { line: string };
+    return (JSON.parse(line.line) as { data: { resource: { participant: { individual: { reference: string } }[] } } }).data.resource.participant[0]!.individual.reference;
+  };
+  const CONDITION = `Practitioner?identifier=${NPI}|1`;
+
+  test('become literal wherever in the publication the resource is, also without id of its own', async () => {
+    write('set/a-members.json', bundle({ resourceType: 'Patient', id: 'a' }, encounter(CONDITION)));
+    write('set/z-practitioners.ndjson', `${JSON.stringify(practitioner('p1', '1'))}\n${JSON.stringify(practitioner('p2', '2'))}\n`);
+    expect(referenceIn(await read(join(dir, 'set')))).toBe('Practitioner/p1');
+    const { id: _id, ...nameless } = practitioner('x', '7') as Record<string, unknown>;
+    const urn = '0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0';
+    const text = JSON.stringify({ resourceType: 'Bundle', entry: [{ resource: encounter(`Practitioner?identifier=${NPI}|7`) }, { fullUrl: `urn:uuid:${urn}`, resource: nameless }] });
+    expect(referenceIn(await read(write('uuid.json', text)))).toBe(`Practitioner/${urn}`);
+  });
+
+  test.each([
+    ['encoded', `Practitioner?identifier=${encodeURIComponent(`${NPI}|1`)}`, 'Practitioner/p1'], ['by the value alone', 'Practitioner?identifier=1', 'Practitioner/p1'],
+    ['by a value without a system', 'Practitioner?identifier=|3', 'Practitioner/p3'], ['twice the same resource', CONDITION, 'Practitioner/p1'],
+    ['of another system', 'Practitioner?identifier=urn:other|1', undefined], ['of two resources', `Practitioner?identifier=${NPI}|2`, undefined], ['of another type', `Organization?identifier=${NPI}|1`, undefined],
+    ['with a second parameter', `${CONDITION}&active=true`, undefined], ['by a name', 'Practitioner?name=x', undefined], ['of a Patient', 'Patient?identifier=urn:mrn|1', undefined], ['broken', 'Practitioner?identifier=%E0%A4%A', undefined],
+  ])('%s', async (name, reference, target) => {
+    const mrn = { resourceType: 'Patient', id: 'b', identifier: [{ system: 'urn:mrn', value: '1' }] };
+    const text = bundle(encounter(reference), practitioner('p1', '1'), practitioner('p1', '1'), practitioner('p2', '2'), practitioner('p4', '2'), { ...practitioner('p3', '3', undefined), identifier: [{ value: '3' }] }, mrn);
+    expect(referenceIn(await read(write(`one-${name.replaceAll(' ', '-')}.json`, text)))).toBe(target ?? reference);
+  });
+
+  test('another resolution is another event, and what comes as an event stays as it is', async () => {
+    const alone = await read(write('alone.ndjson', JSON.stringify(encounter(CONDITION))));
+    const both = await read(write('both.json', bundle(encounter(CONDITION), practitioner('p1', '1'))));
+    const idOf = (items: readonly Item[]): unknown => (items.find((item) => item.ok && item.about === 'Encounter/e') as { event: string }).event;
+    expect(idOf(alone)).not.toBe(idOf(both));
+    const given = JSON.stringify({ specversion: '1.0', id: 'e9', source: 's', type: 'payer.resource-recorded.v1', subject: 'a', data: { resource: encounter(CONDITION) } });
+    expect(await read(write('given.ndjson', `${given}\n${JSON.stringify(practitioner('p1', '1'))}`))).toMatchObject([{ ok: true, line: given }, { ok: true }]);
+  });
+
+  test('from standard input lead to what came before', async () => {
+    const lines = [practitioner('p1', '1'), encounter(CONDITION)].map((resource) => `${JSON.stringify(resource)}\n`);
+    expect(referenceIn(await read('-', lines))).toBe('Practitioner/p1');
+    expect(referenceIn(await read('-', lines.toReversed()))).toBe(CONDITION);
+  });
+});

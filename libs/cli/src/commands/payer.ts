@@ -15,6 +15,7 @@ function reportLines(report: PublishReport): string[] {
     `${report.read} read · ${report.accepted} accepted${report.effective > 0 ? ` (${report.effective} effective)` : ''} · ${report.refused.length} refused · ${Math.round(report.accepted / Math.max(report.seconds, 0.001))} events/s to handled`,
     ...(counts.length > 0 ? [counts.join(' · ')] : []),
     ...countLines('elements that redaction removed', report.removed),
+    ...countLines('conditional references that were not resolved', report.unresolved),
     ...countLines('references to types that are not served', report.dangling.notServed),
     ...countLines('references to care before the date floor', report.dangling.beforeFloor),
     ...report.withoutEffect.slice(0, 20).map((w) => `${w.status} ${w.event}: ${w.why}`),

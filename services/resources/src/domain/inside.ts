@@ -1,4 +1,5 @@
-import { type FhirResource, isObject, parseReference, PATIENT_ELEMENT } from '@provider-access/fhir';
+import { addCounts, type Counts } from '@provider-access/events';
+import { type FhirResource, isObject, KNOWN_R4_TYPES, parseReference, PATIENT_ELEMENT } from '@provider-access/fhir';
 
 /** A resource inside another one, at any depth. */
 export interface Inner {
@@ -19,6 +20,12 @@ export interface ReferenceInside {
   readonly path: string;
   /** The holder is inside another resource. */
   readonly inner: boolean;
+}
+
+/** What a resource holds inside: `insideOf`. */
+export interface Inside {
+  readonly resources: readonly Inner[];
+  readonly references: readonly ReferenceInside[];
 }
 
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
@@ -43,7 +50,7 @@ function targetOf(reference: Record<string, unknown>): Pick<ReferenceInside, 'ty
  * References of all of them. An object with a `resourceType` counts as a resource wherever it is. Pure; for resources whose
  * shape was checked, which bounds the depth.
  */
-export function insideOf(resource: FhirResource): { readonly resources: readonly Inner[]; readonly references: readonly ReferenceInside[] } {
+export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
   const references: ReferenceInside[] = [];
   interface Place { readonly value: unknown; readonly holder: string; readonly path: string; readonly inner: boolean }
@@ -79,8 +86,7 @@ const SHAREABLE: ReadonlySet<string> = new Set([
 const OF_PATIENTS: ReadonlySet<string> = new Set(['Patient', 'Person', ...Object.keys(PATIENT_ELEMENT).filter((type) => type !== 'Device')]);
 
 /** Why a resource that clients of several members may read carries a patient; undefined when it does not. Names types, never values. */
-export function patientIn(resource: FhirResource): string | undefined {
-  const { resources, references } = insideOf(resource);
+export function patientIn({ resources, references }: Inside): string | undefined {
   const inner = resources.find((i) => !SHAREABLE.has(i.resource.resourceType));
   if (inner !== undefined) return `it contains a resource of a type that only members have (allowed are ${[...SHAREABLE].join(', ')})`;
   const named = references.find(({ type }) => OF_PATIENTS.has(type));
@@ -93,10 +99,16 @@ const OTHER_PERSONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether what a member's resource holds inside is about somebody else than the member, or cannot be shown to be the member's. */
-export function isAboutAnother(resource: FhirResource, member: string): boolean {
-  const { resources, references } = insideOf(resource);
+export function isAboutAnother({ resources, references }: Inside, member: string): boolean {
   const patients = resources.filter(({ resource: { resourceType }, contained }) => resourceType === 'Patient' && !contained);
   if (patients.some(({ resource: { id } }) => id !== member)) return true;
   return references.some(({ type, id, conditional, holder, path, inner }) =>
     inner && type === 'Patient' && (conditional || (id !== undefined && id !== member)) && !OTHER_PERSONS.has(`${holder}.${path}`));
+}
+
+/** Conditional references, which no reader can follow: how many, by path and type (`Encounter.participant.individual -> Practitioner`). */
+export function conditionalsIn({ references }: Inside): Counts {
+  const counts: Record<string, number> = {};
+  for (const { holder, path, type, conditional } of references) if (conditional) addCounts(counts, { [`${holder}.${path} -> ${KNOWN_R4_TYPES.has(type) ? type : '?'}`]: 1 });
+  return counts;
 }

@@ -6,7 +6,7 @@ import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
-import { isAboutAnother, patientIn } from './inside.ts';
+import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
@@ -25,10 +25,11 @@ export type Judgement =
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
   /**
    * `removed`: what redaction removed, by path; absent where it removed nothing.
+   * `unresolved`: conditional references that it has, by path; absent where it has none.
    * `targets`: `Type/id` of what a Provenance is about; they must not be another member's.
    * `objective`: the service level that its visibility is measured by.
    */
-  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly targets?: readonly string[]; readonly objective?: Objective }
+  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly unresolved?: Counts; readonly targets?: readonly string[]; readonly objective?: Objective }
   /** `retired` is now the same person as `member`: its records may be taken over. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
   /** Another service decides about it. */
@@ -83,7 +84,8 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   if (issues.length > 0) return park('invalid-resource', issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('; '), name);
   if (typeof id !== 'string') return park('missing-id', `${type}.id is missing`, name);
   const fhir = resource as FhirResource;
-  const owner = ownerFault(event, fhir, name);
+  const inside = insideOf(fhir);
+  const owner = ownerFault(event, fhir, inside, name);
   if (owner !== undefined) return owner;
   if (!isServedType(type)) return { kind: 'not-served', about: name };
   const about: About = { member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!, type, id, order: orderOf(event, sequence) };
@@ -95,19 +97,21 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const objective = objectiveOf(fhir);
   const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir));
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
+  const conditionals = conditionalsIn(inside);
+  const unresolved = Object.keys(conditionals).length > 0 ? { unresolved: conditionals } : {};
   const targets = targetsOf(kept);
-  return { kind: 'accept', about, content, ...removed, ...(targets.length > 0 && { targets }), ...(objective !== undefined && { objective }) };
+  return { kind: 'accept', about, content, ...removed, ...unresolved, ...(targets.length > 0 && { targets }), ...(objective !== undefined && { objective }) };
 }
 
 /** Whose it is: the topic, the event's subject and the resource's own patient must agree. */
-function ownerFault(event: Recorded, resource: FhirResource, name: string): Judgement | undefined {
+function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, name: string): Judgement | undefined {
   const type = resource.resourceType;
   if (event.type === PROVIDER_RECORDED) {
     // Medication and Device without a patient are nobody's: readable only through what refers to them.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
     // Whoever is approved may read it: nothing about a patient may come along.
-    const carries = patientIn(resource);
+    const carries = patientIn(inside);
     return carries === undefined ? undefined : park('not-a-provider-type', `a resource that belongs to no member must neither contain nor name a patient: ${carries}`, name);
   }
   if (isSharedType(type)) return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
@@ -115,9 +119,9 @@ function ownerFault(event: Recorded, resource: FhirResource, name: string): Judg
     return park('not-a-prior-authorization', 'a prior authorization is an ExplanationOfBenefit with use=preauthorization', name);
   }
   // What it contains leaves with it.
-  if (isAboutAnother(resource, event.subject!)) return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
+  if (isAboutAnother(inside, event.subject!)) return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
   // Of several members who have the same Medication each may be given the copy of another one.
-  const carries = type === 'Medication' ? patientIn(resource) : undefined;
+  const carries = type === 'Medication' ? patientIn(inside) : undefined;
   if (carries !== undefined) return park('names-another-member', `a Medication may be that of several members and must not carry a patient: ${carries}`, name);
   const owner = ownerOf(resource);
   switch (owner.kind) {

@@ -44,6 +44,15 @@ describe('from POST /events to the records view', () => {
     expect(await served()).toMatchObject({ code: { text: 'value 9' }, meta: { versionId: '9' } });
   });
 
+  it('says in the receipt which conditional references nobody can follow, by path and type and without values', async () => {
+    const conditional = (member: string, id: string): object => condition(member, id, { asserter: { reference: 'Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|1234567893' }, evidence: [{ detail: [{ reference: 'Observation?identifier=urn:x|1' }, { reference: 'Observation/o1' }] }] });
+    const given = [{ id: 'u1', subject: 'm1', resource: conditional('m1', 'u1') }, { id: 'u2', subject: 'm1', resource: conditional('m1', 'u2') }, { id: 'u3', subject: 'm1', resource: condition('m1', 'u3') }];
+    const { receipt } = await house.publish(given);
+    expect(receipt).toMatchObject({ counts: { recorded: 3 }, unresolved: { 'Condition.asserter -> Practitioner': 2, 'Condition.evidence.detail -> Observation': 2 } });
+    // What is not recorded anew is not counted again.
+    expect((await house.publish(given)).receipt).toMatchObject({ counts: { unchanged: 3 }, unresolved: {} });
+  });
+
   it('says in the receipt how many elements redaction removed, by path and without values', async () => {
     const total = [{ category: { text: 't' }, amount: { value: 12.5, currency: 'USD' } }];
     const claims = ['e1', 'e2'].map((id) => ({ id: `event-${id}`, subject: 'm1', resource: claim('m1', id, { total }) }));

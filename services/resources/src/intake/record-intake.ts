@@ -295,8 +295,8 @@ class BatchRun {
       // Nobody has it any more (or the event that removed it came again, and the release may have been lost).
       owners.removed(about);
     }
-    const removed = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement.removed : undefined;
-    this.outcome(event, decided.outcome, name, decided.reason, undefined, removed);
+    const told = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
+    this.outcome(event, decided.outcome, name, decided.reason, undefined, told);
   }
 
   private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {
@@ -315,8 +315,8 @@ class BatchRun {
     this.changed.set(id, decided.head);
   }
 
-  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string, removed?: OutcomeRow['removed']): void {
-    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }), ...(removed !== undefined && { removed }) });
+  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string, { removed, unresolved }: Pick<OutcomeRow, 'removed' | 'unresolved'> = {}): void {
+    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }), ...(removed !== undefined && { removed }), ...(unresolved !== undefined && { unresolved }) });
   }
 
   private park(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {

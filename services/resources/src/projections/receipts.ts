@@ -13,6 +13,8 @@ export interface HandledPart {
   readonly counts: Readonly<Record<string, number>>;
   /** What redaction removed, by path. Absent where it removed nothing. */
   readonly removed?: Counts;
+  /** Conditional references that were recorded, by path and type. Absent where there were none, and in documents of the release before. */
+  readonly unresolved?: Counts;
   readonly items: ProgressOutcome['items'];
 }
 
@@ -39,9 +41,9 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
     const { deriver, topic, partition, from, next } = progress;
-    const { receipt, counts, removed, items } = outcome;
+    const { receipt, counts, removed, unresolved, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
-    return { receipt, deriver, ...place, counts, ...(removed !== undefined && { removed }), items };
+    return { receipt, deriver, ...place, counts, ...(removed !== undefined && { removed }), ...(unresolved !== undefined && { unresolved }), items };
   },
 });
 

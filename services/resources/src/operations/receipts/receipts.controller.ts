@@ -18,6 +18,8 @@ export interface ReceiptAnswer {
   readonly counts: Counts;
   /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
   readonly removed: Counts;
+  /** Conditional references in what was recorded, by path and type: no reader can follow them. At most 101 paths. */
+  readonly unresolved: Counts;
   /** One row for everything that was not plainly recorded. */
   readonly items: HandledPart['items'];
 }
@@ -53,6 +55,7 @@ export class ReceiptsController {
     const counts: Record<string, number> = {};
     const items: HandledPart['items'][number][] = [];
     const removed: Record<string, number> = {};
+    const unresolved: Record<string, number> = {};
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
@@ -60,9 +63,10 @@ export class ReceiptsController {
         handled += n;
       }
       if (part.removed !== undefined) addCounts(removed, part.removed);
+      if (part.unresolved !== undefined) addCounts(unresolved, part.unresolved);
       for (const item of part.items) items.push(item);
     }
     if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
-    return { receipt, expected: expected ?? null, handled, counts, removed, items };
+    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, items };
   }
 }
