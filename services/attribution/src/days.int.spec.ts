@@ -26,7 +26,7 @@ const coverage = (period: object): DomainEvent =>
         id: 'cov-m1',
         status: 'active',
         beneficiary: { reference: 'Patient/m1' },
-        payor: [{ display: 'P' }],
+        payor: [{ reference: 'Organization/payer' }],
         period,
       },
     },

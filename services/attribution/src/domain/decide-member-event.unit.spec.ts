@@ -65,7 +65,7 @@ describe('a date in the year 9999 is no end (HOLES M6)', () => {
     ['a changed coverage', (to) => ['payer.member-changed.v1', { coverageId: 'c', from: '2026-01-01', to }]],
     ['an attribution', (to) => ['payer.attribution-asserted.v1', { provider, from: '2026-01-01', to }]],
     ['a Coverage', (to) => ['payer.resource-recorded.v1', {
-      resource: { resourceType: 'Coverage', id: 'c', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ display: 'P' }], period: { start: '2026', end: to } },
+      resource: { resourceType: 'Coverage', id: 'c', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2026', end: to } },
     }]],
   ];
   const ends = ['9999-01-01', '9999-12-31', '9999-12-31T23:59:59Z', '9999-12-31T23:59:59-12:00', '9999-12-31T00:00:00+14:00'];
