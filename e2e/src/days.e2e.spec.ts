@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import type { PlatformProcess } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
-import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
+import { freshPlatform, publishAll, registerApp, startPlatform, type TestApp } from './harness.ts';
 import { http, json, optOut, payerEvent, takesEffect, tell } from './road.ts';
 
 /**
@@ -105,4 +108,35 @@ test('explain shows the instants', async () => {
     attributions: [{ from: '2020-02-29T10:00:00.000Z' }],
   });
   expect(JSON.stringify((memberFacts as { attributions: object }).attributions)).not.toContain('"to"');
+});
+
+test('another setting reads what comes from then on, and changes nothing that is stored', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-days-'));
+  const start = (BUSINESS_TIME_ZONE: string): Promise<PlatformProcess> =>
+    startPlatform({ dataDir: join(folder, 'data'), env: { BUSINESS_TIME_ZONE } });
+  const coverageOf = async (at: PlatformProcess, member: string): Promise<object | undefined> => {
+    const url = `${at.base}/ops/explain?client=none&member=${member}`;
+    type Explained = { memberFacts: { coverage: object[] } | null };
+    return json<Explained>(await http(url, { token: at.administratorToken })).memberFacts?.coverage[0];
+  };
+  const said = optOut('m-said', { effectiveFrom: '2999-07-01' });
+  let running = await start('Pacific/Honolulu');
+  try {
+    await publishAll(running, [enrolled('m-said', { from: '2020-01-01', to: '2999-12-31' })]);
+    const honolulu = { status: 'scheduled', from: '2999-07-01T10:00:00.000Z' };
+    await eventually(async () => expect(await tell(running, said)).toMatchObject(honolulu));
+    await running.stop();
+
+    running = await start('Pacific/Guam');
+    await eventually(async () => expect(await tell(running, said)).toMatchObject(honolulu));
+    const stored = { from: '2020-01-01T10:00:00.000Z', to: '3000-01-01T10:00:00.000Z' };
+    expect(await coverageOf(running, 'm-said')).toMatchObject(stored);
+    // The same words in a new event are read anew.
+    const guam = { status: 'scheduled', from: '2999-06-30T14:00:00.000Z' };
+    const again = { ...said, id: `${said.id}-again`, time: new Date().toISOString() };
+    await eventually(async () => expect(await tell(running, again)).toMatchObject(guam));
+  } finally {
+    await running.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
