@@ -200,7 +200,7 @@ describe('/ops/views/export', () => {
   it('is the administrator’s: tells positions and rebuilds', async () => {
     expect((await platform.fetch('/ops/views/export')).status).toBe(401);
     const list = (await (await platform.fetch('/ops/views/export', { token: ADMIN })).json()) as { views: { view: string; documents: number }[] };
-    expect(list.views).toMatchObject([{ view: 'export_jobs_v1' }]);
+    expect(list.views).toMatchObject([{ view: 'export_jobs_v2' }]);
     const rebuilt = await platform.fetch('/ops/views/export/jobs/rebuild', { token: ADMIN, method: 'POST' });
     expect(rebuilt.status).toBe(200);
     expect((await platform.fetch('/ops/views/export/none/rebuild', { token: ADMIN, method: 'POST' })).status).toBe(404);
