@@ -1,6 +1,7 @@
 import type { CoverageFact } from '@provider-access/access';
 import type { CoverageChanged, MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
+import { type Holds, heldUnprojected } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { EVER, pieces, type Step, withStep } from './steps.ts';
 
@@ -11,11 +12,17 @@ export interface MembersPart {
   readonly all?: readonly Step[];
   readonly mergedWith?: readonly string[];
   readonly sources: readonly string[];
+  /** Of records at which the projection failed. */
+  readonly holds?: Holds;
 }
 export const EVERY_COVERAGE = '*';
 
 /** undefined when the event changes nothing: it is known, or overtaken. */
 export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined => heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
+
+/** The member is denied. Its coverage goes as well, because the release before does not know holds in this part. */
+export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart =>
+  ({ ...part, coverage: {}, sources: part?.sources ?? [], holds: heldUnprojected(part?.holds, record) });
 
 function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
   const type = typeOfRecord(record);

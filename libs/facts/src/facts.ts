@@ -82,6 +82,7 @@ export class Facts {
       return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms${why === undefined ? '' : ` (${why})`}` };
     }
     if (!this.parties.current()) return { ready: false, detail: 'the other processes cannot be told that this one is here' };
-    return { ready: true };
+    const notice = this.parties.notice();
+    return { ready: true, ...(notice !== undefined && { detail: notice }) };
   }
 }

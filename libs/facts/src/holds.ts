@@ -2,6 +2,7 @@ import type { HoldFact } from '@provider-access/access';
 import type { AccessHeld, AccessReleased } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { dataOf, typeOfRecord } from './record.ts';
+import { EVER } from './steps.ts';
 
 /** By dead letter id. A release is remembered, so that a hold delivered again after it does not come back. */
 export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
@@ -16,6 +17,13 @@ export function released(holds: Holds | undefined, deadLetter: string, at: strin
   const known = holds?.[deadLetter];
   return { ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } };
 }
+/**
+ * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is denied until the view is built
+ * anew by a version that can read it (ADR 0018), from before everything, whatever a clock says. One hold a topic, however many records fail.
+ */
+export const heldUnprojected = (holds: Holds | undefined, record: LogRecord): Holds =>
+  held(holds, `not-projected/${record.topic}`, typeOfRecord(record), EVER);
+
 /** The holds after a record that holds or releases; undefined for any other. */
 export function holdsAfter(holds: Holds | undefined, record: LogRecord): Holds | undefined {
   const at = record.headers['ce_time']!;

@@ -36,7 +36,12 @@ export class InboundProgress {
   /** Call in order for each record handled. */
   handled(record: LogRecord): void {
     (this.next[record.topic] ??= [])[record.partition] = record.offset + 1;
-    if (typeOfRecord(record) === PROGRESS_TYPE) this.waiting.push(dataOf<Progress>(record));
+    if (typeOfRecord(record) !== PROGRESS_TYPE) return;
+    try {
+      this.waiting.push(dataOf<Progress>(record));
+    } catch {
+      // What it reports is not counted. The next report of its deriver counts it as well.
+    }
   }
   /** Call after a batch: counts what can be counted now. */
   settle(): void {

@@ -4,12 +4,22 @@ import { attributionFacts, type AttributionPart } from './attribution.ts';
 import { type ConsentPart, optOutFacts } from './consent.ts';
 import { coverageFacts, type MembersPart } from './coverage.ts';
 import { holdFacts } from './holds.ts';
+import { EVER } from './steps.ts';
 
 export interface MemberFactsDocument { readonly _id: string; readonly members?: MembersPart; readonly attribution?: AttributionPart; readonly consent?: ConsentPart }
 
-/** What a decision reads, from one document of the member facts view. */
-export function toMemberFacts(doc: ViewDocument): MemberFacts {
-  const { members, attribution, consent } = doc as MemberFactsDocument;
+/** What a decision reads, from one document of the member facts view. A member whose document cannot be read is denied. */
+export function toMemberFacts(doc: ViewDocument | MemberFactsDocument): MemberFacts {
+  try {
+    return read(doc as MemberFactsDocument);
+  } catch {
+    const holds = [{ deadLetter: 'unreadable-facts', eventType: 'unknown', from: EVER }];
+    return { member: doc._id, sources: [], coverage: [], attributions: [], optOuts: [], holds, mergedWith: [] };
+  }
+}
+
+function read(doc: MemberFactsDocument): MemberFacts {
+  const { members, attribution, consent } = doc;
   const asOf = newestOf(members, attribution, consent);
   return {
     member: doc._id,
@@ -17,7 +27,7 @@ export function toMemberFacts(doc: ViewDocument): MemberFacts {
     coverage: coverageFacts(members),
     attributions: attributionFacts(attribution),
     optOuts: optOutFacts(consent),
-    holds: [...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
+    holds: [...holdFacts(members?.holds), ...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
     mergedWith: members?.mergedWith ?? [],
     ...(asOf !== undefined && { asOf }),
     ...(consent?.since !== undefined && { completeFrom: consent.since }),

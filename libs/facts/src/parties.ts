@@ -3,9 +3,9 @@ import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRI
 import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
 import type { Views } from '@provider-access/views';
 import type { ClientDetails } from './client-details.ts';
-import { held, holdFacts, type Holds, released } from './holds.ts';
+import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
-import { dataOf, eventIdOf, recordedAt, typeOfRecord } from './record.ts';
+import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, type Step, withStep } from './steps.ts';
@@ -33,6 +33,8 @@ export class Parties implements PartyFacts {
   private following: Subscription | undefined;
   private loaded = false;
   private newest: string | undefined;
+  /** Records at which following failed. */
+  private unread = 0;
   private presence: { current(): boolean } | undefined;
 
   /** `details` is filled beside what decides: auth's keys, contacts and unapproved registrations. */
@@ -79,6 +81,10 @@ export class Parties implements PartyFacts {
   }
   failure(): string | undefined {
     return this.following?.failure();
+  }
+  /** What is wrong although the facts are current. PHI-free. */
+  notice(): string | undefined {
+    return this.unread === 0 ? undefined : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ProviderAccessViewStuck)`;
   }
 
   client(id: string): ClientFacts | undefined {
@@ -193,14 +199,33 @@ export class Parties implements PartyFacts {
     for (const record of records) {
       const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
       if (at !== undefined && (this.newest === undefined || at > this.newest)) this.newest = at;
-      const client = this.evolve(record);
+      const client = this.evolveOrDeny(record);
       if (client !== undefined) changed.add(client);
-      this.inbound.handled(record);
     }
     this.inbound.settle();
     for (const client of changed) for (const listener of this.listeners) listener(client);
     // The subscription's position moves after this handler has returned.
     setImmediate(() => this.wake());
+  }
+
+  /** A record at which this fails must not stop those behind it: whomever it may concern is denied (ADR 0018). */
+  private evolveOrDeny(record: LogRecord): string | undefined {
+    try {
+      return this.evolve(record);
+    } catch {
+      this.unread += 1;
+      return this.deny(record);
+    } finally {
+      this.inbound.handled(record);
+    }
+  }
+
+  private deny(record: LogRecord): string | undefined {
+    if (record.topic === PA_REGISTRY) return this.registrations.failed(record);
+    const provider = subjectOf(record) as ProviderKey | undefined;
+    if (record.topic !== PA_PROVIDERS) this.holds.failed(record);
+    else if (provider !== undefined) this.providerHolds.set(provider, heldUnprojected(this.providerHolds.get(provider), record));
+    return undefined;
   }
 
   private evolve(record: LogRecord): string | undefined {

@@ -3,7 +3,8 @@ import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve } from '@provider-access/views';
 import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
 import { evolveConsent, type ConsentPart } from './consent.ts';
-import { evolveMembers, type MembersPart } from './coverage.ts';
+import { evolveMembers, type MembersPart, unprojectedMembers } from './coverage.ts';
+import { heldUnprojected } from './holds.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 import { sourceHolds } from './source-holds.ts';
 
@@ -13,9 +14,15 @@ const bySubject = (record: LogRecord): readonly string[] => {
   return subject === undefined ? [] : [subject];
 };
 
-const membersTopic: TopicEvolve<MembersPart> = { part: 'members', keys: bySubject, evolve: evolveMembers };
-const attributionTopic: TopicEvolve<AttributionPart> = { part: 'attribution', keys: bySubject, evolve: evolveAttribution };
-const consentTopic: TopicEvolve<ConsentPart> = { part: 'consent', keys: bySubject, evolve: evolveConsent };
+const membersTopic: TopicEvolve<MembersPart> = { part: 'members', keys: bySubject, evolve: evolveMembers, failed: unprojectedMembers };
+const attributionTopic: TopicEvolve<AttributionPart> = {
+  part: 'attribution', keys: bySubject, evolve: evolveAttribution,
+  failed: (part, record) => ({ groups: {}, sources: [], ...part, holds: heldUnprojected(part?.holds, record) }),
+};
+const consentTopic: TopicEvolve<ConsentPart> = {
+  part: 'consent', keys: bySubject, evolve: evolveConsent,
+  failed: (part, record) => ({ sources: [], ...part, holds: heldUnprojected(part?.holds, record) }),
+};
 
 /** One document a member: everything a decision reads (`toMemberFacts`). */
 export const memberFacts: Projection = {

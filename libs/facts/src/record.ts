@@ -6,7 +6,7 @@ import type { LogRecord } from '@provider-access/eventlog';
 export const SOURCE_HEADER = 'ce_pasource';
 
 const utf8 = new TextDecoder();
-/** Data of one of our own events. What is not JSON is a fault of ours and stops the projection. */
+/** Data of one of our own events. What is not JSON is a fault of ours: the view passes over it and denies whom it concerns. */
 export const dataOf = <T>(record: LogRecord): T => JSON.parse(utf8.decode(record.value)) as T;
 export const typeOfRecord = (record: LogRecord): string => record.headers['ce_type'] ?? '';
 export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];

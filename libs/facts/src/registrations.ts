@@ -21,6 +21,8 @@ export class Registrations {
   /** Restores of the log that nobody has accepted yet, and those that were: either word may come first. */
   private readonly restores = new Map<string, LogRestored>();
   private readonly accepted = new Set<string>();
+  /** Clients and keys of whom a record could not be read. */
+  private readonly unreadable = new Set<string>();
   /** Kids never come back. */
   private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
 
@@ -65,6 +67,20 @@ export class Registrations {
     return this.evolveClient(type, record, at);
   }
 
+  /**
+   * A record at which `evolve` threw: its client or key is unknown from here on, and after a restore nothing is decided until it is accepted.
+   * The client whose right to access that changes.
+   */
+  failed(record: LogRecord): string | undefined {
+    if (typeOfRecord(record) === 'pa.log-restored.v1') {
+      const at = record.headers['ce_time'] ?? '';
+      this.restores.set('unreadable', { restore: 'unreadable', copied: at, restoredAt: at });
+    }
+    const subject = subjectOf(record);
+    if (subject !== undefined) this.unreadable.add(subject);
+    return subject;
+  }
+
   private evolveClient(type: string, record: LogRecord, at: string): string | undefined {
     const client = subjectOf(record) ?? '';
     const known = this.clients.get(client);
@@ -99,7 +115,7 @@ export class Registrations {
 
   /** A client that was approved at least once. */
   get(client: string): ClientFacts | undefined {
-    return this.clients.get(client);
+    return this.unreadable.has(client) ? undefined : this.clients.get(client);
   }
   /** Clients that are, or can be again, let in for this provider. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
@@ -107,10 +123,10 @@ export class Registrations {
   }
   /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
-    return [...this.keys.values()];
+    return [...this.keys.values()].filter(({ kid }) => !this.unreadable.has(kid));
   }
   signingKey(kid: string): SigningKeyPublished | undefined {
-    return this.keys.get(kid);
+    return this.unreadable.has(kid) ? undefined : this.keys.get(kid);
   }
   withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
     return this.withdrawn.get(kid);

@@ -1,8 +1,8 @@
-import { ANY_SOURCE, type HoldFact } from '@provider-access/access';
+import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/access';
 import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
 import { type EventLog, type LogRecord, reached } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/views';
-import { holdFacts, type Holds, holdsAfter } from './holds.ts';
+import { heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
 /** Each service holds and releases for itself: what one has released the other may still hold. */
@@ -21,12 +21,28 @@ const holdsOf = (part: SourceHoldPart | undefined): Holds => (part === undefined
 
 const topicOf = (part: Part): TopicEvolve<SourceHoldPart> => ({
   part,
-  keys: (record) => (concernsSource(record) ? [dataOf<AccessHeld>(record).deadLetter] : []),
+  keys: (record) => (concernsSource(record) ? [readable(record)?.deadLetter ?? unprojected(record).deadLetter] : []),
   evolve: (known, record) => {
-    const { deadLetter, source } = dataOf<AccessHeld>(record);
+    const { deadLetter, source } = readable(record)!;
     return { deadLetter, source, hold: holdsAfter(holdsOf(known), record)![deadLetter]! };
   },
+  failed: (_known, record) => (isHold(record) ? unprojected(record) : undefined),
 });
+
+const isHold = (record: LogRecord): boolean => typeOfRecord(record) === 'pa.access-held.v1';
+function readable(record: LogRecord): AccessHeld | undefined {
+  try {
+    const { deadLetter, source, ...more } = dataOf<AccessHeld>(record);
+    return typeof deadLetter === 'string' && typeof source === 'string' ? { deadLetter, source, ...more } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+/** A hold that the platform cannot read may be of any source: it denies everybody. */
+function unprojected(record: LogRecord): SourceHoldPart {
+  const [[deadLetter, hold]] = Object.entries(heldUnprojected(undefined, record)) as [[string, Holds[string]]];
+  return { deadLetter, source: EVERY_SOURCE, hold };
+}
 
 /**
  * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of a member: a
@@ -56,9 +72,16 @@ export class SourceHolds {
   /** A record of one of the view's topics. */
   evolve(record: LogRecord): void {
     if (!concernsSource(record)) return;
-    const said = this.said(dataOf<AccessHeld>(record).source);
     const part = PARTS[record.topic as keyof typeof PARTS];
+    const said = this.said(readable(record)!.source);
     said.set(part, holdsAfter(said.get(part), record)!);
+  }
+  /** A record at which `evolve` threw. */
+  failed(record: LogRecord): void {
+    if (!concernsSource(record) || !isHold(record)) return;
+    const part = PARTS[record.topic as keyof typeof PARTS];
+    const said = this.said(EVERY_SOURCE);
+    said.set(part, heldUnprojected(said.get(part), record));
   }
   /** Call before the first record. */
   load(documents: readonly ViewDocument[]): void {
@@ -66,7 +89,8 @@ export class SourceHolds {
     for (const document of documents) {
       for (const part of Object.values(PARTS)) {
         const held = document[part] as SourceHoldPart | undefined;
-        if (held === undefined) continue;
+        // The note of what the view passed over is no hold.
+        if (held?.source === undefined) continue;
         const said = this.said(held.source);
         let parts = all.get(said);
         if (parts === undefined) all.set(said, (parts = { consent: {}, attribution: {} }));

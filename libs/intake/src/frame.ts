@@ -124,8 +124,9 @@ export class Intake<E = PayerEvent> {
   }
 
   /** What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
-  resolved(batch: Batch): Promise<void> {
-    return this.resolutions.handle(batch);
+  async resolved(batch: Batch): Promise<void> {
+    // Whoever becomes visible by the end of a hold must come in the next delta.
+    await this.resolutions.handle(batch, await this.transactionTimes.newest());
   }
 }
 

@@ -19,13 +19,16 @@ let log: ReturnType<typeof openMemoryLog>;
 let state: ReturnType<typeof openMemoryState>;
 let holds: AccessHolds;
 let resolutions: Resolutions;
+let lines: object[];
 beforeEach(async () => {
   log = openMemoryLog({ partitions: 1 });
   state = openMemoryState({ log });
   holds = new AccessHolds(state.claims, 'consent');
   const release = async (held: AccessHeld) =>
     [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type: 'pa.access-released.v1', cause: { id: held.deadLetter, source: held.source }, at: AT, data: held }) }];
-  resolutions = new Resolutions({ log, state } as unknown as ServicePorts, { deriver: 'consent', topics: [PA_CONSENT], holds, release });
+  lines = [];
+  const logger = { error: (details: object) => lines.push(details) };
+  resolutions = new Resolutions({ log, state, logger } as unknown as ServicePorts, { deriver: 'consent', topics: [PA_CONSENT], holds, release });
   await holds.remember({ deadLetter: at(0), member: 'm1', source: 'urn:payer', eventType: OUT });
 });
 afterEach(async () => {
@@ -85,6 +88,16 @@ describe('the hold of a dead letter', () => {
     expect(await released()).toEqual([]);
     await end();
     expect((await released()).toSorted()).toEqual([at(0), at(1)].toSorted());
+  });
+
+  it('stays when the note about it cannot be read, and the notes behind it are read', async () => {
+    const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+    const event = { id: 'broken', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: AT, subject: at(0), data: {} };
+    await log.append(topic, [{ ...encodeEvent(event), value: '{' }]);
+    await resolutions.handle({ topic, partition: 0, records: await log.read(topic, 0, 0, 1) });
+    expect([await released(), lines]).toEqual([[], [expect.objectContaining({ error: 'SyntaxError', offset: 0 })]]);
+    await note('discarded', { deadLetter: at(0), reason: 'a test' });
+    expect(await released()).toEqual([at(0)]);
   });
 
   it('ends though the log fails when it is to end, and the batch comes again', async () => {

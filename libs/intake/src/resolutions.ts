@@ -1,8 +1,9 @@
 import type { DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
-import { type Batch, deadLetterId, type LogRecord } from '@provider-access/eventlog';
+import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
 import { instant, type ServicePorts } from '@provider-access/http';
 import type { AccessHolds, Hold } from './access-holds.ts';
 import type { Output } from './frame.ts';
+import { placeOf } from './internal-fault.ts';
 import { differenceOf, type Matter, matterOfHold } from './matter.ts';
 
 export interface ResolutionsRole {
@@ -48,13 +49,24 @@ export class Resolutions {
     if ((await this.role.holds.find(deadLetter)) !== undefined) await this.append(await this.ended(name, matter, at));
   }
 
-  /** Records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
-  async handle({ records }: Batch): Promise<void> {
-    for (const record of records) await this.append(await this.noted(record));
+  /**
+   * Records of a dead-letter topic.
+   * @param notBefore ms since the epoch: what becomes visible counts as visible from then on at the earliest (ADR 0023)
+   * @throws EngineUnavailable: the batch comes again
+   */
+  async handle({ records }: Batch, notBefore = 0): Promise<void> {
+    for (const record of records) {
+      try {
+        await this.append(await this.noted(record, instant(Math.max(record.timestamp, notBefore))));
+      } catch (error) {
+        if (error instanceof EngineUnavailable) throw error;
+        // The hold stays. Somebody can discard the dead letter again.
+        this.ports.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, ...placeOf(error) }, 'the platform failed at a note about a dead letter');
+      }
+    }
   }
 
-  private async noted(record: LogRecord): Promise<readonly Output[]> {
-    const at = instant(record.timestamp);
+  private async noted(record: LogRecord, at: string): Promise<readonly Output[]> {
     switch (record.headers['ce_type']) {
       case 'pa.dead-letter-discarded.v1':
         return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);

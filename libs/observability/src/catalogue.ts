@@ -44,7 +44,7 @@ export const METRICS = {
   pa_log_oldest_unhandled_seconds: gauge('Age of the oldest record that a group has not handled; 0 when it has handled all', { topic: TOPIC, group: GROUP }),
   // Views
   pa_view_lag_records: gauge('Records between where a view stands and the head of its topic, over all partitions', { view: VIEW, topic: TOPIC }),
-  pa_view_freshness_seconds: gauge('Age of the oldest record that a view does not show; 0 when it shows all', { view: VIEW, topic: TOPIC }),
+  pa_view_freshness_seconds: gauge('Age of the oldest record that a view does not show, because it is behind or passed over it; 0 when it shows all', { view: VIEW, topic: TOPIC }),
   pa_view_builds: gauge('Builds of a view that are kept up to date: 2 while one is built beside the live one', { view: VIEW }),
   pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
   // Intake

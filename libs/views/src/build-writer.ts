@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineUnavailable } from '@provider-access/eventlog';
 import type { Batch, EventLog, LogRecord, Position } from '@provider-access/eventlog';
-import { evolveBatch } from './evolve.ts';
+import { encodePart } from './encoding.ts';
+import { evolveBatch, type Failing } from './evolve.ts';
 import { collectionName } from './port.ts';
 import type { Projection } from './port.ts';
 import { topicPosition, withProgress } from './progress.ts';
-import { DocumentTooLarge } from './store.ts';
-import type { Checkpoint, ProgressEntry, ViewStore } from './store.ts';
+import { CheckpointMoved, DocumentTooLarge } from './store.ts';
+import type { Checkpoint, ProgressEntry, ViewOp, ViewStore } from './store.ts';
 
 /** pino's shape; messages and details are PHI-free. */
 export interface ViewLogger {
@@ -14,7 +15,7 @@ export interface ViewLogger {
   error(details: object, message: string): void;
 }
 
-/** An evolve cannot take a record (or the engine cannot hold its document): the projection stays in front of it and tries again. Never skipped. */
+/** The projection stays in front of a record and tries again: a newer version wrote it, or it cannot even be passed over. */
 export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
@@ -96,26 +97,33 @@ export class BuildWriter {
     }
   }
 
-  async #process(topic: string, partition: number, records: readonly LogRecord[], until: number): Promise<void> {
-    const { store, projection } = this.#context;
+  async #process(topic: string, partition: number, records: readonly LogRecord[], until: number, failing?: Failing): Promise<void> {
+    const { store, projection, logger } = this.#context;
     const evolve = projection.topics[topic]!;
     let from = this.next(topic, partition);
     for (let attempt = 0; ; attempt++) {
       const incarnation = store.incarnation();
-      const { ops, progress, stop } = await evolveBatch(evolve, { topic, partition, records }, async (ids) => {
+      const { ops, progress, passedOver, stop } = await evolveBatch(evolve, { topic, partition, records }, async (ids) => {
         const parts = await store.parts(projection, this.build, evolve.part, ids);
         if (store.shared) await store.verify(projection, this.build, topic, partition, from);
         return parts;
-      });
+      }, failing);
       const next = Math.max(stop?.offset ?? until, from);
       const checkpoint: Checkpoint = { topic, partition, next, progress: await this.#progress(topic, partition, next, progress) };
-      const refused = await this.#apply(ops, checkpoint, from, incarnation);
+      let refused: number;
+      try {
+        refused = (await store.apply(projection, this.build, ops, checkpoint, from, incarnation)).length;
+      } catch (error) {
+        if (!this.#isOfDocument(error, ops)) throw error;
+        return this.#oneByOne(topic, partition, records, until, failing, error);
+      }
       if (refused > 0) {
         // Another instance wrote the same part from another partition: load and evolve again.
         if (attempt < 20) continue;
         throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
       }
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
+      for (const { offset, sentence } of passedOver) logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
       if (store.incarnation() !== incarnation && attempt < 20) {
         // The engine changed while the checkpoint was on its way: the documents before it may be gone. What is there is passed over.
         from = next;
@@ -126,13 +134,34 @@ export class BuildWriter {
     }
   }
 
-  async #apply(ops: Parameters<ViewStore['apply']>[2], checkpoint: Checkpoint, from: number, incarnation: number): Promise<number> {
-    try {
-      return (await this.#context.store.apply(this.#context.projection, this.build, ops, checkpoint, from, incarnation)).length;
-    } catch (error) {
-      if (error instanceof DocumentTooLarge) throw new ProjectionStopped(error.message);
-      throw error;
+  /** Whether a write failed because of a document, and not of the engine: it is too large for it, or cannot be encoded. */
+  #isOfDocument(error: unknown, ops: readonly ViewOp[]): boolean {
+    if (error instanceof DocumentTooLarge) return true;
+    if (error instanceof EngineUnavailable || error instanceof CheckpointMoved) return false;
+    const bodies = (part: string): string[] =>
+      (this.#context.projection.bodies ?? []).flatMap((path) => (path.startsWith(`${part}.`) ? [path.slice(part.length + 1)] : []));
+    return ops.some(({ part, value }) => {
+      try {
+        encodePart(value, bodies(part));
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  }
+
+  /** Finds the record whose document cannot be written, and passes over it. */
+  async #oneByOne(
+    topic: string, partition: number, records: readonly LogRecord[], until: number, failing: Failing | undefined, error: unknown,
+  ): Promise<void> {
+    if (records.length === 1) {
+      const why = error instanceof DocumentTooLarge ? error.message : `${this.#view}: a document of ${topic}/${partition} at offset ${records[0]!.offset} cannot be written`;
+      if (failing === 'afresh') throw new ProjectionStopped(why);
+      if (failing === undefined) this.#context.logger?.error({ view: this.#view, topic, partition }, why);
+      return this.#process(topic, partition, records, until, failing === undefined ? 'with-part' : 'afresh');
     }
+    for (const record of records) await this.#process(topic, partition, [record], record.offset + 1);
+    if (this.next(topic, partition) < until) await this.#process(topic, partition, [], until);
   }
 
   /**

@@ -6,35 +6,64 @@ import type { TopicEvolve } from './port.ts';
 import { progressOf } from './progress.ts';
 import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
 
-/** Where a projection stopped: the record its evolve cannot take. PHI-free: the key only as a hash. */
+/** Where a projection stopped: a record that this version does not know, or that it cannot even pass over. PHI-free: the key only as a hash. */
 export interface Stop { readonly offset: number; readonly sentence: string }
+
+/** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
+export interface PassedOver {
+  readonly offset: number;
+  /** Append time, ms since the epoch. */
+  readonly timestamp: number;
+  readonly sentence: string;
+}
 
 export interface Evolved {
   readonly ops: readonly ViewOp[];
   readonly progress: readonly ProgressEntry[];
+  readonly passedOver: readonly PassedOver[];
   /** Records before it are in `ops`; the record itself and those behind it are not. */
   readonly stop?: Stop;
 }
 
 const hashed = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
 
-const stopAt = (record: LogRecord, key: string, what: string, error: unknown): Stop => ({
-  offset: record.offset,
-  sentence: `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} (${error instanceof Error ? error.name : 'no error object'})`,
-});
+const failure = (record: LogRecord, key: string, what: string, error: unknown): string =>
+  `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} (${error instanceof Error ? error.name : 'no error object'})`;
 
 /** A newer version wrote it: this one cannot tell what it means, so it waits in front of it. The newer one reads it. */
 const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({ offset, sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it` });
 
+/** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */
+export const PASSED_OVER_ID = '~passed-over';
+/** Its part: how many records, and when the oldest was appended (ms since the epoch). The order in which they came does not matter. */
+export interface PassedOverNote { readonly passedOver: { readonly records: number; readonly since: number } }
+
+function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
+  const { records, since } = (known as PassedOverNote | null | undefined)?.passedOver ?? { records: 0, since: Infinity };
+  return { passedOver: { records: records + news.length, since: Math.min(since, ...news.map(({ timestamp }) => timestamp)) } };
+}
+
+/**
+ * How a record was found to fail when its documents were written: passed over with the parts that they have, or, when that cannot
+ * be written either, with parts that begin anew.
+ */
+export type Failing = 'with-part' | 'afresh';
+
 /**
  * A batch of one topic-partition into at most one operation a document: parts are loaded once, evolved in memory, and
- * written with the position of the last record that changed them. A record that a part has already seen is passed over.
+ * written with the position of the last record that changed them. A record that a part has already seen is passed over without a word.
+ *
+ * A record at which `keys` or `evolve` throws is passed over as well: its documents become what the topic's `failed` says, and the view notes it in
+ * `PASSED_OVER_ID`. `failing` says so of the only record of a batch, whose documents could not be written.
  */
 export async function evolveBatch(
-  topic: TopicEvolve, batch: Batch, load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+  topic: TopicEvolve, batch: Batch, load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>, failing?: Failing,
 ): Promise<Evolved> {
-  const progress: ProgressEntry[] = [];
+  const progress: { readonly offset: number; readonly entry: ProgressEntry }[] = [];
   const work: { record: LogRecord; keys: readonly string[] }[] = [];
+  const passedOver: PassedOver[] = [];
+  const passOver = (record: LogRecord, key: string, what: string, error: unknown): void =>
+    void passedOver.push({ offset: record.offset, timestamp: record.timestamp, sentence: failure(record, key, what, error) });
   let stop: Stop | undefined;
   for (const record of batch.records) {
     const unknown = unknownType(record);
@@ -44,44 +73,86 @@ export async function evolveBatch(
     }
     try {
       const entry = progressOf(record);
-      if (entry !== undefined) progress.push(entry);
+      if (entry !== undefined) progress.push({ offset: record.offset, entry });
       if (entry === undefined || topic.progress === true) {
         const keys = topic.keys(record);
         if (keys.length > 0) work.push({ record, keys });
       }
     } catch (error) {
-      stop = stopAt(record, record.key, 'keys', error);
-      break;
+      // Nobody can say which documents it concerns.
+      passOver(record, record.key, 'keys', error);
     }
   }
   const ops = new Map<string, ViewOp>();
-  if (work.length === 0) return { ops: [], progress, ...(stop && { stop }) };
-
-  const loaded = topic.blind ? undefined : await load([...new Set(work.flatMap((w) => w.keys))]);
+  const loaded = topic.blind || work.length === 0 ? undefined : await load([...new Set(work.flatMap((w) => w.keys))]);
   for (const { record, keys } of work) {
     const { partition, offset } = record;
     const before = new Map(keys.map((id) => [id, ops.get(id)]));
+    /** Whether the record is news to one of its documents. When it fails, all of them stay as they were before it. */
+    const apply = (next: (part: unknown, id: string) => unknown): boolean => {
+      let news = false;
+      try {
+        for (const id of keys) {
+          const stored = loaded?.get(id);
+          const base = stored?.position ?? {};
+          if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
+          news = true;
+          const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
+          const value = next(topic.blind ? undefined : (current ?? undefined), id);
+          if (value !== undefined) ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
+        }
+      } catch (error) {
+        for (const [id, op] of before) {
+          if (op === undefined) ops.delete(id);
+          else ops.set(id, op);
+        }
+        throw error;
+      }
+      return news;
+    };
+    let failed: unknown;
     try {
-      for (const id of keys) {
-        const stored = loaded?.get(id);
-        const base = stored?.position ?? {};
-        if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
-        const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
-        const value = topic.evolve(topic.blind ? undefined : (current ?? undefined), record, id);
-        if (value !== undefined) ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
+      if (failing === undefined) {
+        apply((part, id) => topic.evolve(part, record, id));
+        continue;
       }
     } catch (error) {
-      // All keys of the failed record stay as they were before it.
-      for (const [id, op] of before) {
-        if (op === undefined) ops.delete(id);
-        else ops.set(id, op);
-      }
-      stop = stopAt(record, keys[0] ?? record.key, 'evolve', error);
+      failed = error;
+    }
+    const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
+    try {
+      if (apply((part, id) => partOfFailed(topic, part, record, id, failing))) passOver(record, key, what, failed);
+    } catch {
+      stop = { offset, sentence: failure(record, key, what, failed) };
       break;
     }
   }
-  // Progress behind the stop must not count.
+  // What lies behind the stop must not count.
   const until = stop?.offset ?? Infinity;
-  const heard = stop === undefined ? progress : batch.records.filter((r) => r.offset < until).flatMap((r) => progressOf(r) ?? []);
-  return { ops: [...ops.values()], progress: heard, ...(stop && { stop }) };
+  const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
+  const passed = passedOver.filter(({ offset }) => offset < until);
+  const note = passed.length === 0 ? undefined : await noteOf(topic, batch.partition, passed, load);
+  return { ops: [...ops.values(), ...(note === undefined ? [] : [note])], progress: heard, passedOver: passed, ...(stop && { stop }) };
+}
+
+/** What the part of a document becomes by a record at which its projection failed. */
+function partOfFailed(topic: TopicEvolve, part: unknown, record: LogRecord, id: string, failing: Failing | undefined): unknown {
+  if (topic.failed === undefined) return null;
+  if (failing === 'afresh') return topic.failed(undefined, record, id);
+  try {
+    return topic.failed(part, record, id);
+  } catch {
+    return topic.failed(undefined, record, id);
+  }
+}
+
+/** undefined when the view has noted all of it before. */
+async function noteOf(
+  topic: TopicEvolve, partition: number, passed: readonly PassedOver[], load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+): Promise<ViewOp | undefined> {
+  const stored = (await load([PASSED_OVER_ID])).get(PASSED_OVER_ID);
+  const base = stored?.position ?? {};
+  const news = passed.filter(({ offset }) => isNewer(base, partition, offset));
+  const last = news.at(-1);
+  return last && { id: PASSED_OVER_ID, part: topic.part, partition, offset: last.offset, value: noted(stored?.value, news), base };
 }

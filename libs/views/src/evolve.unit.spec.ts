@@ -26,11 +26,53 @@ describe('evolveBatch', () => {
     ]);
   });
 
-  it('leaves nothing of a record that is refused half-way, and names no key', async () => {
-    const { ops, stop } = await evolveBatch(adding, batch(at(1, 'a'), at(2, 'secret+a', { bad: 'yes' }), at(3, 'a')), async () => new Map());
+  const bad = { bad: 'yes' };
+  const load = async (): Promise<Map<string, StoredPart>> => new Map();
+
+  it('passes over a record at which evolve throws half-way: nothing of it is left, and no key is named', async () => {
+    const { ops, stop, passedOver } = await evolveBatch(adding, batch(at(1, 'a'), at(2, 'secret+a', bad), at(3, 'a')), load);
+    expect(ops.slice(0, -1)).toMatchObject([{ id: 'a', offset: 3, value: { sum: 1 } }, { id: 'secret', offset: 2, value: null }]);
+    expect(ops.at(-1)).toEqual({ id: '~passed-over', part: 'p', partition: 0, offset: 2, base: {}, value: { passedOver: { records: 1, since: 0 } } });
+    expect(stop).toBeUndefined();
+    expect(passedOver).toEqual([{ offset: 2, timestamp: 0, sentence: expect.stringMatching(/^evolve failed on t\/0 at offset 2, key sha256:[0-9a-f]{12} \(RangeError\)$/) as string }]);
+  });
+
+  it('counts what it passed over, in whatever order partitions come, and each record once', async () => {
+    const known = new Map<string, StoredPart>([['~passed-over', { value: { passedOver: { records: 3, since: 5 } }, position: { 0: 2, 1: 7 } }]]);
+    const { ops } = await evolveBatch(adding, batch(at(2, 'a', bad), at(3, 'b', bad)), async () => known);
+    expect(ops.at(-1)).toMatchObject({ id: '~passed-over', offset: 3, base: { 0: 2, 1: 7 }, value: { passedOver: { records: 4, since: 0 } } });
+    const again = await evolveBatch(adding, batch(at(2, 'a', bad)), async () => known);
+    expect(again.ops.filter(({ id }) => id === '~passed-over')).toEqual([]);
+  });
+
+  it('asks what becomes of the part, and begins anew where the part itself cannot be used', async () => {
+    const parts = new Map<string, StoredPart>([['a', { value: { sum: 5 }, position: { 0: 1 } }], ['b', { value: 'nonsense', position: { 0: 1 } }]]);
+    const failed = (part: Sum | undefined): Sum => ({ sum: part === undefined ? -1 : part.sum.valueOf() });
+    const { ops } = await evolveBatch({ ...adding, failed }, batch(at(2, 'a+b', bad)), async () => parts);
+    expect(ops.map(({ id, value }) => [id, value])).toEqual([['a', { sum: 5 }], ['b', { sum: -1 }], ['~passed-over', expect.anything()]]);
+    const afresh = await evolveBatch({ ...adding, failed }, batch(at(2, 'a')), async () => parts, 'afresh');
+    expect(afresh.ops[0]).toMatchObject({ id: 'a', value: { sum: -1 } });
+  });
+
+  it('stops in front of a record that cannot even be passed over; progress behind it does not count', async () => {
+    const failed = (): never => {
+      throw new TypeError('no');
+    };
+    const { ops, stop, passedOver } = await evolveBatch({ ...adding, failed }, batch(at(1, 'a'), at(2, 'secret+a', bad), at(3, 'a')), load);
     expect(ops).toMatchObject([{ id: 'a', offset: 1, value: { sum: 1 } }]);
-    expect(stop?.offset).toBe(2);
-    expect(stop?.sentence).toMatch(/^evolve failed on t\/0 at offset 2, key sha256:[0-9a-f]{12} \(RangeError\)$/);
+    expect([stop?.offset, passedOver]).toEqual([2, []]);
+    expect(stop?.sentence).not.toContain('secret');
+  });
+
+  it('passes over what has no readable key, and a report of progress that cannot be read', async () => {
+    const keys = (record: LogRecord): readonly string[] => {
+      if (record.headers['bad']) throw new SyntaxError(record.key);
+      return [record.key];
+    };
+    const unreadable = { ...at(3, 'progress'), headers: { ce_type: 'pa.progress.v1' }, value: Buffer.from('{') };
+    const { ops, progress, stop } = await evolveBatch({ ...adding, keys }, batch(at(1, 'a', bad), at(2, 'b'), unreadable), load);
+    expect(ops).toMatchObject([{ id: 'b', value: { sum: 1 } }, { id: '~passed-over', value: { passedOver: { records: 2 } } }]);
+    expect([progress, stop]).toEqual([[], undefined]);
   });
 
   it('ends in the same state however the records are cut into batches and delivered again', async () => {

@@ -28,6 +28,12 @@ export interface TopicEvolve<Part = unknown> {
    */
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
+  /**
+   * The part after a record at which `evolve` threw, or whose document could not be written: as with `evolve`, `null` removes it and `undefined`
+   * leaves it. The view goes on behind the record, so the part must not show or permit what the record may have taken back. Called
+   * with an undefined part when the part that is there cannot be used. Pure, as `evolve`. Default: the part is removed.
+   */
+  failed?(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   /** Offer `pa.progress.v1` records to `keys` and `evolve` as well (the runner always reads positions from them). */
   readonly progress?: boolean;
 }
@@ -108,9 +114,14 @@ export interface ViewStatus {
   readonly previous?: number;
   readonly rebuilding?: { readonly version: number; readonly position: Position; readonly head: Position };
   readonly failure?: string;
+  /** Records at which the projection failed, and which the view does not show. Absent when there are none. */
+  readonly passedOver?: number;
 }
 
-/** Records between a view and the head of one of its topics, over all partitions, and when the oldest of them was appended (ms since the epoch). */
+/**
+ * Records between a view and the head of one of its topics, over all partitions; and when the oldest record that the view does not show was
+ * appended (ms since the epoch): one of those, or one that it passed over.
+ */
 export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number; readonly since?: number }
 
 export interface Views {

@@ -76,6 +76,21 @@ export class ProjectionSet {
     return undefined;
   }
 
+  /** For readiness: a view that cannot advance, or a notice of what views do not show although they are up to date. PHI-free. */
+  async check(): Promise<{ readonly ready: boolean; readonly detail?: string }> {
+    const failure = this.failure();
+    if (failure !== undefined) return { ready: false, detail: failure };
+    const notice = await this.#notice();
+    return { ready: true, ...(notice !== undefined && { detail: notice }) };
+  }
+
+  /** undefined: nothing is passed over, or the store cannot be asked. */
+  async #notice(): Promise<string | undefined> {
+    const counts = await Promise.all([...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() }))).catch(() => []);
+    const lacking = counts.filter(({ records }) => records > 0).map(({ view, records }) => `${view} passed over ${records} records at which its projection failed`);
+    return lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
+  }
+
   /** Oldest of the last successful polls (ms since the epoch); Infinity without projections. */
   lastPoll(): number {
     return Math.min(...[...this.#runners.values()].map((r) => r.lastPoll()));

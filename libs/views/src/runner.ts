@@ -3,6 +3,7 @@ import { Backlog, EngineUnavailable } from '@provider-access/eventlog';
 import type { Batch, Subscription } from '@provider-access/eventlog';
 import { BuildWriter, ProjectionStopped } from './build-writer.ts';
 import type { ViewContext } from './build-writer.ts';
+import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName } from './port.ts';
 import type { Projection, ViewLag, ViewStatus } from './port.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
@@ -133,10 +134,11 @@ export class ProjectionRunner {
     const checkpoints = await store.checkpoints(this.projection, 'live');
     const failure = this.failure();
     const head = await log.head(this.#topics);
+    const passedOver = await this.passedOver();
     return {
       view: this.view,
       version: builds?.live ?? 0,
-      documents: await store.count(this.projection, 'live'),
+      documents: (await store.count(this.projection, 'live')) - (passedOver > 0 ? 1 : 0),
       position: viewPosition(this.#topics, checkpoints),
       head,
       ...(builds?.previous !== undefined && { previous: builds.previous }),
@@ -144,17 +146,34 @@ export class ProjectionRunner {
         rebuilding: { version: builds.building, position: topicPosition(this.#topics, await store.checkpoints(this.projection, builds.building)), head },
       }),
       ...(failure !== undefined && { failure }),
+      ...(passedOver > 0 && { passedOver }),
     };
   }
 
-  /** Records between the view and the head, by topic over all partitions, whichever instance handles them. */
+  /** Records that the live build passed over. */
+  async passedOver(): Promise<number> {
+    return [...(await this.#notes()).values()].reduce((sum, { records }) => sum + records, 0);
+  }
+
+  /** What the live build noted of them, by topic. */
+  async #notes(): Promise<ReadonlyMap<string, PassedOverNote['passedOver']>> {
+    const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], []);
+    return new Map(this.#topics.flatMap((topic) => {
+      const note = document?.[this.projection.topics[topic]!.part] as PassedOverNote | undefined;
+      return note === undefined ? [] : [[topic, note.passedOver] as const];
+    }));
+  }
+
+  /** Records between the view and the head, by topic over all partitions, whichever instance handles them. What was passed over keeps its age. */
   async lag(): Promise<readonly ViewLag[]> {
     const { store, log } = this.#context;
     const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
     const head = await log.head(this.#topics);
+    const notes = await this.#notes();
     return Promise.all(this.#topics.map(async (topic) => {
-      const { records, since } = await this.#backlog.behind(topic, position, head);
-      return { view: this.view, topic, behind: records, ...(since !== undefined && { since }) };
+      const { records, since: waiting = Infinity } = await this.#backlog.behind(topic, position, head);
+      const since = Math.min(waiting, notes.get(topic)?.since ?? Infinity);
+      return { view: this.view, topic, behind: records, ...(since !== Infinity && { since }) };
     }));
   }
 

@@ -109,10 +109,7 @@ function readiness(facts: Facts, projections: ProjectionSet): ReadinessCheck[] {
     { name: 'attribution.facts', check: async () => facts.check() },
     {
       name: 'attribution.views',
-      check: async () => {
-        const failure = projections.failure();
-        return failure === undefined ? { ready: true } : { ready: false, detail: failure };
-      },
+      check: () => projections.check(),
     },
   ];
 }

@@ -131,10 +131,7 @@ function readiness({ facts, ports }: ExportContext, projections: ProjectionSet, 
     { name: 'facts', check: async () => facts.check() },
     {
       name: 'views',
-      async check() {
-        const failure = projections.failure();
-        return failure === undefined ? { ready: true } : { ready: false, detail: failure };
-      },
+      check: () => projections.check(),
     },
     { name: 'workers', check: async () => (ports.clock.now() - work.lastBeat() < STALE_MS ? { ready: true } : { ready: false, detail: 'no worker has asked for work for 15 s' }) },
     // All processes share it: downloads and status go on, and would not if each of them left its Service.

@@ -122,9 +122,9 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence, ser
         {
           name: 'views',
           async check() {
-            const failure = projections.failure();
-            if (failure !== undefined) return { ready: false, detail: failure };
-            return Date.now() - projections.lastPoll() < STALE_MS ? { ready: true } : { ready: false, detail: 'a view has not asked the log for 30 s' };
+            const found = await projections.check();
+            if (!found.ready || Date.now() - projections.lastPoll() < STALE_MS) return found;
+            return { ready: false, detail: 'a view has not asked the log for 30 s' };
           },
         },
       ],

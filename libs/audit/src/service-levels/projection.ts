@@ -69,6 +69,9 @@ function counted(part: TallyPart | undefined, data: ServiceLevelMeasured, key: s
   };
 }
 
+/** What was counted before stays: one measurement less is less wrong than none. */
+const countedBefore = (): undefined => undefined;
+
 function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   const parsed = new WeakMap<LogRecord, unknown>();
   const dataOf = (record: LogRecord): unknown => {
@@ -98,6 +101,7 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
       const data = dataOf(record) as ServiceLevelMeasured;
       return key === openId(data.scope) ? closed(part as OpenPart | undefined, data) : counted(part as TallyPart | undefined, data, key);
     },
+    failed: countedBefore,
   };
 }
 
@@ -112,7 +116,7 @@ function parkedClaim(record: LogRecord): { objective: Objective; start: number }
 }
 
 const parkedTopic: TopicEvolve<ParkedPart> = {
-  part: 'parked',
+  part: 'parked', failed: countedBefore,
   keys: (record) => (['pa.event-parked.v1', 'pa.dead-letter-replayed.v1', 'pa.dead-letter-discarded.v1'].includes(typeOf(record) ?? '') ? [`parked/${record.key}`] : []),
   evolve(part, record) {
     if (typeOf(record) !== 'pa.event-parked.v1') return part === undefined ? undefined : { ...part, state: 'closed' };

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown }
+interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown; readonly passedOver?: number }
+const stateOf = (v: View): string => v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : v.passedOver !== undefined ? `live, passed over ${v.passedOver}` : 'live');
 interface Verdict { readonly decision: 'permit' | 'deny'; readonly reason?: string }
 const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
 interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources?: number; readonly types?: readonly string[]; readonly job?: string }
@@ -20,7 +21,7 @@ export function operatorCommands(program: Command): void {
   views.command('list').description('documents and state of each').action(async (_o: unknown, command: Command) => {
     const context = contextOf(command);
     const services = await viewsOf(context);
-    context.out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : 'live')]))));
+    context.out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), stateOf(v)]))));
   });
   const change = (what: 'rebuild' | 'rollback' | 'abandon', description: string, done: string): void => void views.command(what).argument('<view>', 'as `pa views list` names it').description(description).action(async (view: string, _o: unknown, command: Command) => {
     const context = contextOf(command);

@@ -35,12 +35,12 @@ export const items: Projection = {
   bodies: ['item.line'],
 };
 
-interface Total { sum: number; seen: number }
+interface Total { sum: number | bigint; seen: number; failed?: boolean }
 /** Two topics into one document, each counting in its own part: twice the same record would show. */
 export const totals: Projection = {
   owner: 'test', name: 'totals', version: 1, keepDecoded: 2,
   topics: {
-    't.left': { part: 'left', keys: (record) => [record.key], evolve: add },
+    't.left': { part: 'left', keys: (record) => [record.key], evolve: add, failed },
     't.right': { part: 'right', keys: (record) => [record.key], evolve: add },
   },
   indexes: [{ name: 'by_sum', fields: ['left.sum'] }],
@@ -50,10 +50,18 @@ function add(part: Total | undefined, record: LogRecord): Total | null | undefin
   if (record.headers['ce_type'] === 'removed') return null;
   if (record.headers['ce_type'] === 'poison' && poison.on) throw new TypeError(`cannot add ${record.key}`);
   if (record.headers['ce_type'] === 'note') return undefined;
-  return { sum: (part?.sum ?? 0) + Number(data(record)['n'] ?? 0), seen: (part?.seen ?? 0) + 1 };
+  // JSON knows no such number: the document cannot be written.
+  if (record.headers['ce_type'] === 'unwritable' && poison.on) return { sum: 1n, seen: 1 };
+  if (typeof part?.sum === 'bigint') return part;
+  return { ...part, sum: (part?.sum ?? 0) + Number(data(record)['n'] ?? 0), seen: (part?.seen ?? 0) + 1 };
 }
-/** Switches the fault of `add` on: evolve is pure otherwise. */
-export const poison = { on: true };
+/** What is left of `left` when `add` throws. */
+function failed(part: Total | undefined): Total {
+  if (poison.unpassable) throw new TypeError('cannot be passed over');
+  return { ...(part ?? { sum: 0, seen: 0 }), failed: true };
+}
+/** Switches the faults of `add` and `failed` on: evolve is pure otherwise. */
+export const poison = { on: true, unpassable: false };
 
 export const record = (key: string, value: object, type = 'added', partitionKey = key): NewRecord => ({ key, partitionKey, headers: { ce_type: type }, value: JSON.stringify(value) });
 

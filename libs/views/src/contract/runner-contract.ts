@@ -5,7 +5,7 @@ import { eventually } from '@provider-access/testing';
 import type { Projection, Views } from '../port.ts';
 import { ProjectionSet } from '../projection-set.ts';
 import type { ViewOp } from '../store.ts';
-import { appendAll, items, poison, progress, record, totals } from './fixture.ts';
+import { appendAll, collect, items, poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
 /** A view of one of our own topics. */
@@ -25,7 +25,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       harness = await open();
       views = harness.views;
       log = openMemoryLog({ partitions: 3 });
-      poison.on = true;
+      Object.assign(poison, { on: true, unpassable: false });
     });
     afterEach(async () => {
       for (const set of running) await set.stop();
@@ -118,7 +118,47 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await total('a')).toEqual({ left: 3, right: undefined });
     });
 
-    it('stands still in front of a record that evolve refuses, says so without naming the key, and goes on when it can', async () => {
+    it.each(['poison', 'unwritable'])('passes over a record at which its projection fails (%s), says so without naming the key, and goes on behind it', async (type) => {
+      const lines: string[] = [];
+      const set = new ProjectionSet({ log, views, projections: [totals], logger: { info: () => {}, error: (details, message) => lines.push(JSON.stringify([details, message])) } });
+      running.add(set);
+      await set.start();
+      const records = [record('member-4711', { n: 1 }, 'added', 'p'), record('member-4711', { n: 2 }, type, 'p'), record('member-4711', { n: 4 }, 'added', 'p'), record('b', { n: 8 }, 'added', 'p')];
+      expect(await passed(totals, await appendAll(log, 't.left', records))).toBe(true);
+      // `left` says what becomes of it; of `right` nothing is left that may be wrong.
+      expect(await views.reader(totals).get('member-4711')).toMatchObject({ left: { sum: 5, failed: true } });
+      expect(await passed(totals, await appendAll(log, 't.right', [record('b', { n: 1 }), record('b', { n: 2 }, type)]))).toBe(true);
+      expect(await views.reader(totals).get('b')).toEqual({ _id: 'b', left: { sum: 8, seen: 1 } });
+      const [status] = await set.status();
+      expect(status).toMatchObject({ documents: 2, passedOver: 2 });
+      expect([status!.failure, set.failure()]).toEqual([undefined, undefined]);
+      expect(lines.filter((line) => line.includes('the view passed over it'))).toHaveLength(2);
+      expect(lines.join()).toMatch(/failed on t\.left\/\d at offset 1, key sha256:[0-9a-f]{12}/);
+      expect(lines.join()).not.toContain('4711');
+      // What a view does not show gets older, though the view is not behind.
+      expect(await set.lag()).toEqual(['t.left', 't.right'].map((topic) => ({ view: 'test_totals_v1', topic, behind: 0, since: expect.any(Number) as number })));
+      // No index finds the note.
+      expect((await collect(views.reader(totals).scan({ index: 'by_sum' }))).map(({ _id }) => _id).toSorted()).toEqual(['b', 'member-4711']);
+    });
+
+    it('passes over the same records when it starts again and when it is built anew, and over none once the projection can take them', async () => {
+      const records = [record('a', { n: 1 }), record('a', { n: 2 }, 'poison'), record('b', { n: 4 }, 'unwritable'), record('a', { n: 8 })];
+      const first = await start([totals]);
+      expect(await passed(totals, await appendAll(log, 't.left', records))).toBe(true);
+      await stop(first);
+      const set = await start([totals]);
+      expect((await set.status())[0]).toMatchObject({ passedOver: 2 });
+      expect(await set.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
+      expect((await set.status())[0]).toMatchObject({ passedOver: 2 });
+      poison.on = false;
+      expect(await set.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: false });
+      expect((await set.status())[0]!.passedOver).toBeUndefined();
+      expect([await total('a'), await total('b')]).toEqual([{ left: 11, right: undefined }, { left: 4, right: undefined }]);
+      expect((await set.lag()).map(({ since }) => since)).toEqual([undefined, undefined]);
+    });
+
+    it('stands still in front of a record that it cannot even pass over, and goes on when it can', async () => {
+      poison.unpassable = true;
       const set = await start([totals]);
       await log.append('t.left', [record('member-4711', { n: 1 }, 'added', 'p'), record('member-4711', { n: 2 }, 'poison', 'p'), record('member-4711', { n: 4 }, 'added', 'p')]);
       await eventually(() => set.failure()?.includes('evolve failed') ?? false);
@@ -284,7 +324,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     });
 
     it('says how far it is behind, over all partitions', async () => {
-      poison.on = true;
+      poison.unpassable = true;
       const set = await start([totals]);
       await log.append('t.left', [record('x', {}, 'poison', 'p'), record('x', {}, 'added', 'p'), record('x', {}, 'added', 'p')]);
       await eventually(() => set.failure()?.includes('evolve failed') ?? false);
@@ -294,11 +334,11 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect((await set.lag()).map((l) => l.behind)).toEqual([0, 0]);
     });
 
-    it('leaves the live view alone when evolve refuses a record of the rebuild', async () => {
+    it('leaves the live view alone when the rebuild meets a record that it cannot pass over', async () => {
       poison.on = false;
       const set = await start([totals]);
       expect(await passed(totals, await appendAll(log, 't.left', [record('a', { n: 1 }, 'poison')]))).toBe(true);
-      poison.on = true;
+      Object.assign(poison, { on: true, unpassable: true });
       await expect(set.rebuild('totals')).rejects.toThrow(/evolve failed/);
       expect(await views.store.builds(totals)).toEqual({ live: 1 });
       expect(await total('a')).toEqual({ left: 1, right: undefined });

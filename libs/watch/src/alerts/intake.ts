@@ -18,9 +18,9 @@ export const intake: RuleGroup = {
     {
       name: 'ViewStuck', severity: 'page', for: '5m',
       expr: (of) => `max by (namespace, view) (${of('pa_view_freshness_seconds')} > 300 and deriv(${of('pa_view_freshness_seconds')}[10m]) > 0.9)`,
-      summary: '{{ $labels.view }} does not show what is {{ $value | humanizeDuration }} old, and stands still',
-      description: 'Its age grows as fast as the clock: nothing is written to it. A projection never skips an event, so it waits at one that it cannot apply, or for its engine.',
-      why: 'A view that catches up gets younger; only one that stands still is told.',
+      summary: '{{ $labels.view }} does not show what is {{ $value | humanizeDuration }} old',
+      description: 'Its age grows as fast as the clock. Either nothing is written to it, or it passed over a record at which its projection failed: then whom the record concerns is denied.',
+      why: 'A view that catches up gets younger; only one that does not is told.',
       follows: ['EngineAway'],
     },
     {

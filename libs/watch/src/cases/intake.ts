@@ -14,7 +14,7 @@ export const intakeCases: CaseTable = {
     { when: 'there is nothing to handle', series: { [oldest]: '0x60', [handled()]: '100x60' }, at: 50, fires: [] },
   ],
   ViewStuck: [
-    { when: 'its age grows as the clock', series: { [series('pa_view_freshness_seconds', view)]: '0x5 60+60x40' }, at: 30, fires: [{ labels: { view: view.view }, summary: 'records_records_v1 does not show what is 25m 0s old, and stands still' }] },
+    { when: 'its age grows as the clock', series: { [series('pa_view_freshness_seconds', view)]: '0x5 60+60x40' }, at: 30, fires: [{ labels: { view: view.view }, summary: 'records_records_v1 does not show what is 25m 0s old' }] },
     { when: 'it catches up slowly', series: { [series('pa_view_freshness_seconds', view)]: '3600-10x60' }, at: 40, fires: [] },
     { when: 'it is two minutes behind', series: { [series('pa_view_freshness_seconds', view)]: '120x60' }, at: 40, fires: [] },
   ],

@@ -45,12 +45,15 @@ export class AnsweredLevels {
     const measured: ServiceLevelMeasured[] = [];
     for (const record of batch.records) {
       const type = typeOf(record) as Type | undefined;
+      const data = readable(record);
+      // Without what it says, this one is not measured: the exports behind it are.
+      if (data === undefined) continue;
       if (type === 'pa.export-requested.v1') {
-        const { job, requestedAt } = dataOf<ExportRequested>(record);
+        const { job, requestedAt } = data as ExportRequested;
         started.push(startOf(job, requestedAt));
       } else if (type === 'pa.export-sealed.v1' || type === 'pa.export-failed.v1' || type === 'pa.export-cancelled.v1') {
         const job = await load(record.key);
-        const end = job && measureEnd(job, type, dataOf(record), calendar);
+        const end = job && measureEnd(job, type, data as ExportSealed | ExportEnded, calendar);
         if (end !== undefined) measured.push(end);
       }
     }
@@ -59,4 +62,11 @@ export class AnsweredLevels {
   }
 }
 
-const dataOf = <T>(record: LogRecord): T => JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as T;
+function readable({ value }: LogRecord): object | undefined {
+  try {
+    const data: unknown = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
+    return typeof data === 'object' && data !== null ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}

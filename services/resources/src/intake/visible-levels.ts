@@ -77,5 +77,10 @@ interface Place { readonly topic: string; readonly partition: number }
 /** What intake started; exports are measured by export. */
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
   if (typeOf(record) !== 'pa.service-level-started.v1' || !INBOUND.test(record.key)) return undefined;
-  return JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as ServiceLevelStarted;
+  try {
+    return JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as ServiceLevelStarted;
+  } catch {
+    // What was started there is not measured: what is behind it is.
+    return undefined;
+  }
 }

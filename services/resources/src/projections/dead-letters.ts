@@ -38,6 +38,8 @@ function opened(record: LogRecord): DeadLetterPart {
 const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   part,
   keys: (record) => (TYPES.has(typeOf(record)) ? [record.key] : []),
+  // A dead letter stays as it was: it must not disappear from the list of those that wait for a person.
+  failed: () => undefined,
   evolve(part, record) {
     switch (typeOf(record)) {
       // A redelivery parks once: the first stays, whatever became of it.

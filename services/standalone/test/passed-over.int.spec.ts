@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeEvent, EXPORT_EVENTS, PLATFORM_EVENTS, SERVICE_LEVEL_EVENTS, TOPICS } from '@provider-access/events';
+import { fixedSecret, SigningKeys } from '@provider-access/smart';
+import { expect, test } from 'vitest';
+import { bystandersAsTheLedgerSays } from './kill-points/oracle.ts';
+import { AS_OF, PAST } from './kill-points/payer.ts';
+import { Stores } from './kill-points/stores.ts';
+import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/story.ts';
+import { ManualClock, startProcess } from './kill-points/world.ts';
+
+/** Types of ours whose records are folded: a fault of the platform may write one that nobody can read. Those of a topic that no subject belongs to are left out. */
+const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).filter(([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1'].includes(type));
+const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
+
+test('one record of ours of each type that nobody can read stops nothing: everybody else is served as before', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'passed-over-'));
+  const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  const stores = new Stores();
+  const clock = new ManualClock(AS_OF + 90 * 86_400_000);
+  const running = await startProcess({ stores, clock, keys });
+  const scene = { ...running, stores, clock, known: nothingKnown() };
+  try {
+    await publish(scene, PAST);
+    await handled(scene);
+    const topics = new Set<string>();
+    for (const [i, [type, { topic }]] of FOLDED.entries()) {
+      if (!OURS.has(topic)) continue;
+      topics.add(topic);
+      const event = { id: `broken-${i}`, source: 'urn:provider-access:test', type, time: new Date(clock.now()).toISOString(), subject: 'somebody-else', data: {} };
+      await running.log.append(topic, [{ ...encodeEvent(event), value: '{"member":' }]);
+    }
+    expect(topics.size).toBeGreaterThan(5);
+    await goOn(scene);
+    await atRest(scene).catch((error: unknown) => {
+      throw new Error(running.behind().join('; '), { cause: error });
+    });
+    // The ledger reads the log itself, and cannot read these either.
+    const readable = [...stores.topics].map(([topic, partitions]) => [topic, partitions.map((records) => records.filter((r) => !r.headers['ce_id']?.startsWith('broken-')))] as const);
+    const seen = Object.assign(Object.create(stores) as Stores, { topics: new Map(readable) });
+    expect(await bystandersAsTheLedgerSays({ ...scene, stores: seen })).toEqual([]);
+  } finally {
+    await running.stop();
+    stores.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 600_000);
