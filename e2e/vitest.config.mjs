@@ -4,7 +4,7 @@ import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 const alone = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
 const scenarios = (...names) => names.map((name) => `src/${name}.e2e.spec.ts`);
 /** The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either deployment. */
-const STANDALONE_ONLY = ['src/demo.e2e.spec.ts', 'src/disk-full.e2e.spec.ts', 'src/metrics.e2e.spec.ts', 'src/foreign-*.e2e.spec.ts', 'src/image/**'];
+const STANDALONE_ONLY = ['src/demo.e2e.spec.ts', 'src/disk-full.e2e.spec.ts', 'src/stray-rejection.e2e.spec.ts', 'src/metrics.e2e.spec.ts', 'src/foreign-*.e2e.spec.ts', 'src/image/**'];
 /** These depend on nothing but HTTP. */
 const HTTP_ONLY = [...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input'), 'src/road.world.spec.ts'];
 

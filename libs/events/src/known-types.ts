@@ -1,6 +1,6 @@
 import { typeOf } from './envelope.ts';
 import { EXPORT_EVENTS } from './export-events.ts';
-import { PLATFORM_EVENTS } from './platform-events.ts';
+import { GAP_TYPE, PLATFORM_EVENTS } from './platform-events.ts';
 import { SERVICE_LEVEL_EVENTS } from './service-level-events.ts';
 import { TOPICS } from './topics.ts';
 
@@ -8,6 +8,13 @@ const KNOWN = new Set<string>([...Object.keys(PLATFORM_EVENTS), ...Object.keys(E
 const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
 /** What a type of ours looks like; anything else is not repeated in a message. */
 const NAME = /^[a-z][a-z0-9.-]{0,80}$/;
+
+/**
+ * Whether a record only keeps a place: what a restore writes where the copy had nothing, and a probe of appends. It has no id. An event with an id
+ * that names this type comes from somebody else and is of an unknown type, so that nothing vanishes under it.
+ */
+export const isGap = (record: { readonly headers: Readonly<Record<string, string>> }): boolean =>
+  typeOf(record) === GAP_TYPE && record.headers['ce_id'] === undefined;
 
 /**
  * The type of a record of one of our own topics that this version does not know, undefined for all others: a newer version wrote it

@@ -1,5 +1,5 @@
 import {
-  decodeEvent, type DomainEvent, type EventFault, GAP_TYPE, isSubject, MAX_IDENTITY, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
+  decodeEvent, type DomainEvent, type EventFault, isGap, isSubject, MAX_IDENTITY, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 
@@ -54,7 +54,7 @@ export function readInbound<E = PayerEvent>(
   record: Readable, interest: Interest, now: number, contract: PayerContract<E> = PAYER_CONTRACT as unknown as PayerContract<E>,
 ): Inbound<E> | undefined {
   const header = typeOf(record);
-  if (header === GAP_TYPE) return undefined;
+  if (isGap(record)) return undefined;
   const named = header === undefined ? undefined : classify(header, interest, contract);
   if (named !== undefined && named.kind !== 'ours') return stray(named, undefined);
   const decoded = decodeEvent(record);

@@ -22,9 +22,16 @@ describe('inbound events', () => {
     expect(read(structured(JSON.stringify(toStructured(event))))?.event).toMatchObject({ id: 'e1' });
     for (const reading of [read, readStray]) {
       expect(reading(record({ value: Buffer.from('{{') }, { ...event, type: 'payer.resource-recorded.v1' }))).toBeUndefined();
-      expect(reading(record({}, { ...event, type: 'pa.gap.v1' }))).toBeUndefined();
+      expect(reading({ topic: PAYER_MEMBER_EVENTS, key: 'gap', headers: { ce_type: 'pa.gap.v1' }, value: Buffer.from('{}') })).toBeUndefined();
     }
     expect(read(structured('{{'))).toBeUndefined();
+  });
+
+  it.each(['pa.gap.v1', 'pa.progress.v1', 'pa.opted-in.v1', 'pa.access-released.v1'])('of a type of the platform (%s) are of an unknown type: none vanishes', (type) => {
+    for (const given of [record({}, { ...event, type }), structured(JSON.stringify(toStructured({ ...event, type })))]) {
+      expect(readStray(given)).toMatchObject({ ok: false, type: undefined, fault: { reason: 'unknown-event-type' }, stray: true });
+      expect(concerned(given, undefined)).toMatchObject({ member: 'm1' });
+    }
   });
 
   it('that are broken keep the type they name', () => {

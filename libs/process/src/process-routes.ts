@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toRefusal, type ReadinessCheck } from '@provider-access/http';
-import type { Logger, Metrics } from '@provider-access/observability';
+import { type Logger, type Metrics, shared } from '@provider-access/observability';
 import { refuseRequest } from './listener.ts';
 
 /** Answers that belong to the process and to no service. Returns false when the path is not its own. */
@@ -49,8 +49,12 @@ export function answer(response: ServerResponse, status: number, type: string, b
 }
 const json = (response: ServerResponse, status: number, body: unknown): void => answer(response, status, 'application/json', JSON.stringify(body));
 
+/** For so long callers of /metrics share an answer, ms: it costs milliseconds of CPU time and asks for no token. */
+const METRICS_SHARED_MS = 1000;
+
 /** /health, /metrics and what else belongs to the process. */
 export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
+  const measured = shared(() => options.metrics.text(), METRICS_SHARED_MS);
   const own: NonNullable<ProcessRoutesOptions['routes']> = {
     '/health/live': async (_request, response) => {
       const stuck = options.stuck();
@@ -60,7 +64,7 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
       const { failing, notices } = await options.ready();
       json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing, ...(notices.length > 0 && { notices }) });
     },
-    ...(options.metrics.enabled && { '/metrics': async (_request: IncomingMessage, response: ServerResponse) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics.text()) }),
+    ...(options.metrics.enabled && { '/metrics': async (_request: IncomingMessage, response: ServerResponse) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await measured()) }),
     ...options.routes,
   };
   return (request, response) => {

@@ -241,7 +241,7 @@ describe('an opt-out that cannot be read', () => {
     await discard(hold!['deadLetter'] as string);
     await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
-  it.each(['payer.member-optedout.v1', 'Payer.Member-Opted-Out.V1', 'payer.member-opted-out.v1 '])('is misspelt (%s): denies its member until it is discarded', async (type) => {
+  it.each(['payer.member-optedout.v1', 'Payer.Member-Opted-Out.V1', 'payer.member-opted-out.v1 ', 'pa.gap.v1', 'pa.opted-in.v1'])('is misspelt, or of a type of ours (%s): denies its member until it is discarded', async (type) => {
     await h.publish({ ...optedOut('m1'), type });
     expect(await h.verdict('m1')).toBe('on-hold');
     const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');

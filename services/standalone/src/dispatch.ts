@@ -1,7 +1,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Refusal } from '@provider-access/http';
 import { refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
-import { serviceOf, type ServiceName } from './route-table.ts';
+import { isInternal, serviceOf, type ServiceName } from './route-table.ts';
+
+const notFound: Handler = (request, response) => refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
 
 /** Hands each request to the service of its prefix. */
 export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplication>>, own: ProcessRoutes): Handler {
@@ -9,6 +11,10 @@ export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplicati
   return (request, response) => {
     const service = serviceOf(request.url ?? '/');
     if (service !== undefined) return routing[service](request, response);
-    if (!own(request, response)) refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
+    if (!own(request, response)) notFound(request, response);
   };
 }
+
+/** The same without what only the payer and operators use. */
+export const publicOnly = (handler: Handler): Handler =>
+  (request, response) => (isInternal(request.url ?? '/') ? notFound : handler)(request, response);

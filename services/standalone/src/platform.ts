@@ -21,13 +21,15 @@ import { openEmbeddedState } from '@provider-access/state/embedded';
 import { openEmbeddedViews } from '@provider-access/views/embedded';
 import type { StandaloneConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
-import { dispatch } from './dispatch.ts';
+import { dispatch, publicOnly } from './dispatch.ts';
 import { keepToRetention } from './retention.ts';
 import type { ServiceName } from './route-table.ts';
 
 export interface Platform {
   readonly version: string;
   readonly address: string;
+  /** Where the payer and operators ask: the same without `INTERNAL_PORT`. */
+  readonly internalAddress: string;
   readonly publicUrl: string;
   readonly dataDir: string;
   readonly administratorTokenFile: string;
@@ -145,6 +147,8 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     };
     // Closed first: nothing new comes while the services stop.
     closing.push(() => listening.close(0));
+    const internal = config.INTERNAL_PORT === undefined ? undefined : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT });
+    if (internal !== undefined) closing.push(() => internal.close(0));
     const own = processRoutes({
       ready: () => readinessOf(checks), stuck: () => undefined, metrics, logger,
       routes: {
@@ -156,8 +160,10 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
         },
       },
     });
-    listening.serve(dispatch(all, own));
-    return { version: VERSION, address: listening.address, publicUrl, dataDir, administratorTokenFile, payerTokenFile, stop };
+    const everything = dispatch(all, own);
+    listening.serve(internal === undefined ? everything : publicOnly(everything));
+    internal?.serve(everything);
+    return { version: VERSION, address: listening.address, internalAddress: internal?.address ?? listening.address, publicUrl, dataDir, administratorTokenFile, payerTokenFile, stop };
   } catch (error) {
     await stop();
     throw error;

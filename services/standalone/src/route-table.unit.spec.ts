@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { serviceOf } from './route-table.ts';
+import { isInternal, serviceOf } from './route-table.ts';
 
 test.each([
   ['/auth/token', 'auth'],
@@ -18,4 +18,11 @@ test.each([
   ['/authx', undefined],
 ])('%s belongs to %s', (target, service) => {
   expect(serviceOf(target)).toBe(service);
+});
+
+test.each([
+  ['/events', true], ['/events/receipts/x', true], ['/events?x', true], ['/EVENTS', true], ['//events', true], ['/%65vents', true], ['/ops/explain?member=m', true], ['/metrics', true],
+  ['/auth/clients/c-1/approve', true], ['/auth/register', false], ['/auth/token', false], ['/eventsource', false], ['/fhir/Group', false], ['/health/ready', false], ['/', false], ['/%', false],
+])('%s is for the payer and operators alone: %s', (target, internal) => {
+  expect(isInternal(target)).toBe(internal);
 });

@@ -1,5 +1,6 @@
 import { ConfigurationError, readConfig } from '@provider-access/config';
 import { createLogger, TraceScopes } from '@provider-access/observability';
+import { surviveRejections } from '@provider-access/process';
 import { standaloneConfig } from './config.ts';
 import { DataFolderInUse } from './data-folder.ts';
 import { startPlatform, type Platform } from './platform.ts';
@@ -16,10 +17,12 @@ export async function start(): Promise<void> {
   try {
     const scopes = new TraceScopes();
     const config = readConfig(standaloneConfig, process.env);
-    platform = await startPlatform(config, createLogger('provider-access', config.LOG_LEVEL, scopes), scopes);
+    const logger = createLogger('provider-access', config.LOG_LEVEL, scopes);
+    surviveRejections(logger);
+    platform = await startPlatform(config, logger, scopes);
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return fail('PORT: the port is taken; set PORT to another, or stop what listens there');
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return fail('PORT, INTERNAL_PORT: a port is taken; set it to another, or stop what listens there');
     throw error;
   }
   console.log(`Provider Access ${platform.version}, five services in one process`);
@@ -27,6 +30,7 @@ export async function start(): Promise<void> {
   console.log(`  data folder        ${platform.dataDir}`);
   console.log(`  administrator      ${platform.administratorTokenFile}`);
   console.log(`  payer              ${platform.payerTokenFile}`);
+  if (platform.internalAddress !== platform.address) console.log(`  payer, operators   ${platform.internalAddress}`);
   console.log(`listening on ${platform.address} after ${Math.round(performance.now() - started)} ms`);
 
   let stopping = false;

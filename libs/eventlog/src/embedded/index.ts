@@ -24,6 +24,7 @@ export interface EmbeddedLogOptions {
 }
 
 export { checkpointInBackground } from './checkpoints.ts';
+export { FileLocked, lockFile } from './file-lock.ts';
 
 /** The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws EngineUnavailable. */
 export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {

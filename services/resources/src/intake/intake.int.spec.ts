@@ -1,3 +1,5 @@
+import { deadLetterTopic, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { condition, House, patient } from '../../test/house.ts';
 
@@ -51,6 +53,17 @@ describe('from POST /events to the records view', () => {
     expect(receipt).toMatchObject({ counts: { recorded: 3 }, unresolved: { 'Condition.asserter -> Practitioner': 2, 'Condition.evidence.detail -> Observation': 2 } });
     // What is not recorded anew is not counted again.
     expect((await house.publish(given)).receipt).toMatchObject({ counts: { unchanged: 3 }, unresolved: {} });
+  });
+
+  it('makes a dead letter of an event that names a type of ours, and none of what only keeps a place', async () => {
+    const event = { id: 'gap-1', source: 'urn:payer', type: 'pa.gap.v1', time: '2025-04-01T00:00:00Z', subject: 'm1', data: { note: 'would vanish' } };
+    await house.log.append(PAYER_MEMBER_EVENTS, [{ key: 'gap', partitionKey: 'm1', headers: { ce_type: 'pa.gap.v1' }, value: '{}' }, encodeEvent(event)]);
+    const letters = async () => {
+      const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+      const all = await Promise.all(Array.from({ length: await house.log.partitions(topic) }, (_, p) => house.log.read(topic, p, 0, 100)));
+      return all.flat().map(({ value }) => JSON.parse(Buffer.from(value).toString()) as { reason: string; headers: Record<string, string> });
+    };
+    await eventually(async () => expect((await letters()).map(({ reason, headers }) => [reason, headers['ce_id']])).toEqual([['unknown-event-type', 'gap-1']]));
   });
 
   it('says in the receipt how many elements redaction removed, by path and without values', async () => {

@@ -1,4 +1,4 @@
-import { type DomainEvent, type EventFault, GAP_TYPE, PAYER_CONTRACT, PAYER_EVENTS, typeOf } from '@provider-access/events';
+import { type DomainEvent, type EventFault, isGap, PAYER_CONTRACT, PAYER_EVENTS, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type ErrorPlace, INTERNAL_FAULT, type Interest, placeOf, type Readable, readInbound } from '@provider-access/intake/read';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
@@ -26,7 +26,7 @@ const INTEREST: Interest = {
 /** The headers alone say that another service decides about it, or that there is nothing to decide: its data need not be looked at. */
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
-  if (type === GAP_TYPE) return true;
+  if (isGap({ headers })) return true;
   return type !== undefined && PAYER_CONTRACT.definition(type) !== undefined && !INTEREST.types.has(PAYER_CONTRACT.newest(type));
 }
 

@@ -1,0 +1,59 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const CHILD = fileURLToPath(new URL('./hold-folder.ts', import.meta.url));
+let folder: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'data-folder-'));
+});
+afterEach(async () => {
+  await Promise.all(children.splice(0).map(end));
+  rmSync(folder, { recursive: true, force: true });
+});
+async function hold(): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--no-warnings', CHILD, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  const said = await new Promise<string>((resolve) => createInterface({ input: child.stdout! }).once('line', resolve));
+  return { child, said };
+}
+async function end(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
+}
+
+test('a second process is refused, whatever process id it or the first one seems to have', async () => {
+  const first = await hold();
+  expect(first.said).toBe('held');
+  expect(readFileSync(join(folder, 'lock'), 'utf8')).toBe(String(first.child.pid));
+  expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${first.child.pid}, `));
+  // In another namespace the process of the first one does not exist, or has the id of the second one.
+  for (const pid of ['999999999', '1', String(process.pid), 'nonsense']) {
+    writeFileSync(join(folder, 'lock'), pid);
+    expect((await hold()).said).toMatch(/^DataFolderInUse: /);
+  }
+});
+
+test('what a killed process held is free at once, also where another process has its id by now', async () => {
+  const first = await hold();
+  await end(first.child);
+  // This test runs under node, so the id looks like that of an owner.
+  writeFileSync(join(folder, 'lock'), String(process.pid));
+  expect((await hold()).said).toBe('held');
+});
+
+test('a folder that the release before is working in is refused', async () => {
+  writeFileSync(join(folder, 'lock'), String(process.pid));
+  expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${process.pid}, `));
+});
+
+test('nobody else can read the files of the lock', async () => {
+  await hold();
+  for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0);
+  expect(readdirSync(folder).toSorted()).toEqual(['lock', 'lock.db']);
+});

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readConfig } from '@provider-access/config';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { standaloneConfig } from '../src/config.ts';
+import { type Platform, startPlatform } from '../src/platform.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'listeners-'));
+let platform: Platform;
+beforeAll(async () => {
+  platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }), silentLogger);
+});
+afterAll(async () => {
+  await platform.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+const status = async (base: string, path: string, method = 'GET'): Promise<number> => (await fetch(base + path, { method })).status;
+
+test.each([
+  ['GET', '/metrics', 200], ['POST', '/events', 401], ['GET', '/events/dead-letters', 401], ['GET', '/ops/views', 401], ['GET', '/ops/explain', 401], ['GET', '/auth/clients', 401],
+])('%s %s is answered on the internal port and is unknown on the public one', async (method, path, internal) => {
+  expect(await status(platform.internalAddress, path, method)).toBe(internal);
+  for (const spelt of [path, path.toUpperCase(), `/${path}`, `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`]) expect(await status(platform.address, spelt, method), spelt).toBe(404);
+});
+
+test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])('%s is answered on both', async (path) => {
+  expect([await status(platform.address, path), await status(platform.internalAddress, path)]).toEqual([200, 200]);
+});
+
+test('many who ask for metrics at once cost what one costs', async () => {
+  const { text } = Metrics.prototype;
+  let made = 0;
+  Metrics.prototype.text = function (this: Metrics) {
+    made++;
+    return text.call(this);
+  };
+  try {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${platform.internalAddress}/metrics`).then((answer) => answer.text())));
+    expect(new Set(answers).size).toBe(1);
+    expect(answers[0]).toContain('pa_build_info');
+    expect(made).toBeLessThanOrEqual(1);
+  } finally {
+    Metrics.prototype.text = text;
+  }
+});
