@@ -396,6 +396,10 @@ describe('operators', () => {
     h.now += 1000;
     expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({ decision: 'permit', memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] } });
     expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({ decision: 'deny', reason: 'client-not-approved', now: { decision: 'permit' } });
+    for (const at of ['2024-06-01', '2024-06-01T00:00:00', '2024-02-30T00:00:00Z', 'soon', '']) {
+      const refused = await h.get(`/ops/explain?client=c1&member=m1&at=${at}`, admin);
+      expect([refused.statusCode, refused.body], at).toEqual([400, expect.stringContaining('2026-07-01T00:00:00-05:00')]);
+    }
     expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({ decision: 'deny', reason: 'member-unknown', memberFacts: null });
     const hashes = await Promise.all(['m1', 'm1', 'nobody'].map(async (member) => ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash));
     expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);

@@ -64,6 +64,23 @@ describe('a day of an opt-out or opt-in (HOLES M15)', () => {
     expect(await verdictAt('2026-06-03T12:00:00.000Z')).toBe('permit');
   });
 
+  it('in a FHIR Consent begins in the earliest zone, a month with its first day', async () => {
+    await started(new PayerDays(['Pacific/Honolulu', 'Pacific/Guam']));
+    const concept = (system: string, code: string) => ({
+      coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
+    });
+    const meant = {
+      scope: concept('consentscope', 'patient-privacy'),
+      category: [concept('v3-ActCode', 'IDSCL')],
+    };
+    const provision = { type: 'deny', period: { start: '2026-07' } };
+    const patient = { reference: 'Patient/m1' };
+    const consent = { resourceType: 'Consent', id: 'c1', status: 'active', ...meant, patient, provision };
+    await h.publish(payerEvent('payer.resource-recorded.v1', 'm1', { resource: consent }));
+    expect(await verdictAt('2026-06-30T13:59:59.999Z')).toBe('permit');
+    expect(await verdictAt('2026-06-30T14:00:00.000Z')).toBe('opted-out');
+  });
+
   it('an instant means itself', async () => {
     await started(new PayerDays(['Pacific/Guam']));
     await h.publish(optOutFrom('2026-07-01T00:00:00-05:00'));

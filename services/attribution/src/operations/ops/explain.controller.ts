@@ -2,6 +2,7 @@ import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/commo
 import { clientStatusAt, decide, type Decision, inNetwork, type Interval, sourcesOf } from '@provider-access/access';
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
+import { isInstant } from '@provider-access/fhir';
 import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
@@ -40,7 +41,10 @@ export class ExplainController {
     if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
     if (typeof member !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(member)) throw new Refusal('required', 'member is required: an id.');
     const now = instant(this.ports.clock.now());
-    if (at !== undefined && (typeof at !== 'string' || Number.isNaN(Date.parse(at)))) throw new Refusal('invalid-value', 'at must be an RFC 3339 instant.');
+    // A day alone is none: it begins at another moment for each zone of the payer.
+    if (at !== undefined && (typeof at !== 'string' || !isInstant(at))) {
+      throw new Refusal('invalid-value', 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.');
+    }
     const when = at === undefined ? now : instant(Date.parse(at));
     const explanation = await this.answer(client, member, when, now);
     // The operator looked, not the client that was asked about: nothing was disclosed to that one.
