@@ -172,7 +172,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     const { status } = JSON.parse(readFileSync(at('killed/export.json'), 'utf8')) as { status: string };
     const went = await json<{ status: string; files: object[] }>(...args);
     expect(went.status).toBe(status);
-    expect(went.files.length).toBe(3);
+    expect(went.files.length).toBe(4);
     expect(readdirSync(at('killed')).filter((f) => f.endsWith('.part'))).toEqual([]);
     // Done is done: nothing is asked again.
     expect(await json(...args)).toEqual(went);
