@@ -53,6 +53,8 @@ export const coverageChanged = z.object({
   cancelled: z.boolean().optional(),
   /** Says the whole coverage (a Coverage resource does): nothing before `from` either. */
   replaces: z.boolean().optional(),
+  /** `businessTime` is later than the event states, because other events about the coverage have its time (ADR 0022). */
+  tie: tie.optional(),
 });
 export const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
 

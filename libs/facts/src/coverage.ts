@@ -38,6 +38,7 @@ function withCoverage(part: MembersPart | undefined, record: LogRecord, change: 
   const step: Omit<Step, 'v'> = {
     e: eventIdOf(record), b: change.businessTime, q: change.sequence, s: change.replaces ? EVER : change.from,
     ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
+    ...(change.tie !== undefined && { t: change.tie }),
   };
   const sources = withSource(part?.sources, record);
   if (change.coverageId === EVERY_COVERAGE) {

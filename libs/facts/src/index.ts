@@ -4,7 +4,7 @@ export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
 export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
 export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart, isNews } from './consent.ts';
 export { deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from './statements.ts';
-export { EVER } from './steps.ts';
+export { EVER, type Step } from './steps.ts';
 export { Parties, type PartiesSource } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';
 export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';

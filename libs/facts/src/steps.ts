@@ -22,7 +22,10 @@ export interface Step {
   readonly v: string;
   /** Coverage that an attribution rests on. */
   readonly c?: string;
+  /** Of a step with the business time of older ones: `b` is later than `said`, which its event states; `events` are marks of the older events. */
+  readonly t?: StepTie;
 }
+export interface StepTie { readonly said: string; readonly events: readonly string[] }
 export interface Piece extends Interval { readonly recordedAt: string; readonly event: string; readonly coverageId?: string }
 
 const later = (a: Step, b: Step): number => (a.b < b.b ? -1 : a.b > b.b ? 1 : a.q - b.q || (a.e < b.e ? -1 : a.e > b.e ? 1 : 0));

@@ -3,7 +3,7 @@ import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
-import { derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { COVERAGES, decideMemberEvent, isDecidedHere, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import type { PayerIdentity } from '../domain/payer-identity.ts';
@@ -110,9 +110,11 @@ class MemberTurn implements Turn {
     const out: Derived[] = [];
     for (const statement of statements) {
       switch (statement.kind) {
-        case 'coverage':
-          out.push(about(subject, PA_MEMBERS, 'pa.coverage-changed.v1', statement.change));
+        case 'coverage': {
+          const change = this.state.ordered(statement.change, derivedEventId(event, subject));
+          if (change !== undefined) out.push(about(subject, PA_MEMBERS, 'pa.coverage-changed.v1', change));
           break;
+        }
         case 'merged':
           for (const member of [statement.merge.member, statement.merge.retired]) out.push(about(member, PA_MEMBERS, 'pa.member-merged.v1', statement.merge));
           break;

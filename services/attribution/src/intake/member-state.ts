@@ -1,7 +1,8 @@
-import { PA_ATTRIBUTION, PA_MEMBERS } from '@provider-access/events';
+import { type CoverageChanged, PA_ATTRIBUTION, PA_MEMBERS } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
-import { type AttributionPart, evolveAttribution, evolveMembers, type MemberFactsDocument, type MembersPart } from '@provider-access/facts';
+import { type AttributionPart, EVERY_COVERAGE, evolveAttribution, evolveMembers, type MemberFactsDocument, type MembersPart } from '@provider-access/facts';
 import type { ViewReader } from '@provider-access/views';
+import { orderedAfter } from '../domain/coverage-order.ts';
 
 /** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
 const WAIT_MS = 1000;
@@ -39,6 +40,18 @@ export class MemberState {
     return new MemberState(parts, now);
   }
 
+
+  /**
+   * The change as it is to be appended after what is known of this coverage; undefined when its event came before and was replaced. Of two events with one
+   * business time and sequence, the later append wins (ADR 0022).
+   * @param event id of the derived event
+   */
+  ordered(change: CoverageChanged, event: string): CoverageChanged | undefined {
+    const part = this.parts.get(change.member)?.members;
+    const every = change.coverageId === EVERY_COVERAGE ? Object.values(part?.coverage ?? {}).flat() : [];
+    const own = part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
+    return orderedAfter(change, event, [...own, ...every, ...(part?.all ?? [])]);
+  }
 
   /** Applies a derived event; false when it changes nothing. */
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
