@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const security = read('SECURITY.md');
+/** Rows of the table under the heading, as cells. */
+const rows = /\n## Threats, and the test that guards each\n([\s\S]*?)\n## /.exec(security)![1]!.split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+
+/** A file of a guard, and the titles behind it: `path/to.spec.ts`: *title*, *title*; … */
+interface Guard { readonly path: string; readonly titles: readonly string[] }
+function guardsOf(cell: string): Guard[] {
+  return [...cell.matchAll(/`([\w/.-]+\.ts)`([^`]*(?:`(?![\w/.-]+\.ts`)[^`]*)*)/g)].map(([, path, behind]) => ({ path: path!, titles: [...behind!.matchAll(/\*([^*]+)\*/g)].map(([, title]) => title!) }));
+}
+/** Whether a spec has a test, or a group of them, with exactly this title. */
+const hasTitle = (source: string, title: string): boolean => ["'", '"', '`'].some((quote) => source.replaceAll("\\'", "'").includes(`${quote}${title}${quote}`));
+
+const numbered = (letter: string, to: number): string[] => Array.from({ length: to }, (_, i) => `${letter}${i + 1}`);
+/** Names of the review's findings. ADR 0026 names those that stay. */
+const FINDINGS = [...numbered('C', 2), ...numbered('H', 9), ...numbered('M', 17), ...numbered('D', 7)];
+
+describe('each threat of SECURITY.md', () => {
+  test('has three cells: the threat, what stands against it, and the tests', () => {
+    expect(rows.length).toBeGreaterThan(40);
+    for (const cells of rows) expect(cells, cells[0]).toHaveLength(3);
+  });
+
+  test.each(rows.map(([threat = '', , tests = '']) => [threat, tests] as const))('%s', (_threat, tests) => {
+    const guards = guardsOf(tests);
+    expect(guards.length).toBeGreaterThan(0);
+    for (const { path, titles } of guards) {
+      expect(existsSync(join(root, path)), `${path} exists`).toBe(true);
+      for (const title of titles) expect(hasTitle(read(path), title), `${path} has a test "${title}"`).toBe(true);
+    }
+  });
+});
+
+test('no finding of the review is left out', () => {
+  const accepted = read('docs/adr/0026-accepted-findings.md');
+  const named = new Set([...rows.map(([threat]) => threat).join('\n').matchAll(/\b[CHMD]\d+\b/g), ...accepted.matchAll(/\b[CHMD]\d+\b/g)].map(([name]) => name));
+  expect(FINDINGS.filter((finding) => !named.has(finding))).toEqual([]);
+});
+
+test('what the names of tests are compared with would be missed', () => {
+  expect(guardsOf('`a/b.spec.ts`: *one*, *two*; `c.ts` (*three*)')).toEqual([{ path: 'a/b.spec.ts', titles: ['one', 'two'] }, { path: 'c.ts', titles: ['three'] }]);
+  expect([hasTitle("it('one', () => 1)", 'one'), hasTitle("it('one more', () => 1)", 'one'), hasTitle("it('another\\'s', () => 1)", "another's")]).toEqual([true, false, true]);
+});
