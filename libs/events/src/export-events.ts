@@ -32,7 +32,10 @@ export const exportSealed = z.object({
   bytes: z.int().nonnegative().optional(),
 });
 export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
-export const exportDownloaded = z.object({ job: z.string(), client: z.string(), file: z.string(), at: instant, bytes: z.int(), complete: z.boolean() });
+/** `bytes` that were sent of a file, of `count` requests since the event before (absent: one); `complete` when one of them got all that it asked for. */
+export const exportDownloaded = z.object({
+  job: z.string(), client: z.string(), file: z.string(), at: instant, bytes: z.int(), complete: z.boolean(), count: z.int().positive().optional(),
+});
 
 export type ExportRequested = z.infer<typeof exportRequested>;
 export type ExportPlanned = z.infer<typeof exportPlanned>;

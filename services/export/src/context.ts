@@ -7,6 +7,7 @@ import type { ViewReader } from '@provider-access/views';
 import type { ExportConfig } from './config.ts';
 import type { JobStreams } from './jobs/job-stream.ts';
 import type { RunningSlots } from './jobs/running-slots.ts';
+import type { DownloadNotes } from './operations/download-notes.ts';
 import type { Releases } from './operations/releases.ts';
 
 /** What the operations of this service work with; built once by the module. */
@@ -20,5 +21,6 @@ export interface ExportContext {
   readonly streams: JobStreams;
   readonly slots: RunningSlots;
   readonly releases: Releases;
+  readonly downloads: DownloadNotes;
   readonly views: { readonly jobs: ViewReader; readonly groups: ViewReader; readonly memberships: ViewReader };
 }

@@ -22,6 +22,7 @@ import { JobStreams } from './jobs/job-stream.ts';
 import { LevelsController } from './jobs/levels.controller.ts';
 import { RunningSlots } from './jobs/running-slots.ts';
 import { DownloadController } from './operations/download.controller.ts';
+import { DownloadNotes } from './operations/download-notes.ts';
 import { ExportController } from './operations/export.controller.ts';
 import { Releases } from './operations/releases.ts';
 import { StatusController } from './operations/status.controller.ts';
@@ -72,7 +73,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const records = recordsReader(views);
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:export', tracing: ports.tracing });
     const context: ExportContext = {
-      ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access),
+      ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access), downloads: new DownloadNotes(ports),
       views: { jobs, groups: views.reader(groups), memberships: views.reader(memberships) },
     };
     const chunks: ChunkWriting = config.writers > 0 ? new ChunkPool(views, blobs, config.writers) : { write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock }), close: async () => undefined };
@@ -114,6 +115,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     await this.projections.start();
     await this.context.facts.start();
     this.work.start(this.context.views.jobs);
+    this.context.downloads.start();
   }
   /** Before the log's subscriptions go: what is being done is handed back. */
   async beforeApplicationShutdown(): Promise<void> {
@@ -121,6 +123,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
   }
   async onModuleDestroy(): Promise<void> {
     await this.work.stop();
+    await this.context.downloads.stop();
     await this.context.facts.stop();
     await this.projections.stop();
   }

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import type { Disclosure } from '@provider-access/events';
+import { DownloadNotes } from '../src/operations/download-notes.ts';
 import { GROUP, Platform } from './platform.ts';
 
 const HOUR = 3_600_000;
 let platform: Platform;
-afterEach(() => platform.dispose());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return platform.dispose();
+});
 
 /** m1 has three observations, m2 one; incompressible, so that ranges hit what they are meant to. */
 async function populated(config: Parameters<typeof Platform.start>[0] = {}): Promise<void> {
@@ -50,6 +54,21 @@ it('names the members whose bytes a range has, each once an hour however many ra
   // The facts are confirmed by the new clock first.
   await expect.poll(() => byteAt(0)).toEqual([206, 1]);
   expect((await downloads()).map(({ members }) => members)).toEqual([['m1'], ['m2'], ['m1']]);
+});
+
+it('notes how much of a file left once a minute, with the number of requests', async () => {
+  const ended = vi.spyOn(DownloadNotes.prototype, 'ended');
+  await populated();
+  const url = await fileOf(await platform.kickOff('?_type=Observation'));
+  const notes = async (): Promise<unknown[][]> => (await platform.events('pa.exports')).filter(({ type }) => type === 'pa.export-downloaded.v1').map(({ data }) => [data['bytes'], data['complete'], data['count']]);
+  const whole = (await (await platform.fetch(url)).arrayBuffer()).byteLength;
+  await expect.poll(notes).toEqual([[whole, true, undefined]]);
+  const etag = (await platform.fetch(url, { method: 'HEAD' })).headers.get('etag')!;
+  for (let i = 0; i < 50; i++) await (await platform.fetch(url, { headers: { range: `bytes=${i}-${i}`, 'if-range': etag } })).arrayBuffer();
+  await expect.poll(() => ended.mock.calls.length).toBe(51);
+  // What is counted is written at the end of the minute, or of the process.
+  await platform.main.app.close();
+  expect(await notes()).toEqual([[whole, true, undefined], [50, true, 50]]);
 });
 
 it('records what another process releases, which knows nothing of the first', async () => {

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { membersOf } from '@provider-access/audit';
-import { encodeEvent, PA_EXPORTS, type ExportDownloaded } from '@provider-access/events';
-import { instant, Refusal } from '@provider-access/http';
+import type { ExportDownloaded } from '@provider-access/events';
+import { Refusal } from '@provider-access/http';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';
@@ -108,18 +107,14 @@ export class DownloadController {
     return groups.every((members) => members.some((m) => decided.get(m) === true));
   }
 
-  /** A fact for the operator, beside the audit: how much of a file really left. */
   private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {
-    const { log, clock, logger, metrics } = this.context.ports;
     let bytes = 0;
     let complete = false;
     stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
     stream.once('end', () => (complete = true));
     stream.once('close', () => {
-      metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
-      const at = instant(clock.now());
-      const record = encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: 'pa.export-downloaded.v1', time: at, subject: of.job, data: { ...of, at, bytes, complete } satisfies ExportDownloaded });
-      log.append(PA_EXPORTS, [record]).catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));
+      this.context.ports.metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
+      void this.context.downloads.ended(of, bytes, complete);
     });
   }
 }
