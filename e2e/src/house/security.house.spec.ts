@@ -31,6 +31,7 @@ describe('each threat of SECURITY.md', () => {
     expect(guards.length).toBeGreaterThan(0);
     for (const { path, titles } of guards) {
       expect(existsSync(join(root, path)), `${path} exists`).toBe(true);
+      expect(titles.length, `${path} is followed by the name of a test`).toBeGreaterThan(0);
       for (const title of titles) expect(hasTitle(read(path), title), `${path} has a test "${title}"`).toBe(true);
     }
   });
