@@ -352,6 +352,15 @@ describe('an opt-out against everything that runs', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
+    test('the same under new ids, and one that was dropped since, are answered by what decides in their place', async () => {
+      const member = await joined();
+      const [first, back] = [out(member, '/calls', minutesAgo(100)), of(member, 'in', '/calls', minutesAgo(10))];
+      const later = Array.from({ length: 20 }, (_, n) => out(member, '/calls', minutesAgo(90 - n)));
+      const events = [first, { ...first, id: `${first.id}-b` }, ...later, first, back];
+      for (const event of events) expect(await answered(event)).toEqual({ status: 'effective' });
+      expect(await answered({ ...first, id: `${first.id}-c` })).toEqual({ status: 'superseded', by: back.id });
+    });
+
     test('scheduled: it will deny from its day on', async () => {
       const member = await joined();
       expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01T00:00:00Z' }))).toEqual({ status: 'scheduled', from: '2999-01-01T00:00:00.000Z' });
