@@ -2,6 +2,7 @@ import type { AttributionFact } from '@provider-access/access';
 import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, holdsAfter } from './holds.ts';
+import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { pieces, type Step, withStep } from './steps.ts';
 
@@ -17,6 +18,8 @@ export interface AttributionPart {
   /** Ends by provider and contract: they hold for every Group that has these, also for one asserted later on. */
   readonly ends?: Readonly<Record<string, GroupAttribution>>;
   readonly holds?: Holds;
+  /** Groups were left out of which nothing newer than this business time was said. */
+  readonly forgotten?: string;
   readonly sources: readonly string[];
 }
 export const ATTRIBUTED = 'pa.member-attributed.v1';
@@ -38,8 +41,19 @@ export function asserted(known: GroupAttribution | undefined, record: LogRecord,
 function ended(part: AttributionPart | undefined, record: LogRecord): Pick<AttributionPart, 'ends'> | undefined {
   const end = dataOf<AttributionEndedRecord>(record);
   const key = JSON.stringify([...[...end.providers].sort(), end.contract ?? null]);
-  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to }, recordedAt(record));
-  return steps && { ends: { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } } };
+  const at = recordedAt(record);
+  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to }, at);
+  if (steps === undefined) return undefined;
+  const ends = { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } };
+  return { ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) } };
+}
+
+/** Ends of very many providers: one of all, from the first on, of the time of the last. */
+const EVERY_PROVIDER = '*';
+function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttribution {
+  const steps = ends.flatMap((end) => end.steps);
+  const last = steps.reduce((a, b) => (b.b > a.b ? b : a));
+  return { p: [], steps: [{ e: last.e, q: last.q, b: last.b, s: steps.reduce((s, step) => (step.s < s ? step.s : s), last.s), v: at }] };
 }
 
 /** undefined when the event changes nothing. */
@@ -49,9 +63,13 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
   const base = { groups: {}, ...part, sources: withSource(part?.sources, record) };
   switch (typeOfRecord(record)) {
     case ATTRIBUTED: {
-      const { group, providers, contract } = dataOf<MemberAttributed>(record);
-      const next = asserted(part?.groups[group], record, endsOf(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
-      return next && { ...base, groups: { ...part?.groups, [group]: next } };
+      const { group, providers, contract, businessTime } = dataOf<MemberAttributed>(record);
+      const known = part?.groups[group];
+      if (known === undefined && part?.forgotten !== undefined && businessTime <= part.forgotten) return undefined;
+      const next = asserted(known, record, endsOf(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
+      if (next === undefined) return undefined;
+      const { named, forgotten } = fewNames({ ...part?.groups, [group]: next }, (g) => [...g.steps, ...endsOf(part, g)], group, recordedAt(record));
+      return { ...base, groups: named, ...forgottenUntil(part?.forgotten, forgotten) };
     }
     case 'pa.attribution-ended.v1': {
       const ends = ended(part, record);

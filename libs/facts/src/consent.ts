@@ -48,7 +48,7 @@ function withStatement(part: ConsentPart | undefined, record: LogRecord, added: 
   const less = kept.outs.length + kept.ins.length < all.outs.length + all.ins.length;
   return {
     ...part, sources: withSource(part?.sources, record), at,
-    ...(kept.outs.length > 0 && { outs: kept.outs }), ...(kept.ins.length > 0 && { ins: kept.ins }), ...(less && { since: at }),
+    ...(all.outs.length > 0 && { outs: kept.outs }), ...(all.ins.length > 0 && { ins: kept.ins }), ...(less && { since: at }),
   };
 }
 const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));

@@ -2,6 +2,7 @@ import type { CoverageFact } from '@provider-access/access';
 import type { CoverageChanged, MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, heldUnprojected } from './holds.ts';
+import { fewNames, forgottenUntil } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { EVER, pieces, type Step, withStep } from './steps.ts';
 
@@ -11,6 +12,8 @@ export interface MembersPart {
   /** Terminations that named no coverage. */
   readonly all?: readonly Step[];
   readonly mergedWith?: readonly string[];
+  /** Coverages were left out of which nothing newer than this business time was said. */
+  readonly forgotten?: string;
   readonly sources: readonly string[];
   /** Of records at which the projection failed. */
   readonly holds?: Holds;
@@ -46,9 +49,13 @@ function withCoverage(part: MembersPart | undefined, record: LogRecord, change: 
     return all && { coverage: {}, ...part, all, sources };
   }
   // Ids are the payer's and may be called like what every object has.
-  const known = part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
-  const steps = withStep(known, step, recordedAt(record), part?.all);
-  return steps && { ...part, coverage: { ...part?.coverage, [change.coverageId]: steps }, sources };
+  const isKnown = part !== undefined && Object.hasOwn(part.coverage, change.coverageId);
+  if (!isKnown && part?.forgotten !== undefined && change.businessTime <= part.forgotten) return undefined;
+  const at = recordedAt(record);
+  const steps = withStep(isKnown ? part.coverage[change.coverageId]! : [], step, at, part?.all);
+  if (steps === undefined) return undefined;
+  const { named, forgotten } = fewNames({ ...part?.coverage, [change.coverageId]: steps }, (s) => [...s, ...(part?.all ?? [])], change.coverageId, at);
+  return { ...part, coverage: named, ...forgottenUntil(part?.forgotten, forgotten), sources };
 }
 
 export function coverageFacts(part: MembersPart | undefined): CoverageFact[] {

@@ -156,6 +156,13 @@ describe('statements that were dropped', () => {
     const stamped = { ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }), timestamp: START };
     expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as ViewDocument).asOf).toBe(instant(60));
   });
+  it('leave nothing behind where all were taken back before they began', () => {
+    const out = (n: number): Said => ({ id: `e${n}`, out: true, source: 0, said: n, from: 5_000, targets: [], appended: n });
+    const back = (n: number): Said => ({ id: `b${n}`, out: false, source: 0, said: n, from: undefined, targets: [], appended: n });
+    const part = fold([...Array.from({ length: 30 }, (_, n) => out(n)), ...Array.from({ length: 30 }, (_, n) => back(100 + n))]);
+    expect(part!.outs).toEqual([]);
+    expect(product(part, NPIS[0]!, 6_000).decision.permit).toBe(true);
+  });
   it('are many in a document of before, and are dropped with the next statement', () => {
     const old = { sources: [], outs: Array.from({ length: 5_000 }, (_, n) => ({ e: `e${n}~${mark(0)}`, b: instant(n), f: instant(n), r: instant(n), sc: 'global' })) };
     const part = fold([{ id: 'new', out: true, source: 0, said: 6_000, from: undefined, targets: [], appended: 6_000 }], old);
