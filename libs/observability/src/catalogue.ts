@@ -49,6 +49,7 @@ export const METRICS = {
   pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
   // Intake
   pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
+  pa_intake_unresolved_references_total: counter('Conditional references in resources that were recorded: no reader can follow them', { service: SERVICE }),
   pa_dead_letters_open: gauge('Parked payer events that wait for a person, by who could not take them', { topic: TOPIC, service: SERVICE }),
   // Exports
   pa_export_jobs: gauge('Exports by state, over all processes', { state: EXPORT_STATE }),

@@ -8,6 +8,7 @@ export const intakeDashboard: Dashboard = {
     { title: 'Events of the payer', panels: [
       lines('Taken in, by outcome', 'cps', '`unchanged`: said before. `superseded`: older than what stands. `before-floor` and `not-served`: nothing that providers may have. `parked`: waits for a person. `refused`: never accepted by POST /events.', [['{{service}} {{outcome}}', perSecond('pa_intake_events_total', 'service, outcome')]], { width: 12, stacked: true }),
       lines('Appended, by topic', 'cps', 'What we append. payer.* is only what came by POST /events: systems that write to Kafka themselves are seen by the lag.', [['{{topic}}', perSecond('pa_log_appended_total', 'topic')]], { width: 12, stacked: true }),
+      lines('References that nobody can follow', 'cps', 'Conditional references in what was recorded. `pa publish` resolves those of files; the receipt says where they are (docs/publishing.md).', [['{{service}}', perSecond('pa_intake_unresolved_references_total', 'service')]], { width: 12 }),
       stat('Parked now', 'short', 'By who could not take them. `pa dead-letters list` shows them, runbook ProviderAccessEventsParked says what to do.', [['{{service}} {{topic}}', largest('pa_dead_letters_open', 'topic, service')]], { width: 12, steps: ['green', [1, 'yellow']] }),
       lines('Parked in the last hour', 'short', 'A step tells when a payer system began to send something wrong.', [['parked', (of) => `sum(increase(${of('pa_intake_events_total', 'outcome="parked"')}[1h]))`]], { width: 12 }),
     ] },
