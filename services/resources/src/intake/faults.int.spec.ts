@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { EngineUnavailable, partitionFor } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { READINESS, type ReadinessCheck } from '@provider-access/http';
 import { condition, event, type EventInput, House, patient, type Loose } from '../../test/house.ts';
 
 let house: House;
@@ -156,6 +158,39 @@ describe('an engine that fails', () => {
     await house.settled();
     expect(await stateOf()).toEqual(expected);
     expect((await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters).toEqual([]);
+  });
+
+  // HOLES H8: the success of another partition hid it.
+  it('shows in readiness by the partition that it stops, whatever others do, until that one goes on', async () => {
+    const log = openMemoryLog();
+    const append = log.append.bind(log);
+    let failing = true;
+    log.append = async (topic, records) => {
+      if (failing && topic === PA_RECORDS && records.some(({ key }) => key.startsWith('stuck/'))) throw new EngineUnavailable('a broker is away');
+      return append(topic, records);
+    };
+    house = await House.open({ log });
+    const count = await log.partitions(PAYER_MEMBER_EVENTS);
+    const stuck = partitionFor('stuck', count);
+    const other = Array.from({ length: 100 }, (_, i) => `m${i}`).find((member) => partitionFor(member, count) !== stuck)!;
+    const intake = async (): Promise<unknown> => house.app.get<ReadinessCheck[]>(READINESS, { strict: false }).find(({ name }) => name === 'intake')!.check();
+    const recorded = async (member: string, id: string): Promise<void> => {
+      const read = fromStructured(event({ subject: member, resource: named(member, id, 'x') }));
+      if (!read.ok) throw new Error(read.detail);
+      await append(PAYER_MEMBER_EVENTS, [encodeEvent(read.event)]);
+    };
+    expect(await intake()).toEqual({ ready: true });
+    await recorded('stuck', 'c-stuck');
+    const told = { ready: false, detail: `payer.member-events/${stuck}: a broker is away` };
+    await expect.poll(intake).toEqual(told);
+    for (const id of ['c1', 'c2', 'c3']) {
+      await recorded(other, id);
+      await expect.poll(() => textOf(other, id)).toBe('x');
+      expect(await intake()).toEqual(told);
+    }
+    failing = false;
+    await expect.poll(intake).toEqual({ ready: true });
+    await expect.poll(() => textOf('stuck', 'c-stuck')).toBe('x');
   });
 
   it('goes on after a restart where it was, with what it knew', async () => {
