@@ -5,7 +5,7 @@ import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { eventually } from '@provider-access/testing';
 import { appendAll, items, record, totals } from '../../src/contract/fixture.ts';
 import { ProjectionSet } from '../../src/projection-set.ts';
-import type { Views } from '../../src/port.ts';
+import type { Projection, TopicEvolve, Views } from '../../src/port.ts';
 import { CheckpointMoved } from '../../src/store.ts';
 import type { ViewOp } from '../../src/store.ts';
 import { openMongoViews } from '../../src/mongo/index.ts';
@@ -143,5 +143,26 @@ describe('mongo: several processes', () => {
     const half = (part: string) => a.store.apply(totals, 'live', [{ id: 'd', part, partition: 0, offset: 0, value: { sum: 1, seen: 1, text: large(9) } }]);
     await half('left');
     await expect(half('right')).rejects.toThrow(/part "right" of document .* too large/);
+  });
+
+  it('passes over a record whose document would be larger than that, and goes on behind it', async () => {
+    const log = openMemoryLog({ partitions: 1 });
+    interface Grown { readonly text: string; readonly held?: true }
+    const grown: TopicEvolve<Grown> = {
+      part: 'grown', keys: ({ key }) => [key],
+      evolve: (part, { headers }) => ({ ...part, text: (part?.text ?? '') + 'x'.repeat(Number(headers['mebibytes']) * 1024 * 1024) }),
+      failed: (part) => ({ text: '', ...part, held: true }),
+    };
+    const projection: Projection = { owner: 'test', name: 'grown', version: 1, indexes: [], topics: { t: grown } };
+    const set = new ProjectionSet({ log, views: a, projections: [projection] });
+    await set.start();
+    const append = (key: string, mebibytes: number) => ({ key, partitionKey: key, headers: { mebibytes: String(mebibytes) }, value: '' });
+    await log.append('t', [append('k', 9), append('l', 1), append('k', 9), append('l', 1), append('k', 1)]);
+    expect(await b.reader(projection).waitFor(await log.head(['t']), 60_000)).toBe(true);
+    const found = (await b.reader(projection).getMany(['k', 'l'])).map((document) => document?.['grown'] as Grown);
+    expect(found.map(({ text, held }) => [text.length / 1024 / 1024, held])).toEqual([[10, true], [2, undefined]]);
+    expect(await set.status()).toMatchObject([{ passedOver: 1 }]);
+    await set.stop();
+    await log.close();
   });
 });
