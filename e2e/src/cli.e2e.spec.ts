@@ -192,8 +192,11 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   });
 
   test('who was given what is told, and views are listed and rebuilt', async () => {
-    const given = await json<{ client: string; outcome: string; resources: number }[]>('disclosures', '--member', 'm1');
+    const given = await json<{ client: string; action: string; outcome: string; resources: number; types?: string[] }[]>('disclosures', '--member', 'm1');
     expect(given.length).toBeGreaterThan(3);
+    // Files of patients had both members, and each of them has one.
+    const patients = given.filter(({ action, types }) => action === 'download' && types?.[0] === 'Patient');
+    expect([patients.length > 0, new Set(patients.map(({ resources }) => resources))]).toEqual([true, new Set([1])]);
     expect(given.every((d) => d.client === client)).toBe(true);
     expect(await json('disclosures', '--member', 'unheard-of')).toEqual([]);
     const views = await json<Record<string, { view: string; documents: number }[]>>('views', 'list');
