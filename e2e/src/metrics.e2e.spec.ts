@@ -36,10 +36,18 @@ describe('metrics of the road', () => {
   let families: Map<string, Family>;
   let downloaded = 0;
 
-  const scrape = async (): Promise<Map<string, Family>> => {
+  const exposed = async (): Promise<string> => {
     const answer = await http(`${platform.base}/metrics`);
     expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
-    return parseExposition(answer.body.toString('utf8'));
+    return answer.body.toString('utf8');
+  };
+  /** Callers share one answer a second. The next one was made after this was called, and no two are the same: the process uses time. */
+  const scrape = async (): Promise<Map<string, Family>> => {
+    const shared = await exposed();
+    return parseExposition(await eventually(async () => {
+      const next = await exposed();
+      return next !== shared && next;
+    }));
   };
   const value = (name: string, labels: Readonly<Record<string, string>> = {}, part = name): number => {
     const found = (families.get(name)?.samples ?? []).filter((s) => s.name === part && Object.entries(labels).every(([label, v]) => s.labels[label] === v));
