@@ -80,9 +80,10 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
 }
 
 const statement = fc.record({
-  out: fc.boolean(), source: fc.integer({ min: 0, max: 2 }), said: fc.integer({ min: 0, max: 40 }),
-  from: fc.option(fc.integer({ min: 0, max: 90 }), { nil: undefined, freq: 2 }),
-  targets: fc.constantFrom<string[]>([], [], [NPIS[0]!], [NPIS[1]!], [NPIS[0]!, NPIS[1]!]),
+  // Many within the tolerance of clocks of each other.
+  out: fc.boolean(), source: fc.integer({ min: 0, max: 2 }), said: fc.oneof(fc.integer({ min: 8, max: 18 }), fc.integer({ min: 0, max: 40 })),
+  from: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 90 }) }),
+  targets: fc.constantFrom<string[]>([], [], [], [], [NPIS[0]!], [NPIS[1]!], [NPIS[0]!, NPIS[1]!]),
 });
 /** In the order of delivery: each is appended at the minute of the one before or later. */
 const history = (most: number): fc.Arbitrary<readonly Said[]> => fc.array(fc.record({ s: statement, later: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: most })
@@ -155,6 +156,12 @@ describe('statements that were dropped', () => {
   it('count the time at which the payer said so, where the log stamped an earlier one', () => {
     const stamped = { ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }), timestamp: START };
     expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as ViewDocument).asOf).toBe(instant(60));
+  });
+  it('are none of another source within the tolerance of clocks: an opt-in may end the later opt-out alone', () => {
+    const say = (out: boolean, source: number, said: number, appended: number): Said => ({ id: `e${appended}`, out, source, said, from: undefined, targets: [], appended });
+    const told = [say(true, 0, 10, 20), say(true, 1, 12, 21), ...Array.from({ length: 20 }, (_, n) => say(false, 2, n % 5, 22 + n)), say(false, 1, 14, 50)];
+    expect(product(fold(told), NPIS[0]!, 60).decision.permit).toBe(false);
+    expect(product(fold([...told, say(false, 1, 16, 51)]), NPIS[0]!, 60).decision.permit).toBe(true);
   });
   it('leave nothing behind where all were taken back before they began', () => {
     const out = (n: number): Said => ({ id: `e${n}`, out: true, source: 0, said: n, from: 5_000, targets: [], appended: n });
