@@ -62,9 +62,12 @@ export const memberMerged = z.object({ member: z.string(), retired: z.string(), 
 export const memberAttributed = z.object({
   member: z.string(), group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(),
   from: instant, to: instant.optional(), coverageId: z.string().optional(), basis: z.string().optional(), businessTime: instant,
+  tie: tie.optional(),
 });
 /** Ends every attribution of the member to a Group with all of these providers (and this contract, where given), whenever it was asserted. */
-export const attributionEndedRecord = z.object({ member: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), to: instant, businessTime: instant });
+export const attributionEndedRecord = z.object({
+  member: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), to: instant, businessTime: instant, tie: tie.optional(),
+});
 
 /** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
 export const optedOut = z.object({

@@ -24,16 +24,24 @@ export interface AttributionPart {
 }
 export const ATTRIBUTED = 'pa.member-attributed.v1';
 
-const endsOf = (part: AttributionPart | undefined, group: Pick<GroupAttribution, 'p' | 'k'>): readonly Step[] => {
-  const ends = part?.ends;
-  if (ends === undefined) return [];
-  return Object.values(ends).filter((end) => end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k)).flatMap((end) => end.steps);
-};
+type About = Pick<GroupAttribution, 'p' | 'k'>;
+const isEndOf = (end: About, group: About): boolean => end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k);
+const stepsOf = (found: readonly GroupAttribution[]): readonly Step[] => found.flatMap(({ steps }) => steps);
+/** The ends that hold for a Group with these providers and this contract. */
+export const endSteps = (part: AttributionPart | undefined, group: About): readonly Step[] =>
+  stepsOf(Object.values(part?.ends ?? {}).filter((end) => isEndOf(end, group)));
+/** What an end of these providers and this contract ends, and the ends that overlap with it. */
+export const stepsThatEnd = (part: AttributionPart | undefined, end: About): readonly Step[] => [
+  ...stepsOf(Object.values(part?.groups ?? {}).filter((group) => isEndOf(end, group))),
+  ...stepsOf(Object.values(part?.ends ?? {}).filter((other) => isEndOf(other, end) || isEndOf(end, other))),
+];
+
+const tied = ({ tie }: Pick<MemberAttributed, 'tie'>): Pick<Step, 't'> => (tie === undefined ? {} : { t: tie });
 
 /** The attribution to one Group with one assertion more; undefined when it changes nothing. */
 export function asserted(known: GroupAttribution | undefined, record: LogRecord, ends: readonly Step[] = []): GroupAttribution | undefined {
   const a = dataOf<MemberAttributed>(record);
-  const step = { e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from, ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }) };
+  const step = { e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from, ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }), ...tied(a) };
   const steps = withStep(known?.steps ?? [], step, recordedAt(record), ends);
   return steps && { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps };
 }
@@ -42,7 +50,7 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
   const end = dataOf<AttributionEndedRecord>(record);
   const key = JSON.stringify([...[...end.providers].sort(), end.contract ?? null]);
   const at = recordedAt(record);
-  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to }, at);
+  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to, ...tied(end) }, at);
   if (steps === undefined) return undefined;
   const ends = { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } };
   return { ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) } };
@@ -66,9 +74,9 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
       const { group, providers, contract, businessTime } = dataOf<MemberAttributed>(record);
       const known = part?.groups[group];
       if (known === undefined && part?.forgotten !== undefined && businessTime <= part.forgotten) return undefined;
-      const next = asserted(known, record, endsOf(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
+      const next = asserted(known, record, endSteps(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
       if (next === undefined) return undefined;
-      const { named, forgotten } = fewNames({ ...part?.groups, [group]: next }, (g) => [...g.steps, ...endsOf(part, g)], group, recordedAt(record));
+      const { named, forgotten } = fewNames({ ...part?.groups, [group]: next }, (g) => [...g.steps, ...endSteps(part, g)], group, recordedAt(record));
       return { ...base, groups: named, ...forgottenUntil(part?.forgotten, forgotten) };
     }
     case 'pa.attribution-ended.v1': {
@@ -85,7 +93,7 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
 export function attributionFacts(part: AttributionPart | undefined): AttributionFact[] {
   const out: AttributionFact[] = [];
   for (const [group, a] of Object.entries(part?.groups ?? {})) {
-    for (const piece of pieces([...a.steps, ...endsOf(part, a)])) out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
+    for (const piece of pieces([...a.steps, ...endSteps(part, a)])) out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
   }
   return out;
 }

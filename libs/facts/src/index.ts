@@ -1,10 +1,10 @@
 export { memberFacts, memberships, groups, FACTS_PROJECTIONS, membershipId, type MembershipPart, type GroupPart } from './projections.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, type MembersPart } from './coverage.ts';
-export { evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
+export { endSteps, evolveAttribution, stepsThatEnd, type AttributionPart, type GroupAttribution } from './attribution.ts';
 export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart, isNews } from './consent.ts';
 export { deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from './statements.ts';
-export { EVER, type Step } from './steps.ts';
+export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties, type PartiesSource } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';
 export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';

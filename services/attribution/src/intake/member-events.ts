@@ -1,4 +1,4 @@
-import { type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
+import { type AttributionEndedRecord, type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
@@ -124,12 +124,15 @@ class MemberTurn implements Turn {
             member: subject, group: await this.groups.groupOf(identity), providers: identity.providers as ProviderKey[],
             ...(identity.contract !== undefined && { contract: identity.contract }), ...attribution,
           };
-          out.push(about(subject, PA_ATTRIBUTION, 'pa.member-attributed.v1', data));
+          const change = this.state.orderedAssertion(data, derivedEventId(event, subject));
+          if (change !== undefined) out.push(about(subject, PA_ATTRIBUTION, 'pa.member-attributed.v1', change));
           break;
         }
         case 'attribution-ended': {
           const { identity, to, businessTime } = statement;
-          out.push(about(subject, PA_ATTRIBUTION, 'pa.attribution-ended.v1', { member: subject, ...identity, to, businessTime }));
+          const data = { member: subject, ...identity, to, businessTime } as AttributionEndedRecord;
+          const change = this.state.orderedEnd(data, derivedEventId(event, subject));
+          if (change !== undefined) out.push(about(subject, PA_ATTRIBUTION, 'pa.attribution-ended.v1', change));
         }
       }
     }

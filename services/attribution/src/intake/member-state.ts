@@ -1,11 +1,14 @@
-import { type CoverageChanged, PA_ATTRIBUTION, PA_MEMBERS } from '@provider-access/events';
+import { type AttributionEndedRecord, type CoverageChanged, type MemberAttributed, PA_ATTRIBUTION, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
-import { type AttributionPart, EVERY_COVERAGE, evolveAttribution, evolveMembers, type MemberFactsDocument, type MembersPart } from '@provider-access/facts';
+import { type AttributionPart, endSteps, EVERY_COVERAGE, evolveAttribution, evolveMembers, type GroupAttribution, type MemberFactsDocument, type MembersPart, stepsThatEnd } from '@provider-access/facts';
 import type { ViewReader } from '@provider-access/views';
-import { orderedAfter } from '../domain/coverage-order.ts';
+import { orderedAfter } from '../domain/step-order.ts';
 
 /** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
 const WAIT_MS = 1000;
+
+const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): Pick<GroupAttribution, 'p' | 'k'> =>
+  ({ p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) });
 
 interface Parts { members?: MembersPart; attribution?: AttributionPart }
 
@@ -51,6 +54,18 @@ export class MemberState {
     const every = change.coverageId === EVERY_COVERAGE ? Object.values(part?.coverage ?? {}).flat() : [];
     const own = part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
     return orderedAfter(change, event, [...own, ...every, ...(part?.all ?? [])]);
+  }
+
+  /** The same for an attribution: ends count that hold for its Group. */
+  orderedAssertion(change: MemberAttributed, event: string): MemberAttributed | undefined {
+    const part = this.parts.get(change.member)?.attribution;
+    const known = part !== undefined && Object.hasOwn(part.groups, change.group) ? part.groups[change.group]!.steps : [];
+    return orderedAfter(change, event, [...known, ...endSteps(part, aboutOf(change))]);
+  }
+
+  /** The same for an end: attributions count that it ends, and the ends that overlap with it. */
+  orderedEnd(change: AttributionEndedRecord, event: string): AttributionEndedRecord | undefined {
+    return orderedAfter(change, event, stepsThatEnd(this.parts.get(change.member)?.attribution, aboutOf(change)));
   }
 
   /** Applies a derived event; false when it changes nothing. */

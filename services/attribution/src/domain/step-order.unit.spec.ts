@@ -3,7 +3,7 @@ import { cases } from '@provider-access/testing/variant';
 import { type CoverageChanged, encodeEvent } from '@provider-access/events';
 import { evolveMembers, type MembersPart } from '@provider-access/facts';
 import { describe, expect, it } from 'vitest';
-import { orderedAfter } from './coverage-order.ts';
+import { orderedAfter } from './step-order.ts';
 
 interface Said { readonly id: string; readonly day: number; readonly sequence: number; readonly covers: boolean }
 const EVER = '0001-01-01T00:00:00.000Z';
