@@ -27,12 +27,16 @@ export interface RebuildOptions {
 }
 
 const VERIFY_MS = 60_000;
+/** How often the store is asked what views passed over, while somebody asks for readiness. */
+const NOTICE_MS = 5_000;
 const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service: each keeps its view up to date under the group `view/<collection>`. */
 export class ProjectionSet {
   readonly #views: Views;
   readonly #runners: ReadonlyMap<string, ProjectionRunner>;
+  #notice: string | undefined;
+  #noticeAskedAt = -Infinity;
 
   constructor(options: ProjectionSetOptions) {
     this.#views = options.views;
@@ -80,15 +84,18 @@ export class ProjectionSet {
   async check(): Promise<{ readonly ready: boolean; readonly detail?: string }> {
     const failure = this.failure();
     if (failure !== undefined) return { ready: false, detail: failure };
-    const notice = await this.#notice();
-    return { ready: true, ...(notice !== undefined && { detail: notice }) };
+    this.#lookForNotice();
+    return { ready: true, ...(this.#notice !== undefined && { detail: this.#notice }) };
   }
 
-  /** undefined: nothing is passed over, or the store cannot be asked. */
-  async #notice(): Promise<string | undefined> {
-    const counts = await Promise.all([...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() }))).catch(() => []);
-    const lacking = counts.filter(({ records }) => records > 0).map(({ view, records }) => `${view} passed over ${records} records at which its projection failed`);
-    return lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
+  /** In the background, because readiness must not wait for a slow store: the next check gives what was found. */
+  #lookForNotice(): void {
+    if (performance.now() - this.#noticeAskedAt < NOTICE_MS) return;
+    this.#noticeAskedAt = performance.now();
+    Promise.all([...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() }))).then((counts) => {
+      const lacking = counts.filter(({ records }) => records > 0).map(({ view, records }) => `${view} passed over ${records} records at which its projection failed`);
+      this.#notice = lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
+    }, () => undefined); // the store is away: what was known stays
   }
 
   /** Oldest of the last successful polls (ms since the epoch); Infinity without projections. */
