@@ -36,12 +36,21 @@ export interface MemoryLogOptions {
 
 export type MemoryLog = EventLog & { readonly faults: MemoryFaults; readonly data: MemoryData };
 
+/** Logs that are open on the same data: as clients of one broker, each sees at once what another appends. */
+const opened = new WeakMap<MemoryData['topics'], Set<LocalLog>>();
+
 /** The in-memory double of the log, for unit tests only. Same delivery code as the embedded log. */
 export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const faults: MemoryFaults = { away: false, loseAnswers: 0, loseCommits: 0, ...options.faults };
   const data = { starts: new Map<string, number>(), ...(options.data ?? { topics: new Map<string, LogRecord[][]>(), commits: new Map<string, number>() }) };
-  const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, (topic) => log.wake(topic));
+  const logs = opened.get(data.topics) ?? new Set();
+  opened.set(data.topics, logs);
+  const appended = (topic?: string): void => {
+    for (const other of logs) other.wake(topic);
+  };
+  const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, appended, () => logs.delete(log));
   const log = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), backoff: options.backoff ?? { firstMs: 1, maxMs: 20 } });
+  logs.add(log);
   return Object.assign(log, { faults, data });
 }
 
@@ -51,13 +60,15 @@ class MemoryStore implements LocalStore {
   readonly #partitions: number;
   readonly #now: () => number;
   readonly #appended: AppendListener;
+  readonly #closed: () => void;
 
-  constructor(data: Required<MemoryData>, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener) {
+  constructor(data: Required<MemoryData>, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener, closed: () => void) {
     this.#data = data;
     this.#faults = faults;
     this.#partitions = partitions;
     this.#now = now;
     this.#appended = appended;
+    this.#closed = closed;
   }
 
   #topic(topic: string): LogRecord[][] {
@@ -136,6 +147,7 @@ class MemoryStore implements LocalStore {
   }
 
   close(): void {
-    // Nothing is held: the data belongs to the caller.
+    // The data belongs to the caller.
+    this.#closed();
   }
 }

@@ -42,3 +42,14 @@ it('hands a handled batch out again when its commit was lost', async () => {
   expect(seen).toEqual([0, 0]);
   await log.close();
 });
+
+it('shows at once what another log on the same data appends', async () => {
+  const data: MemoryData = { topics: new Map(), commits: new Map() };
+  const [one, other] = [openMemoryLog({ partitions: 1, data }), openMemoryLog({ partitions: 1, data })];
+  const seen = new Promise<number>((resolve) => {
+    void one.follow({ topics: ['t'], handle: ({ records }) => resolve(records[0]!.offset) });
+  });
+  await other.append('t', [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }]);
+  expect(await seen).toBe(0);
+  await Promise.all([one.close(), other.close()]);
+});
