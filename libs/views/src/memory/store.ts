@@ -118,11 +118,9 @@ export class MemoryStore implements ViewStore {
     const paths = plan.index.fields.map(splitPath);
     const hits: { document: ViewDocument; values: readonly unknown[] }[] = [];
     for (const [id, parts] of this.#live(projection)?.documents ?? []) {
-      const document = this.#document(projection, id, parts, plan.bodies);
-      if (document === undefined) continue;
-      const values = paths.map(([part, fields]) => fieldOf(document[part], fields));
-      if (values.some((v) => v === undefined || v === null) || !matches(plan, document._id, values)) continue;
-      hits.push({ document, values: values.slice(plan.equals.length) });
+      const values = paths.map(([part, fields]) => fieldOf(indexed(parts.get(part)), fields));
+      if (values.some((v) => v === undefined || v === null) || !matches(plan, id, values)) continue;
+      hits.push({ document: this.#document(projection, id, parts, plan.bodies)!, values: values.slice(plan.equals.length) });
     }
     const sign = plan.descending ? -1 : 1;
     hits.sort((a, b) => sign * order(a.values, a.document._id, b.values, b.document._id));
@@ -292,6 +290,15 @@ export class MemoryStore implements ViewStore {
       }
     }
   }
+}
+
+/** Parts as an index sees them, without their bodies: parsed once, because each query looks at all documents. */
+const parsed = new WeakMap<EncodedPart, unknown>();
+function indexed(part: Part | undefined): unknown {
+  const encoded = part?.encoded ?? undefined;
+  if (encoded === undefined) return undefined;
+  if (!parsed.has(encoded)) parsed.set(encoded, JSON.parse(encoded.json));
+  return parsed.get(encoded);
 }
 
 function order(a: readonly unknown[], aId: string, b: readonly unknown[], bId: string): number {
