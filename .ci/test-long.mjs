@@ -19,6 +19,7 @@ const holding = (kinds, text) => projects.filter((dir) => kinds.flatMap((kind) =
 /** Each suite is one or more vitest projects in some packages. `engines`: Kafka, MongoDB and S3 are up. `cluster`: it runs inside e2e/cluster/run. */
 const SUITES = {
   properties: { dirs: holding(['unit', 'int'], /fast-check|testing\/variant/) },
+  model: { dirs: holding(['model']) },
   foreign: { dirs: e2e },
   kills: { dirs: e2e },
   'engine-kills': { dirs: e2e, engines: true },

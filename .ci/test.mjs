@@ -31,7 +31,7 @@ const elsewhere = (kinds, why) => {
 };
 elsewhere(['engine'], 'they need Kafka, a MongoDB-compatible server and an S3 server; `npm run test:engines` starts these');
 elsewhere(['program'], 'they need programs that npm does not bring; `npm run test:programs` fetches them');
-elsewhere(['long', 'installed'], 'they take up to half an hour each; `npm run test:long` runs them');
+elsewhere(['long', 'installed', 'model'], 'they take up to half an hour each; `npm run test:long` runs them');
 if (record) recordCpu(counted.cpu);
 print(counted, Date.now() - started, () => printCpu(counted.cpu));
 process.exit(counted.failed > 0 ? 1 : 0);

@@ -30,6 +30,8 @@ const suites = [
   // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
   suite('engines', specs('engine')),
   longSuite('long', specs('long')),
+  // Random sequences for a quarter of an hour.
+  longSuite('model', specs('model'), { testTimeout: 3_600_000 }),
   // Twenty times as many cases take twenty times as long.
   longSuite('properties', specs('unit', 'int'), { testTimeout: 1_200_000 }),
 ];

@@ -1,0 +1,310 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AuthModule } from '@provider-access/auth';
+import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { type MemoryData, openMemoryLog } from '@provider-access/eventlog/memory';
+import { ExportModule } from '@provider-access/export';
+import { ClientDetails, Facts, Parties, type PresenceOptions } from '@provider-access/facts';
+import { createServiceApp, type ServicePorts } from '@provider-access/http';
+import { Metrics, silentLogger } from '@provider-access/observability';
+import { ResourcesModule } from '@provider-access/resources';
+import { fixedSecret, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryViews } from '@provider-access/views/memory';
+import { type ServiceName, serviceOf } from '../../src/route-table.ts';
+import { mapBlobs } from '../kill-points/blobs.ts';
+import {
+  ADMINISTRATOR_TOKEN,
+  type Answer,
+  type Call,
+  PAYER_TOKEN,
+  PUBLIC_URL,
+} from '../kill-points/platform-process.ts';
+import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
+
+type ForwardedAnswer = Awaited<ReturnType<ForwardExport>>;
+export const MODULES = [
+  'attribution',
+  'consent',
+  'resources',
+  'export',
+  'auth',
+] as const satisfies readonly ServiceName[];
+/** Of each module. */
+export const INSTANCES = 2;
+const PARTITIONS = 3;
+/** Leases, and names on the list of those who are there, have run out by then. */
+const DEAD_FOR_SURE_MS = 40_000;
+
+/** One module, as a process of its own would run it. Its clock differs from that of the engines. */
+export class Instance {
+  readonly life = new Life();
+  readonly name: ServiceName;
+  readonly index: number;
+  /** ms by which its clock is ahead of that of the engines; negative when it is behind. */
+  skewMs = 0;
+  app: NestFastifyApplication | undefined;
+  readonly closing: (() => Promise<unknown>)[] = [];
+
+  constructor(name: ServiceName, index: number) {
+    this.name = name;
+    this.index = index;
+  }
+
+  get facts(): Facts | undefined {
+    return this.name === 'auth' ? undefined : this.app?.get(Facts, { strict: false });
+  }
+  async request(url: string, { method = 'GET', token, headers, body }: Call): Promise<Answer | undefined> {
+    if (this.app === undefined) return undefined;
+    const fastify = this.app.getHttpAdapter().getInstance();
+    const asked = {
+      method,
+      url,
+      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+      ...(body !== undefined && { payload: body }),
+    };
+    const answer = await this.life
+      .whileAlive(() => fastify.inject(asked))
+      .catch((error: unknown) => {
+        if (this.life.alive) throw error;
+      });
+    if (answer === undefined || !this.life.alive) return undefined;
+    return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
+  }
+  async stop(): Promise<void> {
+    for (const close of this.closing.splice(0).reverse()) await close().catch(() => undefined);
+  }
+}
+
+/** The processes that are there. Their names go when nobody can doubt any more that they are dead. */
+class PresenceBoard {
+  readonly groups = new Map<string, Map<string, { readonly life: Life; readonly data: unknown }>>();
+
+  of(life: Life): PresenceOptions['port'] {
+    const group = (name: string): Map<string, { readonly life: Life; readonly data: unknown }> => {
+      if (!this.groups.has(name)) this.groups.set(name, new Map());
+      return this.groups.get(name)!;
+    };
+    return {
+      announce: async (name, holder, data) => {
+        life.check();
+        group(name).set(holder, { life, data: structuredClone(data) });
+      },
+      leave: async (name, holder) => {
+        life.check();
+        group(name).delete(holder);
+      },
+      list: async (name) => [...group(name)].map(([holder, { data }]) => ({ holder, data })),
+    };
+  }
+  forgetTheDead(): void {
+    for (const holders of this.groups.values())
+      for (const [holder, { life }] of holders) if (!life.alive) holders.delete(holder);
+  }
+}
+
+/**
+ * Two instances of each of the five modules over engines in memory. The engines have one clock, as a broker and a
+ * database have, and each instance has another. A kill drops an instance and its memory; what it left in the engines
+ * stays.
+ */
+export class Cluster {
+  /** The clock of the engines, ms since the epoch. */
+  now: number;
+  readonly data: MemoryData = { topics: new Map(), commits: new Map() };
+  readonly instances: Instance[] = [];
+  readonly #keys: Secret<SigningKeys>;
+  readonly #broker;
+  readonly #state;
+  readonly #views = openMemoryViews({ shared: true });
+  readonly #blobs = mapBlobs(new Map());
+  readonly #joined: Joined = { groups: new Map(), follows: [] };
+  readonly #present = new PresenceBoard();
+  readonly #dying: Promise<void>[] = [];
+  #started = 0;
+
+  private constructor(now: number, keys: Secret<SigningKeys>) {
+    this.now = now;
+    this.#keys = keys;
+    this.#broker = this.#connect();
+    this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
+  }
+  static async start(now: number, keys: Secret<SigningKeys>): Promise<Cluster> {
+    const cluster = new Cluster(now, keys);
+    for (const name of MODULES) for (let i = 0; i < INSTANCES; i++) await cluster.#start(name, i);
+    return cluster;
+  }
+  #connect() {
+    return openMemoryLog({ data: this.data, partitions: PARTITIONS, now: () => this.now });
+  }
+  /** What the payer's own systems append, beside the platform. */
+  get log(): ReturnType<typeof openMemoryLog> {
+    return this.#broker;
+  }
+
+  of(name: ServiceName): readonly Instance[] {
+    return this.instances.filter((i) => i.name === name && i.life.alive);
+  }
+  /** Asks the instance of this number, or the other one where that is dead. undefined: it died before it answered. */
+  async request(target: string, call: Call = {}, index = 0): Promise<Answer | undefined> {
+    const url = target.startsWith(PUBLIC_URL) ? target.slice(PUBLIC_URL.length) : target;
+    return this.#one(serviceOf(url)!, index)?.request(url, call);
+  }
+  #one(name: ServiceName, index: number): Instance | undefined {
+    const living = this.of(name);
+    return living.find((i) => i.index === index) ?? living[0];
+  }
+
+  /** Time passes for everybody. Each instance looks at the log again, as it does within a second. */
+  async pass(ms: number): Promise<void> {
+    this.now += ms;
+    await this.look();
+  }
+  async look(): Promise<void> {
+    await Promise.all(this.instances.map((i) => (i.life.alive ? i.facts?.freshness.poll() : undefined)));
+  }
+
+  /** Buries who died and starts a new instance in each place. */
+  async replaceTheDead(): Promise<boolean> {
+    const dead = this.instances.filter((i) => !i.life.alive);
+    for (const instance of dead) {
+      this.instances.splice(this.instances.indexOf(instance), 1);
+      this.#dying.push(instance.stop());
+    }
+    if (dead.length === 0) return false;
+    this.#present.forgetTheDead();
+    this.now += DEAD_FOR_SURE_MS;
+    for (const { name, index } of dead) await this.#start(name, index);
+    await this.look();
+    return true;
+  }
+
+  /** What has not been read to its end yet. */
+  behind(): readonly string[] {
+    const heads = (topic: string): readonly number[] =>
+      (this.data.topics.get(topic) ?? []).map((records) => records.length);
+    const groups = [...this.#joined.groups.values()].flatMap(({ group, topic }) =>
+      heads(topic).flatMap((end, p) =>
+        (this.data.commits.get(`${group}\n${topic}\n${p}`) ?? 0) < end ? [`${group} ${topic}/${p}`] : [],
+      ),
+    );
+    const follows = this.#joined.follows
+      .filter(({ life }) => life.alive)
+      .flatMap(({ following, topics }) => {
+        const position = following.position();
+        return topics.flatMap((topic) =>
+          heads(topic).flatMap((end, p) => ((position[topic]?.[p] ?? 0) < end ? [`a follower ${topic}/${p}`] : [])),
+        );
+      });
+    return [...groups, ...follows];
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#dying, ...this.instances.map((i) => i.stop())]);
+    await this.#state.close();
+    await this.#broker.close();
+  }
+
+  async #start(name: ServiceName, index: number): Promise<void> {
+    const instance = new Instance(name, index);
+    const { life } = instance;
+    const own = this.#connect();
+    instance.closing.push(() => own.close());
+    const log = mortalLog(own, this.#broker, life, this.#joined);
+    const views = mortalViews(this.#views, life);
+    const metrics = new Metrics({ enabled: false });
+    const clock = { now: (): number => this.now + instance.skewMs };
+    const ports: ServicePorts = {
+      log,
+      views,
+      state: mortalState(this.#state, life),
+      clock,
+      logger: silentLogger,
+      metrics,
+    };
+    const presence: PresenceOptions = {
+      port: this.#present.of(life),
+      holder: `${name}-${(this.#started += 1)}`,
+      everyMs: 10,
+    };
+    const module = await this.#module(instance, ports, presence);
+    const app = await createServiceApp(module, {
+      name,
+      logger: silentLogger,
+      metrics,
+      strategy: new EventLogTransport({ log }),
+    });
+    instance.closing.push(() => app.close());
+    await app.startAllMicroservices();
+    instance.app = app;
+    this.instances.push(instance);
+  }
+
+  async #module(instance: Instance, ports: ServicePorts, presence: PresenceOptions): Promise<DynamicModule> {
+    const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN });
+    switch (instance.name) {
+      case 'attribution': {
+        const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
+          const answer = await this.#one('export', instance.index)?.request(url, {
+            method: method as 'GET',
+            headers: headers as Record<string, string>,
+            ...(body !== undefined && { body: Buffer.from(body).toString() }),
+          });
+          return (answer as ForwardedAnswer | undefined) ?? { status: 503, headers: {}, body: '' };
+        };
+        return AttributionModule.register({
+          ports,
+          config: attributionConfig.parse({ PUBLIC_URL }),
+          forwardExport,
+          staticTokens,
+          presence,
+        });
+      }
+      case 'consent':
+        return ConsentModule.register({ ports, config: consentConfig.parse({}), presence });
+      case 'resources':
+        return ResourcesModule.register({
+          ports,
+          config: { publicUrl: PUBLIC_URL },
+          staticTokens,
+          pageKeys: fixedSecret([Buffer.alloc(32, 7)]),
+          presence,
+        });
+      case 'export':
+        return ExportModule.register({
+          ports,
+          staticTokens,
+          presence,
+          blobs: mortalBlobs(this.#blobs, instance.life),
+          config: {
+            publicUrl: PUBLIC_URL,
+            writers: 0,
+            chunkMembers: 2,
+            skewMarginMs: 0,
+            backoffMs: () => 5,
+            pollMs: 100,
+            pollsPerMinute: 1_000_000,
+            kickOffsPerHour: 100_000,
+            runningPerClient: 1000,
+          },
+        });
+      case 'auth': {
+        const details = new ClientDetails();
+        const parties = new Parties(details);
+        await parties.start(ports);
+        instance.closing.push(() => parties.stop());
+        return AuthModule.register({
+          ports,
+          config: { publicUrl: PUBLIC_URL },
+          parties,
+          details,
+          keys: this.#keys,
+          staticTokens,
+          presence,
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,343 @@
+import type { DomainEvent } from '@provider-access/events';
+import { Model, type Span, type Statement as Said } from './model.ts';
+import { MEMBERS, type Operation, PRACTICES, type Practice, type Statement } from './operations.ts';
+import { iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
+import { Faults } from './faults.ts';
+import { Observer } from './observer.ts';
+import { Broken, json, PROVIDERS, type World } from './world.ts';
+
+/** Does a sequence and compares each answer of the platform with the model. Throws `Broken` where they do not agree. */
+export class Driver {
+  readonly #world: World;
+  readonly #model = new Model();
+  readonly #observer: Observer;
+  readonly #name: string;
+  readonly #members: readonly string[];
+  readonly #payer: Payer;
+  readonly #faults: Faults;
+  #doomed: { readonly module: string; left: number } | undefined;
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    this.#name = name;
+    this.#members = Array.from({ length: MEMBERS }, (_, i) => `${name}-m${i}`);
+    this.#payer = new Payer(name, () => world.cluster.now);
+    this.#faults = new Faults({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
+    const afterwards = (): Promise<void> => this.#afterwards();
+    this.#observer = new Observer({ world, model: this.#model, members: this.#members, contract: name, afterwards });
+  }
+
+  async run(sequence: readonly Operation[]): Promise<void> {
+    await this.#begin();
+    for (const [i, operation] of sequence.entries()) {
+      try {
+        await this.#do(operation);
+        await this.#observer.askTheGates();
+        if (i % 2 === 0) await this.#observer.look((i >> 1) % 2, (i >> 2) % 2);
+      } catch (error) {
+        throw error instanceof Broken ? new Broken(`after ${i + 1}. ${operation.op}: ${error.message}`) : error;
+      }
+    }
+    await this.#settle();
+    await this.#observer.lookAround('at the end');
+    await this.#end();
+  }
+
+  get #cluster(): World['cluster'] {
+    return this.#world.cluster;
+  }
+  /** The members with their resources, covered and attributed to practice A; the first one also to practice B. */
+  async #begin(): Promise<void> {
+    const model = this.#model;
+    model.now = this.#cluster.now;
+    for (const { life } of this.#cluster.instances) life.partialAppends = 0;
+    PRACTICES.forEach((practice, client) => {
+      model.network.set(practice, [true]);
+      model.approved[client] = true;
+    });
+    const events: DomainEvent[] = [];
+    for (const member of this.#members) {
+      events.push(
+        this.#payer.event('payer.resource-recorded.v1', member, {
+          resource: { resourceType: 'Patient', id: member, name: [{ family: member }] },
+        }),
+      );
+      for (const n of [1, 2])
+        events.push(
+          this.#payer.event('payer.resource-recorded.v1', member, {
+            resource: {
+              resourceType: 'Condition',
+              id: `${member}-c${n}`,
+              subject: { reference: `Patient/${member}` },
+              code: { text: 'asthma' },
+            },
+          }),
+        );
+      events.push(
+        this.#coverage(member, { ends: false, ago: 0, from: -100_000, day: false }),
+        this.#attribution(member, 'A', 'npi', false, -100_000),
+      );
+    }
+    events.push(this.#attribution(this.#members[0]!, 'B', 'npi', false, -100_000));
+    await this.#world.publishAll(events);
+    await this.#settle();
+  }
+  /** Leaves the world as the next sequence expects it. */
+  async #end(): Promise<void> {
+    for (const [i, practice] of PRACTICES.entries()) {
+      if (this.#model.approved[i] !== true) await this.#do({ op: 'client', client: i, suspend: false, via: 0 });
+      if (this.#model.network.get(practice)!.at(-1) !== true)
+        await this.#do({ op: 'network', practice, joins: true, via: 0 });
+    }
+    for (const { id } of await this.#faults.letters()) await this.#faults.resolve(id, 'discard', 0);
+    await this.#cluster.pass(180 * MINUTE);
+  }
+
+  async #do(operation: Operation): Promise<void> {
+    const member = (n: number): string => this.#members[n]!;
+    switch (operation.op) {
+      case 'opt-out':
+      case 'opt-in':
+      case 'merge':
+        await this.#say(operation);
+        break;
+      case 'at once':
+        await Promise.all(operation.statements.map((statement) => this.#say(statement)));
+        break;
+      case 'coverage':
+        await this.#post(this.#coverage(member(operation.member), operation), operation.via);
+        break;
+      case 'attribution':
+        await this.#post(
+          this.#attribution(member(operation.member), operation.practice, operation.by, operation.ends, operation.from),
+          operation.via,
+        );
+        break;
+      case 'network': {
+        const { npi, tin } = PROVIDERS[operation.practice];
+        const status = operation.joins ? 'in-network' : 'out-of-network';
+        const event = this.#payer.event(
+          'payer.network-status-changed.v1',
+          npi,
+          { npi, tin, status, from: iso(this.#cluster.now - MINUTE) },
+          { source: 'urn:directory' },
+        );
+        this.#model.network.get(operation.practice)!.push(operation.joins);
+        await this.#post(event, operation.via);
+        break;
+      }
+      case 'client':
+        await this.#review(operation);
+        break;
+      case 'fault':
+        await this.#faults.spoil(operation);
+        break;
+      case 'resolve': {
+        const letters = await this.#faults.letters();
+        if (letters.length > 0)
+          await this.#faults.resolve(letters[operation.which % letters.length]!.id, operation.how, operation.via);
+        break;
+      }
+      case 'repeat': {
+        const good = this.#payer.sent.filter(({ spoilt }) => spoilt === undefined);
+        if (good.length > 0)
+          await this.#post(
+            good[operation.which % good.length]!.event,
+            operation.via,
+            good[operation.which % good.length]!.said,
+          );
+        break;
+      }
+      case 'next page':
+        await this.#observer.nextPage(operation.which, operation.via);
+        break;
+      case 'export':
+        await this.#observer.export(operation.client, operation.via);
+        break;
+      case 'download':
+        await this.#observer.download(operation.which, operation.range, operation.via);
+        break;
+      case 'kill': {
+        const there = this.#cluster.of(operation.module);
+        if (there.length < 2 || this.#doomed !== undefined) break;
+        there.find(({ index }) => index === operation.instance)!.life.dieAt(operation.changes, operation.side);
+        this.#doomed = { module: operation.module, left: 2 };
+        break;
+      }
+      case 'partial append':
+        for (const { life } of this.#cluster.of(operation.module)) life.partialAppends = 1;
+        break;
+      case 'clock':
+        for (const instance of this.#cluster.of(operation.module))
+          if (instance.index === operation.instance) instance.skewMs = operation.seconds * 1000;
+        await this.#cluster.look();
+        break;
+      case 'time passes':
+        await this.#cluster.pass(operation.minutes * MINUTE);
+        break;
+      case 'rebuild':
+        await this.#world.administer(`/ops/views/attribution/${operation.view}/rebuild`, undefined, operation.via);
+        break;
+      case 'settle':
+        await this.#settle();
+        await this.#observer.lookAround('when everything was settled');
+        break;
+    }
+    await this.#afterwards();
+  }
+
+  /** Who was to die dies now at the latest; a new instance comes in the place of one that is dead. */
+  async #afterwards(): Promise<void> {
+    if (this.#doomed !== undefined && (this.#doomed.left -= 1) < 0) {
+      for (const { life, name } of this.#cluster.instances) if (name === this.#doomed.module && life.doomed) life.die();
+      this.#doomed = undefined;
+    }
+    await this.#cluster.replaceTheDead();
+    this.#observer.tick();
+  }
+  async #say(statement: Statement): Promise<void> {
+    const member = this.#members[statement.member]!;
+    const { now } = this.#cluster;
+    if (statement.op === 'merge') {
+      const other = this.#members[statement.other]!;
+      const event = this.#payer.event('payer.members-merged.v1', member, { from: other });
+      this.#model.merges.push({ id: event.id, member, other, time: Date.parse(event.time) });
+      return this.#send(event, statement);
+    }
+    const from =
+      statement.from === undefined
+        ? undefined
+        : when(now + statement.from * MINUTE, statement.day, statement.op === 'opt-out' ? 'takes' : 'gives');
+    const source = SOURCES[statement.source]!;
+    const scope = statement.op === 'opt-out' ? scopeOf(statement.target) : undefined;
+    const data = { ...scope?.data, ...(from !== undefined && { effectiveFrom: from.text }) };
+    const event = this.#payer.event(
+      statement.op === 'opt-out' ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
+      member,
+      data,
+      { source, ago: statement.ago },
+    );
+    const said: Said = {
+      id: event.id,
+      out: scope !== undefined,
+      member,
+      source,
+      time: Date.parse(event.time),
+      sent: [now, now],
+      from: from?.ms,
+      practices: scope?.practices,
+    };
+    this.#model.statements.push(said);
+    await this.#send(event, statement, said);
+  }
+  async #send(
+    event: DomainEvent,
+    { post, via }: { readonly post: boolean; readonly via: number },
+    said?: Said,
+  ): Promise<void> {
+    if (post) return this.#post(event, via, said);
+    this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
+    await this.#world.append(event);
+  }
+
+  /** Sends an event until it is acknowledged, and looks at what the platform says that it does. */
+  async #post(event: DomainEvent, via: number, said?: Said): Promise<void> {
+    const known = this.#payer.sent.some((sent) => sent.event === event);
+    if (!known) this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
+    const answer = await this.#world.publish(event, via);
+    this.#observer.tick();
+    const { status, deadLetter } = json(answer);
+    if (answer.status !== 202) throw new Broken(`${event.type} was answered ${answer.status} ${answer.body}`);
+    if (said === undefined) return;
+    if (!known) said.sent = [said.sent[0], this.#cluster.now];
+    const allowed = this.#model.answers(said);
+    if (!allowed.includes(status))
+      throw new Broken(
+        `${event.id}, an opt-${said.out ? 'out' : 'in'} of ${said.member}, was answered ${answer.body}; ` +
+          `only ${allowed.join(', ')} is right`,
+      );
+    if (status === 'parked')
+      this.#model.holds.push({ id: event.id, members: [said.member], person: true, settled: true });
+    else if (status !== 'accepted') said.settled = true;
+    if (status === 'parked' && deadLetter === undefined) throw new Broken('parked, and no dead letter is named');
+  }
+
+  #span(event: DomainEvent, span: Pick<Span, 'key' | 'start' | 'inForce' | 'end'>): DomainEvent {
+    this.#model.spans.push({ id: event.id, member: event.subject!, time: Date.parse(event.time), ...span });
+    return event;
+  }
+  #coverage(
+    member: string,
+    { ends, ago, from, to, day }: Pick<Extract<Operation, { op: 'coverage' }>, 'ends' | 'ago' | 'from' | 'to' | 'day'>,
+  ): DomainEvent {
+    const { now } = this.#cluster;
+    const start = when(now + from * MINUTE, day, ends ? 'last day' : 'gives');
+    // Of a coverage that would end before it begins, nothing is said of its end.
+    const last = ends || to === undefined ? undefined : when(now + to * MINUTE, day, 'last day');
+    const end = last !== undefined && last.ms > start.ms ? last : undefined;
+    const data = ends
+      ? { coverageId: 'c', to: start.text }
+      : { coverageId: 'c', from: start.text, ...(end !== undefined && { to: end.text }) };
+    const event = this.#payer.event(ends ? 'payer.member-terminated.v1' : 'payer.member-enrolled.v1', member, data, {
+      ago,
+    });
+    return this.#span(event, { key: 'coverage', start: start.ms, inForce: !ends, end: end?.ms });
+  }
+  #attribution(member: string, practice: Practice, by: 'npi' | 'tin', ends: boolean, from: number): DomainEvent {
+    const start = this.#cluster.now + from * MINUTE;
+    const provider = { [by]: PROVIDERS[practice][by], contract: this.#name };
+    const event = this.#payer.event(
+      ends ? 'payer.attribution-ended.v1' : 'payer.attribution-asserted.v1',
+      member,
+      ends ? { provider, to: iso(start) } : { provider, from: iso(start) },
+    );
+    return this.#span(event, { key: `${practice}/${by}`, start, inForce: !ends });
+  }
+
+  async #review({
+    client,
+    suspend,
+    via,
+  }: {
+    readonly client: number;
+    readonly suspend: boolean;
+    readonly via: number;
+  }): Promise<void> {
+    const { approved } = this.#model;
+    if (approved[client] !== suspend) return;
+    const known = this.#world.clients[client]!;
+    if (!suspend) {
+      await this.#world.approve(client, via);
+      known.approvals += 1;
+    } else {
+      const answer = await this.#world.administer(`/auth/clients/${known.id}/suspend`, { reason: 'a test' }, via);
+      if (answer.status !== 200) throw new Broken(`a suspension was answered ${answer.status} ${answer.body}`);
+    }
+    approved[client] = !suspend;
+  }
+
+  /** All clocks are right, everything is read, and no event that could be read is a dead letter any more. */
+  async #settle(): Promise<void> {
+    this.#doomed = undefined;
+    for (const { life } of this.#cluster.instances) if (life.doomed) life.die();
+    const clocksWereWrong = this.#model.lag > 0;
+    for (const instance of this.#cluster.instances) instance.skewMs = 0;
+    await this.#cluster.replaceTheDead();
+    await this.#cluster.pass(this.#model.lead + MINUTE);
+    this.#model.now = this.#cluster.now;
+    for (let left = true; left;) {
+      await this.#world.caughtUp();
+      const unexpected = (await this.#faults.letters()).filter(({ event }) => !this.#faults.has(event));
+      if (unexpected.length > 0 && !clocksWereWrong)
+        throw new Broken(
+          `became a dead letter: ${unexpected.map(({ event, reason }) => `${event} (${reason})`).join(', ')}`,
+        );
+      for (const { id } of unexpected) await this.#faults.resolve(id, 'replay', 0);
+      left = unexpected.length > 0;
+    }
+    await this.#cluster.replaceTheDead();
+    await this.#world.caughtUp();
+    this.#model.settle();
+    this.#observer.tick();
+  }
+}

@@ -1,0 +1,82 @@
+import type { DomainEvent } from '@provider-access/events';
+import type { Statement as Said } from './model.ts';
+import type { Statement } from './operations.ts';
+import { PROVIDERS } from './world.ts';
+
+export const MINUTE = 60_000;
+/** The payer's systems that say what members want. */
+export const SOURCES = ['urn:portal', 'urn:call-centre'] as const;
+export const iso = (ms: number): string => new Date(ms).toISOString();
+const HOUR = 60 * MINUTE;
+/** A date, and the instant that it stands for. Without a time zone, a day takes away at UTC+14 and gives at UTC-12. */
+interface When {
+  readonly text: string;
+  readonly ms: number;
+}
+export function when(ms: number, day: boolean, means: 'gives' | 'takes' | 'last day'): When {
+  if (!day) return { text: iso(ms), ms };
+  const text = iso(ms).slice(0, 10);
+  const begins = Date.parse(text);
+  return {
+    text,
+    ms:
+      means === 'gives' ? begins + 12 * HOUR : means === 'takes' ? begins - 14 * HOUR : begins + 24 * HOUR - 14 * HOUR,
+  };
+}
+
+/** Whom an opt-out bars, by the rules of docs/opt-outs.md. */
+export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target']): {
+  readonly data: object;
+  readonly practices?: readonly string[];
+} {
+  const specific = (targets: readonly object[]): object => ({ scope: 'provider-specific', targets });
+  const { A, B } = PROVIDERS;
+  switch (target) {
+    case 'all':
+      return { data: { scope: 'global' } };
+    case 'A by NPI':
+      return { data: specific([{ npi: A.npi }]), practices: ['A'] };
+    case 'A by TIN':
+      return { data: specific([{ tin: A.tin }]), practices: ['A'] };
+    case 'B by NPI':
+      return { data: specific([{ npi: B.npi }]), practices: ['B'] };
+    case 'A and an attribute that nobody knows':
+      return { data: specific([{ npi: A.npi, NPI: B.npi }]) };
+    case 'an NPI with a wrong check digit':
+      return { data: specific([{ npi: '1234567890' }]) };
+  }
+}
+
+/** An event that was sent, and what the model keeps of it. */
+export interface Sent {
+  readonly event: DomainEvent;
+  readonly said?: Said;
+  /** The event cannot be read as it is. */
+  readonly spoilt?: true;
+}
+
+/** The payer's systems: they give each event an id, and remember what they sent. */
+export class Payer {
+  readonly sent: Sent[] = [];
+  readonly #name: string;
+  readonly #now: () => number;
+  #n = 0;
+
+  constructor(name: string, now: () => number) {
+    this.#name = name;
+    this.#now = now;
+  }
+  /** `ago`: minutes before now at which it was said. */
+  event(
+    type: string,
+    member: string | undefined,
+    data: unknown,
+    { source = SOURCES[0] as string, ago = 0 }: { readonly source?: string; readonly ago?: number } = {},
+  ): DomainEvent {
+    this.#n += 1;
+    // No two statements are said at the same instant.
+    const time = iso(this.#now() - ago * MINUTE + this.#n);
+    const id = `${this.#name}-e${this.#n}`;
+    return { id, source, type, time, ...(member !== undefined && { subject: member }), data };
+  }
+}

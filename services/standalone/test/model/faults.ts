@@ -1,0 +1,198 @@
+import type { DomainEvent } from '@provider-access/events';
+import { ADMINISTRATOR_TOKEN, type Answer } from '../kill-points/platform-process.ts';
+import { iso, type Payer } from './events.ts';
+import type { Hold, Model } from './model.ts';
+import type { Operation } from './operations.ts';
+import { Broken, json, type World } from './world.ts';
+
+export interface FaultsOptions {
+  readonly world: World;
+  readonly model: Model;
+  readonly members: readonly string[];
+  /** Of the sequence: its events have names that begin with it. */
+  readonly name: string;
+  readonly payer: Payer;
+}
+
+interface Spoilt {
+  readonly corrected?: DomainEvent;
+  /** The event names its member. */
+  readonly named: boolean;
+  /** Tells the model what the corrected event says. */
+  readonly apply: () => void;
+}
+export type Resolution = Extract<Operation, { op: 'resolve' }>['how'];
+
+/** Sends what cannot be read, and does about dead letters what operators do. */
+export class Faults {
+  readonly #world: World;
+  readonly #model: Model;
+  readonly #members: readonly string[];
+  readonly #name: string;
+  readonly #payer: Payer;
+  /** Events that have to become dead letters, with the event that says what they should have said. */
+  readonly #spoilt = new Map<string, Spoilt>();
+
+  constructor({ world, model, members, name, payer }: FaultsOptions) {
+    this.#world = world;
+    this.#model = model;
+    this.#members = members;
+    this.#name = name;
+    this.#payer = payer;
+  }
+
+  /** Whether an event has to become a dead letter. */
+  has(event: string): boolean {
+    return this.#spoilt.has(event);
+  }
+
+  /** An event that cannot be read as it is denies whom it may concern. */
+  async spoil({ how, member: m, other: o, via }: Extract<Operation, { op: 'fault' }>): Promise<void> {
+    const member = this.#members[m]!;
+    const other = this.#members[o]!;
+    const ahead = -60;
+    const out = 'payer.member-opted-out.v1';
+    const hold = (id: string, members: readonly string[] | undefined, person: boolean): void =>
+      void this.#model.holds.push({ id, members, person });
+    const spoilt = (event: DomainEvent, corrected?: DomainEvent, apply: () => void = () => undefined): DomainEvent => {
+      this.#payer.sent.push({ event, spoilt: true });
+      this.#spoilt.set(event.id, {
+        ...(corrected !== undefined && { corrected }),
+        named: event.subject !== undefined,
+        apply,
+      });
+      return event;
+    };
+    /** What the payer meant: an opt-out of now. */
+    const meant = (event: DomainEvent): DomainEvent => {
+      const corrected = {
+        ...event,
+        type: out,
+        time: iso(this.#world.cluster.now),
+        subject: member,
+        data: { scope: 'global' },
+      };
+      const { now } = this.#world.cluster;
+      return spoilt(event, corrected, () =>
+        this.#model.statements.push({
+          id: event.id,
+          out: true,
+          member,
+          source: event.source,
+          time: Date.parse(corrected.time),
+          sent: [now, this.#world.cluster.now],
+        }),
+      );
+    };
+    switch (how) {
+      case 'an opt-out with impossible data': {
+        const event = meant(this.#payer.event(out, member, { scope: 7 }));
+        hold(event.id, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
+      }
+      case 'an opt-out of the future': {
+        const event = meant(this.#payer.event(out, member, {}, { ago: ahead }));
+        hold(event.id, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
+      }
+      case 'an opt-out without a member': {
+        // Of a portal that has spoken of nobody yet.
+        const event = meant(this.#payer.event(out, undefined, {}, { source: 'urn:new-portal' }));
+        hold(event.id, undefined, false);
+        return this.#world.append(event);
+      }
+      case 'an opt-out whose type is misspelt': {
+        const event = meant(this.#payer.event('payer.member-optedout.v1', member, {}));
+        hold(event.id, [member], true);
+        return this.#world.append(event);
+      }
+      case 'a merge of the future': {
+        const event = spoilt(this.#payer.event('payer.members-merged.v1', member, { from: other }, { ago: ahead }));
+        hold(event.id, [member, other], false);
+        await this.#world.publish(event, via);
+        return;
+      }
+      case 'an end of coverage on an impossible day': {
+        const event = spoilt(
+          this.#payer.event('payer.member-terminated.v1', member, { coverageId: 'c', to: '2026-02-30' }),
+        );
+        hold(event.id, [member], false);
+        await this.#world.publish(event, via);
+        return;
+      }
+      case 'an opt-out under an id that was used': {
+        const before = this.#payer.sent.find(
+          ({ said, spoilt: bad }) =>
+            bad === undefined && said?.out === true && said.member === member && said.settled === true,
+        );
+        if (before === undefined) return;
+        const event = {
+          ...before.event,
+          time: iso(Date.parse(before.event.time) + 7),
+          data: { scope: 'global', channel: 'again' },
+        };
+        this.#payer.sent.push({ event, spoilt: true });
+        this.#spoilt.set(event.id, { named: true, apply: () => undefined });
+        hold(`${event.id} again`, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event, `${event.id} again`));
+      }
+    }
+  }
+  #parked(answer: Answer, event: DomainEvent, hold = event.id): void {
+    const { status } = json(answer);
+    if (!['parked', 'accepted'].includes(status))
+      throw new Broken(`${event.id} cannot be read, and was answered ${answer.body}`);
+    if (status === 'parked') for (const known of this.#model.holds) if (known.id === hold) known.settled = true;
+  }
+
+  async letters(): Promise<readonly { readonly id: string; readonly event: string; readonly reason: string }[]> {
+    const answer = await this.#world.ask('/events/dead-letters?status=open', { token: ADMINISTRATOR_TOKEN });
+    return (json(answer).deadLetters as { id: string; event: string; reason: string }[]).filter(({ event }) =>
+      event.startsWith(`${this.#name}-`),
+    );
+  }
+  async resolve(id: string, how: Resolution, via: number): Promise<void> {
+    const letter = (await this.letters()).find((found) => found.id === id);
+    if (letter === undefined) return;
+    const known = this.#spoilt.get(letter.event);
+    const holds = this.#model.holds.filter(
+      (hold: Hold) => hold.id === (letter.reason === 'event-id-reused' ? `${letter.event} again` : letter.event),
+    );
+    const corrected = known?.corrected;
+    const other = this.#members.find((member) => member !== corrected?.subject)!;
+    switch (how) {
+      case 'discard':
+        await this.#answered(id, how, { reason: 'a test' }, via);
+        for (const hold of holds) Object.assign(hold, { ending: true, settled: false });
+        return;
+      case 'correct':
+        if (corrected === undefined) return;
+        await this.#answered(id, 'replay', { specversion: '1.0', ...corrected }, via);
+        known!.apply();
+        for (const hold of holds) hold.ending = true;
+        return;
+      case 'correct for another member': {
+        if (corrected === undefined || !known!.named) return;
+        const body = { specversion: '1.0', ...corrected, subject: other };
+        const { status } = await this.#world.administer(`/events/dead-letters/${id}/replay`, body, via);
+        if (status < 400) throw new Broken(`a dead letter was replayed for another member and answered ${status}`);
+        return;
+      }
+      case 'claim to be its replay': {
+        // Of so long ago that it decides nothing. Only an operator's replay ends a hold.
+        const event = this.#payer.event('payer.member-opted-in.v1', corrected?.subject ?? other, {}, { ago: 100_000 });
+        return this.#world.append({ ...event, extensions: { pareplayof: id } });
+      }
+      case 'replay':
+        // What could not be read cannot be read now, and the hold goes on. What came too early for a clock is taken.
+        await this.#answered(id, how, undefined, via);
+        if (known === undefined) for (const hold of holds) hold.ending = true;
+        return;
+    }
+  }
+  async #answered(id: string, what: 'discard' | 'replay', body: unknown, via: number): Promise<void> {
+    const { status, body: text } = await this.#world.administer(`/events/dead-letters/${id}/${what}`, body, via);
+    // 409: an instance died after it had done it.
+    if (![200, 202, 409].includes(status)) throw new Broken(`${what} was answered ${status} ${text}`);
+  }
+}

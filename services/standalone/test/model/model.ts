@@ -1,0 +1,189 @@
+/**
+ * The promises of the platform about who sees whom, as a program. It is written from docs/opt-outs.md and issue 12 and
+ * imports nothing of the platform. All instants are ms since the epoch by the clock of the engines.
+ *
+ * Nobody knows when exactly an event that was only accepted takes effect, or which clock decides. So each question has
+ * two answers: whether an answer of the platform may contain a member, and whether it must.
+ */
+
+const MINUTE = 60_000;
+/** Within this difference of two sources' clocks nobody knows which of two statements was said last. */
+export const TOLERANCE_MS = 5 * MINUTE;
+
+export type Lean = 'may' | 'must';
+
+interface Event {
+  readonly id: string;
+  readonly member: string;
+  /** When it was said, by its source. */
+  readonly time: number;
+  /** Every process has it: until then, nobody knows. */
+  settled?: boolean;
+}
+export interface Statement extends Event {
+  readonly out: boolean;
+  readonly source: string;
+  /** The earliest and the latest moment at which it may have reached the platform. */
+  sent: readonly [number, number];
+  readonly from?: number | undefined;
+  /** Practices that an opt-out is about; without it, all. */
+  readonly practices?: readonly string[] | undefined;
+  /** How far a clock may have been behind when an opt-in was stamped. */
+  lag?: number;
+}
+/** From `start` on this is what is known of a coverage or an attribution: it is in force until `end`, or it is not. */
+export interface Span extends Event {
+  readonly key: string;
+  readonly start: number;
+  readonly inForce: boolean;
+  readonly end?: number | undefined;
+}
+export interface Merge extends Event {
+  readonly other: string;
+}
+/** Of a dead letter. `members` is undefined where everybody is denied; `person`: every id of the person is. */
+export interface Hold {
+  readonly id: string;
+  readonly members?: readonly string[] | undefined;
+  readonly person: boolean;
+  settled?: boolean;
+  ending?: boolean;
+}
+
+export class Model {
+  now = 0;
+  /** How far the clock of an instance may be behind or ahead, and how far one was since everything was settled. */
+  lag = 0;
+  lead = 0;
+  readonly statements: Statement[] = [];
+  readonly spans: Span[] = [];
+  readonly merges: Merge[] = [];
+  holds: Hold[] = [];
+  /** Last word, and those that may hold already. */
+  readonly network = new Map<string, boolean[]>();
+  readonly approved: boolean[] = [];
+
+  /** Whether an answer for a practice's client may, or must, contain the member. `key`: of this attribution only. */
+  visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
+    const wanted = lean === 'may';
+    // To an instance whose clock is far behind an event seems to come from the future: it becomes a dead letter.
+    if (!wanted && this.lag > TOLERANCE_MS - MINUTE && this.#open()) return false;
+    if (this.approved[client] !== true || this.#held(member, lean)) return false;
+    const network = this.network.get(practice) ?? [];
+    if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
+    const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
+    if (!keys.some((k) => this.#inForce(member, k, lean)) || !this.#inForce(member, 'coverage', lean)) return false;
+    return !this.#outs(member, lean).some((o) => o.practices?.includes(practice) ?? true);
+  }
+
+  /** What the platform may say that a statement does. */
+  answers(said: Statement): readonly string[] {
+    const words = ['accepted'];
+    const ahead = said.from !== undefined && said.from > this.now - this.lag;
+    const present = said.from === undefined || said.from <= Math.max(this.now + this.lead, said.sent[1]);
+    const does = [...(ahead ? ['scheduled'] : []), ...(present ? ['effective'] : [])];
+    if (this.lag > TOLERANCE_MS - MINUTE) words.push('parked');
+    if (said.out) {
+      const ins = this.#ins(said.member, 'may');
+      if (ins.some((i) => this.#ends(i, said, 'may'))) words.push('superseded');
+      // Where another opt-out denies as much, and was said later, the answer is what that one does (ADR 0017).
+      const denied = this.#outs(said.member, 'must').some(
+        (o) =>
+          o !== said &&
+          o.time > said.time &&
+          (o.practices === undefined || said.practices?.every((p) => o.practices!.includes(p)) === true),
+      );
+      if (denied) words.push('effective', 'scheduled');
+      return this.#ins(said.member, 'must').some((i) => this.#ends(i, said, 'must')) ? words : [...words, ...does];
+    }
+    if (this.#outs(said.member, 'must').some((o) => !this.#after(said, o, 'must'))) words.push('superseded');
+    if (this.#outs(said.member, 'may').some((o) => !this.#after(said, o, 'may'))) return words;
+    const another = this.#ins(said.member, 'may').some((i) => i !== said && (i.from ?? 0) <= this.now + this.lead);
+    return [...words, ...does, ...(another ? ['effective', 'scheduled'] : [])];
+  }
+
+  /** Everything that was sent is everywhere, and all clocks are right again. */
+  settle(): void {
+    for (const said of this.statements) {
+      if (said.settled !== true) said.lag = this.lag;
+    }
+    for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds]) event.settled = true;
+    this.holds = this.holds.filter(({ ending }) => ending !== true);
+    for (const words of this.network.values()) words.splice(0, words.length - 1);
+    this.lag = 0;
+    this.lead = 0;
+  }
+
+  #open(): boolean {
+    return (
+      [...this.statements, ...this.spans, ...this.merges].some(({ settled }) => settled !== true) ||
+      [...this.network.values()].some((words) => words.length > 1)
+    );
+  }
+
+  /** The ids of one person: those that surely are, or those that may be. */
+  #person(member: string, surely: boolean): ReadonlySet<string> {
+    const ids = new Set([member]);
+    for (let size = 0; size < ids.size;) {
+      size = ids.size;
+      for (const { member: a, other: b, settled } of this.merges)
+        if ((!surely || settled === true) && (ids.has(a) || ids.has(b))) ids.add(a).add(b);
+    }
+    return ids;
+  }
+  #held(member: string, lean: Lean): boolean {
+    const person = this.#person(member, lean === 'may');
+    return this.holds.some(
+      ({ members, person: whole, settled }) =>
+        (lean === 'must' || settled === true) &&
+        (members === undefined || members.some((m) => (whole ? person.has(m) : m === member))),
+    );
+  }
+  /** The latest word whose time has come speaks. Events of a member arrive in order: a prefix of the open ones counts. */
+  #inForce(member: string, key: string, lean: Lean): boolean {
+    const all = this.spans.filter((s) => s.member === member && s.key === key);
+    const known = all.filter(({ settled }) => settled === true);
+    const open = all.filter(({ settled }) => settled !== true);
+    const edges = all.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
+    const [first, last] = [this.now - this.lag, this.now + this.lead];
+    const instants = [first, last, ...edges.filter((t) => t >= first && t <= last)];
+    const found = [...open.keys(), open.length].flatMap((n) =>
+      instants.map((t) => {
+        const begun = [...known, ...open.slice(0, n)].filter(({ start }) => start <= t);
+        const speaks = begun.reduce<Span | undefined>(
+          (a, b) => (a === undefined || b.time > a.time ? b : a),
+          undefined,
+        );
+        return speaks?.inForce === true && (speaks.end === undefined || t < speaks.end);
+      }),
+    );
+    return lean === 'may' ? found.some(Boolean) : found.every(Boolean);
+  }
+
+  /** Opt-outs that stand: for `may` those that surely do, for `must` those that perhaps do. */
+  #outs(member: string, lean: Lean): readonly Statement[] {
+    const surely = lean === 'may';
+    const person = this.#person(member, surely);
+    const ins = this.#ins(member, lean);
+    return this.statements.filter((o) => {
+      if (!o.out || !person.has(o.member) || (surely && o.settled !== true)) return false;
+      const ahead = o.from !== undefined && o.from > o.sent[0];
+      if (ahead && o.from > (surely ? this.now - this.lag : this.now + this.lead)) return false;
+      return !ins.some((i) => this.#ends(i, o, lean));
+    });
+  }
+  #ins(member: string, lean: Lean): readonly Statement[] {
+    const person = this.#person(member, lean === 'must');
+    return this.statements.filter((i) => !i.out && person.has(i.member) && (lean === 'may' || i.settled === true));
+  }
+  /** An opt-in was said when it reached the platform, at the latest. */
+  #after(i: Statement, o: Statement, lean: Lean): boolean {
+    const reached = lean === 'may' ? i.sent[1] : i.sent[0] - (i.lag ?? this.lag);
+    return Math.min(i.time, reached) > o.time + (i.source === o.source ? 0 : TOLERANCE_MS);
+  }
+  /** Whether an opt-in ended an opt-out, or ends it before it begins. `may`: perhaps; `must`: surely. */
+  #ends(i: Statement, o: Statement, lean: Lean): boolean {
+    const by = lean === 'may' ? this.now + this.lead : this.now - this.lag;
+    return this.#after(i, o, lean) && (i.from ?? 0) <= Math.max(by, o.from ?? 0);
+  }
+}

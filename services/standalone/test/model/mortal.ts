@@ -1,0 +1,172 @@
+import type { Blobs } from '@provider-access/blob';
+import {
+  type Appended,
+  EngineUnavailable,
+  type EventLog,
+  type NewRecord,
+  partitionFor,
+  type Subscription,
+} from '@provider-access/eventlog';
+import type { State } from '@provider-access/state';
+import type { Views } from '@provider-access/views';
+
+/** Methods of the ports after which something is different in a store. */
+const CHANGES = new Set([
+  'append',
+  'restore',
+  'claim',
+  'claimMany',
+  'insertOnce',
+  'acquire',
+  'hit',
+  'put',
+  'take',
+  'done',
+  'release',
+  'remove',
+  'commit',
+  'delete',
+  'deletePrefix',
+  'apply',
+  'startBuild',
+  'reopen',
+  'seal',
+  'unseal',
+  'swap',
+  'dropBuild',
+]);
+
+export type Side = 'before' | 'half' | 'after';
+
+/**
+ * The life of one instance. It ends at once, or before, within or after a later change of a store. From then on every
+ * call throws, so that nothing of the instance reaches a store any more.
+ */
+export class Life {
+  /** So many of the next appends that go to several partitions reach the first one only. */
+  partialAppends = 0;
+  alive = true;
+  readonly #ends = new Set<() => void>();
+  #last: { changes: number; readonly side: Side } | undefined;
+
+  die(): void {
+    this.alive = false;
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+  }
+  /** @returns takes it back */
+  onEnd(end: () => void): () => void {
+    this.#ends.add(end);
+    return () => void this.#ends.delete(end);
+  }
+  /** What somebody outside waits for, such as an answer. @throws EngineUnavailable when the instance dies before */
+  whileAlive<T>(call: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const forget = this.onEnd(() => reject(new EngineUnavailable('this instance is dead')));
+      void call().then(resolve, reject).finally(forget);
+    });
+  }
+  /** Whether it is to die at a later change. */
+  get doomed(): boolean {
+    return this.#last !== undefined;
+  }
+  /** Dies at the change of a store that comes after so many others. */
+  dieAt(changes: number, side: Side): void {
+    this.#last = { changes, side };
+  }
+
+  /** @throws EngineUnavailable when the instance is dead */
+  check(): void {
+    if (!this.alive) throw new EngineUnavailable('this instance is dead');
+  }
+  /** One change of a store. `half` is what is left of it when the instance dies in the middle. */
+  async change<T>(call: () => Promise<T>, half: () => Promise<unknown> = call): Promise<T> {
+    this.check();
+    const side = this.#last !== undefined && this.#last.changes-- <= 0 ? this.#last.side : undefined;
+    if (side === 'half') await half();
+    const done = side === undefined || side === 'after' ? await call() : undefined;
+    if (side !== undefined) this.die();
+    this.check();
+    return done as T;
+  }
+}
+
+/** A port, and the ports inside it, that throw when their instance is dead. */
+function mortal<Port extends object>(port: Port, life: Life): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target) as unknown;
+      if (typeof member === 'object' && member !== null) return mortal(member, life);
+      if (typeof member !== 'function') return member;
+      return (...input: unknown[]): unknown => {
+        const call = (): unknown => Reflect.apply(member, target, input);
+        if (CHANGES.has(String(name))) return life.change(async () => call());
+        life.check();
+        return call();
+      };
+    },
+  });
+}
+
+export const mortalState = (state: State, life: Life): State => mortal(state, life);
+
+export const mortalViews = ({ store, reader, remote }: Views, life: Life): Views => ({
+  store: mortal(store, life),
+  reader,
+  remote,
+  close: async () => undefined,
+});
+
+export function mortalBlobs(blobs: Blobs, life: Life): Blobs {
+  const { writer } = blobs;
+  return mortal({ ...blobs, writer: async (name) => mortal(await writer(name), life) } satisfies Blobs, life);
+}
+
+/** The groups of all instances meet in `broker`; `own` is the connection of this instance. */
+export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: Joined): EventLog {
+  const log = mortal(own, life);
+  const append = async (topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> => {
+    const count = await own.partitions(topic);
+    const partitionOf = (r: NewRecord): number => r.partition ?? partitionFor(r.partitionKey, count);
+    const first = records.filter((r) => partitionOf(r) === partitionOf(records[0]!));
+    const half = (): Promise<unknown> => own.append(topic, first);
+    if (first.length < records.length && life.partialAppends > 0) {
+      life.partialAppends -= 1;
+      await life.change(half);
+      throw new EngineUnavailable('one partition did not take its records');
+    }
+    return life.change(() => own.append(topic, records), half);
+  };
+  return new Proxy(log, {
+    get(target, name) {
+      if (name === 'append') return append;
+      if (name === 'subscribe') {
+        return async (options: Parameters<EventLog['subscribe']>[0]): Promise<Subscription> => {
+          life.check();
+          for (const topic of options.topics)
+            joined.groups.set(`${options.group}\n${topic}`, { group: options.group, topic });
+          const subscription = await broker.subscribe({
+            ...options,
+            handle: (batch) => life.whileAlive(async () => options.handle(batch)),
+          });
+          life.onEnd(() => void subscription.stop());
+          return subscription;
+        };
+      }
+      if (name === 'follow') {
+        return async (options: Parameters<EventLog['follow']>[0]): Promise<Subscription> => {
+          const following = await own.follow(options);
+          joined.follows.push({ life, following, topics: options.topics });
+          return following;
+        };
+      }
+      return Reflect.get(target, name, target) as unknown;
+    },
+  });
+}
+
+/** What reads the log, so that a test can wait until all of it has. */
+export interface Joined {
+  readonly groups: Map<string, { readonly group: string; readonly topic: string }>;
+  readonly follows: { readonly life: Life; readonly following: Subscription; readonly topics: readonly string[] }[];
+}

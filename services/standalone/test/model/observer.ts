@@ -1,0 +1,199 @@
+import { eventually } from '@provider-access/testing';
+import type { Answer } from '../kill-points/platform-process.ts';
+import type { Model } from './model.ts';
+import { MEMBERS, PRACTICES } from './operations.ts';
+import { Broken, json, PROVIDERS, type World } from './world.ts';
+
+interface Job {
+  readonly client: number;
+  readonly url: string;
+  /** Who had to be in it since it was asked for. */
+  must: Set<string>;
+}
+export interface ObserverOptions {
+  readonly world: World;
+  readonly model: Model;
+  readonly members: readonly string[];
+  /** Under which the members are attributed: it gives the sequence Groups of its own. */
+  readonly contract: string;
+  /** Replaces instances that died. */
+  readonly afterwards: () => Promise<void>;
+}
+
+/** Asks as clients do, and compares whom it sees with the model. Throws `Broken` where they do not agree. */
+export class Observer {
+  readonly #world: World;
+  readonly #model: Model;
+  readonly #members: readonly string[];
+  readonly #contract: string;
+  readonly #afterwards: () => Promise<void>;
+  readonly #pages: { readonly client: number; readonly url: string }[] = [];
+  readonly #jobs: Job[] = [];
+  #looks = 0;
+
+  constructor({ world, model, members, contract, afterwards }: ObserverOptions) {
+    this.#world = world;
+    this.#model = model;
+    this.#members = members;
+    this.#contract = contract;
+    this.#afterwards = afterwards;
+  }
+
+  /** Brings the clocks of the model up to those of the platform. */
+  tick(): void {
+    const skews = this.#world.cluster.instances.map(({ skewMs }) => skewMs);
+    this.#model.now = this.#world.cluster.now;
+    this.#model.lag = Math.max(this.#model.lag, 0, ...skews.map((skew) => -skew));
+    this.#model.lead = Math.max(this.#model.lead, 0, ...skews);
+    for (const job of this.#jobs)
+      job.must = new Set([...job.must].filter((member) => this.#visible(member, job.client, 'must', true)));
+  }
+  #visible(member: string, client: number, lean: 'may' | 'must', ofGroup = false): boolean {
+    const practice = PRACTICES[client]!;
+    return this.#model.visible(member, client, practice, lean, ...(ofGroup ? [`${practice}/npi`] : []));
+  }
+
+  /** The decision that stands before each answer, in every process that answers. */
+  async askTheGates(): Promise<void> {
+    for (const [client, practice] of PRACTICES.entries()) {
+      const { id } = this.#world.clients[client]!;
+      const allowed = this.#members.map((member) => this.#visible(member, client, 'may'));
+      for (const { name, index, facts } of this.#world.cluster.instances) {
+        const decisions = await facts?.access.decideMany(id, { kind: 'read' }, this.#members).catch(() => []);
+        decisions?.forEach(({ permit }, i) => {
+          if (permit && allowed[i] === false)
+            throw new Broken(`practice ${practice} may see ${this.#members[i]} at ${name} ${index}`);
+        });
+      }
+    }
+  }
+  /** One search for all members shows whom a client sees at an instance. */
+  async look(client: number, via: number): Promise<void> {
+    this.#looks += 1;
+    const answer = await this.#world.readOnce(
+      `/fhir/Condition?patient=${this.#members.join(',')}${this.#looks % 3 === 0 ? '&_count=2' : ''}`,
+      client,
+      via,
+    );
+    if (answer === undefined) return;
+    const { seen, next } = this.#compare(answer, client, via);
+    if (next !== undefined) this.#pages.push({ client, url: next });
+    else if (answer.status === 200) this.#mustSee(seen, client, via);
+  }
+  async lookAround(when: string): Promise<void> {
+    for (const client of PRACTICES.keys()) {
+      for (const via of [0, 1]) {
+        try {
+          const answer = await this.#world.read(`/fhir/Condition?patient=${this.#members.join(',')}`, client, via);
+          const { seen } = this.#compare(answer, client, via);
+          this.#mustSee(seen, client, via);
+        } catch (error) {
+          throw error instanceof Broken ? new Broken(`${when}: ${error.message}`) : error;
+        }
+      }
+      await this.#readPatient(this.#members[this.#looks % MEMBERS]!, client, this.#looks % 2);
+    }
+  }
+  async #readPatient(member: string, client: number, via: number): Promise<void> {
+    const answer = await this.#world.readOnce(`/fhir/Patient/${member}`, client, via);
+    if (answer === undefined) return;
+    if (answer.status === 200 && !this.#visible(member, client, 'may'))
+      throw new Broken(`practice ${PRACTICES[client]} reads Patient/${member} at resources ${via}`);
+    if (answer.status !== 200 && this.#visible(member, client, 'must'))
+      throw new Broken(
+        `practice ${PRACTICES[client]} cannot read Patient/${member} at resources ${via}: ${answer.status}`,
+      );
+  }
+  /** Nothing of a member whom nobody may see. */
+  #compare(
+    answer: Answer,
+    client: number,
+    via: number,
+  ): { readonly seen: ReadonlySet<string>; readonly next: string | undefined } {
+    this.tick();
+    const bundle = answer.status === 200 ? json(answer) : {};
+    const seen = new Set(
+      ((bundle.entry ?? []) as { resource: { subject: { reference: string } } }[]).map(({ resource }) =>
+        resource.subject.reference.replace('Patient/', ''),
+      ),
+    );
+    for (const member of seen)
+      if (!this.#visible(member, client, 'may'))
+        throw new Broken(`practice ${PRACTICES[client]} sees ${member} at resources ${via}`);
+    const next = (bundle.link as { relation: string; url: string }[] | undefined)?.find(
+      ({ relation }) => relation === 'next',
+    )?.url;
+    return { seen, next };
+  }
+  #mustSee(seen: ReadonlySet<string>, client: number, via: number): void {
+    for (const member of this.#members)
+      if (!seen.has(member) && this.#visible(member, client, 'must'))
+        throw new Broken(`practice ${PRACTICES[client]} does not see ${member} at resources ${via}`);
+  }
+  async nextPage(which: number, via: number): Promise<void> {
+    if (this.#pages.length === 0) return;
+    const { client, url } = this.#pages[which % this.#pages.length]!;
+    const answer = await this.#world.readOnce(url, client, via);
+    if (answer !== undefined) this.#compare(answer, client, via);
+  }
+
+  async export(client: number, via: number): Promise<void> {
+    const group = this.#world.group(PROVIDERS[PRACTICES[client]!].npi, this.#contract);
+    if (group === undefined || this.#model.approved[client] !== true) return;
+    const answer = await this.#world.read(`/fhir/Group/${group}/$export?_type=Patient,Condition`, client, via, {
+      prefer: 'respond-async',
+    });
+    if (answer.status === 202)
+      this.#jobs.push({
+        client,
+        url: String(answer.headers['content-location']),
+        must: new Set(this.#members.filter((m) => this.#visible(m, client, 'must', true))),
+      });
+    else if (this.#members.some((m) => this.#visible(m, client, 'must', true)))
+      throw new Broken(`an export was answered ${answer.status} ${answer.body}`);
+  }
+  async download(which: number, range: boolean, via: number): Promise<void> {
+    const job = this.#jobs[which % this.#jobs.length];
+    if (job === undefined) return;
+    if (this.#model.approved[job.client] !== true) return;
+    const status = await eventually(
+      async () => {
+        // Work that failed is tried again a moment later.
+        this.#world.cluster.now += 10;
+        await this.#afterwards();
+        const answer = await this.#world.read(job.url, job.client, via);
+        return answer.status !== 202 && answer;
+      },
+      { what: 'the export is complete' },
+    );
+    if (status.status !== 200) throw new Broken(`an export was answered ${status.status} ${status.body}`);
+    const found = new Set<string>();
+    for (const { url } of json(status).output as { url: string }[]) {
+      for (const member of await this.#file(job, url, range, via)) found.add(member);
+    }
+    this.tick();
+    for (const member of job.must)
+      if (!range && !found.has(member))
+        throw new Broken(`${member} is missing in an export of practice ${PRACTICES[job.client]}`);
+  }
+  /** Members of whom a file holds something. */
+  async #file(job: Job, url: string, range: boolean, via: number): Promise<readonly string[]> {
+    const plain = { 'accept-encoding': 'identity' };
+    const whole = await this.#world.read(url, job.client, via, plain);
+    const answer =
+      range && whole.status === 200
+        ? await this.#world.read(url, job.client, 1 - via, {
+            ...plain,
+            range: 'bytes=0-',
+            'if-range': String(whole.headers['etag']),
+          })
+        : whole;
+    if (answer.status !== 200 && answer.status !== 206) return [];
+    this.tick();
+    const members = this.#members.filter((member) => answer.body.includes(member));
+    for (const member of members)
+      if (!this.#visible(member, job.client, 'may', true))
+        throw new Broken(`practice ${PRACTICES[job.client]} downloads something of ${member} at export ${via}`);
+    return members;
+  }
+}

@@ -1,0 +1,252 @@
+import { drawing } from '../fuzz/mutate.ts';
+
+export const MEMBERS = 3;
+export const PRACTICES = ['A', 'B'] as const;
+export type Practice = (typeof PRACTICES)[number];
+const MODULES = ['consent', 'attribution', 'resources', 'export', 'auth'] as const;
+/** Whom an opt-out is about, and how it spells them. A practice is known by its NPI and its TIN. */
+const TARGETS = [
+  'all',
+  'A by NPI',
+  'A by TIN',
+  'B by NPI',
+  'A and an attribute that nobody knows',
+  'an NPI with a wrong check digit',
+] as const;
+const FAULTS = [
+  'an opt-out with impossible data',
+  'an opt-out of the future',
+  'an opt-out without a member',
+  'an opt-out whose type is misspelt',
+  'a merge of the future',
+  'an end of coverage on an impossible day',
+  'an opt-out under an id that was used',
+] as const;
+const RESOLUTIONS = [
+  'discard',
+  'replay',
+  'correct',
+  'correct',
+  'correct for another member',
+  'claim to be its replay',
+] as const;
+
+interface Said {
+  readonly member: number;
+  readonly source: number;
+  /** Minutes before now at which it was said; negative where the payer's clock is ahead. */
+  readonly ago: number;
+  /** Minutes from now at which it takes effect. */
+  readonly from?: number | undefined;
+  /** The payer names the day in which that lies, without a time. */
+  readonly day: boolean;
+  readonly via: number;
+  /** By POST or straight into the log. */
+  readonly post: boolean;
+}
+export type Statement =
+  | (Said & { readonly op: 'opt-out'; readonly target: (typeof TARGETS)[number] })
+  | (Said & { readonly op: 'opt-in' })
+  | {
+      readonly op: 'merge';
+      readonly member: number;
+      readonly other: number;
+      readonly via: number;
+      readonly post: boolean;
+    };
+/** One thing that happens. Plain data, so that a sequence can be printed, shortened and done again. */
+export type Operation =
+  | Statement
+  | { readonly op: 'at once'; readonly statements: readonly Statement[] }
+  | {
+      readonly op: 'coverage';
+      readonly member: number;
+      readonly ends: boolean;
+      readonly ago: number;
+      readonly from: number;
+      readonly to?: number | undefined;
+      readonly day: boolean;
+      readonly via: number;
+    }
+  | {
+      readonly op: 'attribution';
+      readonly member: number;
+      readonly practice: Practice;
+      readonly by: 'npi' | 'tin';
+      readonly ends: boolean;
+      readonly from: number;
+      readonly via: number;
+    }
+  | { readonly op: 'network'; readonly practice: Practice; readonly joins: boolean; readonly via: number }
+  | { readonly op: 'client'; readonly client: number; readonly suspend: boolean; readonly via: number }
+  | {
+      readonly op: 'fault';
+      readonly how: (typeof FAULTS)[number];
+      readonly member: number;
+      readonly other: number;
+      readonly via: number;
+    }
+  | {
+      readonly op: 'resolve';
+      readonly which: number;
+      readonly how: (typeof RESOLUTIONS)[number];
+      readonly via: number;
+    }
+  | { readonly op: 'repeat'; readonly which: number; readonly via: number }
+  | { readonly op: 'next page'; readonly which: number; readonly via: number }
+  | { readonly op: 'export'; readonly client: number; readonly via: number }
+  | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
+  | {
+      readonly op: 'kill';
+      readonly module: (typeof MODULES)[number];
+      readonly instance: number;
+      readonly changes: number;
+      readonly side: 'before' | 'half' | 'after';
+    }
+  | { readonly op: 'partial append'; readonly module: 'consent' | 'attribution' }
+  | {
+      readonly op: 'clock';
+      readonly module: (typeof MODULES)[number];
+      readonly instance: number;
+      readonly seconds: number;
+    }
+  | { readonly op: 'time passes'; readonly minutes: number }
+  | { readonly op: 'rebuild'; readonly view: 'members' | 'memberships'; readonly via: number }
+  | { readonly op: 'settle' };
+type Kind = Operation['op'];
+
+/** How often each kind of operation comes. */
+const WEIGHTS: Readonly<Record<Kind, number>> = {
+  'opt-out': 22,
+  'opt-in': 14,
+  merge: 12,
+  'at once': 5,
+  coverage: 5,
+  attribution: 5,
+  network: 3,
+  client: 3,
+  fault: 9,
+  resolve: 8,
+  repeat: 6,
+  'next page': 4,
+  export: 3,
+  download: 4,
+  kill: 6,
+  'partial append': 9,
+  clock: 8,
+  'time passes': 8,
+  rebuild: 2,
+  settle: 7,
+};
+const KINDS = Object.keys(WEIGHTS) as Kind[];
+
+/** The random sequence of a seed. Each leaves out half of the kinds, so that those that are left meet more often. */
+export function sequenceOf(seed: number): readonly Operation[] {
+  const draw = drawing(seed);
+  const one = <T>(from: readonly T[]): T => from[draw(from.length)]!;
+  const chosen = KINDS.filter((kind) => kind === 'opt-out' || draw(2) === 0);
+  const kinds = chosen.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
+  const member = (): number => one([0, 0, 0, 1, 1, 2]);
+  const via = (): number => draw(2);
+  const said = (): Said => ({
+    member: member(),
+    source: draw(2),
+    ago: one([0, 0, 0, 0, 1, 3, 10, 120, -1, -3]),
+    from: one([undefined, undefined, undefined, undefined, -1440, -10, 0, 20, 180, 900]),
+    day: draw(3) === 0,
+    via: via(),
+    post: draw(4) > 0,
+  });
+  const statement = (kind: 'opt-out' | 'opt-in' | 'merge'): Statement => {
+    if (kind === 'opt-out') return { op: kind, ...said(), target: one([...TARGETS, 'all', 'all', 'all']) };
+    if (kind === 'opt-in') return { op: kind, ...said() };
+    const a = member();
+    return { op: kind, member: a, other: (a + 1 + draw(MEMBERS - 1)) % MEMBERS, via: via(), post: draw(4) > 0 };
+  };
+  const operation = (): Operation => {
+    const op = one(kinds);
+    switch (op) {
+      case 'opt-out':
+      case 'opt-in':
+      case 'merge':
+        return statement(op);
+      case 'at once':
+        return { op, statements: [statement(one(['opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
+      case 'coverage':
+        return {
+          op,
+          member: member(),
+          ends: draw(2) === 0,
+          ago: one([0, 0, 30]),
+          from: one([-1440, -60, 0, 60]),
+          to: one([undefined, undefined, 120]),
+          day: draw(3) === 0,
+          via: via(),
+        };
+      case 'attribution':
+        return {
+          op,
+          member: member(),
+          practice: one(PRACTICES),
+          by: one(['npi', 'tin']),
+          ends: draw(2) === 0,
+          from: one([-1440, 0, 60]),
+          via: via(),
+        };
+      case 'network':
+        return { op, practice: one(PRACTICES), joins: draw(2) === 0, via: via() };
+      case 'client':
+        return { op, client: draw(2), suspend: draw(2) === 0, via: via() };
+      case 'fault':
+        return { op, how: one(FAULTS), member: member(), other: member(), via: via() };
+      case 'resolve':
+        return { op, which: draw(4), how: one(RESOLUTIONS), via: via() };
+      case 'repeat':
+      case 'next page':
+        return { op, which: draw(8), via: via() };
+      case 'export':
+        return { op, client: draw(2), via: via() };
+      case 'download':
+        return { op, which: draw(4), range: draw(2) === 0, via: via() };
+      case 'kill':
+        return {
+          op,
+          module: one(MODULES),
+          instance: draw(2),
+          changes: draw(6),
+          side: one(['before', 'half', 'after']),
+        };
+      case 'partial append':
+        return { op, module: one(['consent', 'consent', 'attribution']) };
+      case 'clock':
+        return {
+          op,
+          module: one(['resources', 'resources', 'consent', 'attribution', 'export', 'auth']),
+          instance: draw(2),
+          seconds: one([60, 30, 0, -20, -60, -60, -3600]),
+        };
+      case 'time passes':
+        return { op, minutes: one([1, 4, 10, 30, 120, 720]) };
+      case 'rebuild':
+        return { op, view: one(['members', 'memberships']), via: via() };
+      case 'settle':
+        return { op };
+    }
+  };
+  // A disturbance shows when something is said afterwards.
+  const disturbs: readonly Kind[] = ['kill', 'partial append', 'clock'];
+  const followed = (done: Operation): readonly Operation[] =>
+    disturbs.includes(done.op) && draw(2) === 0 ? [done, statement('opt-out')] : [done];
+  return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);
+}
+
+/** A sequence as a list that a person reads. */
+export const printed = (sequence: readonly Operation[]): string =>
+  sequence.map((operation, i) => `  ${i + 1}. ${inWords(operation)}`).join('\n');
+
+function inWords({ op, ...about }: Operation): string {
+  const inside = (value: unknown): string =>
+    Array.isArray(value) ? `[${(value as Operation[]).map(inWords).join('; ')}]` : String(value);
+  const details = Object.entries(about).filter(([, value]) => value !== undefined);
+  return [op, ...details.map(([name, value]) => `${name}=${inside(value)}`)].join(' ');
+}

@@ -1,0 +1,93 @@
+import type { Secret, SigningKeys } from '@provider-access/smart';
+import { Driver } from './driver.ts';
+import { type Operation, printed, sequenceOf } from './operations.ts';
+import { World } from './world.ts';
+
+/** A world is used for so many sequences, each with members of its own: its start costs as much as a sequence. */
+const A_WORLD = 10;
+/** So many worlds at a time, because a sequence mostly waits. */
+const SIDE_BY_SIDE = 3;
+/** A sequence is done again this often at most while it is made shorter. */
+const ATTEMPTS = 60;
+
+export interface RunOptions {
+  readonly keys: Secret<SigningKeys>;
+  readonly seed: number;
+  /** Asked before each sequence, with how many are done. */
+  readonly goOn: (done: number) => boolean;
+}
+
+/**
+ * Does random sequences, one after the other, until `goOn` ends it. Sequence n has the seed `seed + n`.
+ * @returns how many were done
+ * @throws Error with the promise that was broken, the seed, and the shortest sequence that breaks a promise
+ */
+export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<number> {
+  let begun = 0;
+  let failed: { readonly number: number; readonly sequence: readonly Operation[]; readonly fault: string } | undefined;
+  const lane = async (): Promise<void> => {
+    let world: World | undefined;
+    try {
+      for (let own = 0; failed === undefined && goOn(begun); own++) {
+        const number = begun++;
+        if (own % A_WORLD === 0) {
+          await world?.stop();
+          world = await World.start(keys);
+        }
+        const sequence = sequenceOf(seed + number);
+        const fault = await faultOf(world!, `s${number}`, sequence);
+        if (fault !== undefined) failed ??= { number, sequence, fault };
+      }
+    } finally {
+      await world?.stop();
+    }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+  if (failed === undefined) return begun;
+  const { number, sequence, fault } = failed;
+  const { shortest, fault: last } = await shortened(keys, `s${number}`, sequence);
+  const found = last ?? 'the sequence alone breaks no promise';
+  const whole = `The whole sequence: ${fault}\n${printed(sequence)}`;
+  throw new Error(`sequenceOf(${seed + number}), number ${number + 1}: ${found}\n${printed(shortest)}\n${whole}`);
+}
+
+/** What is wrong after a sequence, or undefined. */
+export async function faultOf(world: World, name: string, sequence: readonly Operation[]): Promise<string | undefined> {
+  try {
+    await new Driver(world, name).run(sequence);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Leaves operations out, halves first, as long as what is left still breaks a promise in a world of its own. */
+async function shortened(
+  keys: Secret<SigningKeys>,
+  name: string,
+  sequence: readonly Operation[],
+): Promise<{ readonly shortest: readonly Operation[]; readonly fault: string | undefined }> {
+  const alone = async (operations: readonly Operation[]): Promise<string | undefined> => {
+    const world = await World.start(keys);
+    try {
+      return await faultOf(world, name, operations);
+    } finally {
+      await world.stop();
+    }
+  };
+  let shortest = sequence;
+  let fault = await alone(sequence);
+  let attempts = 1;
+  for (let part = Math.ceil(sequence.length / 2); fault !== undefined && part >= 1;) {
+    let shorter = false;
+    for (let from = 0; from < shortest.length && attempts < ATTEMPTS; attempts++) {
+      const without = shortest.toSpliced(from, part);
+      const found = await alone(without);
+      if (found === undefined) from += part;
+      else [shortest, fault, shorter] = [without, found, true];
+    }
+    if (part === 1 && (!shorter || attempts >= ATTEMPTS)) break;
+    if (part > 1) part = Math.ceil(part / 2);
+  }
+  return { shortest, fault };
+}
