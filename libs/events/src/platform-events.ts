@@ -88,6 +88,7 @@ export const networkStatusRecorded = z.object({
   provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant,
   /** Other identifiers of the same provider, as the payer's event names them. */
   with: z.array(providerKey).optional(),
+  tie: tie.optional(),
 });
 
 /** pa.groups. Minted once; never changes, never returns. */

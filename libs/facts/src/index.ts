@@ -5,7 +5,7 @@ export { endSteps, evolveAttribution, stepsThatEnd, type AttributionPart, type G
 export { type ConsentEffect, consentEffect, evolveConsent, type ConsentPart, isNews } from './consent.ts';
 export { deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from './statements.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
-export { Parties, type PartiesSource } from './parties.ts';
+export { Parties, type PartiesSource, withNetworkStatus } from './parties.ts';
 export { sourceHolds } from './source-holds.ts';
 export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';
 export { InboundProgress } from './inbound-progress.ts';

@@ -98,9 +98,9 @@ export class Parties implements PartyFacts {
   identity(provider: ProviderKey): readonly ProviderKey[] {
     return this.identities.get(provider) ?? [provider];
   }
-  /** Whether the last words about this provider's network status include this (derived) event. */
-  knowsNetworkEvent(provider: ProviderKey, event: string): boolean {
-    return this.networks.get(provider)?.steps.some((s) => s.e === event) ?? false;
+  /** What was said of this provider's network status and still matters. Of what `waitFor` has passed. */
+  networkSteps(provider: ProviderKey): readonly Step[] {
+    return this.networks.get(provider)?.steps ?? [];
   }
   sourceHolds(source: string): readonly HoldFact[] {
     return this.holds.facts(source);
@@ -260,11 +260,23 @@ export class Parties implements PartyFacts {
     const change = dataOf<NetworkStatusRecorded>(record);
     const provider = change.provider as ProviderKey;
     if (change.with !== undefined) this.join([provider, ...(change.with as ProviderKey[])]);
-    const step = { e: eventIdOf(record), b: change.businessTime, q: 0, s: change.from, ...(change.status === 'in-network' && { f: change.from }) };
-    const steps = withStep(this.networks.get(provider)?.steps ?? [], step, recordedAt(record));
+    const steps = withNetworkStatus(this.networkSteps(provider), eventIdOf(record), change, recordedAt(record));
     if (steps === undefined) return;
     this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s, recordedAt: s.v })) });
   }
+}
+
+/**
+ * The steps of a provider with one more change of its network status, or undefined when it changes nothing.
+ * @param event id of our event
+ * @param at when it was recorded, RFC 3339
+ */
+export function withNetworkStatus(
+  steps: readonly Step[], event: string, change: NetworkStatusRecorded, at: string,
+): readonly Step[] | undefined {
+  const { businessTime, from, status, tie } = change;
+  const says = { ...(status === 'in-network' && { f: from }), ...(tie !== undefined && { t: tie }) };
+  return withStep(steps, { e: event, b: businessTime, q: 0, s: from, ...says }, at);
 }
 
 /**

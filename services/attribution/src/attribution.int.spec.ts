@@ -220,6 +220,26 @@ describe('an attribution and its end with one business time', () => {
   });
 });
 
+describe('network statuses of one provider with one business time', () => {
+  it('the later append stands, alone and in one batch, and a repetition changes nothing', async () => {
+    const providers = [NPI, OTHER_NPI];
+    const said = (npi: string, n: number, status: string): DomainEvent => ({ ...inNetwork(npi, status), id: `status-${n}`, time: '2025-06-01T12:00:00Z' });
+    const statuses = async (): Promise<unknown[]> => {
+      await h.settle();
+      return providers.map((npi) => h.facts.parties.network(`npi|${npi}`).at(-1)?.status);
+    };
+    for (let n = 0; n < 6; n++) {
+      const status = n % 2 === 0 ? 'in-network' : 'out-of-network';
+      await h.publish(...providers.map((npi) => said(npi, n, status)));
+      expect(await statuses(), `after ${n}`).toEqual([status, status]);
+    }
+    await h.publish(...providers.flatMap((npi) => [said(npi, 0, 'in-network'), said(npi, 4, 'in-network')]));
+    expect(await statuses()).toEqual(['out-of-network', 'out-of-network']);
+    await h.publish(...providers.flatMap((npi) => [6, 7, 8, 9].map((n) => said(npi, n, n % 2 === 0 ? 'in-network' : 'out-of-network'))));
+    expect(await statuses()).toEqual(['out-of-network', 'out-of-network']);
+  });
+});
+
 describe('intake', () => {
   const outcomes = async (): Promise<Record<string, number>> => {
     const counts: Record<string, number> = {};

@@ -1,6 +1,6 @@
-import { type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, type PayerEvent, providerKeys } from '@provider-access/events';
-import type { Batch } from '@provider-access/eventlog';
-import type { Facts } from '@provider-access/facts';
+import { type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, type PayerEvent, type ProviderKey, providerKeys } from '@provider-access/events';
+import type { Batch, EventLog } from '@provider-access/eventlog';
+import { type Facts, type Step, withNetworkStatus } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
@@ -8,6 +8,7 @@ import { toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { instantOf } from '../domain/dates.ts';
 import { COVERAGES, isDecidedHere, isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
+import { orderedAfter } from '../domain/step-order.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
@@ -31,7 +32,10 @@ export class ProviderEventsIntake {
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
       release: releasedOutputs,
-      begin: async () => new ProviderTurn(facts, days),
+      begin: async (inbound) => {
+        if (inbound.some(({ type }) => type === NETWORK_STATUS)) await known(ports.log, facts);
+        return new ProviderTurn(facts, days);
+      },
     } satisfies IntakeRole);
   }
 
@@ -45,11 +49,17 @@ export class ProviderEventsIntake {
   }
 }
 
+/** How long a batch waits until the facts show what the former one appended, ms. Afterwards it goes on without knowing. */
+const WAIT_MS = 1000;
+async function known(log: EventLog, facts: Facts): Promise<void> {
+  await facts.parties.waitFor(await log.head([PA_PROVIDERS]), WAIT_MS);
+}
+
 class ProviderTurn implements Turn {
   private readonly facts: Facts;
   private readonly days: PayerDays;
-  /** Ids of the events of ours that this batch publishes. */
-  private readonly published = new Set<string>();
+  /** What is known of a provider with the changes of this batch. */
+  private readonly steps = new Map<ProviderKey, readonly Step[]>();
 
   constructor(facts: Facts, days: PayerDays) {
     this.facts = facts;
@@ -63,15 +73,18 @@ class ProviderTurn implements Turn {
     const identity = providerKeys((event as NetworkStatusChanged).data);
     for (const provider of identity) {
       const id = derivedEventId(event, provider);
-      if (this.published.has(id) || this.facts.parties.knowsNetworkEvent(provider, id)) continue;
-      this.published.add(id);
+      const steps = this.steps.get(provider) ?? this.facts.parties.networkSteps(provider);
+      if (steps.some((step) => step.e === id)) continue;
       const { status, from } = (event as NetworkStatusChanged).data;
       const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
       const others = identity.filter((other) => other !== provider);
-      const data: NetworkStatusRecorded = {
+      const said: NetworkStatusRecorded = {
         provider, status, from: toInstant(begins), businessTime: instantOf(event.time),
         ...(others.length > 0 && { with: others }),
       };
+      const data = orderedAfter(said, id, steps);
+      if (data === undefined) continue;
+      this.steps.set(provider, withNetworkStatus(steps, id, data, at) ?? steps);
       const record = derivedRecord({ deriver: DERIVER, type: 'pa.network-status-recorded.v1', subject: provider, cause: event, at, data });
       // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
