@@ -17,6 +17,12 @@ export function published(member: string, said: Said, copy = false): NewRecord {
   return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
 }
 
+/** What an id of a person lacks of what was said under the others. */
+function lackedBy(id: string, person: ReadonlyMap<string, Register>): readonly NewRecord[] {
+  const others = [...person].flatMap(([other, register]) => (other === id ? [] : [register]));
+  return lacking([person.get(id)!], others).map((said) => published(id, said, true));
+}
+
 /**
  * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of an
  * opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards,
@@ -60,7 +66,7 @@ export class ConsentRegister {
 
   /**
    * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the other. `known`: the two
-   * were joined before.
+   * were joined before, or may have been: some of it may be published.
    */
   async merge(a: string, b: string): Promise<{ readonly known: boolean; readonly records: readonly NewRecord[] }> {
     let known = true;
@@ -72,8 +78,9 @@ export class ConsentRegister {
     await this.update(a, link(b));
     await this.update(b, link(a));
     const [left, right] = [await this.person(a, b), await this.person(b, a)];
-    // Other merges joined them already.
-    if (left.has(b)) return { known, records: [] };
+    // Other merges join them too, perhaps at this moment: then each of them sees the links of all, and takes the others
+    // for earlier ones. So each gives what any id lacks of the person, and the facts tell what is published.
+    if (left.has(b)) return { known: true, records: [...left.keys()].flatMap((id) => lackedBy(id, left)) };
     const copies = (to: ReadonlyMap<string, Register>, from: ReadonlyMap<string, Register>): NewRecord[] => {
       const lacks = lacking([...to.values()], [...from.values()]);
       return [...to.keys()].flatMap((id) => lacks.map((said) => published(id, said, true)));

@@ -95,3 +95,15 @@ it('knows an event id that came with other content, also of a statement that it 
   expect(await register.say('a', { ...said({ ...out(3), kind: 'in' }), content: 'a third' }, START)).toMatchObject({ other: true });
   await state.close();
 });
+
+// Found by the model of the promises: each merge saw the link of the other one, and left it to the other to publish.
+it('two merges at once that close a circle leave no id without what the others said', async () => {
+  const state = openMemoryState({ now: () => START });
+  const register = new ConsentRegister(state);
+  const out: Statement = { kind: 'out', member: 'b', source: 0, said: 1, ahead: 0, appended: 1, id: 'e1' };
+  await register.merge('a', 'c');
+  await register.say('b', said(out), START);
+  const merges = await Promise.all([register.merge('b', 'a'), register.merge('c', 'b')]);
+  expect(new Set(merges.flatMap(({ records }) => records.map(({ key }) => key)))).toEqual(new Set(['a', 'c']));
+  await state.close();
+});
