@@ -56,7 +56,10 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
   return { ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) } };
 }
 
-/** Ends of very many providers: one of all, from the first on, of the time of the last. */
+/**
+ * When a member has more ends than `MOST_NAMES`, one end of all providers replaces them. It begins with the earliest of them and has the
+ * business time of the newest.
+ */
 const EVERY_PROVIDER = '*';
 function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttribution {
   const steps = ends.flatMap((end) => end.steps);

@@ -1,14 +1,18 @@
 import { pieces, type Step } from './steps.ts';
 
-/** Coverages, attributions and ends of attributions of one member, each. A member has a few; a payer that names one anew each night must not make the document grow. */
+/**
+ * The most coverages, the most attributions and the most ends of attributions that are kept of one member. A member has a few. A payer that gives
+ * a coverage a new id each night must not make the member's document grow.
+ */
 export const MOST_NAMES = 200;
 
 type Named<T> = Readonly<Record<string, T>>;
 const newestOf = (steps: readonly Step[]): string => steps.reduce((b, s) => (s.b > b ? s.b : b), '');
 
 /**
- * Beyond `MOST_NAMES` without the one of which nothing holds at `asOf` or later and of which was spoken longest ago; if all hold, without the oldest of
- * all. `forgotten` is the business time of the last that was said of it: what is not newer must not bring it, or another unknown one, back.
+ * Drops one name when there are more than `MOST_NAMES`: the oldest of those that hold nothing at `asOf` or later, or the oldest of all when every
+ * name holds. Age is the newest business time of a name. `forgotten` is that time of the dropped name. A caller refuses an unknown name whose statement
+ * is not newer than `forgotten`, because it may be the dropped one.
  */
 export function fewNames<T>(named: Named<T>, stepsOf: (value: T) => readonly Step[], added: string, asOf: string): { readonly named: Named<T>; readonly forgotten?: string } {
   const all = Object.entries(named);

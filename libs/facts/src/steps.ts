@@ -81,7 +81,7 @@ export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recorded
 
 /** So many steps are kept in any case, so that `explain` can tell what held lately. */
 const HISTORY = 8;
-/** More steps ahead end in one that says that nothing holds. Nobody says so many different things about the future of one coverage. */
+/** The most steps ahead that are kept. When there are more, the last one kept says that nothing holds, so the member is denied from there on. */
 const MOST = 50;
 
 /**

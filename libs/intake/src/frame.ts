@@ -102,7 +102,7 @@ export class Intake<E = PayerEvent> {
   async handle(batch: Batch): Promise<void> {
     /** The events at which the platform failed, by their offset. */
     const faults = new Map<number, EventFault>();
-    // Asked for after the batch was given: an export that does not contain this batch has raised it before.
+    // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised the time before (ADR 0023).
     const newest = await this.transactionTimes.newest();
     for (;;) {
       const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults, newest);
@@ -125,7 +125,7 @@ export class Intake<E = PayerEvent> {
 
   /** What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
   async resolved(batch: Batch): Promise<void> {
-    // Whoever becomes visible by the end of a hold must come in the next delta.
+    // A member who becomes visible because a hold ends must be in the next delta.
     await this.resolutions.handle(batch, await this.transactionTimes.newest());
   }
 }
@@ -144,7 +144,7 @@ class Attempt<E> {
   private readonly batch: Batch;
   private readonly faults: ReadonlyMap<number, EventFault>;
   private readonly now: number;
-  /** Header of what is derived; none before the first export. */
+  /** The header that the frame adds to each derived record. Empty until there was an export. */
   private readonly recordedAt: Readonly<Record<string, string>>;
   private readonly outputs: (Output & { readonly offset: number })[] = [];
   private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
@@ -252,7 +252,7 @@ class Attempt<E> {
     this.outcomes.push({ ...idOf(read), outcome: 'parked', reason: fault.reason, deadLetter, ...(type !== undefined && { about: type }) });
   }
 
-  /** Only an event that this service would have parked can stand for one that it parked. */
+  /** Notes that an event names a dead letter which it replays. An event that this service would not have parked ends no hold of this service. */
   private noteReplay({ record, inbound }: Read<E>, at: string): void {
     const { event, type } = inbound;
     const deadLetter = event?.extensions?.['pareplayof'];

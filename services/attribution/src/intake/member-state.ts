@@ -43,7 +43,6 @@ export class MemberState {
     return new MemberState(parts, now);
   }
 
-
   /**
    * The change as it is to be appended after what is known of this coverage; undefined when its event came before and was replaced. Of two events with one
    * business time and sequence, the later append wins (ADR 0022).

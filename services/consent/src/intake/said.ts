@@ -47,7 +47,7 @@ function known(said: readonly Said[]): Known {
   const all = [...saidOf.keys()];
   return { statements: { outs: all.filter(isOptOut), ins: all.filter((s) => !isOptOut(s)) }, saidOf };
 }
-/** What stands for several opt-outs was said by nobody. */
+/** The register's form of the one opt-out that replaces many (`MOST`). No event of a payer says it, so its source is ours. */
 function standIn({ e, b, f, r, sc }: OptOut): Said {
   return { type: 'pa.opted-out.v1', cause: { id: e, source: OURS }, at: r, data: { scope: sc, effective: f, businessTime: b, setBy: 'member' } };
 }
@@ -64,7 +64,7 @@ export function withSaid(register: Register, said: Said, again = false): Registe
   const newest = newestOf(register);
   const added = statementOf(said);
   if (isOptOut(added)) {
-    // What an opt-in has ended was dropped when it had come before.
+    // An opt-out that comes again after an opt-in has ended it was dropped then, and is not stored again.
     const end = endOf(added, ins)?.to;
     if (isCovered(added, outs, newest) || (again && end !== undefined && end <= newest)) return register;
   } else if (isCovered(added, ins, newest)) return register;

@@ -99,7 +99,7 @@ export class RecordIntake {
       const { clock, floor, reading, transactionTimes } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
-      // Asked for after the batch was given: an export that does not contain this batch has raised it before.
+      // Ask only now that the log has delivered the batch. An export whose positions do not include it has raised the time before (ADR 0023).
       let [events, stamp] = await Promise.all([reading.read(batch.records, { now, floor }), transactionTimes.newest(), this.ready()]);
       stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
