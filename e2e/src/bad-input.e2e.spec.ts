@@ -146,7 +146,7 @@ describe('what is at fault itself is parked with its reason', () => {
     await eventually(async () => expect((await read('Patient/m3')).status).toBe(200));
   });
 
-  /** HOLES C1, H8: each of these stopped its partition for good. */
+  /** Findings C1 and H8 (SECURITY.md): each of these stopped its partition for good. */
   const long = (count: number): string => `urn:oid:1${'.1'.repeat(count)}`;
   test.each<[string, (member: string) => DomainEvent, string]>([
     ['an opt-out from 30 February', (m) => optOut(m, { scope: 'global', effectiveFrom: '2026-02-30' }), 'invalid-data'],

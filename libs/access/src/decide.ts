@@ -77,7 +77,8 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
 }
 
 /**
- * The only place that says yes (ARCHITECTURE §5; 42 CFR 422.121(a)(2)): the client is approved, the member is covered,
+ * The only place that says yes (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
+ * docs/regulation.md#who-may-see-what): the client is approved, the member is covered,
  * attributed to a provider that the client is bound to and that is in network, has not opted out, and nothing about
  * the member is parked. Pure; intervals are [from, to).
  */
@@ -104,7 +105,8 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 
 /**
  * The instant since which the permitted member has been visible to the client without a break: what is recorded of
- * attribution, coverage, network contract, opt-in or the end of a hold after `_since` means that the member gets everything (SPEC §2, §5). ms since the epoch.
+ * attribution, coverage, network contract, opt-in or the end of a hold after `_since` means that the member gets
+ * everything (docs/regulation.md#members-who-become-visible). ms since the epoch.
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = decisionTime(request, facts);

@@ -58,7 +58,7 @@ describe('decide', () => {
   ])('permits in spite of %s', (_name, m) => expect(ask(m)).toBe('permit'));
 });
 
-/** HOLES H2: an hour ago by the clock that decides, now by the clock that stamped the event. */
+/** Finding H2 (SECURITY.md): an hour ago by the clock that decides, now by the clock that stamped the event. */
 describe('decide, with a clock that is behind the one that stamped an event', () => {
   const LATER = '2026-06-01T01:00:00.000Z';
   const said = { from: LATER, recordedAt: LATER };

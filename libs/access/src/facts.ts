@@ -1,6 +1,6 @@
 import type { ProviderKey } from '@provider-access/events';
 
-/** What a decision reads (ARCHITECTURE §5). Times are RFC 3339 instants; intervals are [from, to). */
+/** What a decision reads (docs/architecture.md#one-decision). Times are RFC 3339 instants; intervals are [from, to). */
 export interface Interval { readonly from: string; readonly to?: string }
 export interface CoverageFact extends Interval { readonly coverageId: string; readonly recordedAt: string; readonly event: string }
 export interface AttributionFact extends Interval {

@@ -26,7 +26,8 @@ const GATHER_MS = 1;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Every release and every refusal of a client that proved who it is, durable before the last byte leaves (ARCHITECTURE §5). Calls that arrive while an
+ * Every release and every refusal of a client that proved who it is, durable before the last byte leaves
+ * (docs/architecture.md#one-decision). Calls that arrive while an
  * append is under way share the next one.
  */
 export class Audit {

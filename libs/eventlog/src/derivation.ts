@@ -41,7 +41,8 @@ type Offsets = Record<string, Record<string, number>>;
 
 /**
  * A service that derives topics from others: appends what it derived from a batch, then how far it has come
- * (ARCHITECTURE §2). A crash in between appends the outputs again: readers of derived topics are idempotent.
+ * (docs/architecture.md#progress). A crash in between appends the outputs again: readers of derived topics are
+ * idempotent.
  *
  * `after` is cumulative per inbound partition: the outputs of a batch may be in a partition that a reader has not read
  * while the progress record of a later batch is (or earlier progress records are compacted away), so each one stands for

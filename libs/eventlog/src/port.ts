@@ -1,4 +1,7 @@
-/** The log port (ARCHITECTURE §3). At least once, in order per partition key, positions across partitions. */
+/**
+ * The log port (docs/architecture.md#the-parts). At least once, in order per partition key, positions across
+ * partitions.
+ */
 
 export interface NewRecord {
   /** Compaction key. */

@@ -12,7 +12,8 @@ export interface ProgressState {
 }
 
 /**
- * How far a reader of derived topics has come on the inbound topics (ARCHITECTURE §2, progress). Feed it every record
+ * How far a reader of derived topics has come on the inbound topics (docs/architecture.md#progress). Feed it every
+ * record
  * of the consumed topics, or `passed` for batches without progress records; outputs in topics that the reader does not
  * consume do not concern it.
  */
@@ -67,7 +68,10 @@ export class ProgressTracker {
     this.#pending.set(id, [...(this.#pending.get(id) ?? []), entry]);
   }
 
-  /** Only in order: a batch whose outputs are all here says nothing about those of the batch before it. */
+  /**
+   * In order, as views count. `after` is cumulative, so that an entry that holds speaks for the batches before it as
+   * well (docs/architecture.md#progress).
+   */
   #settle(): void {
     for (const [id, queue] of this.#pending) {
       let done = 0;

@@ -1,7 +1,10 @@
 import { isDayOrInstant } from '@provider-access/fhir';
 import { z } from 'zod';
 
-/** Inbound facts of a payer's systems (ARCHITECTURE §2): input, not truth. `subject` is the member id or provider id. */
+/**
+ * Inbound facts of a payer's systems (docs/architecture.md#what-each-service-owns): input, not truth. `subject` is the
+ * member id or provider id.
+ */
 
 const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digits, - and ., at most 64');
 /** The pattern is what the AsyncAPI document shows; what reads the value later asks the same calendar as `isDayOrInstant`. */

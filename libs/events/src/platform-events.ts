@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** Our own events (ARCHITECTURE §2, "the truth"): views are built from these alone. Times are RFC 3339 instants. */
+/**
+ * Our own events (the truth: docs/architecture.md#what-each-service-owns): views are built from these alone. Times are
+ * RFC 3339 instants.
+ */
 
 const instant = z.string();
 /** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
@@ -131,8 +134,9 @@ export const disclosure = z.object({
 });
 
 /**
- * Any derived topic: what a service has handled of an inbound topic. `after` names output offsets that must be passed
- * first (outputs that went to other partitions). `outcomes` counts per receipt what became of the events.
+ * Any derived topic: what a service has handled of an inbound topic. `after` names the offsets in other partitions that
+ * a reader must have passed to have all outputs for this and every earlier batch (docs/architecture.md#progress).
+ * `outcomes` counts per receipt what became of the events.
  */
 export const progress = z.object({
   /** Who derived: a topic may have several derivers. */

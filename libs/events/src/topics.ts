@@ -1,4 +1,4 @@
-/** Topics as data: who writes and reads them, and how a log keeps them (ARCHITECTURE §2). No engine is known here. */
+/** Topics as data: who writes and reads them, and how a log keeps them (docs/topics.md). No engine is known here. */
 
 export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
 export type Service = (typeof SERVICES)[number];

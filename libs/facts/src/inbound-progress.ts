@@ -7,7 +7,8 @@ type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & { re
 
 /**
  * Which inbound (payer) positions a follower of derived topics has passed. A progress event counts once the follower has
- * passed the outputs that it names in `after`, as far as they are in topics it follows.
+ * passed the outputs that it names in `after`, as far as they are in topics it follows. Each event counts by itself,
+ * because `after` is cumulative (docs/architecture.md#progress).
  */
 export class InboundProgress {
   private readonly passed = new Map<string, Record<string, number[]>>();

@@ -16,7 +16,8 @@ export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTI
 export interface PartiesSource { readonly log: EventLog; readonly views: Pick<Views, 'reader' | 'store'> }
 
 /**
- * Clients, network status and holds of whole sources, in memory, by following their topics (ARCHITECTURE §5). Few: of
+ * Clients, network status and holds of whole sources, in memory, by following their topics
+ * (docs/architecture.md#one-decision). Few: of
  * pa.consent and pa.attribution only what has no member is kept, and a start reads that from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {

@@ -10,7 +10,10 @@ export interface FhirResource {
   readonly [element: string]: unknown;
 }
 
-/** Resource types that the platform serves to providers (SPEC §7). Everything else is counted as not served. */
+/**
+ * Resource types that the platform serves to providers (docs/regulation.md#profiles). Everything else is counted as not
+ * served.
+ */
 export const SERVED_TYPES = [
   'AllergyIntolerance', 'CarePlan', 'CareTeam', 'Condition', 'Coverage', 'Device', 'DiagnosticReport', 'DocumentReference', 'Encounter',
   'ExplanationOfBenefit', 'Goal', 'Immunization', 'Location', 'Media', 'Medication', 'MedicationDispense', 'MedicationRequest', 'Observation',

@@ -1,4 +1,6 @@
-/** Codes of `exportType` on $davinci-data-export, with the code system's prefix (SPEC §6.3). */
+/**
+ * Codes of `exportType` on $davinci-data-export, with the code system's prefix (docs/regulation.md#export-parameters).
+ */
 export const EXPORT_TYPES = {
   'provider-download': 'hl7.fhir.us.davinci-pdex#provider-download',
   'provider-delta': 'hl7.fhir.us.davinci-pdex#provider-delta',

@@ -40,7 +40,10 @@ export interface GroupInput {
   readonly summary?: boolean | undefined;
 }
 
-/** The attribution list of one provider as a PDex provider Group (SPEC §4.1; pdex-provider-group, atr-group). */
+/**
+ * The attribution list of one provider as a PDex provider Group (docs/regulation.md#groups; pdex-provider-group,
+ * atr-group).
+ */
 export function groupResource(input: GroupInput): FhirResource {
   const { id, versionId, lastUpdated, providerNpi, tin, contract, payer, members, summary = false } = input;
   const provider = providerNpi === undefined ? (tin === undefined ? undefined : { system: US_EIN, value: tin }) : { system: US_NPI, value: providerNpi };

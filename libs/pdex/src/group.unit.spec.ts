@@ -10,7 +10,7 @@ const input = {
   members: [{ member: 'p-1', coverageId: 'cov-1', from: '2027-01-01', changeType: 'new', attributedProvider: 'Practitioner/prac-1' }],
 } as const;
 
-it('builds the PDex provider Group of SPEC §12 (04-group-v1)', () => {
+it('builds the Group that the guides ask for', () => {
   const code = { coding: [{ system: 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS', code: 'pdexprovidergroup', display: 'PDex Provider Group' }] };
   const group = groupResource(input);
   expect(checkShape(group)).toEqual([]);

@@ -1,6 +1,9 @@
 import { ATR, CARIN_BB, HREX, PDEX, US_CORE } from './codes.ts';
 
-/** US Core 6.1.0 profiles by the name this platform uses (SPEC §7.1). meta.profile carries the unversioned URL. */
+/**
+ * US Core 6.1.0 profiles by the name this platform uses (docs/regulation.md#profiles). meta.profile carries the
+ * unversioned URL.
+ */
 export const US_CORE_PROFILES = {
   allergyIntolerance: `${US_CORE}us-core-allergyintolerance`,
   carePlan: `${US_CORE}us-core-careplan`,
@@ -39,7 +42,7 @@ export const US_CORE_PROFILES = {
   specimen: `${US_CORE}us-core-specimen`,
 } as const;
 
-/** CARIN BB 2.1 and 2.2: claims without money (Basis), and their companions (SPEC §7.3). */
+/** CARIN BB 2.1 and 2.2: claims without money (Basis), and their companions (docs/regulation.md#profiles). */
 export const CARIN_PROFILES = {
   inpatientBasis: `${CARIN_BB}C4BB-ExplanationOfBenefit-Inpatient-Institutional-Basis`,
   outpatientBasis: `${CARIN_BB}C4BB-ExplanationOfBenefit-Outpatient-Institutional-Basis`,

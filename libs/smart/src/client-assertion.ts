@@ -12,7 +12,7 @@ const SKEW = 30;
 /** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
 const MAX_LENGTH = 8192;
 
-/** Where a client assertion failed, in the order of the checks (SPEC §3.2). */
+/** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
 export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
 /** A client as the check needs it. Exactly one of `jwks` and `jwksUri`. */
 export interface AssertionClient { readonly jwks?: { readonly keys: readonly unknown[] }; readonly jwksUri?: string }
@@ -54,7 +54,7 @@ export function claimedClient(assertion: unknown): string | undefined {
 }
 
 /**
- * Checks a `private_key_jwt` client assertion in the order of SPEC §3.2 (SMART App Launch 2.2, Backend Services). A `jti` is
+ * Checks a `private_key_jwt` client assertion in the order of docs/regulation.md#token-requests. A `jti` is
  * used up only by an assertion that is good in everything else, and for as long as the assertion could be presented again.
  * @throws what `claims` throws when its engine is away: nothing is accepted then
  */

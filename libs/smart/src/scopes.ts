@@ -1,5 +1,5 @@
 /**
- * SMART system scopes, v1 and v2 (SMART App Launch 2.2 §scopes; SPEC §3.4). Pure.
+ * SMART system scopes, v1 and v2 (docs/regulation.md#scopes). Pure.
  * Only reading is served: whatever is asked for beyond `r` and `s` is never granted.
  */
 export type Interaction = 'r' | 's';

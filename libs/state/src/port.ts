@@ -1,6 +1,9 @@
 import type { NewRecord } from '@provider-access/eventlog';
 
-/** What instances must agree on (ARCHITECTURE §3): streams with expected version, claims, leases, counters. */
+/**
+ * What instances must agree on (docs/architecture.md#the-parts): streams with expected version, claims, leases,
+ * counters.
+ */
 
 export interface StreamHead<Snapshot = unknown> { readonly version: number; readonly snapshot: Snapshot }
 export interface StreamEvent { readonly topic: string; readonly record: NewRecord }

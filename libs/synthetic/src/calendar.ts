@@ -2,7 +2,7 @@
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const YEAR = 365.25 * DAY;
-/** Dates of service before this are not owed (42 CFR 422.121, SPEC §1). */
+/** Dates of service before this are not owed (docs/regulation.md#who-may-see-what). */
 export const FLOOR = Date.UTC(2016, 0, 1);
 
 /** `YYYY-MM-DD`. */

@@ -61,7 +61,7 @@ export const SERVICES: readonly Service[] = [
   { cpt: '45378', text: 'Colonoscopy, diagnostic', snomed: '73761001', cents: 92_000 }, { cpt: '20610', text: 'Arthrocentesis, major joint', snomed: '397956004', cents: 15_800 },
   { cpt: '94010', text: 'Spirometry', snomed: '127783003', cents: 8_200 }, { cpt: '80053', text: 'Comprehensive metabolic panel', cents: 3_900 }, { cpt: '85025', text: 'Complete blood count, automated', cents: 2_600 },
 ];
-/** What needs prior authorization: X12 service type, CPT. No drugs (SPEC §9). */
+/** What needs prior authorization: X12 service type, CPT. No drugs (docs/regulation.md#prior-authorizations). */
 export const AUTHORIZED: readonly { type: string; cpt: string; text: string }[] = [
   { type: '62', cpt: '70551', text: 'MRI brain without contrast' }, { type: '62', cpt: '72148', text: 'MRI lumbar spine without contrast' }, { type: '1', cpt: '97110', text: 'Therapeutic exercises' },
   { type: '2', cpt: '27447', text: 'Total knee arthroplasty' }, { type: '3', cpt: '99205', text: 'Specialist consultation' }, { type: '73', cpt: '95811', text: 'Polysomnography with positive airway pressure' },

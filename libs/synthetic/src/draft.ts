@@ -1,6 +1,6 @@
 import type { Resource } from './profiles.ts';
 
-/** What a correct platform does with an event once it is in the log (CONTRACT of intake: SPEC §7, ARCHITECTURE §2). */
+/** What a correct platform does with an event once it is in the log (docs/architecture.md#the-life-of-an-event). */
 export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
 /** What is wrong with a poison event. */
 export type Fault = 'resource-not-an-object' | 'unknown-type' | 'missing-id' | 'wrong-json-type' | 'names-another-member' | 'owned-by-another-member' | 'unreadable-opt-out';

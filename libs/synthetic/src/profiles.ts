@@ -1,4 +1,4 @@
-/** Canonicals that resources claim, unversioned (SPEC §7). */
+/** Canonicals that resources claim, unversioned (docs/regulation.md#profiles). */
 const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/';
 const C4BB = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/';
 const PDEX = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/';

@@ -1,7 +1,10 @@
 import type { LogRecord, Position } from '@provider-access/eventlog';
 import type { ProgressEntry, ViewStore } from './store.ts';
 
-/** The view port (ARCHITECTURE §4): documents built from `pa.*`, read by key and by declared indexes only. */
+/**
+ * The view port (docs/architecture.md#the-life-of-an-event): documents built from `pa.*`, read by key and by declared
+ * indexes only.
+ */
 
 /**
  * `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. Never changed by who reads it:

@@ -39,7 +39,8 @@ function byKey(entries: readonly ProgressEntry[]): ProgressEntry[][] {
 
 /**
  * How many of the entries of one deriver and inbound partition, in ascending order, hold. One that waits holds back those
- * behind it: their `after` names their own outputs only.
+ * behind it. `after` is cumulative, so this changes the answer only after a late append of an instance that lost its
+ * partition, and then on the safe side (docs/architecture.md#progress).
  */
 function holding(at: Position, entries: readonly ProgressEntry[]): number {
   const first = entries.findIndex((entry) => !passed(at, entry));

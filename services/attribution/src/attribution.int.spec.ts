@@ -285,7 +285,7 @@ describe('intake', () => {
     const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
     const quantity = async (): Promise<number> => (await onlyGroup(app)).quantity;
     const corrected = { ...bad, data: { to: '2030-12-31' } };
-    // No header of a producer ends it (HOLES M5), nor does a replay about somebody else (HOLES M4).
+    // No header of a producer ends it (finding M5, SECURITY.md), nor does a replay about another member (M4).
     await h.publish({ ...corrected, extensions: { pareplayof: letter!['deadLetter'] as string } });
     await h.replay(letter!['deadLetter'] as string, { ...enrolled('m2') });
     expect(await quantity()).toBe(0);
@@ -293,7 +293,7 @@ describe('intake', () => {
     await expect.poll(quantity).toBe(1);
   });
 
-  // HOLES M3: the one who opted out may be the one whose id goes.
+  // Finding M3 (SECURITY.md): the one who opted out may be the one whose id goes.
   it('a merge that cannot be read denies both ids until it is discarded', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), enrolled('m3'), attributed('m3'));
     const app = await h.app1('c1', [`npi|${NPI}`]);

@@ -3,7 +3,7 @@ import { type DomainEvent, encodeEvent, PA_ATTRIBUTION, PA_MEMBERS, PAYER_MEMBER
 import { variant } from '@provider-access/testing/variant';
 import { attributed, enrolled, Harness, inNetwork, NPI, payerEvent, START } from '../test/harness.ts';
 
-/** HOLES H7. */
+/** Finding H7 (SECURITY.md). */
 const MANY = variant.long ? 20_000 : 500;
 
 let h: Harness;

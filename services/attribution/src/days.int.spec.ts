@@ -111,7 +111,7 @@ const ZONES: readonly [string, readonly string[], string, string][] = [
   ['in Guam and Honolulu', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-06-30T14:00:00Z', '2026-07-01T10:00:00Z'],
 ];
 
-describe.each(ZONES)('days %s (HOLES M15)', (_where, zones, first, last) => {
+describe.each(ZONES)('days %s (finding M15)', (_where, zones, first, last) => {
   it.each(BEGINS)('%s begins in the latest zone', async (_what, reason, events) => {
     await started(zones);
     await h.publish(...events);

@@ -6,7 +6,7 @@ export const authConfig = z.object({
   publicUrl: baseUrl,
   /** Lets `jwks_uri` be http on loopback and on private addresses: tests and trials on one machine only. */
   allowInsecureJwks: z.boolean().default(false),
-  /** Per client (SPEC §6.8). */
+  /** Per client (docs/regulation.md#limits). */
   tokensPerMinute: z.int().positive().default(60),
   /** Per address. */
   registrationsPerMinute: z.int().positive().default(20),

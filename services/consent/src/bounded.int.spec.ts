@@ -3,7 +3,7 @@ import { type DomainEvent, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRES
 import { variant } from '@provider-access/testing/variant';
 import { Harness, merged, payerEvent, START } from '../test/harness.ts';
 
-/** HOLES H7. */
+/** Finding H7 (SECURITY.md). */
 const MANY = variant.long ? 100_000 : 2_000;
 const SOME = variant.long ? 5_000 : 500;
 

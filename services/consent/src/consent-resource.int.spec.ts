@@ -26,7 +26,7 @@ async function letters(topic: string = PAYER_MEMBER_EVENTS): Promise<{ reason: s
   return all;
 }
 
-// HOLES M1.
+// Finding M1 (SECURITY.md).
 describe('a FHIR Consent that denies', () => {
   it('is an opt-out of its member, which an opt-in ends', async () => {
     await h.publish(recorded(deny('m1')));

@@ -116,7 +116,8 @@ describe('two ids of one person', () => {
       expect([await h.verdict(a), await h.verdict(b)]).toEqual(['opted-out', 'opted-out']);
     }
   });
-  // HOLES H1: Kafka writes an append by partition, and one of them may fail. The process may also die between two.
+  // Finding H1 (SECURITY.md): Kafka writes an append by partition, and one of them may fail. The process may also die
+  // between two.
   it.each(['the first', 'the second', 'none'])('an opt-out reaches both when %s of two partitions took it and the rest failed', async (which) => {
     const far = await h.elsewhere('m1', 'x');
     await h.member(far);
@@ -205,7 +206,7 @@ describe('an opt-out that cannot be read', () => {
     await discard(again!['deadLetter'] as string, topic);
     await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
-  // HOLES H4: a portal that never spoke of anybody before is a source of nobody.
+  // Finding H4 (SECURITY.md): a portal that never spoke of anybody before is a source of nobody.
   it('names nobody and comes from a source that never spoke before: everybody is denied until it is discarded', async () => {
     const { ce_subject: _, ...headers } = broken().headers;
     await h.publishRaw({ ...broken(), headers: { ...headers, ce_source: 'urn:new-portal' } });

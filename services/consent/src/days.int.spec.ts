@@ -22,7 +22,7 @@ const optOutFrom = (effectiveFrom: string): DomainEvent =>
 const optInFrom = (effectiveFrom: string): DomainEvent =>
   payerEvent('payer.member-opted-in.v1', 'm1', { effectiveFrom });
 
-describe('a day of an opt-out or opt-in (HOLES M15)', () => {
+describe('a day of an opt-out or opt-in (finding M15)', () => {
   it.each([
     ['without a setting', [], '2026-06-30T10:00:00.000Z', '2026-07-15T12:00:00.000Z'],
     [

@@ -31,7 +31,7 @@ async function handled(): Promise<void> {
   await h.passed();
 }
 
-// HOLES M5.
+// Finding M5 (SECURITY.md).
 describe('no header of a producer ends a hold', () => {
   it.each([
     ['an opt-out of the member himself', () => optedOut('m1')], ['an opt-in of the member himself', () => optedIn('m1')], ['an opt-out of another member', () => optedOut('m2')],
@@ -55,7 +55,7 @@ describe('no header of a producer ends a hold', () => {
   });
 });
 
-// HOLES M4.
+// Finding M4 (SECURITY.md).
 describe('a replay ends the hold', () => {
   it('when its opt-out took effect', async () => {
     const letter = await parked();

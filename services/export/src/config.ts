@@ -4,7 +4,7 @@ import type { PartLimits } from './jobs/part-set.ts';
 
 const count = (fallback: number) => z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
 
-/** Environment of the export service; every limit has a default (SPEC §6.8, ARCHITECTURE §6). */
+/** Environment of the export service; every limit has a default (docs/regulation.md#limits). */
 export const exportConfig = z.object({
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),

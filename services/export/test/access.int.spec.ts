@@ -7,7 +7,10 @@ import { GROUP, NPI, Platform } from './platform.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
 
-/** An opt-out against everything that runs (ARCHITECTURE §6): whoever opted out is in no answer from then on. */
+/**
+ * An opt-out against everything that runs (docs/architecture.md#an-export): whoever opted out is in no answer from then
+ * on.
+ */
 describe('a member who opts out', () => {
   let platform: Platform;
   let interference: Interference = () => undefined;

@@ -1,4 +1,6 @@
-/** Which service answers a path (ARCHITECTURE §7): plain prefixes, the longest wins, no regular expressions. */
+/**
+ * Which service answers a path (docs/architecture.md#routes): plain prefixes, the longest wins, no regular expressions.
+ */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 
 const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (

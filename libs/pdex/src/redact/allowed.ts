@@ -2,7 +2,8 @@ import { ATR, DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 
 /**
  * What a financial resource may keep, by structure: whatever is not listed here is dropped, so a new element of a payer's
- * system has to be allowed before it can leave (SPEC §7.4). `extension` and `modifierExtension` are kept where their URL is
+ * system has to be allowed before it can leave (docs/regulation.md#redaction). `extension` and `modifierExtension` are
+ * kept where their URL is
  * listed below.
  */
 const LISTS: Readonly<Record<string, string>> = {

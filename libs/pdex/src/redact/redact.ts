@@ -34,7 +34,8 @@ const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
 const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
 
 /**
- * Takes money out of a resource by allow-list (SPEC §7.4; 42 CFR 422.121(a)(2)): no Money, currency, cost to beneficiary, remittance
+ * Takes money out of a resource by allow-list (docs/regulation.md#redaction): no Money, currency, cost to beneficiary,
+ * remittance
  * date or quantity of currency stays at any depth, contained resources and extensions included. Claims, coverages and prior
  * authorizations keep listed elements and extensions only; every other type keeps its R4 elements. Idempotent; what is valid R4
  * before stays valid R4.

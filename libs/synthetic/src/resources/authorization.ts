@@ -49,7 +49,7 @@ const NOTES: Readonly<Partial<Record<Decision, string>>> = {
   denied: 'Criteria not met: conservative therapy not documented. The member may appeal within 60 days.', overturned: 'Approved on appeal after review of additional documentation.', upheld: 'Denial upheld on appeal.',
 };
 
-/** The EOB as SPEC §9 has it, with the amounts a payer keeps in it. */
+/** The EOB by docs/regulation.md#prior-authorizations, with the amounts a payer keeps in it. */
 export function priorAuthorization(a: Authorization, step: Step): Resource {
   const granted = step.decision === 'approved' || step.decision === 'partly-approved' || step.decision === 'overturned';
   const refused = step.decision === 'denied' || step.decision === 'upheld';

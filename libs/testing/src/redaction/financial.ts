@@ -1,6 +1,6 @@
 import type { Fate } from './money.ts';
 
-/** The rules for claims, prior authorizations and coverages (SPEC §7.4), by path without indexes. */
+/** The rules for claims, prior authorizations and coverages (docs/regulation.md#redaction), by path without indexes. */
 
 type Fields = Readonly<Record<string, unknown>>;
 

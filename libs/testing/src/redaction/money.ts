@@ -3,9 +3,8 @@ import { UCUM } from './units.ts';
 /**
  * What a test expects of something that was published: it stays, it goes, or the rules leave both open.
  *
- * This file and its neighbours share no code with `redact` and must stay so. They are written from the rules: SPEC
- * §7.4,
- * ADR 0005, R4's definitions of Quantity, Money and MoneyQuantity.
+ * This file and its neighbours share no code with `redact` and must stay so. They are written from the rules:
+ * docs/regulation.md#redaction, ADR 0005, R4's definitions of Quantity, Money and MoneyQuantity.
  */
 export type Fate = 'stays' | 'goes' | 'either';
 

@@ -58,7 +58,7 @@ describe('member events', () => {
   });
 });
 
-describe('a date in the year 9999 is no end (HOLES M6)', () => {
+describe('a date in the year 9999 is no end (finding M6)', () => {
   const provider = { npi: '1000000001' };
   const forms: readonly [string, (to: string) => readonly [string, unknown]][] = [
     ['an enrolment', (to) => ['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to }]],

@@ -4,10 +4,10 @@ import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 
-/** Scopes that may be asked for (SPEC §3.4): v1 and v2. */
+/** Scopes that may be asked for (docs/regulation.md#scopes): v1 and v2. */
 export const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [`system/${type}.rs`, `system/${type}.read`]);
 
-/** SMART discovery (SPEC §3.1) and our public keys; open to everybody, JSON whatever Accept says. */
+/** SMART discovery (docs/regulation.md#discovery) and our public keys; open to everybody, JSON whatever Accept says. */
 @Controller()
 export class DiscoveryController {
   private readonly auth: Auth;

@@ -1,7 +1,9 @@
 import type { Clock } from '@provider-access/http';
 import type { Claims } from '@provider-access/state';
 
-/** ms: the longest that an assertion can be presented (SPEC §3.2: five minutes and the skew). */
+/**
+ * ms: the longest that an assertion can be presented (five minutes and the skew: docs/regulation.md#token-requests).
+ */
 const LONGEST = 330_000;
 
 /**

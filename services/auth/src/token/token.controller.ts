@@ -32,7 +32,10 @@ class TokenRefusal extends Error {
 }
 export interface TokenResponse { readonly access_token: string; readonly token_type: 'bearer'; readonly expires_in: number; readonly scope: string }
 
-/** `POST /auth/token`: client credentials with private_key_jwt (SMART Backend Services; SPEC §3.2, §3.3). */
+/**
+ * `POST /auth/token`: client credentials with private_key_jwt (SMART Backend Services:
+ * docs/regulation.md#token-requests).
+ */
 @Controller('auth/token')
 export class TokenController {
   private readonly auth: Auth;

@@ -9,7 +9,7 @@ import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefus
 
 export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
 
-/** A job's stream: decisions are made once, whoever else decides at the same time (ARCHITECTURE §3). */
+/** A job's stream: decisions are made once, whoever else decides at the same time (docs/architecture.md#the-parts). */
 export class JobStreams {
   private readonly state: State;
   private readonly clock: Clock;

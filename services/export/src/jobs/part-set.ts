@@ -5,7 +5,7 @@ export type FileKind = 'output' | 'deleted' | 'error';
 /** One part file: `part` and `index` are blobs, `file` is the last segment of its URL. */
 export interface PartInfo { readonly file: string; readonly kind: FileKind; readonly type: string; readonly part: string; readonly index: string; readonly resources: number; readonly plain: number; readonly compressed: number }
 export interface PartLimits {
-  /** Of a file, SPEC §6.7: at most 100,000 resources or 256 MB uncompressed. */
+  /** Of a file (docs/regulation.md#files-of-an-export): at most 100,000 resources or 256 MB uncompressed. */
   readonly resources: number;
   readonly plain: number;
   /** Plain bytes of one patient and type after which a segment ends. */

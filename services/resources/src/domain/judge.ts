@@ -142,7 +142,9 @@ function targetsOf(resource: FhirResource): string[] {
   return [...new Set(owner.targets.flatMap((t) => ((t.kind === 'relative' || t.kind === 'absolute') && t.type !== 'Patient' ? [`${t.type}/${t.id}`] : [])))];
 }
 
-/** An entry that should never have been made is removed, not shown with a mark (SPEC §6.7). */
+/**
+ * An entry that should never have been made is removed, not shown with a mark (docs/regulation.md#files-of-an-export).
+ */
 function isEnteredInError(resource: FhirResource): boolean {
   if (resource['status'] === 'entered-in-error') return true;
   const verification = resource['verificationStatus'];

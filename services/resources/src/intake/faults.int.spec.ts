@@ -160,7 +160,7 @@ describe('an engine that fails', () => {
     expect((await house.call('GET', '/events/dead-letters', { token: house.payerToken })).json().deadLetters).toEqual([]);
   });
 
-  // HOLES H8: the success of another partition hid it.
+  // Finding H8 (SECURITY.md): the success of another partition hid it.
   it('shows in readiness by the partition that it stops, whatever others do, until that one goes on', async () => {
     const log = openMemoryLog();
     const append = log.append.bind(log);

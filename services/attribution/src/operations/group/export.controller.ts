@@ -9,7 +9,10 @@ export interface ForwardedResponse { readonly status: number; readonly headers: 
 /** Hands a request on to export, whichever way the runner reaches it. */
 export type ForwardExport = (request: ForwardedRequest) => Promise<ForwardedResponse>;
 
-/** `$export` and `$davinci-data-export` belong to export: passed on unchanged, credentials included (ARCHITECTURE §7). */
+/**
+ * `$export` and `$davinci-data-export` belong to export: passed on unchanged, credentials included
+ * (docs/architecture.md#routes).
+ */
 @Controller()
 export class GroupExportController {
   private readonly forward: ForwardExport;

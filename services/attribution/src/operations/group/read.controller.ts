@@ -9,7 +9,10 @@ import { GroupView } from './group-view.ts';
 /** Says the same of a Group that is not there and of another client's. */
 const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group.');
 
-/** https://hl7.org/fhir/R4/http.html#read , SPEC §4.1: the list of one provider, as it is for this client now. */
+/**
+ * https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, as it is for this
+ * client now.
+ */
 @Controller()
 export class GroupReadController {
   private readonly view: GroupView;

@@ -16,7 +16,10 @@ interface Found { readonly given: readonly Given[]; readonly entries: readonly B
 /** Cursor of a page: the last Group id of the one before. It names nothing that the client may not see. */
 const PAGE = '_page';
 
-/** https://hl7.org/fhir/R4/http.html#search , SPEC §4.2: a client finds its own Groups and no others. */
+/**
+ * https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client finds its own Groups and
+ * no others.
+ */
 @Controller()
 export class GroupSearchController {
   private readonly view: GroupView;

@@ -2,7 +2,10 @@ import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/fhir';
 import { parseExportType } from '@provider-access/pdex';
 
 export type Operation = '$export' | '$davinci-data-export';
-/** SPEC §6.3. Names are those of the Bulk Data and PDex operations; values as they came, repeats kept. */
+/**
+ * The parameters of docs/regulation.md#export-parameters. Names are those of the Bulk Data and PDex operations; values
+ * as they came, repeats kept.
+ */
 export interface GivenParameter { readonly name: string; readonly value: string }
 export interface Warning { readonly code: string; readonly text: string; readonly parameter: string }
 
@@ -34,7 +37,8 @@ export function readParametersResource(body: unknown): readonly GivenParameter[]
     if (typeof item !== 'object' || item === null) return undefined;
     const { name, ...rest } = item as Record<string, unknown>;
     if (typeof name !== 'string') return undefined;
-    // valueString, valueInstant, valueCanonical, valueCode, valueUri …: guides and clients differ (SPEC §6.3).
+    // valueString, valueInstant, valueCanonical, valueCode, valueUri …: guides and clients differ
+    // (docs/regulation.md#export-parameters).
     const values = Object.entries(rest).filter(([key]) => key.startsWith('value'));
     const value = values[0]?.[1];
     if (values.length > 1) return undefined;

@@ -72,7 +72,7 @@ describe('dead letters', () => {
     expect(lies!.headers).toMatchObject({ ce_id: 'p7', ce_pareplayof: id });
   });
 
-  // HOLES M4: such a replay left its member denied for ever.
+  // Finding M4 (SECURITY.md): such a replay left its member denied for ever.
   it.each<[string, object, RegExp]>([
     ['another member', { id: 'x', subject: 'm2' }, /about the member or provider that the original names/],
     ['no member', { id: 'x', subject: undefined }, /about the member or provider that the original names/],

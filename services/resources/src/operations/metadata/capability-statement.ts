@@ -6,7 +6,7 @@ const VERSION = '0.1.0';
 const DATE = '2026-11-24';
 const us = US_CORE_PROFILES;
 
-/** Profiles by type that instances may claim in meta.profile (SPEC §7). */
+/** Profiles by type that instances may claim in meta.profile (docs/regulation.md#profiles). */
 const PROFILES: Readonly<Record<string, readonly string[]>> = {
   AllergyIntolerance: [us.allergyIntolerance], CarePlan: [us.carePlan], CareTeam: [us.careTeam],
   Condition: [us.conditionEncounterDiagnosis, us.conditionProblem], Coverage: [us.coverage, CARIN_PROFILES.coverage, PDEX_PROFILES.hrexCoverage],
@@ -45,7 +45,8 @@ const group = {
 };
 
 /**
- * GET [base]/metadata (SPEC §8): what is really served, from the same tables that serve it.
+ * GET [base]/metadata (docs/regulation.md#capabilitystatement): what is really served, from the same tables that serve
+ * it.
  * https://hl7.org/fhir/R4/capabilitystatement.html
  */
 export function capabilityStatement(publicUrl: string): string {
