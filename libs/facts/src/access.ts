@@ -142,8 +142,9 @@ export class Access {
     return view && party;
   }
   /**
-   * During a roll-out processes of two versions may read the members' facts from two views. Asked when our own view has passed: who
-   * comes onto the list later reads a view that has what was derived by then, who came meanwhile is on it.
+   * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers only
+   * after our own view has passed the position. A process that joins later starts from a view that already contains the
+   * event; a process that joined earlier is on the list.
    */
   private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
     const { others, version, readerOf } = this.options;

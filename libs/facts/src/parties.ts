@@ -12,7 +12,10 @@ import { staircase, type Step, withStep } from './steps.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
-/** The log to follow, and the views of the deployment: attribution runs one that spares reading everything said of members. */
+/**
+ * The log to follow, and the views of the deployment. Attribution keeps a view of the holds of whole sources, so that a
+ * start does not have to read every event about every member.
+ */
 export interface PartiesSource { readonly log: EventLog; readonly views: Pick<Views, 'reader' | 'store'> }
 
 /**

@@ -110,7 +110,8 @@ export class Rebuild {
     try {
       return await this.#build(build, graceMs, compare, AbortSignal.any([abort.signal, this.#stopping]));
     } catch (error) {
-      // What stopped it would stop it again; anything else is gone on with when `rebuild` is asked for again.
+      // After an error of the projection itself, a retry would fail again. After any other error, the next `rebuild`
+      // continues where this one stopped.
       if (error instanceof ProjectionStopped) await store.dropBuild(projection, build).catch(() => undefined);
       else await store.release(projection, build, this.#holder).catch(() => undefined);
       throw error;

@@ -280,7 +280,8 @@ export class ExportWork {
   async follow(id: string, type: string): Promise<void> {
     const job = await this.o.streams.load(id);
     if (job === undefined) return;
-    // Here only, and not for each job at each start: who wants a slot takes over what is not running any more.
+    // Release the slot here. A start does not need to scan all jobs, because a client that needs a slot can take over
+    // a slot whose job has ended.
     if (!isRunning(job)) await this.o.slots.release(job.client, id);
     await this.next(job, type);
   }
