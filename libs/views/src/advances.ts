@@ -1,4 +1,4 @@
-/** Who waits for a collection to advance, within this process. */
+/** Wakes the callers in this process that wait for a collection to advance. */
 export class Advances {
   readonly #listeners = new Map<string, Set<() => void>>();
 

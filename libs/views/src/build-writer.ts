@@ -15,7 +15,10 @@ export interface ViewLogger {
   error(details: object, message: string): void;
 }
 
-/** The projection stays in front of a record and tries again: a newer version wrote it, or it cannot even be passed over. */
+/**
+ * The projection stops at a record and tries again, because a newer version wrote the record or the view cannot even
+ * pass over it.
+ */
 export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
@@ -29,14 +32,15 @@ export interface ViewContext {
   readonly maxRecords: number;
 }
 
-/** A partition whose checkpoint the store had further and forgot. */
+/** A partition whose checkpoint the store has lost: this process had read further. */
 export interface Lost { readonly topic: string; readonly partition: number; readonly until: number }
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
- * Writes one build of a view. It goes by the checkpoints as it last read or wrote them; a checkpoint is saved only where the stored
- * one still stands there, so another writer of the partition, or a store that forgot, shows as CheckpointMoved: then `reload`.
+ * Writes one build of a view. It works from the checkpoints that it read or wrote last. It saves a checkpoint only if
+ * the stored one still has that value. So another writer of the partition, or a store that lost data, shows as
+ * CheckpointMoved, and the caller calls `reload`.
  */
 export class BuildWriter {
   readonly build: number;
@@ -50,7 +54,7 @@ export class BuildWriter {
     this.build = build;
   }
 
-  /** Takes the checkpoints as the store has them now. Answers the partitions that stood further here. */
+  /** Reads the checkpoints from the store. Returns the partitions in which this process was further. */
   async reload(): Promise<readonly Lost[]> {
     const before = this.#checkpoints;
     this.#checkpoints = await this.#stored();
@@ -70,7 +74,10 @@ export class BuildWriter {
     return topicPosition(Object.keys(this.#context.projection.topics), [...this.#checkpoints.values()]);
   }
 
-  /** A batch of the log: what lies before it and is missing is read first, what is behind the checkpoint is passed over. */
+  /**
+   * Handles a batch of the log. Records between the checkpoint and the batch are read first; records before the
+   * checkpoint are skipped.
+   */
   async handle({ topic, partition, records }: Batch, signal: AbortSignal): Promise<void> {
     const first = records[0];
     if (first === undefined) return;
@@ -86,7 +93,7 @@ export class BuildWriter {
     }
   }
 
-  /** Reads the log itself, from the checkpoint up to `until`. Offsets that compaction took are passed. */
+  /** Reads the log from the checkpoint up to `until`. Skips offsets that compaction removed. */
   async fill(topic: string, partition: number, until: number, signal: AbortSignal): Promise<void> {
     while (this.next(topic, partition) < until) {
       signal.throwIfAborted();
@@ -125,7 +132,8 @@ export class BuildWriter {
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
       for (const { offset, sentence } of passedOver) logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
       if (store.incarnation() !== incarnation && attempt < 20) {
-        // The engine changed while the checkpoint was on its way: the documents before it may be gone. What is there is passed over.
+        // The engine changed during the write of the checkpoint, so the documents before it may be lost. Parts that are
+        // still there are skipped.
         from = next;
         continue;
       }
@@ -134,7 +142,7 @@ export class BuildWriter {
     }
   }
 
-  /** Whether a write failed because of a document, and not of the engine: it is too large for it, or cannot be encoded. */
+  /** Whether the document, and not the engine, made a write fail: it is too large, or it cannot be encoded. */
   #isOfDocument(error: unknown, ops: readonly ViewOp[]): boolean {
     if (error instanceof DocumentTooLarge) return true;
     if (error instanceof EngineUnavailable || error instanceof CheckpointMoved) return false;
@@ -165,8 +173,9 @@ export class BuildWriter {
   }
 
   /**
-   * What the partition's checkpoint says of derivers. What of it holds, and is folded into one entry, depends on where the other
-   * partitions stand: in a store that others write too, as it says now and not as it was when this process last looked.
+   * The progress entries for the partition's checkpoint. Which of them hold, and are folded into one, depends on the
+   * positions of the other partitions. If other processes write the store too, these positions are read from the store,
+   * because this process may not know them yet.
    */
   async #progress(topic: string, partition: number, next: number, heard: readonly ProgressEntry[]): Promise<readonly ProgressEntry[]> {
     const known = this.#checkpoints.get(keyOf(topic, partition))?.progress ?? [];

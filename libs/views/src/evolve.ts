@@ -6,7 +6,10 @@ import type { TopicEvolve } from './port.ts';
 import { progressOf } from './progress.ts';
 import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
 
-/** Where a projection stopped: a record that this version does not know, or that it cannot even pass over. PHI-free: the key only as a hash. */
+/**
+ * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No
+ * protected data: the key is a hash.
+ */
 export interface Stop { readonly offset: number; readonly sentence: string }
 
 /** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
@@ -30,12 +33,18 @@ const hashed = (key: string): string => createHash('sha256').update(key).digest(
 const failure = (record: LogRecord, key: string, what: string, error: unknown): string =>
   `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} (${error instanceof Error ? error.name : 'no error object'})`;
 
-/** A newer version wrote it: this one cannot tell what it means, so it waits in front of it. The newer one reads it. */
+/**
+ * A newer version wrote the record, and this version does not know what it means. This version waits in front of it;
+ * the newer one reads it.
+ */
 const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({ offset, sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it` });
 
 /** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */
 export const PASSED_OVER_ID = '~passed-over';
-/** Its part: how many records, and when the oldest was appended (ms since the epoch). The order in which they came does not matter. */
+/**
+ * The part of one topic: how many records, and when the oldest was appended (ms since the epoch). The order in which
+ * they came does not matter.
+ */
 export interface PassedOverNote { readonly passedOver: { readonly records: number; readonly since: number } }
 
 function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
@@ -44,17 +53,19 @@ function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
 }
 
 /**
- * How a record was found to fail when its documents were written: passed over with the parts that they have, or, when that cannot
- * be written either, with parts that begin anew.
+ * How the records of a batch failed at the write of their documents: the view passes over the record with the parts
+ * that the documents have, or, if these cannot be written either, with parts that begin anew.
  */
 export type Failing = 'with-part' | 'afresh';
 
 /**
- * A batch of one topic-partition into at most one operation a document: parts are loaded once, evolved in memory, and
- * written with the position of the last record that changed them. A record that a part has already seen is passed over without a word.
+ * Turns a batch of one topic-partition into at most one operation for each document. Parts are loaded once, evolved in
+ * memory, and written with the position of the last record that changed them. A record that a part has already seen is
+ * skipped.
  *
- * A record at which `keys` or `evolve` throws is passed over as well: its documents become what the topic's `failed` says, and the view notes it in
- * `PASSED_OVER_ID`. `failing` says so of the only record of a batch, whose documents could not be written.
+ * A record at which `keys` or `evolve` throws is passed over: its documents become what `failed` of the topic returns,
+ * and the view notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could
+ * not be written.
  */
 export async function evolveBatch(
   topic: TopicEvolve, batch: Batch, load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>, failing?: Failing,
@@ -79,7 +90,7 @@ export async function evolveBatch(
         if (keys.length > 0) work.push({ record, keys });
       }
     } catch (error) {
-      // Nobody can say which documents it concerns.
+      // `keys` threw, so the documents that the record concerns are unknown.
       passOver(record, record.key, 'keys', error);
     }
   }
@@ -88,7 +99,7 @@ export async function evolveBatch(
   for (const { record, keys } of work) {
     const { partition, offset } = record;
     const before = new Map(keys.map((id) => [id, ops.get(id)]));
-    /** Whether the record is news to one of its documents. When it fails, all of them stay as they were before it. */
+    /** Whether the record changes one of its documents. If it fails, all of them stay as they were before it. */
     const apply = (next: (part: unknown, id: string) => unknown): boolean => {
       let news = false;
       try {
@@ -127,7 +138,7 @@ export async function evolveBatch(
       break;
     }
   }
-  // What lies behind the stop must not count.
+  // Records behind the stop must not count.
   const until = stop?.offset ?? Infinity;
   const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
   const passed = passedOver.filter(({ offset }) => offset < until);

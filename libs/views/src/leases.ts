@@ -1,4 +1,4 @@
-/** Leases on builds within one process, for stores that only one process writes: they end with it. */
+/** Leases on builds for stores that only one process writes. They end with the process. */
 export class Leases {
   readonly #held = new Map<string, { readonly holder: string; readonly until: number }>();
 

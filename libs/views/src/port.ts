@@ -7,8 +7,8 @@ import type { ProgressEntry, ViewStore } from './store.ts';
  */
 
 /**
- * `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. Never changed by who reads it:
- * two readers may get the same object.
+ * `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. A reader never changes
+ * a document, because two readers may get the same object.
  */
 export type ViewDocument = { readonly _id: string } & { readonly [part: string]: unknown };
 
@@ -67,8 +67,9 @@ export interface ViewPosition {
   readonly topics: Position;
   readonly derived: Readonly<Record<string, Position>>;
   /**
-   * Progress that was heard of and is not in `derived` yet: the view has not passed its `after`. Whoever goes on reading from `topics`
-   * never hears of it again. Absent when there is none.
+   * Progress entries that are not in `derived` yet, because the view has not passed their `after`. A reader that
+   * continues from `topics` does not see these entries again, so it must take them from here. Absent when there are
+   * none.
    */
   readonly waiting?: readonly ProgressEntry[];
 }
@@ -122,8 +123,8 @@ export interface ViewStatus {
 }
 
 /**
- * Records between a view and the head of one of its topics, over all partitions; and when the oldest record that the view does not show was
- * appended (ms since the epoch): one of those, or one that it passed over.
+ * How far a view is behind one of its topics: the number of records over all partitions, and when the oldest record
+ * that the view does not show was appended (ms since the epoch). Records that the view passed over count for the age.
  */
 export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number; readonly since?: number }
 

@@ -4,17 +4,20 @@ import type { Projection, ViewPosition } from './port.ts';
 import { hasPassed, viewPosition } from './progress.ts';
 import type { ViewStore } from './store.ts';
 
-/** How often a store that other processes write is asked while somebody waits: fast at first, then less and less until it moves. */
+/**
+ * How often a caller that waits asks a store that other processes write: often at first, then less often until the
+ * position moves.
+ */
 const SHARED = { firstMs: 2, maxMs: 50 };
-/** One that this process writes says itself when it moves; other threads' readers ask. */
+/** A store that this process writes reports when it moves. Readers in other threads ask. */
 const OWN = { firstMs: 100, maxMs: 100 };
 
 interface Waiter {
   readonly target: Position;
   readonly derivers: readonly string[];
-  /** Questions begun before it came: their answer may be older than what it waits for. */
+  /** Questions that began before the caller came: their answer may be older than what the caller waits for. */
   readonly since: number;
-  /** Its time has run out; the answer that is on its way counts still. */
+  /** The time has run out. The answer to a question that is under way still counts. */
   late: boolean;
   settle(passed: boolean): void;
   fail(error: unknown): void;
@@ -22,7 +25,10 @@ interface Waiter {
 
 const watches = new WeakMap<ViewStore, Map<string, PositionWatch>>();
 
-/** Where one view stands, for everybody of this process who waits for it: one question at a time, however many wait. */
+/**
+ * The position of one view, for every caller in this process that waits for it. One question runs at a time, however
+ * many callers wait.
+ */
 export class PositionWatch {
   readonly #store: ViewStore;
   readonly #projection: Projection;
@@ -57,7 +63,7 @@ export class PositionWatch {
 
   /** At least one question is asked, whatever the timeout. Rejects when the store cannot be asked. */
   async waitFor(target: Position, timeoutMs: number, derivers: readonly string[]): Promise<boolean> {
-    // A store of this process's own answers at once: most who ask have nothing to wait for.
+    // A store that only this process writes answers at once, and most callers have nothing to wait for.
     if (!this.#store.shared && hasPassed(await this.position(), target, derivers)) return true;
     return new Promise<boolean>((resolve, reject) => {
       const leave = (): void => {
@@ -84,7 +90,9 @@ export class PositionWatch {
     this.#stopListening = undefined;
   }
 
-  /** `fresh`: a swap by another process counts too, whatever is remembered here. */
+  /**
+   * `fresh`: ask which build is live instead of using the remembered answer, so that a swap by another process counts.
+   */
   #ask(fresh: boolean): void {
     clearTimeout(this.#timer);
     this.#again = true;

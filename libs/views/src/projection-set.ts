@@ -17,7 +17,10 @@ export interface ProjectionSetOptions {
   readonly logger?: ViewLogger;
   /** Records a batch at most: one transaction of the store each. Default 1000. */
   readonly maxRecords?: number;
-  /** How often a store that several processes write is asked whether it still has what it had, ms; 0: never. Default a minute there, and at once after a new connection to it. */
+  /**
+   * How often the runner checks that a store which several processes write still has its data, ms; 0: never. Default:
+   * each minute, and at once after a new connection.
+   */
   readonly verifyMs?: number;
 }
 
@@ -27,7 +30,7 @@ export interface RebuildOptions {
 }
 
 const VERIFY_MS = 60_000;
-/** How often the store is asked what views passed over, while somebody asks for readiness. */
+/** How often readiness checks make the store count the records that views passed over. */
 const NOTICE_MS = 5_000;
 const GRACE_MS = 15 * 60_000;
 
@@ -54,15 +57,19 @@ export class ProjectionSet {
   }
 
   /**
-   * Creates or checks the views, follows the topics from their checkpoints, and resolves when everything that was in the log then is in the
-   * views (or one of them cannot advance, which `failure` says). What a rebuild left half-built stays for `rebuild` or `abandon`.
+   * Creates or checks the views, follows the topics from their checkpoints, and resolves when the views contain
+   * everything that was in the log at the call, or when a view cannot advance (`failure` says why). A half-finished
+   * rebuild stays for `rebuild` or `abandon`.
    */
   async start(): Promise<void> {
     for (const runner of this.#runners.values()) await runner.start();
     await Promise.all([...this.#runners.values()].map((runner) => runner.caughtUp()));
   }
 
-  /** Resolves when no batch is in flight any more; a rebuild that runs is left as it is, to be gone on with. */
+  /**
+   * Resolves when no batch is in flight any more. A running rebuild is left as it is, and the next `rebuild` continues
+   * it.
+   */
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((r) => r.stop()));
   }
@@ -88,7 +95,7 @@ export class ProjectionSet {
     return { ready: true, ...(this.#notice !== undefined && { detail: this.#notice }) };
   }
 
-  /** In the background, because readiness must not wait for a slow store: the next check gives what was found. */
+  /** In the background, because readiness must not wait for a slow store. The next check returns the result. */
   #lookForNotice(): void {
     if (performance.now() - this.#noticeAskedAt < NOTICE_MS) return;
     this.#noticeAskedAt = performance.now();
@@ -114,10 +121,11 @@ export class ProjectionSet {
   }
 
   /**
-   * Builds the view again from the log beside the live one (or goes on with a build that was left), compares the two at one position,
-   * swaps, and drops the old build after the grace. The log is the truth: a difference is reported and the rebuilt view wins.
-   * `name` is the view's, or its collection (`<owner>_<name>_v<version>`). Throws RangeError for a view that is not here,
-   * RebuildRefused while it is being rebuilt already, ProjectionStopped when evolve refuses a record; then the live view stays as it is.
+   * Builds the view again from the log beside the live one (or continues an unfinished build), compares the two at one
+   * position, swaps, and drops the old build after the grace period. The log is the truth: a difference is reported,
+   * and the rebuilt view wins. `name` is the name of the view or of its collection (`<owner>_<name>_v<version>`).
+   * Throws RangeError for an unknown view, RebuildRefused while a rebuild runs, and ProjectionStopped when evolve
+   * refuses a record; the live view stays as it is then.
    */
   async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
     return this.#runner(name).rebuild(options.graceMs ?? GRACE_MS);
@@ -128,7 +136,7 @@ export class ProjectionSet {
     return this.#runner(name).rollback(options.graceMs ?? GRACE_MS);
   }
 
-  /** Gives up the build that is being built, in whichever process. False when there is none. */
+  /** Abandons the unfinished build, whichever process works on it. Returns false when there is none. */
   async abandon(name: string): Promise<boolean> {
     return this.#runner(name).abandon();
   }

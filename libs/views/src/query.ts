@@ -1,7 +1,7 @@
 import { collectionName } from './port.ts';
 import type { FindQuery, IndexDefinition, Projection, Scalar } from './port.ts';
 
-/** A query that no declared index answers, or a projection that contradicts itself: a bug of the caller, said in a sentence. */
+/** A query that no declared index answers, or a projection that contradicts itself. Either is a bug of the caller. */
 export class UndeclaredQuery extends Error {
   override readonly name = 'UndeclaredQuery';
 }
@@ -74,7 +74,10 @@ export function splitPath(path: string): readonly [part: string, fields: readonl
   return [part!, fields];
 }
 
-/** Refuses what no adapter could keep: unknown parts, bodies deeper than a field, array indexes over several parts. */
+/**
+ * Refuses definitions that no adapter can keep: unknown parts, bodies deeper than a field, array indexes over several
+ * parts.
+ */
 export function checkProjection(projection: Projection): void {
   const view = collectionName(projection);
   const refuse = (why: string): never => {

@@ -37,13 +37,19 @@ export class RebuildRefused extends Error {
 
 const LEASE_MS = 15_000;
 const BACKOFF_MS = [100, 200, 500, 1000, 2000];
-/** Rounds without getting nearer to a live view that is written as fast as the log is read again; then it is sealed all the same. */
+/**
+ * How many rounds may bring the build no nearer to a live view that is written as fast as the log is read. Then the
+ * live view is sealed anyway.
+ */
 const PATIENCE = 2;
 
 /**
- * Builds a view beside the live one from the log, and swaps it in. The build's own checkpoints say how far it is, so whoever is asked next
- * goes on where it was left. The swap: the live build is sealed (no instance carries its position further), the new one is brought to
- * exactly there, and one change of the registry makes it live. No reader sees the position go back, no writer's batch is missed.
+ * Builds a view from the log beside the live one, and swaps it in. The checkpoints of the build say how far it is, so
+ * the next `rebuild` continues it.
+ *
+ * The swap has three steps. The live build is sealed, so that no instance moves its position. The new build is brought
+ * to exactly that position. One change of the registry makes it live. So no reader sees the position go back, and no
+ * batch of a writer is lost.
  */
 export class Rebuild {
   readonly #context: ViewContext;
@@ -60,7 +66,7 @@ export class Rebuild {
     this.#stopping = stopping;
   }
 
-  /** Starts a build, or goes on with one that was left. */
+  /** Starts a build, or continues an unfinished one. */
   rebuild(graceMs: number): Promise<RebuildResult> {
     return this.#run(graceMs, true, async () => {
       const { store, projection } = this.#context;
@@ -79,7 +85,7 @@ export class Rebuild {
     });
   }
 
-  /** Gives up the build that is being built, by whomever. False when there is none. */
+  /** Abandons the unfinished build, whichever process works on it. Returns false when there is none. */
   async abandon(): Promise<boolean> {
     const { store, projection } = this.#context;
     this.#running?.abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was abandoned`));
@@ -180,7 +186,10 @@ export class Rebuild {
     }
   }
 
-  /** From the log to near the live view, or to the head when the live view cannot get there. Waits for an engine that is away. */
+  /**
+   * Reads the log until the build is near the live view, or at the head when the live view cannot advance. Waits for an
+   * engine that is away.
+   */
   async #approach(writer: BuildWriter, signal: AbortSignal): Promise<void> {
     let gap = Infinity;
     for (let vain = 0, failures = 0; vain < PATIENCE; ) {
@@ -207,7 +216,7 @@ export class Rebuild {
   }
 }
 
-/** Carried on when the checkpoint moved: a new connection is enough for that. */
+/** Continues after CheckpointMoved: a new connection alone can cause that. */
 async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -219,7 +228,7 @@ async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal):
   }
 }
 
-/** Records between two positions, by offsets (those that compaction took count). */
+/** Records between two positions, by offsets. Offsets that compaction removed count too. */
 export function behind(at: Position, goal: Position): number {
   let sum = 0;
   for (const [topic, offsets] of Object.entries(goal)) offsets.forEach((next, p) => (sum += Math.max(0, next - (at[topic]?.[p] ?? 0))));

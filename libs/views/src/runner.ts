@@ -12,26 +12,32 @@ import type { RebuildResult } from './rebuild.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
 
 const BACKOFF_MS = [100, 200, 500, 1000, 2000];
-/** How often a batch is tried while its checkpoint moves under it or its build is being replaced, and how long it waits in between at most. */
+/**
+ * How often the runner tries a batch whose checkpoint moves or whose build is being replaced, and the longest wait
+ * between two attempts.
+ */
 const ATTEMPTS = 60;
 const WAIT_MS = 50;
-/** A log that ends too early is looked at so often, and so many ms apart, before it is taken for another one: a broker may have just come back. */
+/**
+ * How often, and how many ms apart, the runner checks a log that seems too short before it concludes that the log is
+ * another one. A broker may have just come back.
+ */
 const LOOKS_AT_THE_LOG = 6;
 const LOOK_AT_THE_LOG_MS = 500;
-/** How often a start looks whether the view has caught up, and how often it says how far it is. */
+/** How often a start checks whether the view has caught up, and how often it logs the progress. */
 const CATCH_UP_MS = 50;
 const TELL_EVERY_MS = 10_000;
 
-/** How often the incarnation of the store is looked at. */
+/** How often the runner compares the incarnation of the store. */
 const LOOK_MS = 1000;
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
- * Keeps one view up to date. The checkpoints in the store are the truth: records before them are passed over, and what the group has
- * committed but the store has lost is read again from the log. Several instances may do this for one view, each for the
- * partitions that its group gives it; two that hold one partition for a moment do no harm. Batches of a view are handled one at
- * a time in a process.
+ * Keeps one view up to date. The checkpoints in the store are the truth: records before them are skipped, and records
+ * that the group has committed but the store has lost are read again from the log. Several instances may do this for
+ * one view, each for the partitions that its group gives it. Two that hold one partition for a moment do no harm. A
+ * process handles the batches of a view one at a time.
  */
 export class ProjectionRunner {
   readonly projection: Projection;
@@ -44,13 +50,13 @@ export class ProjectionRunner {
   readonly #rebuild: Rebuild;
   readonly #backlog: Backlog;
   #live: BuildWriter | undefined;
-  /** The incarnation of the store in which the view was found to be as it should. */
+  /** The incarnation of the store at the last successful check of the view. */
   #ensuredIn: number | undefined;
-  /** The live build whose indexes were found to be as the projection declares them. */
+  /** The live build at the last successful check of its indexes. */
   #ensuredBuild: number | undefined;
   /** What the live build lacks. Nothing is written to it or read from it until somebody has created that. */
   #unfit: string | undefined;
-  /** Said when the log was found to end before the view: nothing is taken from it any more by this process. */
+  /** Set when the log ends before the position of the view: this process then takes nothing more from it. */
   #foreign: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #subscription: Subscription | undefined;
@@ -95,8 +101,9 @@ export class ProjectionRunner {
   }
 
   /**
-   * Resolves when the view has passed everything that is in the log now, whoever brings it there, or cannot advance: a view that is new,
-   * or of a version that nobody has kept up, is not answered from before. Throws EngineUnavailable.
+   * Resolves when the view has passed everything that is in the log at the call, whichever instance brings it there, or
+   * when it cannot advance. So a view that is new, or of a version that nobody kept up to date, gives no answers from
+   * before. Throws EngineUnavailable.
    */
   async caughtUp(): Promise<void> {
     const { store, log, logger } = this.#context;
@@ -164,7 +171,10 @@ export class ProjectionRunner {
     }));
   }
 
-  /** Records between the view and the head, by topic over all partitions, whichever instance handles them. What was passed over keeps its age. */
+  /**
+   * Records between the view and the head, by topic over all partitions, whichever instance handles them. The age
+   * counts records that the view passed over.
+   */
   async lag(): Promise<readonly ViewLag[]> {
     const { store, log } = this.#context;
     const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
@@ -177,7 +187,7 @@ export class ProjectionRunner {
     }));
   }
 
-  /** Builds that are kept up to date: the live one, and one that is built beside it. */
+  /** Builds that this runner keeps up to date: the live one, and one that is built beside it. */
   async builds(): Promise<number> {
     return (await this.#context.store.builds(this.projection))?.building === undefined ? 1 : 2;
   }
@@ -205,7 +215,8 @@ export class ProjectionRunner {
     for (let attempt = 1; ; attempt++) {
       try {
         const writer = await this.#current();
-        // Known already: delivered again, or an older log whose offsets begin anew below what was read of the former one.
+        // A record before the checkpoint: a redelivery, or an older copy of the log whose offsets begin again below
+        // those that were read.
         if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition)) await this.#sameLog();
         await writer.handle(batch, this.#stopping.signal);
         this.#failures.delete(keyOf(topic, partition));
@@ -220,7 +231,10 @@ export class ProjectionRunner {
     }
   }
 
-  /** A log that ends before what the view has read is another one: what comes next there would be taken for known. Throws EngineUnavailable. */
+  /**
+   * A log that ends before the position of the view is another log. Its next records would be skipped as duplicates.
+   * Throws EngineUnavailable.
+   */
   async #sameLog(): Promise<void> {
     const position = topicPosition(this.#topics, await this.#context.store.checkpoints(this.projection, 'live'));
     let place = beyond(position, await this.#context.log.head(this.#topics));
@@ -239,19 +253,26 @@ export class ProjectionRunner {
     this.#failures.set(keyOf(topic, partition), message);
   }
 
-  /** The live build as far as is known here. That a swap is noticed late does no harm: the replaced build is sealed. */
+  /**
+   * The live build as far as this process knows. It may notice a swap late, which does no harm, because the replaced
+   * build is sealed.
+   */
   async #current(): Promise<BuildWriter> {
     const builds = await this.#context.store.builds(this.projection);
     if (builds === undefined || builds.live !== this.#live?.build) await this.#reload();
     return this.#live!;
   }
 
-  /** Asks the store which build is live and where it stands. What it had further and forgot is read from the log again. */
+  /**
+   * Asks the store which build is live and what its position is. Records that the store has lost are read again from
+   * the log.
+   */
   async #reload(): Promise<void> {
     const { store } = this.#context;
     const incarnation = store.incarnation();
     let builds = await store.builds(this.projection, true);
-    // What an engine forgets may be the view itself, or an index of it. A build that another process swapped in may lack an index as well.
+    // An engine may have lost the view itself, or one of its indexes. A build that another process swapped in may lack
+    // an index as well.
     while (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
       this.#ensuredBuild = await this.#ensure();
       this.#ensuredIn = incarnation;
@@ -280,7 +301,10 @@ export class ProjectionRunner {
     }
   }
 
-  /** Up to what the group has committed (that is not delivered again), and at least to `until`. */
+  /**
+   * Reads up to the committed offset of the group, because those records are not delivered again, and at least to
+   * `until`.
+   */
   async #catchUp(topic: string, partition: number, until: number): Promise<void> {
     for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
       try {
@@ -298,8 +322,8 @@ export class ProjectionRunner {
   }
 
   /**
-   * A store that several processes write may have forgotten something while no batch comes: it is asked when its incarnation changed, which
-   * is seen without a question, while a view lacks something, and from time to time.
+   * A store that several processes write may lose data while no batch comes. So the runner checks it when its
+   * incarnation changed (which it sees without a question), while a view lacks something, and from time to time.
    */
   async #verify(): Promise<void> {
     for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted; ) {

@@ -8,7 +8,7 @@ import type { Connection } from './connection.ts';
 import { createTables, definitionOf, quoted, tablesOf } from './tables.ts';
 import type { Layout } from './tables.ts';
 
-/** Builds of a view: the live one, the one that is being built beside it, the one before. And how far each has come. */
+/** Builds of a view (live, building, previous) and the position of each. */
 export class ViewBuilds {
   readonly #connection: Connection;
   readonly #leases = new Leases();
@@ -124,7 +124,7 @@ export class ViewBuilds {
     await this.#drop(layout, build);
   }
 
-  /** Emptied piece by piece, so that dropping a large table never holds the process up. */
+  /** Deletes rows in small pieces, so that dropping a large table never blocks the process. */
   async #drop(layout: Layout, build: number): Promise<void> {
     this.#connection.forget(layout.collection, build);
     for (const { table, key } of tablesOf(layout, build)) {

@@ -40,7 +40,7 @@ export class Connection {
       const columns = new Set((this.db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name));
       for (const column of ADDED) if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
     }
-    // A reader of another thread scans: what it has passed it does not need again.
+    // A reader in another thread scans, and does not need pages that it has passed.
     this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.db;
     this.control = {
@@ -67,7 +67,10 @@ export class Connection {
     return layout;
   }
 
-  /** What the file says of a collection. A read-only connection looks again when another connection has written. */
+  /**
+   * The definition of a collection in the file. A read-only connection reads it again when another connection has
+   * written.
+   */
   lookup(collection: string): Registered | undefined {
     if (this.#readonly) {
       const { data_version: version } = this.control.dataVersion.get() as { data_version: number };

@@ -30,7 +30,7 @@ export class Queries {
     });
   }
 
-  /** A document decoded before, while every part's position in the file is still the one that it was decoded at. */
+  /** A document that was decoded before, while the positions of all its parts are still the same. */
   #decoded(statements: Statements, id: string, keep: number): ViewDocument | undefined {
     const row = statements.getWithPositions().get(id) as unknown as readonly unknown[] | undefined;
     if (row === undefined) return undefined;

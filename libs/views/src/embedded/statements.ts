@@ -58,7 +58,7 @@ export class Statements {
     });
   }
 
-  /** A number that no document's bodies have; null where the view has none. Only the writer asks. */
+  /** A number that no bodies of a document have; null where the view has no bodies. Only the writer asks. */
   nextBody(): number | null {
     if (this.#body === undefined) {
       const has = this.layout.parts.some((p) => p.bodies.length > 0);

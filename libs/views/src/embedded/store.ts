@@ -18,9 +18,9 @@ export interface EmbeddedViewsOptions {
 }
 
 /**
- * Views in one SQLite file. WAL with synchronous=NORMAL: after a loss of power the last seconds may be missing, but as a
- * prefix of the write-ahead log, so a checkpoint is never there without the documents before it; the runner reads the
- * rest again from the log.
+ * Views in one SQLite file. WAL with synchronous=NORMAL: after a power failure the last seconds may be lost. The rest
+ * is a prefix of the write-ahead log, so a checkpoint never survives without the documents before it, and the runner
+ * reads the lost records again from the log.
  */
 export class EmbeddedStore implements ViewStore {
   readonly shared = false;

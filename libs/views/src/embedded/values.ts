@@ -1,6 +1,6 @@
 import type { Scalar } from '../port.ts';
 
-/** As SQLite stores and compares it. */
+/** The value as SQLite stores and compares it. */
 export const bound = (value: unknown): string | number | null => (typeof value === 'boolean' ? Number(value) : typeof value === 'string' || typeof value === 'number' ? value : null);
 
 /** Does `value` lie within a bound? Only of one type, as the index compares. */

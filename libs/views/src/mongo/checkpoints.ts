@@ -12,7 +12,7 @@ export interface StoredCheckpoint {
   readonly partition: number;
   readonly next: number;
   readonly progress: Checkpoint['progress'];
-  /** Nobody moves it: the build is being replaced, or was. */
+  /** Set while the build is being replaced and afterwards: no writer moves the checkpoint then. */
   readonly sealed?: true;
 }
 
@@ -32,12 +32,12 @@ export class Checkpoints {
     this.#calls = calls;
   }
 
-  /** Without the index the few thousand documents are scanned: it is made, never required. */
+  /** The index only saves a scan of a few thousand documents, so a missing one is created and never required. */
   async of(view: string, build: string): Promise<readonly Checkpoint[]> {
     return (await this.read(view, build)).checkpoints;
   }
 
-  /** `moving`: the build has checkpoints and none is sealed, so that no other build has replaced it. */
+  /** `moving`: the build has checkpoints and none is sealed, so no other build has replaced it. */
   async read(view: string, build: string): Promise<{ readonly checkpoints: readonly Checkpoint[]; readonly moving: boolean }> {
     const found = await this.#calls.asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
     return { checkpoints: found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress })), moving: found.length > 0 && !found.some(({ sealed }) => sealed) };
@@ -48,7 +48,10 @@ export class Checkpoints {
     if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
   }
 
-  /** With `from` only where the stored one stands there and is not sealed; else CheckpointMoved. */
+  /**
+   * With `from`, saves only if the stored checkpoint has that value and is not sealed; throws CheckpointMoved
+   * otherwise.
+   */
   async save(view: string, build: string, { topic, partition, next, progress }: Checkpoint, from?: number): Promise<void> {
     const _id = idOf(build, topic, partition);
     const set = { $set: { build, topic, partition, next, progress } };
@@ -68,7 +71,7 @@ export class Checkpoints {
     if (!saved) throw moved(view, topic, partition, from);
   }
 
-  /** Those that are not there yet are made, so that none can come behind the seal. */
+  /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */
   async seal(view: string, build: string, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
     await this.#calls.calling(view, async () => {
       if (partitions.length > 0) {

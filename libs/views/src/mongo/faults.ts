@@ -3,8 +3,8 @@ import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '@provider-access/eventlog';
 
 /**
- * What the driver throws, as the port says it. A text of the server may quote documents and keys (a duplicate key does):
- * none is passed on, only names and codes.
+ * Turns errors of the driver into errors of the port. A text of the server may quote documents and keys (a duplicate
+ * key does), so only names and codes are passed on.
  */
 
 export const DUPLICATE = 11000;
@@ -28,7 +28,9 @@ export const isTooLarge = (code: number | undefined): boolean => code !== undefi
 export const isAwayCode = (code: number): boolean => AWAY.has(code);
 export const isExisting = (error: unknown): boolean => codeOf(error) === 48;
 
-/** Errors of the port for errors of the driver; whatever is not the driver's stays. `view` is a collection name. */
+/**
+ * Returns the error of the port for an error of the driver, and any other error unchanged. `view` is a collection name.
+ */
 export function asFault(error: unknown, view: string): unknown {
   if (!(error instanceof MongoError) && !isSystemError(error)) return error;
   const code = codeOf(error);
@@ -38,14 +40,15 @@ export function asFault(error: unknown, view: string): unknown {
   return new EngineUnavailable(`the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`);
 }
 
-/** A socket's own error comes through the driver as it is now and then. */
+/** Sometimes the driver passes an error of the socket on as it is. */
 const isSystemError = (error: unknown): boolean => error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && (error as NodeJS.ErrnoException).syscall !== undefined;
 
 const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
 
 /**
- * Runs calls of the driver, each with an end: a find whose server is killed (-9) in the middle is now and then never answered by driver 7.9,
- * socket timeout or not. What was given up may still arrive at the server: every write here is conditional.
+ * Runs calls of the driver, each with a deadline. Driver 7.9 sometimes never answers a find whose server is killed (-9)
+ * in the middle, whatever the socket timeout. A call that was given up may still arrive at the server, so every write
+ * here is conditional.
  */
 export class Calls {
   readonly #deadlineMs: number;
@@ -74,7 +77,10 @@ export class Calls {
     }
   }
 
-  /** A read; one whose cursor was lost, or whose idle connection turned out to be gone (the driver retries its own errors only), is done again. */
+  /**
+   * A read. It is repeated if its cursor was lost or its idle connection turned out to be closed, because the driver
+   * retries only its own errors.
+   */
   asking<T>(view: string, work: () => Promise<T>): Promise<T> {
     return this.calling(view, async () => {
       for (let attempt = 1; ; attempt++) {

@@ -1,9 +1,9 @@
 import type { MongoClient, TopologyDescription } from 'mongodb';
 
 /**
- * Counts what may come between two writes so that the first is gone when the second arrives, however it was acknowledged: a server
- * that was killed is reached by new connections only, and a primary that lost an election is another server. A connection
- * that a growing pool makes is counted too; that costs one look more.
+ * Counts events between two writes that may have removed the first one, however it was acknowledged. A killed server is
+ * reached by new connections only, and after an election the primary is another server. A connection that a growing
+ * pool opens counts too, and costs one check more.
  */
 export class Incarnation {
   number = 0;

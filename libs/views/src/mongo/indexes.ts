@@ -10,7 +10,9 @@ export interface PlannedIndex { readonly index: string; readonly state: IndexSta
 const NO_COLLECTION = 26;
 const DIFFERENT = new Set([85, 86]);
 
-/** The indexes of a build's collection beside those that the projection declares. One that is there and not declared is left alone. */
+/**
+ * The indexes of a build, beside those that the projection declares. An index that exists and is not declared stays.
+ */
 export async function compareIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<readonly PlannedIndex[]> {
   const there = await calls.asking(layout.collection, async () => {
     try {
@@ -45,7 +47,10 @@ export async function requireIndexes(db: Db, layout: Layout, physical: string, c
 const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>
   JSON.stringify(wanted.key) === JSON.stringify(found['key']) && JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) && (wanted.options.unique === true) === (found['unique'] === true);
 
-/** Builds those that are missing; never drops or changes one. Two that do it at once do the same. Answers those of that name that differ. */
+/**
+ * Builds the missing indexes, and never drops or changes one. Two processes may do it at once. Returns the indexes that
+ * exist under a declared name with another definition.
+ */
 export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<readonly string[]> {
   const differ: string[] = [];
   for (const index of indexesOf(layout)) {

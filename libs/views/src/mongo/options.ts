@@ -13,7 +13,7 @@ export interface MongoOptions {
   /** Default majority and journalled. Anything less can lose acknowledged writes; the projections then read them from the log again. */
   readonly writeConcern?: { readonly w?: number | 'majority'; readonly journal?: boolean; readonly wtimeoutMS?: number };
   readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
-  /** How long a call looks for a primary before it says that the engine is away. Default 2500 ms. */
+  /** How long a call waits for a primary before it throws EngineUnavailable. Default 2500 ms. */
   readonly serverSelectionTimeoutMs?: number;
   /** How long an answer may take. Default 10 s (the driver's `timeoutMS` does nothing in 7.9). */
   readonly socketTimeoutMs?: number;
@@ -21,13 +21,19 @@ export interface MongoOptions {
 }
 
 export interface MongoViewsOptions extends MongoOptions {
-  /** Creates views and indexes that are missing at `ensure`; else it refuses (`applyViews` makes them). Default false. */
+  /**
+   * Creates missing views and indexes at `ensure`. Otherwise `ensure` refuses, and `applyViews` creates them. Default
+   * false.
+   */
   readonly applyIndexes?: boolean;
-  /** How long what the registry says may be remembered. Default 1000 ms. A replaced build is kept at least two and a half times that. */
+  /**
+   * How long an answer of the registry may be remembered. Default 1000 ms. A replaced build is kept at least two and a
+   * half times that.
+   */
   readonly registryTtlMs?: number;
 }
 
-/** Twice what a call may take by the driver's own limits: it retries once. */
+/** Twice the longest time that the driver allows a call, because the driver retries once. */
 export const deadlineOf = (options: MongoOptions): number => 2 * ((options.socketTimeoutMs ?? SOCKET_MS) + (options.serverSelectionTimeoutMs ?? SELECTION_MS));
 
 const SELECTION_MS = 2500;
@@ -49,8 +55,8 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     connectTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
     waitQueueTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
     socketTimeoutMS: options.socketTimeoutMs ?? SOCKET_MS,
-    // Monitors ask the server; they do not keep a `hello` open. After "not primary", and for every call that waits for a server, the driver
-    // asks at once, so that this interval only bounds how old the picture of an idle process is.
+    // Monitors ask the server and do not keep a `hello` open. The driver asks at once after "not primary" and for every
+    // call that waits for a server. So this interval only limits how old the knowledge of an idle process is.
     serverMonitoringMode: 'poll',
     heartbeatFrequencyMS: 30_000,
     ignoreUndefined: true,

@@ -15,7 +15,7 @@ import { CHECKPOINTS, REGISTRY } from './store.ts';
 const PATIENT = new Calls(0);
 
 export interface PlannedView {
-  /** The collection of a build; of a view that nobody has made yet, the one that would be made. */
+  /** The collection of a build, or the one that would be created for a view that does not exist yet. */
   readonly collection: string;
   /** Name of an index; `(view)` is the view itself: whether it is registered, and with this definition. */
   readonly index: string;
@@ -23,7 +23,7 @@ export interface PlannedView {
   readonly state: IndexState;
 }
 
-/** What is there of the projections' collections and indexes, and what is not. Changes nothing. */
+/** Which collections and indexes of the projections exist, and which are missing. Changes nothing. */
 export function planViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
   return connected(options, async (db) => {
     const planned: PlannedView[] = [];
@@ -33,8 +33,8 @@ export function planViews(options: MongoOptions, projections: readonly Projectio
 }
 
 /**
- * Makes views and indexes that are missing, while the views are read and written; drops and changes nothing. Answers what is there
- * then. Two that do it at once do the same. An index of a large collection takes as long as it takes.
+ * Creates missing views and indexes while the views are read and written. Drops and changes nothing, and two processes
+ * may do it at once. Returns what exists afterwards. An index of a large collection may take long.
  */
 export function applyViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
   return connected(options, async (db) => {

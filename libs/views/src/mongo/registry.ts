@@ -3,7 +3,7 @@ import type { Builds } from '../store.ts';
 import { isDuplicate } from './faults.ts';
 import type { Calls } from './faults.ts';
 
-/** What is known of a view, one document each in collection `views`. Each change of it is one conditional update. */
+/** The state of a view, one document each in collection `views`. Each change is one conditional update. */
 export interface Registered {
   readonly _id: string;
   readonly definition: string;
@@ -16,9 +16,9 @@ export interface Registered {
   /** When `live` was swapped in, ms since the epoch. */
   readonly swappedAt?: number;
   readonly lease?: { readonly holder: string; readonly until: number };
-  /** The live build whose checkpoints stand still while its successor is swapped in. */
+  /** The sealed live build: its checkpoints do not move while its successor is swapped in. */
   readonly sealed?: number;
-  /** The live build that is about to be replaced: until it is, nobody goes by what they remember. */
+  /** The live build that is about to be replaced. Until then no process uses a remembered answer. */
   readonly ending?: number;
 }
 
@@ -34,8 +34,9 @@ export const buildsOf = (r: Registered): Builds => ({
 export interface LookedUp { readonly entry: Registered | undefined; /** `performance.now()` before the question. */ readonly at: number }
 
 /**
- * Remembered for a short time. A build that replaces another knows at once what comes next, and the replaced one never: so before a swap it is
- * said that the live build ends, and once everybody's memory is older than that, each read asks which build is live.
+ * Remembers answers of the registry for a short time. A process that works with the replaced build would not notice a
+ * swap. So the builder first announces that the live build ends. Once every remembered answer is older than the
+ * announcement, each read asks which build is live.
  */
 export class Registry {
   readonly #collection: Collection<Registered>;
@@ -50,7 +51,7 @@ export class Registry {
     this.#calls = calls;
   }
 
-  /** What was said last, however long ago. */
+  /** The last answer, however old. */
   remembered(view: string): LookedUp | undefined {
     return this.#known.get(view);
   }
@@ -78,7 +79,7 @@ export class Registry {
     this.#known.delete(view);
   }
 
-  /** False when it is there already. */
+  /** Returns false when the entry exists already. */
   async insert(entry: Registered): Promise<boolean> {
     this.forget(entry._id);
     try {
@@ -96,7 +97,7 @@ export class Registry {
     }
   }
 
-  /** True when the entry was as the filter says and was changed. */
+  /** Returns true when the entry matched the filter and was changed. */
   async change(view: string, when: Readonly<Record<string, unknown>>, update: UpdateFilter<Registered>): Promise<boolean> {
     try {
       return (await this.#calls.calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update))).matchedCount === 1;

@@ -10,9 +10,10 @@ const PAGE = 500;
 export interface SnapshotBuild { readonly build: number; readonly collection: Collection<StoredDocument>; readonly checkpoints: readonly Checkpoint[] }
 
 /**
- * Builds at the positions of their checkpoints, without a snapshot of the server (read concern `snapshot` ends after minutes, and not
- * every server that takes it keeps it): the builds are walked side by side in the order of `_id`, and a document that has moved
- * beyond the position in one of them is left out of all. A build without checkpoints has no position to hold on to: it is read at once.
+ * Reads builds at the positions of their checkpoints without a snapshot of the server, because the read concern
+ * `snapshot` ends after minutes and not every server that accepts it honours it. It reads the builds side by side in
+ * the order of `_id`, and leaves a document out of all builds if it has moved beyond the position of one. A build
+ * without checkpoints has no position, so it is read at once.
  */
 export async function snapshotOf(layout: Layout, builds: readonly SnapshotBuild[], calls: Calls): Promise<ViewSnapshot> {
   const topics = Object.keys(layout.projection.topics);

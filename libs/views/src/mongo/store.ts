@@ -25,7 +25,7 @@ import { writeOps } from './writes.ts';
 
 export const REGISTRY = 'views';
 export const CHECKPOINTS = 'view_checkpoints';
-/** For so long a build without checkpoints is taken for the live one. */
+/** How long a build without checkpoints counts as the live one. */
 const UNMOVED_MS = 30_000;
 
 /** Views in MongoDB: single-document writes, each conditional; nothing needs a transaction. Several processes share it. */
@@ -43,13 +43,15 @@ export class MongoStore implements ViewStore {
   readonly #advances = new Advances();
   readonly #layouts = new WeakMap<Projection, Layout>();
   readonly #decoded = new Map<string, Decoded>();
-  /** Builds that had a checkpoint when this process looked. */
+  /** Builds that had a checkpoint at the last look of this process. */
   readonly #moved = new Set<string>();
-  /** Views whose live build this process has sealed: its swap counts only while nobody lifted the seal. */
+  /** Views whose live build this process has sealed. Its swap counts only while nobody has lifted the seal. */
   readonly #sealed = new Set<string>();
-  /** Builds whose declared indexes this process has found. A process that reads a view of another service checks them at its first query. */
+  /**
+   * Builds whose declared indexes this process has checked. For a view of another service, that is at the first query.
+   */
   readonly #indexed = new Set<string>();
-  /** Views of which every reader knows, as this process has waited for, that this live build ends. */
+  /** Views whose swap this process has announced and for which it has waited until every reader knows. */
   readonly #ending = new Map<string, number>();
 
   constructor(client: MongoClient, options: MongoViewsOptions) {
@@ -90,7 +92,7 @@ export class MongoStore implements ViewStore {
     return entry.live;
   }
 
-  /** Drops builds that a crash left behind, or a writer that was overtaken made again. */
+  /** Drops builds that a crash left behind, and builds that a late writer created again. */
   async #sweep(collection: string, entry: Registered): Promise<void> {
     const names = await this.#calls.calling(collection, () => this.#db.listCollections({ name: { $regex: `^${collection}_r[0-9]+$` } }, { nameOnly: true }).toArray());
     for (const { name } of names) {
@@ -138,8 +140,9 @@ export class MongoStore implements ViewStore {
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     const view = collectionName(projection);
     if (build !== 'live') return this.#checkpoints.of(view, physicalName(view, build));
-    // A build is sealed before another replaces it. So one that moves is still live, however long ago the registry said so. One that
-    // never had a checkpoint is asked for less often: its position is the beginning, whichever build that is.
+    // A build is sealed before another one replaces it. So a build whose checkpoints move is still live, however old
+    // the answer of the registry is. A build without checkpoints is asked for less often, because its position is the
+    // beginning, whichever build is live.
     const { entry, at } = this.#registry.remembered(view) ?? { entry: undefined, at: 0 };
     if (entry !== undefined) {
       const { checkpoints, moving } = await this.#checkpoints.read(view, physicalName(view, entry.live));
@@ -187,7 +190,10 @@ export class MongoStore implements ViewStore {
     });
   }
 
-  /** By the collection's metadata, less the removed ones by their index: after an unclean end of a mongod it is off for a while. */
+  /**
+   * The count of the collection's metadata minus the removed documents, which an index finds. After a crash of mongod
+   * the count is inexact for a while.
+   */
   async count(projection: Projection, build: Build): Promise<number> {
     const layout = this.#layout(projection);
     const count = async (collection: Collection<StoredDocument>): Promise<number> => (await collection.estimatedDocumentCount()) - (await collection.countDocuments(removedOf(layout)));
@@ -203,7 +209,7 @@ export class MongoStore implements ViewStore {
     if (first !== undefined) await this.dropBuild(projection, first);
     for (;;) {
       const { building, last } = await this.#entry(view);
-      if (building !== undefined) return building; // another began one in the meantime: whoever has its lease goes on
+      if (building !== undefined) return building; // of another process; the holder of its lease continues it
       if (!(await this.#registry.change(view, { building: { $exists: false }, last }, { $set: { building: last + 1, last: last + 1 } }))) continue;
       await createIndexes(this.#db, layout, physicalName(view, last + 1), this.#calls);
       return last + 1;
@@ -245,7 +251,9 @@ export class MongoStore implements ViewStore {
     await this.#unseal(view, live);
   }
 
-  /** The registry first: from then on the sealer's swap fails, whether the checkpoints are free already or not. */
+  /**
+   * Changes the registry first. From then on the swap of the sealer fails, even while the checkpoints are still sealed.
+   */
   async #unseal(view: string, live: number): Promise<void> {
     this.#sealed.delete(view);
     this.#ending.delete(view);
@@ -254,7 +262,7 @@ export class MongoStore implements ViewStore {
     await this.#checkpoints.unseal(view, physicalName(view, live));
   }
 
-  /** A read goes by an answer that is at most twice as old as what is remembered: see `#reading`. */
+  /** A read uses an answer that is at most twice as old as an answer may be remembered: see `#reading`. */
   async announceSwap(projection: Projection): Promise<void> {
     const view = collectionName(projection);
     const { live } = await this.#entry(view);
@@ -326,7 +334,10 @@ export class MongoStore implements ViewStore {
     return this.#db.collection<StoredDocument>(physicalName(layout.collection, number));
   }
 
-  /** A read of the live build. One that took so long that the build may be gone by now is done again if it was replaced. */
+  /**
+   * A read of the live build. If it took so long that the build may have been dropped, and the build was replaced, the
+   * read is repeated.
+   */
   async #reading<T>(layout: Layout, none: T, work: (collection: Collection<StoredDocument>) => Promise<T>): Promise<T> {
     for (;;) {
       const { entry, at } = await this.#registry.lookup(layout.collection);

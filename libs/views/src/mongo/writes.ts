@@ -10,20 +10,24 @@ import type { Calls } from './faults.ts';
 import { encode, positionField, positionOf, storedPosition } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
-/** One bulk: operations and bytes at most. The server takes 48 MB a message; an answer must come before the socket times out. */
+/**
+ * The largest bulk, in operations and bytes. The server accepts 48 MB in a message, and an answer must come before the
+ * socket times out.
+ */
 const BULK_OPERATIONS = 200;
 const BULK_BYTES = 8 * 1024 * 1024;
-/** What MongoDB holds, less what the document has beside this part. */
+/** The largest part: what MongoDB accepts, minus room for the rest of the document. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
-/** A duplicate key after so many attempts is not a race of two that insert one document. */
+/** After this many attempts, a duplicate key is no race of two writers that insert one document. */
 const ATTEMPTS = 8;
 
 interface Pending { readonly op: ViewOp; readonly bytes: number; readonly write: AnyBulkWriteOperation<StoredDocument> }
 
 /**
- * Writes each operation if it is newer than what the document has of its partition (and, with a base, if the part has not moved):
- * an upsert whose filter says so. Where the filter does not match, the upsert runs into `_id`, and what the document has is looked at:
- * not newer, moved (its id is returned), or inserted by another in the meantime (again).
+ * Writes each operation if it is newer than the part that the document has of its partition and, with a base, if the
+ * part has not changed since. The filter of an upsert says so. If the filter does not match, the upsert collides with
+ * `_id`. Then the part is read: it is not older, it has changed (its id is returned), or another writer inserted it
+ * meanwhile (the write is repeated).
  */
 export async function writeOps(collection: Collection<StoredDocument>, layout: Layout, ops: readonly ViewOp[], calls: Calls): Promise<readonly string[]> {
   const refused: string[] = [];
@@ -80,7 +84,10 @@ function* bulks(pending: readonly Pending[]): Generator<Pending[]> {
   if (bulk.length > 0) yield bulk;
 }
 
-/** `stored`: the position of the part as the document has it, in its order; equality of embedded documents knows no other. */
+/**
+ * `stored`: the position of the part in the order that the document has, because embedded documents are equal only in
+ * the same order.
+ */
 function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, number>>): Pending {
   const { set, unset, bytes } = encode(layout.partByName.get(op.part)!, op.value);
   if (bytes > DOCUMENT_BYTES) throw tooLarge(layout.collection, op, bytes);
@@ -89,7 +96,8 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
   const field = positionField(op.part, op.partition);
   const filter: Record<string, unknown> = { _id: op.id };
   if (op.base === undefined) {
-    // Older, or nothing of this partition. Not as an `$or`: beside one, the tests' server looks at every document instead of at `_id`.
+    // The part is older, or has nothing of this partition. This is no `$or`, because the tests' server then scans every
+    // document instead of using `_id`.
     filter[field] = { $not: { $gte: op.offset } };
     set[field] = op.offset;
   } else {
@@ -123,7 +131,7 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
       if (isTooLarge(one)) throw tooLarge(view, bulk[index]!.op);
       if (isAwayCode(one)) throw new EngineUnavailable(`the view store is away (MongoDB ${one})`);
       if (one !== DUPLICATE) throw new Error(`${view}: the view store refused a write (MongoDB ${one})`);
-      // The text names the index, then the values: only the name is taken.
+      // The text of the error names the index and then the values. Only the name of the index is used.
       const name = /index: ([a-z0-9_]+) dup key/.exec(errmsg ?? '')?.[1];
       if (name !== undefined && name !== '_id_') violated = name;
     }
