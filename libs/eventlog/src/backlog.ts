@@ -13,8 +13,9 @@ const READS = 4;
 interface Oldest { readonly offset: number; readonly first: number | undefined; readonly timestamp: number; readonly readAt: number }
 
 /**
- * How far and for how long something is behind on a topic. The next record of a partition is read once for each position, a few
- * partitions a call: what was read before counts for the others until their turn, and is older than the truth, never younger.
+ * How many records, and for how long, a reader is behind on a topic. The next record of a partition is read once for
+ * each position, a few partitions in a call. Until their turn, the other partitions keep their last result, which may
+ * be older than the truth and never younger.
  */
 export class Backlog {
   readonly #log: Pick<EventLog, 'read'>;

@@ -7,7 +7,10 @@ import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts'
 
 /** What became of one inbound event. `reason`, `about` are PHI-free: codes, `Type/id`, event types. */
 export interface OutcomeRow {
-  /** Receipt of the request that brought it (`pareceipt`); events that came over the log have none and are not reported. */
+  /**
+   * Receipt of the request that brought the event (`pareceipt`). Events that came over the log have none and are not
+   * reported.
+   */
   readonly receipt?: string | undefined;
   /** Id of the event. */
   readonly event: string;
@@ -28,11 +31,11 @@ export interface DerivationOptions {
   /** Name of the service. */
   readonly deriver: string;
   readonly progressTopic: string;
-  /** Every topic the service derives. Default: those that TOPICS says it writes. */
+  /** Every topic that the service derives. Default: those that TOPICS lets it write. */
   readonly topics?: readonly string[];
   /** Default Date.now. */
   readonly now?: () => number;
-  /** Told what became of the events of a batch, once that is durable. */
+  /** Receives what became of the events of a batch, once that is durable. */
   readonly done?: (outcomes: readonly OutcomeRow[]) => void;
 }
 
@@ -41,12 +44,13 @@ type Offsets = Record<string, Record<string, number>>;
 
 /**
  * A service that derives topics from others: appends what it derived from a batch, then how far it has come
- * (docs/architecture.md#progress). A crash in between appends the outputs again: readers of derived topics are
+ * (docs/architecture.md#progress). A crash in between appends the outputs again, and readers of derived topics are
  * idempotent.
  *
- * `after` is cumulative per inbound partition: the outputs of a batch may be in a partition that a reader has not read
- * while the progress record of a later batch is (or earlier progress records are compacted away), so each one stands for
- * all before it. What this instance did not append itself (before a start or a rebalance) is covered by the heads.
+ * `after` is cumulative for each inbound partition, for two reasons. The outputs of a batch may be in a partition that
+ * a reader has not read while it has read the progress record of a later batch. And compaction may have removed earlier
+ * progress records. So each record covers all batches before it. What this instance did not append itself (before a
+ * start or a rebalance) is covered by the heads.
  */
 export class Derivation {
   readonly #log: EventLog;
@@ -69,8 +73,8 @@ export class Derivation {
 
   /**
    * Appends the outputs in order, then one progress record; resolves when all are durable. Throws EngineUnavailable or
-   * RecordTooLarge. What is last and goes to the progress record's own partition is appended together with it. A member
-   * that may have lost the batch's partition appends nothing more: EngineUnavailable.
+   * RecordTooLarge. If the last output goes to the partition of the progress record, both are appended together. An
+   * instance that may have lost the partition of the batch appends nothing more and throws EngineUnavailable.
    */
   async complete(batch: Batch, result: { readonly outputs: readonly DerivationOutput[]; readonly outcomes: readonly OutcomeRow[] }): Promise<void> {
     const last = batch.records[batch.records.length - 1];
@@ -88,7 +92,7 @@ export class Derivation {
     for (const { topic, records } of joined ? outputs.slice(0, -1) : outputs) {
       for (const appended of await this.#append(batch, topic, records)) (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
-    // What went before the progress record in its own partition is passed before it anyway.
+    // A reader passes earlier records of this partition before the progress record anyway.
     delete after[this.#topic]?.[partition];
     if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
     const outcomes = byReceipt(result.outcomes);
@@ -103,15 +107,18 @@ export class Derivation {
   }
 
   /**
-   * Call when partitions were given to this instance. One that comes back may have been handled further by another, whose
-   * outputs are none of those that this instance remembers: they are covered by the heads again.
+   * Call when partitions are assigned to this instance. Another instance may have handled a partition meanwhile that
+   * comes back, and this instance does not know its outputs. The heads cover them.
    */
   assigned(): void {
     this.#assignments++;
     this.#inbound.clear();
   }
 
-  /** Whoever has the partition now derives the batch again; two of them at once would mix their outputs. */
+  /**
+   * Throws if another instance may have the partition: that one derives the batch again, and the outputs of two
+   * instances would mix.
+   */
   async #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
     if (batch.owned?.() === false) throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
     try {
@@ -122,7 +129,7 @@ export class Derivation {
     }
   }
 
-  /** Where the outputs end now: everything that this or another instance derived so far is before it. */
+  /** The heads of the output topics: everything that this or another instance has derived so far lies before them. */
   async #heads(outputs: readonly DerivationOutput[]): Promise<Offsets> {
     const heads = await this.#log.head([...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)])]);
     const after: Offsets = {};
@@ -144,9 +151,12 @@ export class Derivation {
   }
 }
 
-/** Ours are shorter; what a producer wrote there itself is no reason for a progress record of any size. */
+/**
+ * Longest receipt. Ours are shorter, and a longer one that a producer wrote must not make a progress record of any
+ * size.
+ */
 const MAX_RECEIPT = 64;
-/** Of an event id in a receipt: producers choose them. */
+/** Longest event id in a receipt, because producers choose ids. */
 const MAX_EVENT_ID = 256;
 
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
@@ -159,7 +169,7 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
     if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
-    // What was recorded in place of something of the same time is listed as well: its reason says so.
+    // An event that replaced one of the same time is listed as well: its reason says so.
     if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({ event, outcome, ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
     }
@@ -170,8 +180,8 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /**
- * The one name of a parked record: `dl-` and 26 base32 characters of SHA-256 over its place in the log. Every service
- * names the same one, and a redelivery parks nothing new.
+ * The one name of a dead letter: `dl-` and 26 base32 characters of SHA-256 over its place in the log. Every service
+ * gives it the same name, and a redelivery makes no new dead letter.
  */
 export function deadLetterId(topic: string, partition: number, offset: number): string {
   const hash = createHash('sha256').update(`${topic}/${partition}/${offset}`).digest();
@@ -197,12 +207,15 @@ export function park(batch: Pick<Batch, 'topic' | 'partition'>, record: LogRecor
   return encodeEvent({ id: deadLetter, source: `urn:provider-access:${parkedBy}`, type: 'pa.event-parked.v1', time: parkedAt, subject: deadLetter, data });
 }
 
-/** Together; what an event needs is far below, and a dead letter must fit into its topic whatever came. */
+/** Bytes of all headers. An event needs far less, and a dead letter must fit into its topic. */
 const MAX_HEADERS = 64 * 1024;
 const MAX_HEADER = 1024;
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text);
 
-/** As they came, unless they are larger than any event needs: then the CloudEvents attributes, each cut to 1,024 characters. */
+/**
+ * The headers as they came. If they are larger than any event needs: the CloudEvents attributes, each cut to 1,024
+ * characters.
+ */
 function headersOf({ headers }: LogRecord): Record<string, string> {
   let length = 0;
   for (const name in headers) length += name.length + headers[name]!.length;

@@ -36,17 +36,18 @@ export interface Batch {
   readonly partition: number;
   readonly records: readonly LogRecord[];
   /**
-   * False once this member cannot be sure any more that the partition is its own: it was not heard of for nearly a session
-   * (a blocked or stopped process), or another has it. Whoever appends what was derived from a batch asks right before, and
-   * throws EngineUnavailable instead. Absent where no other process can take a partition (embedded).
+   * False once this consumer cannot be sure any more that the partition is its own: its last heartbeat is nearly a
+   * session old (a blocked or stopped process), or another consumer has the partition. Ask right before you append what
+   * you derived from the batch, and throw EngineUnavailable if the answer is false. Absent where no other process can
+   * take a partition (embedded).
    */
   owned?(): boolean;
 }
 
 /**
- * Thrown by a handler (or the port) when the engine, not the event, is at fault: the partition pauses with backoff and
- * the same batch comes again. Any other error is treated the same way (nothing is skipped by the port, ever): parking
- * is the handler's decision.
+ * Thrown by a handler (or the port) when the engine, and not the event, is at fault: the partition pauses with backoff
+ * and the same batch comes again. Any other error is treated the same way, because the port never skips a record. The
+ * handler decides what becomes a dead letter.
  */
 export class EngineUnavailable extends Error {
   override readonly name = 'EngineUnavailable';
@@ -80,7 +81,7 @@ export interface Loss {
 }
 
 export interface SubscribeOptions {
-  /** Consumer group: its committed offsets are durable. One member of a group handles a partition at a time. */
+  /** Consumer group: its committed offsets are durable. One consumer of a group handles a partition at a time. */
   readonly group: string;
   readonly topics: readonly string[];
   /** Where a group without committed offsets starts. Default `earliest`. */
@@ -90,8 +91,8 @@ export interface SubscribeOptions {
   /** Value bytes a batch at most (at least one record comes). Default 4 MiB. */
   readonly maxBytes?: number;
   /**
-   * How long a batch may wait for more records, ms. Default 0: at once. For followers that nobody waits for: fewer, larger
-   * batches. (Kafka: fetch.max.wait.ms with fetch.min.bytes.)
+   * How long a batch may wait for more records, ms. Default 0: at once. For consumers that no answer waits for: fewer,
+   * larger batches. (Kafka: fetch.max.wait.ms with fetch.min.bytes.)
    */
   readonly lingerMs?: number;
   /**
@@ -105,7 +106,7 @@ export interface SubscribeOptions {
    * other stands still.
    */
   accepted?(loss: Loss): Promise<boolean>;
-  /** Called when this member gets partitions, before their first batch. */
+  /** Called when this consumer gets partitions, before their first batch. */
   assigned?(partitions: readonly { topic: string; partition: number }[]): Promise<void> | void;
 }
 
@@ -120,7 +121,7 @@ export interface FollowOptions {
 export interface Subscription {
   /** Resolves when nothing is in flight any more. Committed work stays committed. */
   stop(): Promise<void>;
-  /** Next offsets to handle, as far as this member knows. */
+  /** Next offsets to handle, as far as this consumer knows. */
   position(): Position;
   /** Set while the last attempt failed: readiness shows it. PHI-free. */
   failure(): string | undefined;

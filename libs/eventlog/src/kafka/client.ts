@@ -13,8 +13,9 @@ import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts';
 export interface Client {
   readonly kafka: Kafka;
   /**
-   * Ends every connection and lets it make no other. kafkajs goes on with a send that was given up, on new connections if
-   * it must, and then writes a batch that its caller has repeated: a client that failed is retired, not only disconnected.
+   * Ends every connection and prevents new ones. kafkajs goes on with a send that the adapter has given up, if
+   * necessary on new connections, and then writes a batch that its caller has repeated. So a client that failed is
+   * retired and not only disconnected.
    */
   retire(): void;
 }

@@ -22,8 +22,8 @@ export interface ClusterOptions {
 }
 
 /**
- * Connections for requests that change nothing (and for commits, which may be repeated): looks up leaders again, connects
- * anew, tries until its patience ends. Names are those of Kafka, with prefixes.
+ * Connections for requests that change nothing (and for commits, which may be repeated). On an error it looks up the
+ * leaders again or connects anew, and tries until the time is over. Names are those of Kafka, with prefixes.
  */
 export class Cluster {
   readonly #options: ClusterOptions;
@@ -49,7 +49,7 @@ export class Cluster {
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         const cure = remedy(error);
-        // Also before giving up: the next caller meets what is true now.
+        // Also before giving up, so that the next caller finds the current leaders.
         if (cure !== 'refresh' || !(await refreshed(open))) this.#drop(opening);
         if (cure === 'give-up' || performance.now() + pause > deadline) throw unavailable(what, error);
         await sleep(pause);
@@ -68,7 +68,7 @@ export class Cluster {
       const found = await raw.fetchTopicsOffset(asked);
       return new Map(asked.map(({ topic, partitions }) => {
         const offsets = new Map(found.find((each) => each.topic === topic)?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-        // Whatever is not told is not 0: readers would take the log for one that ends before what they know.
+        // A missing head is not 0: readers would conclude that the log ends before their position.
         if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
         return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
       }));
@@ -83,7 +83,7 @@ export class Cluster {
       const { responses } = await coordinator.offsetFetch({ groupId: group, topics: asked });
       return new Map(asked.map(({ topic, partitions }) => {
         const offsets: (number | undefined)[] = partitions.map(() => undefined);
-        // Negative: none, or kafkajs's mark for a default that was not resolved yet.
+        // A negative offset means none, or a default that kafkajs has not resolved yet.
         for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? []) if (Number(offset) >= 0) offsets[partition] = Number(offset);
         return [topic, offsets];
       }));
@@ -117,7 +117,7 @@ export class Cluster {
     });
   }
 
-  /** Ends the membership of a consumer that crashed: the group would wait for it until its session has run out. */
+  /** Ends the membership of a consumer that crashed. Otherwise the group would wait for the end of its session. */
   async leave(group: string, memberId: string): Promise<void> {
     await this.use('leaving a group', [], async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
@@ -153,7 +153,9 @@ export class Cluster {
   }
 }
 
-/** A topic has partitions: one without any was looked up by a broker, or in a look, that does not know it yet. */
+/**
+ * Every topic has partitions. If none are found, the broker or the shared metadata request does not know the topic yet.
+ */
 function partitionsOf(raw: RawCluster, topic: string): { readonly partition: number }[] {
   const found = raw.findTopicPartitionMetadata(topic);
   if (found.length === 0) throw toldInPart();
@@ -171,7 +173,8 @@ async function know({ raw, known }: Open, topics: readonly string[]): Promise<vo
     for (let again = true; ; again = false) {
       try {
         await raw.addMultipleTargetTopics([topic]);
-        // kafkajs shares a look at the cluster that is on its way already, which is not told of this topic: then it has no partitions.
+        // kafkajs shares a metadata request that is already under way. That request does not ask for this topic, so the
+        // topic seems to have no partitions.
         if (raw.findTopicPartitionMetadata(topic).length === 0) await raw.refreshMetadata();
         break;
       } catch (error) {

@@ -16,7 +16,7 @@ export function errorType(error: unknown): string {
   return type ?? (typeof code === 'string' ? code : name);
 }
 
-/** Messages of kafkajs may quote what they choked on: only our own words and the type of the error go on. */
+/** Messages of kafkajs may quote data. Only our own words and the type of the error are passed on. */
 export function unavailable(what: string, error: unknown): EngineUnavailable {
   if (error instanceof EngineUnavailable) return error;
   return new EngineUnavailable(`Kafka: ${what}: ${errorType(error)}`, { cause: error });
@@ -27,7 +27,10 @@ export function missingTopic(name: string): EngineUnavailable & { readonly missi
   return Object.assign(new EngineUnavailable(`Kafka: the topic ${name} does not exist`), { missingTopic: name });
 }
 
-/** An answer without some of what was asked for, as from a broker that has just come back: asked again after a look at who leads. */
+/**
+ * An incomplete answer, for example of a broker that has just come back. The adapter looks up the leaders and asks
+ * again.
+ */
 export const toldInPart = (): KafkaError => Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
 
 const STALE = new Set([

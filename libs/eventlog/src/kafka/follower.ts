@@ -14,7 +14,9 @@ import type { Settings } from './options.ts';
 /** Bytes of one fetch, and of one partition in it. */
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
-/** While a partition is being handled the others are asked for so long only, so that it is not left out for longer. */
+/**
+ * How long a fetch waits while some partition is being handled, so that this partition is left out no longer than that.
+ */
 const BUSY_POLL_MS = 10;
 
 interface Place {
@@ -28,8 +30,8 @@ interface Place {
 }
 
 /**
- * Every partition of topics from a position on, fetched from their leaders directly: no group, so no rebalance delays a
- * start, nothing is committed and no group is left behind, however many processes follow.
+ * Reads every partition of topics from a position on, directly from the leaders. There is no group, so no rebalance
+ * delays a start, nothing is committed, and no group is left behind, however many processes follow.
  */
 export class Follower implements Subscription {
   readonly #settings: Settings;
@@ -99,7 +101,9 @@ export class Follower implements Subscription {
     return this.#lastPoll;
   }
 
-  /** One fetch a node at a time; those of other nodes neither wait for it nor for what it brought. */
+  /**
+   * One fetch at a time for each node. Fetches of other nodes wait neither for it nor for the handling of its records.
+   */
   async #run(): Promise<void> {
     const asked = new Map<string, Promise<void>>();
     for (let failures = 0; !this.#stopping; ) {
@@ -162,7 +166,11 @@ export class Follower implements Subscription {
     }
   }
 
-  /** A follower that has read nothing starts at what is kept. One that retention overtakes stands still: it may have missed a denial. Past the end the log is not the one that it followed. */
+  /**
+   * A follower that has read nothing starts at the first record that is left. A follower that retention overtakes
+   * stops, because it may have missed a denial. If its position lies past the end, the log is not the one that it
+   * followed.
+   */
   async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
     const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
       const found = await raw.fetchTopicsOffset([...new Set(places.map(({ name }) => name))].map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })), fromBeginning })));
@@ -218,5 +226,5 @@ export class Follower implements Subscription {
   }
 }
 
-/** Past the end there is nothing to follow: somebody made the topic anew, or restored an older log. */
+/** A position past the end: somebody made the topic anew or restored an older log. */
 const shorter = (topic: string, partition: number): EngineUnavailable => new EngineUnavailable(`Kafka: ${topic}/${partition} ends before the position of this follower`);

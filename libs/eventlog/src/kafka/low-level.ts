@@ -81,7 +81,10 @@ export function restIdleQueues(prototype: RequestQueue): void {
   };
 }
 
-/** Whoever writes with transactions: uncommitted records are not seen, and a head is where a reader of committed ones ends. */
+/**
+ * For producers that use transactions: uncommitted records are not visible, and a head is the end for a reader of
+ * committed records.
+ */
 export const READ_COMMITTED = 1;
 
 const require = createRequire(import.meta.url);

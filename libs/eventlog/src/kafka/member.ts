@@ -15,22 +15,29 @@ export interface MemberOptions {
   /** Partitions handled side by side. */
   readonly concurrency: number;
   each(member: Member, payload: EachBatchPayload): Promise<void>;
-  /** `kept`: the assignment follows on the one before without a gap in which another member could have had a partition. */
+  /**
+   * `kept`: the assignment follows the one before without a gap in which another consumer could have had a partition.
+   */
   joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
   polled(): void;
-  /** A partition is left alone for now. It is fetched again after the fetch that is under way, which must not wait for long then. */
+  /**
+   * A partition is paused. It is fetched again after the fetch that is under way, which must not wait for long then.
+   */
   holding(): boolean;
   /** kafkajs found the offset of a partition outside the log and would go on at the earliest. */
   outOfRange(member: Member, topic: string, partition: number): void;
 }
 
-/** What kafkajs itself tries before the consumer is built anew, ms. Not long: it goes on asking a coordinator that is gone. */
+/**
+ * How long kafkajs itself retries before the consumer is built anew, ms. It is short, because kafkajs goes on asking a
+ * coordinator that is gone.
+ */
 const INNER_RETRY_MS = 2_000;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 2 * 1024 * 1024;
 /** How long a fetch waits while a partition is left alone, and how long kafkajs pauses when it has none to fetch, ms. */
 const HOLDING_MS = 200;
-/** A stop that Kafka does not answer ends after this: the session then ends the membership. */
+/** How long a stop waits for Kafka. After that, the end of the session ends the membership. */
 const LEAVE_MS = 3_000;
 
 interface RequestEvent { readonly payload: { readonly apiName: string; readonly sentAt: number } }
@@ -44,7 +51,7 @@ export class Member {
   readonly #fetches: PatientFetch;
   readonly #crashed: Promise<Error>;
   #memberId: string | undefined;
-  /** Joins again because the group told it to, not because it found itself behind. */
+  /** The consumer joins again because the group asked for it, and not because it found itself behind. */
   #orderly = false;
   #joins = 0;
   #heartbeatSentAt = performance.now();
@@ -72,7 +79,7 @@ export class Member {
       maxBytesPerPartition: PARTITION_BYTES,
       metadataMaxAge: 60_000,
       allowAutoTopicCreation: false,
-      // One way back from every crash: ours, with a new consumer.
+      // There is one way back from every crash: the adapter makes a new consumer.
       retry: { ...retryFor(INNER_RETRY_MS), restartOnFailure: async () => false },
     });
     this.#crashed = this.#listen();
@@ -83,7 +90,7 @@ export class Member {
     return this.#memberId;
   }
 
-  /** Joins and hands out batches until it crashes; resolves with why. */
+  /** Joins and hands out batches until it crashes; resolves with the reason. */
   async run(): Promise<Error> {
     try {
       await this.#consumer.connect();
@@ -113,7 +120,9 @@ export class Member {
     this.#quietly(() => this.#consumer.resume([{ topic, partitions: [partition] }]));
   }
 
-  /** A heartbeat, when one is due. Throws what kafkajs throws: its caller ends and lets it through. */
+  /**
+   * Sends a heartbeat when one is due. Throws what kafkajs throws, and the caller must end and let the error through.
+   */
   async heartbeat(payload: EachBatchPayload): Promise<void> {
     const ownership = this.ownership;
     try {
@@ -137,7 +146,7 @@ export class Member {
     this.discard();
   }
 
-  /** Ends its connections, without a word to the group. */
+  /** Ends its connections without leaving the group. */
   discard(): void {
     this.ownership.revoke();
     this.#client.retire();
@@ -148,7 +157,8 @@ export class Member {
     const { events } = this.#consumer;
     this.#consumer.on(events.REQUEST, (event) => {
       const { apiName, sentAt } = (event as RequestEvent).payload;
-      // kafkajs tells the time of the system's clock; one that jumped ahead makes us careful, one that jumped back does not make us bold.
+      // kafkajs reports times of the system's clock. If that clock jumped ahead, the answer errs on the safe side; if
+      // it jumped back, it must not err on the other.
       if (apiName === 'JoinGroup') this.#joins++;
       if (apiName === 'Heartbeat' || apiName === 'SyncGroup') this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
     });
@@ -157,7 +167,8 @@ export class Member {
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.ownership.revoke();
       this.ownership = new Ownership(this.#options.settings, this.#heartbeatSentAt);
-      // Known for sure only after one join that the group asked for: else a generation may have passed in which another had its partitions.
+      // This is certain only after a join that the group asked for. Otherwise a generation may have passed in which
+      // another consumer had the partitions.
       const kept = this.#memberId === payload.memberId && this.#orderly && this.#joins === 1;
       this.#orderly = false;
       this.#joins = 0;
@@ -167,7 +178,7 @@ export class Member {
     return new Promise((resolve) => this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error)));
   }
 
-  /** What reaches kafkajs is an error of its own, else it takes it for one that it cannot recover from. */
+  /** kafkajs must get an error of its own kind. It takes any other for one that it cannot recover from. */
   async #each(payload: EachBatchPayload): Promise<void> {
     try {
       await this.#options.each(this, payload);
@@ -180,7 +191,7 @@ export class Member {
     try {
       work();
     } catch {
-      // kafkajs has no consumer between a crash and the next start: nothing is paused then.
+      // Between a crash and the next start kafkajs has no consumer, so nothing is paused then.
     }
   }
 }

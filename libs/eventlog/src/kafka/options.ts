@@ -1,4 +1,4 @@
-/** Without `kafkajs` types, so that what configures a process needs none. */
+/** Without types of `kafkajs`, so that configuration code does not need it. */
 export type KafkaSasl =
   | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; password(): Promise<string> | string }
   | { readonly mechanism: 'oauthbearer'; token(): Promise<string> | string };
@@ -18,7 +18,10 @@ export interface KafkaLogger {
 export interface KafkaMetrics {
   /** A send ended; `ms` with the answer. */
   sent?(topic: string, records: number, ms: number, outcome: 'acknowledged' | 'failed'): void;
-  /** A member joined, was thrown out, was built again, or found that retention had removed records it had not read. */
+  /**
+   * A consumer joined, was removed from its group, was built again, or found that retention had removed records that
+   * its group had not read.
+   */
   consumer?(group: string, what: 'joined' | 'rebalanced' | 'rebuilt' | 'retention-loss'): void;
 }
 
@@ -47,15 +50,18 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly lanes?: number;
   /** Records of one send, bytes; a larger record goes alone. Default 900 KiB: below the limit of a topic without settings. */
   readonly batchBytes?: number;
-  /** What may wait for a send, bytes; more is refused as busy. Default 64 MiB. */
+  /** Bytes that may wait for a send; an append beyond that is refused as busy. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
   /** How long an append may take, the tries of a leader change included, ms. Default 30,000. */
   readonly deliveryTimeoutMs?: number;
   /** How long `head`, `read`, `committed` and the start of a subscription try, ms. Default 10,000. */
   readonly readTimeoutMs?: number;
-  /** A member that was not heard of for so long loses its partitions, ms. Default 10,000. */
+  /** A consumer without a heartbeat for this time loses its partitions, ms. Default 10,000. */
   readonly sessionTimeoutMs?: number;
-  /** A batch must be handled in this time when the group is about to share out anew, ms. At least the session's. Default 60,000. */
+  /**
+   * How long a consumer may take to finish its batch when the group rebalances, ms. At least the session timeout.
+   * Default 60,000.
+   */
   readonly rebalanceTimeoutMs?: number;
   /** Default a sixth of the session timeout; at most a third of it. */
   readonly heartbeatIntervalMs?: number;

@@ -1,17 +1,20 @@
-/** When a member's partitions are no longer surely its own. All times are monotonic, ms. */
+/** Decides when the partitions of a consumer may no longer be its own. All times are monotonic, ms. */
 export interface OwnershipLimits {
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
 }
 
-/** Part of the session that is held back: clocks differ in speed, and what follows the question takes time too. */
+/**
+ * The part of the session that is held back, because clocks differ in speed and the work after the question takes time
+ * too.
+ */
 const MARGIN = 0.2;
 
 /**
- * What one member knows about its partitions of one generation. The coordinator counts the session from the heartbeat's
- * arrival, so the time that counts here is the one at which it was sent: a process that was stopped or blocked finds out
- * before it has heard anything. While the group waits for members to join again (a rebalance) heartbeats are answered, but
- * only for the rebalance timeout.
+ * What one consumer knows about its partitions of one generation. The coordinator counts the session from the arrival
+ * of a heartbeat, so the time that counts here is the one at which it was sent. A process that was stopped or blocked
+ * therefore notices before it has received anything. During a rebalance heartbeats are answered too, but only for the
+ * rebalance timeout.
  */
 export class Ownership {
   readonly #limits: OwnershipLimits;
@@ -29,13 +32,13 @@ export class Ownership {
     this.#heard = Math.max(this.#heard, sentAt);
   }
 
-  /** The coordinator answered that the group is about to share out anew: that began after the last answer without it. */
+  /** The coordinator answered that the group is about to rebalance. That began after the last answer without it. */
   rebalancing(sentAt: number): void {
     this.#rebalancingSince ??= this.#heard;
     this.heard(sentAt);
   }
 
-  /** The coordinator does not know this member or its generation any more, or it has joined anew. */
+  /** The coordinator does not know this consumer or its generation any more, or the consumer has joined anew. */
   revoke(): void {
     this.#revoked = true;
   }

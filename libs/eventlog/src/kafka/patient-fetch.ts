@@ -12,9 +12,9 @@ export interface PatientFetchOptions {
 
 /** The words with which an unwanted connection is ended; `logging.ts` knows them. */
 export const GIVEN_UP = 'this fetch was given up';
-/** What a stopped consumer's loop waits in each turn, until kafkajs has seen that it is stopped. */
+/** How long each turn of a stopped consumer's loop waits until kafkajs has noticed the stop. */
 const STOPPED_MS = 20;
-/** Turns of the event loop that a destroyed connection takes until kafkajs has noticed, at most. */
+/** The most turns of the event loop that kafkajs needs to notice a destroyed connection. */
 const TURNS = 100;
 
 const NOTHING: FetchResponse = { responses: [] };
@@ -22,10 +22,11 @@ const NOTHING: FetchResponse = { responses: [] };
 interface Open { readonly key: string; readonly answer: Promise<FetchResponse> }
 
 /**
- * Lets the fetches of one consumer wait for seconds at the broker. kafkajs sends a heartbeat only between two fetches, and stops only then. So
- * each of its calls ends after a slice of that time without records, while the request stays open; the next call takes the same request up again.
- * Brokers answer the requests of a connection one after the other. A request that asks for other partitions or offsets than the
- * open one must not queue behind it: then the connection of fetches is ended, and the new request opens another.
+ * Lets the fetches of one consumer wait for seconds at the broker (ADR 0014). Only between two fetches does kafkajs
+ * send a heartbeat or stop. So each of its calls returns nothing after a slice of that time, while the request stays
+ * open, and the next call takes the same request up again. Brokers answer the requests of a connection one after the
+ * other. So a request for other partitions or offsets than the open one must not queue behind it: the connection of
+ * fetches is ended, and the new request opens another.
  */
 export class PatientFetch {
   readonly #options: PatientFetchOptions;
@@ -65,7 +66,7 @@ export class PatientFetch {
     }
     if (open === undefined) {
       const answer = fetch({ ...request, maxWaitTime: this.#options.waitMs() });
-      answer.catch(() => undefined); // it may fail while nobody waits for it: the next call finds out
+      answer.catch(() => undefined); // if it fails between two calls, the next call finds out
       this.#brokers.set(broker, (open = { key, answer }));
     }
     try {

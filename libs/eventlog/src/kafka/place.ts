@@ -1,7 +1,7 @@
 import { EngineUnavailable } from '../port.ts';
 import type { Loss, Position } from '../port.ts';
 
-/** One partition of a group, as one member sees it: its own, or of the past. */
+/** One partition of a group, as one consumer sees it: its own now, or of the past. */
 export class Place {
   readonly topic: string;
   /** Kafka's name of the topic. */
@@ -9,11 +9,11 @@ export class Place {
   readonly partition: number;
   next = 0;
   mine = false;
-  /** One object for each time that it was gained. */
+  /** A new object each time that the consumer gains the partition. */
   claim: object | undefined;
   /** `assigned` has worked for it. */
   ready = false;
-  /** What lingers is handed out when it is seen the second time. */
+  /** A batch that lingers is handed out when it is fetched the second time. */
   ripe = false;
   /** Of the handler, one after the other. */
   failures = 0;
@@ -22,7 +22,7 @@ export class Place {
   handling: Promise<void> = Promise.resolve();
   /** Until it is fetched again. */
   timer: NodeJS.Timeout | undefined;
-  /** What retention took before this group read it, until an operator has accepted that. */
+  /** The loss: records that retention removed before this group read them, until an operator has accepted it. */
   loss: Loss | undefined;
 
   constructor(topic: string, name: string, partition: number) {
@@ -48,7 +48,7 @@ export class Place {
     this.failure = undefined;
   }
 
-  /** Messages of handlers may carry what they choked on: only the engine's own words are passed on. */
+  /** Messages of handlers may quote data. Only the words of the engine are passed on. */
   failed(error: unknown): void {
     this.failures = Math.min(this.failures + 1, 16);
     this.failure = `${this.topic}/${this.partition}: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;

@@ -4,10 +4,10 @@ import { createClient } from './client.ts';
 import type { Client } from './client.ts';
 import type { Settings } from './options.ts';
 
-/** How long a producer that failed may take to go, before the next is made. */
+/** How long a failed producer may take to disconnect before the next one is made. */
 const PARTING_MS = 1_000;
 
-/** No answer, or not one for exactly the partition that was sent: nobody knows what was written. */
+/** There was no answer, or none for exactly the partition of the send, so it is unknown what was written. */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered';
   readonly type: 'NO_ANSWER_IN_TIME' | 'ANSWER_OF_ANOTHER_PARTITION';
@@ -19,8 +19,8 @@ export class Unanswered extends Error {
 }
 
 /**
- * One producer, one send at a time, one partition a send. After any error it is a new one: the sequence numbers of the
- * old one may be ahead of the broker's, which then acknowledges and drops what comes next.
+ * One producer with one send at a time, each to one partition. After any error the lane makes a new producer, because
+ * the sequence numbers of the old one may be ahead of the broker, which then acknowledges and drops the next messages.
  */
 export class ProducerLane {
   readonly #settings: Settings;

@@ -2,9 +2,9 @@ import type { SubscribeOptions } from '../port.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
- * Commits where a group without offsets starts, before it joins: what is appended between now and its first batch is not
- * passed over by a restart. A group that has members has started already. Throws EngineUnavailable, also for a topic that
- * does not exist.
+ * Commits the start of a group without offsets before it joins, so that a restart does not skip records that were
+ * appended before its first batch. A group that has consumers has started already. Throws EngineUnavailable, also for a
+ * topic that does not exist.
  */
 export async function commitStarts(cluster: Cluster, group: string, topicPrefix: string, topics: readonly string[], from: NonNullable<SubscribeOptions['from']>): Promise<void> {
   const names = topics.map((topic) => topicPrefix + topic);

@@ -13,10 +13,10 @@ import type { Reader } from './reader.ts';
 import { cut, toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
 
-/** A consumer that lived for so long crashed for a new reason, ms. */
+/** After this time without a crash, the next crash counts as a new one, ms. */
 const STEADY_MS = 60_000;
 
-/** A member of a consumer group: kafkajs's consumer by its recipe, built anew after every crash. */
+/** A consumer of a group: kafkajs's consumer, built anew after every crash. */
 export class Subscriber implements Subscription {
   readonly #settings: Settings;
   readonly #options: SubscribeOptions;
@@ -40,8 +40,9 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * Resolves when it has joined its group, or after the read timeout: from then on `failure` says what is the matter. It does not wait for a group
-   * that has members already: those handle the records, and make room at their next heartbeats.
+   * Resolves when the consumer has joined its group, or after the read timeout; then `failure` says what is wrong. It
+   * does not wait for a group that has other consumers: those handle the records, and make room at their next
+   * heartbeats.
    */
   async start(): Promise<void> {
     const { topicPrefix, groupPrefix, readTimeoutMs } = this.#settings;
@@ -68,8 +69,8 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * Commits the head of partitions in which only markers of transactions are left. No reader is given them, so no batch commits behind them, and
-   * when retention removes them they would look like records that the group has not read.
+   * Commits the head of partitions that end with markers of transactions. No reader gets markers, so no batch commits
+   * behind them. When retention removes them, they would look like records that the group has not read.
    */
   async #passInvisible(): Promise<void> {
     const member = this.#member;
@@ -148,7 +149,8 @@ export class Subscriber implements Subscription {
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
     for (const place of gained) place.gain(claim);
-    // Pauses belong to the consumer, not to a generation. Before it is known where the group is, nothing is fetched: kafkajs would forget that.
+    // Pauses belong to the consumer and not to a generation. Nothing is fetched before the committed offsets are known,
+    // because kafkajs would overwrite them.
     for (const place of now) {
       if (!place.mine || !place.ready) member.pause(place.name, place.partition);
       else if (place.timer === undefined) member.resume(place.name, place.partition);
@@ -176,7 +178,10 @@ export class Subscriber implements Subscription {
     }
   }
 
-  /** Finds where the group is in partitions, and keeps those back from which retention took what the group had not read, until that is accepted. */
+  /**
+   * Finds the committed offsets of the partitions. Keeps a partition paused if retention removed records that the group
+   * had not read, until that loss is accepted.
+   */
   async #whole(member: Member, places: readonly Place[]): Promise<readonly Place[]> {
     const names = [...new Set(places.map(({ name }) => name))];
     const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names), this.#cluster.offsets(names, true)]);
@@ -187,7 +192,8 @@ export class Subscriber implements Subscription {
       const { topic, partition } = place;
       place.next = from;
       if (from < first && !(await this.#accepted(member, place, { group: this.#options.group, topic, partition, from, to: first, begun: from > 0 || at !== undefined }))) {
-        // Others see the loss by this. kafkajs commits a mark of its own where it found an offset out of range; a group that Kafka forgot has none.
+        // The commit shows the loss to other processes. kafkajs commits an offset of its own if it finds one out of
+        // range, and a group that Kafka forgot has none.
         if (at !== from) await member.commit(place.name, place.partition, from);
         continue;
       }
@@ -201,7 +207,8 @@ export class Subscriber implements Subscription {
   async #accepted(member: Member, place: Place, loss: Loss): Promise<boolean> {
     const fields = { group: loss.group, topic: loss.topic, partition: loss.partition, from: loss.from, to: loss.to };
     if (await (this.#options.accepted ?? acceptedByDefault)(loss)) {
-      // Whoever asks for losses, and a start after the next one, sees that this one is over. A group that begins has nothing to end.
+      // The commit shows that this loss is over, to a process that asks for losses and to the next start. A group that
+      // begins has nothing to end.
       if (loss.begun) {
         await member.commit(place.name, place.partition, loss.to);
         member.seek(place.name, place.partition, loss.to);
@@ -217,7 +224,7 @@ export class Subscriber implements Subscription {
     return false;
   }
 
-  /** Whether retention took something is looked up before anything more is handled. */
+  /** Losses are looked up before anything more is handled. */
   #outOfRange(member: Member, place: Place): void {
     if (member !== this.#member || !place.mine || !place.ready || place.claim === undefined) return;
     place.ready = false;
@@ -260,11 +267,14 @@ export class Subscriber implements Subscription {
     }
   }
 
-  /** A commit that fails brings the same records again, so that no offset stays uncommitted behind the last record of a quiet partition. */
+  /**
+   * If a commit fails, the same records come again, so that no offset stays uncommitted behind the last record of a
+   * quiet partition.
+   */
   async #commit(place: Place, payload: EachBatchPayload, handled: readonly LogRecord[], all: boolean): Promise<void> {
     const { offset } = handled[handled.length - 1]!;
     const before = place.next;
-    // What compaction and transactions left behind the last record belongs to it.
+    // Offsets behind the last record that compaction and transactions left belong to the batch.
     place.next = (all ? Number(payload.batch.lastOffset()) : offset) + 1;
     try {
       await payload.commitOffsetsIfNecessary({ topics: [{ topic: place.name, partitions: [{ partition: place.partition, offset: String(place.next) }] }] });
@@ -294,7 +304,7 @@ export class Subscriber implements Subscription {
     return lost;
   }
 
-  /** Leaves a partition alone for a while: kafkajs fetches the same records again, and the others meanwhile. */
+  /** Pauses a partition for a while. kafkajs fetches the same records again, and other partitions meanwhile. */
   #hold(member: Member, place: Place, ms: number): void {
     member.pause(place.name, place.partition);
     clearTimeout(place.timer);
