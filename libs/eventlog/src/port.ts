@@ -23,6 +23,8 @@ export interface LogRecord {
   readonly value: Uint8Array;
   /** Append time, ms since the epoch. */
   readonly timestamp: number;
+  /** Present where a producer set the timestamp (Kafka's CreateTime). Absent: the log set it when it appended the record. */
+  readonly timestampBy?: 'producer';
 }
 
 /** Topic -> next offset to handle, by partition index. A head is exclusive: the offset the next record will get. */

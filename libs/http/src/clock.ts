@@ -2,8 +2,10 @@
 export interface Clock {
   /** ms since the epoch */
   now(): number;
+  /** ms since the epoch, by a clock that nobody sets: the time at the start of the process and what has passed since. It never steps back. */
+  steady?(): number;
 }
-export const systemClock: Clock = { now: () => Date.now() };
+export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.timeOrigin + performance.now() };
 /** RFC 3339 instant in UTC with milliseconds. */
 export function instant(ms: number): string {
   if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };

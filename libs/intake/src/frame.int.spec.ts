@@ -27,6 +27,8 @@ const named = (id: string, subject: string, data: unknown, over: Partial<DomainE
 let log: ReturnType<typeof openMemoryLog>;
 let state: ReturnType<typeof openMemoryState>;
 let lines: Record<string, unknown>[];
+/** By how much the clock of the intake is behind the one that stamps records, ms. */
+let behind: number;
 let decided: string[];
 /** What the decision does with an event, by the first name. */
 let decide: (first: string, event: Named) => void;
@@ -34,6 +36,7 @@ beforeEach(() => {
   log = openMemoryLog({ partitions: 1, maxRecordBytes: 64 * 1024, now: () => NOW });
   state = openMemoryState({ log, now: () => NOW });
   lines = [];
+  behind = 0;
   decided = [];
   decide = () => {};
 });
@@ -44,7 +47,7 @@ afterEach(async () => {
 
 function intake(): Intake<Named> {
   const say = (details: Record<string, unknown>): void => void lines.push(details);
-  const ports = { log, state, clock: { now: () => NOW }, metrics: new Metrics(), logger: { warn: say, error: say } } as unknown as ServicePorts;
+  const ports = { log, state, clock: { now: () => NOW - behind }, metrics: new Metrics(), logger: { warn: say, error: say } } as unknown as ServicePorts;
   const held = async (hold: AccessHeld, type: string, at: string) =>
     [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type, cause: { id: hold.deadLetter, source: hold.source }, at, data: hold, ...(hold.member !== undefined && { subject: hold.member }) }) }];
   return new Intake<Named>(ports, {
@@ -147,4 +150,28 @@ it('an engine that is away makes the batch come again as it was', async () => {
   away = false;
   await one.handle(batch);
   expect([await names(), await letters()]).toEqual([['Ada'], []]);
+});
+
+describe('an intake whose clock is an hour behind', () => {
+  const HOUR = 3_600_000;
+  const present = (id: string, over: Partial<DomainEvent> = {}) => named(id, 'm1', { names: ['Ada'] }, { time: new Date(NOW).toISOString(), ...over });
+
+  it('takes an event of the present: the log says when it was appended', async () => {
+    behind = HOUR;
+    await intake().handle(await publish(present('e1')));
+    expect([await names(), await letters()]).toEqual([['Ada'], []]);
+  });
+
+  it('refuses what is ahead of the log as well', async () => {
+    behind = HOUR;
+    await intake().handle(await publish(present('e1', { time: new Date(NOW + HOUR).toISOString() })));
+    expect([await names(), await letters()]).toMatchObject([[], [{ reason: 'time-in-future' }]]);
+  });
+
+  it('does not let a producer say what the present is', async () => {
+    behind = HOUR;
+    const batch = await publish(present('e1'));
+    await intake().handle({ ...batch, records: batch.records.map((record) => ({ ...record, timestampBy: 'producer' as const })) });
+    expect([await names(), await letters()]).toMatchObject([[], [{ reason: 'time-in-future' }]]);
+  });
 });

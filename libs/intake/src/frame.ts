@@ -6,6 +6,7 @@ import { countOutcomes, instant, type ServicePorts } from '@provider-access/http
 import { TransactionTimes } from '@provider-access/state';
 import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
+import { LatestTime } from './latest-time.ts';
 import { type Matter, matterOf } from './matter.ts';
 import { type Inbound, type Interest, readInbound } from './read.ts';
 import { Resolutions } from './resolutions.ts';
@@ -80,12 +81,14 @@ export class Intake<E = PayerEvent> {
   private readonly resolutions: Resolutions;
   private readonly derivation: Derivation;
   private readonly transactionTimes: TransactionTimes;
+  private readonly latest: LatestTime;
 
   constructor(ports: ServicePorts, role: IntakeRole<E>) {
     this.ports = ports;
     this.role = role;
     this.holds = new AccessHolds(ports.state.claims, role.deriver, ports);
     this.transactionTimes = new TransactionTimes(ports.state.streams);
+    this.latest = new LatestTime(ports.clock);
     this.resolutions = new Resolutions(ports, { ...role, holds: this.holds });
     const { log, clock, metrics } = ports;
     this.derivation = new Derivation({
@@ -104,8 +107,9 @@ export class Intake<E = PayerEvent> {
     const faults = new Map<number, EventFault>();
     // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised the time before (ADR 0023).
     const newest = await this.transactionTimes.newest();
+    const times: Times = { latest: this.latest.with(batch.records), newest };
     for (;;) {
-      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults, newest);
+      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults, times);
       const failed = await attempt.run(this.derivation);
       if (failed === undefined) {
         // Everything is durable now: a hold must not end before what stands in its place is there.
@@ -136,6 +140,14 @@ interface Failed {
   readonly error: unknown;
 }
 
+/** ms since the epoch. */
+interface Times {
+  /** An event is ahead of the platform when it is ahead of this time. */
+  readonly latest: number;
+  /** The newest transactionTime of an export; 0 before the first one. */
+  readonly newest: number;
+}
+
 /** One attempt at a batch. */
 class Attempt<E> {
   private readonly ports: ServicePorts;
@@ -144,6 +156,7 @@ class Attempt<E> {
   private readonly batch: Batch;
   private readonly faults: ReadonlyMap<number, EventFault>;
   private readonly now: number;
+  private readonly latest: number;
   /** The header that the frame adds to each derived record. Empty until there was an export. */
   private readonly recordedAt: Readonly<Record<string, string>>;
   private readonly outputs: (Output & { readonly offset: number })[] = [];
@@ -152,13 +165,14 @@ class Attempt<E> {
   /** Events that say which dead letter they replay, and took effect. */
   readonly replays: { readonly name: string; readonly deadLetter: string; readonly matter: Matter; readonly at: string }[] = [];
 
-  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>, newest: number) {
+  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>, { latest, newest }: Times) {
     this.ports = ports;
     this.role = role;
     this.holds = holds;
     this.batch = batch;
     this.faults = faults;
     this.now = ports.clock.now();
+    this.latest = latest;
     this.recordedAt = newest > 0 ? { [RECORDED_AT_HEADER]: instant(newest) } : {};
   }
 
@@ -170,7 +184,7 @@ class Attempt<E> {
       const { resources } = role.interest;
       if (resources !== undefined && namesNone(record, resources)) continue;
       try {
-        const inbound = readInbound(record, role.interest, this.now, role.contract);
+        const inbound = readInbound(record, role.interest, this.latest, role.contract);
         if (inbound === undefined || this.isElsewhere(record, inbound)) continue;
         reads.push({ record, inbound: this.faulted(record, inbound) });
       } catch (error) {

@@ -3,5 +3,6 @@ export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
 export { differenceOf, identifiersOf, type Matter, matterOf, UNKNOWN_TYPE } from './matter.ts';
 export { Resolutions } from './resolutions.ts';
 export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from './frame.ts';
+export { LatestTime } from './latest-time.ts';
 export { isResourceEvent } from './resources.ts';
 export { concerned, type Concerned, type Inbound, type InboundEvent, type InboundFault, type Interest, type Readable, readInbound } from './read.ts';

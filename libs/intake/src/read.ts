@@ -46,7 +46,7 @@ const bytes = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.b
 
 /**
  * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject and data. Pure.
- * @param now ms since the epoch
+ * @param now ms since the epoch: the latest time that has passed for certain (`LatestTime`)
  * @returns undefined for what is somebody else's. Binary mode looks at the type before anything is parsed. An unknown version of a
  * type that the intake looks at is a fault, because an opt-out must not be passed over.
  */

@@ -2,13 +2,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DomainEvent, toStructured } from '@provider-access/events';
+import { deadLetterTopic, type DomainEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, toStructured } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { mapBlobs } from './kill-points/blobs.ts';
 import {
   ADMINISTRATOR_TOKEN,
@@ -40,9 +40,23 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** A clock of a process that can be set back, and beside it the one that nobody sets (`Clock.steady`). */
+class SteppingClock extends ManualClock {
+  private steppedBack = 0;
+  stepBack(ms: number): void {
+    this.ms -= ms;
+    this.steppedBack += ms;
+  }
+  steady(): number {
+    return this.ms + this.steppedBack;
+  }
+}
+
 /** Two processes of all five services over one log, one state store, one set of views and files. Each has a clock. */
 class TwoProcesses {
-  readonly clocks = { one: new ManualClock(DAY_BEFORE), two: new ManualClock(DAY_BEFORE) };
+  readonly clocks = { one: new SteppingClock(DAY_BEFORE), two: new SteppingClock(DAY_BEFORE) };
+  private readonly log = openMemoryLog({ partitions: 2, now: () => this.clocks.one.now() });
+  private readonly receipts = new Set<string>();
   private readonly processes = new Map<'one' | 'two', PlatformProcess>();
   private readonly closing: (() => Promise<unknown>)[] = [];
 
@@ -50,7 +64,7 @@ class TwoProcesses {
   static async start(): Promise<TwoProcesses> {
     const both = new TwoProcesses();
     const now = (): number => both.clocks.one.now();
-    const log = openMemoryLog({ partitions: 2, now });
+    const { log } = both;
     const state = openMemoryState({ log, now });
     both.closing.push(
       () => log.close(),
@@ -87,6 +101,32 @@ class TwoProcesses {
   async look(): Promise<void> {
     await Promise.all([...this.processes.values()].map((process) => process.look()));
   }
+  /** Resolves when the intakes have handled everything that was published. */
+  async handled(): Promise<void> {
+    for (const receipt of this.receipts) {
+      const url = `/events/receipts/${receipt}`;
+      const what = `the event with the receipt ${receipt} is handled`;
+      await eventually(
+        async () => {
+          await this.look();
+          const answer = json(await this.ask('one', url, { token: PAYER_TOKEN }));
+          return answer.handled === answer.expected;
+        },
+        { what },
+      );
+    }
+    this.receipts.clear();
+  }
+  /** What intakes could not take, in its topic of dead letters. */
+  async deadLetters(): Promise<readonly string[]> {
+    const topics = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS].map(deadLetterTopic);
+    const found: string[] = [];
+    for (const [topic, offsets] of Object.entries(await this.log.head(topics)))
+      for (const [partition, head] of offsets.entries())
+        for (const { headers, value } of await this.log.read(topic, partition, 0, head))
+          if (headers['ce_type'] === 'pa.event-parked.v1') found.push(JSON.parse(Buffer.from(value).toString()).reason);
+    return found;
+  }
   /** Time passes for both. */
   pass(ms: number): void {
     for (const clock of Object.values(this.clocks)) clock.ms += ms;
@@ -98,6 +138,7 @@ class TwoProcesses {
       const headers = { 'content-type': 'application/cloudevents+json' };
       const body = JSON.stringify(toStructured(event));
       last = json(await this.ask('one', '/events', { method: 'POST', token: PAYER_TOKEN, headers, body }));
+      this.receipts.add(last.receipt);
     }
     return last;
   }
@@ -108,7 +149,8 @@ const event = (both: TwoProcesses, type: string, subject: string, data: unknown)
   id: `e-${(events += 1)}`,
   source: 'urn:example:payer',
   type,
-  time: iso(both.clocks.one.now()),
+  // By the clock of the payer, which is right.
+  time: iso(both.clocks.one.steady()),
   subject,
   data,
 });
@@ -332,5 +374,40 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
     for (const url of ['/fhir/Patient/stays', ...files, `/fhir/Group/${app.group}`])
       expect((await both.ask('two', url, read)).status, url).toBe(401);
     expect((await both.ask('two', '/fhir/Patient/stays', { token: app.token })).status).toBe(200);
+  });
+});
+
+describe('an intake whose clock is behind takes the events of the present', () => {
+  afterEach(() => both?.stop());
+  const published = async (members: readonly string[]): Promise<void> => {
+    await both.look();
+    await both.publish(
+      event(both, 'payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2020-01-01' }),
+    );
+    for (const member of members) {
+      await joined(both, member);
+      await both.publish(event(both, 'payer.member-opted-out.v1', member, { scope: 'global' }));
+    }
+    await both.handled();
+  };
+  // The processes share the two partitions of each topic: among these are members whom the second process takes.
+  const MEMBERS = ['behind-0', 'behind-1', 'behind-2', 'behind-3'];
+
+  test('of one process, which is an hour behind the log and the other process', async () => {
+    both = await TwoProcesses.start();
+    both.clocks.one.ms = NOON;
+    both.clocks.two.ms = NOON - HOUR;
+    await published(MEMBERS);
+    expect(await both.deadLetters()).toEqual([]);
+  });
+
+  test('of all, when every clock steps back by an hour and the payer knows the time', async () => {
+    both = await TwoProcesses.start();
+    both.clocks.one.ms = both.clocks.two.ms = NOON;
+    await published(['before-0']);
+    for (const clock of Object.values(both.clocks)) clock.stepBack(HOUR);
+    both.pass(10 * MINUTE);
+    await published(MEMBERS);
+    expect(await both.deadLetters()).toEqual([]);
   });
 });

@@ -16,7 +16,8 @@ export interface FetchedMessage {
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>;
   readonly isControlRecord: boolean;
-  readonly batchContext: { readonly firstOffset: string; readonly lastOffsetDelta: number };
+  /** `timestampType` is 1 where the broker set the time. Message sets of before Kafka 0.11 have no context. */
+  readonly batchContext: { readonly firstOffset: string; readonly lastOffsetDelta: number; readonly timestampType?: number };
 }
 
 export interface FetchedPartition {

@@ -7,15 +7,24 @@ export function toMessage(record: NewRecord, partition: number): Message {
 }
 
 const EMPTY = new Uint8Array(0);
+/** The broker set the timestamp (`message.timestamp.type=LogAppendTime`). */
+const LOG_APPEND_TIME = 1;
+
+/** What kafkajs gives a consumer: its types leave the context of the batch out. */
+type Fetched = Pick<FetchedMessage, 'offset' | 'timestamp' | 'key' | 'value'> & { readonly headers?: object | undefined; readonly batchContext?: Partial<FetchedMessage['batchContext']> };
 
 /** A record as a handler sees it. What a foreign producer left out is empty; of a header given twice the last counts. */
-export function toRecord(topic: string, partition: number, message: Pick<FetchedMessage, 'offset' | 'timestamp' | 'key' | 'value'> & { readonly headers?: object | undefined }): LogRecord {
+export function toRecord(topic: string, partition: number, message: Fetched): LogRecord {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     const last: unknown = Array.isArray(value) ? value[value.length - 1] : value;
     if (last !== undefined && last !== null) headers[name] = String(last);
   }
-  return { topic, partition, offset: Number(message.offset), key: message.key?.toString('utf8') ?? '', headers, value: message.value ?? EMPTY, timestamp: Number(message.timestamp) };
+  const byProducer = message.batchContext?.timestampType !== LOG_APPEND_TIME;
+  return {
+    topic, partition, offset: Number(message.offset), key: message.key?.toString('utf8') ?? '', headers, value: message.value ?? EMPTY,
+    timestamp: Number(message.timestamp), ...(byProducer && { timestampBy: 'producer' as const }),
+  };
 }
 
 /** Bytes that count against the limit: value, key and headers, as the embedded log counts them. */

@@ -10,7 +10,7 @@ import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
-  /** ms since the epoch. */
+  /** ms since the epoch: what is ahead of it is ahead of the platform. */
   readonly now: number;
   /** FHIR date: care that was over before it is not kept. */
   readonly floor: string;

@@ -3,6 +3,7 @@ import { type EventFault, type FaultReason, PA_RECORDS, type ServiceLevelStarted
 import type { LevelLedger } from '@provider-access/audit';
 import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
+import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/observability';
 import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
@@ -66,12 +67,14 @@ export class RecordIntake {
   private doubts = 1;
   private caughtUp = 0;
   private lastStamp = 0;
+  private readonly latest: LatestTime;
   private readonly shared: SharedTurn;
   /** Why the last batch of a partition failed, by topic and partition. */
   private readonly failing = new Map<string, string>();
 
   constructor(options: RecordIntakeOptions) {
     this.options = options;
+    this.latest = new LatestTime(options.clock);
     this.ownership = new Ownership({ ...options, inFlight: (id) => this.inFlight.get(id) });
     this.shared = new SharedTurn(options.leases, `resources-${randomUUID()}`);
   }
@@ -100,7 +103,7 @@ export class RecordIntake {
       await this.letFactsPass(batch);
       const now = clock.now();
       // Ask only now that the log has delivered the batch. An export whose positions do not include it has raised the time before (ADR 0023).
-      let [events, stamp] = await Promise.all([reading.read(batch.records, { now, floor }), transactionTimes.newest(), this.ready()]);
+      let [events, stamp] = await Promise.all([reading.read(batch.records, { now: this.latest.with(batch.records), floor }), transactionTimes.newest(), this.ready()]);
       stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
       // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a partition.
