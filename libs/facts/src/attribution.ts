@@ -4,7 +4,7 @@ import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, holdsAfter } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
-import { pieces, type Step, withStep } from './steps.ts';
+import { pieces, stands, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {
   readonly p: readonly ProviderKey[];
@@ -38,11 +38,31 @@ export const stepsThatEnd = (part: AttributionPart | undefined, end: About): rea
 
 const tied = ({ tie }: Pick<MemberAttributed, 'tie'>): Pick<Step, 't'> => (tie === undefined ? {} : { t: tie });
 
+const assertionStep = (record: LogRecord, a: MemberAttributed): Omit<Step, 'v'> => ({
+  e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from,
+  ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }), ...tied(a),
+});
+const endStep = (record: LogRecord, end: AttributionEndedRecord): Omit<Step, 'v'> =>
+  ({ e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to, ...tied(end) });
+const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About =>
+  ({ p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) });
+
+/** Whether what an assertion or an end in pa.attribution says of a member stands. */
+export function attributionSays(part: AttributionPart | undefined, record: LogRecord): boolean {
+  if (typeOfRecord(record) !== ATTRIBUTED) {
+    const end = dataOf<AttributionEndedRecord>(record);
+    return stands(stepsThatEnd(part, aboutOf(end)), endStep(record, end));
+  }
+  const assertion = dataOf<MemberAttributed>(record);
+  const { groups = {} } = part ?? {};
+  const own = Object.hasOwn(groups, assertion.group) ? groups[assertion.group]!.steps : [];
+  return stands([...own, ...endSteps(part, aboutOf(assertion))], assertionStep(record, assertion));
+}
+
 /** The attribution to one Group with one assertion more; undefined when it changes nothing. */
 export function asserted(known: GroupAttribution | undefined, record: LogRecord, ends: readonly Step[] = []): GroupAttribution | undefined {
   const a = dataOf<MemberAttributed>(record);
-  const step = { e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from, ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }), ...tied(a) };
-  const steps = withStep(known?.steps ?? [], step, recordedAt(record), ends);
+  const steps = withStep(known?.steps ?? [], assertionStep(record, a), recordedAt(record), ends);
   return steps && { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps };
 }
 
@@ -50,7 +70,7 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
   const end = dataOf<AttributionEndedRecord>(record);
   const key = JSON.stringify([...[...end.providers].sort(), end.contract ?? null]);
   const at = recordedAt(record);
-  const steps = withStep(part?.ends?.[key]?.steps ?? [], { e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to, ...tied(end) }, at);
+  const steps = withStep(part?.ends?.[key]?.steps ?? [], endStep(record, end), at);
   if (steps === undefined) return undefined;
   const ends = { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } };
   return { ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) } };
@@ -74,10 +94,11 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
   const base = { groups: {}, ...part, sources: withSource(part?.sources, record) };
   switch (typeOfRecord(record)) {
     case ATTRIBUTED: {
-      const { group, providers, contract, businessTime } = dataOf<MemberAttributed>(record);
+      const assertion = dataOf<MemberAttributed>(record);
+      const { group, businessTime } = assertion;
       const known = part?.groups[group];
       if (known === undefined && part?.forgotten !== undefined && businessTime <= part.forgotten) return undefined;
-      const next = asserted(known, record, endSteps(part, { p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) }));
+      const next = asserted(known, record, endSteps(part, aboutOf(assertion)));
       if (next === undefined) return undefined;
       const { named, forgotten } = fewNames({ ...part?.groups, [group]: next }, (g) => [...g.steps, ...endSteps(part, g)], group, recordedAt(record));
       return { ...base, groups: named, ...forgottenUntil(part?.forgotten, forgotten) };

@@ -4,7 +4,7 @@ import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
-import { EVER, pieces, type Step, withStep } from './steps.ts';
+import { EVER, pieces, stands, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */
 export interface MembersPart {
@@ -37,12 +37,24 @@ function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | u
   return { coverage: {}, ...part, mergedWith: [...(part?.mergedWith ?? []), other].sort(), sources: withSource(part?.sources, record) };
 }
 
+const stepOf = (record: LogRecord, change: CoverageChanged): Omit<Step, 'v'> => ({
+  e: eventIdOf(record), b: change.businessTime, q: change.sequence, s: change.replaces ? EVER : change.from,
+  ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
+  ...(change.tie !== undefined && { t: change.tie }),
+});
+
+/** Whether what a record of pa.members says of a member stands. */
+export function membersSay(part: MembersPart | undefined, record: LogRecord): boolean {
+  // Nothing overtakes a merge.
+  if (typeOfRecord(record) !== 'pa.coverage-changed.v1') return true;
+  const change = dataOf<CoverageChanged>(record);
+  const { coverage = {}, all = [] } = part ?? {};
+  const own = Object.hasOwn(coverage, change.coverageId) ? coverage[change.coverageId]! : [];
+  return stands([...own, ...all], stepOf(record, change));
+}
+
 function withCoverage(part: MembersPart | undefined, record: LogRecord, change: CoverageChanged): MembersPart | undefined {
-  const step: Omit<Step, 'v'> = {
-    e: eventIdOf(record), b: change.businessTime, q: change.sequence, s: change.replaces ? EVER : change.from,
-    ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
-    ...(change.tie !== undefined && { t: change.tie }),
-  };
+  const step = stepOf(record, change);
   const sources = withSource(part?.sources, record);
   if (change.coverageId === EVERY_COVERAGE) {
     const all = withStep(part?.all ?? [], step, recordedAt(record));

@@ -8,7 +8,7 @@ import { InboundProgress } from './inbound-progress.ts';
 import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
-import { staircase, type Step, withStep } from './steps.ts';
+import { staircase, stands, type Step, withStep } from './steps.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
@@ -278,9 +278,16 @@ export class Parties implements PartyFacts {
 export function withNetworkStatus(
   steps: readonly Step[], event: string, change: NetworkStatusRecorded, at: string,
 ): readonly Step[] | undefined {
-  const { businessTime, from, status, tie } = change;
+  return withStep(steps, networkStep(event, change), at);
+}
+
+/** Whether what a change of the network status says stands. `event` is the id of our event. */
+export const networkStatusStands = (steps: readonly Step[], event: string, change: NetworkStatusRecorded): boolean =>
+  stands(steps, networkStep(event, change));
+
+function networkStep(event: string, { businessTime, from, status, tie }: NetworkStatusRecorded): Omit<Step, 'v'> {
   const says = { ...(status === 'in-network' && { f: from }), ...(tie !== undefined && { t: tie }) };
-  return withStep(steps, { e: event, b: businessTime, q: 0, s: from, ...says }, at);
+  return { e: event, b: businessTime, q: 0, s: from, ...says };
 }
 
 /**

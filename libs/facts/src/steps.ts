@@ -79,6 +79,14 @@ export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recorded
   return folded([...steps.filter((s) => !covers(candidate, s)), { ...candidate, v }], recordedAt, also);
 }
 
+/**
+ * Whether what a step says stands: the step itself, or another one that says the same. Asked of an event that changed nothing, it tells a
+ * repetition from an event that newer ones overtook.
+ */
+export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'>): boolean {
+  return staircase(steps).some((step) => step.e === e || (step.s === s && step.f === f && step.u === u && step.c === c));
+}
+
 /** So many steps are kept in any case, so that `explain` can tell what held lately. */
 const HISTORY = 8;
 /** The most steps ahead that are kept. When there are more, the last one kept says that nothing holds, so the member is denied from there on. */

@@ -19,7 +19,14 @@ export interface Output {
 }
 /** What an event becomes. */
 export type Taken =
-  | { readonly ok: true; readonly outcome: 'recorded' | 'unchanged'; readonly outputs: readonly Output[] }
+  | {
+      readonly ok: true;
+      /** `unchanged`: the event says what stands. `superseded`: it says something else, and a newer statement stands. */
+      readonly outcome: 'recorded' | 'unchanged' | 'superseded';
+      /** `same-time`: recorded in place of an event of the same business time (ADR 0022). */
+      readonly reason?: 'same-time';
+      readonly outputs: readonly Output[];
+    }
   | { readonly ok: false; readonly fault: EventFault };
 export interface TakenFrom<E = PayerEvent> {
   readonly event: E & DomainEvent;
@@ -246,8 +253,9 @@ class Attempt<E> {
     this.put(record, taken.outputs);
     this.noteReplay(read, at);
     if (!this.role.reports(inbound.type)) return;
-    const unchanged = taken.outcome === 'unchanged';
-    this.outcomes.push({ ...idOf(read), outcome: taken.outcome, ...(unchanged && { about: inbound.type }) });
+    const { outcome, reason } = taken;
+    const told = outcome !== 'recorded' || reason !== undefined;
+    this.outcomes.push({ ...idOf(read), outcome, ...(reason !== undefined && { reason }), ...(told && { about: inbound.type }) });
   }
 
   /** Parks what is ours, and denies what might have ended access. A replay that fails again is held under both names. */

@@ -198,6 +198,7 @@ describe('intake', () => {
   it('tells news, repetition and what is overtaken', async () => {
     const first = { ...enrolled('m1'), ...receipt };
     await h.publish(first, first, { ...first, id: 'other', time: '2020-01-01T00:00:00Z' });
+    // The third says the same with an older time.
     expect(await outcomes()).toEqual({ recorded: 1, unchanged: 2 });
     expect(await typed(PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(1);
   });

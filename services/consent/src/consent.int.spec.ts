@@ -40,6 +40,18 @@ describe('opt-out', () => {
     expect(await outcomes()).toEqual({ recorded: 2, unchanged: 2 });
     expect(await typed(PA_CONSENT, 'pa.opted-out.v1')).toHaveLength(1);
   });
+  it('that is older than the one that stands is unchanged when it says the same, and superseded when it says something else', async () => {
+    const older = (data: object, minutes: number) =>
+      payerEvent('payer.member-opted-out.v1', 'm1', data, { ...receipt, time: new Date(START - minutes * 60_000).toISOString() });
+    const someone = { scope: 'provider-specific', targets: [{ npi: '1000000012' }] };
+    await h.publish(older({}, 10));
+    expect(await outcomes()).toEqual({ recorded: 1 });
+    await h.publish(older({}, 20));
+    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1 });
+    await h.publish(older(someone, 30));
+    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1, superseded: 1 });
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
   it('wins over an opt-in that was said before it and arrives after it', async () => {
     const back = optedIn('m1');
     await h.publish(optedOut('m1'), back);

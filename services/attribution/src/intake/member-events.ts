@@ -1,6 +1,6 @@
 import { type AttributionEndedRecord, type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
-import type { Facts } from '@provider-access/facts';
+import type { Facts, StepTie } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
@@ -11,7 +11,15 @@ import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 import { MemberState } from './member-state.ts';
 
-interface Derived { readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION; readonly member: string; readonly record: NewRecord }
+interface Derived {
+  readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION;
+  readonly member: string;
+  readonly record: NewRecord;
+  /** It takes the place of a statement of the same business time. */
+  readonly sameTime: boolean;
+  /** It came before, and another one of its business time took its place. It is not appended. */
+  readonly replaced: boolean;
+}
 
 /** What dates of events mean, and whose Coverages count. */
 export interface MemberRules {
@@ -88,11 +96,17 @@ class MemberTurn implements Turn {
     if (!decision.ok) return decision;
     if (decision.foreign) this.foreign();
     const outputs: Output[] = [];
-    for (const { topic, member, record } of await this.derive(decision.statements, from)) {
-      if (this.state.apply(member, topic, record)) outputs.push({ topic, record });
+    let stands = true;
+    let sameTime = false;
+    for (const { topic, member, record, ...derived } of await this.derive(decision.statements, from)) {
+      const isNews = !derived.replaced && this.state.apply(member, topic, record);
+      if (isNews) outputs.push({ topic, record });
+      sameTime ||= isNews && derived.sameTime;
+      stands &&= this.state.says(member, topic, record);
     }
+    if (!stands) return { ok: true, outcome: 'superseded', outputs };
     const news = outputs.length > 0 || decision.statements.length === 0;
-    return { ok: true, outcome: news ? 'recorded' : 'unchanged', outputs };
+    return { ok: true, outcome: news ? 'recorded' : 'unchanged', ...(sameTime && { reason: 'same-time' }), outputs };
   }
 
   extra(): readonly Output[] {
@@ -105,14 +119,17 @@ class MemberTurn implements Turn {
 
   private async derive(statements: readonly Statement[], { event, at }: TakenFrom): Promise<readonly Derived[]> {
     const about = (member: string, topic: Derived['topic'], type: string, data: unknown): Derived =>
-      ({ topic, member, record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }) });
+      ({ topic, member, record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }), sameTime: false, replaced: false });
+    /** `ordered` is undefined for a statement that another one of its business time replaced, and that comes again. */
+    const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(topic: Derived['topic'], type: string, said: C, ordered: C | undefined): Derived =>
+      ({ ...about(subject, topic, type, ordered ?? said), sameTime: (ordered?.tie?.events.length ?? 0) > 0, replaced: ordered === undefined });
     const subject = event.subject!;
     const out: Derived[] = [];
     for (const statement of statements) {
       switch (statement.kind) {
         case 'coverage': {
-          const change = this.state.ordered(statement.change, derivedEventId(event, subject));
-          if (change !== undefined) out.push(about(subject, PA_MEMBERS, 'pa.coverage-changed.v1', change));
+          const { change } = statement;
+          out.push(aboutOrdered(PA_MEMBERS, 'pa.coverage-changed.v1', change, this.state.ordered(change, derivedEventId(event, subject))));
           break;
         }
         case 'merged':
@@ -124,15 +141,13 @@ class MemberTurn implements Turn {
             member: subject, group: await this.groups.groupOf(identity), providers: identity.providers as ProviderKey[],
             ...(identity.contract !== undefined && { contract: identity.contract }), ...attribution,
           };
-          const change = this.state.orderedAssertion(data, derivedEventId(event, subject));
-          if (change !== undefined) out.push(about(subject, PA_ATTRIBUTION, 'pa.member-attributed.v1', change));
+          out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.member-attributed.v1', data, this.state.orderedAssertion(data, derivedEventId(event, subject))));
           break;
         }
         case 'attribution-ended': {
           const { identity, to, businessTime } = statement;
           const data = { member: subject, ...identity, to, businessTime } as AttributionEndedRecord;
-          const change = this.state.orderedEnd(data, derivedEventId(event, subject));
-          if (change !== undefined) out.push(about(subject, PA_ATTRIBUTION, 'pa.attribution-ended.v1', change));
+          out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.attribution-ended.v1', data, this.state.orderedEnd(data, derivedEventId(event, subject))));
         }
       }
     }

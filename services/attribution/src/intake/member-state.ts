@@ -1,6 +1,9 @@
 import { type AttributionEndedRecord, type CoverageChanged, type MemberAttributed, PA_ATTRIBUTION, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
-import { type AttributionPart, endSteps, EVERY_COVERAGE, evolveAttribution, evolveMembers, type GroupAttribution, type MemberFactsDocument, type MembersPart, stepsThatEnd } from '@provider-access/facts';
+import {
+  type AttributionPart, attributionSays, endSteps, EVERY_COVERAGE, evolveAttribution, evolveMembers, type GroupAttribution, type MemberFactsDocument,
+  membersSay, type MembersPart, stepsThatEnd,
+} from '@provider-access/facts';
 import type { ViewReader } from '@provider-access/views';
 import { orderedAfter } from '../domain/step-order.ts';
 
@@ -13,8 +16,8 @@ const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | '
 interface Parts { members?: MembersPart; attribution?: AttributionPart }
 
 /**
- * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated or overtaken event
- * (`unchanged`, nothing appended) from news. The same folds as the view, so both agree. When the view is behind or away
+ * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated event (`unchanged`) and an overtaken one
+ * (`superseded`), of which nothing is appended, from news. The same folds as the view, so both agree. When the view is behind or away
  * everything counts as news: the outcome is told less exactly, the facts end the same.
  */
 export class MemberState {
@@ -70,8 +73,7 @@ export class MemberState {
   /** Applies a derived event; false when it changes nothing. */
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const known = this.parts.get(member) ?? {};
-    const value = typeof record.value === 'string' ? Buffer.from(record.value) : record.value;
-    const seen: LogRecord = { topic, partition: 0, offset: 0, key: record.key, headers: record.headers, value, timestamp: this.now };
+    const seen = this.asRead(topic, record);
     if (topic === PA_MEMBERS) {
       const members = evolveMembers(known.members, seen);
       if (members === undefined) return false;
@@ -82,5 +84,18 @@ export class MemberState {
       this.parts.set(member, { ...known, attribution });
     }
     return true;
+  }
+
+  /** Whether what a derived event says stands, by what is known and what the batch has added so far. */
+  says(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
+    const { members, attribution } = this.parts.get(member) ?? {};
+    const seen = this.asRead(topic, record);
+    return topic === PA_MEMBERS ? membersSay(members, seen) : attributionSays(attribution, seen);
+  }
+
+  /** A derived event as the view reads it. */
+  private asRead(topic: string, { key, headers, value }: NewRecord): LogRecord {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    return { topic, partition: 0, offset: 0, key, headers, value: bytes, timestamp: this.now };
   }
 }

@@ -1,6 +1,6 @@
 import { type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, type PayerEvent, type ProviderKey, providerKeys } from '@provider-access/events';
 import type { Batch, EventLog } from '@provider-access/eventlog';
-import { type Facts, type Step, withNetworkStatus } from '@provider-access/facts';
+import { type Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
 import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
@@ -71,10 +71,12 @@ class ProviderTurn implements Turn {
     if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
     const outputs: Output[] = [];
     const identity = providerKeys((event as NetworkStatusChanged).data);
+    let stands = true;
+    let isNews = false;
+    let sameTime = false;
     for (const provider of identity) {
       const id = derivedEventId(event, provider);
       const steps = this.steps.get(provider) ?? this.facts.parties.networkSteps(provider);
-      if (steps.some((step) => step.e === id)) continue;
       const { status, from } = (event as NetworkStatusChanged).data;
       const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
       const others = identity.filter((other) => other !== provider);
@@ -83,12 +85,19 @@ class ProviderTurn implements Turn {
         ...(others.length > 0 && { with: others }),
       };
       const data = orderedAfter(said, id, steps);
-      if (data === undefined) continue;
-      this.steps.set(provider, withNetworkStatus(steps, id, data, at) ?? steps);
+      const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
+      stands &&= networkStatusStands(after ?? steps, id, said);
+      // An overtaken statement may still be the first that joins identifiers of one provider.
+      const joins = others.some((other) => !this.facts.parties.identity(provider).includes(other));
+      if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.e === id)))) continue;
+      isNews ||= after !== undefined;
+      sameTime ||= (data.tie?.events.length ?? 0) > 0;
+      if (after !== undefined) this.steps.set(provider, after);
       const record = derivedRecord({ deriver: DERIVER, type: 'pa.network-status-recorded.v1', subject: provider, cause: event, at, data });
       // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
     }
-    return { ok: true, outcome: outputs.length > 0 ? 'recorded' : 'unchanged', outputs };
+    if (!stands) return { ok: true, outcome: 'superseded', outputs };
+    return { ok: true, outcome: isNews ? 'recorded' : 'unchanged', ...(sameTime && { reason: 'same-time' as const }), outputs };
   }
 }

@@ -124,9 +124,10 @@ class ConsentTurn implements Turn {
     }
     const { id, source, traceparent } = event;
     const words: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
-    const { known, other, records } = await register.say(event.subject!, words, now);
+    const { known, other, superseded, records } = await register.say(event.subject!, words, now);
     if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
+    if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
     const missing = known ? await this.missing(records) : records;
     return this.taken(missing, missing.length > 0 ? 'recorded' : 'unchanged');
   }

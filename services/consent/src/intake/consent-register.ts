@@ -1,7 +1,7 @@
 import type { NewRecord } from '@provider-access/eventlog';
 import { derivedRecord } from '@provider-access/intake';
 import type { Claims, Streams } from '@provider-access/state';
-import { EMPTY, eventName, keyOf, lacking, type Register, type Said, withSaid } from './said.ts';
+import { EMPTY, eventName, keyOf, lacking, type Register, type Said, saysSame, withSaid } from './said.ts';
 
 export const DERIVER = 'consent';
 const streamOf = (member: string): string => `consent/${member}`;
@@ -23,6 +23,17 @@ function lackedBy(id: string, person: ReadonlyMap<string, Register>): readonly N
   return lacking([person.get(id)!], others).map((said) => published(id, said, true));
 }
 
+/** What came of a statement. */
+export interface Remembered {
+  /** The same event was remembered before, or it says nothing new. */
+  readonly known: boolean;
+  /** The event id came before with another content, and nothing is remembered. */
+  readonly other: boolean;
+  /** It says something else than what stands, and a newer statement decides in its place. */
+  readonly superseded?: boolean;
+  readonly records: readonly NewRecord[];
+}
+
 /**
  * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of an
  * opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards,
@@ -40,26 +51,28 @@ export class ConsentRegister {
   }
 
   /**
-   * Remembers it and gives what to publish. `known`: the same event was remembered before, or it says nothing new. `other`: the event id
-   * came before with another content, and nothing is remembered. `now`: ms since the epoch.
+   * Remembers it and gives what to publish. `now`: ms since the epoch.
    */
-  async say(member: string, said: Said, now: number): Promise<{ readonly known: boolean; readonly other: boolean; readonly records: readonly NewRecord[] }> {
+  async say(member: string, said: Said, now: number): Promise<Remembered> {
     const first = await this.firstOf(member, said, now);
     if (first !== undefined && first.content !== said.content) return { known: true, other: true, records: [] };
     const key = keyOf(said);
     let known: Said | undefined;
     let isNews = false;
+    let superseded = false;
+    const isRepeated = first !== undefined && first.at !== said.at;
     await this.update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
       if (known !== undefined) return register;
-      const after = withSaid(register, said, first !== undefined && first.at !== said.at);
+      const after = withSaid(register, said, isRepeated);
       isNews = after !== register;
+      superseded = !isNews && !isRepeated && !saysSame(register, said);
       return after;
     });
     const other = known?.content !== undefined && said.content !== undefined && known.content !== said.content;
     if (other) return { known: true, other, records: [] };
     // The statement that decides in its place came before it in the same partition: each id of the person has it.
-    if (known === undefined && !isNews) return { known: true, other, records: [] };
+    if (known === undefined && !isNews) return { known: true, other, superseded, records: [] };
     const person = await this.person(member);
     return { known: known !== undefined, other, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AccessHeld, type OptedIn, type OptedOut, type ProviderKey } from '@provider-access/events';
-import { deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from '@provider-access/facts';
+import { barsAllOf, deciding, endOf, folded, isCovered, type OptIn, type OptOut, type Statements } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 
 /** One thing said about a member's consent, without the member: it is published under every id of the person. */
@@ -72,6 +72,16 @@ export function withSaid(register: Register, said: Said, again = false): Registe
   const at = later(newest, said.at);
   const kept = backTo(folded(all, at, 0, added), new Map([...saidOf, [added, said]]));
   return { ...register, at, said: [...register.said.filter((s) => !isStatement(s)), ...kept] };
+}
+
+/**
+ * Whether a statement of the register says the same as one that is nothing new: of the same providers, and with the same time of effect, or in
+ * effect as well. Otherwise a newer statement decides in its place.
+ */
+export function saysSame({ said }: Register, other: Said): boolean {
+  const it = statementOf(other);
+  return said.filter((s) => isStatement(s) && s.type === other.type).map(statementOf).some((s) =>
+    (s.f === it.f || (s.f <= other.at && it.f <= other.at)) && (!isOptOut(s) || !isOptOut(it) || (barsAllOf(s, it) && barsAllOf(it, s))));
 }
 
 /** What of the one side the other side lacks: statements that can still decide there, and holds that nobody has ended. */
