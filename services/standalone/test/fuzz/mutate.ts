@@ -1,23 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { NewRecord } from '@provider-access/eventlog';
+import type { Draw } from '@provider-access/testing/promises';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Structured = { [key: string]: Json };
-/** A whole number from 0 to n - 1. */
-export type Draw = (n: number) => number;
-
-/** mulberry32: a small generator whose sequence a seed repeats. */
-export function drawing(seed: number): Draw {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * n);
-  };
-}
-
 const folder = new URL('../../../../libs/events/fixtures/', import.meta.url);
 /** One valid event of every type that payers send, as it was published. */
 const VALID: readonly Structured[] = readdirSync(folder)

@@ -1,7 +1,6 @@
 import type { Secret, SigningKeys } from '@provider-access/smart';
-import { Driver } from './driver.ts';
-import { type Operation, printed, sequenceOf } from './operations.ts';
-import { World } from './world.ts';
+import { Driver, type Operation, printed, sequenceOf, type World } from '@provider-access/testing/promises';
+import { MemoryWorld } from './memory-world.ts';
 
 /** A world is used for so many sequences, each with members of its own: its start costs as much as a sequence. */
 const A_WORLD = 10;
@@ -26,13 +25,13 @@ export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<nu
   let begun = 0;
   let failed: { readonly number: number; readonly sequence: readonly Operation[]; readonly fault: string } | undefined;
   const lane = async (): Promise<void> => {
-    let world: World | undefined;
+    let world: MemoryWorld | undefined;
     try {
       for (let own = 0; failed === undefined && goOn(begun); own++) {
         const number = begun++;
         if (own % A_WORLD === 0) {
           await world?.stop();
-          world = await World.start(keys);
+          world = await MemoryWorld.start(keys);
         }
         const sequence = sequenceOf(seed + number);
         const fault = await faultOf(world!, `s${number}`, sequence);
@@ -68,7 +67,7 @@ async function shortened(
   sequence: readonly Operation[],
 ): Promise<{ readonly shortest: readonly Operation[]; readonly fault: string | undefined }> {
   const alone = async (operations: readonly Operation[]): Promise<string | undefined> => {
-    const world = await World.start(keys);
+    const world = await MemoryWorld.start(keys);
     try {
       return await faultOf(world, name, operations);
     } finally {

@@ -1,7 +1,6 @@
 import type { DomainEvent } from '@provider-access/events';
 import type { Statement as Said } from './model.ts';
-import type { Statement } from './operations.ts';
-import { PROVIDERS } from './world.ts';
+import { PROVIDERS, type Statement } from './operations.ts';
 
 export const MINUTE = 60_000;
 /** The payer's systems that say what members want. */

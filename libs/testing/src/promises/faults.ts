@@ -1,9 +1,8 @@
 import type { DomainEvent } from '@provider-access/events';
-import { ADMINISTRATOR_TOKEN, type Answer } from '../kill-points/platform-process.ts';
 import { iso, type Payer } from './events.ts';
 import type { Hold, Model } from './model.ts';
 import type { Operation } from './operations.ts';
-import { Broken, json, type World } from './world.ts';
+import { type Answer, Broken, json, type World } from './world.ts';
 
 export interface FaultsOptions {
   readonly world: World;
@@ -68,11 +67,11 @@ export class Faults {
       const corrected = {
         ...event,
         type: out,
-        time: iso(this.#world.cluster.now),
+        time: iso(this.#world.now),
         subject: member,
         data: { scope: 'global' },
       };
-      const { now } = this.#world.cluster;
+      const { now } = this.#world;
       return spoilt(event, corrected, () =>
         this.#model.statements.push({
           id: event.id,
@@ -80,7 +79,7 @@ export class Faults {
           member,
           source: event.source,
           time: Date.parse(corrected.time),
-          sent: [now, this.#world.cluster.now],
+          sent: [now, this.#world.now],
         }),
       );
     };
@@ -146,7 +145,7 @@ export class Faults {
   }
 
   async letters(): Promise<readonly { readonly id: string; readonly event: string; readonly reason: string }[]> {
-    const answer = await this.#world.ask('/events/dead-letters?status=open', { token: ADMINISTRATOR_TOKEN });
+    const answer = await this.#world.operate('/events/dead-letters?status=open');
     return (json(answer).deadLetters as { id: string; event: string; reason: string }[]).filter(({ event }) =>
       event.startsWith(`${this.#name}-`),
     );

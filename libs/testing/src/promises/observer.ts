@@ -1,8 +1,7 @@
-import { eventually } from '@provider-access/testing';
-import type { Answer } from '../kill-points/platform-process.ts';
+import { eventually } from '../eventually.ts';
 import type { Model } from './model.ts';
 import { MEMBERS, PRACTICES } from './operations.ts';
-import { Broken, json, PROVIDERS, type World } from './world.ts';
+import { type Answer, Broken, json, Missing, type World } from './world.ts';
 
 interface Job {
   readonly client: number;
@@ -29,6 +28,7 @@ export class Observer {
   readonly #afterwards: () => Promise<void>;
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   readonly #jobs: Job[] = [];
+  readonly #groups: (string | undefined)[] = [];
   #looks = 0;
 
   constructor({ world, model, members, contract, afterwards }: ObserverOptions) {
@@ -41,8 +41,8 @@ export class Observer {
 
   /** Brings the clocks of the model up to those of the platform. */
   tick(): void {
-    const skews = this.#world.cluster.instances.map(({ skewMs }) => skewMs);
-    this.#model.now = this.#world.cluster.now;
+    const skews = this.#world.skews();
+    this.#model.now = this.#world.now;
     this.#model.lag = Math.max(this.#model.lag, 0, ...skews.map((skew) => -skew));
     this.#model.lead = Math.max(this.#model.lead, 0, ...skews);
     for (const job of this.#jobs)
@@ -56,16 +56,16 @@ export class Observer {
   /** The decision that stands before each answer, in every process that answers. */
   async askTheGates(): Promise<void> {
     for (const [client, practice] of PRACTICES.entries()) {
-      const { id } = this.#world.clients[client]!;
-      const allowed = this.#members.map((member) => this.#visible(member, client, 'may'));
-      for (const { name, index, facts } of this.#world.cluster.instances) {
-        const decisions = await facts?.access.decideMany(id, { kind: 'read' }, this.#members).catch(() => []);
-        decisions?.forEach(({ permit }, i) => {
-          if (permit && allowed[i] === false)
-            throw new Broken(`practice ${practice} may see ${this.#members[i]} at ${name} ${index}`);
-        });
+      const allowed = new Set(this.#members.filter((member) => this.#visible(member, client, 'may')));
+      for (const { where, permits } of await this.#world.gates(client, this.#members)) {
+        const shown = permits.find((member) => !allowed.has(member));
+        if (shown !== undefined) throw new Broken(`practice ${practice} may see ${shown} at ${where}`);
       }
     }
+  }
+  /** The Groups of the members. */
+  async findGroups(): Promise<void> {
+    for (const client of PRACTICES.keys()) this.#groups.push(await this.#world.group(client, this.#contract));
   }
   /** One search for all members shows whom a client sees at an instance. */
   async look(client: number, via: number): Promise<void> {
@@ -78,9 +78,13 @@ export class Observer {
     if (answer === undefined) return;
     const { seen, next } = this.#compare(answer, client, via);
     if (next !== undefined) this.#pages.push({ client, url: next });
-    else if (answer.status === 200) this.#mustSee(seen, client, via);
+    else if (answer.status === 200 && this.#world.completeAtOnce) this.#mustSee(seen, client, via);
   }
-  async lookAround(when: string): Promise<void> {
+  /** When everything is settled. */
+  lookAround(when: string): Promise<void> {
+    return this.#world.settled(() => this.#lookAround(when));
+  }
+  async #lookAround(when: string): Promise<void> {
     for (const client of PRACTICES.keys()) {
       for (const via of [0, 1]) {
         try {
@@ -88,7 +92,8 @@ export class Observer {
           const { seen } = this.#compare(answer, client, via);
           this.#mustSee(seen, client, via);
         } catch (error) {
-          throw error instanceof Broken ? new Broken(`${when}: ${error.message}`) : error;
+          if (error instanceof Broken) error.message = `${when}: ${error.message}`;
+          throw error;
         }
       }
       await this.#readPatient(this.#members[this.#looks % MEMBERS]!, client, this.#looks % 2);
@@ -100,7 +105,7 @@ export class Observer {
     if (answer.status === 200 && !this.#visible(member, client, 'may'))
       throw new Broken(`practice ${PRACTICES[client]} reads Patient/${member} at resources ${via}`);
     if (answer.status !== 200 && this.#visible(member, client, 'must'))
-      throw new Broken(
+      throw new Missing(
         `practice ${PRACTICES[client]} cannot read Patient/${member} at resources ${via}: ${answer.status}`,
       );
   }
@@ -128,7 +133,7 @@ export class Observer {
   #mustSee(seen: ReadonlySet<string>, client: number, via: number): void {
     for (const member of this.#members)
       if (!seen.has(member) && this.#visible(member, client, 'must'))
-        throw new Broken(`practice ${PRACTICES[client]} does not see ${member} at resources ${via}`);
+        throw new Missing(`practice ${PRACTICES[client]} does not see ${member} at resources ${via}`);
   }
   async nextPage(which: number, via: number): Promise<void> {
     if (this.#pages.length === 0) return;
@@ -138,7 +143,7 @@ export class Observer {
   }
 
   async export(client: number, via: number): Promise<void> {
-    const group = this.#world.group(PROVIDERS[PRACTICES[client]!].npi, this.#contract);
+    const group = this.#groups[client];
     if (group === undefined || this.#model.approved[client] !== true) return;
     const answer = await this.#world.read(`/fhir/Group/${group}/$export?_type=Patient,Condition`, client, via, {
       prefer: 'respond-async',
@@ -158,13 +163,12 @@ export class Observer {
     if (this.#model.approved[job.client] !== true) return;
     const status = await eventually(
       async () => {
-        // Work that failed is tried again a moment later.
-        this.#world.cluster.now += 10;
+        await this.#world.work();
         await this.#afterwards();
         const answer = await this.#world.read(job.url, job.client, via);
         return answer.status !== 202 && answer;
       },
-      { what: 'the export is complete' },
+      { what: 'the export is complete', timeout: 180_000 },
     );
     if (status.status !== 200) throw new Broken(`an export was answered ${status.status} ${status.body}`);
     const found = new Set<string>();

@@ -1,8 +1,13 @@
-import { drawing } from '../fuzz/mutate.ts';
+import { drawing } from './drawing.ts';
 
 export const MEMBERS = 3;
 export const PRACTICES = ['A', 'B'] as const;
 export type Practice = (typeof PRACTICES)[number];
+/** Check digits as CMS computes them: Luhn, with 80840 in front. */
+export const PROVIDERS: Readonly<Record<Practice, { readonly npi: string; readonly tin: string }>> = {
+  A: { npi: '1234567893', tin: '111111111' },
+  B: { npi: '1679576722', tin: '222222222' },
+};
 const MODULES = ['consent', 'attribution', 'resources', 'export', 'auth'] as const;
 /** Whom an opt-out is about, and how it spells them. A practice is known by its NPI and its TIN. */
 const TARGETS = [
@@ -96,6 +101,10 @@ export type Operation =
   | { readonly op: 'next page'; readonly which: number; readonly via: number }
   | { readonly op: 'export'; readonly client: number; readonly via: number }
   | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
+  | Disturbance
+  | { readonly op: 'settle' };
+/** What happens to the platform. */
+export type Disturbance =
   | {
       readonly op: 'kill';
       readonly module: (typeof MODULES)[number];
@@ -112,8 +121,9 @@ export type Operation =
     }
   | { readonly op: 'time passes'; readonly minutes: number }
   | { readonly op: 'rebuild'; readonly view: 'members' | 'memberships'; readonly via: number }
-  | { readonly op: 'settle' };
-type Kind = Operation['op'];
+  | { readonly op: 'roll-out' };
+/** A roll-out is drawn by no sequence: a test puts it in. */
+export type Kind = Exclude<Operation['op'], 'roll-out'>;
 
 /** How often each kind of operation comes. */
 const WEIGHTS: Readonly<Record<Kind, number>> = {
@@ -140,12 +150,16 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
 };
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 
-/** The random sequence of a seed. Each leaves out half of the kinds, so that those that are left meet more often. */
-export function sequenceOf(seed: number): readonly Operation[] {
+/**
+ * The random sequence of a seed. Each leaves out half of the kinds, so that those that are left meet more often.
+ * `without`: kinds that cannot happen where it is done.
+ */
+export function sequenceOf(seed: number, without: readonly Kind[] = []): readonly Operation[] {
   const draw = drawing(seed);
   const one = <T>(from: readonly T[]): T => from[draw(from.length)]!;
   const chosen = KINDS.filter((kind) => kind === 'opt-out' || draw(2) === 0);
-  const kinds = chosen.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
+  const possible = chosen.filter((kind) => !without.includes(kind));
+  const kinds = possible.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
   const member = (): number => one([0, 0, 0, 1, 1, 2]);
   const via = (): number => draw(2);
   const said = (): Said => ({
@@ -234,7 +248,7 @@ export function sequenceOf(seed: number): readonly Operation[] {
     }
   };
   // A disturbance shows when something is said afterwards.
-  const disturbs: readonly Kind[] = ['kill', 'partial append', 'clock'];
+  const disturbs: readonly Operation['op'][] = ['kill', 'partial append', 'clock'];
   const followed = (done: Operation): readonly Operation[] =>
     disturbs.includes(done.op) && draw(2) === 0 ? [done, statement('opt-out')] : [done];
   return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);

@@ -1,10 +1,10 @@
 import type { DomainEvent } from '@provider-access/events';
 import { Model, type Span, type Statement as Said } from './model.ts';
-import { MEMBERS, type Operation, PRACTICES, type Practice, type Statement } from './operations.ts';
+import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
 import { iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
 import { Faults } from './faults.ts';
 import { Observer } from './observer.ts';
-import { Broken, json, PROVIDERS, type World } from './world.ts';
+import { Broken, json, type World } from './world.ts';
 
 /** Does a sequence and compares each answer of the platform with the model. Throws `Broken` where they do not agree. */
 export class Driver {
@@ -15,13 +15,12 @@ export class Driver {
   readonly #members: readonly string[];
   readonly #payer: Payer;
   readonly #faults: Faults;
-  #doomed: { readonly module: string; left: number } | undefined;
 
   constructor(world: World, name: string) {
     this.#world = world;
     this.#name = name;
     this.#members = Array.from({ length: MEMBERS }, (_, i) => `${name}-m${i}`);
-    this.#payer = new Payer(name, () => world.cluster.now);
+    this.#payer = new Payer(name, () => world.now);
     this.#faults = new Faults({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
     const afterwards = (): Promise<void> => this.#afterwards();
     this.#observer = new Observer({ world, model: this.#model, members: this.#members, contract: name, afterwards });
@@ -35,7 +34,8 @@ export class Driver {
         await this.#observer.askTheGates();
         if (i % 2 === 0) await this.#observer.look((i >> 1) % 2, (i >> 2) % 2);
       } catch (error) {
-        throw error instanceof Broken ? new Broken(`after ${i + 1}. ${operation.op}: ${error.message}`) : error;
+        if (error instanceof Broken) error.message = `after ${i + 1}. ${operation.op}: ${error.message}`;
+        throw error;
       }
     }
     await this.#settle();
@@ -43,14 +43,10 @@ export class Driver {
     await this.#end();
   }
 
-  get #cluster(): World['cluster'] {
-    return this.#world.cluster;
-  }
   /** The members with their resources, covered and attributed to practice A; the first one also to practice B. */
   async #begin(): Promise<void> {
     const model = this.#model;
-    model.now = this.#cluster.now;
-    for (const { life } of this.#cluster.instances) life.partialAppends = 0;
+    model.now = this.#world.now;
     PRACTICES.forEach((practice, client) => {
       model.network.set(practice, [true]);
       model.approved[client] = true;
@@ -81,6 +77,8 @@ export class Driver {
     events.push(this.#attribution(this.#members[0]!, 'B', 'npi', false, -100_000));
     await this.#world.publishAll(events);
     await this.#settle();
+    if (!this.#world.completeAtOnce) await this.#observer.lookAround('at the beginning');
+    await this.#observer.findGroups();
   }
   /** Leaves the world as the next sequence expects it. */
   async #end(): Promise<void> {
@@ -90,7 +88,7 @@ export class Driver {
         await this.#do({ op: 'network', practice, joins: true, via: 0 });
     }
     for (const { id } of await this.#faults.letters()) await this.#faults.resolve(id, 'discard', 0);
-    await this.#cluster.pass(180 * MINUTE);
+    await this.#world.rest();
   }
 
   async #do(operation: Operation): Promise<void> {
@@ -119,7 +117,7 @@ export class Driver {
         const event = this.#payer.event(
           'payer.network-status-changed.v1',
           npi,
-          { npi, tin, status, from: iso(this.#cluster.now - MINUTE) },
+          { npi, tin, status, from: iso(this.#world.now - MINUTE) },
           { source: 'urn:directory' },
         );
         this.#model.network.get(operation.practice)!.push(operation.joins);
@@ -157,26 +155,13 @@ export class Driver {
       case 'download':
         await this.#observer.download(operation.which, operation.range, operation.via);
         break;
-      case 'kill': {
-        const there = this.#cluster.of(operation.module);
-        if (there.length < 2 || this.#doomed !== undefined) break;
-        there.find(({ index }) => index === operation.instance)!.life.dieAt(operation.changes, operation.side);
-        this.#doomed = { module: operation.module, left: 2 };
-        break;
-      }
+      case 'kill':
       case 'partial append':
-        for (const { life } of this.#cluster.of(operation.module)) life.partialAppends = 1;
-        break;
       case 'clock':
-        for (const instance of this.#cluster.of(operation.module))
-          if (instance.index === operation.instance) instance.skewMs = operation.seconds * 1000;
-        await this.#cluster.look();
-        break;
       case 'time passes':
-        await this.#cluster.pass(operation.minutes * MINUTE);
-        break;
       case 'rebuild':
-        await this.#world.administer(`/ops/views/attribution/${operation.view}/rebuild`, undefined, operation.via);
+      case 'roll-out':
+        await this.#world.disturb(operation);
         break;
       case 'settle':
         await this.#settle();
@@ -186,18 +171,13 @@ export class Driver {
     await this.#afterwards();
   }
 
-  /** Who was to die dies now at the latest; a new instance comes in the place of one that is dead. */
   async #afterwards(): Promise<void> {
-    if (this.#doomed !== undefined && (this.#doomed.left -= 1) < 0) {
-      for (const { life, name } of this.#cluster.instances) if (name === this.#doomed.module && life.doomed) life.die();
-      this.#doomed = undefined;
-    }
-    await this.#cluster.replaceTheDead();
+    await this.#world.afterwards();
     this.#observer.tick();
   }
   async #say(statement: Statement): Promise<void> {
     const member = this.#members[statement.member]!;
-    const { now } = this.#cluster;
+    const { now } = this.#world;
     if (statement.op === 'merge') {
       const other = this.#members[statement.other]!;
       const event = this.#payer.event('payer.members-merged.v1', member, { from: other });
@@ -238,6 +218,7 @@ export class Driver {
     if (post) return this.#post(event, via, said);
     this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
     await this.#world.append(event);
+    if (said !== undefined) said.sent = [said.sent[0], this.#world.now];
   }
 
   /** Sends an event until it is acknowledged, and looks at what the platform says that it does. */
@@ -249,7 +230,7 @@ export class Driver {
     const { status, deadLetter } = json(answer);
     if (answer.status !== 202) throw new Broken(`${event.type} was answered ${answer.status} ${answer.body}`);
     if (said === undefined) return;
-    if (!known) said.sent = [said.sent[0], this.#cluster.now];
+    if (!known) said.sent = [said.sent[0], this.#world.now];
     const allowed = this.#model.answers(said);
     if (!allowed.includes(status))
       throw new Broken(
@@ -270,7 +251,7 @@ export class Driver {
     member: string,
     { ends, ago, from, to, day }: Pick<Extract<Operation, { op: 'coverage' }>, 'ends' | 'ago' | 'from' | 'to' | 'day'>,
   ): DomainEvent {
-    const { now } = this.#cluster;
+    const { now } = this.#world;
     const start = when(now + from * MINUTE, day, ends ? 'last day' : 'gives');
     // Of a coverage that would end before it begins, nothing is said of its end.
     const last = ends || to === undefined ? undefined : when(now + to * MINUTE, day, 'last day');
@@ -284,7 +265,7 @@ export class Driver {
     return this.#span(event, { key: 'coverage', start: start.ms, inForce: !ends, end: end?.ms });
   }
   #attribution(member: string, practice: Practice, by: 'npi' | 'tin', ends: boolean, from: number): DomainEvent {
-    const start = this.#cluster.now + from * MINUTE;
+    const start = this.#world.now + from * MINUTE;
     const provider = { [by]: PROVIDERS[practice][by], contract: this.#name };
     const event = this.#payer.event(
       ends ? 'payer.attribution-ended.v1' : 'payer.attribution-asserted.v1',
@@ -318,13 +299,9 @@ export class Driver {
 
   /** All clocks are right, everything is read, and no event that could be read is a dead letter any more. */
   async #settle(): Promise<void> {
-    this.#doomed = undefined;
-    for (const { life } of this.#cluster.instances) if (life.doomed) life.die();
-    const clocksWereWrong = this.#model.lag > 0;
-    for (const instance of this.#cluster.instances) instance.skewMs = 0;
-    await this.#cluster.replaceTheDead();
-    await this.#cluster.pass(this.#model.lead + MINUTE);
-    this.#model.now = this.#cluster.now;
+    const clocksWereWrong = this.#model.farBehind;
+    await this.#world.calm(this.#model.lead);
+    this.#model.now = this.#world.now;
     for (let left = true; left;) {
       await this.#world.caughtUp();
       const unexpected = (await this.#faults.letters()).filter(({ event }) => !this.#faults.has(event));
@@ -335,7 +312,7 @@ export class Driver {
       for (const { id } of unexpected) await this.#faults.resolve(id, 'replay', 0);
       left = unexpected.length > 0;
     }
-    await this.#cluster.replaceTheDead();
+    await this.#world.afterwards();
     await this.#world.caughtUp();
     this.#model.settle();
     this.#observer.tick();

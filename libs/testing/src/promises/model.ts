@@ -66,8 +66,8 @@ export class Model {
   /** Whether an answer for a practice's client may, or must, contain the member. `key`: of this attribution only. */
   visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
     const wanted = lean === 'may';
-    // To an instance whose clock is far behind an event seems to come from the future: it becomes a dead letter.
-    if (!wanted && this.lag > TOLERANCE_MS - MINUTE && this.#open()) return false;
+    // What comes from the future becomes a dead letter.
+    if (!wanted && this.farBehind && this.#open()) return false;
     if (this.approved[client] !== true || this.#held(member, lean)) return false;
     const network = this.network.get(practice) ?? [];
     if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
@@ -76,13 +76,17 @@ export class Model {
     return !this.#outs(member, lean).some((o) => o.practices?.includes(practice) ?? true);
   }
 
+  /** To an instance whose clock is so far behind events of now come from the future. */
+  get farBehind(): boolean {
+    return this.lag > TOLERANCE_MS - MINUTE;
+  }
   /** What the platform may say that a statement does. */
   answers(said: Statement): readonly string[] {
     const words = ['accepted'];
     const ahead = said.from !== undefined && said.from > this.now - this.lag;
     const present = said.from === undefined || said.from <= Math.max(this.now + this.lead, said.sent[1]);
     const does = [...(ahead ? ['scheduled'] : []), ...(present ? ['effective'] : [])];
-    if (this.lag > TOLERANCE_MS - MINUTE) words.push('parked');
+    if (this.farBehind) words.push('parked');
     if (said.out) {
       const ins = this.#ins(said.member, 'may');
       if (ins.some((i) => this.#ends(i, said, 'may'))) words.push('superseded');

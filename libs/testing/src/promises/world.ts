@@ -1,0 +1,206 @@
+import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import { type DomainEvent, toStructured } from '@provider-access/events';
+import { eventually } from '../eventually.ts';
+import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operations.ts';
+
+/** An answer that no promise allows. */
+export class Broken extends Error {
+  override readonly name: string = 'Broken';
+}
+/** An answer lacks what it has to contain. Where processes need a moment, the same question is asked again. */
+export class Missing extends Broken {
+  override readonly name = 'Missing';
+}
+
+export interface Call {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly token?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+type Json = ReturnType<typeof JSON.parse>;
+export const json = (answer: Answer): Json => JSON.parse(answer.body);
+
+/** The app of a practice. */
+export interface Client {
+  readonly id: string;
+  /** Its private key. */
+  readonly key: JsonWebKey;
+  /** How often it was approved: a suspension ends the tokens from before. */
+  approvals: number;
+}
+/** Whom one process would show a client. */
+export interface Gate {
+  readonly where: string;
+  readonly permits: readonly string[];
+}
+
+const PATIENCE_MS = 60_000;
+
+/**
+ * The platform with two practices that are in the network, and a client of each. This class says what payers, clients and
+ * operators ask over HTTP. A subclass says where the platform runs and what can happen to it there.
+ */
+export abstract class World {
+  readonly clients: Client[] = [];
+  /** The clock that decides what is past: ms since the epoch. */
+  abstract readonly now: number;
+  /** Whether an answer has to be complete at once. Otherwise it has to be when everything is settled, a moment later. */
+  abstract readonly completeAtOnce: boolean;
+  protected abstract readonly payerToken: string;
+  protected abstract readonly administratorToken: string;
+
+  /** By how many ms each clock that may decide is ahead of `now`; negative where it is behind. */
+  abstract skews(): readonly number[];
+  /** Asks the instance of this number, or the other one where that is dead. undefined: it died before it answered. */
+  abstract request(url: string, call?: Call, via?: number): Promise<Answer | undefined>;
+  /** Between two attempts. */
+  protected abstract again(): Promise<unknown>;
+  /** As the payer's own systems do it, over Kafka. */
+  abstract append(event: DomainEvent): Promise<void>;
+  abstract token(client: number): Promise<string>;
+  /** What every process that answers decides now about these members. */
+  abstract gates(client: number, members: readonly string[]): Promise<readonly Gate[]>;
+  /** The Group of a practice under a contract, by its id, once an attribution opened it. */
+  abstract group(client: number, contract: string): Promise<string | undefined>;
+  /** Resolves when every process has read everything. */
+  abstract caughtUp(): Promise<void>;
+  /** Something happens to the platform. */
+  abstract disturb(what: Disturbance): Promise<void>;
+  /** After each step: what was to die dies at the latest, and what is dead is replaced. */
+  abstract afterwards(): Promise<void>;
+  /** Nothing more happens: all clocks are right, everything runs. `lead`: ms by which a clock was ahead. */
+  abstract calm(lead: number): Promise<void>;
+  /** The work of an export goes on. */
+  abstract work(): Promise<void>;
+  /** After a sequence. */
+  abstract rest(): Promise<void>;
+
+  /** Asks again while the answer is "repeat the request", and where an instance died before it answered. */
+  ask(url: string, call: Call = {}, via = 0): Promise<Answer> {
+    let first = true;
+    return eventually(
+      async () => {
+        if (!first) await this.again();
+        first = false;
+        const answer = await this.request(url, call, via);
+        return answer !== undefined && answer.status !== 503 && answer;
+      },
+      { what: `${call.method ?? 'GET'} ${url} is answered`, timeout: this.patienceMs },
+    );
+  }
+  protected get patienceMs(): number {
+    return PATIENCE_MS;
+  }
+  operate(url: string): Promise<Answer> {
+    return this.ask(url, { token: this.administratorToken });
+  }
+  administer(url: string, body: unknown, via = 0): Promise<Answer> {
+    return this.ask(
+      url,
+      {
+        method: 'POST',
+        token: this.administratorToken,
+        headers: { 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      },
+      via,
+    );
+  }
+  publish(event: DomainEvent, via: number): Promise<Answer> {
+    return this.#post('application/cloudevents+json', toStructured(event), via);
+  }
+  publishAll(events: readonly DomainEvent[]): Promise<Answer> {
+    const batch = events.map((event) => toStructured(event));
+    return this.#post('application/cloudevents-batch+json', batch, 0);
+  }
+  #post(type: string, body: unknown, via: number): Promise<Answer> {
+    const headers = { 'content-type': type };
+    return this.ask('/events', { method: 'POST', token: this.payerToken, headers, body: JSON.stringify(body) }, via);
+  }
+  async read(url: string, client: number, via: number, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask(url, { token: await this.token(client), headers }, via);
+  }
+  /** undefined without the patience of `read`: the facts were too old, or the instance died. */
+  async readOnce(url: string, client: number, via: number): Promise<Answer | undefined> {
+    const answer = await this.request(url, { token: await this.token(client) }, via);
+    return answer?.status === 503 ? undefined : answer;
+  }
+  /** Looks at what has to be true when everything is settled. */
+  async settled(look: () => Promise<void>): Promise<void> {
+    if (this.completeAtOnce) return look();
+    let broken: unknown;
+    await eventually(
+      async () => {
+        try {
+          broken = undefined;
+          await look();
+        } catch (error) {
+          broken = error;
+          // Nobody may be shown at any time.
+          return !(error instanceof Missing);
+        }
+        return true;
+      },
+      { what: 'answers are complete', timeout: this.patienceMs },
+    ).catch((error: unknown) => {
+      throw broken ?? error;
+    });
+    if (broken !== undefined) throw broken;
+  }
+
+  async approve(client: number, via: number): Promise<Answer> {
+    const { npi, tin } = PROVIDERS[PRACTICES[client]!];
+    const body = {
+      identifiers: [
+        { npi, evidence: 'a test' },
+        { tin, evidence: 'a test' },
+      ],
+    };
+    const answer = await this.administer(`/auth/clients/${this.clients[client]!.id}/approve`, body, via);
+    if (answer.status !== 200) throw new Broken(`an approval was answered ${answer.status} ${answer.body}`);
+    return answer;
+  }
+  protected async openPractices(): Promise<void> {
+    for (const practice of PRACTICES) await this.#openPractice(practice);
+    await this.caughtUp();
+  }
+  async #openPractice(practice: Practice): Promise<void> {
+    const { npi, tin } = PROVIDERS[practice];
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const named = { kid: 'k1', alg: 'ES384' };
+    const jwk = { ...keys.publicKey.export({ format: 'jwk' }), ...named, use: 'sig' };
+    const metadata = {
+      client_name: `Practice ${practice}`,
+      jwks: { keys: [jwk] },
+      scope: 'system/*.rs',
+      contacts: ['mailto:dev@app.example'],
+      npi,
+      tin,
+    };
+    const answer = await this.ask('/auth/register', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(metadata),
+    });
+    const key = { ...keys.privateKey.export({ format: 'jwk' }), ...named };
+    this.clients.push({ id: json(answer).client_id, key, approvals: 1 });
+    await this.approve(this.clients.length - 1, 0);
+    await this.publish(
+      {
+        id: `joins-${practice}`,
+        source: 'urn:directory',
+        type: 'payer.network-status-changed.v1',
+        time: new Date(this.now).toISOString(),
+        subject: npi,
+        data: { npi, tin, status: 'in-network', from: '2020-01-01' },
+      },
+      0,
+    );
+  }
+}

@@ -1,0 +1,147 @@
+import { type DomainEvent, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
+import { eventually } from '@provider-access/testing';
+import { type Answer, type Call, type Disturbance, type Gate, PRACTICES, PROVIDERS, World } from '@provider-access/testing/promises';
+import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, PUBLIC_URL } from '../kill-points/platform-process.ts';
+import { Cluster } from './cluster.ts';
+
+const MINUTE = 60_000;
+const STARTS = Date.parse('2026-01-31T00:00:00Z');
+/** A token is asked for again after it, ms; it lives for five minutes, and clocks differ by one. */
+const TOKEN_MS = 120_000;
+/** So many steps after the order an instance dies at the latest. */
+const DOOMED_STEPS = 2;
+
+/** Two instances of each module in this process, whose clock the test moves. */
+export class MemoryWorld extends World {
+  readonly completeAtOnce = true;
+  protected readonly payerToken = PAYER_TOKEN;
+  protected readonly administratorToken = ADMINISTRATOR_TOKEN;
+  readonly #cluster: Cluster;
+  readonly #tokens: TokenIssuer;
+  readonly #held = new Map<string, { readonly until: number; readonly token: Promise<string> }>();
+  #doomed: { readonly module: string; left: number } | undefined;
+
+  private constructor(cluster: Cluster, keys: Secret<SigningKeys>) {
+    super();
+    this.#cluster = cluster;
+    this.#tokens = new TokenIssuer({
+      key: () => keys.current.first,
+      publicUrl: PUBLIC_URL,
+      clock: { now: () => cluster.now },
+    });
+  }
+  static async start(keys: Secret<SigningKeys>): Promise<MemoryWorld> {
+    const world = new MemoryWorld(await Cluster.start(STARTS, keys), keys);
+    await world.openPractices();
+    return world;
+  }
+  stop(): Promise<void> {
+    return this.#cluster.stop();
+  }
+
+  get now(): number {
+    return this.#cluster.now;
+  }
+  skews(): readonly number[] {
+    return this.#cluster.instances.map(({ skewMs }) => skewMs);
+  }
+  request(url: string, call?: Call, via?: number): Promise<Answer | undefined> {
+    return this.#cluster.request(url, call, via);
+  }
+  protected again(): Promise<void> {
+    return this.#cluster.look();
+  }
+  async append(event: DomainEvent): Promise<void> {
+    await this.#cluster.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
+  }
+  token(client: number): Promise<string> {
+    const { id, approvals } = this.clients[client]!;
+    const key = `${id} ${approvals}`;
+    const held = this.#held.get(key);
+    const { now } = this;
+    if (held !== undefined && now < held.until) return held.token;
+    const token = this.#tokens.issue(id, 'system/*.rs', now, approvals).then((issued) => issued.token);
+    this.#held.set(key, { until: now + TOKEN_MS, token });
+    return token;
+  }
+  async gates(client: number, members: readonly string[]): Promise<readonly Gate[]> {
+    const { id } = this.clients[client]!;
+    const found: Gate[] = [];
+    for (const { name, index, facts } of this.#cluster.instances) {
+      const decisions = await facts?.access.decideMany(id, { kind: 'read' }, members).catch(() => []);
+      const permits = members.filter((_, i) => decisions?.[i]?.permit === true);
+      found.push({ where: `${name} ${index}`, permits });
+    }
+    return found;
+  }
+  async group(client: number, contract: string): Promise<string | undefined> {
+    const { npi } = PROVIDERS[PRACTICES[client]!];
+    for (const { headers, value } of this.#cluster.data.topics.get('pa.groups')?.flat() ?? []) {
+      if (headers['ce_type'] !== 'pa.group-opened.v1') continue;
+      const data = JSON.parse(Buffer.from(value).toString());
+      if (data.contract === contract && data.providers.some((p: string) => p.endsWith(npi)))
+        return data.group as string;
+    }
+    return undefined;
+  }
+  async caughtUp(): Promise<void> {
+    await eventually(() => this.#cluster.behind().length === 0, {
+      what: 'every instance has read everything',
+      interval: 5,
+    }).catch((error: unknown) => {
+      throw new Error(this.#cluster.behind().join(', '), { cause: error });
+    });
+  }
+
+  async disturb(what: Disturbance): Promise<void> {
+    switch (what.op) {
+      case 'kill': {
+        const there = this.#cluster.of(what.module);
+        if (there.length < 2 || this.#doomed !== undefined) break;
+        there.find(({ index }) => index === what.instance)!.life.dieAt(what.changes, what.side);
+        this.#doomed = { module: what.module, left: DOOMED_STEPS };
+        break;
+      }
+      case 'partial append':
+        for (const { life } of this.#cluster.of(what.module)) life.partialAppends = 1;
+        break;
+      case 'clock':
+        for (const instance of this.#cluster.of(what.module))
+          if (instance.index === what.instance) instance.skewMs = what.seconds * 1000;
+        await this.#cluster.look();
+        break;
+      case 'time passes':
+        await this.#cluster.pass(what.minutes * MINUTE);
+        break;
+      case 'rebuild':
+        await this.administer(`/ops/views/attribution/${what.view}/rebuild`, undefined, what.via);
+        break;
+      case 'roll-out':
+        throw new Error('there is one build in this process');
+    }
+  }
+  /** Who was to die dies now at the latest; a new instance comes in the place of one that is dead. */
+  async afterwards(): Promise<void> {
+    if (this.#doomed !== undefined && (this.#doomed.left -= 1) < 0) {
+      for (const { life, name } of this.#cluster.instances) if (name === this.#doomed.module && life.doomed) life.die();
+      this.#doomed = undefined;
+    }
+    await this.#cluster.replaceTheDead();
+  }
+  async calm(lead: number): Promise<void> {
+    this.#doomed = undefined;
+    for (const { life } of this.#cluster.instances) if (life.doomed) life.die();
+    for (const instance of this.#cluster.instances) instance.skewMs = 0;
+    await this.#cluster.replaceTheDead();
+    await this.#cluster.pass(lead + MINUTE);
+  }
+  /** Work that failed is tried again a moment later. */
+  async work(): Promise<void> {
+    this.#cluster.now += 10;
+  }
+  async rest(): Promise<void> {
+    for (const { life } of this.#cluster.instances) life.partialAppends = 0;
+    await this.#cluster.pass(180 * MINUTE);
+  }
+}
