@@ -20,6 +20,7 @@ const holding = (kinds, text) => projects.filter((dir) => kinds.flatMap((kind) =
 const SUITES = {
   properties: { dirs: holding(['unit', 'int'], /fast-check|testing\/variant/) },
   model: { dirs: holding(['model']) },
+  'model-processes': { dirs: e2e, engines: true },
   foreign: { dirs: e2e },
   kills: { dirs: e2e },
   'engine-kills': { dirs: e2e, engines: true },

@@ -13,7 +13,7 @@ export default configure({
     suite('npm', specs('unit', 'e2e', 'chart')),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
-    suite('engines', specs('engine'), { ...alone, exclude: ['src/roll.engine.spec.ts'], variant: { deployment: 'processes', kills: 4 } }),
+    suite('engines', specs('engine'), { ...alone, exclude: ['src/roll.engine.spec.ts', 'src/model/**'], variant: { deployment: 'processes', kills: 4 } }),
     // They share one deployment, which the set-up starts.
     suite('world', [...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), ...specs('world')], {
       ...alone, globalSetup: ['./src/world/setup.ts'], variant: { deployment: 'processes' },
@@ -25,6 +25,7 @@ export default configure({
     longSuite('engine-kills', ['src/kill.engine.spec.ts'], { ...alone, variant: { deployment: 'processes', kills: 20 } }),
     longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
     longSuite('rolls', ['src/roll.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
+    longSuite('model-processes', ['src/model/promises.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
     // Two worlds side by side: an alert mostly waits.
     longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
     longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),

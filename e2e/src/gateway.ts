@@ -19,7 +19,8 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
-const serviceOf = (path: string): ServiceName | undefined => PREFIXES.find(([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'))?.[1];
+/** The service that answers a path. */
+export const serviceOf = (path: string): ServiceName | undefined => PREFIXES.find(([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'))?.[1];
 
 /** Of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);

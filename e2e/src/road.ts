@@ -152,7 +152,7 @@ export async function texts(manifest: Manifest, token: string): Promise<Map<stri
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** A client assertion (RFC 7523) signed with the app's ES384 key; `claims` override. */
-export function clientAssertion(app: TestApp, audience: string, claims: Record<string, unknown> = {}): string {
+export function clientAssertion(app: Pick<TestApp, 'clientId' | 'key'>, audience: string, claims: Record<string, unknown> = {}): string {
   const now = Math.floor(Date.now() / 1000);
   const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url({ iss: app.clientId, sub: app.clientId, aud: audience, iat: now, exp: now + 240, jti: randomUUID(), ...claims })}`;
   const key = createPrivateKey({ key: app.key, format: 'jwk' });

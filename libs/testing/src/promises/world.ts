@@ -43,14 +43,14 @@ export interface Gate {
 const PATIENCE_MS = 60_000;
 
 /**
- * The platform with two practices that are in the network, and a client of each. This class says what payers, clients and
- * operators ask over HTTP. A subclass says where the platform runs and what can happen to it there.
+ * The platform with two practices that are in the network, and a client of each. This class says what payers,
+ * clients and operators ask over HTTP. A subclass says where the platform runs and what can happen to it there.
  */
 export abstract class World {
   readonly clients: Client[] = [];
   /** The clock that decides what is past: ms since the epoch. */
   abstract readonly now: number;
-  /** Whether an answer has to be complete at once. Otherwise it has to be when everything is settled, a moment later. */
+  /** Whether an answer has to be complete at once. Otherwise it has to be a moment after everything is settled. */
   abstract readonly completeAtOnce: boolean;
   protected abstract readonly payerToken: string;
   protected abstract readonly administratorToken: string;

@@ -1,7 +1,15 @@
 import { type DomainEvent, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
-import { type Answer, type Call, type Disturbance, type Gate, PRACTICES, PROVIDERS, World } from '@provider-access/testing/promises';
+import {
+  type Answer,
+  type Call,
+  type Disturbance,
+  type Gate,
+  PRACTICES,
+  PROVIDERS,
+  World,
+} from '@provider-access/testing/promises';
 import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, PUBLIC_URL } from '../kill-points/platform-process.ts';
 import { Cluster } from './cluster.ts';
 
