@@ -6,33 +6,36 @@ export type AbortReason = 'lost' | 'stopping';
 export interface WorkersOptions {
   readonly work: Work;
   readonly queue: string;
-  /** Who holds the leases: unique to this process. */
+  /** The holder of the leases: a name that no other process has. */
   readonly holder: string;
   /** Items at a time. Default 1. */
   readonly concurrency?: number;
-  /** A lease runs so long without a heartbeat; one is sent every third of it. Default 30 s. */
+  /** How long a lease lasts without a heartbeat. A heartbeat is sent every third of it. Default 30 s. */
   readonly ttlMs?: number;
-  /** How often an idle worker looks by itself (for items of other processes and expired leases). Default 1 s; 0: only when notified. */
+  /**
+   * How often an idle worker polls (for items of other processes and expired leases). Default 1 s; 0: only when
+   * notified.
+   */
   readonly pollMs?: number;
   /** Wait before an item that failed comes again. Default 1 s, doubled for each attempt, at most 60 s. */
   readonly backoffMs?: (attempts: number) => number;
   /** ms since the epoch, as the work store reads it. Default the system's clock. */
   readonly clock?: { now(): number };
   /**
-   * Does one item; when it resolves, the item is done. It may run again at any time (another holder, the same item), so
-   * what it writes carries `item.fence`. `signal` is aborted when the lease is lost or the workers stop; `heartbeat` asks
-   * at once whether the lease still holds (false: stop, the result must not be used).
+   * Does one item; when it resolves, the item is done. An item may run again at any time (another holder, the same
+   * item), so everything it writes carries `item.fence`. `signal` is aborted when the lease is lost or the workers
+   * stop. `heartbeat` asks at once whether the lease still holds (false: stop, the result must not be used).
    */
   handle(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void>;
-  /** Told of each failure, before the item is given back. */
+  /** Called at each failure, before the item is given back. */
   failed?(item: WorkItem, error: unknown): void;
 }
 
 const defaultBackoff = (attempts: number): number => Math.min(1000 * 2 ** Math.min(attempts - 1, 10), 60_000);
 
 /**
- * Takes items of one queue, each under a lease that it keeps alive, and hands them to `handle`. Knows nothing of what an
- * item means. Every process may run some: the store gives an item to one holder at a time.
+ * Takes items of one queue, each under a lease that it keeps alive, and hands them to `handle`. It knows nothing about
+ * the meaning of an item. Every process may run workers: the store gives an item to one holder at a time.
  */
 export class Workers {
   readonly #options: WorkersOptions;
@@ -56,7 +59,7 @@ export class Workers {
     this.#loops = Array.from({ length: this.#options.concurrency ?? 1 }, () => this.#loop());
   }
 
-  /** There is something to do: idle workers look at once. */
+  /** There is something to do: idle workers poll at once. */
   notify(): void {
     this.#notified++;
     for (const wake of [...this.#idle]) wake();
@@ -93,7 +96,7 @@ export class Workers {
         item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
         this.#lastBeat = this.#now();
       } catch {
-        // The store is away: lastBeat tells, and the next poll tries again.
+        // The store is away: `lastBeat` shows it, and the next poll tries again.
       }
       if (item !== undefined) await this.#do(item, asked);
       else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
@@ -120,7 +123,8 @@ export class Workers {
       }
       return holds;
     };
-    // One at a time: a store that is slow gets no pile. One that cannot be sent is not a lost lease yet: the fence decides.
+    // One heartbeat at a time, so that a slow store gets no pile of them. A heartbeat that cannot be sent does not yet
+    // mean a lost lease: the fence decides.
     let beating = false;
     const beat = async (): Promise<void> => {
       if (beating) return;
@@ -129,7 +133,10 @@ export class Workers {
       beating = false;
     };
     const timer = setInterval(() => void beat(), Math.max(1, Math.floor(this.#ttlMs / 3)));
-    /** Tells the store, again while it is away and the lease can still be held: an item that was done is not done anew for a pause of the store. */
+    /**
+     * Tells the store that the item is done, and repeats it while the store is away and the lease can still be held. So
+     * a pause of the store does not make a finished item run again.
+     */
     const tell = async (call: () => Promise<boolean>): Promise<void> => {
       for (;;) {
         try {
@@ -142,7 +149,7 @@ export class Workers {
       }
     };
     try {
-      // The answer to `take` was slow: another may have the item by now.
+      // The answer to `take` was slow, so another holder may have the item by now.
       if (performance.now() - asked > this.#ttlMs / 3) await heartbeat();
       let failure: { readonly error: unknown } | undefined;
       try {

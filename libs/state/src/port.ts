@@ -18,8 +18,8 @@ export interface Streams {
    */
   append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult>;
   /**
-   * Sets the head of a stream as the log tells it, where the store was lost or restored from an older copy: only where the stored version
-   * is lower (what still waited to be published up to it is in the log). False where it is not.
+   * Sets the head of a stream to what the log says, after the store was lost or restored from an older copy. It does so
+   * only if the stored version is lower; events up to that version are in the log. Returns false otherwise.
    */
   restore<S>(stream: string, version: number, snapshot: S): Promise<boolean>;
   /** Resolves when everything up to the version is in the log, with the log position after it (topic -> next offsets). */
@@ -30,7 +30,9 @@ export interface Claims {
   /** Insert once: the owner that holds the key now (the given one when it won or already had it). */
   claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string>;
   claimMany(namespace: string, entries: readonly { key: string; owner: string; expiresAt?: number }[]): Promise<readonly string[]>;
-  /** Insert once and say whether this call inserted it: for `jti`. False when it was there and has not expired. */
+  /**
+   * Inserts once, and returns whether this call inserted it: for `jti`. False when the key exists and has not expired.
+   */
   insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean>;
   get(namespace: string, key: string): Promise<string | undefined>;
   /** Only the owner's claim is released. */
@@ -61,22 +63,27 @@ export interface Work {
   /** The oldest item that is free (or whose lease ran out), leased under a fence that is bigger than any this id had. */
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined>;
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean>;
-  /** False when the fence is no longer valid: the result must not be used. */
+  /** Returns false when the fence is no longer valid; the result must not be used then. */
   done(item: WorkItem): Promise<boolean>;
-  /** Gives it back, not before a time. */
+  /** Gives the item back. No other holder gets it before `notBefore`. */
   release(item: WorkItem, notBefore: number): Promise<boolean>;
   remove(queue: string, idPrefix: string): Promise<void>;
   count(queue: string): Promise<{ readonly ready: number; readonly leased: number }>;
-  /** Those of the queues that have an item to take now. */
+  /** The queues that have an item to take now. */
   ready(queues: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface Present { readonly holder: string; readonly data: unknown; /** ms since the epoch. */ readonly expiresAt: number }
-/** Who is there now, and what each says of itself: for waiting until all have passed something. */
+/**
+ * The running processes and what each reports about itself, so that a caller can wait until all have passed something.
+ */
 export interface Presence {
-  /** Said again before the ttl is over, or the holder is gone. The newest data replaces what it said before. */
+  /**
+   * A holder repeats this before its ttl ends; otherwise it is taken off the list. The newest data replaces the data
+   * before.
+   */
   announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void>;
-  /** Those whose ttl is not over, by holder. */
+  /** The holders whose ttl has not ended, ordered by name. */
   list(group: string): Promise<readonly Present[]>;
   leave(group: string, holder: string): Promise<void>;
 }

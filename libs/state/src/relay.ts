@@ -5,9 +5,12 @@ export interface OutboxEntry { readonly seq: number; readonly stream: string; re
 
 /** What the relay needs of a state store. */
 export interface Outbox {
-  /** Oldest first. None when another relay is at work. */
+  /** Oldest first. Empty while another relay is at work. */
   pending(limit: number): readonly OutboxEntry[] | Promise<readonly OutboxEntry[]>;
-  /** They are in the log: the streams' published versions and positions move, the entries go. */
+  /**
+   * The entries are in the log: this moves the published versions and positions of their streams, and removes the
+   * entries.
+   */
   markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void>;
 }
 
@@ -15,8 +18,9 @@ const BATCH = 200;
 const BACKOFF_MS = [50, 100, 200, 500, 1000];
 
 /**
- * Appends decided events to their topics, in the order in which they were decided, one append at a time. A crash between
- * append and the note of it appends again: at least once, readers drop a version they have (`StreamReader`).
+ * Appends decided events to their topics in the order of the decisions, one append at a time. After a crash between an
+ * append and its note, the relay appends again. So events come at least once, and readers drop a version that they
+ * have.
  */
 export class Relay {
   readonly #outbox: Outbox;
@@ -41,7 +45,7 @@ export class Relay {
     });
   }
 
-  /** Set while the log does not take what was decided. PHI-free. */
+  /** Set while the log does not take decided events. No protected data. */
   failure(): string | undefined {
     return this.#failure;
   }

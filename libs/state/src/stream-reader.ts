@@ -1,11 +1,13 @@
 /**
- * Drops what a reader of a topic already has: the relay publishes at least once, and every record of a stream carries
- * `pa_stream` and `pa_version`. Keeps one number a stream.
+ * Drops events that a reader of a topic already has, because the relay publishes at least once. Every record of a
+ * stream carries `pa_stream` and `pa_version`. Keeps one number for each stream.
  */
 export class StreamReader {
   readonly #versions = new Map<string, number>();
 
-  /** True once for each version of a stream, in ascending order; true for a record that is of no stream. */
+  /**
+   * Returns true once for each version of a stream, in ascending order, and for every record that belongs to no stream.
+   */
   isNew(record: { readonly headers: Readonly<Record<string, string>> }): boolean {
     const stream = record.headers['pa_stream'];
     const version = Number(record.headers['pa_version']);

@@ -19,7 +19,7 @@ export class TransactionTimes {
     return (await this.streams.load<Newest>(STREAM))?.snapshot.ms ?? 0;
   }
 
-  /** Resolves when every process that asks from now on is told `ms` or a later time. @throws EngineUnavailable */
+  /** Resolves when every process that asks from now on gets `ms` or a later time. @throws EngineUnavailable */
   async raise(ms: number): Promise<void> {
     for (;;) {
       const head = await this.streams.load<Newest>(STREAM);

@@ -43,8 +43,8 @@ const COMMIT_MS = 25;
 const POLL_MS = 50;
 
 /**
- * One table a topic-partition, `rowid` is the offset. Appends of one turn of the event loop and the commits so far go
- * into one transaction: one fsync for all of them, and none spans an await.
+ * One table for each topic-partition; `rowid` is the offset. Appends of one turn of the event loop, with the commits so
+ * far, go into one transaction: one fsync for all of them, and no transaction spans an await.
  */
 export class SqliteStore implements LocalStore {
   readonly #db: DatabaseSync;
@@ -87,7 +87,7 @@ export class SqliteStore implements LocalStore {
 
   head(topic: string): readonly number[] {
     const slots = this.#slots(topic);
-    // A reader may come before the writer has created the topic: it will be empty, with as many partitions.
+    // A reader may come before the writer has created the topic. It will be empty, with as many partitions.
     return slots.length > 0 ? slots.map((slot) => slot.head) : Array.from({ length: this.#options.partitions }, () => 0);
   }
 
@@ -157,7 +157,9 @@ export class SqliteStore implements LocalStore {
     this.#db.close();
   }
 
-  /** Everything that waits, in one transaction. All of it fails together: nothing of a failed call is in the log. */
+  /**
+   * Writes everything that waits in one transaction. All of it fails together: nothing of a failed call is in the log.
+   */
   #flush(): EngineUnavailable | undefined {
     clearTimeout(this.#commitTimer);
     if (this.#flushing) clearImmediate(this.#flushing);
@@ -260,7 +262,7 @@ export class SqliteStore implements LocalStore {
     for (const { grp, topic, partition, next } of this.#db.prepare('SELECT grp, topic, partition, next FROM commits').all()) this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
   }
 
-  /** After a failed commit nobody knows whether it was written: the file does. */
+  /** After a failed commit it is unknown whether it was written. The file shows it. */
   #refreshHeads(): void {
     try {
       for (const slots of this.#topics.values()) for (const slot of slots) slot.head = this.#headOf(slot.table);

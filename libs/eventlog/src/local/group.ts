@@ -7,7 +7,7 @@ import type { LocalStore } from './store.ts';
 export const DEFAULT_MAX_RECORDS = 500;
 export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
-/** One member's view of its lanes: what `Subscription` reports. */
+/** The lanes of one consumer, as `Subscription` reports them. */
 export class Member implements LaneOwner {
   readonly maxRecords: number;
   readonly maxBytes: number;
@@ -69,7 +69,7 @@ export class Member implements LaneOwner {
   }
 }
 
-/** A consumer group inside this process: its members share the partitions of the topics they name. */
+/** A consumer group inside this process: its consumers share the partitions of the topics that they name. */
 export class Group {
   readonly name: string;
   readonly #store: LocalStore;
@@ -107,7 +107,7 @@ export class Group {
         const at = this.#members.findIndex((m) => m.member === member);
         if (at >= 0) this.#members.splice(at, 1);
         await this.#rebalance();
-        // A commit that cannot be written now means redelivery, which handlers bear: stopping must end.
+        // A commit that cannot be written now means redelivery, which handlers tolerate. Stopping must still end.
         await this.#store.flush().catch(() => undefined);
       },
       position: () => member.position(),
@@ -116,7 +116,7 @@ export class Group {
     };
   }
 
-  /** Stops every member; for closing the log. */
+  /** Stops every consumer, to close the log. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#members.length = 0;
@@ -149,7 +149,7 @@ export class Group {
       }
     }
     await Promise.all(moved.map((lane) => lane.release()));
-    // Not awaited: a member that is slow to take over must not hold back a stop or another join.
+    // Not awaited: a consumer that is slow to take over must not delay a stop or another join.
     for (const [member, lanes] of gained) void this.#hand(member, lanes);
   }
 
@@ -181,7 +181,10 @@ export class Group {
     }
   }
 
-  /** A start at `latest` or a position is committed at once: records appended before the first batch are not passed over by a restart. */
+  /**
+   * A start at `latest` or at a position is committed at once, so that a restart does not skip records that were
+   * appended before the first batch.
+   */
   #start(lane: Lane, options: SubscribeOptions): number {
     const committed = this.#store.committed(this.name, lane.topic, lane.partition);
     if (committed !== undefined) return committed;

@@ -3,7 +3,7 @@ import { EngineUnavailable } from '../port.ts';
 import type { Batch } from '../port.ts';
 import type { LocalStore } from './store.ts';
 
-/** The member that handles a lane's batches. */
+/** The consumer that handles the batches of a lane. */
 export interface LaneOwner {
   /** Whether the lane may go on at `to`, although retention has removed records from its position on. */
   accepted(lane: Lane, to: number): Promise<boolean>;
@@ -22,7 +22,10 @@ export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 
 const waiting: (() => void)[] = [];
 
-/** One lane a turn of the event loop: requests are served between two batches, however many lanes catch up. */
+/**
+ * One lane runs in each turn of the event loop, so that requests are served between two batches, however many lanes
+ * catch up.
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) setImmediate(next);
@@ -146,7 +149,7 @@ export class Lane {
   }
 }
 
-/** Messages of handlers may carry what they choked on: only the engine's own words are passed on. */
+/** Messages of handlers may quote data. Only the words of the engine are passed on. */
 function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
   // A loss names its place itself.
   if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `)) return error.message;

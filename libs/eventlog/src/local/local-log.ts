@@ -6,7 +6,7 @@ import { DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { Backoff } from './lane.ts';
 import type { LocalStore, PlacedRecord } from './store.ts';
 
-/** Idle lanes are looked at this often, so that `lastPoll` says that the loop is alive. */
+/** How often idle lanes are polled, so that `lastPoll` shows that the loop is alive. */
 const TICK_MS = 1000;
 
 /** The log inside one process: delivery, groups and waking over a `LocalStore`. */
@@ -50,7 +50,7 @@ export class LocalLog implements EventLog {
 
   async follow(options: FollowOptions): Promise<Subscription> {
     this.#open();
-    // A follower starts at what is kept, and stands still when retention overtakes it.
+    // A follower starts at the first record that is left, and stops when retention overtakes it.
     const member = new Member(options, async ({ next }) => next === 0);
     const heads = await this.head(member.topics);
     let resolve!: () => void;
@@ -129,15 +129,18 @@ export class LocalLog implements EventLog {
     clearInterval(this.#tick);
     await Promise.all([...[...this.#groups.values()].map((group) => group.stop()), ...[...this.#follows].map((follow) => follow.stop())]);
     await this.#store.flush().catch((error: unknown) => {
-      // Commits that could not be written mean redelivery, which handlers bear; closing must still end.
+      // Commits that could not be written mean redelivery, which handlers tolerate. Closing must still end.
       if (!(error instanceof EngineUnavailable)) throw error;
     });
     this.#store.close();
   }
 
-  /** What everybody who reads the topic in this process has passed; the heads where nobody reads it. A group counts by what it has committed. */
+  /**
+   * The position that every reader of the topic in this process has passed, or the heads where nobody reads the topic.
+   * A group counts by its committed offset.
+   */
   async #handled(topic: string): Promise<readonly number[]> {
-    // What was handled and is removed must not come again: a commit that a kill loses would ask for it.
+    // A removed record must not come again, as it would after a kill that loses the commit.
     await this.#store.flush();
     const handled = [...this.#store.head(topic)];
     const lower = (partition: number, next: number): void => {

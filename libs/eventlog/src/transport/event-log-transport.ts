@@ -21,8 +21,8 @@ export class BatchNotHandled extends Error {
 }
 
 /**
- * Nest microservice over the log port: `@EventPattern({ group, topics })` methods get batches in order, their offsets are
- * committed when they resolve. Whatever else happens (rejection, failing stream, a filter's answer) is not a commit.
+ * Nest microservice over the log port: `@EventPattern({ group, topics })` methods get batches in order, and their
+ * offsets are committed when they resolve. A rejection, a failing stream or the answer of a filter is no commit.
  */
 export class EventLogTransport extends Server implements CustomTransportStrategy {
   /** Failures go to the log port, which redelivers: Nest must not treat them as lost. */
@@ -90,8 +90,8 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
 }
 
 /**
- * Nest wraps a failure into a stream that errors, and an exception filter may turn it into any value or an empty stream.
- * A handler that succeeded resolves with nothing: only that is taken for an acknowledgement.
+ * Nest wraps a failure into a stream that errors, and an exception filter may turn it into any value or an empty
+ * stream. A handler that succeeded resolves with nothing, and only that counts as an acknowledgement.
  */
 async function acknowledged(handler: MessageHandler, payload: unknown): Promise<void> {
   let result: unknown;

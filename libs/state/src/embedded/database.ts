@@ -26,8 +26,8 @@ function asFault(error: unknown): unknown {
 interface Waiting { readonly work: () => unknown; resolve(value: unknown): void; reject(error: unknown): void }
 
 /**
- * One SQLite file, WAL and synchronous=FULL: what was answered is on the disk. Changes of one turn of the event loop
- * share a transaction (one flush for many callers); each is whole or not at all.
+ * One SQLite file, WAL and synchronous=FULL: an answered change is on the disk. Changes of one turn of the event loop
+ * share a transaction (one flush for many callers); each change is applied completely or not at all.
  */
 export class Database {
   readonly #db: DatabaseSync;
@@ -40,7 +40,9 @@ export class Database {
     this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`);
   }
 
-  /** Every lease and every leased work item is free; tokens and fences stay, so that an old holder's are refused. */
+  /**
+   * Frees every lease and every leased work item. Tokens and fences stay, so that those of an old holder are refused.
+   */
   releaseAll(): void {
     this.#db.exec('BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT');
   }
@@ -54,8 +56,8 @@ export class Database {
   }
 
   /**
-   * Why the file takes no changes, such as a full disk; undefined when it takes them. After a change that failed, it tries one: it skips a
-   * fence, which nobody is given. (SQLite writes nothing for a value that stays the same.)
+   * The reason why the file accepts no changes, such as a full disk; undefined when it accepts them. After a failed
+   * change, it tries one: it skips a fence, which nobody gets. (SQLite writes nothing for a value that stays the same.)
    */
   async refusal(): Promise<string | undefined> {
     if (this.#refusal !== undefined) await this.change(() => this.run('UPDATE fences SET value = value + 1')).catch(() => undefined);

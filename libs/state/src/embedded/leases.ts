@@ -28,7 +28,7 @@ export class EmbeddedLeases implements Leases {
     });
   }
 
-  /** By token, not by clock: a lease that ran out and that nobody took is still the holder's. */
+  /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
   renew(lease: Lease, ttlMs: number): Promise<boolean> {
     return this.#db.change(() => this.#db.run('UPDATE leases SET expires = ? WHERE name = ? AND token = ? AND holder = ?', this.#now() + ttlMs, lease.name, lease.token, lease.holder) > 0);
   }

@@ -1,7 +1,7 @@
 import type { Presence, Present } from '../port.ts';
 import type { Database } from './database.ts';
 
-/** One row a holder; what expired goes with the next announcement of its group. */
+/** One row for each holder. Expired rows are removed with the next announcement of their group. */
 export class EmbeddedPresence implements Presence {
   readonly #db: Database;
   readonly #now: () => number;

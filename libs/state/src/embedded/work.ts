@@ -62,7 +62,7 @@ export class EmbeddedWork implements Work {
     return queues.filter((queue) => this.#db.get('SELECT 1 FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND leased_until <= ? LIMIT 1', queue, now, now) !== undefined);
   }
 
-  /** A released item has no holder: its fence is used up although no one else took it yet. */
+  /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
   #owned(item: WorkItem, set: string, value: number | null): Promise<boolean> {
     return this.#db.change(() => this.#db.run(`UPDATE work SET ${set} WHERE queue = ? AND id = ? AND fence = ? AND done = 0 AND holder IS NOT NULL`, value, item.queue, item.id, item.fence) > 0);
   }

@@ -6,11 +6,11 @@ import { tidyAt } from './clock.ts';
 
 const KEYS_A_WRITE = 200;
 
-/** `expires` null: never. `op` is the call that inserted it, so that its repetition knows its own. */
+/** `expires` null: never. `op` is the call that inserted the claim, so that its repetition recognises it. */
 interface Claim { _id: string; owner: string; expires: number | null; op?: string; tidyAt?: Date }
 interface Entry { readonly key: string; readonly owner: string; readonly expiresAt?: number }
 
-/** One document a claim; the unique `_id` decides. Each key is decided by itself, the keys of one call not together. */
+/** One document for each claim; the unique `_id` decides. Each key of a call is decided by itself. */
 export class MongoClaims implements Claims {
   readonly #claims: Collection<Claim>;
   readonly #now: () => number;
@@ -104,7 +104,7 @@ export class MongoClaims implements Claims {
       absent.forEach((i, at) => {
         if (!lost.has(at)) owners[i] = entries[i]!.owner;
       });
-      // Which of them was lost, if any, the next look says.
+      // The next look shows which of them was lost, if any.
       for (const together of grouped(moving, (i) => entries[i]!.expiresAt)) {
         if (await this.#move(together.map((i) => ({ _id: ids[i]!, ...entries[i]! })), now)) for (const i of together) owners[i] = entries[i]!.owner;
       }
@@ -114,7 +114,10 @@ export class MongoClaims implements Claims {
     }
   }
 
-  /** Gives claims that are their owners' already another end, the same for all: one write. False when one was not. */
+  /**
+   * Sets a new end, the same for all, on claims that already belong to their owners, in one write. Returns false when
+   * one does not.
+   */
   async #move(claims: readonly (Entry & { readonly _id: string })[], now: number): Promise<boolean> {
     const { tidyAt, ...end } = endOf(claims[0]!, now);
     const whose = grouped(claims, (c) => c.owner).map((some) => ({ _id: { $in: some.map((c) => c._id) }, owner: some[0]!.owner }));
@@ -123,7 +126,7 @@ export class MongoClaims implements Claims {
     return matchedCount === claims.length;
   }
 
-  /** Positions of those that another inserted meanwhile. */
+  /** Positions of the claims that another process inserted meanwhile. */
   async #insert(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
     if (claims.length === 0) return new Set();
     return guarded(async () => {

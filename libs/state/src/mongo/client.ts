@@ -16,8 +16,8 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
     connectTimeoutMS: selection,
     waitQueueTimeoutMS: selection * 2,
     socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
-    // Monitors ask the server; they do not keep a `hello` open. After "not primary", and for every call that waits for a server, the driver
-    // asks at once, so that this interval only bounds how old the picture of an idle process is.
+    // Monitors ask the server and do not keep a `hello` open. The driver asks at once after "not primary" and for every
+    // call that waits for a server. So this interval only limits how old the knowledge of an idle process is.
     serverMonitoringMode: 'poll',
     heartbeatFrequencyMS: 30_000,
     retryWrites: true,
@@ -53,8 +53,8 @@ export function duplicatesOf(error: unknown): readonly number[] {
 }
 
 /**
- * What the driver throws, as the port says it. A driver's message can name keys and values, so none is passed on: the
- * kind and the code are. A refusal that would come again however often it is sent is a bug; the rest is the engine.
+ * Turns errors of the driver into errors of the port. A driver's message can name keys and values, so only its kind and
+ * code are passed on. A refusal that every repetition would get again is a bug; everything else is the engine's fault.
  */
 export function asFault(error: unknown): unknown {
   if (!(error instanceof MongoError)) {
@@ -76,13 +76,14 @@ export async function guarded<T>(call: () => Promise<T>, expected: (error: unkno
   }
 }
 
-/** A call that needed longer is not repeated: its caller has waited enough. */
+/** A call that took longer is not repeated, because its caller has waited long enough. */
 const REPEAT_WITHIN_MS = 2000;
 const PAUSES_MS = [20, 100, 400];
 
 /**
- * Repeats a call that finds its own earlier attempt (an operation id in the document, or the same outcome twice): the
- * driver repeats a write once, and only a server that remembers the session tells it apart. Gives up with EngineUnavailable.
+ * Repeats a call that can recognise its own earlier attempt (an operation id in the document, or the same outcome
+ * twice). The driver repeats a write once, and only a server that remembers the session recognises it. Gives up with
+ * EngineUnavailable.
  */
 export async function repeated<T>(call: () => Promise<T>): Promise<T> {
   const start = performance.now();
@@ -98,7 +99,7 @@ export async function repeated<T>(call: () => Promise<T>): Promise<T> {
 }
 
 const SEPARATOR = '\n';
-/** `_id` of what is named in two parts. The first is a name in the code and holds no line break. */
+/** The `_id` of a thing with a name of two parts. The first part is a name in the code and has no line break. */
 export function idOf(group: string, name: string): string {
   if (group.includes(SEPARATOR)) throw new Error('a namespace, queue or group holds no line break');
   return `${group}${SEPARATOR}${name}`;

@@ -5,9 +5,10 @@ const SAMPLES = 3;
 const WARN_MS = 1000;
 
 /**
- * Leases end by a time that one process writes and another reads. So that a wrong clock of one ends nobody's lease, times
- * are written in the server's clock: the system's plus the difference that `hello` shows (its error is half a round trip),
- * measured at opening and with each heartbeat of the driver. An injected clock is taken as it is.
+ * A lease ends at a time that one process writes and another reads. A wrong clock of one process must not end the lease
+ * of another. So times are written in the server's clock: the system's clock plus the difference that `hello` shows
+ * (with an error of half a round trip), measured at opening and with each heartbeat of the driver. An injected clock is
+ * used as it is.
  */
 export class ServerClock {
   readonly #now: () => number;

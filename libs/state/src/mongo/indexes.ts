@@ -45,7 +45,7 @@ export async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
   });
 }
 
-/** Creates what is missing. What differs is left for a person to drop: it is someone's. */
+/** Creates missing indexes. An index with another definition stays for a person to drop, because somebody made it. */
 export async function applyIndexes(db: Db): Promise<readonly IndexPlan[]> {
   const plan = await planIndexes(db);
   const missing = DECLARED.filter((_, i) => plan[i]!.state === 'missing');
@@ -75,7 +75,9 @@ export function planState(options: MongoOptions): Promise<readonly IndexPlan[]> 
   return once(options, planIndexes);
 }
 
-/** Creates the indexes that are missing and says what is there then. Can be repeated, and by several at once. */
+/**
+ * Creates the missing indexes and returns what exists then. It may be repeated, and run in several processes at once.
+ */
 export function applyState(options: MongoOptions): Promise<readonly IndexPlan[]> {
   return once(options, applyIndexes);
 }

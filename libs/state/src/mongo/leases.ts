@@ -16,7 +16,7 @@ export class MongoLeases implements Leases {
     this.#clock = clock;
   }
 
-  /** Repeated, it gives another token to the same holder: nobody has seen the former. */
+  /** A repetition gives another token to the same holder, because nobody has seen the former one. */
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
     return repeated(async () => {
       const now = this.#clock.now();
@@ -35,7 +35,7 @@ export class MongoLeases implements Leases {
     });
   }
 
-  /** By token, not by clock: a lease that ran out and that nobody took is still the holder's. */
+  /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
   renew({ name, token, holder }: Lease, ttlMs: number): Promise<boolean> {
     return repeated(async () => (await guarded(() => this.#leases.updateOne({ _id: name, token, holder }, { $set: { expires: this.#clock.now() + ttlMs } }))).matchedCount > 0);
   }

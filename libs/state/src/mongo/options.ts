@@ -20,11 +20,11 @@ export interface MongoOptions {
 }
 
 export interface MongoStateOptions extends MongoOptions {
-  /** Where decided events go. Without it they wait for a process that has one. */
+  /** The log for decided events. Without it, events wait for a process that has one. */
   readonly log?: EventLog;
   /**
-   * Topics that this process may append decided events to. Events of others wait for a process that may: services that share
-   * the database have no right to each other's topics. Default: all.
+   * Topics to which this process may append decided events. Other events wait for a process that may, because services
+   * that share the database have no right to each other's topics. Default: all.
    */
   readonly relayTopics?: readonly string[];
   /**
@@ -38,9 +38,12 @@ export interface MongoStateOptions extends MongoOptions {
   readonly applyIndexes?: boolean;
   /** How often the relay looks for decisions of other processes in the seconds after a decision. Default 25 ms. */
   readonly relayPollMs?: number;
-  /** How often a resting relay looks for what a process left that died before its own relay got to it. Default 15 s. */
+  /**
+   * How often a resting relay looks for events of a process that died before its own relay published them. Default 15
+   * s.
+   */
   readonly relaySweepMs?: number;
-  /** A relay that does not renew for so long is taken over from. Default 3 s. */
+  /** A relay that has not renewed its lease for this time is replaced. Default 3 s. */
   readonly relayTtlMs?: number;
   readonly logger?: { warn(fields: object, message: string): void };
 }

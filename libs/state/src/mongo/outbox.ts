@@ -11,9 +11,11 @@ import type { StreamDocument } from './streams.ts';
 const LEASE = 'relay';
 const STREAMS_A_PAGE = 50;
 const BYTES_A_PAGE = 8 * 1024 * 1024;
-/** How often a relay that is not at work asks for the lease, in polls of one that is. */
+/** How many polls of a working relay a standby relay waits before it asks for the lease again. */
 const STANDBY_POLLS = 10;
-/** How long after the last decision a relay goes on polling, and keeps its lease: other processes may be deciding as well. */
+/**
+ * How long after the last decision a relay polls and keeps its lease, because other processes may be deciding as well.
+ */
 const BUSY_MS = 3000;
 
 export interface OutboxOptions {
@@ -25,12 +27,14 @@ export interface OutboxOptions {
 }
 
 /**
- * The outboxes of all streams, or of those whose topics this process may append to, for the one relay that holds their
- * lease. It publishes in the order in which decisions were numbered, so what was decided after another decision was answered
- * comes after it. A relay that was silent for longer than its lease may append what the next one has appended: readers drop it.
+ * The outboxes of all streams, or of those whose topics this process may append to. One relay works on them, under a
+ * lease. It publishes in the order in which the decisions were numbered, so a decision that was made after another one
+ * was answered comes after it. A relay that was silent for longer than its lease may append events that the next relay
+ * has appended; readers drop them.
  *
- * A decision of this process wakes the relay. For some seconds after the last event it polls, because other processes decide too. Then it
- * gives the lease back and rests: a slow sweep finds what a process left that died before its own relay got to it.
+ * A decision of this process wakes the relay. For some seconds after the last event it polls, because other processes
+ * decide too. Then it gives the lease back and rests. A slow sweep finds events of a process that died before its own
+ * relay published them.
  */
 export class MongoOutbox implements Outbox {
   readonly relay: Relay;
@@ -65,7 +69,7 @@ export class MongoOutbox implements Outbox {
     this.relay.wake(); // what a crash left between head and append
   }
 
-  /** There is an event to publish, of this process or one that this process waits for. */
+  /** There is an event to publish: of this process, or one that this process waits for. */
   decided(): void {
     this.#stayBusy();
     this.relay.wake();
@@ -91,12 +95,12 @@ export class MongoOutbox implements Outbox {
     const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
       { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
     entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
-    // The oldest in any case: a stream may wait for another's topic too.
+    // The oldest streams in any case, because a stream may wait for a topic of another process too.
     const known = more ? Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0) : Infinity;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
   }
 
-  /** An empty outbox has no topic: its mark is taken off by whoever sees it. */
+  /** An empty outbox has no topic, so any relay that sees its mark removes it. */
   #waiting(): Filter<StreamDocument> {
     return { waiting: { $gt: 0 }, ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }) };
   }
@@ -111,7 +115,10 @@ export class MongoOutbox implements Outbox {
     if (resting) this.#next();
   }
 
-  /** While it is busy, it looks often: at work for events, on standby for the lease. The look after that gives the lease back. */
+  /**
+   * While the relay is busy, it polls often: for events when it works, for the lease when it stands by. The poll after
+   * that gives the lease back.
+   */
   #next(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
@@ -122,7 +129,7 @@ export class MongoOutbox implements Outbox {
     }, often ? this.#pollMs : this.#sweepMs).unref();
   }
 
-  /** When the lease cannot be given back, it runs out. */
+  /** If the lease cannot be given back, it runs out. */
   async #rest(): Promise<void> {
     const lease = this.#lease;
     this.#lease = undefined;
@@ -166,7 +173,10 @@ export class MongoOutbox implements Outbox {
     await this.#settle([...streams.keys()]);
   }
 
-  /** Streams whose outbox is empty wait no more. An append in between keeps its mark: the filter sees its event. */
+  /**
+   * Removes the mark of streams whose outbox is empty. An append in between keeps its mark, because the filter sees its
+   * event.
+   */
   async #settle(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await guarded(() => this.#streams.updateMany({ _id: { $in: [...ids] }, outbox: { $size: 0 } }, { $unset: { waiting: '' } }));

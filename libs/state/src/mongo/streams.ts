@@ -8,12 +8,13 @@ import type { AppendResult, StreamEvent, StreamHead, Streams } from '../port.ts'
 import { guarded, isDuplicate, isTooLarge, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';
 
-/** An event that is decided and not yet known to be in the log. `seq` is the order of decisions over all streams. */
+/** A decided event that may not be in the log yet. `seq` is the order of decisions over all streams. */
 export interface Waiting { readonly v: number; readonly seq: number; readonly topic: string; readonly record: string; readonly value: Uint8Array }
 
 /**
- * Head and outbox in one document, so that one write changes both. `waiting` is there while the outbox is not empty: the
- * seq of its oldest event or an older one. `ops` are the last decisions, so that a repeated one knows its own.
+ * Head and outbox in one document, so that one write changes both. `waiting` exists while the outbox is not empty; it
+ * is the seq of its oldest event or an older one. `ops` are the last decisions, so that a repeated decision recognises
+ * its own.
  */
 export interface StreamDocument {
   readonly _id: string;
@@ -30,7 +31,7 @@ export interface StreamDocument {
 export const STREAMS = 'state_streams';
 const OPS_KEPT = 16;
 const GZIP_FROM = 64 * 1024;
-/** A decision alone must leave room for what still waits: 16 MiB is a document's limit. */
+/** The largest decision. It must leave room for waiting events, because a document has at most 16 MiB. */
 export const MAX_DECISION_BYTES = 12 * 1024 * 1024;
 
 async function pack(snapshot: unknown): Promise<string | Uint8Array> {
@@ -47,7 +48,7 @@ export class MongoStreams implements Streams {
   readonly #decided: () => void;
   readonly #waiters = new Set<() => void>();
 
-  /** `decided` is told that there may be something to publish. */
+  /** `decided` is called when there may be something to publish. */
   constructor(db: Db, decided: () => void) {
     this.#db = db;
     this.#streams = db.collection<StreamDocument>(STREAMS);
@@ -59,7 +60,7 @@ export class MongoStreams implements Streams {
     return head === null ? undefined : { version: head.version, snapshot: await unpack<S>(head.snapshot) };
   }
 
-  /** EngineUnavailable says that nobody knows whether it was decided: load again before deciding again. */
+  /** EngineUnavailable means that the decision may have been made: load the stream again before you decide again. */
   async append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult> {
     const packed = await pack(snapshot);
     const values = events.map(({ record }) => (typeof record.value === 'string' ? Buffer.from(record.value) : record.value));
@@ -99,12 +100,12 @@ export class MongoStreams implements Streams {
     }
   }
 
-  /** The head is not where it was expected: ours, from an attempt whose answer was lost, or another's. */
+  /** The head has another version: because of our own attempt whose answer was lost, or because of another decision. */
   async #outcome(stream: string, op: { id: string; v: number }): Promise<AppendResult> {
     const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, ops: 1 } }));
     if (head === null) return { ok: false, actual: 0 };
     if (head.ops.some((o) => o.id === op.id)) return { ok: true, version: op.v };
-    // More decisions since than are remembered: whether ours was among them cannot be told.
+    // More decisions were made since than the document remembers, so it is unknown whether ours was among them.
     if (head.ops.length >= OPS_KEPT && head.ops[0]!.v > op.v) throw new EngineUnavailable('the outcome of a decision is not known');
     return { ok: false, actual: head.version };
   }
@@ -129,7 +130,7 @@ export class MongoStreams implements Streams {
       try {
         const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, 'outbox.v': 1, positions: 1 } }));
         if (head !== null && head.version >= version && !head.outbox.some((e) => e.v <= version)) return positionsOf(head);
-        // The process that decided it may have died since. Its own relay knows already when it is this one.
+        // The process that decided may have died since. If it is this process, its relay knows already.
         if (first && head !== null) this.#decided();
       } catch (error) {
         away = error;

@@ -6,14 +6,14 @@ import type { ServerClock } from './clock.ts';
 import { nextNumbers } from './sequence.ts';
 
 /**
- * `freeAt`: when it may be taken, be it put with a delay, given back with one, or leased until then. `fence` starts at
- * seq * 2^20 and grows by one each time it is taken: an id that was removed and put again gets fences that no one had.
+ * `freeAt`: when the item may be taken. It lies ahead while the item is delayed or leased. `fence` starts at seq * 2^20
+ * and grows by one each time the item is taken, so an id that was removed and put again gets fences that nobody had.
  */
 interface Item {
   _id: string; queue: string; id: string; seq: number; payload: string; attempts: number; fence: number; holder: string | null; freeAt: number;
   /** Not done. */
   open: boolean;
-  /** The last call that took it, ended it or gave it back. */
+  /** The last call that took, finished or released the item. */
   op: string;
 }
 
@@ -80,7 +80,7 @@ export class MongoWork implements Work {
     return this.#end(item, { open: false, holder: null, payload: 'null' });
   }
 
-  /** A released item has no holder: its fence is used up although no one else took it yet. */
+  /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
   release(item: WorkItem, notBefore: number): Promise<boolean> {
     return this.#end(item, { holder: null, freeAt: this.#clock.toServer(notBefore) });
   }
