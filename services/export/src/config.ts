@@ -31,17 +31,20 @@ export interface ExportConfig {
   /** Public base URL without a last slash. Links come from here, never from a request. */
   readonly publicUrl: string;
   readonly chunkMembers: number;
-  /** 0 writes in this thread (tests on doubles that no thread can open). */
+  /** Worker threads. 0 writes in this thread, for tests on doubles that no thread can open. */
   readonly writers: number;
   readonly runningPerClient: number;
   readonly kickOffsPerHour: number;
   readonly pollsPerMinute: number;
   readonly keepMs: number;
-  /** Compressed bytes of a client's exports from which on it starts no other. */
+  /** A client whose exports have this many compressed bytes cannot start another one. */
   readonly keptBytesPerClient: number;
   /** How long files outlive their expiry for downloads that had begun. */
   readonly graceMs: number;
-  /** transactionTime lies so far before the moment at which the positions were read: for intakes of the release before, which do not know it. */
+  /**
+   * How far transactionTime lies before the moment at which the positions were read. It protects against intakes of the
+   * release before, which do not know the shared time.
+   */
   readonly skewMarginMs: number;
   /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
   readonly waitMs: number;
@@ -62,7 +65,7 @@ export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
   attempts: 12, leaseMs: 30_000, pollMs: 2000,
 };
 
-/** What the environment says, as the module takes it. */
+/** Turns the environment into the options of the module. */
 export function exportConfigOf(env: z.infer<typeof exportConfig>, publicUrl: string): ExportConfig {
   return {
     ...EXPORT_DEFAULTS, publicUrl, chunkMembers: env.EXPORT_CHUNK_MEMBERS, writers: env.EXPORT_WRITERS, runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,

@@ -6,13 +6,13 @@ import { isRunning, type Job, type JobCommand, type JobStatus } from './domain/j
 
 type State = LabelsOf<'pa_export_jobs'>['state'];
 const STATES: readonly (readonly [State, JobStatus])[] = [['queued', 'requested'], ['running', 'writing'], ['sealed', 'sealed']];
-/** Jobs of a state that are counted: more look the same. */
+/** The highest number of jobs of a state that the metric counts. */
 const COUNTED = 5000;
 const JOBS_EVERY_MS = 10_000;
 /** Autoscaling looks at it. */
 const CHUNKS_EVERY_MS = 3000;
 
-/** What waits and runs over all processes: jobs from the view, by its index; chunks from the queue that the workers take them from. */
+/** What waits and runs over all processes: jobs from an index of the view, chunks from the queue of the workers. */
 export function measureExports(metrics: Metrics, { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock }): void {
   for (const name of ['pa_export_jobs_total', 'pa_export_refusals_total', 'pa_export_chunks_total', 'pa_export_written_resources_total', 'pa_export_written_bytes_total', 'pa_export_downloaded_bytes_total'] as const) metrics.zero(name);
   const byState = shared(() => Promise.all(STATES.map(async ([state, status]) => {
@@ -29,7 +29,7 @@ export function measureExports(metrics: Metrics, { jobs, work, clock }: { readon
   });
 }
 
-/** A decision that was made on a job's stream: made once, so counted once, in the process that made it. */
+/** Counts a decision on the stream of a job. It is made once, so it is counted once, in the process that made it. */
 export function measureDecision(metrics: Metrics, command: JobCommand, before: Job | undefined, now: number): void {
   const ended = (outcome: LabelsOf<'pa_export_jobs_total'>['outcome']): void => {
     metrics.count('pa_export_jobs_total', { outcome });

@@ -36,13 +36,13 @@ export interface ExportOptions {
   readonly staticTokens: StaticTokens;
   /** Where several processes decide. */
   readonly presence?: PresenceOptions;
-  /** By which it is measured whether exports are answered in time. */
+  /** The calendar by which the service level of exports is measured. */
   readonly calendar?: CalendarRules;
   /** Facts older than this decide nothing, ms, and how often heads are polled. */
   readonly facts?: { readonly boundMs?: number; readonly pollMs?: number };
 }
 
-/** A worker that has not asked for work for so long is not there. */
+/** A worker that has not asked for work for this time counts as gone. */
 const STALE_MS = 15_000;
 
 /** Bulk exports: kick-off, jobs, part files, status, downloads. */
@@ -117,7 +117,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     this.work.start(this.context.views.jobs);
     this.context.downloads.start();
   }
-  /** Before the log's subscriptions go: what is being done is handed back. */
+  /** Called before the subscriptions of the log end: hands back the work that is being done. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.work.stop();
   }
@@ -137,7 +137,8 @@ function readiness({ facts, ports }: ExportContext, projections: ProjectionSet, 
       check: () => projections.check(),
     },
     { name: 'workers', check: async () => (ports.clock.now() - work.lastBeat() < STALE_MS ? { ready: true } : { ready: false, detail: 'no worker has asked for work for 15 s' }) },
-    // All processes share it: downloads and status go on, and would not if each of them left its Service.
+    // All processes share the storage. Downloads and status requests go on, and would not if each process left its
+    // Service.
     { name: 'storage', check: async () => (work.storageFull() ? { ready: true, detail: 'the file storage is full: exports wait' } : { ready: true }) },
   ];
 }

@@ -1,9 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** How long a request may keep the event loop to itself, ms. */
+/** How long a request may block the event loop, ms. */
 const TURN_MS = 10;
 
-/** Lets other requests come in between the steps of a long one: a store in this process answers without ever leaving the turn. */
+/**
+ * Lets other requests run between the steps of a long one, because a store in this process answers within the same turn
+ * of the event loop.
+ */
 export class Turns {
   private since = performance.now();
   /** Resolves at once while the turn is short, else in the next one. */

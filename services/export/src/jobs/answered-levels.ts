@@ -11,8 +11,8 @@ export const NOT_ACKNOWLEDGED = 'not acknowledged';
 const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({ scope: exportScope(job), from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(requestedAt) }] });
 
 /**
- * What the end of an export means for its level: complete in time is met; failed is missed whenever it was, as nothing was answered; what
- * the client took back counts only when its time was over by then. Pure.
+ * What the end of an export means for its service level. Complete in time is met. Failed is missed at any time, because
+ * the client got no answer. A cancelled export is missed only if its time was over by then. Pure.
  */
 export function measureEnd(job: Pick<Job, 'job' | 'requestedAt'>, type: Type, data: ExportSealed | ExportEnded, calendar: BusinessCalendar): ServiceLevelMeasured | undefined {
   const start = startOf(job.job, job.requestedAt);
@@ -28,11 +28,11 @@ export function measureEnd(job: Pick<Job, 'job' | 'requestedAt'>, type: Type, da
 export interface AnsweredLevelsOptions {
   readonly ledger: LevelLedger;
   readonly calendar: BusinessCalendar;
-  /** The job as its stream has it, whatever its events said since. */
+  /** The current job of the stream, which may be newer than the event. */
   readonly load: (job: string) => Promise<Job | undefined>;
 }
 
-/** Measures from kick-off to complete, by the times in `pa.exports`: whenever that is read, the result is the same. */
+/** Measures from kick-off to complete by the times in `pa.exports`, so the result is the same whenever it is read. */
 export class AnsweredLevels {
   private readonly options: AnsweredLevelsOptions;
   constructor(options: AnsweredLevelsOptions) {
@@ -46,7 +46,7 @@ export class AnsweredLevels {
     for (const record of batch.records) {
       const type = typeOf(record) as Type | undefined;
       const data = readable(record);
-      // Without what it says, this one is not measured: the exports behind it are.
+      // An export whose event cannot be read is not measured. The exports behind it are.
       if (data === undefined) continue;
       if (type === 'pa.export-requested.v1') {
         const { job, requestedAt } = data as ExportRequested;

@@ -6,8 +6,9 @@ import type { Views } from '@provider-access/views';
 import { writeChunk, type ChunkSources, type ChunkSummary, type ChunkTask } from './chunk-writer.ts';
 
 /**
- * A thread that writes chunks: its own read-only connection to the views, its own hands on the files. Nothing here may import
- * the framework: the thread starts in milliseconds, and from source in tests (where no decorator runs).
+ * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. Nothing
+ * here may import the framework, so that the thread starts in milliseconds, and runs from source in tests (where no
+ * decorator runs).
  */
 export interface ChunkWorkerData { readonly views: Views['remote']; readonly blobs: Blobs['remote'] }
 export type ChunkReply = { readonly ok: true; readonly summary: ChunkSummary } | { readonly ok: false; readonly full: boolean; readonly error: string; readonly stack: string | undefined };

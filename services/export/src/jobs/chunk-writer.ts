@@ -9,7 +9,10 @@ import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.
 import { chunkPrefix } from './job-files.ts';
 import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
 
-/** Party facts that a chunk needs, as they were when it was handed out; seal and download decide again on the newest. */
+/**
+ * Party facts that a chunk needs, from the moment at which it was handed out. Seal and download decide again on the
+ * newest facts.
+ */
 export interface PartySnapshot {
   readonly client: ClientFacts | undefined;
   readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
@@ -40,7 +43,10 @@ export interface ChunkSummary {
   readonly refused: Readonly<Partial<Record<DenialReason, readonly string[]>>>;
   /** Shared resources that released resources refer to. */
   readonly references: readonly CarriedBy[];
-  /** With `_since`: those that only unchanged resources refer to; they go along when they changed themselves. */
+  /**
+   * With `_since`: references of unchanged resources only. A supporting resource that they name comes along if it
+   * changed itself.
+   */
   readonly unchanged: readonly CarriedBy[];
   /** Resources without a patient that several members have (Medication): written once, at seal. */
   readonly common: readonly CarriedBy[];
@@ -82,9 +88,10 @@ function partyOf(snapshot: PartySnapshot): PartyFacts {
 const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
 
 /**
- * Writes one chunk: for each member decide, then append its lines, each type to its own part, one segment a patient. Everything
- * goes under the task's fence, so that a redone chunk replaces this one as a whole. Memory does not grow with a member or with
- * how large the chunk's members are: ROWS_TOGETHER lines, one segment (8 MB) and a stretch a type. Throws BlobStoreFull when the disk is full, and whatever the store throws.
+ * Writes one chunk. For each member it decides, then appends the member's lines, each type to its own part and one
+ * segment for each patient. Everything goes under the fence of the task, so that a repeated chunk replaces this one as
+ * a whole. Memory does not grow with the size of a member or chunk: it is ROWS_TOGETHER lines, one segment (8 MB) and a
+ * stretch for each type. Throws BlobStoreFull when the disk is full, and any error of the store.
  */
 export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock }: ChunkSources): Promise<ChunkSummary> {
   const party = partyOf(task.party);
@@ -107,7 +114,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
         continue;
       }
       const at = released.push(member) - 1;
-      // Visible only since: never seen before by this client, so everything goes along.
+      // The member became visible after `_since`, so this client gets everything.
       const since = task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since ? task.since : undefined;
       await writeMember(member, at, since);
     }
@@ -147,7 +154,7 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
     if (task.since !== undefined) await writeChanges(member, at, task.since, since !== undefined);
   }
 
-  /** What a delta needs beside changed resources: true deletes, and who refers to what although unchanged. */
+  /** What a delta needs beside changed resources: true deletes, and references of unchanged resources. */
   async function writeChanges(member: string, at: number, since: number, partial: boolean): Promise<void> {
     let gone: string[] = [];
     const flush = async (): Promise<void> => {
@@ -164,7 +171,8 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
         if (partial) carry(record, unchanged, at);
         continue;
       }
-      // What moved to another member (a merge) is not gone: it must not be deleted by who just got it.
+      // A resource that moved to another member (a merge) is not deleted. A client that just got it under the other id
+      // must not delete it.
       if (record.lastUpdated < since || (await records.holders(record.type, record.id)).length > 0) continue;
       gone.push(`${record.type}/${record.id}`);
       if (gone.length >= DELETES_A_BUNDLE) await flush();

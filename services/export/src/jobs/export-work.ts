@@ -26,7 +26,7 @@ const FAILURES_WINDOW_MS = 24 * 3_600_000;
 
 const RECOVER_AGAIN_MS = 2000;
 
-/** Statuses of jobs that have something before them. */
+/** Statuses of jobs that still have steps to do. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
 
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
@@ -54,13 +54,13 @@ export interface ExportWorkOptions {
 }
 
 /**
- * What is to be done for a job, as durable items that any process may take: plan, write each chunk, seal, expire, sweep. Each
- * step may run twice or die in the middle: what counts is the event that it appends, decided on the job's stream.
+ * The steps of a job as durable work items that any process may take: plan, write each chunk, seal, expire, sweep. Each
+ * step may run twice or die in the middle. What counts is the event that it appends, decided on the stream of the job.
  */
 export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly workers: ReadonlyMap<Queue, Workers>;
-  /** One question for all queues: items of other processes, leases that ran out, items whose time has come. */
+  /** One query for all queues: items of other processes, expired leases, items whose time has come. */
   private readonly looking: Poll;
   private lookedAt = 0;
   private readonly stopping = new AbortController();
@@ -85,7 +85,7 @@ export class ExportWork {
     this.looking = new Poll(() => this.look(), config.pollMs);
   }
 
-  /** `jobs`: where those are found that have something before them. There may be thousands: nobody waits for that to be looked through. */
+  /** `jobs`: the view in which unfinished jobs are found. There may be thousands, so no start waits for that. */
   start(jobs: ViewReader): void {
     this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [{ labels: {}, value: this.storageFull() ? 1 : 0 }]);
     for (const workers of this.workers.values()) workers.start();
@@ -96,7 +96,7 @@ export class ExportWork {
     this.stopping.abort();
     this.measured?.();
     this.looking.stop();
-    // A chunk that is being written is given back, not waited for.
+    // A chunk that is being written is given back, and the stop does not wait for it.
     const stopped = [...this.workers.values()].map((w) => w.stop());
     await this.o.chunks.close();
     await Promise.all([...stopped, this.recovering]);
@@ -110,7 +110,7 @@ export class ExportWork {
       for (const queue of await this.o.ports.state.work.ready(QUEUES)) this.workers.get(queue as Queue)!.notify();
       this.lookedAt = this.o.ports.clock.now();
     } catch {
-      // The store is away: `lastBeat` tells, and the next look tries again.
+      // The store is away: `lastBeat` shows it, and the next poll tries again.
     }
   }
   /** The last write found the disk full. */
@@ -121,7 +121,7 @@ export class ExportWork {
     await this.o.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
   }
-  /** A step of a job goes below its kick-off, whichever process does it. */
+  /** The span of a step is a child of the kick-off, in any process. */
   private traced(item: WorkItem, step: () => Promise<void>): Promise<void> {
     const { tracing } = this.o.ports;
     if (tracing === undefined) return step();
@@ -135,7 +135,7 @@ export class ExportWork {
     if (tracing === undefined) say();
     else tracing.about((item.payload as JobItem).traceparent, say);
   }
-  /** Counts attempts: what goes on failing ends the job with a reason, and never leaves it running for ever. */
+  /** Counts attempts. A step that goes on failing ends the job with a reason, so that no job runs for ever. */
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
     try {
       await step();
@@ -143,9 +143,9 @@ export class ExportWork {
     } catch (error) {
       const full = error instanceof BlobStoreFull;
       if (full) this.fullSince ??= this.o.ports.clock.now();
-      // Facts that are too old are the payer intake's trouble, not this job's: it waits as long as it takes.
+      // Facts that are too old are no fault of this job, so the job waits as long as it takes.
       if (error instanceof Refusal && error.kind === 'unavailable') throw error;
-      // Counted where every process counts: another one may do the next attempt.
+      // Counted in the state store, because another process may make the next attempt.
       const { count } = await this.o.ports.state.counters.hit(`export-failures/${item.queue}/${item.id}`, FAILURES_WINDOW_MS);
       if (count < this.o.config.attempts) throw error;
       this.o.ports.logger.error({ queue: item.queue, error: (error as Error).name, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'an export failed for good');
@@ -153,7 +153,7 @@ export class ExportWork {
     }
   }
 
-  /** @throws Refusal while a view that is read has not what was there at the kick-off: the step waits as long as it takes */
+  /** @throws Refusal while a view has not passed the positions of the kick-off: the step waits as long as it takes */
   private async viewsOf(job: Job): Promise<void> {
     const { records, access, memberships, config } = this.o;
     if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs))) throw new Refusal('unavailable', 'A view that exports are written from is being built.');
@@ -168,7 +168,7 @@ export class ExportWork {
     await this.o.streams.execute({ kind: 'plan', data: planned });
   }
 
-  /** Those written are counted with the decision that they are. */
+  /** Chunks that were written are counted with the decision about them. */
   private async measuredChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
     const { metrics } = this.o.ports;
     try {
@@ -179,7 +179,7 @@ export class ExportWork {
     }
   }
 
-  /** False when another one was given it meanwhile: what was written here was removed. */
+  /** Returns false when another process was given the chunk meanwhile; its own files are removed then. */
   private async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
     const { job: id, chunk } = item.payload as Required<JobItem>;
     const { streams, blobs, access, parties, chunks, audit } = this.o;
@@ -193,7 +193,7 @@ export class ExportWork {
       party: await partySnapshot(job.client, job.group, members, access, parties),
     };
     const summary = await this.written(chunks, task);
-    // Another may have taken the chunk over while this one wrote: only who holds the lease speaks for it.
+    // Another process may have taken the chunk over during the write. Only the holder of the lease may report it.
     if (signal.aborted && !(await heartbeat().catch(() => true))) return this.givenUp(id, chunk, item.fence);
     if (signal.aborted) throw new EngineUnavailable('this process stops');
     if (!(await heartbeat())) return this.givenUp(id, chunk, item.fence);
@@ -232,8 +232,8 @@ export class ExportWork {
   }
 
   /**
-   * Removes what this process wrote and nobody will ever name: another was given the step meanwhile, or the job has ended, perhaps
-   * long ago and swept. Nothing of a fence that the job's stream names is under such a prefix.
+   * Removes files of this process that no event will name: another process was given the step meanwhile, or the job has
+   * ended and may have been swept long ago. No file of a fence that the stream names is under such a prefix.
    */
   private async discard(prefix: string): Promise<void> {
     await this.o.blobs.deletePrefix(prefix);
@@ -243,13 +243,13 @@ export class ExportWork {
     await this.o.streams.execute({ kind: 'expire', data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) } });
   }
 
-  /** Removes what an ended job has left; harmless when there is nothing. */
+  /** Removes the files of an ended job; harmless when there are none. */
   private async sweep(item: WorkItem): Promise<void> {
     const { job: id } = item.payload as JobItem;
     const job = await this.o.streams.load(id);
     if (job !== undefined && job.ended === undefined) return;
     await this.o.blobs.deletePrefix(jobPrefix(id));
-    // Ids begin with the job. A failed one is still to expire.
+    // Ids begin with the job. A failed job is still to expire.
     for (const queue of QUEUES) if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed')) await this.o.ports.state.work.remove(queue, `${id}/`);
   }
 
@@ -267,7 +267,7 @@ export class ExportWork {
     }
   }
 
-  /** Puts what is to be done for every job of a status, where it is not there already: the state store may have lost it. */
+  /** Puts the next work item of every job of a status, where it is missing: the state store may have lost it. */
   private async putAll(jobs: ViewReader, status: Job['status']): Promise<void> {
     for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) {
       this.stopping.signal.throwIfAborted();
@@ -276,7 +276,7 @@ export class ExportWork {
     }
   }
 
-  /** What follows from an event of a job; at least once, in any state. */
+  /** Does what follows from an event of a job. It may be called more than once, and in any state. */
   async follow(id: string, type: string): Promise<void> {
     const job = await this.o.streams.load(id);
     if (job === undefined) return;

@@ -8,7 +8,7 @@ import { ExportWork } from './export-work.ts';
 
 const STEPS = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
 
-/** Turns what happened to a job into what is to be done next; items are idempotent, so redelivery is harmless. */
+/** Turns an event of a job into its next work item. Items are idempotent, so redelivery is harmless. */
 @Controller()
 export class FollowExportsController {
   private readonly work: ExportWork;

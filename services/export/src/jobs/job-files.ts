@@ -2,7 +2,7 @@ import type { Blobs } from '@provider-access/blob';
 import type { ChunkSummary } from './chunk-writer.ts';
 import type { PartInfo } from './part-set.ts';
 
-/** What the sealed job can be downloaded as; `dropped` members are served to nobody, whatever is decided later. */
+/** The files of a sealed job. `dropped` members are served to nobody, whatever is decided later. */
 export interface Manifest { readonly v: 1; readonly files: readonly PartInfo[]; readonly dropped: readonly string[] }
 export interface PlanChunk { readonly members: readonly string[] }
 
@@ -17,7 +17,7 @@ async function json<T>(blobs: Blobs, name: string): Promise<T> {
   if (bytes === undefined) throw new Error('a file of the export job is missing');
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as T;
 }
-/** Throw when the file is gone: what an event names must be there. */
+/** These throw when the file is gone, because a file that an event names must exist. */
 export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> => json(blobs, `${prefix}${chunk}.json`);
 export const readSummary = (blobs: Blobs, name: string): Promise<ChunkSummary> => json(blobs, name);
 export const readManifest = (blobs: Blobs, name: string): Promise<Manifest> => json(blobs, name);

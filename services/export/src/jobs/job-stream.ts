@@ -9,13 +9,16 @@ import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefus
 
 export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
 
-/** A job's stream: decisions are made once, whoever else decides at the same time (docs/architecture.md#the-parts). */
+/**
+ * The stream of a job. Each decision is made once, whatever other processes decide at the same time
+ * (docs/architecture.md#the-parts).
+ */
 export class JobStreams {
   private readonly state: State;
   private readonly clock: Clock;
   private readonly metrics: Metrics | undefined;
   private readonly told: (job: string) => Promise<JobPart | undefined>;
-  /** `told` gives a job as the log tells it: the streams may have been lost, or restored from an older copy. */
+  /** `told` reads a job from the log, because the streams may have been lost or restored from an older copy. */
   constructor(state: State, clock: Clock, { told, metrics }: { readonly told?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {}) {
     this.state = state;
     this.clock = clock;
@@ -35,7 +38,7 @@ export class JobStreams {
     await streams.restore<Job>(stream, version, snapshot);
     return streams.load<Job>(stream);
   }
-  /** Decides on the head as it is, appends, and decides anew when another was faster. */
+  /** Decides on the current head, appends, and decides again when another process was faster. */
   async execute(command: JobCommand): Promise<Executed> {
     const stream = `export/${command.data.job}`;
     for (;;) {
@@ -50,7 +53,7 @@ export class JobStreams {
       return { ok: true, job: job!, version: appended.version };
     }
   }
-  /** Position on pa.exports behind this version, undefined when the relay did not get there in time. */
+  /** The position on pa.exports behind this version; undefined when the relay did not publish it in time. */
   published(job: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     return this.state.streams.published(`export/${job}`, version, timeoutMs);
   }

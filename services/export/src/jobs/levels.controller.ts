@@ -5,7 +5,7 @@ import { OnBatch } from '@provider-access/eventlog/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { AnsweredLevels } from './answered-levels.ts';
 
-/** A group of its own: what a job does next does not wait for how it is measured. */
+/** A consumer group of its own, so that the next step of a job does not wait for the measurement. */
 @Controller()
 export class LevelsController {
   private readonly levels: AnsweredLevels;

@@ -75,7 +75,7 @@ export class PartSet {
   private async finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
     await this.flush(part);
     const name = `${this.prefix}${key}-${part.n}`;
-    // The index last: a part without one is never named by anybody.
+    // The index is written last. A part without an index is never named.
     await part.writer.commit();
     await this.blobs.put(`${name}.index`, part.index.encode());
     this.open.delete(key);

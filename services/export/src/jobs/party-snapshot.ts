@@ -4,8 +4,8 @@ import type { Access } from '@provider-access/facts';
 import type { PartySnapshot } from './chunk-writer.ts';
 
 /**
- * The party facts that decisions about these members need, taken while the facts are fresh, for a thread that cannot follow
- * topics itself. Throws FactsStale.
+ * The party facts that decisions about these members need, read while the facts are fresh, for a thread that cannot
+ * follow topics itself. Throws FactsStale.
  */
 export async function partySnapshot(client: string, group: string, members: readonly string[], access: Access, parties: PartyFacts): Promise<PartySnapshot> {
   const network = new Map<ProviderKey, readonly NetworkFact[]>();

@@ -5,8 +5,8 @@ import type { ViewReader } from '@provider-access/views';
 import { planPrefix } from './job-files.ts';
 
 /**
- * Freezes who belongs to the Group, ended memberships included (each member is decided upon when written), into one file
- * a chunk. A Group without members has no chunks: an explicit empty result, never "no filter".
+ * Freezes the members of the Group, one file for each chunk. Ended memberships are included, because each member is
+ * decided when written. A Group without members has no chunks: an explicit empty result, never "no filter".
  */
 export async function planExport(job: string, group: string, fence: number, memberships: ViewReader, blobs: Blobs, chunkMembers: number): Promise<ExportPlanned> {
   const prefix = planPrefix(job, fence);

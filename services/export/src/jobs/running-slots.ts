@@ -4,7 +4,7 @@ import { isRunning } from '../domain/job/job.ts';
 import type { JobStreams } from './job-stream.ts';
 
 const NAMESPACE = 'export-slot';
-/** A job is requested within this time after its slot was taken, or it never will be. */
+/** A job that was not requested within this time after it took its slot never will be. */
 const TAKEN_FOR_MS = 60_000;
 
 /** How many jobs a client may have running: numbered slots, each held by one job, so that two kick-offs cannot both be the third. */
@@ -20,7 +20,7 @@ export class RunningSlots {
     this.slots = slots;
   }
 
-  /** False when every slot is held by a job that runs. A slot whose job ended, or never came to be, is taken over. */
+  /** Returns false when every slot is held by a running job. A slot whose job ended or never began is taken over. */
   async take(client: string, job: string): Promise<boolean> {
     const owner = `${job}@${this.clock.now()}`;
     for (let slot = 0; slot < this.slots; slot++) {

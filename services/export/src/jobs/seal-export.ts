@@ -15,22 +15,23 @@ import { Supporting } from './supporting.ts';
 
 export interface SealSources { readonly log: EventLog; readonly access: Access; readonly parties: Pick<Parties, 'waitFor'>; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
 
-/** Members decided upon at once: some ms, then others have their turn. */
+/** Members that are decided at once. It takes some ms, and then other requests run. */
 export const DECIDE_BATCH = 100;
 
 /** Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time. */
 async function passEverything({ log, access, parties, facts }: SealSources, waitMs: number): Promise<void> {
   const payer = await access.payerHead();
   const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
-  // Clients, networks and holds of sources are in this process's memory: another may have acknowledged a change of them.
+  // Clients, networks and holds of sources are in the memory of this process, and another process may have acknowledged
+  // a change of them.
   const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
   const passed = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs), parties.waitFor(party, waitMs)]);
   if (!passed.every(Boolean)) throw new FactsStale();
 }
 
 /**
- * The last gate of the job: with facts that have passed every head, decides again about everybody, drops whoever changed,
- * writes what the others' resources refer to, and lists the files. Nothing is downloadable before.
+ * The last gate of the job. With facts that have passed every head, it decides every member again and drops members who
+ * changed. It writes the supporting resources of the others and lists the files. Nothing can be downloaded before.
  */
 export async function sealExport(job: Job, fence: number, sources: SealSources, options: { waitMs: number; keepMs: number; partLimits?: PartLimits }): Promise<ExportSealed> {
   const { access, records, blobs, clock } = sources;

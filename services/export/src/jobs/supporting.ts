@@ -11,7 +11,8 @@ const BATCH = 500;
 
 /**
  * Resources without a patient that released resources refer to, directly or through one another (a role leads to its
- * practitioner, an organization to the one it is part of). Each is a segment of its own that names members it came with.
+ * practitioner, an organization to the one it is part of). Each is a segment of its own, and names members it came
+ * with.
  */
 export class Supporting {
   private readonly nodes = new Map<string, Node>();
@@ -34,7 +35,7 @@ export class Supporting {
     }
   }
 
-  /** Follows references to their end, then writes what is there, in order of type and id. */
+  /** Follows references to their end, then writes the resources that exist, in order of type and id. */
   async write(records: RecordsReader, parts: PartSet): Promise<void> {
     const heads = await this.follow(records);
     for (const reference of [...heads.keys()].toSorted()) {
@@ -92,7 +93,7 @@ export class Supporting {
     });
   }
 
-  /** Hands a resource's members on to what it refers to; `next` gets those that learned something. */
+  /** Adds the members of a resource to the resources it refers to; `next` gets those that got a new member. */
   private pass(reference: string, head: RecordPart | undefined, next: Set<string>): void {
     if (head === undefined) return;
     const node = this.nodes.get(reference)!;

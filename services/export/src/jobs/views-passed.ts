@@ -8,9 +8,9 @@ import type { ViewReader } from '@provider-access/views';
 export interface ExportedViews { readonly records: RecordsReader; readonly access: Access; readonly memberships: ViewReader }
 
 /**
- * True once records, facts and memberships have passed these positions of the payer's topics, false after the timeout (ms). Asked
- * before a job is accepted, and again before each step of it: a view may have been lost since, or be of another version, and what is
- * not in it yet would be missing from the files without a word.
+ * Resolves true once records, facts and memberships have passed these positions of the payer's topics, false after the
+ * timeout (ms). It is asked before a job is accepted, and again before each step: a view may have been lost since, or
+ * be of another version, and its missing data would be missing from the files without a notice.
  */
 export async function viewsPassed({ records, access, memberships }: ExportedViews, positions: Position, waitMs: number): Promise<boolean> {
   const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };

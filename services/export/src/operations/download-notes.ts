@@ -7,8 +7,9 @@ type Of = Pick<ExportDownloaded, 'job' | 'client' | 'file'>;
 interface Noted { readonly of: Of; readonly writtenAt: number; bytes: number; complete: boolean; count: number }
 
 /**
- * Facts for the operator, beside the audit: how much of a file really left. A client may ask for a file byte by byte, so a file has one event a
- * minute at most: the first request at once, those after it together (`count`). What a killed process had not written is lost.
+ * Facts for the operator, beside the audit: how much of a file was really sent. A client may ask for a file byte by
+ * byte, so a file has at most one event a minute: the first request at once, later ones together (`count`). A killed
+ * process loses what it had not written.
  */
 export class DownloadNotes {
   private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger'>;

@@ -14,15 +14,15 @@ import { findJob, unknownExport } from './find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
 
 /**
- * What the kernel has taken for a slow client is megabytes, and an ordinary end of the connection would still send them. A reset drops
- * them. Behind a proxy it reaches the proxy only, which sends on what it has.
+ * The kernel may hold megabytes for a slow client, and an ordinary end of the connection would still send them. A reset
+ * drops them. Behind a proxy the reset reaches only the proxy, which sends on what it has.
  */
 function dropWhenAccessEnds(stream: Readable, socket: Socket): void {
   // In the process itself (`inject`) there is no socket to reset.
   if (socket instanceof Socket) stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
 }
 
-/** How often a download is decided anew because somebody left before its first byte. */
+/** How often a download is decided again because a member's access ended before its first byte. */
 const ANEW = 10;
 const first = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header.join(', ') : header);
 
@@ -58,7 +58,7 @@ export class DownloadController {
     if (file.kind === 'output' && !allows(scopes, file.type, 'r')) throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
     const decided = new Map<string, boolean>();
     const { index, segments } = await releases.visible(job, file, decided);
-    // As in the manifest: a file of which nothing may be seen is not there.
+    // As in the manifest: a file without anything to see does not exist.
     if (segments.length === 0) throw unknownExport();
 
     const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
@@ -85,7 +85,8 @@ export class DownloadController {
     try {
       stream = await segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });
     } catch (error) {
-      // Whoever left after the decision, before a byte was sent, is no fault of ours nor a cut file: it is answered as it is now.
+      // If a member's access ends between the decision and the first byte, no file was cut, so the request is decided
+      // again.
       await findJob(this.context, client, id);
       if (!(error instanceof AccessEnded) || again === ANEW) throw error;
       return this.serve(id, name, request, reply, again + 1);
@@ -96,8 +97,8 @@ export class DownloadController {
   }
 
   /**
-   * Whether any of these members may still be seen, on the newest facts; the job must not have been deleted either. One that
-   * has expired meanwhile goes on: what was begun in time is not cut by the clock (its files stay for `graceMs`).
+   * Whether any of these members may still be seen, on the newest facts, and the job was not deleted. A download that
+   * began before the job expired goes on (its files stay for `graceMs`).
    */
   private async mayGoOn(id: string, groups: readonly (readonly string[])[]): Promise<boolean> {
     const job = await getJob(this.context.views.jobs, id);

@@ -3,7 +3,7 @@ import type { ExportContext } from '../context.ts';
 import { expiresAt } from '../domain/job/job.ts';
 import { getJob, type JobPart } from '../projections/export-jobs.ts';
 
-/** Base32 of 128 bits, as ids are minted: anything else is nobody's job, and never reaches a store. */
+/** Base32 of 128 bits, as ids are minted. Any other text is no job and never reaches a store. */
 const JOB_ID = /^[a-z2-7]{26}$/;
 
 /** One answer for a job or file that never was, is another client's, was deleted, or has expired. */

@@ -6,8 +6,8 @@ import type { JobPart } from '../projections/export-jobs.ts';
 const WITH_FILES: readonly JobStatus[] = ['requested', 'writing', 'sealed'];
 
 /**
- * The compressed bytes that all exports of a client have by now, and when so many of them have expired that they are less than
- * `limit` (ms since the epoch; undefined when those that run have more than that by themselves).
+ * The compressed bytes that all exports of a client have now, and when enough of them expire that they are below
+ * `limit` (ms since the epoch; undefined when running exports alone are above it).
  */
 export async function keptExports(jobs: ViewReader, client: string, limit: number): Promise<{ readonly bytes: number; readonly roomAt?: number }> {
   let bytes = 0;

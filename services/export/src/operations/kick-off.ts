@@ -54,7 +54,8 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     throw tooMany(context, 'kept-bytes', `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or wait until one expires.`, kept.roomAt ?? clock.now() + MINUTE);
   }
 
-  // Before the positions are read: what is not in them is stamped at this time or later, whatever clock stamps it (ADR 0023).
+  // Raised before the positions are read: events behind the positions are stamped at this time or later, by any clock
+  // (ADR 0023).
   const transactionTime = clock.now() - config.skewMarginMs;
   await transactionTimes.raise(transactionTime);
   const positions = await context.facts.access.payerHead();
@@ -77,7 +78,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     });
     if (!executed.ok) throw new Error('a new job id was taken');
     if (!(await seen(context, job, executed.version))) {
-      // Not acknowledged, so it must not run: the client will ask again.
+      // The client got no acknowledgement and will ask again, so this job must not run.
       await streams.execute({ kind: 'cancel', data: { job, reason: NOT_ACKNOWLEDGED, at: instant(clock.now()) } });
       throw unavailable();
     }

@@ -13,8 +13,9 @@ export interface ManifestBody {
 }
 
 /**
- * The Bulk Data manifest of a sealed job. Counts are of what the client may see as it asks; what it may see nothing of is not
- * listed, nor what its token does not cover. Throws FactsStale. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
+ * The Bulk Data manifest of a sealed job. Counts are of what the client may see when it asks. A file without anything
+ * to see, or of a type that the token does not cover, is not listed. Throws FactsStale.
+ * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
  */
 export async function manifestBody(job: JobPart, releases: Releases, options: { publicUrl: string; covers(type: string): boolean }): Promise<ManifestBody> {
   const { manifest } = await releases.manifest(job);

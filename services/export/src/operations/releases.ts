@@ -11,7 +11,10 @@ import { Turns } from '../turns.ts';
 const CACHED_SEGMENTS = 100_000;
 const CACHED_MANIFESTS = 16;
 
-/** What of a sealed job its client may see at this moment. Manifests and indexes never change, so they are kept; decisions never are. */
+/**
+ * What the client of a sealed job may see at this moment. Manifests and indexes never change, so they are cached;
+ * decisions are not.
+ */
 export class Releases {
   private readonly blobs: Blobs;
   private readonly access: Access;
@@ -34,7 +37,10 @@ export class Releases {
     return read;
   }
 
-  /** Segments that may be seen now. `decided` spares a second look at a member within one request. Throws FactsStale. */
+  /**
+   * Segments that may be seen now. `decided` avoids a second decision about a member within one request. Throws
+   * FactsStale.
+   */
   async visible(job: Job, file: PartInfo, decided = new Map<string, boolean>()): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
     const index = await this.index(file);
     // Warnings about the request's own parameters concern no member.
@@ -43,7 +49,7 @@ export class Releases {
     return { index, segments: permittedSegments(index, (member) => decided.get(member) === true) };
   }
 
-  /** Adds what is not decided yet. Who was dropped at seal stays so. */
+  /** Decides the members that are not decided yet. A member who was dropped at the seal stays dropped. */
   async decide(job: Job, members: readonly string[], decided: Map<string, boolean>): Promise<void> {
     const { dropped } = await this.manifest(job);
     const open: string[] = [];

@@ -10,11 +10,14 @@ export interface SegmentStreamOptions {
   readonly start: number;
   readonly end: number;
   readonly index: PartIndex;
-  /** Asked before bytes of segments are handed on, with the members of each, again whenever the client was slow: false ends the response. */
+  /**
+   * Asked before bytes of segments are sent, with the members of each, and again whenever the client was slow. False
+   * ends the response.
+   */
   mayGoOn(members: readonly (readonly string[])[]): boolean | Promise<boolean>;
 }
 
-/** Access ended while the response was on its way: the connection is cut, so that nobody takes the rest for complete. */
+/** Access ended during the response. The connection is cut, so that no client takes the file for complete. */
 export class AccessEnded extends Error {
   override readonly name = 'AccessEnded';
 }
@@ -22,15 +25,16 @@ export class AccessEnded extends Error {
 /** Segments decided upon and read together: at most this many, and about this many compressed bytes. */
 const TOGETHER = 32;
 const TOGETHER_BYTES = 1024 * 1024;
-/** A decision holds for what is handed on so soon after it, ms. */
+/** How long a decision holds for the bytes that follow it, ms. */
 const DECIDED_FOR_MS = 50;
 const CHUNK_BYTES = 64 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
 /**
- * The bytes of a download, a stretch at a time as the client takes them; each stretch is decided upon before it is read.
- * Resolves when bytes of a segment are there to be sent. Rejects with AccessEnded, or with what the files threw, before that: then
- * nothing has been sent, and the request can still be answered otherwise. Later the stream is destroyed by these errors.
+ * The bytes of a download, one stretch after the other as the client takes them. Each stretch is decided before it is
+ * read. Resolves when bytes of a segment can be sent. Rejects with AccessEnded, or with an error of the files, before
+ * that: then nothing has been sent, and the request can still get another answer. Later these errors destroy the
+ * stream.
  */
 export async function segmentStream(options: SegmentStreamOptions): Promise<Readable> {
   const rest = stretches(options);
@@ -42,7 +46,7 @@ export async function segmentStream(options: SegmentStreamOptions): Promise<Read
     ahead.push(next.value);
   }
   const stream = Readable.from(joined(ahead, rest), { objectMode: false, highWaterMark: 64 * 1024 });
-  // A client that is gone before the first byte never starts the outer one, and a file is open in the inner one.
+  // If the client is gone before the first byte, the outer stream never starts, and the inner one has an open file.
   return stream.once('close', () => void rest.return(undefined).catch(() => undefined));
 }
 
@@ -77,7 +81,7 @@ async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece
   const members = batch.map((p) => p.segment.of.map((m) => options.index.members[m]!));
   let decidedAt = Number.NEGATIVE_INFINITY;
   for await (const chunk of chunks(options, batch)) {
-    // A slow client takes a stretch over minutes: what was decided then says nothing about now.
+    // A slow client may take minutes for a stretch, so the decision must be repeated.
     if (performance.now() - decidedAt > DECIDED_FOR_MS) {
       if (!(await options.mayGoOn(members))) throw new AccessEnded('access ended during the download');
       decidedAt = performance.now();

@@ -49,7 +49,7 @@ export class StatusController {
   }
 }
 
-/** Written over planned chunks; at most 99 % until it is sealed. */
+/** Written chunks over planned chunks; at most 99 % until the job is sealed. */
 function progress(job: JobPart): string {
   if (job.plan === undefined) return 'planning, 0 %';
   const done = chunksWritten(job);

@@ -13,7 +13,7 @@ const exportsTopic: TopicEvolve<JobPart> = {
   part: 'job',
   keys: (record: LogRecord) => (OF_THE_STREAM.has(typeOf(record)) ? [record.key] : []),
   evolve(part, record) {
-    // The relay publishes at least once: a version that is already in is passed over.
+    // The relay publishes at least once, so a known version is skipped.
     const version = Number(record.headers['pa_version']);
     if (part !== undefined && version <= part.version) return undefined;
     const { version: _before, bytes, ...job } = part ?? { version: 0, bytes: 0 };

@@ -34,7 +34,7 @@ const refuse = (refusal: JobRefusal): JobDecision => ({ ok: false, refusal });
 const yes = (event: JobEvent): JobDecision => ({ ok: true, events: [event] });
 
 export const summaryOf = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/chunk.json`;
-/** When a job that ended well or badly is not there any more, ms since the epoch; undefined while it runs. */
+/** When a job that succeeded or failed expires, ms since the epoch; undefined while it runs. */
 export function expiresAt(job: Job, keepMs: number): number | undefined {
   if (job.status === 'failed') return Date.parse(job.ended!.at) + keepMs;
   return job.sealed === undefined ? undefined : Date.parse(job.sealed.expiresAt);
@@ -43,7 +43,7 @@ export const isRunning = (job: Job): boolean => job.status === 'requested' || jo
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;
 export const allWritten = (job: Job): boolean => job.plan !== undefined && chunksWritten(job) === job.plan.chunks;
 
-/** What a command makes of a job. Pure: times, fences and names come with the command. */
+/** Decides what a command changes. Pure: times, fences and names come with the command. */
 export function decide(command: JobCommand, job: Job | undefined): JobDecision {
   if (command.kind === 'request') return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
   if (job === undefined) return refuse('unknown');

@@ -22,7 +22,10 @@ export type KickOffParse = { readonly ok: true; readonly request: KickOffRequest
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
-/** Defined by the guides, not offered yet: named so that a client knows it was understood. */
+/**
+ * Parameters that the guides define and that are not offered yet. They are named, so that a client knows that the
+ * server understood them.
+ */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
 const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({ ok: false, fault: { kind, parameter, text } });
@@ -53,8 +56,9 @@ export function isLenient(prefer: string | undefined): boolean {
 }
 
 /**
- * What a kick-off asks for. A client that said `handling=lenient` gets what can be had and a warning for the rest; any
- * other is refused by the name of the parameter. `inScope` says which types the access token covers; `now` in ms.
+ * Reads the parameters of a kick-off. A client that sends `handling=lenient` gets everything that is possible, and a
+ * warning for the rest. For any other client a parameter that is not possible is refused by name. `inScope` says which
+ * types the access token covers; `now` is in ms.
  */
 export function parseKickOff(operation: Operation, url: readonly GivenParameter[], body: readonly GivenParameter[], context: { lenient: boolean; now: number; inScope: (type: string) => boolean }): KickOffParse {
   const twice = body.find((b) => url.some((u) => u.name === b.name));
@@ -104,7 +108,7 @@ export function parseKickOff(operation: Operation, url: readonly GivenParameter[
     }
   }
   if (asked.length === 0) types.push(...SERVED_TYPES.filter((t) => context.inScope(t)));
-  // Never "no filter": nothing that may be exported is a refusal, with lenient too.
+  // An empty list must never mean "no filter": if nothing may be exported, the request is refused, with lenient too.
   if (types.length === 0) return asked.length === 0 ? fail('insufficient-scope', '_type', 'The access token covers no type that is exported here.') : fail('invalid-value', '_type', 'None of the types of _type can be exported.');
 
   const [exportType] = all('exportType');

@@ -2,9 +2,9 @@ import { crc32Combine } from './crc32.ts';
 import type { SegmentSize } from './segment.ts';
 
 /**
- * The index of a part file: whose bytes are where. A segment of a patient's resources names that patient; a segment of a
- * supporting resource names members it came with (at most MEMBERS_OF_SUPPORTING, enough to outlive any plausible number
- * of departures; beyond them it errs towards hiding).
+ * The index of a part file: which bytes belong to whom. A segment of a patient's resources names that patient. A
+ * segment of a supporting resource names members it came with, at most MEMBERS_OF_SUPPORTING. That is more members than
+ * can plausibly leave; if all of them do, the resource is hidden.
  */
 export interface PartIndex {
   /** Resource type, or `Bundle` for deleted entries. */

@@ -2,9 +2,9 @@
 export type RangeChoice = { readonly kind: 'whole' } | { readonly kind: 'part'; readonly start: number; readonly end: number } | { readonly kind: 'unsatisfiable' };
 
 /**
- * What a Range header asks of a representation. Only one range, and only under an If-Range that names this very
- * representation: bytes of two permitted sets must never be glued together. Anything else gets the whole, as RFC 9110
- * §14.2 lets a server do.
+ * Reads a Range header. It takes one range only, and only with an If-Range that names exactly this representation,
+ * because bytes of two permitted sets must never be joined. Any other request gets the whole file, as RFC 9110 §14.2
+ * allows.
  */
 export function chooseRange(range: string | undefined, ifRange: string | undefined, etag: string, length: number): RangeChoice {
   if (range === undefined || ifRange !== etag) return { kind: 'whole' };

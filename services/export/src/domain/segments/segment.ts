@@ -4,12 +4,16 @@ import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 export interface SegmentSize { readonly resources: number; readonly plain: number; readonly compressed: number; readonly crc: number }
 export interface Segment extends SegmentSize { readonly bytes: Uint8Array }
 
-/** Plain bytes after which a patient's lines go on in another segment: bounds memory at writing and at reading. */
+/**
+ * Plain bytes after which the lines of a patient continue in another segment. It bounds memory at writing and at
+ * reading.
+ */
 export const SEGMENT_LIMIT = 8 * 1024 * 1024;
 
 /**
- * Compresses whole NDJSON lines (each with its newline) so that the result decodes alone and concatenates with others: a
- * full flush at the end, no last block. Level 1: the disk and the wire gain little from more, the processor loses much.
+ * Compresses whole NDJSON lines (each with its newline), so that the result can be decoded alone and concatenated with
+ * others: a full flush at the end, and no last block. Level 1, because higher levels save little disk and network and
+ * cost much processor time.
  */
 export function deflateSegment(lines: Uint8Array, resources: number): Segment {
   const bytes = deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
