@@ -30,11 +30,14 @@ export interface AuthOptions {
   /** Private keys of the access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
   readonly staticTokens: StaticTokens;
-  /** Who, beside the own parties, must have seen a change before it is acknowledged: the parties of the other services here. */
+  /**
+   * Readers that must know a change before it is acknowledged, beside our own parties: the parties of the other
+   * services in this process.
+   */
   readonly readers?: readonly RegistryReader[];
   /** Where published keys of clients come from; by default their jwks_uri. */
   readonly jwksSource?: JwksSource;
-  /** Where there are other processes: a change is acknowledged when every present one knows it. */
+  /** Set where there are other processes: a change is acknowledged when every present process knows it. */
   readonly presence?: PresenceOptions;
 }
 
@@ -94,7 +97,8 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
       }
       done();
     });
-    // A body of another media type arrives as none, so that the route names what it takes (RFC 6749: 400, not 415).
+    // A body of another media type arrives as no body, so that the route can name what it accepts (RFC 6749: 400, not
+    // 415).
     fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => {
       done(null, undefined);
     });

@@ -10,10 +10,10 @@ import type { Registry } from './registry.ts';
 import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
-/** What of the party facts auth reads. */
+/** The part of the party facts that auth reads. */
 export type AuthParties = Pick<Parties, 'client' | 'boundTo' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy' | 'decisionTime'>;
 
-/** What the controllers share: one object a container, nothing at module level. */
+/** Shared by the controllers: one object for each container, and nothing at module level. */
 export interface Auth {
   readonly ports: ServicePorts;
   readonly config: AuthConfig;
@@ -32,18 +32,18 @@ export interface Auth {
   readonly jwksSource: JwksSource;
   readonly replays: ReplayMemory;
   readonly audit: Pick<Audit, 'record'>;
-  /** Refusals of callers whom nobody knows. */
+  /** Refusals of unknown callers. */
   readonly refusals: SampledRefusals;
   readonly limits: {
     /** Registrations of an address block. */
     readonly registrations: RequestLimits;
-    /** Questions about a registration that were refused, of an address block. */
+    /** Refused requests for a registration, by address block. */
     readonly registrationReads: RequestLimits;
     /** Registrations of all address blocks: each writes some 100 KB to the state store. */
     readonly registrationsOfAll: RequestLimits;
     /** Refused token requests of an address block, and of a client in an address block. */
     readonly tokens: RequestLimits;
-    /** Token requests of all who name no approved client. */
+    /** Token requests of all callers that name no approved client. */
     readonly strangers: RequestLimits;
   };
 }

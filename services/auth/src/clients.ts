@@ -1,7 +1,7 @@
 import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
 import type { Applications } from './registration/applications.ts';
 
-/** Every app that is known here: those of pa.registry, then registrations that wait for a reviewer. */
+/** Every known app: those of pa.registry, then registrations that wait for a reviewer. */
 export class Clients {
   private readonly details: Pick<ClientDetails, 'get' | 'ids'>;
   private readonly applications: Pick<Applications, 'get' | 'list'>;

@@ -12,7 +12,7 @@ export const authConfig = z.object({
   registrationsPerMinute: z.int().positive().default(20),
   /** Refused token requests a minute and address block, before any signature is checked. */
   refusalsPerMinute: z.int().positive().default(60),
-  /** Token requests a minute of all callers together who name no approved client. */
+  /** Token requests a minute of all callers together that name no approved client. */
   strangersPerMinute: z.int().positive().default(3000),
   /** Registrations a minute of all senders together, in each instance. One address block alone cannot use it up. */
   registrationsOfAllPerMinute: z.int().positive().default(300),

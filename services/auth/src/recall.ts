@@ -6,8 +6,8 @@ import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
 const PAGE = 1000;
 
 /**
- * A client as the log tells it, for a stream that the state store has lost or has an older copy of. Reads a partition of
- * pa.registry from its beginning; undefined when the log knows nothing of the client.
+ * A client, folded from the log, for a stream that the state store has lost or has an older copy of. Reads a partition
+ * of pa.registry from its beginning; undefined when the log has nothing about the client.
  * @throws EngineUnavailable
  */
 export async function recallClient(log: Pick<EventLog, 'partitions' | 'read'>, client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {

@@ -5,14 +5,14 @@ import type { StreamEvent, StreamHead } from '@provider-access/state';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
 import { recallClient } from './recall.ts';
 
-/** What is known of the log: how far each client's stream is there. */
+/** What this process knows of the log: the version of each client's stream that is there. */
 export interface RegistryKnowledge { registryVersion(stream: string): number }
 
-/** Whoever must know of a change before it is acknowledged. */
+/** A reader that must know a change before the change is acknowledged. */
 export interface RegistryReader { waitFor(position: Position, timeoutMs: number): Promise<boolean> }
 
 export const SOURCE = 'urn:provider-access:auth';
-/** Deciders that race for one client: each round one of them wins. */
+/** How many processes may race to decide about one client. One of them wins each round. */
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
 const later = (): Refusal => new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', { retryAfter: 5 });
@@ -25,7 +25,10 @@ function decideFrom(command: ClientCommand, state: ClientState | undefined, appl
   return [...registered, ...decision.events];
 }
 
-/** The decisions about apps: made once (state.streams), published to pa.registry, acknowledged when readers know them. */
+/**
+ * Decisions about apps: made once (state.streams), published to pa.registry, and acknowledged when every reader knows
+ * them.
+ */
 export class Registry {
   private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & { readonly log: Pick<EventLog, 'partitions' | 'read'> };
   private readonly known: RegistryKnowledge;
@@ -39,9 +42,10 @@ export class Registry {
   }
 
   /**
-   * Decides, and resolves when the next request anywhere here sees it. A repeat of what is so already changes nothing and
-   * waits the same. `application`: the registration that is published together with its approval, where the stream does
-   * not exist yet. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not follow in time
+   * Decides, and resolves when the next request to any process sees the decision. A command that asks for the present
+   * state changes nothing and waits the same. `application`: the registration that is published together with its
+   * approval, if the stream does not exist yet. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not
+   * follow in time
    */
   async execute(client: string, command: ClientCommand, application?: AppRegistered): Promise<ClientState> {
     const { streams } = this.ports.state;
@@ -69,8 +73,9 @@ export class Registry {
   }
 
   /**
-   * The head of a client's stream, brought up to the log first where the state store was lost or restored from an older copy: readers drop
-   * a version that they have, and a decision under such a number would be acknowledged and never hold.
+   * The head of a client's stream. If the state store was lost or restored from an older copy, the head is first
+   * brought up to the log. Otherwise a decision would get a version that readers already have: they would drop it,
+   * although it was acknowledged.
    */
   private async head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
     const { state: { streams }, log } = this.ports;

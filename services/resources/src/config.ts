@@ -3,7 +3,7 @@ import { SERVICE_DATE_FLOOR } from '@provider-access/pdex';
 import { baseUrl, businessEnv, processEnv, secretsEnv, serviceLevelsSince, whole } from '@provider-access/config';
 import { z } from 'zod';
 
-/** What resources needs to know; the runner fills it in. */
+/** The options of the service; the runner fills them in. */
 export const resourcesConfig = z.object({
   /** The base that providers use, without `/fhir`. */
   publicUrl: baseUrl,

@@ -2,10 +2,10 @@ import type { ClientStatus } from '@provider-access/access';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
 import { grantScopes } from '@provider-access/smart';
 
-/** What shows that an identifier is the provider's of this app. */
+/** The evidence that an identifier belongs to the provider of this app. */
 export interface Evidence { readonly provider: ProviderKey; readonly text: string }
 
-/** An app as its stream tells it. */
+/** An app, folded from its stream. */
 export interface ClientState {
   readonly status: ClientStatus;
   readonly registered: AppRegistered;
@@ -19,7 +19,9 @@ export interface Approve {
   readonly kind: 'approve';
   readonly by: string;
   readonly reason?: string;
-  /** Each identifier to bind. Only an app that was approved before may go without: then as approved before. */
+  /**
+   * The identifiers to bind. Only an app that was approved before may be approved without them: it keeps those it had.
+   */
   readonly identifiers?: readonly Evidence[];
   /** Other approved clients that the reviewer knows to have one of the identifiers. */
   readonly sharedWith?: readonly string[];
@@ -36,7 +38,7 @@ export type ClientEvent =
   | { readonly type: 'pa.app-approved.v1'; readonly data: AppApproved }
   | { readonly type: 'pa.app-rejected.v1' | 'pa.app-suspended.v1' | 'pa.app-revoked.v1'; readonly data: AppRejected };
 
-/** `events` is empty when what is asked for is so already. */
+/** `events` is empty when the command asks for the present state. */
 export type ClientDecision =
   | { readonly ok: true; readonly events: readonly ClientEvent[] }
   | { readonly ok: false; readonly fault: 'unknown' | 'conflict' | 'invalid'; readonly text: string };
@@ -45,7 +47,7 @@ const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true,
 const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): ClientDecision => ({ ok: false, fault, text });
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((v) => b.includes(v));
 
-/** Pure: what a command makes of a client. Rejected is final; suspended can be approved again. */
+/** Decides what a command changes. Pure. Rejected is final; a suspended app can be approved again. */
 export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
   if (command.kind === 'register') {
     return state === undefined ? done({ type: 'pa.app-registered.v1', data: command.app }) : refuse('conflict', 'A client of this id is registered already.');

@@ -6,7 +6,7 @@ import { instant, Refusal, type ServicePorts } from '@provider-access/http';
 const DOCUMENTS = 'registration';
 /** The stream whose snapshot says which registrations there are. */
 const INDEX = 'registrations/waiting';
-/** Instances of auth that change the index at once: each round one of them wins. */
+/** How many instances of auth may change the index at once. One of them wins each round. */
 const ROUNDS = 20;
 
 interface Entry {
@@ -30,9 +30,9 @@ export interface ApplicationsOptions {
 
 /**
  * Registrations that no reviewer has approved. Anybody can make one, so they live in the state store and not in
- * pa.registry: they expire, their number is bounded, and no other service reads them.
- * When the place is full, the oldest registration of the address block with the most registrations leaves. A sender who
- * fills the place thus displaces the sender's own registrations first.
+ * pa.registry: they expire, their number is bounded, and no other service reads them. When the place is full, the
+ * address block with the most registrations loses its oldest. So a sender who fills the place displaces its own
+ * registrations first.
  */
 export class Applications {
   private readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'metrics'>;
@@ -49,7 +49,7 @@ export class Applications {
   async submit(app: AppRegistered, from: string): Promise<number> {
     const at = this.ports.clock.now();
     const expiresAt = at + this.options.keepMs;
-    // First the document: an index entry always has one.
+    // The document is written first, so that an index entry always has one.
     await this.ports.state.claims.claim(DOCUMENTS, app.client, JSON.stringify(app), expiresAt);
     const left = await this.change((entries) => {
       const kept = [...entries, { client: app.client, at, from }];
@@ -75,7 +75,10 @@ export class Applications {
     return (await this.index()).entries.map(({ client, rejected }) => ({ client, status: rejected === undefined ? 'pending' : 'rejected' }));
   }
 
-  /** Rejects it; repeated, the first reason stays. @throws Refusal 404, 409 when its approval has begun */
+  /**
+   * Rejects the registration. If it is repeated, the first reason stays. @throws Refusal 404, 409 when its approval has
+   * begun
+   */
   async reject(client: string, by: string, reason: string): Promise<void> {
     await this.decide(client, (entry) => {
       if (entry.approved) throw new Refusal('conflict', 'The approval of this client has begun. Repeat the approval, then suspend the client.');
@@ -148,7 +151,7 @@ export class Applications {
   }
 }
 
-/** Of our making: 16 random bytes. Anything else is looked up nowhere. */
+/** An id that we made: 16 random bytes. Any other text is not looked up. */
 const isClientId = (client: string): boolean => /^c-[0-9a-f]{32}$/.test(client);
 const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
 
@@ -159,7 +162,10 @@ function registrationOf(app: AppRegistered, { rejected }: Entry): ClientRegistra
   return { ...registered, status: 'rejected', history: [...registered.history, { status: 'rejected', at, reason }] };
 }
 
-/** The position of the entry that leaves: the oldest of the sender with the most. One whose approval has begun stays. */
+/**
+ * The position of the entry that is dropped: the oldest of the sender with the most entries. An entry whose approval
+ * has begun stays.
+ */
 function displacedNext(entries: readonly Entry[]): number {
   const counts = new Map<string, number>();
   for (const { from } of entries) counts.set(from, (counts.get(from) ?? 0) + 1);

@@ -12,12 +12,15 @@ import { readClientMetadata } from './client-metadata.ts';
 
 const MINUTE = 60_000;
 const CLIENT_ID = /^c-[0-9a-f]{32}$/;
-/** Of nobody: an unknown client costs the same comparison. */
+/** A hash of no token, so that an unknown client costs the same comparison. */
 const NO_HASH = '0'.repeat(64);
 
 const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
   new Refusal('too-many-requests', `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter });
-/** The same for a wrong token, an unknown client and a registration that has left: none of them can be told from the others. */
+/**
+ * One answer for a wrong token, an unknown client and a registration that was dropped, so that nobody can tell them
+ * apart.
+ */
 const noRegistration = (): Refusal => new Refusal('invalid-token', 'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or earlier when many new ones arrive. Register again.');
 
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
@@ -34,7 +37,8 @@ export class RegistrationController {
   async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
     const { config, ports, applications, limits } = this.auth;
     const from = addressBlock(request.ip);
-    // Counted here first: what is above the limit writes nothing. Then together with the other instances.
+    // Counted in this process first, so that a request above the limit writes nothing. Then counted together with the
+    // other instances.
     const wait = limits.registrations.take(from);
     if (wait > 0) throw tooMany(request, wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
@@ -57,8 +61,8 @@ export class RegistrationController {
   }
 
   /**
-   * A wrong token and an unknown client are the same 401. Those are counted by address, because each costs a question to the state store; an id that
-   * was never given out costs none.
+   * A wrong token and an unknown client get the same 401. They are counted by address, because each costs a query to
+   * the state store. An id that was never issued costs none.
    */
   @Get(':client')
   @Header('cache-control', 'no-store')

@@ -8,22 +8,25 @@ import type { AuthParties } from '../auth.ts';
 /** Identifiers of one app that are shown, and looked up in the directory. */
 const MAX_SHOWN = 100;
 
-/** What a reviewer is shown of an NPI or TIN that an app claims or is bound to. */
+/** What a reviewer sees of an NPI or TIN that an app claims or is bound to. */
 export interface IdentifierDocument {
   readonly npi?: string;
   readonly tin?: string;
   readonly claimed: boolean;
   readonly bound: boolean;
   readonly evidence?: string;
-  /** Whose it is by the payer's directory; empty when the directory does not know it, absent when it cannot be asked now. */
+  /**
+   * The owner by the payer's directory; empty when the directory does not know the identifier, absent when the
+   * directory cannot be asked now.
+   */
   readonly directory?: readonly DirectoryEntry[];
-  /** `unknown`: the payer has said nothing of it. */
+  /** `unknown`: the payer has published no status. */
   readonly network: 'in-network' | 'out-of-network' | 'unknown';
   /** Every other client that is approved or suspended for the same identifier. */
   readonly bound_to: readonly { readonly client_id: string; readonly client_name: string; readonly status: string }[];
 }
 
-/** What the platform knows of the identifiers that a reviewer is asked to bind. */
+/** What the platform knows about the identifiers that a reviewer is asked to bind. */
 export class Identifiers {
   private readonly ports: Pick<ServicePorts, 'views' | 'clock' | 'logger'>;
   private readonly parties: Pick<AuthParties, 'network' | 'boundTo'>;
@@ -68,7 +71,7 @@ export class Identifiers {
       bound_to: this.others(client.client, provider).map((other) => ({ client_id: other.client, client_name: other.name, status: other.status })),
     };
   }
-  /** The review goes on without the directory while the view is not there or its engine is away. */
+  /** If the view does not exist or its engine is away, the review goes on without the directory. */
   private async entries(reader: ViewReader, provider: ProviderKey): Promise<readonly DirectoryEntry[] | undefined> {
     try {
       return await directoryEntries(reader, provider);

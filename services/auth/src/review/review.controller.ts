@@ -51,7 +51,7 @@ function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
   return given;
 }
 
-/** The administrator token says no name: its mark tells the tokens of several reviewers apart in the history. */
+/** The administrator token names nobody. Its mark tells the tokens of several reviewers apart in the history. */
 const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark(bearerToken(request)!)}`;
 
 /** The reviewer's side of registration. Repeating a decision that stands changes nothing. */
@@ -109,7 +109,7 @@ export class ReviewController {
 
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
     const decide = (): Promise<void> => (command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command));
-    // One after another, so that reviewers of this instance do not meet each other's lease.
+    // One approval after the other, so that reviewers of this instance do not block each other by the lease.
     const turn = this.turn.then(decide);
     this.turn = turn.catch(() => undefined);
     await turn;
@@ -123,7 +123,10 @@ export class ReviewController {
     if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);
     else await this.decideWaiting(client, command);
   }
-  /** Of all instances, one approval at a time: each sees what the one before has bound. @throws Refusal 503 while another's is under way */
+  /**
+   * One approval at a time over all instances, so that each sees what the one before has bound. @throws Refusal 503
+   * while another one is under way
+   */
   private async alone(approval: () => Promise<void>): Promise<void> {
     const { leases } = this.auth.ports.state;
     const lease = await leases.acquire('auth/approval', randomUUID(), APPROVAL_MS);
@@ -139,7 +142,7 @@ export class ReviewController {
     this.auth.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
   }
 
-  /** About a registration that pa.registry does not have: only an approval takes it there. */
+  /** Decides about a registration that is not in pa.registry. Only an approval publishes it there. */
   private async decideWaiting(client: string, command: ReviewCommand): Promise<void> {
     const { clients, registry, applications } = this.auth;
     const found = await clients.find(client);

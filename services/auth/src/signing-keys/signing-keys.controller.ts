@@ -3,7 +3,7 @@ import { Refusal } from '@provider-access/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 
-/** Our own keys, for the administrator: which are published, and the end of one that is no longer secret. */
+/** Our own keys, for the administrator: lists the published ones, and withdraws a key that is no longer secret. */
 @Controller('auth/signing-keys')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SigningKeysController {
@@ -19,7 +19,10 @@ export class SigningKeysController {
     return { signing: signing.key()?.kid ?? null, keys: parties.signingKeys().map(({ kid }) => ({ kid })) };
   }
 
-  /** At once and for good: its tokens are refused everywhere when this answers. Repeating it changes nothing. */
+  /**
+   * Withdraws the key at once and for good: every process refuses its tokens when this answers. Repeating it changes
+   * nothing.
+   */
   @Post(':kid/withdraw')
   @HttpCode(200)
   async withdraw(@Param('kid') kid: string): Promise<Record<string, unknown>> {

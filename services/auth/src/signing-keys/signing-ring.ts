@@ -5,7 +5,9 @@ import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys }
 import type { AuthParties } from '../auth.ts';
 import { type Registry, SOURCE } from '../registry.ts';
 
-/** ms: no token of a key lives longer than this after the last instance has given it up, whatever its clock says. */
+/**
+ * ms: no token of a key lives longer than this after the last instance has removed the key, whatever its clock says.
+ */
 export const WITHDRAW_AFTER_MS = (ACCESS_TOKEN_LIFETIME + 60) * 1000;
 /** Presence group in which instances of auth tell the kids of their files. */
 const GROUP = 'signing-keys';
@@ -27,8 +29,8 @@ export interface SigningRingOptions {
 const streamOf = (kid: string): string => `signing-key/${kid}`;
 
 /**
- * Our signing keys through their life: in the file → published → known to every reader → signing → gone from the files of all
- * instances → withdrawn. What everybody knows of a key is pa.registry; the file only says what we may sign with.
+ * Our signing keys through their life: in the file → published → known to every reader → signing → gone from the files
+ * of all instances → withdrawn. pa.registry says which keys are valid; the file only says which keys we may sign with.
  */
 export class SigningRing {
   private readonly options: SigningRingOptions;
@@ -81,7 +83,9 @@ export class SigningRing {
     await this.options.registry.acknowledge(stream, 2);
   }
 
-  /** One round: publish what is new, wait for readers, withdraw what is over. False when something is still to come. */
+  /**
+   * One round: publishes new keys, waits for readers, withdraws old keys. Returns false when something is still to do.
+   */
   async round(): Promise<boolean> {
     const { keys, parties, presence } = this.options;
     const mine = keys.current.all;
@@ -92,12 +96,12 @@ export class SigningRing {
     return complete;
   }
 
-  /** Once a kid, however often and wherever this starts. */
+  /** Publishes a kid once, however often and in however many processes this starts. */
   private async publish(key: SigningKey): Promise<boolean> {
     const { ports: { state, clock, logger }, registry } = this.options;
     const stream = streamOf(key.kid);
     const data = { kid: key.kid, jwk: { ...key.publicJwk } };
-    // Not ok means that it was there.
+    // A conflict means that the key was published before.
     await state.streams.append(stream, 0, [{ topic: PA_REGISTRY, record: this.record('pa.signing-key-published.v1', key.kid, stream, data, instant(clock.now())) }], { kid: key.kid });
     try {
       await registry.acknowledge(stream, 1);
@@ -109,7 +113,7 @@ export class SigningRing {
     return true;
   }
 
-  /** A key that no instance has in its file any more, for longer than its last token lives. */
+  /** Finds a key that no instance has had in its file for longer than its last token lives. */
   private async withdrawMissing(mine: readonly SigningKey[]): Promise<void> {
     const { parties, presence } = this.options;
     const held = new Set(mine.map((key) => key.kid));

@@ -7,8 +7,9 @@ import type { Claims } from '@provider-access/state';
 const LONGEST = 330_000;
 
 /**
- * Since when used `jti`s are remembered. If the state store was lost, what was used shortly before is unknown: apps from
- * before then get no token until every assertion of that time has expired. Losing the store costs minutes, never a replay.
+ * Knows since when used `jti`s are remembered. If the state store was lost, earlier uses are unknown. So apps from
+ * before then get no token until every assertion of that time has expired. Losing the store costs minutes, and never
+ * accepts a replay.
  */
 export class ReplayMemory {
   private readonly claims: Pick<Claims, 'claim'>;

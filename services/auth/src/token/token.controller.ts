@@ -12,13 +12,13 @@ import { SCOPE_TYPES } from '../registration/client-metadata.ts';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
 
-/** Up to here nobody has proved anything: whoever knows the id of a client can use it. */
+/** The steps before the caller has proved anything: anybody who knows the id of a client gets this far. */
 const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>(['decode', 'alg', 'client', 'aud', 'time', 'key', 'signature']);
 const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
 
 /** Steps after the assertion's. */
 type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
-/** A refusal with what the audit says about it: who claims to be asking, and where it failed. */
+/** A refusal with what the audit records: the client that the caller claims to be, and the step that failed. */
 class TokenRefusal extends Error {
   readonly refusal: Refusal;
   readonly client: string | undefined;
@@ -70,7 +70,7 @@ export class TokenController {
       this.auth.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
-        // A made-up iss is not written down.
+        // An `iss` that no client has is not recorded.
         const known = client !== undefined && this.auth.parties.client(client) !== undefined;
         const entry: AuditEntry = { client: known ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 };
         await (known && proven(step) ? this.auth.audit.record(entry) : this.auth.refusals.refused(entry));
@@ -80,9 +80,10 @@ export class TokenController {
   }
 
   /**
-   * Counts a request before anything of it is checked; a token that is given takes the count back. Approved clients are
-   * counted apart from strangers at their address: junk from behind the same proxy does not keep them from tokens. Only who
-   * knows a client's id, which is random, can use up the count of that client at that address.
+   * Counts a request before anything of it is checked. A request that gets a token takes its count back. Approved
+   * clients are counted apart from strangers at their address, so that junk from behind the same proxy does not keep
+   * them from tokens. Only a caller who knows the id of a client, which is random, can use up the count of that client
+   * at that address.
    */
   private limited(request: FastifyRequest): { readonly wait: number; giveBack(): void } {
     const { limits, parties } = this.auth;
@@ -120,7 +121,7 @@ export class TokenController {
     const refuse = (refusal: Refusal, step?: OwnStep): TokenRefusal => new TokenRefusal(refusal, client, step);
     if (form['client_id'] !== undefined && form['client_id'] !== client) throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
 
-    // Counted after the signature: nobody can use up the share of another.
+    // Counted after the signature is verified, so that nobody can use up the share of another client.
     const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
     if (count > config.tokensPerMinute) throw refuse(new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) }));
 
@@ -142,8 +143,9 @@ export class TokenController {
 }
 
 /**
- * Pending apps with registered keys may prove who they are (and are told to wait). A pending app with a jwks_uri looks like
- * an unknown one, because nobody has approved that this server asks that URL. So do rejected and suspended apps.
+ * A pending app with registered keys may prove its identity, and is told to wait. A pending app with a jwks_uri looks
+ * like an unknown one, because nobody has approved that this server fetches that URL. Rejected and suspended apps look
+ * unknown too.
  */
 function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
   if (client === undefined || (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))) return undefined;

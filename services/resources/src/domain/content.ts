@@ -15,7 +15,7 @@ export interface AcceptedContent {
   readonly tail: string;
 }
 
-/** Of the payer's meta only what a reader needs stays; version and time are ours. */
+/** Keeps of the payer's meta only what a reader needs; version and time are ours. */
 const META = ['profile', 'security', 'tag'] as const;
 
 /**
@@ -36,7 +36,7 @@ export function encodeContent(
   return { hash: hash('sha256', head + tail, 'base64url'), sourceHash, references, head, tail, ...dated };
 }
 
-/** Hash of a resource as the payer sent it: whichever rules of redaction a release has, it is the same. */
+/** Hash of a resource as the payer sent it. It is the same whatever rules of redaction a release has. */
 export const sourceHashOf = (resource: object): string => hash('sha256', JSON.stringify(resource), 'base64url');
 
 /** The line of a version. `lastUpdated` is an RFC 3339 instant. */

@@ -19,7 +19,10 @@ export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: RecordAccepted }
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };
 
-/** `unchanged`: the event says what stands. `superseded`: it says something else, and a newer event stands. */
+/**
+ * `unchanged`: the event says the same as the version that stands. `superseded`: it says something else, and a newer
+ * event stands.
+ */
 export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
@@ -35,10 +38,10 @@ type Acceptance = Extract<Judgement, { kind: 'accept' }>;
 const instant = (ms: number): string => new Date(ms).toISOString();
 
 /**
- * Which version stands after an event. Order is business time, then sequence, then the order of the appends (ADR 0022): events that
- * differ in time or sequence end in the same state whatever the order of arrival. For that a removal leaves a tombstone even of what
- * was never there, and newer evidence of the same content moves the order on without making a version. An event that comes again
- * changes nothing. Pure.
+ * Decides which version stands after an event. Order is business time, then sequence, then the order of the appends
+ * (ADR 0022). So events that differ in time or sequence end in the same state, whatever the order of arrival. For that,
+ * a removal leaves a tombstone even of a resource that never existed, and newer evidence of the same content moves the
+ * order on without making a version. An event that comes again changes nothing. Pure.
  * @param lastUpdated time of acceptance for a new version, ms since the epoch, later than the head's
  */
 export function decideVersion(judgement: Acceptance | Removal, head: Head | undefined, lastUpdated: number): Decided {
@@ -53,7 +56,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
     if (says(judgement, head)) return { outcome: 'unchanged', reason: 'same-content', ...write(judgement, written, head!.versionId, head!.lastUpdated) };
     return { outcome: 'recorded', ...correction, ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated) };
   }
-  // A tombstone over a tombstone, or over nothing, changes nothing that anyone could see.
+  // A tombstone over a tombstone, or over nothing, changes nothing that a reader could see.
   const seen = head !== undefined && head.deleted !== true;
   const removed = head?.deleted === true ? write(judgement, written, head.versionId, head.lastUpdated) : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated);
   if (floor) return { outcome: 'before-floor', ...removed };
@@ -73,8 +76,8 @@ function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
 }
 
 /**
- * The event that made the head comes again: nothing changes, unless its content is another one. A release whose redaction has
- * other rules makes another content of the same event: that is no fault of the payer, and the new content stands.
+ * The event that made the head comes again. Nothing changes unless its content differs. A release with other rules of
+ * redaction makes another content of the same event; that is no fault of the payer, and the new content stands.
  */
 function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: number): Decided {
   if (!says(judgement, head)) {
@@ -85,7 +88,10 @@ function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: num
   return judgement.kind === 'remove' && judgement.reason === 'before-floor' ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'duplicate' };
 }
 
-/** Whether the payer sent another resource under the event id. A record of an earlier release does not say: then it did not. */
+/**
+ * Whether the payer sent another resource under the event id. A record of an earlier release has no hash; then it
+ * counts as the same.
+ */
 function wasOther({ content }: Acceptance, { sourceHash }: Head): boolean {
   return sourceHash !== undefined && sourceHash !== content.sourceHash;
 }
@@ -117,7 +123,7 @@ function write(judgement: Acceptance | Removal, order: WrittenOrder, versionId: 
   };
 }
 
-/** The retired member's copy goes when the member it was merged into takes the id over. */
+/** Removes the copy of the retired member when the member it was merged into takes the id over. */
 export function takeOver(about: { member: string; type: string; id: string }, retiredHead: Head, retired: string, lastUpdated: number): { event: RecordEvent; head: Head } {
   const versionId = retiredHead.versionId + 1;
   const order = orderOf(retiredHead);

@@ -4,8 +4,8 @@ import type { Head } from './decide.ts';
 interface Flight { readonly target: Position; readonly ids: readonly string[] }
 
 /**
- * Heads that were written but that the records view may not have passed yet: laid over the view, a decision never
- * rests on less than what this process itself has written.
+ * Heads that were written and that the records view may not have passed yet. They are laid over the view, so that a
+ * decision always includes what this process itself has written.
  */
 export class InFlight {
   private readonly heads = new Map<string, { readonly head: Head; readonly flight: Flight }>();

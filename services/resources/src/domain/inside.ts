@@ -4,7 +4,7 @@ import { type FhirResource, isObject, KNOWN_R4_TYPES, parseReference, PATIENT_EL
 /** A resource inside another one, at any depth. */
 export interface Inner {
   readonly resource: FhirResource;
-  /** It is directly in `contained`: its id is the document's own and names nobody. */
+  /** The resource is directly in `contained`: its id is local to the document and names nobody. */
   readonly contained: boolean;
 }
 /** A Reference at any depth. */
@@ -85,7 +85,10 @@ const SHAREABLE: ReadonlySet<string> = new Set([
 /** Types that belong to a patient. A Device may belong to nobody. */
 const OF_PATIENTS: ReadonlySet<string> = new Set(['Patient', 'Person', ...Object.keys(PATIENT_ELEMENT).filter((type) => type !== 'Device')]);
 
-/** Why a resource that clients of several members may read carries a patient; undefined when it does not. Names types, never values. */
+/**
+ * Why a resource that clients of several members may read carries data of a patient; undefined when it does not. Names
+ * types, never values.
+ */
 export function patientIn({ resources, references }: Inside): string | undefined {
   const inner = resources.find((i) => !SHAREABLE.has(i.resource.resourceType));
   if (inner !== undefined) return `it contains a resource of a type that only members have (allowed are ${[...SHAREABLE].join(', ')})`;
@@ -98,7 +101,7 @@ const OTHER_PERSONS: ReadonlySet<string> = new Set([
   'Coverage.payor', 'Coverage.policyHolder', 'Coverage.subscriber', 'Claim.payee.party', 'ExplanationOfBenefit.payee.party', 'Patient.link.other',
 ]);
 
-/** Whether what a member's resource holds inside is about somebody else than the member, or cannot be shown to be the member's. */
+/** Whether something inside a member's resource is about another person, or cannot be shown to be about the member. */
 export function isAboutAnother({ resources, references }: Inside, member: string): boolean {
   const patients = resources.filter(({ resource: { resourceType }, contained }) => resourceType === 'Patient' && !contained);
   if (patients.some(({ resource: { id } }) => id !== member)) return true;

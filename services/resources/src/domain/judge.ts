@@ -21,7 +21,7 @@ export interface About { readonly member: string; readonly type: string; readonl
 export type Judgement =
   | { readonly kind: 'park'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
-  /** The newest version is not kept: it removes what an older one left. */
+  /** The newest version is not kept, and removes what an older one left. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
   /**
    * `removed`: what redaction removed, by path; absent where it removed nothing.
@@ -42,8 +42,8 @@ type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-
 const park = (reason: FaultReason, detail: string, about?: string): Judgement => ({ kind: 'park', reason, detail, ...(about !== undefined && { about }) });
 
 /**
- * Judges one valid event by itself: no state, no clock, no I/O. Everything that is at fault is named by a closed reason; details
- * name elements and rules, never values.
+ * Judges one valid event by itself, without state, clock or I/O. Each fault has a reason of a closed set; details name
+ * elements and rules, never values.
  */
 export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): Judgement {
   switch (event.type) {
@@ -91,7 +91,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const about: About = { member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!, type, id, order: orderOf(event, sequence) };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
-  // What would not be kept by itself does not come along inside another resource.
+  // A resource that would not be kept by itself is not kept inside another one.
   const { resource: kept, dropped } = redact(fhir, (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner));
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
@@ -103,14 +103,15 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   return { kind: 'accept', about, content, ...removed, ...unresolved, ...(targets.length > 0 && { targets }), ...(objective !== undefined && { objective }) };
 }
 
-/** Whose it is: the topic, the event's subject and the resource's own patient must agree. */
+/** Decides whose the resource is: the topic, the subject of the event and the patient of the resource must agree. */
 function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, name: string): Judgement | undefined {
   const type = resource.resourceType;
   if (event.type === PROVIDER_RECORDED) {
-    // Medication and Device without a patient are nobody's: readable only through what refers to them.
+    // A Medication or Device without a patient belongs to nobody. It can be read only through a resource that refers to
+    // it.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
-    // Whoever is approved may read it: nothing about a patient may come along.
+    // Every approved client may read it, so it must hold nothing about a patient.
     const carries = patientIn(inside);
     return carries === undefined ? undefined : park('not-a-provider-type', `a resource that belongs to no member must neither contain nor name a patient: ${carries}`, name);
   }
@@ -118,9 +119,9 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
   if (event.type === 'payer.prior-authorization-changed.v1' && (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')) {
     return park('not-a-prior-authorization', 'a prior authorization is an ExplanationOfBenefit with use=preauthorization', name);
   }
-  // What it contains leaves with it.
+  // Contained resources are released together with it.
   if (isAboutAnother(inside, event.subject!)) return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
-  // Of several members who have the same Medication each may be given the copy of another one.
+  // If several members have the same Medication, a member may be given the copy of another one.
   const carries = type === 'Medication' ? patientIn(inside) : undefined;
   if (carries !== undefined) return park('names-another-member', `a Medication may be that of several members and must not carry a patient: ${carries}`, name);
   const owner = ownerOf(resource);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { compareVersions, type Tie, type VersionOrder } from '@provider-access/records';
 
-/** The order of the version that stands: as it was written, and what its event stated where that differs. */
+/** The order of the version that stands: the written one, and the stated one of its event if it differs. */
 export interface StandingOrder extends VersionOrder {
   readonly tie?: Tie | undefined;
 }

@@ -1,24 +1,24 @@
 import { locatorId, SHARED } from '@provider-access/records';
 
-/** Namespaces of claims: who holds a Type/id, and into whom a retired member was merged. */
+/** Namespaces of claims: the holder of a Type/id, and the member into which a retired member was merged. */
 export const OWNER = 'record-owner';
 export const MERGED = 'member-merged-into';
-/** Merges of merges that are followed. */
+/** How many merges of merges are followed. */
 export const MAX_CHAIN = 5;
 
 export interface Thing { readonly member: string; readonly type: string; readonly id: string }
-/** Directory resources belong to nobody, a Medication may be had by several members. */
+/** Directory resources belong to nobody, and several members may have a Medication. */
 export const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
 
 export const pairOf = (a: string, b: string): string => JSON.stringify([a, b].toSorted());
 
-/** Who has which Type/id while one batch is decided. */
+/** The owners of each Type/id while one batch is decided. */
 export class BatchOwners {
-  /** Type/id -> member other than whom nobody may have it. */
+  /** Type/id -> the only member who may have it. */
   readonly owners = new Map<string, string>();
   /** Retired member -> the member it was merged into. */
   readonly merged = new Map<string, string>();
-  /** Holders of what a Provenance of the batch is about, where nothing of the batch claims it. */
+  /** Holders of the targets of the batch's Provenances, if nothing in the batch claims them. */
   readonly targets = new Map<string, string>();
   /** Pairs of members (`pairOf`) who are one person. */
   readonly persons = new Set<string>();
@@ -38,11 +38,11 @@ export class BatchOwners {
     }
     return false;
   }
-  /** Who holds what a Provenance is about (`Type/id`); undefined when nobody does. */
+  /** The holder of the target of a Provenance (`Type/id`); undefined when nobody holds it. */
   holderOf(target: string): string | undefined {
     return this.owners.get(target) ?? this.targets.get(target);
   }
-  /** Whether one of these (`Type/id`) is held by somebody who is not known to be the same person as the member. */
+  /** Whether a member holds one of these (`Type/id`) who is not known to be the same person. */
   anotherHolds(targets: readonly string[], member: string): boolean {
     return targets.some((target) => {
       const holder = this.holderOf(target);

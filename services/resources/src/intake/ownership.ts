@@ -8,13 +8,16 @@ import type { Judgement } from '../domain/judge.ts';
 import { BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';
 import { Targets } from './targets.ts';
 
-/** A claim bridges the time until the locators view knows: days are plenty, and the store does not grow for ever. */
+/**
+ * How long a claim lasts. It bridges the time until the locators view knows the owner, for which days are plenty, and
+ * the store does not grow for ever.
+ */
 const CLAIM_MS = 7 * 24 * 3600_000;
 const VIEW_PATIENCE_MS = 10_000;
 
 /**
- * A Type/id belongs to the member that first claims it. The locators view knows who has what; for what it has not seen yet
- * the claims store decides, also between processes.
+ * A Type/id belongs to the member that first claims it. The locators view knows the owners. For ids that the view has
+ * not seen yet, the claims store decides, also between processes.
  */
 export interface OwnershipOptions {
   readonly log: Pick<EventLog, 'head'>;
@@ -39,7 +42,10 @@ export class Ownership {
     this.reader = options.reader;
   }
 
-  /** Reads who has what the batch is about, and claims what nobody has. Adds heads of members whose records may be taken over. */
+  /**
+   * Reads the owners of the ids in the batch, and claims ids that nobody has. Adds heads of members whose records may
+   * be taken over.
+   */
   async prepare(judgements: readonly Judgement[], heads: Map<string, Head>): Promise<BatchOwners> {
     const batch = new BatchOwners();
     for (const j of judgements) {
@@ -66,7 +72,8 @@ export class Ownership {
   private async claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
     const holders = await this.holdersOf(open, wanted);
     const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
-    // Another instance may have removed it where this one's view has not been yet: nothing is parked on old news.
+    // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
+    // letter because of an old view.
     const again = foreign.length === 0 ? [] : await this.newest().then(() => this.holdersOf(foreign, wanted));
     const free: string[] = [];
     open.forEach((key, i) => {
@@ -125,8 +132,9 @@ export class Ownership {
   }
 
   /**
-   * A merge that the claims store does not know, in neither direction, but the facts (built from the log) do: the store was lost.
-   * Which of the two ids was retired they do not say; who speaks about the id now has it.
+   * A merge that the claims store does not know in either direction, but the facts (built from the log) do, because the
+   * store was lost. The facts do not say which of the two ids was retired; the member that speaks about the id now has
+   * it.
    */
   private async recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
     const { mergedWith } = this.options;
@@ -141,7 +149,7 @@ export class Ownership {
     }
   }
 
-  /** After the append: what was removed is free, what was taken over is claimed. */
+  /** After the append: frees removed ids and claims ids that were taken over. */
   async settle(batch: BatchOwners): Promise<void> {
     await Promise.all([...batch.releases].map(([key, owner]) => this.claims.release(OWNER, key, owner)));
     if (batch.claims.size > 0) await this.claims.claimMany(OWNER, [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.clock.now() + CLAIM_MS })));

@@ -3,7 +3,7 @@ import type { LogRecord } from '@provider-access/eventlog';
 import { type ErrorPlace, INTERNAL_FAULT, type Interest, placeOf, type Readable, readInbound } from '@provider-access/intake/read';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
-/** What one record says, without the record: it travels between threads. */
+/** What one record says, without the record itself, because it travels between threads. */
 export interface Reading {
   readonly judgement: Judgement;
   /** For receipts; empty when the envelope could not be read. */
@@ -17,13 +17,16 @@ export interface ReadEvent extends Reading {
 }
 
 const MERGED = 'payer.members-merged.v1';
-/** Merges are attribution's own; here they say who may take over whose records. */
+/** Attribution owns merges. Here they only say which member may take over the records of another. */
 const INTEREST: Interest = {
   types: new Set([...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])), MERGED]),
   strays: 'parked',
 };
 
-/** The headers alone say that another service decides about it, or that there is nothing to decide: its data need not be looked at. */
+/**
+ * The headers alone show that another service decides about the record, or that there is nothing to decide, so its data
+ * need not be read.
+ */
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
   if (isGap({ headers })) return true;

@@ -4,16 +4,22 @@ import type { JudgeOptions } from '../domain/judge.ts';
 import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
 import type { ReadingReply, ReadingTask } from './reading-worker.ts';
 
-/** Up to here a batch is read at once, bytes: going to the thread and back would take longer than it saves. */
+/**
+ * A batch up to this size is read in this thread, bytes: sending it to the other thread and back would take longer than
+ * it saves.
+ */
 const INLINE_BYTES = 32 * 1024;
-/** The largest event that is taken needs a fraction of it; should the thread outgrow it all the same, it ends and starts again. */
+/**
+ * Memory of the thread. The largest accepted event needs a fraction of it. If the thread outgrows it, it ends and
+ * starts again.
+ */
 const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
 
 interface Waiting { resolve(readings: readonly Reading[]): void; reject(error: Error): void }
 
 /**
- * Reads the events of batches in a thread beside the one that appends and serves: parsing, checking and redacting is pure, and a
- * third of what an event costs. The thread starts with the first batch that is worth it.
+ * Reads the events of batches in a thread beside the one that appends and serves. Parsing, checking and redacting is
+ * pure, and is a third of the cost of an event. The thread starts with the first batch that is large enough.
  */
 export class ReadingThread {
   private readonly waiting = new Map<number, Waiting>();

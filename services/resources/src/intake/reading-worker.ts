@@ -15,7 +15,7 @@ export interface ReadingTask {
 }
 export type ReadingReply =
   | { readonly task: number; readonly ok: true; readonly readings: readonly Reading[] }
-  /** `error` is the name of an exception: its message may carry what it choked on. */
+  /** `error` is the name of an exception. Its message may quote data. */
   | { readonly task: number; readonly ok: false; readonly error: string };
 
 function read({ task, options, events, values }: ReadingTask): ReadingReply {

@@ -25,7 +25,7 @@ export interface RecordIntakeOptions {
   readonly leases: Leases;
   /** Nothing is stamped before the newest transactionTime of an export. */
   readonly transactionTimes: Pick<TransactionTimes, 'newest'>;
-  /** Who is known to be the same person as a member, from the facts: for merges that the claims store has lost. */
+  /** The members who are known to be the same person, from the facts: for merges that the claims store has lost. */
   mergedWith?(member: string): Promise<readonly string[]>;
   readonly reading: Pick<ReadingThread, 'read'>;
   readonly clock: Clock;
@@ -34,18 +34,18 @@ export interface RecordIntakeOptions {
   readonly floor: string;
   /** True once the facts have passed everything that the payer has published by now, false after the timeout (ms). */
   readonly factsPassed?: ((timeoutMs: number) => Promise<boolean>) | undefined;
-  /** Where it says which claims it takes. */
+  /** Records which claims are taken, to measure the service level. */
   readonly levels?: Pick<LevelLedger, 'started'>;
   /** Claims of before are history and not measured, ms since the epoch. */
   readonly levelsSince?: number | undefined;
 }
 
-/** More heads in flight than this, and intake waits for the view: memory stays bounded. */
+/** With more heads in flight than this, intake waits for the view, so that memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
-/** A batch of more bytes lets the facts go first. Batches of ordinary events have less. */
+/** A batch with more bytes waits for the facts. Batches of ordinary events have fewer. */
 const LARGE_BYTES = 2 * 1024 * 1024;
-/** So long at most: when the facts stand still, what is recorded must not stand still with them. */
+/** The longest wait for the facts: if the facts stand still, records must go on. */
 const FACTS_PATIENCE_MS = 2000;
 /** An event at which the platform failed. The event itself was read without a fault. */
 interface Failed {
@@ -56,14 +56,15 @@ const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event bec
 type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
 
 /**
- * Payer events to records: judges each event alone, then decides its version against what stands. One append a batch. Several
- * instances share the partitions: what this one remembers of a partition counts only until partitions change hands.
+ * Turns payer events into records: judges each event alone, then decides its version against the version that stands.
+ * One append for each batch. Several instances share the partitions, and what this one remembers of a partition counts
+ * only until partitions change hands.
  */
 export class RecordIntake {
   private readonly options: RecordIntakeOptions;
   private inFlight = new InFlight();
   private readonly ownership: Ownership;
-  /** Raised when the view may lack what is in the log; `caughtUp` follows once it has passed that. */
+  /** Raised when the view may lack records that are in the log. `caughtUp` follows once the view has passed them. */
   private doubts = 1;
   private caughtUp = 0;
   private lastStamp = 0;
@@ -80,8 +81,8 @@ export class RecordIntake {
   }
 
   /**
-   * Called when partitions are given to this process: another one may have written since. What was in flight is in the log, and
-   * the next batch waits until the view has passed it.
+   * Called when partitions are assigned to this process, because another one may have written since. Heads in flight
+   * are in the log by then, and the next batch waits until the view has passed them.
    */
   reassigned(): void {
     this.options.derivation.assigned();
@@ -120,8 +121,9 @@ export class RecordIntake {
   }
 
   /**
-   * A document of megabytes takes some tenths of a second in intake, log and views, which all share one thread in the standalone. Thirty of one
-   * member made the facts older than their bound, and every read of everybody 503. So a large batch waits until the facts are current.
+   * A document of megabytes takes some tenths of a second in intake, log and views, which all share one thread in the
+   * standalone. Thirty such documents of one member once made the facts older than their bound, and every read answered
+   * 503. So a large batch waits until the facts are current.
    */
   private async letFactsPass({ records }: Batch): Promise<void> {
     const { factsPassed } = this.options;
@@ -160,11 +162,12 @@ export class RecordIntake {
     }
     mine?.();
     try {
-      // First: once they are recorded, a batch that comes again finds them unchanged and says nothing.
+      // This comes first. Once the claims are recorded, a batch that comes again finds them unchanged and starts
+      // nothing.
       await this.startLevels(batch, run.starts);
       await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
     } catch (error) {
-      // Part of it may be in the log: what stands is asked of the view again.
+      // A part of the batch may be in the log, so the view is asked again for the versions that stand.
       this.doubts += 1;
       const event = error instanceof RecordTooLarge ? run.sourceOf(error.record) : undefined;
       if (event !== undefined) return { event, fault: TOO_LARGE };
@@ -172,7 +175,7 @@ export class RecordIntake {
     }
     if (run.changed.size > 0) {
       const target = await log.head([PA_RECORDS]);
-      // Partitions changed hands meanwhile, perhaps this one: the view is asked.
+      // Partitions changed hands meanwhile, perhaps this one, so the view is asked again.
       if (inFlight === this.inFlight) inFlight.add(run.changed, target);
       else this.doubts += 1;
     }
@@ -188,7 +191,7 @@ export class RecordIntake {
     await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts: measured });
   }
 
-  /** Another instance wrote: the view is asked again once it has passed that. */
+  /** Another instance wrote, so the view is asked again once it has passed that. */
   private async catchUp(): Promise<void> {
     this.doubts += 1;
     await this.ready();
@@ -280,7 +283,8 @@ class BatchRun {
       const other = owners.otherOwner(about);
       if (other !== undefined && !owners.mayTakeOver(other, about.member)) return this.park(event, 'owned-by-another-member', 'this Type/id belongs to another member until a delete or merge releases it', name);
       if (other !== undefined) {
-        // One person, one order of versions: what is older than the copy under the retired id takes nothing over.
+        // One person has one order of versions: an event that is older than the copy under the retired id takes nothing
+        // over.
         const theirs = this.heads.get(recordId(other, about.type, about.id));
         if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older') return this.outcome(event, 'superseded', name);
         this.release(event, about, other);
@@ -295,7 +299,8 @@ class BatchRun {
     if (after !== undefined && after.deleted !== true) {
       if (judgement.kind === 'accept') owners.took(about);
     } else if (judgement.kind === 'accept' || (head !== undefined && (head.deleted !== true || decided.event === undefined))) {
-      // Nobody has it any more (or the event that removed it came again, and the release may have been lost).
+      // No member has the resource any more (or the event that removed it came again, and the release may have been
+      // lost).
       owners.removed(about);
     }
     const told = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};

@@ -3,16 +3,16 @@ import { EngineUnavailable } from '@provider-access/eventlog';
 import type { Leases } from '@provider-access/state';
 
 const NAME = 'records/shared';
-/** An instance that died in its turn holds up the others for so long, ms. A turn takes milliseconds. */
+/** How long an instance that died in its turn delays the others, ms. A turn takes milliseconds. */
 export const TURN_MS = 10_000;
 /** How long a batch waits for its turn, ms: twice that of one that died. */
 const PATIENCE_MS = 2 * TURN_MS;
 const ASK_MS = 20;
 
 /**
- * Shared records (Organization, Practitioner, …) come under any subject, hence in any partition and to any instance, and their
- * versions must be decided one after another all the same: batches that have some take turns, in this process by a queue and between
- * processes by a lease.
+ * Shared records (Organization, Practitioner, …) come under any subject, so in any partition and to any instance. Their
+ * versions must still be decided one after the other. So batches that contain some take turns: in this process by a
+ * queue, and between processes by a lease.
  */
 export class SharedTurn {
   private readonly leases: Leases;
@@ -26,7 +26,8 @@ export class SharedTurn {
   }
 
   /**
-   * `work` is told whether another instance may have had a turn since the last one here, and asks `mine` before it appends.
+   * `work` learns whether another instance may have had a turn since the last one here, and calls `mine` before it
+   * appends.
    * @throws EngineUnavailable when the turn does not come, or the state is away
    */
   run<T>(work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>): Promise<T> {

@@ -7,11 +7,11 @@ import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type T
 
 export interface TargetsOptions {
   readonly claims: Pick<Claims, 'get'>;
-  /** Who is known to be the same person as a member, from the facts. */
+  /** The members who are known to be the same person, from the facts. */
   mergedWith?(member: string): Promise<readonly string[]>;
   /** Head of a record that this process wrote and the view may not have yet. */
   inFlight(recordId: string): Head | undefined;
-  /** Who holds each `Type/id`, by the view. */
+  /** The holders of each `Type/id`, by the view. */
   holdersOf(keys: readonly string[], things: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]>;
   /** Resolves when the view has passed what is in the log now. */
   newest(): Promise<void>;
