@@ -1,6 +1,6 @@
 import { type AttributionFact, type ClientFacts, type Interval, type MemberFacts, type OptOutFact, type PartyFacts, sourcesOf } from './facts.ts';
 
-/** Why not. Closed: audit, explain and metrics use these words; the outside never sees them. */
+/** Reasons of a denial. A closed set: audit, explain and metrics use these words, and the outside never sees them. */
 export const DENIAL_REASONS = [
   'client-unknown', 'client-not-approved', 'member-unknown', 'not-covered', 'not-attributed', 'not-in-network', 'opted-out', 'on-hold', 'source-on-hold',
 ] as const;
@@ -14,7 +14,10 @@ export interface AccessRequest {
   readonly member: string;
   /** RFC 3339 instant, UTC (`Z`), milliseconds. */
   readonly now: string;
-  /** `now` is a time of the past that somebody asks about, and not the clock: only what was in force then counts. */
+  /**
+   * `now` is a time of the past that somebody asks about, and not the clock. Only statements that were in force then
+   * count.
+   */
   readonly past?: true;
 }
 export interface DecisionFacts { readonly member: MemberFacts | undefined; readonly party: PartyFacts }
@@ -25,8 +28,9 @@ export type Decision =
 const deny = (reason: DenialReason): Decision => ({ permit: false, reason });
 const ms = (instant: string): number => Date.parse(instant);
 /**
- * The instant to decide at, ms since the epoch: the clock, but never before the newest event that the facts come from. A clock may be behind the
- * one that stamped an event, or step back; what was said "now" by that event must not lie in the future of the one who decides.
+ * The instant to decide at, ms since the epoch: the clock, but never before the newest event that the facts come from
+ * (ADR 0016). A clock may be behind the one that stamped an event, or step back. A statement that took effect "now" by
+ * its event must not lie in the future of the process that decides.
  */
 export function decisionTime(request: Pick<AccessRequest, 'now' | 'past'>, { member, party }: DecisionFacts): number {
   const now = ms(request.now);
@@ -54,7 +58,10 @@ export function inNetwork(party: PartyFacts, providers: AttributionFact['provide
   return known;
 }
 
-/** Since when a provider that is in network at `now` has been so without a break, and that could be seen; ms since the epoch. */
+/**
+ * Since when a provider that is in network at `now` has been in network without a break, as far as the platform knew
+ * it; ms since the epoch.
+ */
 function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'][number], now: number): number {
   let since = 0;
   let status: string | undefined;
@@ -67,8 +74,9 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 }
 
 /**
- * Scopes that we do not evaluate narrower than the rule asks count as global: deny overrides. A provider is meant by any of its identifiers, and
- * so is a client by any that it is bound to: members know a practice by one number, and payers attribute by another.
+ * An opt-out scope that is not evaluated narrower counts as global, because denial wins. An opt-out names a provider by
+ * any of its identifiers, and a client by any provider that it is bound to: members know a practice by one number, and
+ * payers attribute by another.
  */
 function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
   const { scope, targets = [] } = optOut;
@@ -77,10 +85,10 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
 }
 
 /**
- * The only place that says yes (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
- * docs/regulation.md#who-may-see-what): the client is approved, the member is covered,
- * attributed to a provider that the client is bound to and that is in network, has not opted out, and nothing about
- * the member is parked. Pure; intervals are [from, to).
+ * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
+ * docs/regulation.md#who-may-see-what). It permits when the client is approved, and the member is covered, is
+ * attributed to a provider that the client is bound to and that is in network, has not opted out, and is not on hold.
+ * Pure; intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const now = decisionTime(request, facts);
@@ -104,9 +112,9 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 }
 
 /**
- * The instant since which the permitted member has been visible to the client without a break: what is recorded of
- * attribution, coverage, network contract, opt-in or the end of a hold after `_since` means that the member gets
- * everything (docs/regulation.md#members-who-become-visible). ms since the epoch.
+ * The instant since which the permitted member has been visible to the client without a break, ms since the epoch. If
+ * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, the member gets
+ * everything (docs/regulation.md#members-who-become-visible).
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = decisionTime(request, facts);

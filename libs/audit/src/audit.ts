@@ -21,14 +21,16 @@ export function countedBy(members: Iterable<string>): Map<string, number> {
 
 /** Records in one append at most. */
 const GROUP = 500;
-/** How long a group may grow while each turn of the event loop brings more: a part of what an fsync takes. */
+/**
+ * How long a group of entries may grow while each turn of the event loop brings more. It is a part of the time of an
+ * fsync.
+ */
 const GATHER_MS = 1;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Every release and every refusal of a client that proved who it is, durable before the last byte leaves
- * (docs/architecture.md#one-decision). Calls that arrive while an
- * append is under way share the next one.
+ * Every release, and every refusal of a client that proved its identity, is durable before the last byte leaves
+ * (docs/architecture.md#one-decision). Calls that arrive during an append share the next one.
  */
 export class Audit {
   private readonly options: AuditOptions;
@@ -59,7 +61,7 @@ export class Audit {
 
   private append(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
-    // Said here: appended it is together with those of other requests.
+    // Set here, because the entry is appended together with entries of other requests.
     const traceparent = this.options.tracing?.traceparent();
     const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure, ...(traceparent !== undefined && { traceparent }) });
     return new Promise((resolve, reject) => {
@@ -68,7 +70,10 @@ export class Audit {
     });
   }
 
-  /** Requests that came together are recorded together: one fsync. A lone one waits for no more than an idle turn. */
+  /**
+   * Requests that come together are recorded together, with one fsync. A single one waits no longer than an idle turn
+   * of the event loop.
+   */
   private async gather(): Promise<void> {
     const until = performance.now() + GATHER_MS;
     for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until; ) {

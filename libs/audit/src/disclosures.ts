@@ -18,7 +18,8 @@ function parse(record: LogRecord): Parsed {
   const entry = JSON.parse(utf8.decode(record.value)) as Disclosure;
   const { members, perMember, resources } = entry;
   const unique = [...new Set(members)];
-  // An entry of an earlier release has a count of the response: it is the member's own when there is one member, or nothing.
+  // An entry of an earlier release has the count of the whole response. It is the count of the member only if the entry
+  // names one member, or nothing was released.
   const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
   return { entry, members: unique, counts: new Map(known.map((count, i) => [members[i]!, count])) };
 }
@@ -50,8 +51,9 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
 }
 
 /**
- * Who saw what of which members, and who was refused: one document for up to 250 members of an entry. Ids begin with the time of the
- * entry, so that those of a member come in its order. Written in larger pieces: what is durable is the log.
+ * Which client saw what of which members, and which was refused: one document for up to 250 members of an entry. Ids
+ * begin with the time of the entry, so the documents of a member come in that order. Written in larger pieces, because
+ * the log is what must be durable.
  */
 export const disclosures: Projection = {
   owner: 'audit', name: 'disclosures', version: 2,

@@ -9,16 +9,19 @@ interface Window {
   /** Members whose release is durable. */
   readonly members: Set<string>;
   recorded: boolean;
-  /** The write before: a second request of the same window waits for it instead of writing the same members. */
+  /**
+   * The write that is under way: a second request of the same window waits for it instead of writing the same members.
+   */
   tail: Promise<void>;
 }
 
 /**
- * Releases of a Group are repeated (a poll each minute, a file in ranges), and each would name every member again. An entry is
- * written for the members whom the client was not given under the same action, Group, job and file in the same hour of the clock.
+ * Releases of a Group are repeated (a poll each minute, a file in ranges), and each would name every member again. So
+ * an entry is written only for members whom the client was not given under the same action, Group, job and file in the
+ * same hour of the clock (ADR 0025).
  *
- * Only what is durable is remembered, and only in this process: after a kill, in another process, and beyond `limit` members the
- * members are recorded once more.
+ * Only durable entries are remembered, and only in this process. After a kill, in another process, and beyond `limit`
+ * members, a member is recorded again.
  */
 export class HourlyReleases {
   private readonly clock: Clock;
@@ -57,7 +60,7 @@ export class HourlyReleases {
       this.held = 0;
     }
     const window = this.windows.get(key) ?? { members: new Set(), recorded: false, tail: Promise.resolve() };
-    // The newest is the last, so that the first is the one to forget.
+    // The newest is moved to the end, so that the first one is the oldest and is dropped.
     this.windows.delete(key);
     this.windows.set(key, window);
     return window;

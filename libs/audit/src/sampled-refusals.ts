@@ -4,10 +4,10 @@ import type { Audit, AuditEntry } from './audit.ts';
 const MINUTE = 60_000;
 
 /**
- * Refusals of callers who have not proved who they are. Anybody can cause them without end, so each is counted, and the
- * audit gets one record a minute, client and reason with `count`, the number of refusals since the record before. Reasons are
- * a closed set, and `client` is `unknown` unless the caller names a client that was approved.
- * A refusal that cannot be recorded is counted for the next record: nothing was released.
+ * Refusals of callers who have not proved their identity. Anybody can cause any number of them, so each is counted, and
+ * the audit gets one record a minute for each client and reason, with `count`: the number of refusals since the record
+ * before. Reasons are a closed set, and `client` is `unknown` unless the caller names a client that was approved. A
+ * refusal that cannot be recorded counts for the next record, because nothing was released.
  */
 export class SampledRefusals {
   private readonly audit: Pick<Audit, 'record'>;
@@ -22,7 +22,7 @@ export class SampledRefusals {
     this.everyMs = everyMs;
   }
 
-  /** Records what is counted when a flood has ended and no refusal comes any more. */
+  /** Records the rest of the count when a flood has ended and no further refusal comes. */
   start(): void {
     this.timer ??= setInterval(() => void this.flush(false), this.everyMs).unref();
   }

@@ -18,12 +18,18 @@ export interface ServiceAppOptions {
   readonly bodyLimit?: number;
   /** The log transport, for services with `@EventPattern()` handlers. */
   readonly strategy?: CustomTransportStrategy;
-  /** Whose `X-Forwarded-For` is believed for `request.ip`: a number of proxies in front, or their addresses and networks. Default nobody's. */
+  /**
+   * The proxies whose `X-Forwarded-For` decides `request.ip`: their number, or their addresses and networks. Default:
+   * none.
+   */
   readonly trustProxy?: number | readonly string[] | undefined;
   readonly tracing?: Tracing | undefined;
   /** One line a request at level info. Default false: at debug. */
   readonly requestLog?: boolean | undefined;
-  /** Whether a request's `traceparent` is continued. Default false: whoever asks from outside decides nothing about traces. */
+  /**
+   * Whether a request's `traceparent` is continued. Default false: a caller from outside decides nothing about traces
+   * (ADR 0011).
+   */
   readonly trustTraceparent?: boolean | ((request: FastifyRequest) => boolean) | undefined;
 }
 
@@ -36,7 +42,9 @@ const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
 };
 const HTTP_KINDS: Record<number, RefusalKind> = { 400: 'invalid-request', 401: 'invalid-token', 403: 'forbidden', 404: 'not-found', 405: 'method-not-allowed', 413: 'too-large', 415: 'unsupported-media-type', 429: 'too-many-requests' };
 
-/** Every thrown thing becomes a refusal; what was not one of ours is logged and told as 500 without details. */
+/**
+ * Turns everything that is thrown into a refusal. An unexpected error is logged and answered as a 500 without details.
+ */
 export function toRefusal(error: unknown, logger: Logger): Refusal {
   if (error instanceof Refusal) return error;
   const unavailable = (): Refusal => new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
@@ -81,7 +89,7 @@ class RefusalFilter implements ExceptionFilter {
   }
 }
 
-/** Fastify takes a bare number of proxies for none at all: the function says what the operator meant. */
+/** Fastify treats a bare number of proxies as none. This function does what the operator meant. */
 const trustOf = (proxies: number | readonly string[]): string[] | ((address: string, hop: number) => boolean) => (typeof proxies === 'number' ? (_address, hop) => hop < proxies : [...proxies]);
 
 /** `%24export` is `$export`: clients that encode `$` in a path mean the same operation, and the router does not decode it. */
@@ -93,8 +101,9 @@ function rewriteUrl(request: { url?: string | undefined }): string {
 }
 
 /**
- * What the router gives up on before it knows a route: a path that cannot be decoded, a segment longer than any id. Its own answer
- * would quote the path, which may hold an id. No hook sees such a request: it is counted and logged here.
+ * Answers a request that the router refuses before it knows a route: a path that cannot be decoded, or a segment longer
+ * than any id. The router's own answer would quote the path, which may hold an id. No hook sees such a request, so it
+ * is counted and logged here.
  */
 const unroutable = ({ name, metrics, logger, requestLog }: ServiceAppOptions) => (error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void => {
   const refusal = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? new Refusal('not-found', 'There is nothing here.') : new Refusal('invalid-request', 'The URL is not valid.');
@@ -123,7 +132,7 @@ export async function createServiceApp(module: DynamicModule, options: ServiceAp
     await fastify.ready();
     return app;
   } catch (error) {
-    // What had begun before the fault (threads, subscriptions) ends with it: a start may be tried again.
+    // Ends what had started before the fault (threads, subscriptions), so that the start may be tried again.
     await app.close().catch(() => undefined);
     throw error;
   }

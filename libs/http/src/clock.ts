@@ -2,7 +2,10 @@
 export interface Clock {
   /** ms since the epoch */
   now(): number;
-  /** ms since the epoch, by a clock that nobody sets: the time at the start of the process and what has passed since. It never steps back. */
+  /**
+   * ms since the epoch, by a clock that nobody sets: the time at the start of the process plus the time that has
+   * passed. It never steps back.
+   */
   steady?(): number;
 }
 export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.timeOrigin + performance.now() };

@@ -2,10 +2,13 @@ import type { LabelsOf, Metrics } from '@provider-access/observability';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { routeOf } from './trace-requests.ts';
 
-/** As nginx has it: the client did not wait for the whole answer. */
+/** The status that nginx uses when the client did not wait for the whole answer. */
 const CUT = 499;
 
-/** Requests that are being answered, and each that was: once, when the answer is out or the connection is gone. */
+/**
+ * Counts the requests that are being answered, and each request once, when the answer is complete or the connection is
+ * gone.
+ */
 export function measureRequests(fastify: FastifyInstance, metrics: Metrics, service: string): void {
   if (!metrics.enabled) return;
   const labels = { service } as LabelsOf<'http_server_active_requests'>;

@@ -12,7 +12,7 @@ export interface ServicePorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The ports above are traced by the runner; services say by this what only they know. */
+  /** Tracing. The runner traces the ports above; a service adds spans that only it knows. */
   readonly tracing?: Tracing;
   /** How log lines name members; without it they name none. */
   readonly memberHash?: MemberHash;
@@ -22,7 +22,9 @@ export const PORTS = Symbol('ServicePorts');
 /** One reason why a service is or is not ready. `detail` is PHI-free. */
 export interface ReadinessCheck {
   readonly name: string;
-  /** With `ready` a detail is a notice: something is wrong that no other process would do better. PHI-free. */
+  /**
+   * With `ready`, a detail is a notice: something is wrong that no other process would do better. No protected data.
+   */
   check(): Promise<{ readonly ready: boolean; readonly detail?: string }>;
 }
 /** Provided by every module: `{ provide: READINESS, useFactory: (): ReadinessCheck[] => [...] }`. */

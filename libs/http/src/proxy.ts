@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 
 /**
- * Whether a proxy says for whom it sends this request, and this process trusts no proxy (`TRUST_PROXY`). Then all callers
+ * Whether a proxy names the sender of this request while this process trusts no proxy (`TRUST_PROXY`). Then all callers
  * behind the proxy have one address, and limits by address count them together.
  */
 export const behindUntrustedProxy = (request: Pick<FastifyRequest, 'headers' | 'ips'>): boolean =>

@@ -32,8 +32,8 @@ export const REFUSALS = {
 export type RefusalKind = keyof typeof REFUSALS;
 
 /**
- * Thrown at the HTTP edge only (guards, handlers). `text` is shown to the caller: it names what is wrong and how to put it
- * right, never a value that may be PHI, never a reason of a denied member.
+ * Thrown at the HTTP edge only (guards, handlers). The caller sees `text`. It names what is wrong and the next step,
+ * and never a value that may be protected data, nor the reason of a denial.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal';

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 const MINUTE = 60_000;
-/** Keys that are counted at once. With more, those whose minute began first are forgotten. */
+/** How many keys are counted at once. With more, the keys whose minute began first are dropped. */
 const CAPACITY = 10_000;
 
 /**

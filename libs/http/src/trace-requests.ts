@@ -6,7 +6,10 @@ export interface TraceRequestsOptions {
   readonly logger: Logger;
   /** One line a request at level info; else at debug. */
   readonly log: boolean;
-  /** Whether the `traceparent` of a request is continued. Otherwise it is linked to, and says nothing about what is kept. */
+  /**
+   * Whether the `traceparent` of a request is continued. Otherwise it becomes a link, and decides nothing about
+   * sampling.
+   */
   readonly trust: (request: FastifyRequest) => boolean;
 }
 
@@ -18,8 +21,8 @@ export const routeOf = (request: FastifyRequest): string | undefined => request.
 interface Traced { readonly scope: Scope; ended: boolean }
 
 /**
- * A span and a log line for each request, ended when the answer is out or the connection is gone. Own hooks, since the ones of
- * instrumentations cost most of the throughput.
+ * A span and a log line for each request, ended when the answer is complete or the connection is gone. It has hooks of
+ * its own, because those of instrumentations cost most of the throughput.
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
  */
 export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, trust }: TraceRequestsOptions): void {
@@ -50,7 +53,7 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
     }
     const bytes = Number(reply.getHeader('content-length'));
     const client = (request as { smart?: { client?: string } }).smart?.client;
-    // Not in the scope of the request any more: the ids are told by hand.
+    // This runs outside of the scope of the request, so the ids are passed explicitly.
     logger[log ? 'info' : 'debug']({
       method: methodOf(request), route: routeOf(request) ?? 'unmatched', status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10,
       ...(Number.isFinite(bytes) && { bytes }), ...(client !== undefined && { client }), ...(cut && { cut }), trace_id: context.traceId, span_id: context.spanId,
@@ -63,7 +66,7 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
     reply.raw.once('close', () => end(request, reply, !reply.raw.writableFinished));
     tracing.scopes.run(scope, done);
   });
-  // A body comes in events of the socket, which know nothing of the request: what follows it is put back.
+  // A body arrives in events of the socket, which do not know the request. What follows is put back into its scope.
   fastify.addHook('preValidation', (request, _reply, done) => {
     const entry = traced.get(request);
     if (entry === undefined || request.method === 'GET' || request.method === 'HEAD') done();
@@ -75,7 +78,7 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
   });
 }
 
-/** The header for a request to another of our processes: what came from outside never goes on. */
+/** The trace header for a request to another of our processes. A header from outside is never passed on. */
 export function onward(tracing: Tracing | undefined, headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { traceparent: _, tracestate: __, ...rest } = headers;
   const own = tracing?.scopes.active();

@@ -2,8 +2,8 @@ import { type Metrics, shared } from '@provider-access/observability';
 import type { ProjectionSet, Views } from '@provider-access/views';
 
 /**
- * How far each view is behind: records between where it stands and the head of its topic, over all partitions and whichever instance
- * handles them, and the age of the oldest. Absent while log or store cannot be asked.
+ * How far each view is behind: the records between its position and the head of its topic, over all partitions and
+ * whichever instance handles them, and the age of the oldest. Absent while the log or the store cannot be asked.
  */
 export function measureViews(metrics: Metrics, projections: ProjectionSet): void {
   const lag = shared(() => projections.lag());

@@ -3,9 +3,9 @@ import { ProjectionSet, RebuildRefused } from '@provider-access/views';
 import { Refusal } from './refusal.ts';
 
 /**
- * `/ops/views/<service>`: where the views stand that a service keeps up to date; `POST …/{name}/rebuild` builds one beside the live
- * one and answers when it has been swapped in, `POST …/{name}/rollback` swaps the one before it in again, `POST …/{name}/abandon` gives up
- * one that is being built. The module provides its ProjectionSet; the guard says who may ask.
+ * `/ops/views/<service>`: the state of the views that a service keeps up to date. `POST …/{name}/rebuild` builds one
+ * beside the live one and answers after the swap. `POST …/{name}/rollback` swaps the previous one in again. `POST
+ * …/{name}/abandon` gives up an unfinished one. The module provides its ProjectionSet; the guard decides who may call.
  */
 export function viewsController(service: string, guard: Type<CanActivate>): Type<unknown> {
   @Controller(`ops/views/${service}`)

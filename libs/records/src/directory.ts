@@ -62,7 +62,10 @@ const fromRecords: TopicEvolve<DirectoryPart> = {
   },
 };
 
-/** Whose NPI or TIN it is, by the payer's directory: for the reviewer of an app. One document a Practitioner or Organization. */
+/**
+ * The owner of an NPI or TIN by the payer's directory, for the reviewer of an app. One document for each Practitioner
+ * or Organization.
+ */
 export const directory: Projection = {
   owner: 'resources', name: 'directory', version: 1,
   topics: { [PA_RECORDS]: fromRecords },

@@ -7,7 +7,7 @@ const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';
 const RELEVANT = new Set<string | undefined>([ACCEPTED, DELETED]);
 
-/** Not kept: the log keeps its newest records in memory, and every line would be there a second time. */
+/** Not cached, because the log keeps its newest records in memory, and every line would be there a second time. */
 const dataOf = ({ value }: LogRecord): RecordAccepted | RecordDeleted =>
   JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as RecordAccepted | RecordDeleted;
 
@@ -15,9 +15,10 @@ const dataOf = ({ value }: LogRecord): RecordAccepted | RecordDeleted =>
 const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
 
 /**
- * Whether a record is to replace what the view has. An instance that was taken for dead, and one that took over from it, may both
- * append versions, in any order: an older one never replaces a newer one. One event told twice: the first stays, with its
- * versionId and lastUpdated, unless the other knew more (or is the stone of a take-over): then its versionId is higher.
+ * Whether a record replaces the version that the view has. An instance that was taken for dead, and its successor, may
+ * both append versions in any order, so an older version never replaces a newer one. If one event comes twice, the
+ * first stays with its versionId and lastUpdated, unless the other instance knew more (or it is the tombstone of a
+ * take-over): then its versionId is higher.
  */
 function replaces(known: RecordPart, data: RecordAccepted | RecordDeleted): boolean {
   const order = { businessTime: Date.parse(data.businessTime), sequence: data.sequence, source: data.source ?? '', event: data.event ?? '' };
@@ -47,8 +48,9 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
 };
 
 /**
- * One document a resource, the encoded line beside it. Written by resources, read by resources and export. `sourceHash` and
- * `tie` came without a new version of the view: a document without them means the same, so that a release may write either.
+ * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
+ * `sourceHash` and `tie` came without a new version of the view: a document without them means the same, so both
+ * releases may write it.
  */
 export const records: Projection = {
   owner: 'resources', name: 'records', version: 1,
@@ -61,11 +63,12 @@ export const records: Projection = {
 };
 
 /**
- * Events of two members reach this view in any order (they are in different partitions), so the part keeps what it knows of
- * each member: whoever has it and was accepted last is the holder, in whatever order that was heard.
+ * Events of two members reach this view in any order (they are in different partitions), so the part keeps the state of
+ * each member. The member that has the resource and was accepted last is the holder, in whatever order the events came.
  */
 function locate(part: LocatorPart | undefined, member: string, entry: LocatorPart['members'][string]): LocatorPart | undefined {
-  // Told late, by an instance that another has taken over from: that one has seen all that this one saw, and more.
+  // A late event of an instance that lost its partition. Its successor has seen everything that this instance saw, and
+  // more.
   if (entry.v !== undefined && entry.v < (part?.members[member]?.v ?? 0)) return undefined;
   const members = { ...part?.members, [member]: entry };
   let holder: string | undefined;

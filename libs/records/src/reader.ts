@@ -10,20 +10,20 @@ export interface ScanOptions {
   readonly types?: readonly string[];
   /** Only what was accepted at or after this time, ms since the epoch. */
   readonly since?: number;
-  /** Also the stones of deleted records (`deleted` set, empty line). Default false. */
+  /** Also the tombstones of deleted records (`deleted` set, empty line). Default false. */
   readonly deleted?: boolean;
   /** Rows with their lines in memory at once. Default 200. */
   readonly pageSize?: number;
 }
 
 export interface RecordsReader {
-  /** The live record, or undefined. Two gets away from nothing: the id is the whole key. */
+  /** The live record, or undefined. The id is the whole key, so no search is needed. */
   byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
   /** Head of a record without its line, deleted ones too. */
   heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
-  /** Who has `Type/id`; undefined when nobody has. */
+  /** The member who has `Type/id`; undefined when nobody has it. */
   locate(type: string, id: string): Promise<string | undefined>;
-  /** Everyone who has `Type/id` now (more than one only for types without a patient, e.g. Medication). */
+  /** All members who have `Type/id` now (more than one only for types without a patient, e.g. Medication). */
   holders(type: string, id: string): Promise<readonly string[]>;
   /** A member's resources in (type, id) order, lines as bytes; safe while written to. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
@@ -59,7 +59,7 @@ export function recordsReader(views: Views): RecordsReader {
     return [locator.member, ...Object.keys(locator.members).filter((m) => m !== locator.member && locator.members[m]?.deleted !== true).toSorted()];
   }
 
-  /** Ids first, lines after: few changed since, the lines of the others are not loaded. */
+  /** Reads ids first and lines afterwards: few resources changed since, and the lines of the others are not loaded. */
   async function* changed(equals: readonly string[], wanted: (r: RecordPart) => boolean, pageSize: number): AsyncGenerator<StoredRecord> {
     let ids: string[] = [];
     async function* load(): AsyncGenerator<StoredRecord> {

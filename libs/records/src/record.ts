@@ -29,7 +29,7 @@ export interface RecordPart {
   readonly tokens: readonly string[];
   /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record. */
   readonly bytes: number;
-  /** Set on the stone that a delete leaves: an older version that arrives later must lose against it. */
+  /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */
   readonly deleted?: true;
   readonly reason?: RecordDeleted['reason'];
 }
@@ -39,7 +39,7 @@ export interface StoredRecord extends RecordPart {
   readonly line: Uint8Array;
 }
 
-/** Where a `Type/id` lives. `members` holds everyone who ever had it; `member` is the one who has it now. */
+/** The owners of a `Type/id`. `members` holds everyone who ever had it; `member` is the one who has it now. */
 export interface LocatorPart {
   readonly member: string;
   /** Nobody has it now. */

@@ -17,7 +17,7 @@ export interface AccessToken {
   /** Seconds since the epoch. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** Under which of the client's approvals it was issued, from 1. Tokens of earlier releases do not say. */
+  /** The number of the approval under which it was issued, from 1. Tokens of earlier releases do not have it. */
   readonly approval?: number;
   /** Of the key that signed it. */
   readonly kid: string;
@@ -36,8 +36,8 @@ export interface AccessTokensOptions {
 }
 
 /**
- * Verifies our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified ones are remembered by the sha256 of
- * the token, so a repeat costs no signature check; whether the client may still use them is the authenticator's question.
+ * Verifies our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified tokens are remembered by their
+ * sha256, so a repetition costs no signature check. The authenticator decides whether the client may still use them.
  */
 export class AccessTokens {
   readonly issuer: string;
@@ -64,7 +64,7 @@ export class AccessTokens {
     const known = this.verified.get(key);
     if (known === undefined) return undefined;
     this.verified.delete(key);
-    // A key that was withdrawn takes its tokens with it, the remembered ones too.
+    // A withdrawn key invalidates its tokens, the remembered ones too.
     if (known.expiresAt * 1000 <= this.clock.now() || this.keys(known.kid) === undefined) return undefined;
     this.verified.set(key, known);
     this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
@@ -72,8 +72,8 @@ export class AccessTokens {
   }
 
   /**
-   * Whose access token it claims to be, unchecked. undefined when that cannot be read, or when no signature could make the token good:
-   * it has expired, or names no key of ours.
+   * The client that the token claims to belong to, unchecked. undefined when it cannot be read, or when no signature
+   * could make the token valid: it has expired, or names none of our keys.
    */
   claimedBy(token: string): string | undefined {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
@@ -87,7 +87,7 @@ export class AccessTokens {
     }
   }
 
-  /** undefined for anything but a token of ours that is good now; never says what is wrong with it. */
+  /** undefined for anything but a valid token of ours. It never says what is wrong with a token. */
   async verify(token: string): Promise<AccessToken | undefined> {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const known = this.cached(token);

@@ -19,7 +19,7 @@ export interface RequestWithHeaders {
 /** The part of `PartyFacts` that is needed here. */
 export interface Clients {
   client(id: string): ClientFacts | undefined;
-  /** False while this process may have missed a decision that was acknowledged elsewhere: nobody is let in then. */
+  /** False while this process may have missed a decision that was acknowledged elsewhere. Nobody is let in then. */
   current?(): boolean;
 }
 
@@ -48,8 +48,8 @@ export const badToken = (): Refusal => new Refusal('invalid-token', 'The access 
 const FORGED_PER_MINUTE = 60;
 
 /**
- * Says who calls. The client must be approved now, and the token must have been issued under this approval: a token from
- * before a suspension stays dead after the client is approved again.
+ * Decides who calls. The client must be approved now, and the token must have been issued under this approval, so a
+ * token from before a suspension stays invalid after the client is approved again.
  */
 export class Authenticator {
   private readonly tokens: AccessTokens;
@@ -67,13 +67,17 @@ export class Authenticator {
     if (token === undefined) throw noToken();
     const known = this.tokens.cached(token);
     if (known !== undefined) return this.admit(known);
-    // A token that names no approved client is refused before its signature costs anything: ids of clients are random.
+    // A token that names no approved client is refused before its signature costs anything, because ids of clients are
+    // random.
     const claimed = this.tokens.claimedBy(token);
     if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined) return this.admit(undefined);
     return this.verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
   }
 
-  /** Whoever knows the id of an approved client can forge tokens in its name: so many cost a signature check, of one address. */
+  /**
+   * A caller who knows the id of an approved client can forge tokens in its name. This many of them, from one address,
+   * cost a signature check.
+   */
   private async verified(token: string, sender: string): Promise<SmartContext> {
     const wait = this.forged.take(sender);
     if (wait > 0) throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', { retryAfter: wait });
@@ -94,7 +98,8 @@ export class Authenticator {
     const client = this.clients.client(token.client);
     const since = approvedSince(client);
     if (client === undefined || since === undefined) return false;
-    // Tokens of the release before name no approval. A token of an approval that is not known here yet is of a later one.
+    // Tokens of the release before name no approval. A token of an approval that this process does not know yet is of a
+    // later one.
     return token.approval === undefined ? token.issuedAt >= Math.floor(since / 1000) : token.approval >= approvals(client);
   }
 }

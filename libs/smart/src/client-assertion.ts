@@ -28,13 +28,13 @@ export interface AssertionInput {
   readonly audiences: readonly string[];
   /** ms since the epoch. */
   readonly now: number;
-  /** undefined for one that is unknown, rejected, suspended or revoked: they look the same. */
+  /** undefined for a client that is unknown, rejected or suspended: they look the same. */
   lookup(clientId: string): AssertionClient | undefined | Promise<AssertionClient | undefined>;
   readonly jwksSource: JwksSource;
   readonly claims: Pick<Claims, 'insertOnce'>;
 }
 
-/** The same for everybody who is not let in, so that nobody learns which apps there are. */
+/** One message for every caller that is not let in, so that nobody learns which apps exist. */
 const NOT_ACTIVE = 'iss is not an active client here (registered, approved and not suspended), or client_assertion is not signed with its key.';
 
 type Failure = Extract<AssertionResult, { ok: false }>;
@@ -42,7 +42,7 @@ const fail = (step: AssertionStep, message: string, client?: string): Failure =>
 const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value !== '' && value.length <= max;
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
-/** Whom an assertion claims to be from, unchecked: for counting. undefined when it cannot be read. */
+/** The client that an assertion claims to be from, unchecked, for counting. undefined when it cannot be read. */
 export function claimedClient(assertion: unknown): string | undefined {
   if (!isText(assertion, MAX_LENGTH)) return undefined;
   try {
@@ -54,8 +54,8 @@ export function claimedClient(assertion: unknown): string | undefined {
 }
 
 /**
- * Checks a `private_key_jwt` client assertion in the order of docs/regulation.md#token-requests. A `jti` is
- * used up only by an assertion that is good in everything else, and for as long as the assertion could be presented again.
+ * Checks a `private_key_jwt` client assertion in the order of docs/regulation.md#token-requests. A `jti` is used up
+ * only by an assertion that passes every other check, and for as long as the assertion could be presented again.
  * @throws what `claims` throws when its engine is away: nothing is accepted then
  */
 export async function verifyClientAssertion(input: AssertionInput): Promise<AssertionResult> {
@@ -80,7 +80,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if (payload.sub !== iss) return fail('client', 'sub must equal iss: both are the client_id.', iss);
   const client = await input.lookup(iss);
   if (client === undefined) {
-    // As much work as for a client that exists, so that time does not tell which client_ids do.
+    // As much work as for a client that exists, so that the time does not show which client_ids exist.
     await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);
     return fail('client', NOT_ACTIVE, iss);
   }
@@ -99,7 +99,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
 
 function audienceFault(payload: JWTPayload, accepted: readonly string[]): Failure | undefined {
   const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
-  // Every entry: an assertion that is also good elsewhere could be replayed from there.
+  // Every entry must be accepted, because an assertion that is also valid elsewhere could be replayed from there.
   const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
   return good ? undefined : fail('aud', `aud must be the token endpoint of this server: ${accepted[0]}`);
 }

@@ -4,16 +4,16 @@ import type { Resolve } from './resolver.ts';
 import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 
-/** Keys as published, unchecked; or why there are none, fit to be shown to the client. */
+/** Keys as published, unchecked; or the reason why there are none, which may be shown to the client. */
 export type JwksResult = { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
 export interface JwksSource {
-  /** `refresh`: the key looked for was not there; fetched again unless that was done less than a minute ago. */
+  /** `refresh`: the key was not found, so the set is fetched again unless that was done less than a minute ago. */
   get(url: string, options?: { readonly refresh?: boolean }): Promise<JwksResult>;
 }
 
 /** ms: without Cache-Control a key set is kept this long, and a refetch for an unknown kid happens at most this often. */
 const MIN_INTERVAL = 60_000;
-/** ms: a longer max-age is not believed; a key that its owner withdrew must go. */
+/** ms: a longer max-age is cut to this, because a key that its owner withdrew must go. */
 const MAX_AGE = 24 * 3600_000;
 const MAX_KEYS = 100;
 /** ms: how long a failure is remembered, so that a caller cannot make this server ask again and again. */
@@ -62,8 +62,8 @@ export interface JwksCacheOptions {
 }
 
 /**
- * Clients' published key sets, kept exactly as long as their owner's Cache-Control allows (SMART: never longer). When the
- * owner's server is away, what is still fresh is used and nothing else.
+ * Clients' published key sets, kept exactly as long as their owner's Cache-Control allows (SMART: never longer). While
+ * the owner's server is away, a set that is still fresh is used and nothing else.
  */
 export class JwksCache implements JwksSource {
   private readonly clock: Clock;
@@ -97,7 +97,7 @@ export class JwksCache implements JwksSource {
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
       if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
-      // Not kept at all, and fetched a moment ago for this very request: its answer stands.
+      // The set may not be kept, but it was fetched a moment ago for this very request, so its answer stands.
       if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.kept(entry);
       entry.lastAttempt = now;
     }
@@ -109,7 +109,7 @@ export class JwksCache implements JwksSource {
       this.running.set(url, running);
     }
     const result = await running;
-    // A forced refetch that fails takes nothing away that is still fresh.
+    // A forced refetch that fails does not remove a set that is still fresh.
     return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil ? { ok: true, keys: entry.keys } : result;
   }
 

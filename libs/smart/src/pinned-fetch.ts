@@ -29,8 +29,8 @@ export interface PinnedFetchOptions { readonly allowPrivate: boolean; readonly t
 
 /**
  * GETs a small JSON text from a URL that somebody else chose. The name is resolved once, every address of it must be
- * public, and the connection goes to the very address that was checked (a name cannot change its mind in between). No
- * redirects, 100 KB, one time limit over everything. Reasons may be shown to whoever registered the URL.
+ * public, and the connection goes to exactly the address that was checked, so the name cannot change in between. No
+ * redirects, 100 KB, one time limit for everything. The app that registered the URL may see the reasons.
  */
 export async function fetchPinned(text: string, options: PinnedFetchOptions): Promise<FetchResult> {
   const url = new URL(text);

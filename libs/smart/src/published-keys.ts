@@ -7,8 +7,8 @@ export type KeySource = (kid: string) => KeyObject | undefined;
 export interface PublishedSigningKeys { signingKey(kid: string): { readonly jwk: Readonly<Record<string, unknown>> } | undefined }
 
 /**
- * Keys as `pa.registry` tells them. Only P-256 keys for ES256, read by their public members alone: whatever else a JWK says it
- * is, it verifies nothing here.
+ * The keys of `pa.registry`. Only P-256 keys for ES256, read by their public members alone: whatever else a JWK claims,
+ * nothing else verifies here.
  */
 export function publishedKeys(registry: PublishedSigningKeys): KeySource {
   const imported = new WeakMap<object, KeyObject | 'unusable'>();

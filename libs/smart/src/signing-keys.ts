@@ -14,8 +14,8 @@ interface StoredKey { readonly kid?: unknown; readonly kty?: unknown; readonly c
 const thumbprint = (x: string, y: string): string => createHash('sha256').update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y })).digest('base64url');
 
 /**
- * ES256 keys that sign our access tokens, in the order of preference. Only auth has them; whoever verifies takes the public
- * halves from `pa.registry` (`publishedKeys`).
+ * ES256 keys that sign our access tokens, in the order of preference. Only auth has them. Every service verifies with
+ * the public halves from `pa.registry` (`publishedKeys`).
  */
 export class SigningKeys {
   /** Not empty; the first is to sign. */

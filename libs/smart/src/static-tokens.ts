@@ -48,7 +48,7 @@ export class StaticTokens {
   /** The role whose token it is. */
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
-    // All of them, whichever fits: time does not tell which it was.
+    // Compares all of them, so that the time does not show which one fits.
     for (const [role, hashes] of this.hashes) for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
   }

@@ -6,17 +6,20 @@ import type { Metrics } from '@provider-access/observability';
 export interface LevelLedgerOptions {
   readonly log: Pick<EventLog, 'append'>;
   readonly clock: Clock;
-  /** Counted and timed there, once it is durable. */
+  /** Counts and times each measurement once it is durable. */
   readonly metrics: Metrics;
-  /** What this service measures: its counters are there from the start, so that a first miss is an increase. */
+  /**
+   * The objectives that this service measures. Their counters exist from the start, so that a first miss is an
+   * increase.
+   */
   readonly objectives?: readonly Objective[];
   /** Name of the service. */
   readonly service: string;
 }
 
 /**
- * Appends to `pa.service-levels` what a service was asked and when it was done. Everything may be appended twice: readers know by
- * scope and offsets what they have counted.
+ * Appends to `pa.service-levels` what a service was asked and when it was done. Everything may be appended twice,
+ * because readers know by scope and offsets what they have counted.
  */
 export class LevelLedger {
   private readonly options: LevelLedgerOptions;
@@ -48,7 +51,7 @@ export class LevelLedger {
   private async append(records: readonly NewRecord[]): Promise<void> {
     if (records.length > 0) await this.options.log.append(PA_SERVICE_LEVELS, records);
   }
-  /** Whatever is counted together has one key: it stays in order. */
+  /** Everything that is counted together has one key, so that it stays in order. */
   private record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
     const { service, clock } = this.options;
     return encodeEvent({ id: `${type}/${data.scope}/${data.from}-${data.next}`, source: `urn:provider-access:${service}`, type, time: instant(clock.now()), subject: data.scope, data });

@@ -38,7 +38,7 @@ const openId = (scope: string): string => `open/${scope}`;
 const tallyId = (objective: Objective, day: string, scope: string): string => `tally/${objective}/${day}/${scope}`;
 
 function started(part: OpenPart | undefined, data: ServiceLevelStarted): OpenPart | undefined {
-  // It came again, and what it says was measured or is known.
+  // The start came again, and its claims were measured or are known.
   if (part !== undefined && (data.next <= part.next || part.batches.some((b) => b.next === data.next))) return undefined;
   const starts: Partial<Record<Objective, { count: number; oldest: number }>> = {};
   for (const { objective, at } of data.starts) {
@@ -69,7 +69,7 @@ function counted(part: TallyPart | undefined, data: ServiceLevelMeasured, key: s
   };
 }
 
-/** What was counted before stays: one measurement less is less wrong than none. */
+/** Keeps the count: one measurement less is less wrong than none. */
 const countedBefore = (): undefined => undefined;
 
 function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {

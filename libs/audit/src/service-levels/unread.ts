@@ -7,7 +7,10 @@ const LOOKED_AT = 20;
 const EOB = Buffer.from('"ExplanationOfBenefit"');
 const PRIOR = /"use"\s*:\s*"preauthorization"/;
 
-/** What an unread record will be measured as, by a glance: types from headers, a claim by its bytes. Structured mode is not looked into. */
+/**
+ * The objective by which an unread record will be measured, judged quickly: types from headers, a claim by its bytes.
+ * Structured mode is not read.
+ */
 function glance(record: LogRecord): Objective | undefined {
   const type = typeOf(record);
   if (type === 'payer.member-opted-out.v1') return 'opt-out-effective';
