@@ -131,8 +131,8 @@ async function selectKey(header: ProtectedHeaderParameters, algorithm: Assertion
     if (!set.ok) return fail('key', `The registered jwks_uri does not give a key set: ${set.reason}.`);
     found = candidates(set.keys);
   }
-  if (found.length === 0) return fail('key', `kid: no registered key has it and a kty for ${algorithm}.`);
-  if (found.length > 1) return fail('key', 'kid: more than one registered key has it.');
+  if (found.length === 0) return fail('key', `No registered key has this kid and the type (kty) that ${algorithm} needs.`);
+  if (found.length > 1) return fail('key', 'More than one registered key has this kid.');
   const fault = keyFault(found[0]);
   return fault === undefined ? found[0]! : fail('key', `The registered key with this kid ${fault}.`);
 }

@@ -103,7 +103,7 @@ PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
   topics.command('load').argument('<folder>', 'what `dump` wrote').description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
     .action(async (folder: string) => say([`Restored as of ${await copying((copies, told) => copies.load(folder, told))}. Nothing is decided until \`topics accept\` says that payers have published what came after it.`]));
   topics.command('accept').requiredOption('--reason <text>', 'why all that came after the copy is there again').option('--by <name>', 'who says so', 'administrator')
-    .description('says that payers have published again what came after the copy that was loaded: from then on it is decided and read')
+    .description('confirms that payers have re-sent everything since the backup; until then, all reads answer 503')
     .action(async (said: { readonly by: string; readonly reason: string }) => {
       const accepted = await copying((copies) => copies.accept(said));
       say([accepted === 0 ? 'There is no restore that waits to be accepted.' : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`]);

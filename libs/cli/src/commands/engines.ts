@@ -21,7 +21,7 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
       process.exitCode = await run(['topics', name, folder]);
     });
   }
-  topics.command('accept').description('say that payers have published again what came after the copy: from then on it is decided and read')
+  topics.command('accept').description('confirm that payers have re-sent everything since the backup; until then, all reads answer 503')
     .requiredOption('--reason <text>', 'why all of it is there again').option('--by <name>', 'who says so', 'administrator').addHelpText('after', NEEDS)
     .action(async ({ reason, by }: { reason: string; by: string }) => {
       process.exitCode = await run(['topics', 'accept', '--reason', reason, '--by', by]);

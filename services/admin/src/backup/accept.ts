@@ -2,13 +2,13 @@ import { encodeEvent, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, P
 import { type EventLog, reached } from '@provider-access/eventlog';
 import { CopyRefused } from './copy.ts';
 
-/** Whose word decides who may see a member: they must have handled everything that payers have published. */
+/** The intakes that decide who may see a member. They must have handled everything that payers have published. */
 const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [['consent-intake', PAYER_TOPICS], ['attribution-intake', [PAYER_MEMBER_EVENTS]], ['attribution-providers', [PAYER_PROVIDER_EVENTS]]];
 const PAGE = 1000;
 
 /**
- * Says of every restore that was not accepted yet that payers have published again what came after its copy: from then on it is decided and
- * read again. @returns how many @throws CopyRefused while an intake is behind; EngineUnavailable
+ * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
+ * @returns how many @throws CopyRefused while an intake is behind; EngineUnavailable
  */
 export async function acceptRestore(log: EventLog, by: { readonly by: string; readonly reason: string }, now: number): Promise<number> {
   const open = await openRestores(log);
