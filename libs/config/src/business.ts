@@ -29,6 +29,9 @@ export const calendarRules = (env: BusinessEnv): CalendarRules => ({
 /** What dates of events mean. */
 export const payerDays = (env: Pick<BusinessEnv, 'BUSINESS_TIME_ZONE'>): PayerDays => new PayerDays(env.BUSINESS_TIME_ZONE);
 
-/** From when on claims are measured: what a payer loads at the beginning is history, and was never late here. */
+/**
+ * The time from which on claims are measured. Older claims are history that the payer loaded at the beginning, and were
+ * never late here.
+ */
 export const serviceLevelsSince = z.string().refine((v) => isIsoDate(v) || (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(v) && !Number.isNaN(Date.parse(v))), 'must be a date or an instant with a zone')
   .optional().describe('Claims and prior authorizations whose time in the event lies before are history and are not measured: a date (UTC) or an instant, such as the day of going live. Without it everything is.');

@@ -19,7 +19,7 @@ export const filesEnv = {
 };
 export type FilesEnv = z.infer<z.ZodObject<typeof filesEnv>>;
 
-/** What the file store's adapters are given: their shape, without their types. */
+/** The options of the file store's adapters: their shape, without their types. */
 export type FilesConnection =
   | { readonly kind: 'fs'; readonly root: string }
   | {
@@ -27,7 +27,7 @@ export type FilesConnection =
     readonly serverSideEncryption?: 'AES256' | 'aws:kms'; readonly kmsKeyId?: string; readonly partBytes: number;
   };
 
-/** What contradicts itself: a sentence each. */
+/** Contradictions between variables, one sentence each. */
 export function filesFaults(env: FilesEnv): string[] {
   const faults: string[] = [];
   if (env.FILES === 'fs') {

@@ -25,7 +25,7 @@ export const kafkaEnv = {
   KAFKA_REQUEST_TIMEOUT_MS: whole(1000, 300_000).default(30_000).describe('How long an answer of a broker may take.'),
   KAFKA_MAX_RECORD_BYTES: whole(1024, 100 * 1024 * 1024).optional().describe('Largest record that is taken, bytes; not above `max.message.bytes` of the topics. Without it what the topics allow by default.'),
 };
-/** What topics are created with: for the administration step alone. */
+/** Settings for the creation of topics, for the administration step alone. */
 export const topicsEnv = {
   KAFKA_PARTITIONS: whole(1, 10_000).default(12).describe('Partitions of each topic. Never changed in place.'),
   KAFKA_REPLICATION: whole(1, 100).default(3).describe('Replicas of each partition.'),
@@ -34,7 +34,7 @@ export const topicsEnv = {
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 
-/** What the Kafka adapter is given: its shape, without its types. */
+/** The options of the Kafka adapter: their shape, without their types. */
 export interface KafkaConnection {
   readonly brokers: string[];
   readonly clientId: string;
@@ -53,7 +53,7 @@ export interface KafkaConnection {
 
 const heartbeatOf = (env: KafkaEnv): number => env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
 
-/** What contradicts itself, and files that cannot be used: a sentence each. */
+/** Contradictions between variables, and files that cannot be used: one sentence each. */
 export function kafkaFaults(env: KafkaEnv): string[] {
   const faults: string[] = [];
   const without = (variable: keyof KafkaEnv, what: string): void => {

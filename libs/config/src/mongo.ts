@@ -24,7 +24,7 @@ export const mongoEnv = {
 };
 export type MongoEnv = z.infer<z.ZodObject<typeof mongoEnv>>;
 
-/** What the MongoDB adapters are given: their shape, without their types. */
+/** The options of the MongoDB adapters: their shape, without their types. */
 export interface MongoConnection {
   readonly uri: string;
   readonly database: string;
@@ -61,7 +61,7 @@ function uriFaults(variable: string, text: string, env: MongoEnv): string[] {
   return faults;
 }
 
-/** What contradicts itself, and files that cannot be used: a sentence each. */
+/** Contradictions between variables, and files that cannot be used: one sentence each. */
 export function mongoFaults(env: MongoEnv): string[] {
   const faults: string[] = [];
   const { MONGODB_URI: given, MONGODB_URI_FILE: file } = env;

@@ -4,6 +4,6 @@ import { listenEnv } from './listen.ts';
 import { mongoEnv } from './mongo.ts';
 import { telemetryEnv } from './telemetry.ts';
 
-/** What every service process takes: its listener, its telemetry and its engines. */
+/** The variables of every service process: its listener, its telemetry and its engines. */
 export const processEnv = { ...listenEnv, ...telemetryEnv, ...kafkaEnv, ...mongoEnv };
 export type ProcessEnv = z.infer<z.ZodObject<typeof processEnv>>;

@@ -38,7 +38,7 @@ export function readPublicFile(variable: string, file: string): string {
   return text;
 }
 
-/** What is wrong with a file, as a list of sentences: for checks that collect. */
+/** The faults of a file as a list of sentences, for checks that collect them. */
 export function faultsOfFile(variable: string, file: string | undefined, read: (variable: string, file: string) => string = readSecretFile): readonly string[] {
   if (file === undefined) return [];
   try {

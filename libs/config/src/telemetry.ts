@@ -34,7 +34,7 @@ export const telemetryEnv = {
 };
 export type TelemetryEnv = z.infer<z.ZodObject<typeof telemetryEnv>>;
 
-/** What contradicts itself or cannot be read: a sentence each. */
+/** Contradictions and unreadable files: one sentence each. */
 export function telemetryFaults(env: TelemetryEnv): string[] {
   const faults: string[] = [];
   if (env.OTEL_EXPORTER_OTLP_HEADERS_FILE === undefined) return faults;

@@ -10,7 +10,7 @@ import { telemetryEnv } from './telemetry.ts';
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
 export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, telemetryEnv, secretsEnv, businessEnv].flatMap((shape) => Object.keys(shape));
 
-/** What Kubernetes puts into every pod about services that happen to be called kafka, mongodb or export. */
+/** Variables that Kubernetes sets in every pod for services that happen to be called kafka, mongodb or export. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 
 /** Letters that must be put in, left out, replaced or exchanged with their neighbour to get from one to the other. */

@@ -54,7 +54,10 @@ export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionK
 export type DecodeFailure = { readonly ok: false; readonly reason: 'not-a-cloudevent' | 'not-json'; readonly detail: string };
 export type DecodeResult = { readonly ok: true; readonly event: DomainEvent } | DecodeFailure;
 
-/** A trace context is copied to everything that an event becomes. What is far longer than one (55 characters) is not copied. */
+/**
+ * A trace context is copied to everything that an event becomes. A value that is far longer than a trace context (55
+ * characters) is not copied.
+ */
 const isTraceparent = (value: unknown): value is string => typeof value === 'string' && value.length <= 128;
 const failure = (reason: DecodeFailure['reason'], detail: string): DecodeFailure => ({ ok: false, reason, detail });
 const text = (value: string | Uint8Array): string => (typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));

@@ -15,11 +15,11 @@ export const exportRequested = z.object({
   request: z.string(),
   /** Every type that is exported: asked for, or all in scope. Never empty. */
   types: z.array(z.string()).min(1), since: instant.optional(), exportType: z.string().optional(),
-  /** What a lenient client asked for and does not get: one OperationOutcome each. */
+  /** Parameters that a lenient client asked for and does not get: one OperationOutcome each. */
   warnings: z.array(z.object({ code: z.string(), text: z.string(), parameter: z.string() })),
   /** Heads of the payer topics that the views had passed at kick-off. */
   positions: position, transactionTime: instant, requestedAt: instant,
-  /** W3C trace context of the kick-off: what is done for the job later goes below it. */
+  /** W3C trace context of the kick-off. Later steps of the job are its children. */
   traceparent: z.string().optional(),
 });
 /** The member list is frozen under `plan` (a file prefix), one file a chunk. No members: no chunks. */

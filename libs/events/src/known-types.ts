@@ -6,12 +6,13 @@ import { TOPICS } from './topics.ts';
 
 const KNOWN = new Set<string>([...Object.keys(PLATFORM_EVENTS), ...Object.keys(EXPORT_EVENTS), ...Object.keys(SERVICE_LEVEL_EVENTS)]);
 const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
-/** What a type of ours looks like; anything else is not repeated in a message. */
+/** The form of our types. Anything else is not repeated in a message. */
 const NAME = /^[a-z][a-z0-9.-]{0,80}$/;
 
 /**
- * Whether a record only keeps a place: what a restore writes where the copy had nothing, and a probe of appends. It has no id. An event with an id
- * that names this type comes from somebody else and is of an unknown type, so that nothing vanishes under it.
+ * Whether a record only keeps a place: a restore writes one where the copy had no record, and so does a test append. It
+ * has no id. An event with an id that names this type comes from somebody else and is of an unknown type, so that
+ * nothing is lost under this name.
  */
 export const isGap = (record: { readonly headers: Readonly<Record<string, string>> }): boolean =>
   typeOf(record) === GAP_TYPE && record.headers['ce_id'] === undefined;

@@ -21,11 +21,11 @@ export type PayerEventRead<E = PayerEvent> =
 const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 /** Whether a text can be the id of a member or provider. */
 export const isSubject = (value: string): boolean => MEMBER_ID.test(value);
-/** The member id under which the platform keeps what belongs to no member. */
+/** The member id under which the platform keeps resources that belong to no member. */
 export const RESERVED_SUBJECT = 'shared';
-/** Longest id and source of an event: both are kept for as long as what the event said. */
+/** Longest id and source of an event. Both are kept for as long as the statement of the event. */
 export const MAX_IDENTITY = 256;
-/** What is wrong with the id or source of an event, whatever its type is. */
+/** The fault of the id or source of an event, whatever its type is. */
 export const identityFault = ({ id, source }: Pick<DomainEvent, 'id' | 'source'>): EventFault | undefined =>
   id.length > MAX_IDENTITY || source.length > MAX_IDENTITY ? { reason: 'not-a-cloudevent', detail: `id and source have at most ${MAX_IDENTITY} characters` } : undefined;
 const MAX_FAULTS = 5;

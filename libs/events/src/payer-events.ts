@@ -7,7 +7,10 @@ import { z } from 'zod';
  */
 
 const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digits, - and ., at most 64');
-/** The pattern is what the AsyncAPI document shows; what reads the value later asks the same calendar as `isDayOrInstant`. */
+/**
+ * The pattern is for the AsyncAPI document. The code that reads the value later asks the same calendar as
+ * `isDayOrInstant`.
+ */
 const instantOrDate = z.string().max(35)
   .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date (YYYY-MM-DD) or an instant with a zone')
   .refine(isDayOrInstant, 'a date and a time of day that exist');

@@ -36,7 +36,7 @@ export const recordAccepted = z.object({
   /** Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of redaction. */
   sourceHash: z.string().optional(),
   serviceDate: z.string().optional(),
-  /** `Type/id` of literal references, without targets of a Provenance: what an export brings along. */
+  /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
   references: z.array(z.string()),
   /** Search tokens, `param=value`. */
   tokens: z.array(z.string()),
@@ -104,7 +104,7 @@ export const appRegistered = z.object({
 });
 export const appApproved = z.object({
   client: z.string(), providers: z.array(providerKey), scope: z.string(), by: z.string(), reason: z.string().optional(),
-  /** What shows that each identifier is this app's provider's, as the reviewer gave it. */
+  /** The evidence, as the reviewer gave it, that each identifier belongs to the provider of this app. */
   evidence: z.array(z.object({ provider: providerKey, text: z.string() })).optional(),
   /** Other clients that are bound to one of the identifiers, which the reviewer named. */
   sharedWith: z.array(z.string()).optional(),
@@ -117,8 +117,8 @@ export const signingKeyPublished = z.object({ kid: z.string(), jwk: z.record(z.s
 export const signingKeyWithdrawn = z.object({ kid: z.string(), reason: z.enum(['rotated', 'compromised']), by: z.string() });
 
 /**
- * pa.audit: what was released to a client, or refused. Members are a set. Reads and searches have an entry each; what is released of a Group (the Group,
- * its files) has one entry an hour, and another only for members who are not in it yet (ADR 0025).
+ * pa.audit: releases to a client, and refusals. Members are a set. Each read and search has an entry. Releases of a
+ * Group (the Group, its files) have one entry an hour, and another only for members who are not in it yet (ADR 0025).
  */
 export const disclosure = z.object({
   client: z.string(), action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']), outcome: z.enum(['released', 'refused']),
@@ -129,7 +129,10 @@ export const disclosure = z.object({
   perMember: z.array(z.int().nonnegative()).optional(),
   types: z.array(z.string()).optional(),
   group: z.string().optional(), job: z.string().optional(), file: z.string().optional(), at: instant,
-  /** So many refusals of callers who proved nothing, since the record before of this client and reason. Absent: one. */
+  /**
+   * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
+   * one.
+   */
   count: z.int().positive().optional(),
 });
 
@@ -139,10 +142,13 @@ export const disclosure = z.object({
  * `outcomes` counts per receipt what became of the events.
  */
 export const progress = z.object({
-  /** Who derived: a topic may have several derivers. */
+  /** The service that derived. A topic may have several derivers. */
   deriver: z.string(),
   topic: z.string(), partition: z.int(),
-  /** First inbound offset of the batch: batches may be told twice, and with other boundaries, when instances take over from one another. */
+  /**
+   * First inbound offset of the batch. When instances take over from one another, a batch may be reported twice, and
+   * with other boundaries.
+   */
   from: z.int().optional(),
   /** Next inbound offset not yet handled. */
   next: z.int(),
@@ -173,7 +179,10 @@ export const deadLetterReplayed = z.object({
 });
 export const deadLetterDiscarded = z.object({ deadLetter: z.string(), by: z.string(), reason: z.string(), at: instant });
 
-/** pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until it is said that payers have published what came after it. */
+/**
+ * pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until an operator confirms that
+ * payers have re-sent everything since.
+ */
 export const logRestored = z.object({ restore: z.string(), copied: instant, restoredAt: instant });
 export const restoreAccepted = z.object({ restore: z.string(), by: z.string(), reason: z.string(), at: instant });
 

@@ -12,8 +12,9 @@ const instant = z.string();
 /** ms since the epoch: there may be hundreds in an event. */
 const epochMs = z.int();
 /**
- * What is counted together and in order: a partition of a topic (`payer.member-events/3`), or one export (`export/<job>`). `from` and
- * `next` are its offsets [from, next), of an export 0 and 1: what was measured before is known by them, and not counted again.
+ * The scope that is counted together and in order: a partition of a topic (`payer.member-events/3`), or one export
+ * (`export/<job>`). `from` and `next` are its offsets [from, next), of an export 0 and 1. They show what was measured
+ * before, so that nothing is counted twice.
  */
 const scope = { scope: z.string(), from: z.int(), next: z.int() };
 

@@ -1,8 +1,11 @@
-/** Topics as data: who writes and reads them, and how a log keeps them (docs/topics.md). No engine is known here. */
+/**
+ * Topics as data: which services write and read them, and how a log keeps them (docs/topics.md). No engine is known
+ * here.
+ */
 
 export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
 export type Service = (typeof SERVICES)[number];
-/** Who appends: a service, or the payer's own systems. */
+/** A writer: a service, or the payer's own systems. */
 export type Writer = Service | 'payer';
 
 export interface Topic {
@@ -12,7 +15,7 @@ export interface Topic {
   /** `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once (state.streams); `audit` and `measured` ones are evidence. */
   readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured';
   readonly writers: readonly Writer[];
-  /** Services that read its records. Whoever writes or reads also sees its heads. */
+  /** Services that read its records. Writers and readers also see its heads. */
   readonly readers: readonly Service[];
   /** Services that look at its heads alone. */
   readonly heads: readonly Service[];
@@ -60,7 +63,7 @@ export const TOPICS: readonly Topic[] = [
   { name: PA_SERVICE_LEVELS, key: 'what is counted together: a partition of a topic, or an export', role: 'measured', writers: ['attribution', 'consent', 'resources', 'export'], readers: ['attribution', 'resources'], heads: [], spread: 'narrow', cleanup: 'keep' },
 ];
 
-/** Topics that a service derives from others: what its progress records stand for. */
+/** Topics that a service derives from others: its progress records cover these. */
 export const derivedBy = (service: string): readonly string[] =>
   TOPICS.filter(({ role, writers }) => (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service)).map(({ name }) => name);
 

@@ -29,7 +29,7 @@ export const VERSION = pattern(/^[\w.+-]{1,64}$/, 4);
 export const INTAKE_OUTCOME = ['recorded', 'unchanged', 'superseded', 'before-floor', 'not-served', 'parked', 'refused', OTHER] as const;
 export const PURPOSE = ['read', 'search', 'match', 'export', 'download', 'group', 'explain', OTHER] as const;
 export const DECISION = ['permit', ...DENIAL_REASONS, OTHER] as const;
-/** Why a token was refused: the step of the check that failed, else what OAuth calls it. */
+/** The reason of a refused token: the step of the check that failed, else the OAuth error. */
 export const TOKEN_REASON = [
   'decode', 'alg', 'client', 'aud', 'time', 'key', 'signature', 'jti', 'client_id', 'not-approved', 'not-in-network',
   'invalid_request', 'unsupported_grant_type', 'invalid_client', 'invalid_scope', 'unauthorized_client', 'slow_down', 'temporarily_unavailable', 'server_error',

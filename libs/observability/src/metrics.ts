@@ -15,7 +15,7 @@ type Read<N extends GaugeName> = () => readonly Sample<N>[] | Promise<readonly S
 /** Labels may be left out where the table has none. */
 type Labelled<N extends MetricName, Rest extends unknown[]> = keyof LabelsOf<N> extends never ? [labels?: Record<string, never>, ...Rest] : [labels: LabelsOf<N>, ...Rest];
 
-/** What is read at a scrape and takes longer is left out of it, ms. */
+/** A gauge that takes longer than this to read is left out of the scrape, ms. */
 const READ_MS = 2000;
 
 /**
@@ -93,7 +93,7 @@ export class Metrics {
     return () => void readers.delete(read as Read<GaugeName>);
   }
 
-  /** The same metrics for something that may end before the process does: with it, what it has read ends. */
+  /** The same metrics for a part that may end before the process does. When it ends, its gauges are no longer read. */
   scope(): { readonly metrics: Metrics; end(): void } {
     const ends: (() => void)[] = [];
     const read = <N extends GaugeName>(name: N, one: Read<N>): (() => void) => {
@@ -105,7 +105,8 @@ export class Metrics {
   }
 
   async text(): Promise<string> {
-    // Of an event loop that was not looked at since the scrape before there is no mean: no sample, as of a gauge that cannot be read.
+    // If the event loop was not measured since the last scrape, there is no mean, and so no sample, as for a gauge that
+    // cannot be read.
     return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');
   }
 
@@ -153,13 +154,13 @@ export class Metrics {
   }
 }
 
-/** Of the control group, bytes. Without one Node answers 0 or what no machine has. */
+/** The limit of the control group, bytes. Without one, Node answers 0 or a number that no machine has. */
 function memoryLimit(): readonly Sample<'pa_memory_limit_bytes'>[] {
   const value = process.constrainedMemory();
   return value > 0 && value < Number.MAX_SAFE_INTEGER ? [{ labels: {}, value }] : [];
 }
 
-/** Samples, or none: what reads may be away, or hang. */
+/** Samples, or none: the store that a gauge reads may be away, or hang. */
 async function inTime(read: Read<GaugeName>): Promise<readonly Sample<GaugeName>[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly []>((resolve) => {

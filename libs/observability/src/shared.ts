@@ -1,7 +1,7 @@
 /** How old an answer may be that several gauges, and several scrapes, are read from, ms. */
 const SHARED_MS = 2000;
 
-/** Asks at most once in `ms`, however many read it, also when the answer was a fault: what is measured is not burdened by it. */
+/** Asks at most once in `ms`, however many callers read it, and also after a fault, so that measuring adds no load. */
 export function shared<T>(ask: () => Promise<T>, ms = SHARED_MS, now: () => number = () => performance.now()): () => Promise<T> {
   let answer: Promise<T> | undefined;
   let until = Number.NEGATIVE_INFINITY;

@@ -64,7 +64,7 @@ function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unkno
   return purposes.length > 0 && purposes.every((c) => c!.code === 'payer-to-payer' || c!.code === 'patient-access');
 }
 
-/** Whether a provision or one inside it denies, or says something else than `permit`. */
+/** Whether a provision, or one inside it, denies or has another value than `permit`. */
 function denies(provision: unknown): boolean {
   const open: unknown[] = [provision];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -91,7 +91,7 @@ function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
   const targets: ({ npi: string } | { tin: string })[] = [];
   for (const one of Array.isArray(actor) ? (actor as unknown[]) : []) {
     if (!isObject(one) || Object.keys(one).some((name) => name !== 'role' && name !== 'reference')) return undefined;
-    // Whoever discloses is the payer itself.
+    // The actor that discloses is the payer itself.
     if (isOnly(one['role'], PERFORMER)) continue;
     const target = isOnly(one['role'], RECIPIENT) ? identified(one['reference']) : undefined;
     if (target === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { OTLPExporterNodeConfigBase } from '@opentelemetry/otlp-exporter-ba
 /** How long one attempt may take, ms; the exporter repeats within it. */
 export const EXPORT_MS = 10_000;
 
-/** What is sent of one kind, `traces` or `metrics`, to a collector. */
+/** The connection for one kind of data, `traces` or `metrics`, to a collector. */
 export function otlpConfig(endpoint: string, signal: 'traces' | 'metrics', headers: () => Record<string, string>): OTLPExporterNodeConfigBase {
   let last: Record<string, string> = {};
   return {
@@ -20,7 +20,7 @@ export function otlpConfig(endpoint: string, signal: 'traces' | 'metrics', heade
   };
 }
 
-/** Who sends it, by https://opentelemetry.io/docs/specs/semconv/resource/service/ */
+/** The sender, by https://opentelemetry.io/docs/specs/semconv/resource/service/ */
 export const resourceOf = (service: string, { version, instance, resource }: { readonly version: string; readonly instance: string; readonly resource: Readonly<Record<string, string>> }): Attributes => ({
   'service.name': service, 'service.namespace': 'provider-access', 'service.version': version, 'service.instance.id': instance,
   'telemetry.sdk.language': 'nodejs', 'telemetry.sdk.name': 'opentelemetry', ...resource,

@@ -21,7 +21,10 @@ export interface MetricsExportOptions {
 }
 const TELL_EVERY_MS = 60_000;
 
-/** Sends what `/metrics` would answer to a collector, every so often and at the end. Loaded only where one is named. */
+/**
+ * Sends the content of `/metrics` to a collector at an interval and at the end. Loaded only if a collector is
+ * configured.
+ */
 export class MetricsExport {
   private readonly provider: MeterProvider;
 
@@ -60,7 +63,7 @@ class OtlpMetricExporter extends OTLPExporterBase<ResourceMetrics> implements Pu
   }
 }
 
-/** A collector that is away is told of once a minute: what is cumulative comes with the next. */
+/** A collector that is away is logged once a minute. Cumulative values come with the next export. */
 function watched(exporter: PushMetricExporter, logger: Logger): PushMetricExporter {
   let toldAt = Number.NEGATIVE_INFINITY;
   return {

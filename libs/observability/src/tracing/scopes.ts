@@ -10,7 +10,10 @@ export interface Scope {
   readonly local?: true;
 }
 
-/** The scope of what runs now, through awaits and callbacks. One a process; nothing of it is global. */
+/**
+ * The scope of the running code, through awaits and callbacks. There is one for each process, and nothing of it is
+ * global.
+ */
 export class TraceScopes {
   readonly #storage = new AsyncLocalStorage<Scope | undefined>();
 

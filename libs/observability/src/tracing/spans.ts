@@ -7,7 +7,7 @@ import { EXPORT_MS, otlpConfig, resourceOf } from '../otlp/connection.ts';
 import type { SpanSource, TelemetryOptions } from './telemetry.ts';
 import { MAX_LINKS } from './tracing.ts';
 
-/** Spans that wait at most: what a collector that is away costs. */
+/** The most spans that wait. This bounds the cost of a collector that is away. */
 const QUEUE = 4096;
 const BATCH = 512;
 const TELL_EVERY_MS = 60_000;
@@ -45,7 +45,7 @@ export class Spans implements SpanSource {
     return this.#processor.shutdown();
   }
 
-  /** A collector that is away is told of once a minute; what it was not given is gone. */
+  /** A collector that is away is logged once a minute. Spans that it did not get are lost. */
   #watched(exporter: SpanExporter): SpanExporter {
     return {
       export: (spans: ReadableSpan[], done) => exporter.export(spans, (result) => {

@@ -35,7 +35,7 @@ export interface SpanSource {
 /** What sends metrics. */
 export type Sending = Pick<SpanSource, 'close'>;
 
-/** Tracing of a process. Without a source nothing is recorded, and log lines still say what belongs together. */
+/** Tracing of a process. Without a source nothing is recorded, and log lines still carry ids that join them. */
 export class Telemetry {
   readonly scopes: TraceScopes;
   readonly #spans: SpanSource | undefined;

@@ -6,7 +6,7 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const NO_TRACE = '0'.repeat(32);
 const NO_SPAN = '0'.repeat(16);
 
-/** What a header says; undefined when it is none of ours to read. Whatever else stands in it is passed over. */
+/** Reads a header; undefined when it is not one that we understand. Anything else in it is ignored. */
 export function parseTraceparent(header: unknown): SpanContext | undefined {
   if (typeof header !== 'string' || header.length !== 55) return undefined;
   const match = TRACEPARENT.exec(header);
@@ -20,7 +20,7 @@ export const isSampled = (context: SpanContext | undefined): context is SpanCont
 
 const pool = Buffer.alloc(24 * 128);
 let at = pool.length;
-/** A context that nobody records: for log lines that belong together. */
+/** A context that is not recorded: it joins log lines. */
 export function newContext(): SpanContext {
   if (at >= pool.length) {
     randomFillSync(pool);

@@ -10,7 +10,10 @@ export interface SpanOptions {
 export interface BeginOptions extends SpanOptions {
   readonly parent?: SpanContext | undefined;
   readonly links?: readonly SpanContext[];
-  /** Recorded whatever the ratio says, if it begins a trace: one that links to what is recorded, or the link would lead nowhere. */
+  /**
+   * If this span begins a trace, it is recorded whatever the ratio says, because it links to a recorded span, and the
+   * link would lead nowhere.
+   */
   readonly sampled?: boolean;
 }
 /** How something that several traces lead to is put among them. */
@@ -19,7 +22,7 @@ export interface Joined { readonly parent?: SpanContext; readonly links: readonl
 /** Links of a span at most: a batch may hold hundreds of traces. */
 export const MAX_LINKS = 32;
 
-/** Of an error its name alone is told: words may quote data. */
+/** Only the name of an error is recorded, because its message may quote data. */
 export function failed(span: Span, error: unknown): void {
   failedAs(span, error instanceof Error ? error.name : typeof error);
 }
@@ -51,18 +54,18 @@ export class Tracing {
   get on(): boolean {
     return this.#tracer !== undefined;
   }
-  /** Whether what runs now is recorded. */
+  /** Whether the running code is recorded. */
   recording(): boolean {
     return this.scopes.active()?.span !== undefined;
   }
-  /** The header that carries on what runs now; undefined when tracing is off, or nothing of a trace runs. */
+  /** The header that continues the current trace; undefined when tracing is off, or no trace is running. */
   traceparent(): string | undefined {
     if (this.#tracer === undefined) return undefined;
     const scope = this.scopes.active();
     return scope === undefined || scope.local === true ? undefined : formatTraceparent(scope.context);
   }
 
-  /** A new scope; whoever begins it ends its span. Begins a trace where there is no parent. */
+  /** Makes a new scope; the caller must end its span. Begins a trace if there is no parent. */
   begin(name: string, { kind = SpanKind.INTERNAL, attributes, parent, links = NO_LINKS, sampled = false }: BeginOptions): Scope {
     if (this.#tracer === undefined) return { context: parent ?? newContext() };
     if (parent === undefined && !sampled && Math.random() >= this.#ratio) return { context: newContext() };
@@ -72,13 +75,13 @@ export class Tracing {
     return { context: span.spanContext(), span };
   }
 
-  /** Runs in a span below what runs now. Where nothing is recorded it just runs. */
+  /** Runs a function in a child span of the current one. Without a recorded parent it just runs the function. */
   span<T>(name: string, options: SpanOptions, work: (span: Span | undefined) => Promise<T>): Promise<T> {
     const active = this.scopes.active();
     if (active?.span === undefined) return work(undefined);
     return this.within(this.begin(name, { ...options, parent: active.context }), work);
   }
-  /** Runs in a scope and ends its span with what becomes of it. */
+  /** Runs a function in a scope and ends the span with its outcome. */
   async within<T>(scope: Scope, work: (span: Span | undefined) => Promise<T>): Promise<T> {
     try {
       return await this.scopes.run(scope, () => work(scope.span));
@@ -101,7 +104,7 @@ export class Tracing {
     const context = parseTraceparent(traceparent);
     return context === undefined ? work() : this.scopes.run({ context, local: true }, work);
   }
-  /** Says that what runs now goes back to something that was recorded elsewhere. */
+  /** Links the current span to one that was recorded elsewhere. */
   link(traceparent: string | undefined): void {
     const span = this.scopes.active()?.span;
     const context = span === undefined ? undefined : parseTraceparent(traceparent);

@@ -64,7 +64,7 @@ export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
   'EnrollmentRequest', 'EnrollmentResponse', 'InsurancePlan', 'Invoice', 'PaymentNotice', 'PaymentReconciliation',
 ]);
 
-/** Resource types under the allow-list above. All others keep what R4 gives them, minus money. */
+/** Resource types under the allow-list above. All others keep their R4 elements, minus money. */
 export const FINANCIAL_TYPES: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 
 /**

@@ -1,4 +1,4 @@
-/** What stands where an amount stood. */
+/** The text that replaces an amount. */
 export const AMOUNT_REMOVED = '[amount removed]';
 
 // Every repetition is bounded: the text is a stranger's, and must not be able to make this slow.
@@ -67,13 +67,13 @@ const PAYMENT_WORD = wordsIn(
 /** A number of its own: `1,250.00`, `2024-02-02`, `20%`, `(12)`. Not a part of a word or a code (`PT-14`). */
 const ANY_NUMBER = /(?<![\w.,'/-])(?:[-+]|\()?\d(?:[\d.,'/-]{0,30}\d)?(?:\s?%)?(?![\w'/-])/g;
 const TWO_DECIMALS = /^[-+(]?\d[\d,.']{0,30}[.,]\d\d$/;
-/** What a number counts where it is no amount. */
+/** Words behind a number that is no amount: what the number counts. */
 const COUNTED = new RegExp(
   String.raw`^\s?-?(?:units?|visits?|days?|sessions?|hours?|minutes?|weeks?|months?|years?|services?|items?|doses?` +
     '|tablets?|capsules?|refills?|miles?|mg|mcg|g|kg|ml|l|iu)(?![a-z])',
   'i',
 );
-/** What a number names where it is no amount. */
+/** Words before a number that is no amount: what the number names. */
 const NAMED = new RegExp(
   '(?:^|[^a-z])(?:items?|lines?|notes?|pages?|criteri(?:on|a)|codes?|sections?|rules?|polic(?:y|ies)|steps?' +
     String.raw`|sequences?)\s?(?:no\.?|#)?\s?$`,

@@ -2,7 +2,9 @@ import { type ElementDefinition, structureOf, type Structure } from '@provider-a
 
 import { ALLOWED, FINANCIAL_TYPES } from './allowed.ts';
 
-/** Whose rules hold inside a resource: a clinical one keeps R4 minus money, the financial ones keep what is listed. */
+/**
+ * The rules that hold inside a resource: a clinical one keeps R4 minus money, a financial one keeps listed elements.
+ */
 export type Context = 'clinical' | 'claim' | 'prior-authorization';
 
 /** What happens to an element: nothing of it is kept unless a plan names it. */
