@@ -45,7 +45,7 @@ const STALE_MS = 30_000;
 /** Records a transaction of a view: requests wait for one, not for a thousand lines. */
 const VIEW_BATCH = 250;
 
-/** Starts and stops what runs behind the requests. */
+/** Starts and stops the background work of the service. */
 class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly host: HttpAdapterHost;
   private readonly projections: ProjectionSet;

@@ -1,7 +1,7 @@
 import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { BatchPattern } from '@provider-access/eventlog/transport';
 
-/** Deciding and writing so many holds the event loop up for a few milliseconds. */
+/** A batch of this size blocks the event loop for a few milliseconds. */
 const BATCH_EVENTS = 250;
 
 /** What resources consumes beside its views, by consumer group. */

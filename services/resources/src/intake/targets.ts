@@ -21,8 +21,8 @@ export interface TargetsOptions {
 const KEYS_TOGETHER = 1000;
 
 /**
- * Who holds what the Provenances of a batch are about. A Provenance goes to one member. If it is also about a record of somebody
- * else, it would tell this member's providers the id of that record.
+ * Finds the holders of the targets of a batch's Provenances. A Provenance goes to one member. If it is also about a
+ * record of another member, it would tell this member's providers the id of that record.
  */
 export class Targets {
   private readonly options: TargetsOptions;
@@ -30,7 +30,7 @@ export class Targets {
     this.options = options;
   }
 
-  /** Adds holders and persons to the batch, after what the batch itself claims. */
+  /** Adds holders and persons to the batch, after the claims of the batch itself. */
   async read(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
     const things = new Map<string, Thing>();
     for (const { targets, about } of withTargets(judgements)) {
@@ -42,7 +42,8 @@ export class Targets {
     if (things.size === 0) return;
     await this.holders([...things.keys()].filter((key) => !batch.owners.has(key)), things, batch);
     const foreign = [...things].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
-    // Another instance may have removed it where this one's view has not been yet: nothing is parked on old news.
+    // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
+    // letter because of an old view.
     const seen = foreign.filter((key) => batch.targets.has(key));
     if (seen.length > 0) {
       await this.options.newest();
@@ -59,7 +60,7 @@ export class Targets {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
       const found = await this.options.holdersOf(some, things);
-      // What the view has not seen yet is claimed.
+      // Ids that the view has not seen yet are claimed.
       const holders = await Promise.all(some.map((key, i) => found[i] ?? this.claimed(key, things.get(key)!)));
       some.forEach((key, i) => {
         const holder = holders[i];

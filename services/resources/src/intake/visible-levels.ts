@@ -21,9 +21,9 @@ const VIEW_PATIENCE_MS = 10_000;
 const INBOUND = /^(payer\..+)\/(\d+)$/;
 
 /**
- * Measures when claims and prior authorizations became visible: intake says in `pa.service-levels` which it takes, before it takes them; this
- * waits until the views that reads and searches ask have passed them, and says when that was. A crash in between measures
- * again and later: never shorter than it was, and never twice.
+ * Measures when claims and prior authorizations became visible. Intake records in `pa.service-levels` which claims it
+ * takes, before it takes them. This waits until the views that reads and searches use have passed them, and records the
+ * time. A crash in between measures again and later: never a shorter time, and never twice.
  */
 export class VisibleLevels {
   private readonly options: VisibleLevelsOptions;
@@ -44,7 +44,7 @@ export class VisibleLevels {
         measured.push(measure({ ...started, starts: await this.recorded(started, place) }, now, calendar));
       }
     } finally {
-      // Also when a later one has to wait: it keeps the time that it took.
+      // Recorded at once, although a later batch may have to wait, so that it keeps its own time.
       await ledger.measured(...measured);
     }
   }
@@ -60,8 +60,8 @@ export class VisibleLevels {
   }
 
   /**
-   * Without the claims that became dead letters after they were started, because their record is larger than the log takes. Their time goes on
-   * with the dead letter, and they are started again when it is replayed.
+   * Leaves out claims that became dead letters after they were started, because their record is larger than the log
+   * takes. Their time continues with the dead letter, and they are started again when it is replayed.
    */
   private async recorded({ starts }: ServiceLevelStarted, { topic, partition }: Place): Promise<ServiceLevelStarted['starts']> {
     const { log, deadLetters } = this.options;
@@ -74,13 +74,13 @@ export class VisibleLevels {
 
 interface Place { readonly topic: string; readonly partition: number }
 
-/** What intake started; exports are measured by export. */
+/** The starts of intake; export measures exports. */
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
   if (typeOf(record) !== 'pa.service-level-started.v1' || !INBOUND.test(record.key)) return undefined;
   try {
     return JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as ServiceLevelStarted;
   } catch {
-    // What was started there is not measured: what is behind it is.
+    // A start that cannot be read is not measured. The starts behind it are.
     return undefined;
   }
 }

@@ -38,11 +38,11 @@ function opened(record: LogRecord): DeadLetterPart {
 const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   part,
   keys: (record) => (TYPES.has(typeOf(record)) ? [record.key] : []),
-  // A dead letter stays as it was: it must not disappear from the list of those that wait for a person.
+  // A dead letter keeps its state: it must not disappear from the list of those that wait for a person.
   failed: () => undefined,
   evolve(part, record) {
     switch (typeOf(record)) {
-      // A redelivery parks once: the first stays, whatever became of it.
+      // A redelivery makes no second dead letter: the first one stays, whatever became of it.
       case 'pa.event-parked.v1': return part === undefined ? opened(record) : undefined;
       case 'pa.dead-letter-replayed.v1': {
         if (part === undefined) return undefined;
@@ -63,7 +63,7 @@ const PARTS: Readonly<Record<string, string>> = { [deadLetterTopic(PAYER_MEMBER_
 
 const PARKERS: readonly Service[] = ['resources', 'attribution', 'consent'];
 
-/** What was parked, and what became of it. */
+/** Dead letters and their resolutions. */
 export const deadLetters: Projection = {
   owner: 'resources', name: 'dead-letters', version: 1,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromDeadLetters(part)])),
@@ -73,11 +73,11 @@ export const deadLetters: Projection = {
   ]),
 };
 
-/** How many are counted, of a topic: more is as bad. */
+/** The highest number that is counted for a topic. */
 const COUNTED = 2000;
 const EVERY_MS = 15_000;
 
-/** Those that wait for a person, by where they came in and who could not take them. */
+/** Dead letters that wait for a person, by inbound topic and by the service that wrote them. */
 export function measureDeadLetters(metrics: Metrics, reader: ViewReader): void {
   const open = shared(async () => {
     const counts = new Map<string, number>();

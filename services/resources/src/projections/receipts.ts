@@ -2,7 +2,7 @@ import { type Counts, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, type
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 
-/** What one batch of one deriver did to the events of one receipt. */
+/** The outcomes of one batch of one deriver for the events of one receipt. */
 export interface HandledPart {
   readonly receipt: string;
   readonly deriver: string;
@@ -24,7 +24,10 @@ function progressOf(record: LogRecord): Progress {
   if (data === undefined) parsed.set(record, (data = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress));
   return data;
 }
-/** The batch is part of the id: one document a batch, written blind, and a batch that is handled again writes over itself. */
+/**
+ * The batch is part of the id: one document for each batch, written without reading. A batch that is handled again
+ * overwrites its own document.
+ */
 const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string => `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
 
 const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
@@ -47,18 +50,18 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   },
 });
 
-/** A topic writes its own part only; a document has the part of the one topic that its batch was told on. */
+/** A topic writes its own part only. A document has the part of the one topic on which its batch was reported. */
 const PARTS: Readonly<Record<string, string>> = { [PA_RECORDS]: 'records', [PA_ATTRIBUTION]: 'attribution', [PA_PROVIDERS]: 'providers', [PA_CONSENT]: 'consent' };
 const indexOf = (part: string): string => `by_receipt_${part}`;
 
-/** What became of the events of each POST /events, from the progress of every service that decides about events. */
+/** The outcomes of the events of each POST /events, from the progress of every service that decides about events. */
 export const receipts: Projection = {
   owner: 'resources', name: 'receipts', version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromProgress(part)])),
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
 
-/** What was handled of a receipt, a part a batch, no event twice. */
+/** The handled part of a receipt, by batch, with no event counted twice. */
 export async function handledOf(reader: ViewReader, receipt: string): Promise<readonly HandledPart[]> {
   const parts: HandledPart[] = [];
   for (const part of Object.values(PARTS)) {
@@ -70,9 +73,10 @@ export async function handledOf(reader: ViewReader, receipt: string): Promise<re
 const totalOf = (part: HandledPart): number => Object.values(part.counts).reduce((a, b) => a + b, 0);
 
 /**
- * An instance that takes over from another gets the same events in batches with other boundaries, and both may have told what
- * became of them. Of batches that overlap those count that account for the most events (then for the most recorded ones): none is
- * counted twice, and as the batches that were committed follow one another without a gap, none is missing. Pure.
+ * An instance that takes over from another gets the same events in batches with other boundaries, and both may have
+ * reported outcomes. Of overlapping batches, those count that account for the most events (then for the most recorded
+ * ones). So no event is counted twice; and because committed batches follow one another without a gap, none is missing.
+ * Pure.
  */
 export function withoutOverlaps(parts: readonly HandledPart[]): readonly HandledPart[] {
   const groups = new Map<string, HandledPart[]>();

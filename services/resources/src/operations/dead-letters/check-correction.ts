@@ -19,7 +19,8 @@ export function checkCorrection(parked: EventParked, corrected: DomainEvent): vo
   const { subject } = corrected;
   const now = matterOf(corrected.type, subject !== undefined && isSubject(subject) ? subject : undefined, corrected.data);
   if (now.type === undefined) throw new Refusal('invalid-value', 'The type of the corrected event is not known; see the AsyncAPI document for names and versions.');
-  // Consent holds the member of an event whose type nobody can read, because it may be a misspelt opt-out: only an event of consent ends that.
+  // Consent holds the member of an event with an unknown type, because it may be a misspelt opt-out. Only an event of
+  // consent ends that hold.
   if (original.type === undefined && member !== undefined && PAYER_CONTRACT.definition(now.type)?.owner !== 'consent') {
     throw new Refusal('invalid-value', `The type of the original is not known, so its member is denied as if it were an opt-out. It can be corrected to an opt-out or an opt-in only. ${INSTEAD}`);
   }

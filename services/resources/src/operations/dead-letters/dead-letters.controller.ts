@@ -13,7 +13,7 @@ const PAGE = 100;
 type RoleRequest = FastifyRequest & { role?: 'payer' | 'administrator' };
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** GET and POST /events/dead-letters: what was parked, why, and what is done about it. */
+/** GET and POST /events/dead-letters: lists dead letters with their reasons, and replays or discards them. */
 @Controller('events/dead-letters')
 @UseGuards(StaticTokenGuard('payer', 'administrator'))
 export class DeadLettersController {
@@ -64,7 +64,7 @@ export class DeadLettersController {
     const reason = (body as { reason?: unknown } | undefined)?.reason;
     if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500) throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
     const letter = await this.letter(id);
-    // One that was replayed too: what came of the replay may have left its member denied.
+    // A replayed dead letter can be discarded too, because its replay may have left the member denied.
     if (letter.status === 'discarded') throw discardedBefore();
     return JSON.stringify(await discard(this.ports, this.reader, { id, letter, reason, by: request.role ?? 'payer' }));
   }

@@ -39,7 +39,7 @@ export async function discard(ports: ServicePorts, view: ViewReader, { id, lette
   return { id, status: 'discarded' };
 }
 
-/** The answer is sent when the next request sees it. */
+/** The answer is sent when the next request sees the change. */
 async function note(ports: ServicePorts, view: ViewReader, letter: DeadLetterPart, type: string, id: string, data: DeadLetterReplayed | DeadLetterDiscarded): Promise<void> {
   const { topic } = letter.place;
   const [appended] = await ports.log.append(topic, [encodeEvent({ id: randomUUID(), source: '/resources', type, time: data.at, subject: id, data })]);

@@ -9,15 +9,16 @@ import { statedBy } from './stated.ts';
 export interface PayerFacts {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
-  /** What statements do now, in their order; undefined where the facts do not know of one. */
+  /** The effects of statements now, in their order; undefined if the facts do not know a statement. */
   effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]>;
 }
 
 /**
- * The answer for one event. `accepted`: durable in the log; `refused`: stored nowhere; `unavailable`: perhaps stored, the log did not say. It
- * is sent again, under its id: what comes twice changes nothing. Of opt-outs and opt-ins, when every process knows them: `effective`, it
- * decides now; `scheduled`, it will from `from` on; `superseded`, the statement `by` stands against it; `parked`, it is a dead letter and
- * denies its member until somebody resolves that (docs/opt-outs.md).
+ * The answer for one event. `accepted`: durable in the log. `refused`: stored nowhere. `unavailable`: perhaps stored,
+ * because the log did not answer; send the event again under its id, which changes nothing if it was stored. For
+ * opt-outs and opt-ins, once every process knows them: `effective` decides now; `scheduled` decides from `from` on;
+ * `superseded` has no effect, because the statement `by` stands against it; `parked` is a dead letter and denies its
+ * member until somebody resolves it (docs/opt-outs.md).
  */
 export interface EventRow {
   readonly index: number;
@@ -36,7 +37,7 @@ export interface EventRow {
 
 export const EFFECT_PATIENCE_MS = 5_000;
 
-/** Appends the events of a request, one append a topic, and says of each what it can rely on. */
+/** Appends the events of a request, with one append for each topic, and answers for each event. */
 export class EventAppender {
   private readonly log: EventLog;
   private readonly facts: PayerFacts;
@@ -48,9 +49,10 @@ export class EventAppender {
   }
 
   /**
-   * Resolves when all are durable. Rows of opt-outs and opt-ins are still open then: they resolve as what they do once the
-   * facts of every process have passed them, as `accepted` after 5 s. When the log took one topic and not the other, each row says which it was.
-   * @throws EngineUnavailable when the log took nothing, or did not say
+   * Resolves when all events are durable. Rows of opt-outs and opt-ins are still open then. They resolve to their
+   * effect once the facts of every process have passed them, or to `accepted` after 5 s. If the log took only one of
+   * two topics, each row says which.
+   * @throws EngineUnavailable when the log took nothing, or did not answer
    */
   async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
@@ -73,7 +75,7 @@ export class EventAppender {
       if (appended === undefined || consents.length === 0) continue;
       const placed = consents.flatMap((i) => (appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }]));
       effects.set(topic, this.effectsOf(topic, placed).catch((error: unknown) => {
-        // It is durable: that its effect is not known yet is all there is to say.
+        // The event is durable, and only its effect is unknown.
         if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
         throw error;
       }));
@@ -90,7 +92,7 @@ export class EventAppender {
     });
   }
 
-  /** What the opt-outs and opt-ins of one append do, once every process knows them. */
+  /** The effects of the opt-outs and opt-ins of one append, once every process knows them. */
   private async effectsOf(topic: string, placed: readonly (Appended & { readonly record: NewRecord })[]): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
     const offsets: number[] = [];
     for (const { partition, offset } of placed) {
@@ -119,7 +121,7 @@ export class EventAppender {
         const appended = (await this.log.append(topic, rest)).values();
         return records.map((r) => (tooLarge.has(r) ? undefined : appended.next().value));
       } catch (error) {
-        // Nothing of the call was written: without the one that is at fault it goes on.
+        // Nothing of the call was written. It is repeated without the event at fault.
         if (!(error instanceof RecordTooLarge) || error.index === undefined || rest[error.index] === undefined) throw error;
         tooLarge.add(rest[error.index]!);
       }

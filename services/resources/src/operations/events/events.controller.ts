@@ -11,7 +11,7 @@ import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
-/** How many times the limit is still read, and dropped, so that the sender gets its answer. */
+/** A body above the limit is read and dropped up to this many times the limit, so that the sender gets its answer. */
 const LINGER = 16;
 const NDJSON = new Set(['application/x-ndjson', 'application/ndjson']);
 const FORMS = 'application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or application/json with ce- headers';
@@ -79,7 +79,8 @@ async function read(request: FastifyRequest, limit: number, batch: boolean): Pro
   if (Number(request.headers['content-length'] ?? 0) > limit * LINGER) throw refusal();
   let chunks: Uint8Array[] = [];
   let length = 0;
-  // Read to its end and dropped: many clients see a broken connection, and no answer, when they are cut off while they send.
+  // The body is read to its end and dropped. Many clients see a broken connection instead of an answer if they are cut
+  // off while they send.
   for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
     length += chunk.length;
     if (length > limit * LINGER) throw refusal();

@@ -12,7 +12,7 @@ export type Incoming =
   | { readonly index: number; readonly ok: true; readonly id: string; readonly topic: string; readonly record: NewRecord; readonly bytes: number; readonly consent: boolean }
   | { readonly index: number; readonly ok: false; readonly id?: string; readonly reason: RefusedReason; readonly detail: string };
 
-/** Extensions that say something inside the platform: never taken from outside. */
+/** Extensions with a meaning inside the platform. They are never taken from outside. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
 export const tooLarge = (index: number, bytes: number): Incoming => ({ index, ok: false, reason: 'too-large', detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}` });
@@ -64,8 +64,9 @@ function unescape(value: string): string {
 }
 
 /**
- * What is refused here although an event like it becomes a dead letter when it comes over Kafka: the sender waits for the answer and can
- * mend it. An unknown type may be a misspelt opt-out, and an opt-out without a member would deny nobody.
+ * Events that are refused here, although the same event over Kafka becomes a dead letter: the sender waits for the
+ * answer and can correct the event. An unknown type may be a misspelt opt-out, and an opt-out without a member would
+ * deny nobody.
  */
 function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly detail: string } | undefined {
   const definition = PAYER_CONTRACT.definition(event.type);

@@ -8,8 +8,8 @@ import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './i
 export const APPEND_EVENTS = 250;
 const APPEND_BYTES = 1024 * 1024;
 /**
- * Answer bytes that may wait for the client. Many clients read only after they have sent everything: pausing at once would
- * stop both sides for ever. A hundred thousand rows fit.
+ * Answer bytes that may wait for the client. Many clients read only after they have sent everything, so an early pause
+ * would stop both sides for ever. A hundred thousand rows fit.
  */
 const ANSWER_BYTES = 16 * 1024 * 1024;
 
@@ -39,9 +39,9 @@ export class EventStream {
   }
 
   /**
-   * Reads the request to its end. `started` is called when the first append is durable (or nothing came): until then a failure is
-   * thrown, and the caller can still answer with a status; afterwards it becomes the last row. `kept` is told how many are in
-   * the log, before the summary is written.
+   * Reads the request to its end. `started` is called when the first append is durable (or nothing came). A failure
+   * before that is thrown, and the caller can still answer with a status; a later failure becomes the last row. `kept`
+   * gets the number of events in the log, before the summary is written.
    */
   async run(request: AsyncIterable<Uint8Array>, started: () => void, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     let begun = false;
@@ -91,7 +91,7 @@ export class EventStream {
 
   private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     await this.written;
-    // Without it the receipt cannot say when it is done: the events are durable all the same.
+    // If this fails, the receipt cannot say when it is complete. The events are durable anyway.
     const told = await kept(this.kept()).then(() => true, () => false);
     const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
     if (!complete) this.answer.write(`${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice changes nothing', retryAfter: 2, receipt: this.receipt })}\n`);

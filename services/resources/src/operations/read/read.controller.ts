@@ -52,13 +52,14 @@ export class ReadController {
   }
 
   /**
-   * Locator, decision, record: the line of a record may have megabytes, and how long it takes to load would tell a denied record from
-   * an unknown one. What lives under `shared` without being a directory type needs a referrer: no direct read.
+   * First the locator, then the decision, then the record. The line of a record may have megabytes, and the time to
+   * load it would tell a denied record from an unknown one. A resource under `shared` that is no directory type can be
+   * read only through a resource that refers to it.
    */
   private async ofMember(client: string, type: string, id: string): Promise<Found> {
     const holders = (await this.records.holders(type, id)).filter((member) => member !== SHARED);
     const asked = holders.length === 0 ? [NOBODY] : holders;
-    // An id that nobody has costs the same decision.
+    // An unknown id costs the same decision.
     const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
     const at = decisions.findIndex((d) => d.permit);
     if (holders.length === 0) return UNKNOWN;

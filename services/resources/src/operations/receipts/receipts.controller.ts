@@ -20,7 +20,7 @@ export interface ReceiptAnswer {
   readonly removed: Counts;
   /** Conditional references in what was recorded, by path and type: no reader can follow them. At most 101 paths. */
   readonly unresolved: Counts;
-  /** One row for everything that was not plainly recorded. */
+  /** One row for each event that was not simply recorded. */
   readonly items: HandledPart['items'];
 }
 

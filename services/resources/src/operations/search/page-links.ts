@@ -32,7 +32,10 @@ export class PageLinks {
     return Buffer.concat([seal(this.keys()[0]!, client, type, payload), payload]).toString('base64url');
   }
 
-  /** undefined when it was tampered with, or given to another client or for another type: all the same from outside. */
+  /**
+   * undefined when the link was changed, or given to another client or for another type. These look the same from
+   * outside.
+   */
   read(text: string, client: string, type: string): PageToken | undefined {
     const bytes = /^[A-Za-z0-9_-]{44,4000}$/.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
     if (bytes.length <= 32) return undefined;

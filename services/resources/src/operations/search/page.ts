@@ -3,7 +3,7 @@ import { type RecordPart, recordId } from '@provider-access/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/views';
 import type { PageCursor } from './page-links.ts';
 
-/** A page is cut at the entry that passes this: pages are weighed, not only counted. */
+/** A page ends at the entry that passes this size: pages are weighed, not only counted. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Rows with their lines that are read at once: what lies in memory beyond a page is bounded by so many. */
 const CHUNK = 32;
@@ -35,7 +35,7 @@ export async function findPage(reader: ViewReader, query: SearchQuery, members: 
 
 type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
 const headOf = (document: ViewDocument): Head => document['record'] as Head;
-/** undefined for the stone of a deleted record: it alone has no line. */
+/** undefined for the tombstone of a deleted record: it alone has no line. */
 function entryOf(document: ViewDocument): Entry | undefined {
   const record = document['record'] as Head & Partial<Entry>;
   return record.line === undefined || record.deleted === true ? undefined : (record as Entry);
@@ -66,7 +66,7 @@ async function* byIds(reader: ViewReader, query: SearchQuery, member: string, af
   if (query.lastUpdated !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
   for (let i = 0; i < heads.length; i += CHUNK) {
     const documents = await reader.getMany(heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)), { bodies: LINE });
-    // What was deleted in between is left out.
+    // Records that were deleted in between are left out.
     for (const document of documents) {
       const entry = document === undefined ? undefined : entryOf(document);
       if (entry !== undefined) yield entry;

@@ -54,7 +54,7 @@ export class SearchController {
     void reply.header('content-type', FHIR_JSON).header('cache-control', 'no-store').send(searchsetBundle({ selfUrl: self, nextUrl: next, total, entries }));
   }
 
-  /** The query as asked, or as a page link carries it; normalised, so that equal searches have equal links. */
+  /** The query of the request or of its page link; normalised, so that equal searches have equal links. */
   private understand(request: SmartRequest, client: string, type: string): { query: SearchQuery; text: string; after?: PageCursor; self: string } {
     const mark = request.url.indexOf('?');
     const asked = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
@@ -69,7 +69,7 @@ export class SearchController {
     return { query: parsed(type, new URLSearchParams(token.query)), text: token.query, after: token.after, self: `${this.base}/${type}?${PAGE}=${link}` };
   }
 
-  /** Each page decides again. Members in order, those that may be seen apart from the others. */
+  /** Decides the members again on each page. Returns permitted members, in order, apart from the refused ones. */
   private async decide(client: string, query: SearchQuery): Promise<{ permitted: readonly string[]; refused: readonly { member?: string; reason: string }[] }> {
     const { access } = this.facts;
     if (isSharedType(query.type)) {
