@@ -33,6 +33,8 @@ interface Queue {
   readonly partition: number;
   items: Item[];
   sending: boolean;
+  /** Why the last send failed, until one succeeds. */
+  refusal: string | undefined;
   /** Lower after the broker refused a batch as too large. */
   maxRecords: number;
 }
@@ -97,7 +99,11 @@ export class Appender {
   #queue(topic: string, partition: number): Queue {
     const key = `${topic}/${partition}`;
     let queue = this.#queues.get(key);
-    if (queue === undefined) this.#queues.set(key, (queue = { topic, name: this.#settings.topicPrefix + topic, partition, items: [], sending: false, maxRecords: MAX_RECORDS }));
+    if (queue === undefined) {
+      const name = this.#settings.topicPrefix + topic;
+      queue = { topic, name, partition, items: [], sending: false, refusal: undefined, maxRecords: MAX_RECORDS };
+      this.#queues.set(key, queue);
+    }
     return queue;
   }
 
@@ -131,6 +137,7 @@ export class Appender {
     try {
       const base = await lane.send(queue.name, queue.partition, items.map(({ message }) => message), timeout);
       this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'acknowledged');
+      queue.refusal = undefined;
       items.forEach(({ part, index, bytes }, i) => {
         part.call.answers[index] = { partition: queue.partition, offset: base + i };
         this.#waiting -= bytes;
@@ -139,6 +146,7 @@ export class Appender {
       });
     } catch (error) {
       this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'failed');
+      queue.refusal = errorType(error);
       const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
       // The one refusal that says for sure that nothing was written.
       if (tooLarge && items.length > 1) {
@@ -186,7 +194,9 @@ export class Appender {
       const gone = queue.items.filter(late);
       if (gone.length === 0) continue;
       queue.items = queue.items.filter((item) => !late(item));
-      this.#fail(queue, gone, new EngineUnavailable(`Kafka: appending to ${queue.topic}/${queue.partition}: no broker took it in time`));
+      const why = queue.refusal === undefined ? '' : ` (${queue.refusal})`;
+      const what = `appending to ${queue.topic}/${queue.partition}: no broker took it in time${why}`;
+      this.#fail(queue, gone, new EngineUnavailable(`Kafka: ${what}`));
     }
   }
 }

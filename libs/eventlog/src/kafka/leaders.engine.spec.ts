@@ -70,6 +70,20 @@ describe('a leader moves', () => {
     await log.close();
   }, 240_000);
 
+  it('names why a broker refuses an append for longer than it may take, and appends again when it does not', async () => {
+    const strict = topic('t', { partitions: 1, replication: 3, minInsyncReplicas: 3 });
+    const log = await openLog(await prefixed(kafka.brokers, [strict]), { deliveryTimeoutMs: 5_000 });
+    await log.append('t', [record('before')]);
+    await killed(2, async () => {
+      const refused = (): Promise<string> =>
+        log.append('t', [record('never')]).then(() => 'taken', (error: Error) => error.message);
+      const word = 'Kafka: appending to t/0: NOT_ENOUGH_REPLICAS';
+      await eventually(async () => expect(await refused()).toBe(word), { timeout: 120_000 });
+    });
+    await eventually(() => log.append('t', [record('after')]), { timeout: 120_000 });
+    await log.close();
+  }, 300_000);
+
   it('adapter: all that was acknowledged is there, in order, handled by a group and seen by a follower, whoever is killed and whichever answers are lost', async () => {
     const connection = await prefixed(kafka.brokers, [safe]);
     const log = await openLog(connection);

@@ -133,6 +133,17 @@ export function committedMessages(partition: FetchedPartition): readonly Fetched
   return filterAborted({ messages, abortedTransactions }).filter((message) => !message.isControlRecord);
 }
 
+let errorTypes: ReadonlyMap<string, string> | undefined;
+
+/** The protocol's word for an error of which kafkajs's log tells the sentence; undefined for any other sentence. */
+export function protocolError(sentence: string | undefined): string | undefined {
+  if (errorTypes === undefined) {
+    const { errorCodes } = require('kafkajs/src/protocol/error') as { errorCodes: { type: string; message: string }[] };
+    errorTypes = new Map(errorCodes.map(({ type, message }) => [message, type]));
+  }
+  return errorTypes.get(sentence ?? '');
+}
+
 type Provider = (credentials: { username: string; password: string }) => (args: AuthenticationProviderArgs) => Authenticator;
 const PROVIDERS = { plain: 'plain', 'scram-sha-256': 'scram256', 'scram-sha-512': 'scram512' } as const;
 

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, expect, it, vi } from 'vitest';
-import './low-level.ts';
+import { protocolError } from './low-level.ts';
 
 const require = createRequire(import.meta.url);
 interface Queue {
@@ -29,4 +29,10 @@ it('a connection of kafkajs without requests sets no timer, and one that is thro
   expect(sendRequest).toHaveBeenCalledOnce();
   queue.fulfillRequest({ correlationId: 1, payload: Buffer.alloc(0), size: 0 });
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('knows the word of the protocol for a sentence of the log, and none for anything else', () => {
+  const sentence = 'Messages are rejected since there are fewer in-sync replicas than required';
+  expect(protocolError(sentence)).toBe('NOT_ENOUGH_REPLICAS');
+  for (const other of [undefined, '', 'Not authorized: member m-1']) expect(protocolError(other)).toBeUndefined();
 });

@@ -2,20 +2,35 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message, Producer } from 'kafkajs';
 import { createClient } from './client.ts';
 import type { Client } from './client.ts';
+import type { LogEntry } from './logging.ts';
+import { protocolError } from './low-level.ts';
 import type { Settings } from './options.ts';
 
 /** How long a failed producer may take to disconnect before the next one is made. */
 const PARTING_MS = 1_000;
 
-/** There was no answer, or none for exactly the partition of the send, so it is unknown what was written. */
+/**
+ * There was no answer, none that ended the send, or none for exactly the partition of the send, so it is unknown what was
+ * written. `type` is the last refusal of the broker, if it gave one, because that says what an operator has to change.
+ */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered';
-  readonly type: 'NO_ANSWER_IN_TIME' | 'ANSWER_OF_ANOTHER_PARTITION';
+  readonly type: string;
 
-  constructor(type: Unanswered['type']) {
+  constructor(type: string) {
     super(type);
     this.type = type;
   }
+}
+
+interface Current {
+  readonly client: Client;
+  readonly producer: Promise<Producer>;
+  /**
+   * What the broker answered last to a send that goes on, in the protocol's word. kafkajs repeats a send for as long as
+   * it may, and tells the refusals in between to its log alone.
+   */
+  refusal?: string | undefined;
 }
 
 /**
@@ -24,7 +39,7 @@ export class Unanswered extends Error {
  */
 export class ProducerLane {
   readonly #settings: Settings;
-  #current: { readonly client: Client; readonly producer: Promise<Producer> } | undefined;
+  #current: Current | undefined;
   #parting: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Settings) {
@@ -37,7 +52,9 @@ export class ProducerLane {
     try {
       return await Promise.race([
         this.#send(topic, partition, messages),
-        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => Promise.reject(new Unanswered('NO_ANSWER_IN_TIME'))),
+        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
+          throw new Unanswered(this.#current?.refusal ?? 'NO_ANSWER_IN_TIME');
+        }),
       ]);
     } catch (error) {
       this.retire();
@@ -70,7 +87,9 @@ export class ProducerLane {
 
   async #send(topic: string, partition: number, messages: Message[]): Promise<number> {
     await this.#parting;
-    const producer = await (this.#current ??= this.#create()).producer;
+    const current = (this.#current ??= this.#create());
+    current.refusal = undefined;
+    const producer = await current.producer;
     const answers = await producer.send({ topic, acks: -1, timeout: this.#settings.requestTimeoutMs, messages });
     const [answer] = answers;
     // -1: a duplicate of a batch whose place the broker no longer knows.
@@ -81,9 +100,13 @@ export class ProducerLane {
     return base;
   }
 
-  #create(): { client: Client; producer: Promise<Producer> } {
-    const client = createClient(this.#settings, { retryMs: this.#settings.deliveryTimeoutMs });
+  #create(): Current {
+    const onLog = ({ message, error }: LogEntry): void => {
+      if (message.startsWith('Response Produce')) created.refusal = protocolError(error);
+    };
+    const client = createClient(this.#settings, { retryMs: this.#settings.deliveryTimeoutMs, onLog });
     const producer = client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: () => ({ message }) => message.partition! });
-    return { client, producer: producer.connect().then(() => producer) };
+    const created: Current = { client, producer: producer.connect().then(() => producer) };
+    return created;
   }
 }

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import kafkajs from 'kafkajs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { awaitReceipt, Server } from '@provider-access/cli';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import { eventually, startKafka, startMongo, type Kafka, type Mongo } from '@provider-access/testing';
+import { startDeployment, type Deployment } from '../deployment.ts';
+import { publishAll, registerApp, type TestApp } from '../harness.ts';
+import { PATIENT, WAIT } from '../interrupted.ts';
+import { http, json, optOut, payerEvent, type EventRow, type HttpAnswer } from '../road.ts';
+
+/**
+ * Kafka answers, and refuses every append: each topic asks for more replicas in sync than there are. One broker cannot
+ * show that, because Kafka lowers `min.insync.replicas` to the number of replicas that a topic has.
+ */
+const NPI = '1234567893';
+const MEMBER = 'refused-1';
+const DECLARED = '2';
+const folder = mkdtempSync(join(tmpdir(), 'provider-access-refused-'));
+let kafka: Kafka;
+let mongo: Mongo;
+let platform: Deployment;
+let app: TestApp;
+
+beforeAll(async () => {
+  [kafka, mongo] = await Promise.all([startKafka({ brokers: 3 }), startMongo()]);
+  platform = await startDeployment({
+    dataDir: join(folder, 'data'),
+    env: {
+      KAFKA_BROKERS: kafka.brokers.join(), KAFKA_PARTITIONS: '1',
+      KAFKA_REPLICATION: '3', KAFKA_MIN_INSYNC_REPLICAS: DECLARED,
+      MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT,
+    },
+  });
+  await publishAll(platform, [
+    payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2000-01-01' }),
+    patient(MEMBER),
+    payerEvent('payer.member-enrolled.v1', MEMBER, { coverageId: 'cov-refused', from: '2020-01-01' }),
+    payerEvent('payer.attribution-asserted.v1', MEMBER, { provider: { npi: NPI }, from: '2020-01-01' }),
+  ]);
+  app = await registerApp(platform, { name: 'Clinic', npi: NPI });
+  await eventually(async () => expect((await read()).status).toBe(200), WAIT);
+}, 600_000);
+afterAll(async () => {
+  await platform?.kill();
+  await Promise.all([kafka?.stop(), mongo?.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function patient(id: string): DomainEvent {
+  return payerEvent('payer.resource-recorded.v1', id, { resource: { resourceType: 'Patient', id, gender: 'female' } });
+}
+const read = async (): Promise<HttpAnswer> =>
+  http(`${platform.base}/fhir/Patient/${MEMBER}`, { token: await app.tokens.get() });
+interface Row extends EventRow { readonly code: number; readonly text: string }
+async function post(event: DomainEvent): Promise<Row> {
+  const answer = await http(`${platform.base}/events`, {
+    method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify(toStructured(event)),
+  });
+  return { ...json<EventRow>(answer), code: answer.status, text: answer.body.toString('utf8') };
+}
+const readiness = async (): Promise<{ status: number; text: string }> => {
+  const { status, body } = await http(`${platform.base}/health/ready`);
+  return { status, text: body.toString('utf8') };
+};
+
+const operator = (): kafkajs.Admin =>
+  new kafkajs.Kafka({ brokers: [...kafka.brokers], clientId: 'operator', logLevel: kafkajs.logLevel.NOTHING }).admin();
+/** Has every topic of the platform ask for so many replicas in sync. */
+async function demand(replicas: string): Promise<void> {
+  const admin = operator();
+  await admin.connect();
+  const { TOPIC } = kafkajs.ConfigResourceTypes;
+  const configNames = ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'message.timestamp.type'];
+  for (const name of (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))) {
+    // kafkajs sets all settings of a topic at once: those that are not named go back to their default.
+    const asked = [{ type: TOPIC, name, configNames }];
+    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: asked });
+    const [topic] = resources;
+    const kept = topic!.configEntries.map(({ configName, configValue }) => ({ name: configName, value: configValue }));
+    const configEntries = [...kept, { name: 'min.insync.replicas', value: replicas }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name, configEntries }] });
+  }
+  await admin.disconnect();
+}
+/** How many records the topics of the payer hold. */
+async function published(): Promise<number> {
+  const admin = operator();
+  await admin.connect();
+  const topics = (await admin.listTopics()).filter((topic) => topic.includes('payer.'));
+  const offsets = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+  await admin.disconnect();
+  expect(topics.length).toBeGreaterThan(0);
+  return offsets.flat().reduce((sum, { high }) => sum + Number(high), 0);
+}
+
+test('is not ready while Kafka refuses every append, and is ready again by itself', { timeout: 900_000 }, async () => {
+  const receipts: string[] = [];
+  const taken = async (event: DomainEvent): Promise<void> => {
+    const { code, receipt, text } = await post(event);
+    if (code >= 300) throw new Error(text);
+    receipts.push(receipt);
+  };
+  // A broker less is nothing that anybody notices.
+  await kafka.kill(2);
+  await eventually(() => taken(patient('refused-2')).then(() => true), WAIT);
+  await eventually(async () => expect((await readiness()).status).toBe(200), WAIT);
+
+  const posting = Promise.all(Array.from({ length: 20 }, (_, i) => post(patient(`refused-2-${i}`))));
+  await demand('3');
+  for (const { code, receipt } of await posting) if (code < 300) receipts.push(receipt);
+  const refused = await post(optOut(MEMBER));
+  expect(refused).toMatchObject({ code: 503 });
+  expect(refused.status).not.toBe('effective');
+  expect(refused.text).toMatch(/repeat/i);
+  await eventually(async () => {
+    const { status, text } = await readiness();
+    expect(status).toBe(503);
+    expect(text).toMatch(/"resources","check":"log","detail":"nothing can be appended \(Kafka: .*NOT_ENOUGH_REPLICAS/);
+  }, WAIT);
+  expect((await http(`${platform.base}/health/live`)).status).toBe(200);
+  for (const { child } of platform.processes()) expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+
+  const before = await published();
+  await demand(DECLARED);
+  await eventually(async () => expect((await readiness()).status).toBe(200), WAIT);
+  expect(await published()).toBe(before);
+  for (const receipt of receipts) {
+    const { counts } = await awaitReceipt(new Server(platform.base), platform.payerToken, receipt, 1);
+    expect(counts).toEqual({ recorded: 1 });
+  }
+  await eventually(async () => expect((await post(optOut(MEMBER))).status).toBe('effective'), WAIT);
+  expect((await read()).status).toBe(404);
+});
