@@ -8,7 +8,7 @@ import { awaitReceipt, publish, Server, type Item, type PlatformProcess, type Re
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
-import { freshPlatform, IN_CLUSTER, publishAll, registerApp, startPlatform, type TestApp } from './harness.ts';
+import { freshPlatform, IN_CLUSTER, publishAll, registerApp, SEPARATE, startPlatform, type TestApp } from './harness.ts';
 import { findGroup, http, json, kickOff, optOut, payerEvent, sealed, tell, texts, type EventRow, type HttpAnswer } from './road.ts';
 
 /** Each row of "Bad input it must meet": a status, an answer that names the fault, and the neighbours are there. */
@@ -316,7 +316,7 @@ describe.skipIf(!mountable || IN_CLUSTER)('the disk is full while an export runs
   beforeAll(async () => {
     mkdirSync(files, { recursive: true, mode: 0o700 });
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', files]).status).toBe(0);
-    full = await startPlatform({ dataDir: join(work, 'data') });
+    full = await startPlatform({ dataDir: join(work, 'data'), ...(SEPARATE ? {} : { env: { MIN_FREE_BYTES: '0' } }) });
   });
   afterAll(async () => {
     await full?.kill();

@@ -1,7 +1,7 @@
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import type { Metrics, Sample } from '@provider-access/observability';
 import type { ViewReader, Views } from '@provider-access/views';
 import { Access } from './access.ts';
 import { Freshness } from './freshness.ts';
@@ -66,6 +66,8 @@ export class Facts {
     if (metrics === undefined) return;
     this.measured.push(metrics.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [])));
     if (service === undefined) return;
+    const unreadable = (): Sample<'pa_facts_unreadable_records'>[] => [{ labels: { service }, value: this.parties.unreadable() }];
+    this.measured.push(metrics.read('pa_facts_unreadable_records', unreadable));
     // What is not confirmed at all (a start that does not end, a restore or a loss that nobody has accepted) grows older from look to look, too.
     let unconfirmedSince: number | undefined = clock.now();
     this.measured.push(metrics.read('pa_facts_age_seconds', () => {

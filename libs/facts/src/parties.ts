@@ -86,9 +86,13 @@ export class Parties implements PartyFacts {
   failure(): string | undefined {
     return this.following?.failure();
   }
+  /** How many records of the platform could not be read since the start. Whom they concern is denied. */
+  unreadable(): number {
+    return this.unread;
+  }
   /** What is wrong although the facts are current. PHI-free. */
   notice(): string | undefined {
-    return this.unread === 0 ? undefined : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ProviderAccessViewStuck)`;
+    return this.unread === 0 ? undefined : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ProviderAccessRecordsUnreadable)`;
   }
 
   client(id: string): ClientFacts | undefined {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PROGRESS_TYPE } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { Metrics } from '@provider-access/observability';
 import { eventually } from '@provider-access/testing';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -105,6 +106,17 @@ describe('a record of ours that cannot be projected', () => {
     expect(facts.check()).toEqual({ ready: true, detail: expect.stringContaining('1 records of the platform could not be read') as string });
     await eventually(async () => (await projections.status()).every(({ failure }) => failure === undefined));
     expect(await verdicts(await follow())).toEqual(['source-on-hold', 'source-on-hold']);
+  });
+
+  it('is measured, so that an alert tells the operator', async () => {
+    const metrics = new Metrics();
+    const measured = new Facts({ log, views, clock: { now: () => NOW }, pollMs: 5, metrics, service: 'resources' });
+    running.push(measured);
+    await measured.start();
+    expect(await metrics.text()).toContain('pa_facts_unreadable_records{service="resources"} 0');
+    await log.append(PA_REGISTRY, [broken('pa.app-suspended.v1', 'c1')]);
+    await settled(measured);
+    expect(await metrics.text()).toContain('pa_facts_unreadable_records{service="resources"} 1');
   });
 
   it('about a provider takes it out of the network', async () => {

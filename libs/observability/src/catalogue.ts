@@ -1,5 +1,5 @@
 import {
-  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, DROPPED_REGISTRATION, ENGINE, EXPORT_LIMIT, EXPORT_OUTCOME, EXPORT_STATE, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
+  ACTION, CACHE, CACHE_RESULT, CHUNK_OUTCOME, CHUNK_STATE, DECISION, DROPPED_REGISTRATION, ENGINE, EXPORT_LIMIT, EXPORT_OUTCOME, EXPORT_STATE, FOLDER, GROUP, INTAKE_OUTCOME, METHOD, OBJECTIVE, OBJECTIVE_RESULT,
   PROBE_RESULT, PROBE_STEP, PURPOSE, REFUSAL, ROUTE, SERVICE, STATUS, TOKEN_REASON, TOPIC, VERSION, VIEW, type LabelValues,
 } from './labels.ts';
 
@@ -47,6 +47,7 @@ export const METRICS = {
   pa_view_freshness_seconds: gauge('Age of the oldest record that a view does not show, because it is behind or passed over it; 0 when it shows all', { view: VIEW, topic: TOPIC }),
   pa_view_builds: gauge('Builds of a view that are kept up to date: 2 while one is built beside the live one', { view: VIEW }),
   pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
+  pa_facts_unreadable_records: gauge('Records of the platform that this process could not read into the facts it keeps in memory: whom they concern is denied', { service: SERVICE }),
   // Intake
   pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
   pa_intake_unresolved_references_total: counter('Conditional references in resources that were recorded: no reader can follow them', { service: SERVICE }),
@@ -85,6 +86,8 @@ export const METRICS = {
   pa_probe_step_duration_seconds: gauge('Duration of a step in the last run of the probe', { step: PROBE_STEP }),
   // The process
   pa_engine_reachable: gauge('1 while the engine answers', { engine: ENGINE }),
+  pa_disk_free_bytes: gauge('Free bytes of the disk that holds a folder of this process: the data folder of npm start, or files of exports (FILES=fs)', { folder: FOLDER }),
+  pa_disk_kept_free_bytes: gauge('Free bytes below which the process is not ready (data) or exports wait (files)', { folder: FOLDER }),
   pa_memory_limit_bytes: gauge('Memory that the process may have (its control group); absent without a limit', {}),
   pa_build_info: gauge('Always 1; the labels say what runs', { service: SERVICE, version: VERSION }),
 } satisfies Record<string, MetricDefinition>;

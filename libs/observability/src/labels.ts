@@ -49,6 +49,8 @@ export const CHUNK_STATE = ['queued', 'running'] as const;
 export const CHUNK_OUTCOME = ['written', 'failed', 'abandoned'] as const;
 export const CACHE = ['access-token', 'jwks', 'view-document'] as const;
 export const CACHE_RESULT = ['hit', 'miss'] as const;
+/** What a disk that is measured holds: everything of `npm start`, or the files of exports. */
+export const FOLDER = ['data', 'files'] as const;
 export const ENGINE = ['kafka', 'mongodb', 'embedded'] as const;
 export const OBJECTIVE = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
 export const OBJECTIVE_RESULT = ['met', 'missed'] as const;

@@ -2,6 +2,7 @@ export { bind, refuseRequest, type Handler, type Listening } from './listener.ts
 export { answer, processRoutes, readinessOf, type Finding, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 export { watchAppends, type AppendWatch, type AppendWatchOptions } from './append-watch.ts';
+export { watchRoom, type DiskRoom, type DiskRoomOptions } from './disk-room.ts';
 export { guardLosses } from './guard-losses.ts';
 export { measureLog } from './measured-log.ts';
 export { VERSION } from './version.ts';

@@ -1,5 +1,5 @@
 import type { Blobs } from '@provider-access/blob';
-import { openFsBlobs } from '@provider-access/blob/fs';
+import { openFsBlobs, RESERVE_BYTES } from '@provider-access/blob/fs';
 import { openS3Blobs } from '@provider-access/blob/s3';
 import { type FilesConnection, type FilesEnv, filesOptions, type KafkaEnv, kafkaOptions, type MongoEnv, mongoOptions } from '@provider-access/config';
 import { decidedBy } from '@provider-access/events';
@@ -8,6 +8,7 @@ import type { Logger } from '@provider-access/observability';
 import { openMongoState } from '@provider-access/state/mongo';
 import { openMongoViews } from '@provider-access/views/mongo';
 import type { Engines } from './start-service.ts';
+import { watchRoom } from './disk-room.ts';
 import { tidy } from './tidy.ts';
 
 /** Kafka, MongoDB and the file store as the environment names them. @throws ConfigurationError */
@@ -28,6 +29,9 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
       tidied = true;
       return opened;
     } }),
+    ...(store?.kind === 'fs' && {
+      room: watchRoom({ folder: 'files', path: store.root, setting: 'FILES_DIR', minBytes: RESERVE_BYTES }),
+    }),
   };
 }
 

@@ -16,6 +16,7 @@ import type { State } from '@provider-access/state';
 import type { Views } from '@provider-access/views';
 import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
@@ -35,6 +36,8 @@ export interface Engines {
   state(log: EventLog): Promise<State>;
   /** For services that have files. */
   blobs?(): Promise<Blobs>;
+  /** Of the disk under the files, where that is a disk of this machine. */
+  readonly room?: Pick<DiskRoom, 'measure'>;
 }
 
 /** What a service's module is made from. */
@@ -192,6 +195,7 @@ class ServiceProcess {
     await state.claims.get('health', name);
     this.phase = 'opening the file store';
     const opened = await engines.blobs?.();
+    engines.room?.measure(metrics);
     const blobs = opened === undefined ? undefined : tracedBlobs(opened, tracing);
     const presence = heardBy(state.presence, 'announce', (answered) => told.get('mongodb')?.(answered));
     const probes = this.probesOf(log, state);

@@ -4,7 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
-import { openFsBlobs, removeUnfinished } from '@provider-access/blob/fs';
+import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/blob/fs';
 import { calendarRules, listenFaults, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
@@ -14,7 +14,7 @@ import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/exp
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, lacksTrustedProxy, measureDecoded, NO_TRUSTED_PROXY, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, guardLosses, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends } from '@provider-access/process';
+import { answer, bind, guardLosses, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends, watchRoom } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -70,7 +70,10 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const state = openEmbeddedState({ file: file('state.db'), log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'), soleOwner: true });
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
-    const blobs = openFsBlobs({ root: file('files') });
+    const room = watchRoom({ folder: 'data', path: dataDir, setting: 'MIN_FREE_BYTES', minBytes: config.MIN_FREE_BYTES });
+    room.measure(metrics);
+    // Exports stop before the process is unready, so that their files never take the room that opt-outs need.
+    const blobs = openFsBlobs({ root: file('files'), reserveBytes: config.MIN_FREE_BYTES + RESERVE_BYTES });
 
     const administratorTokenFile = file('administrator.token');
     const payerTokenFile = file('payer.token');
@@ -134,7 +137,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
 
     const all = apps as Record<ServiceName, NestFastifyApplication>;
     const checks: Record<string, readonly ReadinessCheck[]> = {
-      standalone: [appends.check, { name: 'state', check: async () => changeable(await state.refusal()) }],
+      standalone: [appends.check, room.check, { name: 'state', check: async () => changeable(await state.refusal()) }],
       ...Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])),
     };
     const viewsOf = async (authorization: string): Promise<Record<string, unknown>> => {

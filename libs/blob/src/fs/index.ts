@@ -6,6 +6,9 @@ import { Readable } from 'node:stream';
 import { blobName, blobPrefix } from '../name.ts';
 import { BlobStoreFull, type BlobInfo, type Blobs, type BlobWriter } from '../port.ts';
 
+/** Default of `reserveBytes`. */
+export const RESERVE_BYTES = 64 * 1024 * 1024;
+
 export interface FsBlobOptions {
   readonly root: string;
   /**
@@ -99,7 +102,7 @@ class FsBlobs implements Blobs {
   private readonly reserve: number;
   constructor(options: FsBlobOptions) {
     this.root = options.root;
-    this.reserve = options.reserveBytes ?? 64 * 1024 * 1024;
+    this.reserve = options.reserveBytes ?? RESERVE_BYTES;
     this.remote = { module: import.meta.url, options: { root: options.root, reserveBytes: this.reserve } };
   }
 

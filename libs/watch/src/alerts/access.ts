@@ -20,6 +20,15 @@ export const access: RuleGroup = {
       follows: ['EngineAway', 'IntakeStuck'],
     },
     {
+      name: 'RecordsUnreadable', severity: 'page', for: '1m',
+      expr: (of) => `max by (namespace, service) (${of('pa_facts_unreadable_records')}) > 0`,
+      summary: '{{ $labels.service }} cannot read {{ $value | humanize }} records of the platform and denies whom they concern',
+      description:
+        'A client, a key, a provider or a whole source is denied: in the worst case nobody reads anything. '
+        + 'A release that can read the records ends it (ADR 0018).',
+      why: 'It is safe, it may close everything, and it never ends by itself.',
+    },
+    {
       name: 'Errors', severity: 'page', for: '5m',
       expr: (of) => `${of('namespace_service:http_server_errors:ratio_rate5m')} > 0.05 and on (namespace, service) sum by (namespace, service) (rate(${of(REQUESTS, 'status=~"5.."')}[5m])) > 0.02`,
       summary: '{{ $labels.service }} answers {{ $value | humanizePercentage }} of requests with 5xx',

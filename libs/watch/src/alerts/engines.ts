@@ -1,5 +1,8 @@
 import type { RuleGroup } from '../rules.ts';
 
+/** An export of a large Group writes this much within minutes. */
+const TIMES_KEPT_FREE = 8;
+
 export const engines: RuleGroup = {
   name: 'engines',
   alerts: [
@@ -16,6 +19,21 @@ export const engines: RuleGroup = {
       summary: 'Appends to {{ $labels.topic }} fail although Kafka answers',
       description: 'The topic is missing, a right is missing, the record is too large, or the partition has too few replicas in sync. For pa.audit: nothing is released without its entry, every read is 503. For other topics: the service that writes it waits there.',
       why: 'Kafka is there and says no: it goes on saying no until somebody changes something.',
+    },
+    {
+      // Several processes may share one disk, and all of them see the same free bytes.
+      name: 'DiskNearlyFull', severity: 'page', for: '5m',
+      expr: (of) => [
+        `min by (namespace, folder) (${of('pa_disk_free_bytes')})`,
+        `< ${TIMES_KEPT_FREE} * max by (namespace, folder) (${of('pa_disk_kept_free_bytes')})`,
+      ].join(' '),
+      summary: 'The disk of the {{ $labels.folder }} folder has {{ $value | humanize1024 }}B free',
+      description:
+        'Below pa_disk_kept_free_bytes exports wait (files), or the process is not ready (data). '
+        + 'A full disk refuses every event, opt-outs too.',
+      why:
+        `${TIMES_KEPT_FREE} times what is kept free (1 GiB of data, 512 MiB of files, unless set otherwise) `
+        + 'is the last moment before opt-outs are refused, and only a person can give it room.',
     },
   ],
 };

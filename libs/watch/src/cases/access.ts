@@ -1,6 +1,7 @@
 import { series, type CaseTable } from './case.ts';
 
 const age = (service: string, instance: string): string => series('pa_facts_age_seconds', { service }, instance);
+const unreadable = (service: string, instance = 'a'): string => series('pa_facts_unreadable_records', { service }, instance);
 const requests = (service: string, status: string): string => series('http_server_request_duration_seconds_count', { service, method: 'GET', route: '/fhir/:type/:id', status });
 const parked = (service: string, instance = 'a'): string => series('pa_dead_letters_open', { topic: 'payer.member-events', service }, instance);
 
@@ -10,6 +11,19 @@ export const accessCases: CaseTable = {
     { when: 'one of two has: it is taken out', series: { [age('resources', 'a')]: '60+60x20', [age('resources', 'b')]: '0.3x30' }, at: 15, fires: [] },
     { when: 'a broker restarts', series: { [age('resources', 'a')]: '0.3x5 20x1 0.3x20' }, at: 7, fires: [] },
     { when: 'facts were never confirmed', series: { [age('consent', 'a')]: 'Inf Inf Inf Inf Inf Inf' }, at: 5, fires: [{ labels: { service: 'consent' }, summary: 'Every consent has facts that are +Inf old and answers 503' }] },
+  ],
+  RecordsUnreadable: [
+    {
+      when: 'every process that follows the registry says so',
+      series: { [unreadable('resources')]: '0x5 1x20', [unreadable('resources', 'b')]: '0x5 1x20', [unreadable('export')]: '0x25' },
+      at: 9,
+      fires: [{
+        labels: { service: 'resources' },
+        summary: 'resources cannot read 1 records of the platform and denies whom they concern',
+      }],
+    },
+    { when: 'the release that can read it is there', series: { [unreadable('resources')]: '1x5 0x20' }, at: 9, fires: [] },
+    { when: 'nothing is unreadable', series: { [unreadable('resources')]: '0x25' }, at: 20, fires: [] },
   ],
   Errors: [
     { when: 'one in ten is 503', series: { [requests('resources', '200')]: '0+90x30', [requests('resources', '503')]: '0+10x30' }, at: 15, fires: [{ labels: { service: 'resources' }, summary: 'resources answers 10% of requests with 5xx' }] },

@@ -11,6 +11,7 @@ export const accessDashboard: Dashboard = {
       lines('Share later than a second', 'percentunit', 'Over an hour and six: 14.4 and 6 times the budget of 1 % page.', [['1 h', (of) => of('namespace_objective:pa_slo_missed:ratio_rate1h', 'objective="opt-out-effective"')], ['6 h', (of) => of('namespace_objective:pa_slo_missed:ratio_rate6h', 'objective="opt-out-effective"')]], { min: 0 }),
       lines('Age of the facts', 's', 'By process: what is decided with. Above 5 s nothing is decided.', [['{{service}} {{instance}}', (of) => of('pa_facts_age_seconds')]], { width: 12, steps: ['green', [5, 'red']] }),
       stat('Sources denied as a whole', 'short', 'Because of parked events that name no member.', [['', (of) => `max(${of('pa_access_held_sources')})`]], { width: 6, steps: ['green', [1, 'red']] }),
+      stat('Records that could not be read', 'short', 'Of the platform, by the facts in memory: whom they concern is denied.', [['', (of) => `max(${of('pa_facts_unreadable_records')})`]], { width: 6, steps: ['green', [1, 'red']] }),
       stat('Parked events that may deny', 'short', 'Of consent and attribution: one member each.', [['{{service}}', (of) => `sum by (service) (max by (topic, service) (${of('pa_dead_letters_open', 'service=~"consent|attribution"')}))`]], { width: 6, steps: ['green', [1, 'yellow']] }),
     ] },
     { title: 'Tokens', panels: [

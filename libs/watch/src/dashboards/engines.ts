@@ -12,6 +12,7 @@ export const enginesDashboard: Dashboard = {
       lines('Processes that cannot reach one', 'short', 'One of many: its network or its secret. All: the engine.', [['{{engine}}', (of) => `count by (engine) (${of('pa_engine_reachable')} == 0)`]], { width: 12 }),
       lines('Appends', 'cps', 'By topic.', [['{{topic}}', perSecond('pa_log_appended_total', 'topic')]], { width: 12, stacked: true }),
       lines('Appends that failed', 'cps', 'By topic. Normal is none.', [['{{topic}}', perSecond('pa_log_append_failures_total', 'topic')]], { width: 12, stacked: true }),
+      lines('Free bytes of disks', 'bytes', 'data: of npm start. files: of exports with FILES=fs. Told at eight times what is kept free.', [['{{folder}}', (of) => `min by (folder) (${of('pa_disk_free_bytes')})`], ['{{folder}}: kept free', largest('pa_disk_kept_free_bytes', 'folder')]], { width: 12, min: 0 }),
     ] },
     { title: 'Requests', panels: [
       lines('By route', 'reqps', 'As the router has it.', [['{{service}} {{method}} {{route}}', perSecond('http_server_request_duration_seconds_count', 'service, method, route')]], { width: 12 }),

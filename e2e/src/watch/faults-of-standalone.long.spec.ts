@@ -1,0 +1,3 @@
+import { standaloneFaults } from './standalone.ts';
+
+standaloneFaults();
