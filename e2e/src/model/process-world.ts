@@ -65,8 +65,10 @@ export class ProcessWorld extends World {
   /** By process. */
   readonly #skews = new Map<ServiceProcess, number>();
   readonly #held = new Map<number, { readonly approvals: number; readonly until: number; readonly token: string }>();
+  /** While it goes on, or when it has failed. */
   #replacing: Promise<void> | undefined;
-  #rolling: Promise<readonly Retired[]> | undefined;
+  #rolling: Promise<void> | undefined;
+  #retired: readonly Retired[] = [];
 
   private constructor(platform: Deployment, log: PayerLog, clocks: Clocks) {
     super();
@@ -220,7 +222,9 @@ export class ProcessWorld extends World {
       case 'kill': {
         const there = this.#of(what.module);
         if (this.#replacing !== undefined || this.#rolling !== undefined) break;
-        this.#replacing = this.#platform.replace(there[what.instance % there.length]!);
+        this.#replacing = this.#platform.replace(there[what.instance % there.length]!).then(() => {
+          this.#replacing = undefined;
+        });
         // Its failure is thrown where it is awaited.
         this.#replacing.catch(() => undefined);
         break;
@@ -235,8 +239,12 @@ export class ProcessWorld extends World {
         await this.administer(`/ops/views/attribution/${what.view}/rebuild`, undefined, what.via);
         break;
       case 'roll-out':
-        await this.#replaced();
-        this.#rolling = this.#platform.roll(HERE);
+        await this.#replacing;
+        this.#rolling = this.#platform.roll(HERE).then((retired) => {
+          this.#rolling = undefined;
+          this.#retired = retired;
+          console.info(`the roll-out has replaced ${retired.length} processes`);
+        });
         this.#rolling.catch(() => undefined);
         break;
       case 'partial append':
@@ -249,17 +257,12 @@ export class ProcessWorld extends World {
     // A process that has ended, or ends now, reads no clock.
     await Promise.race([this.#clocks.set(process.pid(), ms), process.ended]);
   }
-  async #replaced(): Promise<void> {
-    const replacing = this.#replacing;
-    await replacing;
-    this.#replacing = undefined;
-  }
   async afterwards(): Promise<void> {
     // What a kill left is replaced beside the sequence.
   }
   /** A roll-out goes on meanwhile. */
   async calm(): Promise<void> {
-    await this.#replaced();
+    await this.#replacing;
     for (const process of this.#platform.processes())
       if ((this.#skews.get(process) ?? 0) !== 0) await this.#move(process, 0);
   }
@@ -271,7 +274,8 @@ export class ProcessWorld extends World {
   }
   /** Resolves at the end of the roll-out. */
   async rolledOut(): Promise<readonly Retired[]> {
-    return (await this.#rolling) ?? [];
+    await this.#rolling;
+    return this.#retired;
   }
 }
 
