@@ -61,6 +61,21 @@ describe('inbound events', () => {
     expect(inbound?.ok === false && JSON.stringify(inbound.fault)).not.toMatch(/Patient\/1|"all"/);
   });
 
+  it.each(['id', 'source'])('are refused whose %s has 257 characters, and taken with 256, in both modes', (name) => {
+    for (const of of [
+      (e: DomainEvent) => record({}, e),
+      (e: DomainEvent) => structured(JSON.stringify(toStructured(e))),
+    ]) {
+      expect(read(of({ ...event, [name]: 'x'.repeat(257) }))).toMatchObject({
+        ok: false,
+        type: TYPE,
+        fault: { reason: 'not-a-cloudevent' },
+        stray: false,
+      });
+      expect(read(of({ ...event, [name]: 'x'.repeat(256) }))).toMatchObject({ ok: true });
+    }
+  });
+
   it('concern the member and the source that they name, as far as they can be read', () => {
     expect(concerned(record(), event)).toEqual({ member: 'm1', source: 'urn:payer' });
     expect(concerned(record({}, { ...event, subject: 'not an id!' }), undefined)).toEqual({ source: 'urn:payer' });

@@ -55,16 +55,63 @@ describe('from POST /events to the records view', () => {
     expect((await house.publish(given)).receipt).toMatchObject({ counts: { unchanged: 3 }, unresolved: {} });
   });
 
+  const letters = async (): Promise<(string | undefined)[][]> => {
+    const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+    const all = await Promise.all(
+      Array.from({ length: await house.log.partitions(topic) }, (_, p) => house.log.read(topic, p, 0, 100)),
+    );
+    return all
+      .flat()
+      .map(
+        ({ value }) => JSON.parse(Buffer.from(value).toString()) as { reason: string; headers: Record<string, string> },
+      )
+      .map(({ reason, headers }) => [reason, headers['ce_id']]);
+  };
   it('makes a dead letter of an event that names a type of ours, and none of what only keeps a place', async () => {
-    const event = { id: 'gap-1', source: 'urn:payer', type: 'pa.gap.v1', time: '2025-04-01T00:00:00Z', subject: 'm1', data: { note: 'would vanish' } };
-    await house.log.append(PAYER_MEMBER_EVENTS, [{ key: 'gap', partitionKey: 'm1', headers: { ce_type: 'pa.gap.v1' }, value: '{}' }, encodeEvent(event)]);
-    const letters = async () => {
-      const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-      const all = await Promise.all(Array.from({ length: await house.log.partitions(topic) }, (_, p) => house.log.read(topic, p, 0, 100)));
-      return all.flat().map(({ value }) => JSON.parse(Buffer.from(value).toString()) as { reason: string; headers: Record<string, string> });
+    const event = {
+      id: 'gap-1',
+      source: 'urn:payer',
+      type: 'pa.gap.v1',
+      time: '2025-04-01T00:00:00Z',
+      subject: 'm1',
+      data: { note: 'would vanish' },
     };
-    await eventually(async () => expect((await letters()).map(({ reason, headers }) => [reason, headers['ce_id']])).toEqual([['unknown-event-type', 'gap-1']]));
+    await house.log.append(PAYER_MEMBER_EVENTS, [
+      { key: 'gap', partitionKey: 'm1', headers: { ce_type: 'pa.gap.v1' }, value: '{}' },
+      encodeEvent(event),
+    ]);
+    await eventually(async () => expect(await letters()).toEqual([['unknown-event-type', 'gap-1']]));
   });
+
+  // Kafka takes what POST /events refuses.
+  it.each(['id', 'source'])(
+    'makes a dead letter of an event over Kafka whose %s has 257 characters, and takes the one behind it',
+    async (name) => {
+      const event = {
+        id: `kafka-${name}`,
+        source: 'urn:payer',
+        type: 'payer.resource-recorded.v1',
+        time: '2025-04-01T00:00:00Z',
+        subject: 'm1',
+      };
+      const records = [
+        { ...event, [name]: 'x'.repeat(257) },
+        { ...event, [name]: 'x'.repeat(256) },
+      ].map((e, i) => encodeEvent({ ...e, data: { resource: condition('m1', `long-${name}-${i}`) } }));
+      await house.log.append(PAYER_MEMBER_EVENTS, records);
+      await eventually(async () =>
+        expect((await letters()).map(([reason, id]) => [reason, id!.length])).toContainEqual([
+          'not-a-cloudevent',
+          name === 'id' ? 257 : `kafka-${name}`.length,
+        ]),
+      );
+      await house.settled();
+      expect([
+        await house.records.byTypeId('m1', 'Condition', `long-${name}-0`),
+        await house.records.byTypeId('m1', 'Condition', `long-${name}-1`),
+      ]).toEqual([undefined, expect.anything()]);
+    },
+  );
 
   it('says in the receipt how many elements redaction removed, by path and without values', async () => {
     const total = [{ category: { text: 't' }, amount: { value: 12.5, currency: 'USD' } }];

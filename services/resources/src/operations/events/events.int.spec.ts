@@ -47,9 +47,19 @@ describe('POST /events', () => {
   it.each(['id', 'source'])('takes an event whose %s has 256 characters, and refuses one of 257', async (name) => {
     const before = await inLog();
     const answer = await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(257) }, STRUCTURED);
-    expect([answer.status, answer.json()]).toMatchObject([400, { reason: 'not-a-cloudevent', detail: 'id and source have at most 256 characters' }]);
+    expect([answer.status, answer.json()]).toMatchObject([
+      400,
+      { reason: 'not-a-cloudevent', detail: 'id and source have at most 256 characters' },
+    ]);
+    // As a line of a file that `pa publish` sends.
+    const { rows } = await house.publish([
+      JSON.stringify({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(257) }),
+    ]);
+    expect(rows).toMatchObject([{ status: 'refused', reason: 'not-a-cloudevent' }]);
     expect(await inLog()).toBe(before);
-    expect((await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(256) }, STRUCTURED)).status).toBe(202);
+    expect((await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(256) }, STRUCTURED)).status).toBe(
+      202,
+    );
   });
 
   it('answers a single event that it refuses with the status of the fault', async () => {
