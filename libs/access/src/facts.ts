@@ -35,6 +35,8 @@ export interface MemberFacts {
 export const EVERY_SOURCE = '*';
 /** Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the member. */
 export const ANY_SOURCE = '?';
+/** Begins the id of the hold that stands for several open holds of one member. Its first dead letter follows. */
+export const MORE_HOLDS = 'more-';
 /** The sources whose holds deny a member. */
 export const sourcesOf = (member: Pick<MemberFacts, 'sources'>): readonly string[] => [...member.sources, EVERY_SOURCE];
 

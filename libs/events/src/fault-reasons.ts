@@ -5,10 +5,13 @@
 export const FAULT_REASONS = {
   'not-a-cloudevent': 'An attribute of the CloudEvents envelope is missing, or its value is not allowed.',
   'not-json': 'The event or its data is not JSON.',
-  'unknown-event-type': 'No event type of the platform has this name and version. Compare it with the AsyncAPI document.',
+  'unknown-event-type':
+    'No event type of the platform has this name and version. Compare it with the AsyncAPI document.',
   'wrong-topic': 'Events of this type belong on another topic.',
-  'key-names-another-member': "The key of the Kafka record is not the event's subject, so the event could overtake others of its member.",
-  'time-in-future': 'The time of the event lies more than five minutes ahead of the platform: it would win over everything until then.',
+  'key-names-another-member':
+    "The key of the Kafka record is not the event's subject, so the event could overtake others of its member.",
+  'time-in-future':
+    'The time of the event lies more than five minutes ahead of the platform: it would win over everything until then.',
   'missing-subject': 'The event names no member or provider.',
   'invalid-subject': 'The subject is not an id: letters, digits, - and ., at most 64 characters.',
   'reserved-subject': 'The platform keeps this id for itself.',
@@ -24,8 +27,11 @@ export const FAULT_REASONS = {
   'not-a-provider-type': 'The resource belongs to a member or carries one: publish it as payer.resource-recorded.v1.',
   'not-a-member-type': 'The resource belongs to no member: publish it as payer.provider-recorded.v1.',
   'event-id-reused': 'The same source has sent another content under this event id before.',
+  'too-many-ids':
+    'The merge would give one person more than 100 member ids. Both ids are denied until somebody has looked at it.',
   'too-large': 'What the event becomes is larger than the log takes.',
-  'internal-fault': 'The platform failed at this event. The log of the service names the error; replay the event when that is mended.',
+  'internal-fault':
+    'The platform failed at this event. The log of the service names the error; replay the event when that is mended.',
 } as const;
 export type FaultReason = keyof typeof FAULT_REASONS;
 

@@ -1,4 +1,12 @@
-import { decide, type Decision, decisionTime, type DenialReason, type MemberFacts, type Purpose } from '@provider-access/access';
+import {
+  decide,
+  type Decision,
+  decisionTime,
+  type DenialReason,
+  type MemberFacts,
+  MORE_HOLDS,
+  type Purpose,
+} from '@provider-access/access';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, type PayerEvent } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import { type Clock, instant, Refusal } from '@provider-access/http';
@@ -121,7 +129,10 @@ export class Access {
       const facts = factsOf(document);
       if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined)) return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
-      return consentEffect((document as MemberFactsDocument).consent, event, now, said);
+      const effect = consentEffect((document as MemberFactsDocument).consent, event, now, said);
+      // Of many dead letters of one member, the facts know one hold that stands for several.
+      const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
+      return effect === undefined && isHeld ? { status: 'parked', deadLetter, denies: 'member' } : effect;
     });
   }
   /** @throws FactsStale */

@@ -1,7 +1,7 @@
 import type { AttributionFact } from '@provider-access/access';
 import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { type Holds, holdsAfter } from './holds.ts';
+import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { pieces, stands, type Step, withStep } from './steps.ts';
@@ -18,6 +18,8 @@ export interface AttributionPart {
   /** Ends by provider and contract: they hold for every Group that has these, also for one asserted later on. */
   readonly ends?: Readonly<Record<string, GroupAttribution>>;
   readonly holds?: Holds;
+  /** Set when an ended hold was dropped: before this instant the holds here do not tell everything. */
+  readonly since?: string;
   /** Groups were left out of which nothing newer than this business time was said. */
   readonly forgotten?: string;
   readonly sources: readonly string[];
@@ -109,7 +111,7 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
     }
     default: {
       const holds = holdsAfter(part?.holds, record);
-      return holds && { ...base, holds };
+      return holds && holds !== part?.holds ? { ...base, ...withHolds(part, holds) } : undefined;
     }
   }
 }

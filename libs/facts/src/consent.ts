@@ -1,7 +1,7 @@
 import type { OptOutFact } from '@provider-access/access';
 import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { type Holds, holdsAfter } from './holds.ts';
+import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { barsAllOf, deciding, endOf, ends, folded, HISTORY, isLater, isSame, latestBefore, type OptIn, type OptOut, payersId, type Statements } from './statements.ts';
 
@@ -11,7 +11,7 @@ export interface ConsentPart {
   readonly ins?: readonly OptIn[];
   /** When the newest statement was recorded, dropped ones included: no decision is made for an earlier instant. */
   readonly at?: string;
-  /** Set when a statement was dropped: before this instant the statements here do not tell everything. */
+  /** Set when a statement or an ended hold was dropped: before this instant the part does not tell everything. */
   readonly since?: string;
   readonly holds?: Holds;
   readonly sources: readonly string[];
@@ -35,7 +35,9 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
     }
     default: {
       const holds = holdsAfter(part?.holds, record);
-      return holds && { ...part, holds, sources: withSource(part?.sources, record) };
+      return holds && holds !== part?.holds
+        ? { ...part, ...withHolds(part, holds), sources: withSource(part?.sources, record) }
+        : undefined;
     }
   }
 }

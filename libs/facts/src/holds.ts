@@ -4,18 +4,50 @@ import type { LogRecord } from '@provider-access/eventlog';
 import { dataOf, typeOfRecord } from './record.ts';
 import { EVER } from './steps.ts';
 
-/** By dead letter id. A release is remembered, so that a hold delivered again after it does not come back. */
+/** By dead letter id. A release is remembered for a while, so that a hold that comes again after it does not count. */
 export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
 
+/** So many releases are remembered. No open hold is dropped: `AccessHolds` of intake tells only a few of one member. */
+const RELEASED = 8;
 const earlier = (a: string | undefined, b: string): string => (a === undefined || b < a ? b : a);
 
+/** The same object when the hold is known. */
 export function held(holds: Holds | undefined, deadLetter: string, eventType: string, at: string): Holds {
   const known = holds?.[deadLetter];
+  if (known?.t === eventType && known.f !== undefined && known.f <= at) return holds!;
   return { ...holds, [deadLetter]: { ...known, t: eventType, f: earlier(known?.f, at) } };
 }
+/** The same object when the release is known. Drops the oldest releases. */
 export function released(holds: Holds | undefined, deadLetter: string, at: string): Holds {
   const known = holds?.[deadLetter];
-  return { ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } };
+  if (known?.u !== undefined && known.u <= at) return holds!;
+  return fewReleased({ ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } });
+}
+/** Without the oldest of more than `RELEASED` releases. The newest stays, because `visibleSince` depends on it. */
+export function fewReleased(holds: Holds): Holds {
+  const ends = Object.entries(holds).flatMap(([deadLetter, { u }]) => (u === undefined ? [] : [{ deadLetter, u }]));
+  if (ends.length <= RELEASED) return holds;
+  const dropped = new Set(
+    ends
+      .sort((a, b) => (a.u < b.u ? -1 : a.u > b.u ? 1 : 0))
+      .slice(0, -RELEASED)
+      .map(({ deadLetter }) => deadLetter),
+  );
+  return Object.fromEntries(Object.entries(holds).filter(([deadLetter]) => !dropped.has(deadLetter)));
+}
+/** What a part becomes with these holds: `since` is the end of the newest hold that was dropped, or later. */
+export function withHolds(
+  part: { readonly holds?: Holds; readonly since?: string } | undefined,
+  holds: Holds,
+): { readonly holds: Holds; readonly since?: string } {
+  const dropped = Object.entries(part?.holds ?? {}).flatMap(([deadLetter, { u }]) =>
+    deadLetter in holds || u === undefined ? [] : [u],
+  );
+  const since = [...dropped, ...(part?.since === undefined ? [] : [part.since])].reduce<string | undefined>(
+    (a, b) => (a === undefined || b > a ? b : a),
+    undefined,
+  );
+  return { holds, ...(since !== undefined && { since }) };
 }
 /**
  * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is denied until the view is built

@@ -21,6 +21,9 @@ export function toMemberFacts(doc: ViewDocument | MemberFactsDocument): MemberFa
 function read(doc: MemberFactsDocument): MemberFacts {
   const { members, attribution, consent } = doc;
   const asOf = newestOf(members, attribution, consent);
+  const since = [attribution?.since, consent?.since].reduce((a, b) =>
+    a === undefined || (b !== undefined && b > a) ? b : a,
+  );
   return {
     member: doc._id,
     sources: [...new Set([...(members?.sources ?? []), ...(attribution?.sources ?? []), ...(consent?.sources ?? [])])],
@@ -30,7 +33,7 @@ function read(doc: MemberFactsDocument): MemberFacts {
     holds: [...holdFacts(members?.holds), ...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
     mergedWith: members?.mergedWith ?? [],
     ...(asOf !== undefined && { asOf }),
-    ...(consent?.since !== undefined && { completeFrom: consent.since }),
+    ...(since !== undefined && { completeFrom: since }),
   };
 }
 

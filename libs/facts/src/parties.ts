@@ -29,8 +29,8 @@ export class Parties implements PartyFacts {
   private readonly holds = new SourceHolds();
   /** Of providers: an event about their network status is parked. */
   private readonly providerHolds = new Map<ProviderKey, Holds>();
-  /** Identifiers of one provider, under each of them. */
-  private readonly identities = new Map<ProviderKey, readonly ProviderKey[]>();
+  /** Identifiers of one provider: the same list under each of them. */
+  private readonly identities = new Map<ProviderKey, ProviderKey[]>();
   private readonly inbound = new InboundProgress(PARTY_TOPICS);
   private readonly listeners = new Set<(client: string) => void>();
   private readonly waiters = new Set<() => void>();
@@ -257,10 +257,23 @@ export class Parties implements PartyFacts {
     }
   }
 
+  private known(provider: ProviderKey): ProviderKey[] {
+    let known = this.identities.get(provider);
+    if (known === undefined) this.identities.set(provider, (known = [provider]));
+    return known;
+  }
   /** Once joined they stay so: an opt-out that was said of one of them must not come undone by a later event. */
   private join(providers: readonly ProviderKey[]): void {
-    const all = [...new Set(providers.flatMap((provider) => this.identity(provider)))];
-    for (const provider of all) this.identities.set(provider, all);
+    for (const provider of providers.slice(1)) {
+      const [a, b] = [this.known(providers[0]!), this.known(provider)];
+      if (a === b) continue;
+      // The smaller list joins the larger one, because a TIN may have thousands of NPIs, and each event joins one more.
+      const [few, many] = a.length < b.length ? [a, b] : [b, a];
+      for (const one of few) {
+        many.push(one);
+        this.identities.set(one, many);
+      }
+    }
   }
 
   /** A later word about an earlier date overrules everything from that date on. */

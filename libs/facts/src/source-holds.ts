@@ -2,7 +2,7 @@ import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/access
 import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
 import { type EventLog, type LogRecord, reached } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/views';
-import { heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
+import { fewReleased, heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
 /** Each service holds and releases for itself: what one has released the other may still hold. */
@@ -97,7 +97,7 @@ export class SourceHolds {
         parts[part][held.deadLetter] = held.hold;
       }
     }
-    for (const [said, parts] of all) for (const part of Object.values(PARTS)) said.set(part, parts[part]);
+    for (const [said, parts] of all) for (const part of Object.values(PARTS)) said.set(part, fewReleased(parts[part]));
   }
 
   private said(source: string): Map<Part, Holds> {

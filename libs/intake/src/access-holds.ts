@@ -1,4 +1,4 @@
-import { EVERY_SOURCE } from '@provider-access/access';
+import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/observability';
 
@@ -10,10 +10,16 @@ export interface Hold extends AccessHeld {
 export function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
   return [hold, ...others.map((member) => ({ ...hold, member }))];
 }
-/** The part of state.claims that is needed here. */
-interface Claims {
-  claim(namespace: string, key: string, owner: string): Promise<string>;
-  get(namespace: string, key: string): Promise<string | undefined>;
+/** The part of a service's state that is needed here. */
+export interface HoldsState {
+  readonly claims: {
+    claim(namespace: string, key: string, owner: string): Promise<string>;
+    get(namespace: string, key: string): Promise<string | undefined>;
+  };
+  readonly streams: {
+    load<S>(stream: string): Promise<{ readonly version: number; readonly snapshot: S } | undefined>;
+    append<S>(stream: string, version: number, events: readonly never[], head: S): Promise<{ readonly ok: boolean }>;
+  };
 }
 
 /**
@@ -26,29 +32,171 @@ export function holdOf(names: readonly string[], source: string, policy: 'hold-a
   return { member, source, ...(others.length > 0 && { others }) };
 }
 
+/** So many open holds of one member, provider or source are told one by one. One further hold stands for all others. */
+export const MOST_HOLDS = 8;
+
+/** The open holds of one member, provider or source. */
+interface Line {
+  /** Dead letters that were told one by one and are not resolved. */
+  readonly open: readonly string[];
+  /** Further dead letters are claims, numbered from `first` to `next - 1`. Those before `first` are resolved. */
+  readonly first: number;
+  readonly next: number;
+  /** The hold that stands for them. Set while one of them is open. */
+  readonly more?: string;
+  /** `more` is durable in the log. */
+  readonly told?: true;
+  /** The last such hold that has ended. */
+  readonly ended?: string;
+}
+const EMPTY: Line = { open: [], first: 0, next: 0 };
+function nameOf({ member, providers, source }: AccessHeld): string {
+  if (member !== undefined) return `member/${member}`;
+  return providers === undefined ? `source/${source}` : `providers/${[...providers].sort().join(',')}`;
+}
+
 /**
  * Which dead letters a service holds access for, and whose: remembered before the hold is appended, so that a release
  * finds it whatever was delivered in between. One namespace a service.
+ *
+ * The facts of a member must not grow with the number of events that cannot be read. So the facts are told at most
+ * `MOST_HOLDS` open holds of one member, and one more hold that stands for all others. That one ends when each of the
+ * dead letters behind it is resolved (ADR 0031).
  */
 export class AccessHolds {
-  private readonly claims: Claims;
+  private readonly state: HoldsState;
+  private readonly deriver: string;
   private readonly namespace: string;
   private readonly told: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
   /** `told`: where each hold is said, with the hash of the member. */
-  constructor(claims: Claims, deriver: string, told?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash }) {
+  constructor(
+    state: HoldsState,
+    deriver: string,
+    told?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash },
+  ) {
     this.told = told;
-    this.claims = claims;
+    this.state = state;
+    this.deriver = deriver;
     this.namespace = `access-hold/${deriver}`;
   }
   /** The hold as first remembered. */
   async remember(hold: Hold): Promise<Hold> {
     const { deadLetter, eventType, member } = hold;
-    this.told?.logger.warn({ deadLetter, eventType, ...(member !== undefined && { member: this.told.memberHash?.of(member) }) }, 'access is held until a parked event is resolved');
-    return JSON.parse(await this.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
+    this.told?.logger.warn(
+      { deadLetter, eventType, ...(member !== undefined && { member: this.told.memberHash?.of(member) }) },
+      'access is held until a parked event is resolved',
+    );
+    return JSON.parse(await this.state.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
   }
   /** undefined when this service never held access for the dead letter. */
   async find(deadLetter: string): Promise<Hold | undefined> {
-    const found = await this.claims.get(this.namespace, deadLetter);
+    const found = await this.state.claims.get(this.namespace, deadLetter);
     return found === undefined ? undefined : (JSON.parse(found) as Hold);
   }
+
+  /** Remembers how a record ended. Call this for a dead letter before `release`: `release` must see it. */
+  async end(name: string, how: string): Promise<void> {
+    await this.state.claims.claim(this.ends, name, how);
+  }
+  /** How a record ended (`end`); undefined while it has not. */
+  endOf(name: string): Promise<string | undefined> {
+    return this.state.claims.get(this.ends, name);
+  }
+
+  /**
+   * What to tell of a hold: itself, or the hold that stands for more than `MOST_HOLDS`. Nothing where that one is in
+   * the log already.
+   */
+  async hold(hold: Hold): Promise<readonly AccessHeld[]> {
+    const remembered = await this.remember(hold);
+    // A batch came again after somebody resolved its dead letter. The facts remember the release, and the line is not
+    // changed. Where the facts have forgotten the release, the hold denies until somebody discards the dead letter again.
+    if ((await this.endOf(remembered.deadLetter)) !== undefined) return eachMember(remembered);
+    const told: AccessHeld[] = [];
+    for (const held of eachMember(remembered)) told.push(...(await this.enter(held)));
+    return told;
+  }
+  /** Call when what was told is durable in the log. */
+  async appended(told: readonly AccessHeld[]): Promise<void> {
+    for (const held of told) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
+  }
+  /**
+   * What ends with a dead letter. Call `end` for it before. Its own hold ends, and the hold that stands for many when
+   * this was the last of them.
+   */
+  async release(hold: Hold): Promise<readonly AccessHeld[]> {
+    const told: AccessHeld[] = [];
+    for (const held of eachMember(hold)) told.push(...(await this.leave(held)));
+    return told;
+  }
+
+  private async enter(held: AccessHeld): Promise<readonly AccessHeld[]> {
+    const { deadLetter } = held;
+    for (;;) {
+      const { version, line } = await this.line(held);
+      if (line.open.includes(deadLetter)) return [held];
+      if (line.open.length < MOST_HOLDS) {
+        if (await this.save(held, version, { ...line, open: [...line.open, deadLetter] })) return [held];
+        continue;
+      }
+      // Another process may have taken the number for another dead letter, and died before it counted: count it here.
+      const owner = await this.state.claims.claim(this.lines, rowOf(held, line.next), deadLetter);
+      const { more = MORE_HOLDS + deadLetter } = line;
+      if ((await this.save(held, version, { ...line, next: line.next + 1, more })) && owner === deadLetter)
+        return line.told === true ? [] : [{ ...held, deadLetter: more }];
+    }
+  }
+
+  private async confirm(held: AccessHeld): Promise<void> {
+    for (;;) {
+      const { version, line } = await this.line(held);
+      if (
+        line.more !== held.deadLetter ||
+        line.told === true ||
+        (await this.save(held, version, { ...line, told: true }))
+      )
+        return;
+    }
+  }
+
+  private async leave(held: AccessHeld): Promise<readonly AccessHeld[]> {
+    const { deadLetter } = held;
+    for (;;) {
+      const { version, line } = await this.line(held);
+      // A release of before told everything by itself.
+      if (version === 0) return [held];
+      let { first } = line;
+      while (first < line.next && (await this.isResolved(held, first))) first += 1;
+      const { more, told, ...rest } = line;
+      const others = more === undefined ? {} : first === line.next ? { ended: more } : { more, ...(told && { told }) };
+      const after: Line = { ...rest, open: line.open.filter((open) => open !== deadLetter), first, ...others };
+      if (!(await this.save(held, version, after))) continue;
+      // Told again with each release: a process may have died before it appended the first.
+      const last = after.more === undefined ? after.ended : undefined;
+      return [held, ...(last === undefined ? [] : [{ ...held, deadLetter: last }])];
+    }
+  }
+
+  private async isResolved(held: AccessHeld, n: number): Promise<boolean> {
+    const deadLetter = await this.state.claims.get(this.lines, rowOf(held, n));
+    return deadLetter === undefined || (await this.endOf(deadLetter)) !== undefined;
+  }
+  private async line(held: AccessHeld): Promise<{ readonly version: number; readonly line: Line }> {
+    const head = await this.state.streams.load<Line>(this.streamOf(held));
+    return { version: head?.version ?? 0, line: head?.snapshot ?? EMPTY };
+  }
+  private async save(held: AccessHeld, version: number, line: Line): Promise<boolean> {
+    return (await this.state.streams.append(this.streamOf(held), version, [], line)).ok;
+  }
+  private streamOf(held: AccessHeld): string {
+    return `holds/${this.deriver}/${nameOf(held)}`;
+  }
+  private get lines(): string {
+    return `hold-lines/${this.deriver}`;
+  }
+  private get ends(): string {
+    return `dead-letter-ends/${this.deriver}`;
+  }
 }
+
+const rowOf = (held: AccessHeld, n: number): string => `${nameOf(held)}/${n}`;

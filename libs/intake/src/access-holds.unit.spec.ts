@@ -10,7 +10,10 @@ it('say whose access is held by the hash of the member, and never by its id', as
     claim: async (_namespace: string, key: string, owner: string) => { kept.set(key, kept.get(key) ?? owner); return kept.get(key)!; },
     get: async (_namespace: string, key: string) => kept.get(key),
   };
-  const holds = new AccessHolds(claims, 'consent', { logger: { warn: (details: object) => lines.push(JSON.stringify(details)) } as never, memberHash });
+  const holds = new AccessHolds({ claims, streams: undefined! }, 'consent', {
+    logger: { warn: (details: object) => lines.push(JSON.stringify(details)) } as never,
+    memberHash,
+  });
   await holds.remember({ member: 'member-77', source: 'urn:payer', deadLetter: 'dl-1', eventType: 'payer.member-opted-out.v1' });
   await holds.remember({ source: 'urn:payer', deadLetter: 'dl-2', eventType: 'payer.member-opted-out.v1' });
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([

@@ -1,4 +1,11 @@
-import { type DomainEvent, type EventFault, type PayerContract, type PayerEvent, RECORDED_AT_HEADER } from '@provider-access/events';
+import {
+  type AccessHeld,
+  type DomainEvent,
+  type EventFault,
+  type PayerContract,
+  type PayerEvent,
+  RECORDED_AT_HEADER,
+} from '@provider-access/events';
 import {
   type Batch, deadLetterId, Derivation, type DerivationOutput, EngineUnavailable, type LogRecord, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge,
 } from '@provider-access/eventlog';
@@ -61,8 +68,9 @@ export interface IntakeRole<E = PayerEvent> {
   readonly refuses: (record: LogRecord, inbound: Inbound<E>) => boolean;
   /** Whose access is held until the dead letter is resolved; undefined for what can only have given access. */
   readonly holdOf: (record: LogRecord, inbound: Inbound<E>, deadLetter: string) => Hold | undefined;
-  readonly hold: (held: Hold, at: string) => Promise<readonly Output[]>;
-  readonly release: (held: Hold, at: string) => Promise<readonly Output[]>;
+  /** What tells of the hold of one member, of providers or of a source. */
+  readonly hold: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
+  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
   /** Loads what the events of a batch are decided by. */
   readonly begin: (inbound: readonly Inbound<E>[], batch: Batch) => Promise<Turn<E>>;
   readonly contract?: PayerContract<E>;
@@ -93,7 +101,7 @@ export class Intake<E = PayerEvent> {
   constructor(ports: ServicePorts, role: IntakeRole<E>) {
     this.ports = ports;
     this.role = role;
-    this.holds = new AccessHolds(ports.state.claims, role.deriver, ports);
+    this.holds = new AccessHolds(ports.state, role.deriver, ports);
     this.transactionTimes = new TransactionTimes(ports.state.streams);
     this.latest = new LatestTime(ports.clock);
     this.resolutions = new Resolutions(ports, { ...role, holds: this.holds });
@@ -115,11 +123,19 @@ export class Intake<E = PayerEvent> {
     // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised the time before (ADR 0023).
     const newest = await this.transactionTimes.newest();
     const times: Times = { latest: this.latest.with(batch.records), newest };
+    /** What is told of the dead letters, once for all attempts. */
+    const told = new Map<string, Promise<readonly AccessHeld[]>>();
+    const hold = (held: Hold): Promise<readonly AccessHeld[]> => {
+      const telling = told.get(held.deadLetter) ?? this.holds.hold(held);
+      told.set(held.deadLetter, telling);
+      return telling;
+    };
     for (;;) {
-      const attempt = new Attempt(this.ports, this.role, this.holds, batch, faults, times);
+      const attempt = new Attempt(this.ports, this.role, hold, batch, faults, times);
       const failed = await attempt.run(this.derivation);
       if (failed === undefined) {
         // Everything is durable now: a hold must not end before what stands in its place is there.
+        for (const telling of told.values()) await this.holds.appended(await telling);
         for (const { name, deadLetter, matter, at } of attempt.replays) await this.resolutions.took(name, deadLetter, matter, later(at, newest));
         return;
       }
@@ -159,7 +175,7 @@ interface Times {
 class Attempt<E> {
   private readonly ports: ServicePorts;
   private readonly role: IntakeRole<E>;
-  private readonly holds: AccessHolds;
+  private readonly hold: (held: Hold) => Promise<readonly AccessHeld[]>;
   private readonly batch: Batch;
   private readonly faults: ReadonlyMap<number, EventFault>;
   private readonly now: number;
@@ -170,12 +186,24 @@ class Attempt<E> {
   private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
   private readonly outcomes: OutcomeRow[] = [];
   /** Events that say which dead letter they replay, and took effect. */
-  readonly replays: { readonly name: string; readonly deadLetter: string; readonly matter: Matter; readonly at: string }[] = [];
+  readonly replays: {
+    readonly name: string;
+    readonly deadLetter: string;
+    readonly matter: Matter;
+    readonly at: string;
+  }[] = [];
 
-  constructor(ports: ServicePorts, role: IntakeRole<E>, holds: AccessHolds, batch: Batch, faults: ReadonlyMap<number, EventFault>, { latest, newest }: Times) {
+  constructor(
+    ports: ServicePorts,
+    role: IntakeRole<E>,
+    hold: (held: Hold) => Promise<readonly AccessHeld[]>,
+    batch: Batch,
+    faults: ReadonlyMap<number, EventFault>,
+    { latest, newest }: Times,
+  ) {
     this.ports = ports;
     this.role = role;
-    this.holds = holds;
+    this.hold = hold;
     this.batch = batch;
     this.faults = faults;
     this.now = ports.clock.now();
@@ -199,7 +227,10 @@ class Attempt<E> {
         else return { offset: record.offset, reason: 'internal-fault', error };
       }
     }
-    const turn = await role.begin(reads.map(({ inbound }) => inbound), batch);
+    const turn = await role.begin(
+      reads.map(({ inbound }) => inbound),
+      batch,
+    );
     for (const read of reads) {
       try {
         await this.one(read, turn);
@@ -223,12 +254,19 @@ class Attempt<E> {
   private isElsewhere(record: LogRecord, inbound: Inbound<E>): boolean {
     const { resources } = this.role.interest;
     const { type } = inbound;
-    return resources !== undefined && type !== undefined && isResourceEvent(type) && !isAbout(record, inbound as Inbound, resources);
+    return (
+      resources !== undefined &&
+      type !== undefined &&
+      isResourceEvent(type) &&
+      !isAbout(record, inbound as Inbound, resources)
+    );
   }
 
   private faulted(record: LogRecord, inbound: Inbound<E>): Inbound<E> {
     const fault = this.faults.get(record.offset);
-    return fault === undefined || !inbound.ok ? inbound : { ok: false, type: inbound.type, fault, event: inbound.event, stray: false };
+    return fault === undefined || !inbound.ok
+      ? inbound
+      : { ok: false, type: inbound.type, fault, event: inbound.event, stray: false };
   }
 
   /** Reading it threw: only its headers say what it is. */
@@ -265,13 +303,22 @@ class Attempt<E> {
     const at = this.at(record);
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const held = role.holdOf(record, inbound, deadLetter);
-    if (held !== undefined) this.put(record, await role.hold(await this.holds.remember(held), at));
+    for (const told of held === undefined ? [] : await this.hold(held)) this.put(record, await role.hold(told, at));
     // Somebody else parks it, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
-    this.parked.push({ record: park(batch, record, fault.reason, fault.detail, role.deriver, at), offset: record.offset });
+    this.parked.push({
+      record: park(batch, record, fault.reason, fault.detail, role.deriver, at),
+      offset: record.offset,
+    });
     const { type } = inbound;
     if (type !== undefined && !role.reports(type)) return;
-    this.outcomes.push({ ...idOf(read), outcome: 'parked', reason: fault.reason, deadLetter, ...(type !== undefined && { about: type }) });
+    this.outcomes.push({
+      ...idOf(read),
+      outcome: 'parked',
+      reason: fault.reason,
+      deadLetter,
+      ...(type !== undefined && { about: type }),
+    });
   }
 
   /** Notes that an event names a dead letter which it replays. An event that this service would not have parked ends no hold of this service. */
@@ -280,7 +327,12 @@ class Attempt<E> {
     const deadLetter = event?.extensions?.['pareplayof'];
     if (event === undefined || deadLetter === undefined || !this.role.refuses(record, inbound)) return;
     const { topic, partition } = this.batch;
-    this.replays.push({ name: deadLetterId(topic, partition, record.offset), deadLetter, matter: { ...matterOf(type, event.subject, event.data), type }, at });
+    this.replays.push({
+      name: deadLetterId(topic, partition, record.offset),
+      deadLetter,
+      matter: { ...matterOf(type, event.subject, event.data), type },
+      at,
+    });
   }
 
   private put({ offset }: LogRecord, outputs: readonly Output[]): void {
@@ -296,14 +348,22 @@ class Attempt<E> {
   private inOrder(extra: readonly Output[]): readonly DerivationOutput[] {
     const all = [...extra, ...this.outputs];
     return [
-      parked(this.batch, this.parked.map(({ record }) => record)),
-      ...this.role.topics.map((topic) => ({ topic, records: all.filter((o) => o.topic === topic).map(({ record }) => record) })),
+      parked(
+        this.batch,
+        this.parked.map(({ record }) => record),
+      ),
+      ...this.role.topics.map((topic) => ({
+        topic,
+        records: all.filter((o) => o.topic === topic).map(({ record }) => record),
+      })),
     ];
   }
 
   /** Which event a record that the log refused comes from. */
   private offsetOf({ record }: RecordTooLarge): number | undefined {
-    return record === undefined ? undefined : [...this.outputs, ...this.parked].find((output) => output.record === record)?.offset;
+    return record === undefined
+      ? undefined
+      : [...this.outputs, ...this.parked].find((output) => output.record === record)?.offset;
   }
 }
 

@@ -1,4 +1,4 @@
-export { AccessHolds, eachMember, type Hold, holdOf } from './access-holds.ts';
+export { AccessHolds, type Hold, holdOf, MOST_HOLDS } from './access-holds.ts';
 export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
 export { differenceOf, identifiersOf, type Matter, matterOf, UNKNOWN_TYPE } from './matter.ts';
 export { Resolutions } from './resolutions.ts';
@@ -6,3 +6,4 @@ export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type 
 export { LatestTime } from './latest-time.ts';
 export { isResourceEvent } from './resources.ts';
 export { concerned, type Concerned, type Inbound, type InboundEvent, type InboundFault, type Interest, type Readable, readInbound } from './read.ts';
+export { MOST_IDS, TOO_MANY_IDS } from './too-many-ids.ts';

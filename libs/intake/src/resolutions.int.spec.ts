@@ -23,7 +23,7 @@ let lines: object[];
 beforeEach(async () => {
   log = openMemoryLog({ partitions: 1 });
   state = openMemoryState({ log });
-  holds = new AccessHolds(state.claims, 'consent');
+  holds = new AccessHolds(state, 'consent');
   const release = async (held: AccessHeld) =>
     [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type: 'pa.access-released.v1', cause: { id: held.deadLetter, source: held.source }, at: AT, data: held }) }];
   lines = [];

@@ -1,7 +1,7 @@
-import type { DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
+import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
 import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
 import { instant, type ServicePorts } from '@provider-access/http';
-import type { AccessHolds, Hold } from './access-holds.ts';
+import type { AccessHolds } from './access-holds.ts';
 import type { Output } from './frame.ts';
 import { placeOf } from './internal-fault.ts';
 import { differenceOf, type Matter, matterOfHold } from './matter.ts';
@@ -11,7 +11,8 @@ export interface ResolutionsRole {
   /** The order in which topics are appended. */
   readonly topics: readonly string[];
   readonly holds: AccessHolds;
-  readonly release: (held: Hold, at: string) => Promise<readonly Output[]>;
+  /** What tells that the hold of one member, of providers or of a source ends. */
+  readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
 }
 
 /** How a record ended that replays a dead letter: it took effect, or somebody discarded it. */
@@ -30,13 +31,11 @@ export class Resolutions {
   private readonly ports: ServicePorts;
   private readonly role: ResolutionsRole;
   private readonly replays: string;
-  private readonly ends: string;
 
   constructor(ports: ServicePorts, role: ResolutionsRole) {
     this.ports = ports;
     this.role = role;
     this.replays = `dead-letter-replays/${role.deriver}`;
-    this.ends = `dead-letter-ends/${role.deriver}`;
   }
 
   /**
@@ -77,7 +76,7 @@ export class Resolutions {
         const { claims } = this.ports.state;
         const name = deadLetterId(place.topic, place.partition, place.offset);
         await claims.claim(this.replays, name, deadLetter);
-        const known = await claims.get(this.ends, name);
+        const known = await this.role.holds.endOf(name);
         return known === undefined ? [] : this.end(deadLetter, JSON.parse(known) as End, at);
       }
       default:
@@ -87,16 +86,19 @@ export class Resolutions {
 
   /** What ends the hold of a dead letter, and of the one that it was a replay of. */
   private async end(deadLetter: string, how: End, at: string): Promise<readonly Output[]> {
-    const held = await this.role.holds.find(deadLetter);
+    const { holds, release } = this.role;
+    const held = await holds.find(deadLetter);
     if (held !== undefined && how !== 'discarded' && differenceOf(matterOfHold(held), how) !== undefined) return [];
-    const released = held === undefined ? [] : await this.role.release(held, at);
-    return [...released, ...(await this.ended(deadLetter, how, at))];
+    const rest = await this.ended(deadLetter, how, at);
+    if (held === undefined) return rest;
+    const released: Output[] = [];
+    for (const told of await holds.release(held)) released.push(...(await release(told, at)));
+    return [...released, ...rest];
   }
 
   private async ended(name: string, how: End, at: string): Promise<readonly Output[]> {
-    const { claims } = this.ports.state;
-    await claims.claim(this.ends, name, JSON.stringify(how));
-    const replayed = await claims.get(this.replays, name);
+    await this.role.holds.end(name, JSON.stringify(how));
+    const replayed = await this.ports.state.claims.get(this.replays, name);
     return replayed === undefined ? [] : this.end(replayed, how, at);
   }
 

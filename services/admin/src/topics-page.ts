@@ -67,7 +67,8 @@ The way to another count is a new topic, for the whole deployment at once:
 2. Choose a new \`KAFKA_TOPIC_PREFIX\`, \`KAFKA_GROUP_PREFIX\` and \`MONGODB_DATABASE\`, set \`KAFKA_PARTITIONS\`, run \`pa topics apply\`, \`pa views apply\`, \`pa acls\`.
 3. Stop the services. Copy each old \`pa.*\` topic to its new one, from the first record to the last, with key, headers and value as they are. The partition is
    murmur2 of \`ce_subject\`, which is the member (or client, Group, job); of the key where there is none. Leave out \`pa.progress.v1\`: it speaks of positions in the old topics.
-   Dead letter topics and \`payer.*\` begin empty. Of state, copy all but the claims named \`access-hold/…\`. Views are not copied: they are built from the topics.
+   Dead letter topics and \`payer.*\` begin empty. Of state, leave out the claims named \`access-hold/…\`, \`hold-lines/…\` and \`dead-letter-…\`, and
+   the streams named \`holds/…\`. Views are not copied: they are built from the topics.
 4. Start the services with the new names, wait for \`/health/ready\`, compare the counts of \`pa views list\` with those before, start the producers on the new \`payer.*\`.
 5. Keep the old topics and database until the new ones are backed up. Until then the way back is the old names, and what payers published since step 4 once more.
 `;

@@ -12,6 +12,7 @@ import { createServiceApp, instant, type ServicePorts } from '@provider-access/h
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { PayerDays } from '@provider-access/pdex/days';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import type { State } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
@@ -26,7 +27,16 @@ export class Harness {
   now = START;
   readonly log = openMemoryLog({ now: () => this.now });
   readonly state = openMemoryState({ log: this.log, now: () => this.now });
-  readonly ports: ServicePorts = { log: this.log, views: openMemoryViews(), state: this.state, clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
+  /** What was asked of the state store, since somebody emptied it. */
+  readonly statements: string[] = [];
+  readonly ports: ServicePorts = {
+    log: this.log,
+    views: openMemoryViews(),
+    state: countedState(this.state, this.statements),
+    clock: { now: () => this.now },
+    logger: silentLogger,
+    metrics: new Metrics(),
+  };
   readonly transport = new EventLogTransport({ log: this.log });
   forwardExport: ForwardExport = async () => ({ status: 202, headers: {}, body: '' });
   app!: NestFastifyApplication;
@@ -40,12 +50,29 @@ export class Harness {
     this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
     const { first } = await SigningKeys.open(join(this.folder, 'keys.json'));
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'https://pa.example', clock: this.ports.clock });
-    await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: instant(this.now), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
+    await this.log.append(PA_REGISTRY, [
+      encodeEvent({
+        id: 'k',
+        source: 'urn:provider-access:auth',
+        type: 'pa.signing-key-published.v1',
+        time: instant(this.now),
+        subject: first.kid,
+        data: { kid: first.kid, jwk: first.publicJwk },
+      }),
+    ]);
     const module = AttributionModule.register({
-      ports: this.ports, config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }), forwardExport: (request) => this.forwardExport(request),
-      staticTokens: new StaticTokens({ administrator: ADMIN }), days,
+      ports: this.ports,
+      config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }),
+      forwardExport: (request) => this.forwardExport(request),
+      staticTokens: new StaticTokens({ administrator: ADMIN }),
+      days,
     });
-    this.app = await createServiceApp(module, { name: 'attribution', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    this.app = await createServiceApp(module, {
+      name: 'attribution',
+      logger: silentLogger,
+      metrics: this.ports.metrics,
+      strategy: this.transport,
+    });
     await this.app.startAllMicroservices();
     this.facts = this.app.get(Facts);
     await this.startConsent();
@@ -60,7 +87,11 @@ export class Harness {
   }
   async startConsent(): Promise<void> {
     const derivation = new Derivation({ log: this.log, deriver: 'consent', progressTopic: PA_CONSENT });
-    this.consent = await this.log.subscribe({ group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS], handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }) });
+    this.consent = await this.log.subscribe({
+      group: 'consent-intake',
+      topics: [PAYER_MEMBER_EVENTS],
+      handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }),
+    });
   }
   async stopConsent(): Promise<void> {
     await this.consent?.stop();
@@ -70,20 +101,39 @@ export class Harness {
   /** Appends payer events and waits until the facts have passed them. */
   async publish(...events: readonly DomainEvent[]): Promise<void> {
     await this.append(...events);
-    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000))) throw new Error('the facts did not pass the events');
+    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000)))
+      throw new Error('the facts did not pass the events');
   }
   async append(...events: readonly DomainEvent[]): Promise<void> {
-    for (const event of events) await this.log.append(event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
+    for (const event of events)
+      await this.log.append(event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS, [
+        encodeEvent(event),
+      ]);
   }
   /** What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it lies. */
   async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     const topic = event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
     const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
     const [{ partition, offset }] = (await this.log.append(topic, [record])) as [{ partition: number; offset: number }];
-    const data = { deadLetter, by: 'payer', corrected: true, event: event.id, at: instant(this.now), place: { topic, partition, offset } };
-    const note = { id: randomUUID(), source: 'urn:provider-access:resources', type: 'pa.dead-letter-replayed.v1', time: data.at, subject: deadLetter, data };
+    const data = {
+      deadLetter,
+      by: 'payer',
+      corrected: true,
+      event: event.id,
+      at: instant(this.now),
+      place: { topic, partition, offset },
+    };
+    const note = {
+      id: randomUUID(),
+      source: 'urn:provider-access:resources',
+      type: 'pa.dead-letter-replayed.v1',
+      time: data.at,
+      subject: deadLetter,
+      data,
+    };
     await this.log.append(deadLetterTopic(parkedOn), [encodeEvent(note)]);
-    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000))) throw new Error('the facts did not pass the events');
+    if (!(await this.facts.access.waitForPayer(await this.payerHead(), 60_000)))
+      throw new Error('the facts did not pass the events');
   }
   async appendRaw(record: NewRecord): Promise<void> {
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);
@@ -94,7 +144,15 @@ export class Harness {
   }
   /** What consent would have published. */
   async consentSays(type: string, member: string | undefined, data: Record<string, unknown>): Promise<void> {
-    const event: DomainEvent = { id: randomUUID(), source: 'urn:provider-access:consent', type, time: instant(this.now), data: { ...data, ...(member !== undefined && { member }) }, ...(member !== undefined && { subject: member }), extensions: { pasource: 'urn:payer' } };
+    const event: DomainEvent = {
+      id: randomUUID(),
+      source: 'urn:provider-access:consent',
+      type,
+      time: instant(this.now),
+      data: { ...data, ...(member !== undefined && { member }) },
+      ...(member !== undefined && { subject: member }),
+      extensions: { pasource: 'urn:payer' },
+    };
     await this.log.append(PA_CONSENT, [encodeEvent(event, { key: member ?? 'source' })]);
     await this.settle();
   }
@@ -102,16 +160,33 @@ export class Harness {
   async settle(): Promise<void> {
     const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT]);
     if (!(await this.facts.reader.waitFor(head, 60_000))) throw new Error('the view did not pass');
-    await this.facts.parties.waitFor(await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]), 60_000);
+    await this.facts.parties.waitFor(
+      await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]),
+      60_000,
+    );
     await this.facts.freshness.poll();
   }
 
   /** An approved app, bound to providers; returns the header of its token. */
-  async app1(client: string, providers: readonly ProviderKey[], scope = 'system/Group.rs'): Promise<{ authorization: string }> {
+  async app1(
+    client: string,
+    providers: readonly ProviderKey[],
+    scope = 'system/Group.rs',
+  ): Promise<{ authorization: string }> {
     const at = instant(this.now);
-    const event = (type: string, data: unknown): NewRecord => encodeEvent({ id: randomUUID(), source: 'urn:provider-access:auth', type, time: at, subject: client, data });
+    const event = (type: string, data: unknown): NewRecord =>
+      encodeEvent({ id: randomUUID(), source: 'urn:provider-access:auth', type, time: at, subject: client, data });
     await this.log.append(PA_REGISTRY, [
-      event('pa.app-registered.v1', { client, name: client, scope, contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at }),
+      event('pa.app-registered.v1', {
+        client,
+        name: client,
+        scope,
+        contacts: [],
+        npis: [],
+        tins: [],
+        registrationTokenHash: 'x',
+        registeredAt: at,
+      }),
       event('pa.app-approved.v1', { client, providers, scope, by: 'test' }),
     ]);
     await this.settle();
@@ -125,6 +200,21 @@ export class Harness {
     this.now += ms;
     await this.facts.freshness.poll();
   }
+}
+
+/** The same state, which notes what is asked of streams and claims. */
+function countedState<S extends State>(state: S, calls: string[]): S {
+  const counting = <T extends object>(port: T, name: string): T => new Proxy(port, {
+    get: (target, method) => {
+      const value: unknown = Reflect.get(target, method, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        calls.push(`${name}.${String(method)}`);
+        return Reflect.apply(value, target, args) as unknown;
+      };
+    },
+  });
+  return { ...state, streams: counting(state.streams, 'streams'), claims: counting(state.claims, 'claims') };
 }
 
 let n = 0;

@@ -1,11 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DomainEvent, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DomainEvent,
+  encodeEvent,
+  PA_CONSENT,
+  PAYER_MEMBER_EVENTS,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
+import { deadLetterId } from '@provider-access/eventlog';
+import { derivedEventId, MOST_IDS } from '@provider-access/intake';
 import { variant } from '@provider-access/testing/variant';
-import { Harness, merged, payerEvent, START } from '../test/harness.ts';
+import { Harness, merged, optedOut, payerEvent, START } from '../test/harness.ts';
 
 /** Finding H7 (SECURITY.md). */
-const MANY = variant.long ? 100_000 : 2_000;
-const SOME = variant.long ? 5_000 : 500;
+const MANY = variant.long ? 100_000 : 300;
+const MERGES = variant.long ? 100_000 : MOST_IDS + 40;
 
 let h: Harness;
 beforeEach(async () => {
@@ -16,7 +25,10 @@ beforeEach(async () => {
 afterEach(() => h.stop());
 
 const size = (value: unknown): number => (value === undefined ? 0 : JSON.stringify(value).length);
-const records = () => h.log.data.topics.get(PA_CONSENT)!.map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE));
+const records = () =>
+  h.log.data.topics
+    .get(PA_CONSENT)!
+    .map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE));
 
 interface Cost {
   readonly records: number;
@@ -35,58 +47,204 @@ async function costOf(event: DomainEvent, member: string): Promise<Cost> {
   await h.publish(event);
   const added = records().flatMap((partition, p) => partition.slice(before[p]));
   return {
-    records: added.length, logBytes: added.reduce((sum, r) => sum + r.value.byteLength + size(r.headers), 0),
-    stateCalls: h.calls.filter((call) => call.startsWith('streams.') || call.endsWith(' consent-event')).length, registerBytes: size((await h.state.streams.load(`consent/${member}`))!.snapshot),
-    viewWrites: h.written.length, viewBytes: size(h.written), documentBytes: size(await h.facts.reader.get(member)),
+    records: added.length,
+    logBytes: added.reduce((sum, r) => sum + r.value.byteLength + size(r.headers), 0),
+    stateCalls: h.calls.filter((call) => call.endsWith(' service-levels') === false).length,
+    registerBytes: size((await h.state.streams.load(`consent/${member}`))!.snapshot),
+    viewWrites: h.written.length,
+    viewBytes: size(h.written),
+    documentBytes: size(await h.facts.reader.get(member)),
   };
 }
-function noMoreThan(cost: Cost, tenth: Cost): void {
-  for (const measure of Object.keys(tenth) as (keyof Cost)[]) expect(cost[measure], measure).toBeLessThanOrEqual(tenth[measure]);
-}
 /** The n-th event, with an id of its own that is as long as all others. */
-type Nth = (n: number) => Readonly<Record<string, unknown>> & { readonly type: 'out' | 'in'; readonly time?: number; readonly source?: string };
+type Nth = (
+  n: number,
+) => Readonly<Record<string, unknown>> & {
+  readonly type: 'out' | 'in' | 'Consent';
+  readonly time?: number;
+  readonly source?: string;
+  readonly id?: string;
+};
+const TYPES = {
+  out: 'payer.member-opted-out.v1',
+  in: 'payer.member-opted-in.v1',
+  Consent: 'payer.resource-recorded.v1',
+};
 function event(member: string, n: number, nth: Nth): DomainEvent {
-  const { type, time = START - 60_000, source = 'urn:payer', ...data } = nth(n);
-  return payerEvent(type === 'out' ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1', member, data, { id: `statement-${String(n).padStart(8, '0')}`, source, time: new Date(time).toISOString() });
+  const {
+    type,
+    time = START - 60_000,
+    source = 'urn:payer',
+    id = `statement-${String(n).padStart(8, '0')}`,
+    ...data
+  } = nth(n);
+  return payerEvent(TYPES[type], member, data, { id, source, time: new Date(time).toISOString() });
+}
+
+/**
+ * Publishes events 1 to `many`. The last eleven write no more than the eleven that follow event `full` + 10, also when
+ * two or three kinds of events take turns.
+ */
+async function compare(many: number, full: number, nth: (n: number) => DomainEvent): Promise<void> {
+  const flood = async (from: number, to: number): Promise<void> => {
+    for (let n = from; n < to; n += 1_000) {
+      await h.log.append(
+        PAYER_MEMBER_EVENTS,
+        Array.from({ length: Math.min(1_000, to - n) }, (_, i) => encodeEvent(nth(n + i))),
+      );
+      await h.passed();
+    }
+  };
+  await flood(1, full + 10);
+  const costs: Cost[] = [];
+  for (let n = full + 10; n <= full + 20; n++) costs.push(await costOf(nth(n), 'm1'));
+  await flood(full + 21, many - 10);
+  for (let n = many - 10; n <= many; n++) {
+    const cost = await costOf(nth(n), 'm1');
+    for (const measure of Object.keys(cost) as (keyof Cost)[])
+      expect(cost[measure], measure).toBeLessThanOrEqual(Math.max(...costs.map((known) => known[measure])));
+  }
+  expect(await h.verdict('other')).toBe('permit');
 }
 
 describe('one member, however often somebody speaks of the member', () => {
   const NPIS = ['1000000004', '1000000012', '1000000020'];
-  const kinds: [string, Nth, number?][] = [
-    ['the same opt-out under a new id', () => ({ type: 'out' }), MANY],
-    ['a later opt-out each time', (n) => ({ type: 'out', time: START - 10_000_000 + n }), MANY],
-    ['an earlier opt-out each time', (n) => ({ type: 'out', time: START - n })],
-    ['an opt-in each time', (n) => ({ type: 'in', time: START - 10_000_000 + n })],
-    ['opt-out and opt-in in turns', (n) => ({ type: n % 2 === 0 ? 'out' : 'in', time: START - 10_000_000 + n })],
-    ['opt-outs of three practices in turns', (n) => ({ type: 'out', scope: 'provider-specific', targets: [{ npi: NPIS[n % 3] }], time: START - 10_000_000 + n })],
-    ['an opt-out for the same day ahead', (n) => ({ type: 'out', effectiveFrom: '2026-07-01', time: START - 10_000_000 + n })],
-    ['two systems in turns', (n) => ({ type: 'out', source: n % 2 === 0 ? 'urn:portal' : 'urn:phone ', time: START - 10_000_000 + n })],
-  ];
-  it.each(kinds.map(([what, nth, many = SOME]) => ({ what, nth, many })))('$what: statement $many costs no more than the tenth', async ({ nth, many }) => {
-    const costs: Cost[] = [];
-    for (let n = 1; n <= 12; n++) costs.push(await costOf(event('m1', n, nth), 'm1'));
-    for (let n = 13; n < many - 11; n += 1_000) {
-      await h.log.append(PAYER_MEMBER_EVENTS, Array.from({ length: Math.min(1_000, many - 11 - n) }, (_, i) => encodeEvent(event('m1', n + i, nth))));
+  const later = (n: number): number => START - 10_000_000 + n;
+  const pad = (n: number): string => String(n).padStart(8, '0');
+  const concept = (system: string, code: string) => ({
+    coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
+  });
+  const consent = (n: number, over: object = {}) => ({
+    type: 'Consent' as const,
+    time: later(n),
+    resource: {
+      resourceType: 'Consent',
+      id: 'c1',
+      status: 'active',
+      scope: concept('consentscope', 'patient-privacy'),
+      category: [concept('v3-ActCode', 'IDSCL')],
+      patient: { reference: 'Patient/m1' },
+      provision: { type: 'deny', period: { start: '2024-06-11' } },
+      ...over,
+    },
+  });
+  it.each<{ readonly what: string; readonly nth: Nth; readonly full?: number }>([
+    { what: 'the same opt-out under a new id', nth: () => ({ type: 'out' }) },
+    { what: 'a later opt-out each time', nth: (n) => ({ type: 'out', time: later(n) }) },
+    { what: 'an earlier opt-out each time', nth: (n) => ({ type: 'out', time: START - n }) },
+    { what: 'an opt-in each time', nth: (n) => ({ type: 'in', time: later(n) }) },
+    { what: 'opt-out and opt-in in turns', nth: (n) => ({ type: n % 2 === 0 ? 'out' : 'in', time: later(n) }) },
+    {
+      what: 'opt-outs of three practices in turns',
+      nth: (n) => ({ type: 'out', scope: 'provider-specific', targets: [{ npi: NPIS[n % 3] }], time: later(n) }),
+    },
+    {
+      what: 'an opt-out for the same day ahead',
+      nth: (n) => ({ type: 'out', effectiveFrom: '2026-07-01', time: later(n) }),
+    },
+    { what: 'an opt-out that cannot be read', nth: () => ({ type: 'out', scope: 'everything' }) },
+    { what: 'an opt-in that cannot be read', nth: () => ({ type: 'in', effectiveFrom: 'soon' }) },
+    {
+      what: 'an opt-out under an id that came before',
+      nth: (n) => ({ type: 'out', id: 'always-the-same', channel: pad(n) }),
+    },
+    {
+      what: 'two systems in turns',
+      nth: (n) => ({ type: 'out', source: n % 2 === 0 ? 'urn:portal' : 'urn:phone ', time: later(n) }),
+    },
+    {
+      what: 'an opt-out by another system each time',
+      nth: (n) => ({ type: 'out', source: `urn:portal:${pad(n)}`, time: START - (200_000 - n) * 360_000 }),
+      full: 60,
+    },
+    { what: 'a FHIR Consent that denies', nth: (n) => consent(n) },
+    { what: 'a FHIR Consent that denies and cannot be read', nth: (n) => consent(n, { status: 7 }) },
+  ])(
+    `$what: statement ${MANY} costs no more than the tenth`,
+    async ({ nth, full = 0 }) => {
+      await compare(MANY, full, (n) => event('m1', n, nth));
+    },
+    600_000,
+  );
+});
+
+describe('dead letters of one member', () => {
+  const OPEN = 20;
+  const unreadable = () => event('m1', 1, () => ({ type: 'out', scope: 'everything' }));
+  /** Publishes an event that becomes a dead letter. */
+  async function parked(): Promise<string> {
+    const [{ partition, offset }] = (await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(unreadable())])) as [
+      { partition: number; offset: number },
+    ];
+    return deadLetterId(PAYER_MEMBER_EVENTS, partition, offset);
+  }
+  const resolved = async (): Promise<void> => {
+    const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+    const head = (await h.log.head([topic]))[topic]!;
+    const committed = async () => (await h.log.committed('consent-dead-letters', [topic]))[topic] ?? [];
+    await expect.poll(async () => (await committed()).every((next, p) => next >= head[p]!)).toBe(true);
+    await h.passed();
+  };
+
+  it(`of which ${OPEN} are open deny the member, and each merged id, until the last is resolved`, async () => {
+    const letters = await Promise.all(Array.from({ length: OPEN }, parked));
+    await h.publish(merged('m1', 'other'));
+    expect([await h.verdict('m1'), await h.verdict('other')]).toEqual(['on-hold', 'on-hold']);
+    // The oldest of those that the facts do not know one by one is resolved last but one.
+    const [last, ...others] = [...letters.slice(9), ...letters.slice(0, 9)].toReversed();
+    for (const letter of others) await h.discard(letter);
+    await resolved();
+    expect([await h.verdict('m1'), await h.verdict('other')]).toEqual(['on-hold', 'on-hold']);
+    await h.discard(last!);
+    await expect.poll(async () => [await h.verdict('m1'), await h.verdict('other')]).toEqual(['permit', 'permit']);
+  });
+
+  it('are answered as parked beyond those that the facts know, and an opt-out beside them as effective', async () => {
+    const letters = await Promise.all(Array.from({ length: OPEN }, parked));
+    await h.publish(optedOut('m1', { id: 'good' }));
+    await h.passed();
+    const statement = { member: 'm1', event: 'none' };
+    expect(await h.facts.access.effects(letters.map((deadLetter) => ({ ...statement, deadLetter })))).toEqual(
+      letters.map((deadLetter) => ({ status: 'parked', deadLetter, denies: 'member' })),
+    );
+    const event = derivedEventId({ id: 'good', source: 'urn:payer' }, 'm1');
+    expect(await h.facts.access.effects([{ member: 'm1', event, deadLetter: 'dl-none' }])).toEqual([
+      { status: 'effective' },
+    ]);
+  });
+
+  it('leave nothing that grows when they are resolved', async () => {
+    const sizes: (readonly number[])[] = [];
+    for (let n = 0; n < 40; n++) {
+      const letter = await parked();
       await h.passed();
+      await h.discard(letter);
+      await resolved();
+      sizes.push([size(await h.facts.reader.get('m1')), size((await h.state.streams.load('consent/m1'))!.snapshot)]);
     }
-    // The same turn as the tenth.
-    for (let n = many - 11; n <= many; n++) {
-      const cost = await costOf(event('m1', n, nth), 'm1');
-      if (n % 6 === 10 % 6) noMoreThan(cost, costs[9]!);
-    }
-    expect(await h.verdict('other')).toBe('permit');
-  }, 600_000);
+    expect(await h.verdict('m1')).toBe('permit');
+    expect(sizes.at(-1)).toEqual(sizes[19]);
+    expect((await h.facts.access.facts('m1'))!.completeFrom).toBeDefined();
+  });
 });
 
 describe('a name of three million characters', () => {
   const long = 'x'.repeat(3_000_000);
   it.each<[string, Partial<DomainEvent>, string]>([
-    ['id', { id: long }, 'on-hold'], ['source', { source: long }, 'on-hold'], ['trace context', { traceparent: long }, 'opted-out'],
+    ['id', { id: long }, 'on-hold'],
+    ['source', { source: long }, 'on-hold'],
+    ['trace context', { traceparent: long }, 'opted-out'],
   ])('as the %s of an event goes into no document', async (_what, more, verdict) => {
     await h.publish({ ...event('m1', 1, () => ({ type: 'out' })), ...more });
     expect(await h.verdict('m1')).toBe(verdict);
     expect(await h.verdict('other')).toBe('permit');
-    expect(size(records().flat().map((r) => [r.headers, r.value.toString()]))).toBeLessThan(5_000);
+    expect(
+      size(
+        records()
+          .flat()
+          .map((r) => [r.headers, r.value.toString()]),
+      ),
+    ).toBeLessThan(5_000);
     expect(size(await h.facts.reader.get('m1'))).toBeLessThan(3_000);
     expect(size((await h.state.streams.load('consent/m1'))!.snapshot)).toBeLessThan(3_000);
   });
@@ -95,10 +253,21 @@ describe('a name of three million characters', () => {
     h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
     await h.member('m1');
     await h.member('other');
-    for (let n = 0; n < 200; n++) await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event('m1', n, () => ({ type: 'in', source: `urn:session:${String(n).padStart(4, '0')}`, time: START - 10_000_000 + n })))]);
+    for (let n = 0; n < 200; n++)
+      await h.log.append(PAYER_MEMBER_EVENTS, [
+        encodeEvent(
+          event('m1', n, () => ({
+            type: 'in',
+            source: `urn:session:${String(n).padStart(4, '0')}`,
+            time: START - 10_000_000 + n,
+          })),
+        ),
+      ]);
     await h.passed();
     expect(size(await h.facts.reader.get('m1'))).toBeLessThan(20_000);
-    const { ce_subject: _, ...headers } = encodeEvent(event('m1', 999, () => ({ type: 'out', source: 'urn:session:0150' }))).headers;
+    const { ce_subject: _, ...headers } = encodeEvent(
+      event('m1', 999, () => ({ type: 'out', source: 'urn:session:0150' })),
+    ).headers;
     await h.publishRaw({ key: 'x', partitionKey: 'x', headers, value: '{' });
     expect([await h.verdict('m1'), await h.verdict('other')]).toEqual(['source-on-hold', 'permit']);
   });
@@ -108,7 +277,10 @@ describe('one person of many ids', () => {
   const IDS = 80;
   // 246 MB before.
   it(`${IDS} opt-outs and ${IDS} merges write what each id lacks`, async () => {
-    const events = Array.from({ length: IDS }, (_, n) => [event('m1', n, () => ({ type: 'out', time: START - 10_000_000 + n })), merged('m1', `old-${n}`)]).flat();
+    const events = Array.from({ length: IDS }, (_, n) => [
+      event('m1', n, () => ({ type: 'out', time: START - 10_000_000 + n })),
+      merged('m1', `old-${n}`),
+    ]).flat();
     await h.publish(...events);
     const written = records().flat();
     // One opt-out reaches the ids that were joined before it; a merge brings its id what the others have.
@@ -124,8 +296,52 @@ describe('one person of many ids', () => {
     for (const id of ['m1', 'old-0', last]) expect(await h.verdict(id)).toBe('permit');
   });
 
+  const id = (n: number): string => `old-${String(n).padStart(8, '0')}`;
+  const merge = (n: number): DomainEvent => merged('m1', id(n), { id: `merge-${String(n).padStart(8, '0')}` });
+  it(`merge ${MERGES} with a further id costs no more than the one after ${MOST_IDS}`, async () => {
+    await h.publish(event('m1', 1, () => ({ type: 'out' })));
+    await compare(MERGES, MOST_IDS, merge);
+  }, 600_000);
+
+  it(`a merge that would give a person more than ${MOST_IDS} ids is a dead letter that denies both ids`, async () => {
+    const chain = Array.from({ length: MOST_IDS + 1 }, (_, n) => id(n));
+    await h.publish(...chain.slice(1, -1).map((next, n) => merged(chain[n]!, next)));
+    const [first, last, beyond] = [chain[0]!, chain[MOST_IDS - 1]!, chain[MOST_IDS]!];
+    for (const member of [first, last, beyond]) await h.member(member);
+    const [{ partition, offset }] = (await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(merged(beyond, last))])) as [
+      { partition: number; offset: number },
+    ];
+    await h.passed();
+    expect(await Promise.all([first, last, beyond].map((member) => h.verdict(member)))).toEqual([
+      'on-hold',
+      'on-hold',
+      'on-hold',
+    ]);
+    const letters = (
+      await Promise.all([0, 1, 2, 3].map((p) => h.log.read(deadLetterTopic(PAYER_MEMBER_EVENTS), p, 0, 10)))
+    ).flat();
+    expect(letters.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as object)).toMatchObject([
+      { reason: 'too-many-ids' },
+    ]);
+    // What was joined before goes on, and what is refused again is still joined with nobody.
+    await h.publish(merged(last, chain[MOST_IDS - 2]!));
+    await h.discard(deadLetterId(PAYER_MEMBER_EVENTS, partition, offset));
+    await expect
+      .poll(async () => Promise.all([first, last, beyond].map((member) => h.verdict(member))))
+      .toEqual(['permit', 'permit', 'permit']);
+    await h.publish(optedOut(first));
+    expect(await Promise.all([first, last, beyond].map((member) => h.verdict(member)))).toEqual([
+      'opted-out',
+      'opted-out',
+      'permit',
+    ]);
+  });
+
   it('the same merge again and again writes nothing', async () => {
-    await h.publish(event('m1', 1, () => ({ type: 'out' })), merged('m1', 'old'));
+    await h.publish(
+      event('m1', 1, () => ({ type: 'out' })),
+      merged('m1', 'old'),
+    );
     const before = records().flat().length;
     await h.publish(merged('m1', 'old'), merged('m1', 'old'), merged('old', 'm1'));
     expect(records().flat().length).toBe(before);

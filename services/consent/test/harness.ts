@@ -140,4 +140,5 @@ export const payerEvent = (type: string, subject: string | undefined, data: unkn
 });
 export const optedOut = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-out.v1', member, {}, more);
 export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-in.v1', member, {}, more);
-export const merged = (survivor: string, retired: string): DomainEvent => payerEvent('payer.members-merged.v1', survivor, { from: retired });
+export const merged = (survivor: string, retired: string, more: Partial<DomainEvent> = {}): DomainEvent =>
+  payerEvent('payer.members-merged.v1', survivor, { from: retired }, more);

@@ -1,7 +1,16 @@
 import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
 import type { UnreadableConsent } from '@provider-access/config';
-import { concerned, derivedRecord, eachMember, type Hold, holdOf, identifiersOf, type Inbound, matterOf, type Output } from '@provider-access/intake';
+import {
+  concerned,
+  derivedRecord,
+  type Hold,
+  holdOf,
+  identifiersOf,
+  type Inbound,
+  matterOf,
+  type Output,
+} from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
@@ -33,15 +42,21 @@ const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): N
 const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [{ topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record }];
 
 /** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
-export async function heldOutputs(remembered: Hold, at: string): Promise<readonly Output[]> {
-  return eachMember(remembered).flatMap((hold) =>
-    outputOf(hold, keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold')));
+export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
+  return outputOf(
+    hold,
+    keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold'),
+  );
 }
 /** What ends such a hold. `at` is an RFC 3339 instant. */
-export async function releasedOutputs(remembered: Hold, at: string): Promise<readonly Output[]> {
-  return eachMember(remembered).flatMap((hold) => {
-    const { eventType: _, ...data } = hold;
-    const record = derivedRecord({ ...common(hold), type: 'pa.access-released.v1', at, data: data satisfies AccessReleased, n: 1 });
-    return outputOf(hold, keyed(record, hold, 'release'));
+export async function releasedOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
+  const { eventType: _, ...data } = hold;
+  const record = derivedRecord({
+    ...common(hold),
+    type: 'pa.access-released.v1',
+    at,
+    data: data satisfies AccessReleased,
+    n: 1,
   });
+  return outputOf(hold, keyed(record, hold, 'release'));
 }

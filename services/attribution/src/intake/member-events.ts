@@ -3,7 +3,17 @@ import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { Facts, StepTie } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
-import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import {
+  derivedEventId,
+  derivedRecord,
+  Intake,
+  type IntakeRole,
+  type Output,
+  type Taken,
+  type TakenFrom,
+  TOO_MANY_IDS,
+  type Turn,
+} from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { COVERAGES, decideMemberEvent, isDecidedHere, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
 import type { PayerIdentity } from '../domain/payer-identity.ts';
@@ -95,6 +105,10 @@ class MemberTurn implements Turn {
     const decision = decideMemberEvent(from.event, this.rules.days, this.rules.payer);
     if (!decision.ok) return decision;
     if (decision.foreign) this.foreign();
+    for (const statement of decision.statements) {
+      if (statement.kind === 'merged' && (await this.state.joinsTooMany(statement.merge)))
+        return { ok: false, fault: TOO_MANY_IDS };
+    }
     const outputs: Output[] = [];
     let stands = true;
     let sameTime = false;

@@ -1,9 +1,18 @@
-import { type AttributionEndedRecord, type CoverageChanged, type MemberAttributed, PA_ATTRIBUTION, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
+import {
+  type AttributionEndedRecord,
+  type CoverageChanged,
+  type MemberAttributed,
+  type MemberMerged,
+  PA_ATTRIBUTION,
+  PA_MEMBERS,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
 import {
   type AttributionPart, attributionSays, endSteps, EVERY_COVERAGE, evolveAttribution, evolveMembers, type GroupAttribution, type MemberFactsDocument,
   membersSay, type MembersPart, stepsThatEnd,
 } from '@provider-access/facts';
+import { MOST_IDS } from '@provider-access/intake';
 import type { ViewReader } from '@provider-access/views';
 import { orderedAfter } from '../domain/step-order.ts';
 
@@ -21,29 +30,60 @@ interface Parts { members?: MembersPart; attribution?: AttributionPart }
  * everything counts as news: the outcome is told less exactly, the facts end the same.
  */
 export class MemberState {
-  private readonly parts: Map<string, Parts>;
+  private readonly parts = new Map<string, Parts>();
   private readonly now: number;
-  private constructor(parts: Map<string, Parts>, now: number) {
-    this.parts = parts;
+  /** Undefined when the view is behind or away. */
+  private reader: ViewReader | undefined;
+  private constructor(now: number, reader: ViewReader) {
     this.now = now;
+    this.reader = reader;
   }
 
   static async load(log: EventLog, reader: ViewReader, members: readonly string[], now: number): Promise<MemberState> {
-    const parts = new Map<string, Parts>();
-    if (members.length === 0) return new MemberState(parts, now);
+    const state = new MemberState(now, reader);
+    if (members.length === 0) return state;
     const head = await log.head([PA_MEMBERS, PA_ATTRIBUTION]);
+    if (!(await reader.waitFor(head, WAIT_MS).catch(() => false))) state.reader = undefined;
+    await state.fetch(members);
+    return state;
+  }
+  private async fetch(members: readonly string[]): Promise<void> {
+    const unknown = members.filter((member) => !this.parts.has(member));
+    if (this.reader === undefined || unknown.length === 0) return;
     try {
-      if (await reader.waitFor(head, WAIT_MS)) {
-        for (const doc of await reader.getMany(members)) {
-          if (doc === undefined) continue;
-          const { members: m, attribution } = doc as MemberFactsDocument;
-          parts.set(doc._id, { ...(m !== undefined && { members: m }), ...(attribution !== undefined && { attribution }) });
-        }
+      const docs = await this.reader.getMany(unknown);
+      for (const [i, member] of unknown.entries()) {
+        const { members: m, attribution } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
+        this.parts.set(member, {
+          ...(m !== undefined && { members: m }),
+          ...(attribution !== undefined && { attribution }),
+        });
       }
     } catch {
       // The views are away: everything counts as news.
+      this.reader = undefined;
     }
-    return new MemberState(parts, now);
+  }
+
+  /**
+   * Whether a merge would join more ids than `MOST_IDS`, as far as the facts tell. The consent service counts the ids
+   * in its register as well.
+   */
+  async joinsTooMany({ member, retired }: MemberMerged): Promise<boolean> {
+    await this.fetch([member]);
+    if (this.parts.get(member)?.members?.mergedWith?.includes(retired)) return false;
+    const left = await this.person(member);
+    return !left.has(retired) && left.size + (await this.person(retired)).size > MOST_IDS;
+  }
+  private async person(member: string): Promise<ReadonlySet<string>> {
+    const found = new Set([member]);
+    for (let open: readonly string[] = [member]; open.length > 0 && found.size <= MOST_IDS;) {
+      await this.fetch(open);
+      const linked = new Set(open.flatMap((id) => this.parts.get(id)?.members?.mergedWith ?? []));
+      open = [...linked].filter((id) => !found.has(id));
+      for (const id of open) found.add(id);
+    }
+    return found;
   }
 
   /**

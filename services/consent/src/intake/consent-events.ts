@@ -6,7 +6,19 @@ import type { ServicePorts } from '@provider-access/http';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { PayerDays } from '@provider-access/pdex/days';
 import {
-  concerned, derivedRecord, eachMember, type Hold, holdOf, Intake, type IntakeRole, isResourceEvent, matterOf, type Output, type Taken, type TakenFrom, type Turn, UNKNOWN_TYPE,
+  concerned,
+  derivedRecord,
+  holdOf,
+  Intake,
+  type IntakeRole,
+  isResourceEvent,
+  matterOf,
+  type Output,
+  type Taken,
+  type TakenFrom,
+  TOO_MANY_IDS,
+  type Turn,
+  UNKNOWN_TYPE,
 } from '@provider-access/intake';
 import { CONSENTS, decideConsentResource, mayDeny, PROVIDER_RECORDED, RESOURCE_CARRIERS } from '../domain/consent-resource.ts';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
@@ -40,12 +52,19 @@ export class ConsentEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_CONSENT,
-      interest: { types: new Set([...CONSENT_TYPES, MERGED, ...RESOURCE_CARRIERS]), strays: 'watched', resources: CONSENTS },
+      interest: {
+        types: new Set([...CONSENT_TYPES, MERGED, ...RESOURCE_CARRIERS]),
+        strays: 'watched',
+        resources: CONSENTS,
+      },
       topics: [PA_CONSENT],
       reports: isOwn,
-      // An unreadable merge is attribution's to park and to hold. What is of no known type may be a misspelt opt-out of its member.
-      refuses: (record, { event, type }) =>
-        (type === undefined ? concerned(record, event).member !== undefined : isOwn(type) || mayDeny(type, event?.data, record.timestamp)),
+      // An unreadable merge is attribution's to park and to hold. A merge of too many ids is refused by either service.
+      // What is of no known type may be a misspelt opt-out of its member.
+      refuses: (record, { event, type, ok }) =>
+        type === undefined
+          ? concerned(record, event).member !== undefined
+          : isOwn(type) || (ok && type === MERGED) || mayDeny(type, event?.data, record.timestamp),
       holdOf: (record, { event, type }, deadLetter) => {
         const { member, source } = concerned(record, event);
         // A Consent denies whom it names as well as whom its event names.
@@ -76,18 +95,19 @@ export class ConsentEventsIntake {
     return this.intake.resolved(batch);
   }
 
-  private async tell(hold: Hold, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {
-    const outputs: Output[] = [];
-    for (const held of eachMember(hold)) outputs.push(...(await this.tellOne(held, type, at)));
-    return outputs;
-  }
-
-  private async tellOne(held: AccessHeld, type: 'pa.access-held.v1' | 'pa.access-released.v1', at: string): Promise<readonly Output[]> {
+  private async tell(
+    held: AccessHeld,
+    type: 'pa.access-held.v1' | 'pa.access-released.v1',
+    at: string,
+  ): Promise<readonly Output[]> {
     const { member, ...about } = held;
     const data = type === 'pa.access-held.v1' ? about : { source: held.source, deadLetter: held.deadLetter };
     const cause = { id: held.deadLetter, source: held.source };
-    if (member !== undefined) return toConsent((await this.register.say(member, { type, cause, at, data }, this.now())).records);
-    return toConsent([derivedRecord({ deriver: DERIVER, type, cause, at, data, ...(type === 'pa.access-released.v1' && { n: 1 }) })]);
+    if (member !== undefined)
+      return toConsent((await this.register.say(member, { type, cause, at, data }, this.now())).records);
+    return toConsent([
+      derivedRecord({ deriver: DERIVER, type, cause, at, data, ...(type === 'pa.access-released.v1' && { n: 1 }) }),
+    ]);
   }
 }
 
@@ -119,7 +139,8 @@ class ConsentTurn implements Turn {
     if (said.kind === 'fault') return { ok: false, fault: said.fault };
     const statement = decideConsentEvent(said.event, appendedAt, days);
     if (statement.kind === 'merged') {
-      const { known, records } = await register.merge(...statement.members);
+      const { known, tooMany, records } = await register.merge(...statement.members);
+      if (tooMany) return { ok: false, fault: TOO_MANY_IDS };
       return this.taken(known ? await this.missing(records) : records, 'recorded');
     }
     const { id, source, traceparent } = event;

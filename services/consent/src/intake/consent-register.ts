@@ -1,5 +1,5 @@
 import type { NewRecord } from '@provider-access/eventlog';
-import { derivedRecord } from '@provider-access/intake';
+import { derivedRecord, MOST_IDS } from '@provider-access/intake';
 import type { Claims, Streams } from '@provider-access/state';
 import { EMPTY, eventName, keyOf, lacking, type Register, type Said, saysSame, withSaid } from './said.ts';
 
@@ -44,7 +44,10 @@ export class ConsentRegister {
   private readonly claims: Pick<Claims, 'claim'>;
   private readonly recall: (member: string) => Promise<Register | undefined>;
   /** `recall` gives what the log says about a member without a register: the streams may have been lost. */
-  constructor(state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> }, recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined)) {
+  constructor(
+    state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> },
+    recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined),
+  ) {
     this.streams = state.streams;
     this.claims = state.claims;
     this.recall = recall;
@@ -79,15 +82,22 @@ export class ConsentRegister {
 
   /**
    * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the other. `known`: the two
-   * were joined before, or may have been: some of it may be published.
+   * were joined before, or may have been: some of it may be published. `tooMany`: they were not joined, because the
+   * person would have more than `MOST_IDS` ids. Merges at the same time may exceed that by a few.
    */
-  async merge(a: string, b: string): Promise<{ readonly known: boolean; readonly records: readonly NewRecord[] }> {
+  async merge(
+    a: string,
+    b: string,
+  ): Promise<{ readonly known: boolean; readonly tooMany?: true; readonly records: readonly NewRecord[] }> {
+    if (await this.tooMany(a, b)) return { known: false, tooMany: true, records: [] };
     let known = true;
-    const link = (to: string) => (register: Register): Register => {
-      if (register.links.includes(to)) return register;
-      known = false;
-      return { ...register, links: [...register.links, to].sort() };
-    };
+    const link =
+      (to: string) =>
+      (register: Register): Register => {
+        if (register.links.includes(to)) return register;
+        known = false;
+        return { ...register, links: [...register.links, to].sort() };
+      };
     await this.update(a, link(b));
     await this.update(b, link(a));
     const [left, right] = [await this.person(a, b), await this.person(b, a)];
@@ -101,8 +111,19 @@ export class ConsentRegister {
     return { known, records: [...copies(left, right), ...copies(right, left)] };
   }
 
+  private async tooMany(a: string, b: string): Promise<boolean> {
+    const left = await this.person(a);
+    if (left.has(b)) return false;
+    const right = await this.person(b);
+    return !right.has(a) && left.size + right.size > MOST_IDS;
+  }
+
   /** What was first said under the event id. undefined for what is no event of a payer. */
-  private async firstOf(member: string, { cause, content, at }: Said, now: number): Promise<{ readonly content: string; readonly at: string } | undefined> {
+  private async firstOf(
+    member: string,
+    { cause, content, at }: Said,
+    now: number,
+  ): Promise<{ readonly content: string; readonly at: string } | undefined> {
     if (content === undefined) return undefined;
     const owner = await this.claims.claim(NAMESPACE, eventName(member, cause), `${content} ${at}`, now + REMEMBERED_MS);
     const [first, time] = owner.split(' ') as [string, string];

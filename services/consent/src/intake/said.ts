@@ -13,7 +13,10 @@ export interface Said {
   /** Hash of what the payer's event says: the same id with another content is a fault. Absent where it was remembered by a version without it. */
   readonly content?: string;
 }
-/** What can still decide of what was said under one member id, the holds, and the ids that are the same person. */
+/**
+ * What can still decide of what was said under one member id, the holds that are open or ended lately, and the ids that
+ * are the same person.
+ */
 export interface Register {
   readonly links: readonly string[];
   readonly said: readonly Said[];
@@ -53,12 +56,23 @@ function standIn({ e, b, f, r, sc }: OptOut): Said {
 }
 const backTo = ({ outs, ins }: Statements, saidOf: ReadonlyMap<OptIn, Said>): readonly Said[] => [...outs.map((o) => saidOf.get(o) ?? standIn(o)), ...ins.map((i) => saidOf.get(i)!)];
 
+const deadLetterOf = ({ data }: Said): string => (data as unknown as AccessHeld).deadLetter;
+/** So many ended holds are remembered, so that one that is told again does not come back. */
+const ENDED = 8;
+/** Without the holds that ended longest ago, and their ends. */
+function withoutEnded(said: readonly Said[]): readonly Said[] {
+  const ended = said.filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf);
+  if (ended.length <= ENDED) return said;
+  const dropped = new Set(ended.slice(0, -ENDED));
+  return said.filter((s) => isStatement(s) || !dropped.has(deadLetterOf(s)));
+}
+
 /**
  * The register with one thing more, without the statements that can never decide again; the same register when the statement is nothing new: an
  * equal one is there, or one that decides whatever it decides. `again`: the payer sent it before.
  */
 export function withSaid(register: Register, said: Said, again = false): Register {
-  if (!isStatement(said)) return { ...register, said: [...register.said, said] };
+  if (!isStatement(said)) return { ...register, said: withoutEnded([...register.said, said]) };
   const { statements, saidOf } = known(register.said);
   const { outs, ins } = statements;
   const newest = newestOf(register);
@@ -92,7 +106,7 @@ export function lacking(side: readonly Register[], other: readonly Register[]): 
   // What the views of either side know by now: the other may have heard of nothing since.
   const [a, b] = [side, other].map((registers) => registers.map(newestOf).reduce(later, ''));
   const needed = [...deciding(statements, a! < b! ? a! : b!)].map((s) => saidOf.get(s)!);
-  const ended = new Set([...byKey.values()].filter(({ type }) => type === 'pa.access-released.v1').map(({ data }) => (data as unknown as AccessHeld).deadLetter));
-  const holds = [...byKey.values()].filter((s) => s.type === 'pa.access-held.v1' && !ended.has((s.data as unknown as AccessHeld).deadLetter));
+  const ended = new Set([...byKey.values()].filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf));
+  const holds = [...byKey.values()].filter((s) => s.type === 'pa.access-held.v1' && !ended.has(deadLetterOf(s)));
   return [...needed, ...holds].filter((s) => !here.has(keyOf(s)));
 }
