@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isInternal, serviceOf } from './route-table.ts';
 
@@ -25,4 +27,19 @@ test.each([
   ['/auth/clients/c-1/approve', true], ['/auth/register', false], ['/auth/token', false], ['/eventsource', false], ['/fhir/Group', false], ['/health/ready', false], ['/', false], ['/%', false],
 ])('%s is for the payer and operators alone: %s', (target, internal) => {
   expect(isInternal(target)).toBe(internal);
+});
+
+test('docs/architecture.md names the service of each prefix', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/architecture.md'), 'utf8');
+  const section = page.slice(page.indexOf('## Routes'), page.indexOf('## The life of an event'));
+  const rows = section.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|').slice(1, 3));
+  const named = rows.flatMap(([prefixes, text]) => {
+    const service = /\w+/.exec(text!)![0];
+    return [...prefixes!.matchAll(/`([^`]+)`/g)].map(([, prefix]) => ({ prefix: prefix!, service }));
+  });
+  expect(named.length).toBeGreaterThan(10);
+  const plain = named.filter(({ prefix }) => !prefix.includes('{'));
+  expect(plain.map(({ prefix }) => ({ prefix, service: serviceOf(prefix) }))).toEqual(plain);
+  const patterns = named.filter(({ prefix }) => prefix.includes('{'));
+  expect(patterns).toEqual([{ prefix: '/ops/views/{service}', service: 'that' }]);
 });
