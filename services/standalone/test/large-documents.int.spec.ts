@@ -63,7 +63,7 @@ function watch(
     });
 }
 
-// HOLES M16: all intakes share the partition and the thread, and 49 of 79 reads of others were 503.
+// Finding M16 (SECURITY.md): all intakes share the partition and the thread, and 49 of 79 reads of others were 503.
 test(`${DOCUMENTS} large documents of one member keep nobody from reading others`, async () => {
   const clock = new ManualClock(Date.parse('2026-06-01T12:00:00Z'));
   const now = (): number => clock.now();
