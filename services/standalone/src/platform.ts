@@ -121,7 +121,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const parties = new Parties(details);
     await parties.start({ log, views });
     closing.push(() => parties.stop());
-    // Whoever answers the next request must know a registration or decision before it is acknowledged.
+    // Every service that may answer the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];
     await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash, calendar, days }));
     await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }));

@@ -25,7 +25,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
-/** What providers and their apps never use. */
+/** Paths that providers and their apps never use. */
 const INTERNAL = ['/events', '/ops', '/metrics', '/auth/clients'] as const;
 
 const pathOf = (target: string): string => {

@@ -15,7 +15,7 @@ export interface Manifest {
   readonly error: readonly ManifestFile[];
 }
 interface FileState { readonly kind: 'output' | 'deleted' | 'error'; readonly type: string; readonly url: string; readonly name: string; readonly count?: number; etag?: string; bytes?: number; done: boolean }
-/** Kept as `export.json` in the folder: running the command again goes on from it. */
+/** Kept as `export.json` in the folder. The same command continues from it. */
 interface ExportState { readonly group: string; readonly request: string; readonly status: string; manifest?: Manifest; files?: FileState[] }
 
 export interface BulkOptions {

@@ -56,10 +56,10 @@ export class DanglingTally {
   private readonly beforeFloor = new Set<string>();
   private readonly paths = new Map<string, string>();
 
-  /** What became of a published resource. */
+  /** Records the outcome of a published resource. */
   settled(about: string, outcome: string, references: readonly ReferenceAt[]): void {
     if (outcome === 'before-floor') this.beforeFloor.add(about);
-    // What was not recorded refers to nothing for a reader.
+    // A resource that was not recorded refers to nothing for a reader.
     if (outcome !== 'recorded' && outcome !== 'unchanged') return;
     // A later version of it may end after the floor.
     this.beforeFloor.delete(about);
@@ -73,7 +73,7 @@ export class DanglingTally {
     }
   }
 
-  /** What is known now; complete when every resource is settled. */
+  /** The present result; complete when every resource is settled. */
   counts(): DanglingReferences {
     const beforeFloor: Record<string, number> = {};
     for (const about of this.beforeFloor) addCounts(beforeFloor, Object.fromEntries(this.byTarget.get(about) ?? []));

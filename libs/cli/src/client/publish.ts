@@ -83,7 +83,7 @@ function withoutEffect({ status, from, by, deadLetter }: Row): Pick<PublishRepor
 type Sent = Extract<Item, { ok: true }>;
 interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; receipt: string }
 
-/** What intake decided about one receipt; waits until all of it is handled, or patience ends. */
+/** Reads what intake decided about one receipt. Waits until everything is handled, or the patience ends. */
 export async function awaitReceipt(server: Server, token: string, receipt: string, events: number, patienceMs = 120_000): Promise<Receipt> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
@@ -126,7 +126,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
     const told = new Map(receipt.items.map((item) => [item.event, item]));
     for (const { event, about, references = [] } of events) {
-      // What is not told was recorded, or is still to be handled.
+      // An event without a row was recorded, or is still to be handled.
       const row = told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' };
       dangling.settled(about, row.outcome, references);
       options.onExplained?.({ event, ...row, about });
@@ -172,7 +172,7 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
   return report;
 }
 
-/** One NDJSON request. `rest` are the events that it was not told about: they are stored nowhere. */
+/** One NDJSON request. `rest` are the events without an answer: they are stored nowhere. */
 async function post(server: Server, token: string, events: readonly Sent[], onRow: (row: Row, event: Sent) => void): Promise<Sending> {
   const { status, text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n', accept: AWAY });
   if (status !== 200) return { kept: [], rest: events, receipt: '' };

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/fhir';
 
-/** What could not be wrapped, told by name and place, never by content. */
+/** A resource that could not be wrapped, by name and place, never by content. */
 export type Wrapped = { readonly ok: true; readonly event: DomainEvent } | { readonly ok: false; readonly reason: string };
 
-/** Who owns a resource that is not in our compartments (Claim, ImagingStudy …): it will be counted as not served. */
+/**
+ * The owner of a resource that is not in our compartments (Claim, ImagingStudy …). It will be counted as not served.
+ */
 function namedPatient(resource: FhirResource): string | undefined {
   for (const element of ['patient', 'subject', 'beneficiary'] as const) {
     const value = resource[element];

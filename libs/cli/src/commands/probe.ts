@@ -74,7 +74,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
     told: (result) => context.out.note(line(result)),
   });
   if (o.report === true) {
-    // How the walk went is the result: that it could not be told changes nothing of it.
+    // The result is how the walk went. If it cannot be reported, that changes nothing.
     await tell(new Server(o.ops ?? env('PA_OPS_SERVER') ?? internal.base), context.administratorToken(), report).catch((error: unknown) => context.out.note(`the platform could not be told: ${error instanceof CliError ? error.message : 'unexpected fault'}`));
   }
   return report;

@@ -13,7 +13,7 @@ interface Client { readonly client_id: string; readonly client_name: string; rea
 interface Change { readonly status: string; readonly at: string; readonly by?: string; readonly reason?: string }
 const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
 
-/** What a reviewer looks at before an approval. */
+/** What a reviewer sees before an approval. */
 function identifierRows(identifiers: readonly Identifier[] = []): string[] {
   if (identifiers.length === 0) return [];
   const directoryOf = ({ directory }: Identifier): string => (directory === undefined ? 'cannot be asked now' : directory.length === 0 ? 'unknown' : directory.map((entry) => `${entry.name} (${entry.resource})`).join(', '));

@@ -92,7 +92,10 @@ async function deadLetters(server: Server, platform: PlatformProcess): Promise<n
   return count;
 }
 
-/** The whole road, on a platform started for it. Steps are told as they happen; the report says what did not fit the ledger. */
+/**
+ * All steps from a payer to a download, on a platform that was started for it. Steps are reported as they happen; the
+ * report names each difference from the ledger.
+ */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const { members, seed, folder, out, steps } = options;
   rmSync(folder, { recursive: true, force: true });

@@ -45,7 +45,7 @@ export class Walk {
       timer = setTimeout(() => reject(new ProbeFault(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
     });
     const took = take(Date.now() + timeoutMs);
-    // When it fails after its time is over, that is told already.
+    // If a step fails after its time is over, that was reported before.
     took.catch(() => undefined);
     let ok = true;
     let detail: string;
@@ -53,7 +53,7 @@ export class Walk {
       detail = await Promise.race([took, late]);
     } catch (error) {
       ok = false;
-      // What is not ours may quote what it was given: its name is told, not its text.
+      // An error that is not ours may quote data, so only its name is reported.
       detail = error instanceof CliError ? error.message : `unexpected ${(error as Error).name}`;
     } finally {
       clearTimeout(timer);

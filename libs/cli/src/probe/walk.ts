@@ -29,7 +29,10 @@ export interface WalkOptions {
   readonly timeoutMs: number;
   /** ms for the export to complete. */
   readonly exportTimeoutMs: number;
-  /** What was published a moment ago may need a moment to be seen: asked again within the step's time. */
+  /**
+   * An event that was published a moment ago may need a moment to be visible, so the question is repeated within the
+   * time of the step.
+   */
   readonly patient: boolean;
   readonly client: () => ProbeClient;
   /** Before the walk: makes what it needs. */
@@ -192,7 +195,7 @@ class Road {
       if (missing !== undefined) fault(`${wanted.resourceType}/${wanted.id} in ${where} is not the version that was published`);
     }
   }
-  /** What is not the app's looks as if it did not exist, to the byte. */
+  /** A resource that the app may not see looks as if it did not exist, to the byte. */
   async foreign(): Promise<string> {
     const unknown = await this.get(`/fhir/Patient/${randomUUID()}`, [404]);
     const stranger = await this.get(`/fhir/Patient/${strangerOf(this.o.world)}`, [404]);
