@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { Controller, Get, Inject, Req, type DynamicModule } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -10,6 +11,7 @@ import { StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
+import { watchRoom } from './disk-room.ts';
 import { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
 
 /** Engines in memory that can be away, and that say when they were closed. */
@@ -158,6 +160,13 @@ describe('a start', () => {
     });
     await service.started;
     expect((await ask(service, '/metrics'))[1]).toContain('pa_facts_age_seconds{service="consent"} 1\n');
+  });
+
+  test('measures the disk under the files', async () => {
+    const room = watchRoom({ folder: 'files', path: tmpdir(), setting: 'FILES_DIR', minBytes: 1 });
+    const service = await start(Object.assign(new TestEngines(), { room }));
+    await service.started;
+    expect((await ask(service, '/metrics'))[1]).toMatch(/^pa_disk_free_bytes\{folder="files"\} [1-9]/m);
   });
 
   test('ends at once when a topic is not there, and says what creates it', async () => {
