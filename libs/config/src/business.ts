@@ -26,6 +26,12 @@ export const calendarRules = (env: BusinessEnv): CalendarRules => ({
   timeZone: env.BUSINESS_TIME_ZONE?.[0] ?? DEFAULT_RULES.timeZone, days: env.BUSINESS_DAYS, holidays: env.BUSINESS_HOLIDAYS ?? [],
 });
 
+/** What an operator reads in the log when `lacksTimeZone`. */
+export const NO_TIME_ZONE = 'BUSINESS_TIME_ZONE is not set: a day that takes access away begins at UTC+14, and a day that gives access at UTC-12. '
+  + 'Between spans that follow each other by the day, members are hidden for 26 hours. Set it to the time zones in which the payer counts days (docs/deployment.md).';
+/** Whether days mean the widest thing that they can, because the operator has not said where the payer counts them. */
+export const lacksTimeZone = (env: Pick<BusinessEnv, 'BUSINESS_TIME_ZONE'>): boolean => env.BUSINESS_TIME_ZONE === undefined;
+
 /** What dates of events mean. */
 export const payerDays = (env: Pick<BusinessEnv, 'BUSINESS_TIME_ZONE'>): PayerDays => new PayerDays(env.BUSINESS_TIME_ZONE);
 

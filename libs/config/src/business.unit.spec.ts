@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { businessEnv, calendarRules, payerDays, serviceLevelsSince } from './business.ts';
+import { businessEnv, calendarRules, lacksTimeZone, NO_TIME_ZONE, payerDays, serviceLevelsSince } from './business.ts';
 import { readConfig, variablesOf } from './read-config.ts';
 
 const schema = z.object({ ...businessEnv, SERVICE_LEVELS_SINCE: serviceLevelsSince });
@@ -19,6 +19,11 @@ test('several time zones: days begin in the earliest or the latest, and business
   expect(begins(days)).toEqual(['2026-06-30T14:00:00Z', '2026-07-01T10:00:00Z'].map(Date.parse));
   const unset = payerDays(readConfig(schema, { BUSINESS_TIME_ZONE: '' }));
   expect(begins(unset)).toEqual(['2026-07-01T00:00:00+14:00', '2026-07-01T00:00:00-12:00'].map(Date.parse));
+});
+
+test('an operator who has not said where the payer counts days is warned', () => {
+  expect(['', 'America/Chicago'].map((zone) => lacksTimeZone(readConfig(schema, { BUSINESS_TIME_ZONE: zone })))).toEqual([true, false]);
+  expect(NO_TIME_ZONE).toMatch(/BUSINESS_TIME_ZONE .* 26 hours/);
 });
 
 test.each([

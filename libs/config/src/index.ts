@@ -8,6 +8,6 @@ export { isLoopback, listenEnv, listenFaults, type ListenEnv } from './listen.ts
 export { secretFaults, secretsEnv, type SecretsEnv, type SecretVariable } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions, type TelemetryConnection, type TelemetryEnv } from './telemetry.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';
-export { businessEnv, calendarRules, payerDays, serviceLevelsSince, type BusinessEnv } from './business.ts';
+export { businessEnv, calendarRules, lacksTimeZone, NO_TIME_ZONE, payerDays, serviceLevelsSince, type BusinessEnv } from './business.ts';
 export { processEnv, type ProcessEnv } from './process.ts';
 export { unreadableConsent, type UnreadableConsent } from './unreadable.ts';

@@ -1,6 +1,7 @@
 import { isNpi, isTin } from '@provider-access/events';
 import { dateRange, isInstant, isObject, parseReference } from '@provider-access/fhir';
 import { US_EIN, US_NPI } from './codes.ts';
+import { PayerDays } from './days/payer-days.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/';
 const CONSENT_SCOPE = `${CODES}consentscope`;
@@ -22,28 +23,34 @@ export type ConsentReading = ConsentOptOut | { readonly kind: 'none' };
 const NONE: ConsentReading = { kind: 'none' };
 /** Of a Consent that is not, not yet or no longer in force. Ending an earlier opt-out takes an opt-in. */
 const NOT_IN_FORCE = new Set<unknown>(['draft', 'proposed', 'rejected', 'inactive', 'entered-in-error']);
-/** The last places on earth where a day ends, ms after it ended in UTC. */
-const LATEST_ZONE_MS = 12 * 3_600_000;
+/** The widest meaning of a day: it ends at UTC-12. */
+const ANYWHERE = new PayerDays();
 
 /**
  * What a FHIR R4 Consent says about Provider Access. Pure, for any JSON object with `resourceType: Consent`, valid or not. A deny provision, at
  * whatever depth, is an opt-out (PDex 2.2, pdex-provider-consent). What is not fully understood makes the opt-out global: an opt-out is never read as
  * less than it may mean. docs/adr/0019-fhir-consent.md has the rule for each element.
  * @param at ms since the epoch: a deny whose period was over before it says nothing
+ * @param days when a day ends that the payer wrote; without it a day ends where it ends last on earth
  */
-export function readConsent(consent: Readonly<Record<string, unknown>>, at: number): ConsentReading {
+export function readConsent(consent: Readonly<Record<string, unknown>>, at: number, days: PayerDays = ANYWHERE): ConsentReading {
   if (NOT_IN_FORCE.has(consent['status']) || isAboutSomethingElse(consent)) return NONE;
   const { provision } = consent;
   if (!denies(provision) && !hasCode(consent['policyRule'], V3_ACT, ['OPTOUT', 'OPTOUTE'])) return NONE;
   const period = isObject(provision) && isObject(provision['period']) ? provision['period'] : {};
-  const end = typeof period['end'] === 'string' ? dateRange(period['end'])?.end : undefined;
-  if (end !== undefined && end + LATEST_ZONE_MS <= at) return NONE;
+  if (wasOver(period['end'], at, days)) return NONE;
   const targets = isObject(consent['modifierExtension']) || Array.isArray(consent['modifierExtension']) ? undefined : recipients(provision);
   const effectiveFrom = dayOrInstant(period['start']);
   return {
     kind: 'opt-out', scope: targets === undefined ? 'global' : 'provider-specific', ...(targets !== undefined && { targets }),
     ...(effectiveFrom !== undefined && { effectiveFrom }), setBy: setBy(consent['performer']),
   };
+}
+
+/** Whether a period with this end was over. One that cannot be read has no end; neither has a time of day without a zone. */
+function wasOver(end: unknown, at: number, days: PayerDays): boolean {
+  if (typeof end !== 'string' || dateRange(end) === undefined || (end.includes('T') && !isInstant(end))) return false;
+  return days.restrictsUntil(end) <= at;
 }
 
 /** The member whom a Consent names by a literal reference to a Patient; undefined where it names none in that way. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ConsentReading, patientOfConsent, readConsent } from './consent.ts';
+import { PayerDays } from './days/payer-days.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/';
 const concept = (system: string, code: string) => ({ coding: [{ system, code }] });
@@ -117,4 +118,23 @@ it('never throws, whatever stands in place of an element, and denies unless it i
       else expect(reading.kind).toBe('opt-out');
     }
   }
+});
+
+describe('the end of a denial', () => {
+  const endsAt = (end: string, at: string, zones: readonly string[]): string =>
+    readConsent({ ...consent, provision: { ...provision, period: { start: '2024-06-11', end } } }, Date.parse(at), new PayerDays(zones)).kind;
+
+  it.each([
+    ['in New York', ['America/New_York'], '2026-05-31', '2026-06-01T04:00:00Z'],
+    ['in the latest of several zones', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-05-31', '2026-06-01T10:00:00Z'],
+    ['without zones at UTC-12', [], '2026-05-31', '2026-06-01T12:00:00Z'],
+    ['at an instant, whatever the zones are', [], '2026-05-31T10:00:00Z', '2026-05-31T10:00:01Z'],
+  ])('is %s', (_where, zones, end, over) => {
+    expect(endsAt(end, new Date(Date.parse(over) - 1).toISOString(), zones)).toBe('opt-out');
+    expect(endsAt(end, over, zones)).toBe('none');
+  });
+
+  it('cannot be read from a time of day without a zone: it goes on', () => {
+    expect(endsAt('2020-05-31T10:00:00', '2026-06-01T00:00:00Z', ['UTC'])).toBe('opt-out');
+  });
 });

@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
-import { type FilesEnv, filesFaults, kafkaFaults, listenFaults, misspelled, mongoFaults, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
+import { type BusinessEnv, type FilesEnv, filesFaults, kafkaFaults, lacksTimeZone, listenFaults, misspelled, mongoFaults, NO_TIME_ZONE, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
 import type { Service } from '@provider-access/events';
 import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/http';
 import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/observability';
@@ -65,6 +65,8 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     surviveRejections(logger);
     // Auth alone limits by address.
     if (name === 'auth' && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
+    // These two alone read what a payer's days mean.
+    if ((name === 'attribution' || name === 'consent') && lacksTimeZone(config as unknown as BusinessEnv)) logger.warn({}, NO_TIME_ZONE);
     const secrets = await openSecrets(config, logger);
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
     const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } }, scopes);

@@ -88,3 +88,50 @@ describe('a day of an opt-out or opt-in (finding M15)', () => {
     expect(await verdictAt('2026-07-01T05:00:00.000Z')).toBe('opted-out');
   });
 });
+
+// HOLES M15.
+describe('the last day of a FHIR Consent that denies', () => {
+  const concept = (system: string, code: string): object => ({
+    coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
+  });
+  const denial = (end: string): DomainEvent =>
+    payerEvent('payer.resource-recorded.v1', 'm1', {
+      resource: {
+        resourceType: 'Consent',
+        id: 'c1',
+        status: 'active',
+        scope: concept('consentscope', 'patient-privacy'),
+        category: [concept('v3-ActCode', 'IDSCL')],
+        patient: { reference: 'Patient/m1' },
+        provision: { type: 'deny', period: { end } },
+      },
+    });
+
+  // The clock says 1 June, 12:00 UTC.
+  it.each([
+    ['is over where the payer counts days', ['America/New_York'], '2026-05-31', 'permit'],
+    ['is over in the latest of its time zones', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-05-31', 'permit'],
+    ['goes on there', ['America/New_York'], '2026-06-01', 'opted-out'],
+    ['is over at noon UTC when no time zone is set', [], '2026-05-31', 'permit'],
+  ])('%s', async (_what, zones, end, verdict) => {
+    await started(new PayerDays(zones));
+    await h.publish(denial(end));
+    expect(await h.verdict('m1')).toBe(verdict);
+  });
+
+  it('goes on until the day is over in Honolulu, for a payer there', async () => {
+    await started(new PayerDays(['Pacific/Honolulu']));
+    h.now = Date.parse('2026-06-01T09:59:59Z');
+    await h.facts.freshness.poll();
+    await h.publish({ ...denial('2026-05-31'), time: '2026-06-01T09:00:00Z' });
+    expect(await h.verdict('m1')).toBe('opted-out');
+  });
+
+  it('is over for a payer in New York at the same moment', async () => {
+    await started(new PayerDays(['America/New_York']));
+    h.now = Date.parse('2026-06-01T09:59:59Z');
+    await h.facts.freshness.poll();
+    await h.publish({ ...denial('2026-05-31'), time: '2026-06-01T09:00:00Z' });
+    expect(await h.verdict('m1')).toBe('permit');
+  });
+});

@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/blob/fs';
-import { calendarRules, listenFaults, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
+import { calendarRules, lacksTimeZone, listenFaults, NO_TIME_ZONE, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
@@ -48,6 +48,7 @@ const changeable = (refusal: string | undefined): { readonly ready: boolean; rea
 export async function startPlatform(config: StandaloneConfig, logger: Logger, scopes = new TraceScopes()): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
   if (lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
+  if (lacksTimeZone(config)) logger.warn({}, NO_TIME_ZONE);
   const dataDir = resolve(config.DATA_DIR);
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);

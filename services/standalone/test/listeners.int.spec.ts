@@ -2,15 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readConfig } from '@provider-access/config';
-import { Metrics, silentLogger } from '@provider-access/observability';
+import { NO_TIME_ZONE, readConfig } from '@provider-access/config';
+import { type Logger, Metrics, silentLogger } from '@provider-access/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'listeners-'));
 let platform: Platform;
+const warnings: string[] = [];
+const logger: Logger = { ...silentLogger, warn: (_details, message) => void warnings.push(message) };
 beforeAll(async () => {
-  platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }), silentLogger);
+  platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }), logger);
 });
 afterAll(async () => {
   await platform.stop();
@@ -27,6 +29,10 @@ test.each([
 
 test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])('%s is answered on both', async (path) => {
   expect([await status(platform.address, path), await status(platform.internalAddress, path)]).toEqual([200, 200]);
+});
+
+test('a start without BUSINESS_TIME_ZONE says once what a day means then', () => {
+  expect(warnings.filter((message) => message.includes('BUSINESS_TIME_ZONE'))).toEqual([NO_TIME_ZONE]);
 });
 
 test('many who ask for metrics at once cost what one costs', async () => {

@@ -54,6 +54,14 @@ export class PayerDays {
     if (value.startsWith(NO_END)) return undefined;
     return isInstant(value) ? start : this.beginning(end / DAY_MS).first;
   }
+  /**
+   * When something that takes access away until this date ends. A day, month or year is inclusive: it is over where the
+   * next one begins last. An instant is inclusive as far as it is written.
+   */
+  restrictsUntil(value: string): number {
+    const { end } = rangeOf(value);
+    return isInstant(value) ? end : this.beginning(end / DAY_MS).last;
+  }
   /** `day` counts from 1970-01-01. */
   private beginning(day: number): Beginning {
     const midnight = day * DAY_MS;

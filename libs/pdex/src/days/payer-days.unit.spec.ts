@@ -197,3 +197,13 @@ describe('whatever the zones and the day', () => {
     );
   });
 });
+
+describe('something that takes access away until a date ends', () => {
+  it.each([
+    ['where the next day begins last', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-07-01', '2026-07-02T10:00:00Z'],
+    ['in the one time zone', ['America/New_York'], '2026-07-01', '2026-07-02T04:00:00Z'],
+    ['at UTC-12 without a time zone', [], '2026-07-01', '2026-07-02T12:00:00Z'],
+    ['after the month', ['America/New_York'], '2026-06', '2026-07-01T04:00:00Z'],
+    ['with the second that an instant names', [], '2026-07-01T10:00:00+02:00', '2026-07-01T08:00:01Z'],
+  ])('%s', (_how, zones, value, ends) => expect(iso(new PayerDays(zones).restrictsUntil(value))).toBe(ends));
+});

@@ -1,6 +1,7 @@
 import type { DomainEvent, EventFault, PayerEvent } from '@provider-access/events';
 import { checkShape } from '@provider-access/fhir';
 import { patientOfConsent, readConsent } from '@provider-access/pdex';
+import type { PayerDays } from '@provider-access/pdex/days';
 
 /** Of all resources these alone state an opt-out. */
 export const CONSENTS: ReadonlySet<string> = new Set(['Consent']);
@@ -20,10 +21,10 @@ export type ConsentResource =
 
 const fault = (reason: EventFault['reason'], detail: string): ConsentResource => ({ kind: 'fault', fault: { reason, detail } });
 
-/** What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch. */
-export function decideConsentResource(event: PayerEvent & DomainEvent, appendedAt: number): ConsentResource {
+/** What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch; `days` tell when a day ends that the payer wrote. */
+export function decideConsentResource(event: PayerEvent & DomainEvent, appendedAt: number, days: PayerDays): ConsentResource {
   const { resource } = event.data as { readonly resource: Readonly<Record<string, unknown>> };
-  const reading = readConsent(resource, appendedAt);
+  const reading = readConsent(resource, appendedAt, days);
   if (reading.kind === 'none') return reading;
   if (event.type === PROVIDER_RECORDED) return fault('not-a-provider-type', 'a Consent belongs to a member: publish it as payer.resource-recorded.v1');
   if (event.type !== 'payer.resource-recorded.v1') return fault('not-a-prior-authorization', 'a Consent is no prior authorization: publish it as payer.resource-recorded.v1');
@@ -39,8 +40,8 @@ export function decideConsentResource(event: PayerEvent & DomainEvent, appendedA
 }
 
 /** Whether a resource event that is at fault may be about a Consent that denies. The frame lets only Consents through. */
-export function mayDeny(type: string, data: unknown, appendedAt: number): boolean {
+export function mayDeny(type: string, data: unknown, appendedAt: number, days: PayerDays): boolean {
   if (!isCarrier(type)) return false;
   const resource = typeof data === 'object' && data !== null ? (data as { resource?: unknown }).resource : undefined;
-  return typeof resource !== 'object' || resource === null || readConsent(resource as Readonly<Record<string, unknown>>, appendedAt).kind !== 'none';
+  return typeof resource !== 'object' || resource === null || readConsent(resource as Readonly<Record<string, unknown>>, appendedAt, days).kind !== 'none';
 }

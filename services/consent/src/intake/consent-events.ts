@@ -61,10 +61,11 @@ export class ConsentEventsIntake {
       reports: isOwn,
       // An unreadable merge is attribution's to park and to hold. A merge of too many ids is refused by either service.
       // What is of no known type may be a misspelt opt-out of its member.
-      refuses: (record, { event, type, ok }) =>
-        type === undefined
-          ? concerned(record, event).member !== undefined
-          : isOwn(type) || (ok && type === MERGED) || mayDeny(type, event?.data, record.timestamp),
+      refuses: (record, { event, type, ok }) => {
+        if (type === undefined) return concerned(record, event).member !== undefined;
+        if (isOwn(type) || (ok && type === MERGED)) return true;
+        return mayDeny(type, event?.data, Math.min(record.timestamp, this.now()), days);
+      },
       holdOf: (record, { event, type }, deadLetter) => {
         const { member, source } = concerned(record, event);
         // A Consent denies whom it names as well as whom its event names.
@@ -134,7 +135,7 @@ class ConsentTurn implements Turn {
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;
     const appendedAt = Math.min(record.timestamp, now);
-    const said = isResourceEvent(event.type) ? decideConsentResource(event, appendedAt) : { kind: 'event' as const, event };
+    const said = isResourceEvent(event.type) ? decideConsentResource(event, appendedAt, days) : { kind: 'event' as const, event };
     if (said.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
     if (said.kind === 'fault') return { ok: false, fault: said.fault };
     const statement = decideConsentEvent(said.event, appendedAt, days);

@@ -9,7 +9,8 @@ export function statedBy(record: NewRecord): PayerEvent | undefined {
   if (read?.ok !== true) return undefined;
   const { event } = read;
   if (event.type !== 'payer.resource-recorded.v1') return event;
-  const reading = readConsent(event.data.resource, Date.parse(event.time));
+  // The consent service knows the time zones in which a day ends. Here a denial has no end, so that none is missed.
+  const reading = readConsent(event.data.resource, 0);
   if (reading.kind === 'none') return undefined;
   const { scope, targets = [], setBy } = reading;
   return { ...event, type: 'payer.member-opted-out.v1', data: { scope, setBy, targets: targets.map((target) => ({ ...target })) } };
