@@ -1,7 +1,7 @@
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
-import type { Metrics, Sample } from '@provider-access/observability';
+import type { Logger, Metrics, Sample } from '@provider-access/observability';
 import type { ViewReader, Views } from '@provider-access/views';
 import { Access } from './access.ts';
 import { Freshness } from './freshness.ts';
@@ -14,6 +14,8 @@ export interface FactsOptions {
   readonly views: Views;
   readonly clock: Clock;
   readonly metrics?: Metrics;
+  /** Where records are named that could not be read. */
+  readonly logger?: Pick<Logger, 'error'>;
   /** Whose facts these are, as metrics name it. */
   readonly service?: Service;
   /** ms; default 5000. */
@@ -36,8 +38,8 @@ export class Facts {
   private measured: (() => void)[] = [];
 
   constructor(options: FactsOptions) {
-    const { log, views, clock, metrics, boundMs, pollMs, presence } = options;
-    this.source = { log, views };
+    const { log, views, clock, metrics, logger, boundMs, pollMs, presence } = options;
+    this.source = { log, views, logger };
     this.options = options;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });

@@ -9,6 +9,7 @@ import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, stands, type Step, withStep } from './steps.ts';
+import { type ErrorLog, tellPassedOver } from './told-records.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
@@ -16,7 +17,12 @@ export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTI
  * The log to follow, and the views of the deployment. Attribution keeps a view of the holds of whole sources, so that a
  * start does not have to read every event about every member.
  */
-export interface PartiesSource { readonly log: EventLog; readonly views: Pick<Views, 'reader' | 'store'> }
+export interface PartiesSource {
+  readonly log: EventLog;
+  readonly views: Pick<Views, 'reader' | 'store'>;
+  /** Where records are named that could not be read. */
+  readonly logger?: ErrorLog | undefined;
+}
 
 /**
  * Clients, network status and holds of whole sources, in memory, by following their topics
@@ -39,6 +45,7 @@ export class Parties implements PartyFacts {
   private newest: string | undefined;
   /** Records at which following failed. */
   private unread = 0;
+  private logger: ErrorLog | undefined;
   private presence: { current(): boolean } | undefined;
 
   /** `details` is filled beside what decides: auth's keys, contacts and unapproved registrations. */
@@ -52,7 +59,8 @@ export class Parties implements PartyFacts {
    * @throws EngineUnavailable
    */
   async start(source: PartiesSource): Promise<void> {
-    const { log } = source;
+    const { log, logger } = source;
+    this.logger = logger;
     const known = await readSourceHolds(source);
     if (known !== undefined) {
       this.holds.load(known.documents);
@@ -220,8 +228,9 @@ export class Parties implements PartyFacts {
   private evolveOrDeny(record: LogRecord): string | undefined {
     try {
       return this.evolve(record);
-    } catch {
+    } catch (error) {
       this.unread += 1;
+      tellPassedOver(this.logger, record, error);
       return this.deny(record);
     } finally {
       this.inbound.handled(record);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PROGRESS_TYPE } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { Metrics } from '@provider-access/observability';
+import { type Logger, Metrics } from '@provider-access/observability';
 import { eventually } from '@provider-access/testing';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -20,6 +20,9 @@ let facts: Facts;
 const running: { stop(): Promise<void> }[] = [];
 let views: ReturnType<typeof openMemoryViews>;
 
+let told: unknown[];
+let logger: Pick<Logger, 'error'>;
+
 let n = 0;
 const ours = (type: string, subject: string | undefined, data: object): NewRecord =>
   encodeEvent({ id: `e${++n}`, source: 'urn:test', type, time: AT, data, ...(subject !== undefined && { subject }), extensions: { pasource: 'urn:payer' } });
@@ -27,12 +30,14 @@ const ours = (type: string, subject: string | undefined, data: object): NewRecor
 const broken = (type: string, subject?: string): NewRecord => ({ ...ours(type, subject, {}), value: '{"member":' });
 
 async function follow(): Promise<Facts> {
-  const one = new Facts({ log, views, clock: { now: () => NOW }, pollMs: 5 });
+  const one = new Facts({ log, views, clock: { now: () => NOW }, logger, pollMs: 5 });
   running.push(one);
   await one.start();
   return one;
 }
 beforeEach(async () => {
+  told = [];
+  logger = { error: (details: object, message: string) => void told.push({ ...details, message }) } as unknown as typeof logger;
   log = openMemoryLog({ now: () => NOW });
   views = openMemoryViews();
   projections = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
@@ -138,4 +143,21 @@ describe('a record of ours that cannot be projected', () => {
 
 it('a document that cannot be read denies its member', () => {
   expect(toMemberFacts({ _id: 'm1', members: { coverage: null }, consent: { outs: 7, sources: [] } } as never)).toMatchObject({ member: 'm1', coverage: [], holds: [{ from: '0001-01-01T00:00:00.000Z' }] });
+});
+
+describe('a record of ours that a process could not read', () => {
+  it('is named once in its log, by place, type and the name of the error, and without what it says', async () => {
+    const [held, status] = [broken('pa.access-held.v1'), broken('pa.network-status-recorded.v1', 'npi|1000000009')];
+    await log.append(PA_CONSENT, [held]);
+    await log.append(PA_PROVIDERS, [status]);
+    await settled();
+    // A second service of the process, with the same logger, reads both too.
+    await settled(await follow());
+    const common = { partition: expect.any(Number), offset: expect.any(Number), error: expect.stringMatching(/^(Syntax|Type)Error$/), message: expect.stringContaining('ProviderAccessViewStuck') };
+    expect(told).toHaveLength(2);
+    expect(told).toEqual(expect.arrayContaining([
+      { topic: PA_CONSENT, eventType: 'pa.access-held.v1', ...common }, { topic: PA_PROVIDERS, eventType: 'pa.network-status-recorded.v1', ...common },
+    ]));
+    expect(JSON.stringify(told)).not.toContain('1000000009');
+  });
 });

@@ -58,7 +58,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const { config, memberHash = MemberHash.random(), days = new PayerDays() } = options;
     const ports: ServicePorts = { ...options.ports, memberHash };
     const { log, views, clock, logger, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, service: 'attribution', boundMs: config.FACTS_BOUND_MS, presence: options.presence });
+    const facts = new Facts({ log, views, clock, metrics, logger, service: 'attribution', boundMs: config.FACTS_BOUND_MS, presence: options.presence });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
     measureViews(ports.metrics, projections);
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:attribution', tracing: ports.tracing });

@@ -37,8 +37,8 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
 
   static register({ ports: given, config, presence, memberHash, calendar, days = new PayerDays() }: ConsentOptions): DynamicModule {
     const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
-    const { log, views, clock, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
+    const { log, views, clock, logger, metrics } = ports;
+    const facts = new Facts({ log, views, clock, metrics, logger, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
     return {
       module: ConsentModule,

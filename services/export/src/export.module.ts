@@ -63,7 +63,7 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const { ports, blobs } = options;
     const { log, views, state, clock, logger, metrics } = ports;
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
-    const facts = new Facts({ log, views, clock, metrics, service: 'export', presence: options.presence, ...options.facts });
+    const facts = new Facts({ log, views, clock, metrics, logger, service: 'export', presence: options.presence, ...options.facts });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
     measureViews(metrics, projections);
     const jobs = views.reader(exportJobs);

@@ -79,7 +79,7 @@ function providers({ ports, config: input, staticTokens, pageKeys, presence, ser
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
-    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, service: 'resources', boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
+    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, logger, service: 'resources', boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
     { provide: Audit, useFactory: () => new Audit({ log, clock, metrics, source: 'urn:provider-access:resources', tracing: ports.tracing }) },
     { provide: ProjectionSet, useFactory: () => {
       const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });

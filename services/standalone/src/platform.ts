@@ -120,7 +120,7 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const since = config.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(config.SERVICE_LEVELS_SINCE);
     const details = new ClientDetails();
     const parties = new Parties(details);
-    await parties.start({ log, views });
+    await parties.start({ log, views, logger });
     closing.push(() => parties.stop());
     // Every service that may answer the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];

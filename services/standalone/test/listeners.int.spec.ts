@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NO_TIME_ZONE, readConfig } from '@provider-access/config';
-import { type Logger, Metrics, silentLogger } from '@provider-access/observability';
+import { type Logger, Metrics } from '@provider-access/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'listeners-'));
 let platform: Platform;
 const warnings: string[] = [];
-const logger: Logger = { ...silentLogger, warn: (_details, message) => void warnings.push(message) };
+const logger = { debug() {}, info() {}, warn: (_details: object, message: string) => void warnings.push(message), error() {} } as unknown as Logger;
 beforeAll(async () => {
   platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }), logger);
 });
