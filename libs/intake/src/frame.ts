@@ -14,7 +14,7 @@ import { TransactionTimes } from '@provider-access/state';
 import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { LatestTime } from './latest-time.ts';
-import { type Matter, matterOf } from './matter.ts';
+import { detailOfHeld, type Matter, matterOf } from './matter.ts';
 import { type Inbound, type Interest, readInbound } from './read.ts';
 import { Resolutions } from './resolutions.ts';
 import { isAbout, isResourceEvent, namesNone } from './resources.ts';
@@ -307,7 +307,7 @@ class Attempt<E> {
     // Somebody else parks it, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
     this.parked.push({
-      record: park(batch, record, fault.reason, fault.detail, role.deriver, at),
+      record: park(batch, record, fault.reason, detailOfHeld(fault.detail, held), role.deriver, at),
       offset: record.offset,
     });
     const { type } = inbound;

@@ -1,6 +1,7 @@
 export { AccessHolds, type Hold, holdOf, MOST_HOLDS } from './access-holds.ts';
 export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
-export { differenceOf, identifiersOf, type Matter, matterOf, UNKNOWN_TYPE } from './matter.ts';
+export { differenceOf, identifiersOf, type Matter, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';
+export { brokenMerge, idMeant } from './meant-id.ts';
 export { Resolutions } from './resolutions.ts';
 export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from './frame.ts';
 export { LatestTime } from './latest-time.ts';

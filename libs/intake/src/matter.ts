@@ -1,6 +1,7 @@
-import { isSubject, PAYER_CONTRACT, providerKeys } from '@provider-access/events';
+import { PAYER_CONTRACT, providerKeys } from '@provider-access/events';
 import { patientOfConsent } from '@provider-access/pdex';
 import type { Hold } from './access-holds.ts';
+import { idMeant } from './meant-id.ts';
 
 /** What a payer's event is about: its type, and the members and providers that it names. Of a dead letter as far as it can be read. */
 export interface Matter {
@@ -15,6 +16,7 @@ export interface Matter {
 /** In place of the type of an event that has none of ours: names that a producer chose are not repeated. */
 export const UNKNOWN_TYPE = 'unknown';
 
+export const MERGED = 'payer.members-merged.v1';
 /** Resources that can restrict access. A correction may give any other resource its true type. */
 const RESTRICTING = new Set(['Coverage', 'Consent']);
 
@@ -27,7 +29,8 @@ export function matterOf(type: string | undefined, member: string | undefined, d
   const known = type === undefined ? undefined : PAYER_CONTRACT.closest(type);
   const { from, resourceType, resource, ...identifiers } = isObject(data) ? data : {};
   const names = [...(member === undefined ? [] : [member])];
-  if (known === 'payer.members-merged.v1' && typeof from === 'string' && isSubject(from)) names.push(from);
+  const retired = known === MERGED ? idMeant(from) : undefined;
+  if (retired !== undefined) names.push(retired);
   if (known === 'payer.network-status-changed.v1') names.push(...identifiersOf(identifiers, member));
   const about = isObject(resource) ? resource['resourceType'] : resourceType;
   const patient = isObject(resource) && about === 'Consent' ? patientOfConsent(resource) : undefined;
@@ -39,6 +42,15 @@ export function matterOf(type: string | undefined, member: string | undefined, d
 export function matterOfHold(held: Hold): Matter {
   const { eventType, member, others = [], providers = [] } = held;
   return { type: eventType === UNKNOWN_TYPE ? undefined : eventType, names: [...(member === undefined ? [] : [member]), ...others, ...providers] };
+}
+
+/**
+ * What is wrong with an event, with whom its hold leaves out. Whoever reads the dead letter of a merge must know that the member of an id that
+ * could not be read is not denied.
+ */
+export function detailOfHeld(detail: string, held: Hold | undefined): string {
+  const one = held?.eventType === MERGED && held.member !== undefined && (held.others ?? []).length === 0;
+  return one ? `${detail}; only one of the two ids could be read: the member of the other one is not held` : detail;
 }
 
 /** In what an event differs from what a dead letter is about, as far as that can be read; undefined: in nothing. */

@@ -2,13 +2,16 @@ import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } fr
 import type { LogRecord, NewRecord } from '@provider-access/eventlog';
 import type { UnreadableConsent } from '@provider-access/config';
 import {
+  brokenMerge,
   concerned,
   derivedRecord,
   type Hold,
   holdOf,
   identifiersOf,
+  idMeant,
   type Inbound,
   matterOf,
+  MERGED,
   type Output,
 } from '@provider-access/intake';
 import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
@@ -27,8 +30,11 @@ export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { 
     const providers = identifiersOf(event?.data, concerns.member);
     return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
   }
-  // Of a merge either may be who opted out.
-  return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
+  if (type !== MERGED) return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
+  // Of a merge either may be who opted out, so each id is held that can be understood.
+  const subject = concerns.member ?? idMeant(event?.subject ?? record.headers['ce_subject']);
+  const { names } = matterOf(type, subject, event?.data ?? brokenMerge(record));
+  return { ...about, ...holdOf(names, concerns.source, unreadable) };
 };
 
 const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
