@@ -74,6 +74,12 @@ class Cluster {
     const deleted = (await lines(manifest.deleted)).flatMap((line) => (JSON.parse(line) as { entry: { request: { url: string } }[] }).entry.map((e) => e.request.url));
     return { transactionTime: manifest.transactionTime, output: output.toSorted(), deleted };
   }
+  /** No resource of a member changes, but for a time nobody sees any of them. */
+  async leaveAndReturn(): Promise<void> {
+    const at = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 1000).toISOString();
+    const status = (said: string, time: string) => event('network-status-changed', NPI, { npi: NPI, status: said, from: time }, time);
+    await this.house.publish(status('out-of-network', at(2)), status('in-network', at(1)));
+  }
   /** A new resource, a delete, and an opt-in: what a delta must bring. */
   async change(id: string): Promise<void> {
     const now = new Date(this.house.time('resources')).toISOString();
@@ -108,5 +114,15 @@ describe('a delta from the transactionTime of the export before', () => {
     await cluster.change('new');
     // By the clock this instant is in the future.
     expect(await cluster.exported(first.transactionTime)).toMatchObject({ output: CHANGED, deleted: ['Condition/goes'] });
+  });
+
+  it.each([['right', 0], ['30 seconds behind', -30_000]])('has members whole whose provider left the network and came back, when clocks are %s', async (_how, ahead) => {
+    const first = await cluster.exported();
+    expect(first.output).toEqual(BEFORE);
+    Object.assign(cluster.ahead, { resources: ahead, attribution: ahead, log: ahead } satisfies Ahead);
+    await cluster.leaveAndReturn();
+    const delta = await cluster.exported(first.transactionTime);
+    expect(delta).toMatchObject({ output: BEFORE, deleted: [] });
+    expect(await cluster.exported(delta.transactionTime)).toMatchObject({ output: [], deleted: [] });
   });
 });
