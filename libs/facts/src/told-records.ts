@@ -21,5 +21,5 @@ export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, 
   if (places.has(place)) return;
   places.add(place);
   const details = { topic, partition, offset, eventType: typeOfRecord(record), error: error instanceof Error ? error.name : typeof error };
-  logger.error(details, 'a record of the platform could not be read: whom it concerns is denied (runbook ProviderAccessViewStuck)');
+  logger.error(details, 'a record of the platform could not be read: whom it concerns is denied (runbook ProviderAccessRecordsUnreadable)');
 }

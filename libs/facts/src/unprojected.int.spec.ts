@@ -153,7 +153,7 @@ describe('a record of ours that a process could not read', () => {
     await settled();
     // A second service of the process, with the same logger, reads both too.
     await settled(await follow());
-    const common = { partition: expect.any(Number), offset: expect.any(Number), error: expect.stringMatching(/^(Syntax|Type)Error$/), message: expect.stringContaining('ProviderAccessViewStuck') };
+    const common = { partition: expect.any(Number), offset: expect.any(Number), error: expect.stringMatching(/^(Syntax|Type)Error$/), message: expect.stringContaining('ProviderAccessRecordsUnreadable') };
     expect(told).toHaveLength(2);
     expect(told).toEqual(expect.arrayContaining([
       { topic: PA_CONSENT, eventType: 'pa.access-held.v1', ...common }, { topic: PA_PROVIDERS, eventType: 'pa.network-status-recorded.v1', ...common },
