@@ -1,8 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ATTRIBUTION_PROJECTIONS } from '@provider-access/attribution';
 import { consentConfig, ConsentModule } from '@provider-access/consent';
-import { encodeEvent, PA_CONSENT, PA_RECORDS, PAYER_MEMBER_EVENTS, SERVICES, TOPICS, topicsOf, typeOf } from '@provider-access/events';
-import type { EventLog, LogRecord } from '@provider-access/eventlog';
+import { deadLetterTopic, encodeEvent, PA_CONSENT, PA_RECORDS, PAYER_MEMBER_EVENTS, SERVICES, TOPICS, topicsOf, typeOf } from '@provider-access/events';
+import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/eventlog';
 import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/eventlog/kafka';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { createServiceApp, systemClock } from '@provider-access/http';
@@ -79,11 +79,11 @@ test('the payer appends to its topics and to nothing else', async () => {
   await expect(log.read(PAYER_MEMBER_EVENTS, 0, 0, 1)).rejects.toThrow(/AUTHORIZATION_FAILED/);
 });
 
-test('consent does its work as itself, and writes no topic of another', async () => {
+/** Runs consent as itself, beside what attribution keeps for it. */
+async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void> {
   const log = await logOf('consent');
   const views = openMemoryViews();
   const state = openMemoryState({ log });
-  // What attribution keeps for it.
   const facts = new ProjectionSet({ log: await logOf('attribution'), views, projections: ATTRIBUTION_PROJECTIONS });
   let app: NestFastifyApplication | undefined;
   try {
@@ -91,20 +91,50 @@ test('consent does its work as itself, and writes no topic of another', async ()
     const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
     app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig.parse({}) }), { name: 'consent', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
     await app.startAllMicroservices();
-    const payer = await logOf(PAYER_PRINCIPAL);
-    await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
-    await eventually(async () => {
-      expect((await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent')).toHaveLength(1);
-      expect(Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS])).flat().some((next) => next > 0)).toBe(true);
-    });
-    expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+    await work(log);
   } finally {
     await app?.close();
     await facts.stop();
     await state.close();
     await views.close();
   }
-});
+}
+
+test('consent does its work as itself, and writes no topic of another', () => withConsent(async (log) => {
+  const payer = await logOf(PAYER_PRINCIPAL);
+  await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
+  await eventually(async () => {
+    expect((await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent')).toHaveLength(1);
+    expect(Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS])).flat().some((next) => next > 0)).toBe(true);
+  });
+  expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+}));
+
+test('no header that the payer sets on Kafka ends a hold, and a note that only the platform can write does', () => withConsent(async (log) => {
+  const payer = await logOf(PAYER_PRINCIPAL);
+  const said = (id: string, type: string, data: object, more: object = {}) =>
+    encodeEvent({ id, source: '/payer', type: `payer.member-${type}.v1`, time: new Date().toISOString(), subject: 'm-held', data, ...more });
+  const told = async (type: string): Promise<number> => (await records(log, PA_CONSENT)).filter((r) => typeOf(r) === type && r.key === 'm-held').length;
+  const [parked] = await payer.append(PAYER_MEMBER_EVENTS, [said('broken', 'opted-out', { scope: 'everything' })]);
+  await eventually(async () => expect(await told('pa.access-held.v1')).toBe(1));
+
+  const deadLetter = deadLetterId(PAYER_MEMBER_EVENTS, parked!.partition, parked!.offset);
+  const claim = { extensions: { pareplayof: deadLetter } };
+  const claims = await payer.append(PAYER_MEMBER_EVENTS, [said('out', 'opted-out', {}, claim), said('in', 'opted-in', {}, claim)]);
+  const { partition, offset } = claims.at(-1)!;
+  // Committed only after everything that the events become is in the log.
+  await eventually(async () => expect((await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![partition]).toBeGreaterThan(offset));
+  expect([await told('pa.opted-in.v1'), await told('pa.access-released.v1')]).toEqual([1, 0]);
+
+  const note = (by: string) => encodeEvent({
+    id: `note-of-${by}`, source: '/notes', type: 'pa.dead-letter-discarded.v1', time: new Date().toISOString(), subject: deadLetter,
+    data: { deadLetter, by, reason: 'a test', at: new Date().toISOString() },
+  });
+  const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+  await expect(payer.append(topic, [note('payer')])).rejects.toThrow(/AUTHORIZATION_FAILED|does not exist/);
+  await (await logOf('resources')).append(topic, [note('resources')]);
+  await eventually(async () => expect(await told('pa.access-released.v1')).toBe(1));
+}));
 
 test.each(SERVICES)('%s appends to what it is declared to write, sees what it is declared to read, and nothing else', async (service) => {
   const log = await logOf(service);
