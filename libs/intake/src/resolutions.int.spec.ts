@@ -60,7 +60,7 @@ describe('the hold of a dead letter', () => {
     }
   });
 
-  // HOLES M5, M4.
+  // Findings M5 and M4 (SECURITY.md).
   it.each<[string, (() => Promise<void>)[]]>([
     ['an event with the header of a replay, and no operator who replayed', [() => took(1)]],
     ['an event with the header of a replay, though another event was the replay', [() => replayedAs(2), () => took(1)]],

@@ -89,7 +89,7 @@ describe('a day of an opt-out or opt-in (finding M15)', () => {
   });
 });
 
-// HOLES M15.
+// Finding M15 (SECURITY.md).
 describe('the last day of a FHIR Consent that denies', () => {
   const concept = (system: string, code: string): object => ({
     coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
