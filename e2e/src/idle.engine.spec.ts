@@ -4,32 +4,57 @@ import { join } from 'node:path';
 // eslint-disable-next-line no-restricted-syntax -- counts over a time: nothing is waited for
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { kafkaRequest, mongoCommand, startKafka, startMongo, tcpProxy, type Kafka, type Mongo, type TcpProxy } from '@provider-access/testing';
+import { toStructured, type DomainEvent } from '@provider-access/events';
+import {
+  eventually,
+  kafkaRequest,
+  mongoCommand,
+  startKafka,
+  startMongo,
+  tcpProxy,
+  type Kafka,
+  type Mongo,
+  type TcpProxy,
+} from '@provider-access/testing';
 import { startDeployment, type Deployment } from './deployment.ts';
+import { http, optIn, optOut, tell, type EventRow } from './road.ts';
 
 /** Names of the api keys that an idle service can send (https://kafka.apache.org/protocol#protocol_api_keys). */
 const API: Readonly<Record<number, string>> = { 0: 'Produce', 1: 'Fetch', 2: 'ListOffsets', 3: 'Metadata', 8: 'OffsetCommit', 9: 'OffsetFetch', 10: 'FindCoordinator', 11: 'JoinGroup', 12: 'Heartbeat', 14: 'SyncGroup', 18: 'ApiVersions' };
 /** The start has no end that can be seen from outside. A rate counts from the moment when the start's own work is over: caches are filled and every consumer has its partitions. */
 const SETTLE_MS = 10_000;
 const WINDOW_MS = 30_000;
+/** Statements about one member. */
+const REPEATED = 2_000;
 
-/** Counts whole messages on their way to an engine. It reads them from the wire, so that nothing of the product decides what counts. */
+/**
+ * Counts whole messages on their way to an engine. It reads them from the wire, so that nothing of the product decides
+ * what counts.
+ */
 class Counter {
-  private readonly counts = new Map<string, number>();
+  private readonly counts = new Map<string, { messages: number; bytes: number }>();
 
-  add(name: string): false {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  add(name: string, { length }: Buffer): false {
+    const { messages, bytes } = this.counts.get(name) ?? { messages: 0, bytes: 0 };
+    this.counts.set(name, { messages: messages + 1, bytes: bytes + length });
     return false;
+  }
+  /** Of the messages whose names match. */
+  of(name: RegExp): { readonly messages: number; readonly bytes: number } {
+    const found = [...this.counts].flatMap(([known, count]) => (name.test(known) ? [count] : []));
+    const sum = (what: 'messages' | 'bytes'): number => found.reduce((total, count) => total + count[what], 0);
+    return { messages: sum('messages'), bytes: sum('bytes') };
   }
   clear(): void {
     this.counts.clear();
   }
   perSecond(): number {
-    return [...this.counts.values()].reduce((sum, n) => sum + n, 0) / (WINDOW_MS / 1000);
+    return this.of(/./).messages / (WINDOW_MS / 1000);
   }
   /** The most frequent first. */
   toString(): string {
-    return [...this.counts].toSorted((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${n}`).join(', ');
+    const names = [...this.counts].toSorted(([, a], [, b]) => b.messages - a.messages);
+    return names.map(([name, { messages }]) => `${name} ${messages}`).join(', ');
   }
 }
 
@@ -48,7 +73,7 @@ function mongoName(frame: Buffer): string {
   return frame[25] === STRING ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}` : command;
 }
 
-describe('five services without traffic', () => {
+describe('five services', () => {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-idle-'));
   const requests = new Counter();
   const commands = new Counter();
@@ -57,7 +82,11 @@ describe('five services without traffic', () => {
   let mongo: Mongo;
   let platform: Deployment;
 
-  const counted = async (protocol: 'kafka' | 'mongo', port: number, count: (frame: Buffer) => false): Promise<number> => {
+  const counted = async (
+    protocol: 'kafka' | 'mongo',
+    port: number,
+    count: (frame: Buffer) => false,
+  ): Promise<number> => {
     const proxy = await tcpProxy({ target: { port }, protocol });
     proxy.loseRequests(count);
     proxies.push(proxy);
@@ -65,11 +94,20 @@ describe('five services without traffic', () => {
   };
 
   beforeAll(async () => {
-    kafka = await startKafka({ advertise: (_broker, port) => counted('kafka', port, (frame) => requests.add(kafkaName(frame))) });
+    kafka = await startKafka({
+      advertise: (_broker, port) => counted('kafka', port, (frame) => requests.add(kafkaName(frame), frame)),
+    });
     mongo = await startMongo();
-    const port = await counted('mongo', mongo.port, (frame) => commands.add(mongoName(frame)));
+    const port = await counted('mongo', mongo.port, (frame) => commands.add(mongoName(frame), frame));
     // Intervals as they are in production: the short session of the other tests would cost more heartbeats.
-    platform = await startDeployment({ dataDir: join(folder, 'data'), env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${port}/?directConnection=true`, KAFKA_SESSION_TIMEOUT_MS: '10000' } });
+    platform = await startDeployment({
+      dataDir: join(folder, 'data'),
+      env: {
+        KAFKA_BROKERS: kafka.brokers.join(),
+        MONGODB_URI: `mongodb://127.0.0.1:${port}/?directConnection=true`,
+        KAFKA_SESSION_TIMEOUT_MS: '10000',
+      },
+    });
   });
   afterAll(async () => {
     await platform?.kill();
@@ -78,17 +116,53 @@ describe('five services without traffic', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('ask MongoDB at most 5 times and Kafka at most 25 times a second', async () => {
+  test('without traffic ask MongoDB at most 5 times and Kafka at most 25 times a second', async () => {
     await sleep(SETTLE_MS);
     requests.clear();
     commands.clear();
     await sleep(WINDOW_MS);
     const [kafkaRate, mongoRate] = [requests.perSecond(), commands.perSecond()];
-    console.log(`Kafka ${kafkaRate.toFixed(1)} requests a second (${requests.toString()}); MongoDB ${mongoRate.toFixed(1)} commands a second (${commands.toString()})`);
+    console.log(`Kafka ${kafkaRate.toFixed(1)} requests a second (${requests.toString()})`);
+    console.log(`MongoDB ${mongoRate.toFixed(1)} commands a second (${commands.toString()})`);
     // Both are asked all the same: facts and presence are renewed, and consumers wait for records.
     expect(kafkaRate).toBeGreaterThan(1);
     expect(mongoRate).toBeGreaterThan(0.5);
     expect.soft(kafkaRate, requests.toString()).toBeLessThanOrEqual(25);
     expect.soft(mongoRate, commands.toString()).toBeLessThanOrEqual(5);
+  });
+
+  /** NDJSON; the answer has a row an event. */
+  const publish = async (events: readonly DomainEvent[]): Promise<readonly EventRow[]> => {
+    const body = events.map((event) => JSON.stringify(toStructured(event))).join('\n');
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const answer = await http(`${platform.base}/events`, { method: 'POST', token: platform.payerToken, headers, body });
+    const lines = answer.body.toString('utf8').trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as EventRow);
+  };
+
+  /** A busy platform answers `accepted` at first. The same event again changes nothing. */
+  const isEffective = (event: DomainEvent): Promise<void> =>
+    eventually(async () => expect((await tell(platform, event)).status).toBe('effective'), { timeout: 240_000 });
+
+  test(`${REPEATED} statements about one member cost no more each than the first, others stay current`, async () => {
+    const costs: Readonly<Record<'commands' | 'bytes' | 'appends', number>>[] = [];
+    for (const [portion, count] of [REPEATED / 4, (3 * REPEATED) / 4].entries()) {
+      requests.clear();
+      commands.clear();
+      const repeated = Array.from({ length: count }, (_, n) => (n % 2 === 0 ? optOut('flooded') : optIn('flooded')));
+      const others = Array.from({ length: 10 }, (_, n) => optOut(`behind-${portion}-${n}`));
+      const rows = await publish([...repeated, ...others]);
+      expect(rows.filter(({ status }) => status === 'refused' || status === 'parked')).toEqual([]);
+      for (const other of others) await isEffective(other);
+      const [asked, written] = [commands.of(/ state_(streams|claims)$/), commands.of(/ (state_|facts_members)/)];
+      const appends = requests.of(/^Produce /).messages;
+      costs.push({ commands: asked.messages / count, bytes: written.bytes / count, appends: appends / count });
+    }
+    const [first, last] = costs as [(typeof costs)[0], (typeof costs)[0]];
+    console.log(`each of the first ${JSON.stringify(first)}, each of the others ${JSON.stringify(last)}`);
+    // A batch that comes again after a rebalance counts twice.
+    expect.soft(last.commands).toBeLessThan(Math.min(6, 2 * first.commands));
+    expect.soft(last.bytes).toBeLessThan(Math.min(10_000, 1.25 * first.bytes));
+    expect.soft(last.appends).toBeLessThan(0.5);
   });
 });
