@@ -9,8 +9,8 @@ export type ErrorLog = Pick<Logger, 'error'>;
 const told = new WeakMap<ErrorLog, Set<string>>();
 
 /**
- * Says once of each record that this process passed over it (ADR 0018). The line names its place, type and the name of the error. It has no key, no
- * data and no message of an error, because these may be protected.
+ * Says once of each record that this process passed over it (ADR 0018). The line names its place, type and the name of
+ * the error. It has no key, no data and no message of an error, because these may be protected.
  */
 export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, error: unknown): void {
   if (logger === undefined) return;
@@ -20,6 +20,10 @@ export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, 
   told.set(logger, places);
   if (places.has(place)) return;
   places.add(place);
-  const details = { topic, partition, offset, eventType: typeOfRecord(record), error: error instanceof Error ? error.name : typeof error };
-  logger.error(details, 'a record of the platform could not be read: whom it concerns is denied (runbook ProviderAccessRecordsUnreadable)');
+  const name = error instanceof Error ? error.name : typeof error;
+  const details = { topic, partition, offset, eventType: typeOfRecord(record), error: name };
+  logger.error(
+    details,
+    'a record of the platform could not be read: whom it concerns is denied (runbook ProviderAccessRecordsUnreadable)',
+  );
 }

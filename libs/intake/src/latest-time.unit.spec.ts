@@ -3,8 +3,11 @@ import { LatestTime } from './latest-time.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const HOUR = 3_600_000;
-/** A clock that the test moves; `steady` is absent, as in most tests, unless it is given. */
-const at = (now: number, steady?: number) => ({ now: () => now, ...(steady !== undefined && { steady: () => steady }) });
+/** A clock that stands. `steady` is absent unless it is given. */
+const at = (now: number, steady?: number) => ({
+  now: () => now,
+  ...(steady !== undefined && { steady: () => steady }),
+});
 
 it('is the time of the log where the clock of the process is behind', () => {
   expect(new LatestTime(at(NOON - HOUR)).with([{ timestamp: NOON }, { timestamp: NOON - 1 }])).toBe(NOON);

@@ -6,12 +6,15 @@ const MAX_TEXT = 2048;
 const IN_REFERENCE = /^(?:.*\/)?Patient\/([^/?#]+)(?:\/_history\/[^/]+)?$/s;
 
 /**
- * The member whom a value names that is no valid id: with spaces around it, as a number, percent-encoded, or as a reference to a Patient.
- * Only a hold relies on it, because a hold of the wrong member denies too much and one of nobody too little.
+ * The member whom a value names that is no valid id: with spaces around it, as a number, percent-encoded, or as a
+ * reference to a Patient. Only a hold relies on it, because a hold of the wrong member denies too much, and one of
+ * nobody too little.
  */
 export function idMeant(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? String(value) : undefined;
-  if (typeof value === 'object' && value !== null) return 'reference' in value && typeof value.reference === 'string' ? idMeant(value.reference) : undefined;
+  if (typeof value === 'object' && value !== null) {
+    return 'reference' in value && typeof value.reference === 'string' ? idMeant(value.reference) : undefined;
+  }
   if (typeof value !== 'string' || value.length > MAX_TEXT) return undefined;
   const text = decoded(value).trim();
   const id = (IN_REFERENCE.exec(text)?.[1] ?? text).trim();

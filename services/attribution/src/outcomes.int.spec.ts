@@ -8,13 +8,17 @@ beforeEach(async () => {
 });
 afterEach(() => h.stop());
 
-interface Part { readonly counts: Record<string, number>; readonly items?: readonly { readonly outcome: string; readonly reason?: string }[] }
+interface Part {
+  readonly counts: Record<string, number>;
+  readonly items?: readonly { readonly outcome: string; readonly reason?: string }[];
+}
 /** The data of the events of a type in a topic. */
 async function typed<T>(topic: string, type: string): Promise<T[]> {
   const found: T[] = [];
   for (const [partition, head] of (await h.log.head([topic]))[topic]!.entries()) {
     const records = await h.log.read(topic, partition, 0, head);
-    found.push(...records.filter(({ headers }) => headers['ce_type'] === type).map(({ value }) => JSON.parse(Buffer.from(value).toString()) as T));
+    const own = records.filter(({ headers }) => headers['ce_type'] === type);
+    found.push(...own.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as T));
   }
   return found;
 }
@@ -23,30 +27,68 @@ async function outcomes(topic: string): Promise<string[]> {
   const parts = (await typed<{ outcomes?: Part[] }>(topic, PROGRESS_TYPE)).flatMap(({ outcomes: own = [] }) => own);
   return parts.flatMap(({ counts, items = [] }) => {
     const plain = (counts['recorded'] ?? 0) - items.filter(({ outcome }) => outcome === 'recorded').length;
-    return [...items.map(({ outcome, reason }) => [outcome, reason].filter(Boolean).join(': ')), ...Array.from({ length: plain }, () => 'recorded')];
+    const told = items.map(({ outcome, reason }) => [outcome, reason].filter(Boolean).join(': '));
+    return [...told, ...Array.from({ length: plain }, () => 'recorded')];
   });
 }
 
 let events = 0;
 /** What a payer says of `m1` or the provider in a year: the later the year, the newer the statement. */
 const said = (year: number, type: string, data: object, subject = 'm1'): DomainEvent =>
-  payerEvent(type, subject, data, { id: `o-${(events += 1)}`, time: `${year}-06-01T12:00:00Z`, extensions: { pareceipt: `r-${events}` } });
+  payerEvent(type, subject, data, {
+    id: `o-${(events += 1)}`,
+    time: `${year}-06-01T12:00:00Z`,
+    extensions: { pareceipt: `r-${events}` },
+  });
 const enrolled = (year: number, from: string, to?: string): DomainEvent =>
   said(year, 'payer.member-enrolled.v1', { coverageId: 'c1', from, ...(to !== undefined && { to }) });
-const terminated = (year: number, to: string): DomainEvent => said(year, 'payer.member-terminated.v1', { coverageId: 'c1', to });
-const asserted = (year: number, from: string): DomainEvent => said(year, 'payer.attribution-asserted.v1', { provider: { npi: NPI }, from });
-const ended = (year: number, to: string): DomainEvent => said(year, 'payer.attribution-ended.v1', { provider: { npi: NPI }, to });
+const terminated = (year: number, to: string): DomainEvent =>
+  said(year, 'payer.member-terminated.v1', { coverageId: 'c1', to });
+const asserted = (year: number, from: string): DomainEvent =>
+  said(year, 'payer.attribution-asserted.v1', { provider: { npi: NPI }, from });
+const ended = (year: number, to: string): DomainEvent =>
+  said(year, 'payer.attribution-ended.v1', { provider: { npi: NPI }, to });
 const network = (year: number, status: string): DomainEvent =>
   said(year, 'payer.network-status-changed.v1', { npi: NPI, status, from: '2020-01-01' }, NPI);
 
 describe('an older statement', () => {
   it.each<[string, string, () => DomainEvent, () => DomainEvent, () => DomainEvent]>([
-    ['a coverage', PA_ATTRIBUTION, () => enrolled(2025, '2020-01-01'), () => enrolled(2024, '2020-01-01'), () => enrolled(2024, '2020-01-01', '2024-12-31')],
-    ['the end of a coverage', PA_ATTRIBUTION, () => terminated(2025, '2024-12-31'), () => terminated(2024, '2024-12-31'), () => terminated(2024, '2025-12-31')],
-    ['an attribution', PA_ATTRIBUTION, () => asserted(2025, '2020-01-01'), () => asserted(2024, '2020-01-01'), () => asserted(2024, '2021-01-01')],
-    ['the end of an attribution', PA_ATTRIBUTION, () => ended(2025, '2024-12-31'), () => ended(2024, '2024-12-31'), () => ended(2024, '2025-12-31')],
-    ['a network status', PA_PROVIDERS, () => network(2025, 'in-network'), () => network(2024, 'in-network'), () => network(2024, 'out-of-network')],
-  ])('of %s is unchanged when it says what stands, and superseded when it says something else', async (_what, topic, stands, same, other) => {
+    [
+      'a coverage',
+      PA_ATTRIBUTION,
+      () => enrolled(2025, '2020-01-01'),
+      () => enrolled(2024, '2020-01-01'),
+      () => enrolled(2024, '2020-01-01', '2024-12-31'),
+    ],
+    [
+      'the end of a coverage',
+      PA_ATTRIBUTION,
+      () => terminated(2025, '2024-12-31'),
+      () => terminated(2024, '2024-12-31'),
+      () => terminated(2024, '2025-12-31'),
+    ],
+    [
+      'an attribution',
+      PA_ATTRIBUTION,
+      () => asserted(2025, '2020-01-01'),
+      () => asserted(2024, '2020-01-01'),
+      () => asserted(2024, '2021-01-01'),
+    ],
+    [
+      'the end of an attribution',
+      PA_ATTRIBUTION,
+      () => ended(2025, '2024-12-31'),
+      () => ended(2024, '2024-12-31'),
+      () => ended(2024, '2025-12-31'),
+    ],
+    [
+      'a network status',
+      PA_PROVIDERS,
+      () => network(2025, 'in-network'),
+      () => network(2024, 'in-network'),
+      () => network(2024, 'out-of-network'),
+    ],
+  ])('of %s is unchanged when it says what stands, else superseded', async (_what, topic, stands, same, other) => {
     await h.publish(stands());
     expect(await outcomes(topic)).toEqual(['recorded']);
     await h.publish(same());
@@ -60,7 +102,7 @@ describe('an older statement', () => {
     expect((await outcomes(PA_ATTRIBUTION)).toSorted()).toEqual(['recorded', 'recorded', 'superseded']);
   });
 
-  it('of a source that is new is superseded too, though the member is then known to come from that source', async () => {
+  it('of a source that is new is superseded too, though it is remembered that the source spoke', async () => {
     await h.publish(enrolled(2025, '2020-01-01'));
     await h.publish({ ...enrolled(2024, '2020-01-01', '2024-12-31'), source: 'urn:another' });
     expect(await outcomes(PA_ATTRIBUTION)).toEqual(['recorded', 'superseded']);
@@ -75,7 +117,8 @@ describe('an older statement', () => {
 
   it('of a network status still joins the identifiers of its provider', async () => {
     await h.publish(network(2025, 'in-network'));
-    const both = said(2024, 'payer.network-status-changed.v1', { npi: NPI, tin: '123456789', status: 'out-of-network', from: '2020-01-01' }, NPI);
+    const data = { npi: NPI, tin: '123456789', status: 'out-of-network', from: '2020-01-01' };
+    const both = said(2024, 'payer.network-status-changed.v1', data, NPI);
     await h.publish(both);
     await h.settle();
     expect(h.facts.parties.identity(`npi|${NPI}`).toSorted()).toEqual([`npi|${NPI}`, 'tin|123456789']);
