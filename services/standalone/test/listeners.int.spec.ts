@@ -43,10 +43,15 @@ test('many who ask for metrics at once cost what one costs', async () => {
     return text.call(this);
   };
   try {
-    const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${platform.internalAddress}/metrics`).then((answer) => answer.text())));
-    expect(new Set(answers).size).toBe(1);
+    const began = performance.now();
+    const ask = (): Promise<string> => fetch(`${platform.internalAddress}/metrics`).then((answer) => answer.text());
+    const answers = await Promise.all(Array.from({ length: 50 }, ask));
+    // Callers share an answer for a second. On a slow machine the 50 calls may last longer than that.
+    const periods = Math.floor((performance.now() - began) / 1000) + 1;
+    expect(made).toBeLessThanOrEqual(periods);
+    // The first period may still answer with what was made before.
+    expect(new Set(answers).size).toBeLessThanOrEqual(periods + 1);
     expect(answers[0]).toContain('pa_build_info');
-    expect(made).toBeLessThanOrEqual(1);
   } finally {
     Metrics.prototype.text = text;
   }
