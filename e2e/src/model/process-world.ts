@@ -236,7 +236,7 @@ export class ProcessWorld extends World {
         break;
       }
       case 'rebuild':
-        await this.administer(`/ops/views/attribution/${what.view}/rebuild`, undefined, what.via);
+        await this.rebuild(what);
         break;
       case 'roll-out':
         await this.#replacing;

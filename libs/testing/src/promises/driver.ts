@@ -1,10 +1,13 @@
-import type { DomainEvent } from '@provider-access/events';
+import { type DomainEvent, toStructured } from '@provider-access/events';
 import { Model, type Span, type Statement as Said } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
-import { iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
+import { conditionOf, consentOf, iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
 import { Faults } from './faults.ts';
 import { Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
+
+/** What a client does changes nothing. */
+const READING: ReadonlySet<Operation['op']> = new Set(['next page', 'export', 'delta', 'download']);
 
 /** Does a sequence and compares each answer of the platform with the model. Throws `Broken` where they do not agree. */
 export class Driver {
@@ -61,12 +64,7 @@ export class Driver {
       for (const n of [1, 2])
         events.push(
           this.#payer.event('payer.resource-recorded.v1', member, {
-            resource: {
-              resourceType: 'Condition',
-              id: `${member}-c${n}`,
-              subject: { reference: `Patient/${member}` },
-              code: { text: 'asthma' },
-            },
+            resource: conditionOf(member, `${member}-c${n}`, 'asthma'),
           }),
         );
       events.push(
@@ -92,16 +90,32 @@ export class Driver {
   }
 
   async #do(operation: Operation): Promise<void> {
+    if (!READING.has(operation.op)) this.#observer.quietSince = undefined;
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':
       case 'opt-in':
+      case 'consent':
       case 'merge':
         await this.#say(operation);
         break;
       case 'at once':
         await Promise.all(operation.statements.map((statement) => this.#say(statement)));
         break;
+      case 'lines':
+        await this.#sayInLines(operation);
+        break;
+      case 'record': {
+        const id = `${member(operation.member)}-c1`;
+        // What says the same as before changes nothing.
+        const resource = conditionOf(member(operation.member), id, `asthma, report ${this.#payer.sent.length}`);
+        await this.#post(
+          this.#payer.event('payer.resource-recorded.v1', member(operation.member), { resource }),
+          operation.via,
+        );
+        this.#observer.recorded(member(operation.member));
+        break;
+      }
       case 'coverage':
         await this.#post(this.#coverage(member(operation.member), operation), operation.via);
         break;
@@ -152,6 +166,9 @@ export class Driver {
       case 'export':
         await this.#observer.export(operation.client, operation.via);
         break;
+      case 'delta':
+        await this.#observer.delta(operation.which, operation.via);
+        break;
       case 'download':
         await this.#observer.download(operation.which, operation.range, operation.via);
         break;
@@ -176,27 +193,49 @@ export class Driver {
     this.#observer.tick();
   }
   async #say(statement: Statement): Promise<void> {
+    const { event, said } = this.#stated(statement);
+    await this.#send(event, statement, said);
+  }
+  async #sayInLines({ statements, junk, via }: Extract<Operation, { op: 'lines' }>): Promise<void> {
+    const all = statements.map((statement) => this.#stated(statement));
+    this.#payer.sent.push(...all);
+    const lines = all.map(({ event }) => JSON.stringify(toStructured(event)));
+    const rows = await this.#world.publishLines(junk ? ['{"id":', ...lines] : lines, via);
+    if (junk && rows[0].status !== 'refused') throw new Broken(`half a line was answered ${JSON.stringify(rows[0])}`);
+    this.#observer.tick();
+    for (const [i, { event, said }] of all.entries()) {
+      if (said !== undefined) said.sent = [said.sent[0], this.#world.now];
+      this.#heard(event, rows[junk ? i + 1 : i], said);
+    }
+  }
+  /** The event of a statement, and what the model knows of it. */
+  #stated(statement: Statement): { readonly event: DomainEvent; readonly said?: Said } {
     const member = this.#members[statement.member]!;
     const { now } = this.#world;
     if (statement.op === 'merge') {
       const other = this.#members[statement.other]!;
       const event = this.#payer.event('payer.members-merged.v1', member, { from: other });
       this.#model.merges.push({ id: event.id, member, other, time: Date.parse(event.time) });
-      return this.#send(event, statement);
+      return { event };
     }
     const from =
       statement.from === undefined
         ? undefined
-        : when(now + statement.from * MINUTE, statement.day, statement.op === 'opt-out' ? 'takes' : 'gives');
+        : when(now + statement.from * MINUTE, statement.day, statement.op === 'opt-in' ? 'gives' : 'takes');
     const source = SOURCES[statement.source]!;
-    const scope = statement.op === 'opt-out' ? scopeOf(statement.target) : undefined;
-    const data = { ...scope?.data, ...(from !== undefined && { effectiveFrom: from.text }) };
-    const event = this.#payer.event(
-      statement.op === 'opt-out' ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
-      member,
-      data,
-      { source, ago: statement.ago },
-    );
+    const scope = statement.op === 'opt-in' ? undefined : scopeOf(statement.target);
+    const type =
+      statement.op === 'consent'
+        ? 'payer.resource-recorded.v1'
+        : statement.op === 'opt-out'
+          ? 'payer.member-opted-out.v1'
+          : 'payer.member-opted-in.v1';
+    const data =
+      statement.op === 'consent'
+        ? { resource: consentOf(member, statement, from?.text) }
+        : { ...scope?.data, ...(from !== undefined && { effectiveFrom: from.text }) };
+    const event = this.#payer.event(type, member, data, { source, ago: statement.ago });
+    if (statement.op === 'consent' && statement.says !== 'deny') return { event };
     const said: Said = {
       id: event.id,
       out: scope !== undefined,
@@ -208,7 +247,7 @@ export class Driver {
       practices: scope?.practices,
     };
     this.#model.statements.push(said);
-    await this.#send(event, statement, said);
+    return { event, said };
   }
   async #send(
     event: DomainEvent,
@@ -227,14 +266,18 @@ export class Driver {
     if (!known) this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
     const answer = await this.#world.publish(event, via);
     this.#observer.tick();
-    const { status, deadLetter } = json(answer);
     if (answer.status !== 202) throw new Broken(`${event.type} was answered ${answer.status} ${answer.body}`);
+    if (said !== undefined && !known) said.sent = [said.sent[0], this.#world.now];
+    this.#heard(event, json(answer), said);
+  }
+  /** Compares what the platform says that a statement does. */
+  #heard(event: DomainEvent, answer: ReturnType<typeof json>, said: Said | undefined): void {
+    const { status, deadLetter } = answer;
     if (said === undefined) return;
-    if (!known) said.sent = [said.sent[0], this.#world.now];
     const allowed = this.#model.answers(said);
     if (!allowed.includes(status))
       throw new Broken(
-        `${event.id}, an opt-${said.out ? 'out' : 'in'} of ${said.member}, was answered ${answer.body}; ` +
+        `${event.id}, an opt-${said.out ? 'out' : 'in'} of ${said.member}, was answered ${JSON.stringify(answer)}; ` +
           `only ${allowed.join(', ')} is right`,
       );
     if (status === 'parked')
@@ -315,6 +358,9 @@ export class Driver {
     await this.#world.afterwards();
     await this.#world.caughtUp();
     this.#model.settle();
+    // What was stamped until now is older than an export that begins from now on.
+    await this.#world.work();
     this.#observer.tick();
+    this.#observer.quietSince = this.#world.now;
   }
 }

@@ -46,6 +46,43 @@ export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target'])
   }
 }
 
+const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
+const concept = (system: string, code: string): object => ({ coding: [{ system: `${TERMINOLOGY}/${system}`, code }] });
+const SYSTEMS = { npi: 'http://hl7.org/fhir/sid/us-npi', tin: 'urn:oid:2.16.840.1.113883.4.4' } as const;
+/** The FHIR Consent that states an opt-out: each target is a recipient; what narrows it otherwise is an extension. */
+export function consentOf(
+  member: string,
+  { says, target }: Pick<Extract<Statement, { op: 'consent' }>, 'says' | 'target'>,
+  from: string | undefined,
+): object {
+  const { targets = [] } = scopeOf(target).data as { readonly targets?: readonly Record<string, string>[] };
+  const actor = targets.map(({ npi, tin, ...others }) => ({
+    role: concept('v3-ParticipationType', 'IRCP'),
+    reference: { identifier: { system: npi === undefined ? SYSTEMS.tin : SYSTEMS.npi, value: npi ?? tin } },
+    ...(Object.keys(others).length > 0 && { extension: [{ url: 'urn:narrower', valueString: 'something' }] }),
+  }));
+  return {
+    resourceType: 'Consent',
+    id: `${member}-consent`,
+    status: says === 'deny, and is inactive' ? 'inactive' : 'active',
+    scope: concept('consentscope', 'patient-privacy'),
+    category: [concept('v3-ActCode', 'IDSCL')],
+    patient: { reference: `Patient/${member}` },
+    provision: {
+      type: says === 'permit' ? 'permit' : 'deny',
+      ...(from !== undefined && { period: { start: from } }),
+      ...(actor.length > 0 && { actor }),
+    },
+  };
+}
+/** A Condition of a member. */
+export const conditionOf = (member: string, id: string, text: string): object => ({
+  resourceType: 'Condition',
+  id,
+  subject: { reference: `Patient/${member}` },
+  code: { text },
+});
+
 /** An event that was sent, and what the model keeps of it. */
 export interface Sent {
   readonly event: DomainEvent;

@@ -49,7 +49,8 @@ export class Faults {
   async spoil({ how, member: m, other: o, via }: Extract<Operation, { op: 'fault' }>): Promise<void> {
     const member = this.#members[m]!;
     const other = this.#members[o]!;
-    const ahead = -60;
+    // So far that it stays in the future whatever time passes before somebody reads it.
+    const ahead = -1_000_000;
     const out = 'payer.member-opted-out.v1';
     const hold = (id: string, members: readonly string[] | undefined, person: boolean): void =>
       void this.#model.holds.push({ id, members, person });
@@ -86,6 +87,11 @@ export class Faults {
     switch (how) {
       case 'an opt-out with impossible data': {
         const event = meant(this.#payer.event(out, member, { scope: 7 }));
+        hold(event.id, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
+      }
+      case 'an opt-out from an impossible day': {
+        const event = meant(this.#payer.event(out, member, { effectiveFrom: '2026-02-30' }));
         hold(event.id, [member], true);
         return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
       }
@@ -128,7 +134,8 @@ export class Faults {
         const event = {
           ...before.event,
           time: iso(Date.parse(before.event.time) + 7),
-          data: { scope: 'global', channel: 'again' },
+          // A Consent stays one: its time alone makes it another statement.
+          data: before.event.type === out ? { scope: 'global', channel: 'again' } : before.event.data,
         };
         this.#payer.sent.push({ event, spoilt: true });
         this.#spoilt.set(event.id, { named: true, apply: () => undefined });
@@ -170,11 +177,16 @@ export class Faults {
         known!.apply();
         for (const hold of holds) hold.ending = true;
         return;
-      case 'correct for another member': {
+      case 'correct for another member':
+      case 'correct to another type': {
         if (corrected === undefined || !known!.named) return;
-        const body = { specversion: '1.0', ...corrected, subject: other };
+        const another =
+          how === 'correct for another member'
+            ? { subject: other }
+            : { type: 'payer.member-enrolled.v1', data: { coverageId: 'another', from: '2020-01-01' } };
+        const body = { specversion: '1.0', ...corrected, ...another };
         const { status } = await this.#world.administer(`/events/dead-letters/${id}/replay`, body, via);
-        if (status < 400) throw new Broken(`a dead letter was replayed for another member and answered ${status}`);
+        if (status < 400) throw new Broken(`${how}: the replay of a dead letter was answered ${status}`);
         return;
       }
       case 'claim to be its replay': {

@@ -8,6 +8,14 @@ interface Job {
   readonly url: string;
   /** Who had to be in it since it was asked for. */
   must: Set<string>;
+  /** Whom nobody could have seen when it was asked for, and of whom something was recorded since. */
+  readonly hidden: ReadonlySet<string>;
+  readonly recorded: Set<string>;
+  /** Nothing was on its way when it was asked for, since then. */
+  readonly quietSince: number | undefined;
+  /** Nothing happened since the export that it continues. */
+  readonly empty: boolean;
+  transactionTime?: string;
 }
 export interface ObserverOptions {
   readonly world: World;
@@ -29,6 +37,8 @@ export class Observer {
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   readonly #jobs: Job[] = [];
   readonly #groups: (string | undefined)[] = [];
+  /** Everything was settled then, and nobody has done anything but read since. ms since the epoch. */
+  quietSince: number | undefined;
   #looks = 0;
 
   constructor({ world, model, members, contract, afterwards }: ObserverOptions) {
@@ -143,24 +153,58 @@ export class Observer {
   }
 
   async export(client: number, via: number): Promise<void> {
+    await this.#kickOff(client, via);
+  }
+  /** Has what changed since the export, whole members who became visible since, and nothing where nothing happened. */
+  async delta(which: number, via: number): Promise<void> {
+    const base = this.#jobs.at(-1 - (which % this.#jobs.length));
+    if (base === undefined || this.#model.approved[base.client] !== true) return;
+    await this.#manifest(base, via);
+    await this.#kickOff(base.client, via, base);
+  }
+  async #kickOff(client: number, via: number, base?: Job): Promise<void> {
     const group = this.#groups[client];
     if (group === undefined || this.#model.approved[client] !== true) return;
-    const answer = await this.#world.read(`/fhir/Group/${group}/$export?_type=Patient,Condition`, client, via, {
-      prefer: 'respond-async',
-    });
-    if (answer.status === 202)
-      this.#jobs.push({
-        client,
-        url: String(answer.headers['content-location']),
-        must: new Set(this.#members.filter((m) => this.#visible(m, client, 'must', true))),
-      });
-    else if (this.#members.some((m) => this.#visible(m, client, 'must', true)))
-      throw new Broken(`an export was answered ${answer.status} ${answer.body}`);
+    const since = base === undefined ? '' : `&_since=${base.transactionTime}`;
+    const url = `/fhir/Group/${group}/$export?_type=Patient,Condition${since}`;
+    const hidden = new Set(this.#members.filter((m) => !this.#visible(m, client, 'may', true)));
+    const answer = await this.#world.read(url, client, via, { prefer: 'respond-async' });
+    const must = this.#members.filter((m) => this.#visible(m, client, 'must', true));
+    if (answer.status !== 202) {
+      if (must.length > 0) throw new Broken(`an export was answered ${answer.status} ${answer.body}`);
+      return;
+    }
+    const job: Job = {
+      client,
+      url: String(answer.headers['content-location']),
+      must: new Set(must.filter((m) => base === undefined || base.recorded.has(m) || base.hidden.has(m))),
+      hidden,
+      recorded: new Set(),
+      quietSince: this.quietSince,
+      empty: this.#world.completeAtOnce && this.quietSince !== undefined && base?.quietSince === this.quietSince,
+    };
+    this.#jobs.push(job);
+  }
+  /** A resource of the member was accepted. */
+  recorded(member: string): void {
+    for (const job of this.#jobs) job.recorded.add(member);
   }
   async download(which: number, range: boolean, via: number): Promise<void> {
-    const job = this.#jobs[which % this.#jobs.length];
+    const job = this.#jobs.at(-1 - (which % this.#jobs.length));
     if (job === undefined) return;
     if (this.#model.approved[job.client] !== true) return;
+    const manifest = await this.#manifest(job, via);
+    const found = new Set<string>();
+    for (const { url } of manifest.output) {
+      for (const member of await this.#file(job, url, range, via)) found.add(member);
+    }
+    this.tick();
+    if (job.empty && found.size > 0) throw new Broken(`nothing happened, and an export since then has ${[...found]}`);
+    for (const member of job.must)
+      if (!range && !found.has(member))
+        throw new Broken(`${member} is missing in an export of practice ${PRACTICES[job.client]}`);
+  }
+  async #manifest(job: Job, via: number): Promise<{ readonly output: readonly { readonly url: string }[] }> {
     const status = await eventually(
       async () => {
         await this.#world.work();
@@ -171,14 +215,9 @@ export class Observer {
       { what: 'the export is complete', timeout: 180_000 },
     );
     if (status.status !== 200) throw new Broken(`an export was answered ${status.status} ${status.body}`);
-    const found = new Set<string>();
-    for (const { url } of json(status).output as { url: string }[]) {
-      for (const member of await this.#file(job, url, range, via)) found.add(member);
-    }
-    this.tick();
-    for (const member of job.must)
-      if (!range && !found.has(member))
-        throw new Broken(`${member} is missing in an export of practice ${PRACTICES[job.client]}`);
+    const manifest = json(status);
+    job.transactionTime = manifest.transactionTime;
+    return manifest;
   }
   /** Members of whom a file holds something. */
   async #file(job: Job, url: string, range: boolean, via: number): Promise<readonly string[]> {

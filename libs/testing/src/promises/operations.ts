@@ -18,13 +18,16 @@ const TARGETS = [
   'A and an attribute that nobody knows',
   'an NPI with a wrong check digit',
 ] as const;
+/** What a FHIR Consent says. Only the first is anything to the platform (ADR 0019). */
+const CONSENTS = ['deny', 'permit', 'deny, and is inactive'] as const;
 const FAULTS = [
   'an opt-out with impossible data',
+  'an opt-out whose type is misspelt',
   'an opt-out of the future',
   'an opt-out without a member',
-  'an opt-out whose type is misspelt',
-  'a merge of the future',
+  'an opt-out from an impossible day',
   'an end of coverage on an impossible day',
+  'a merge of the future',
   'an opt-out under an id that was used',
 ] as const;
 const RESOLUTIONS = [
@@ -33,6 +36,7 @@ const RESOLUTIONS = [
   'correct',
   'correct',
   'correct for another member',
+  'correct to another type',
   'claim to be its replay',
 ] as const;
 
@@ -52,6 +56,11 @@ interface Said {
 export type Statement =
   | (Said & { readonly op: 'opt-out'; readonly target: (typeof TARGETS)[number] })
   | (Said & { readonly op: 'opt-in' })
+  | (Said & {
+      readonly op: 'consent';
+      readonly says: (typeof CONSENTS)[number];
+      readonly target: (typeof TARGETS)[number];
+    })
   | {
       readonly op: 'merge';
       readonly member: number;
@@ -63,6 +72,9 @@ export type Statement =
 export type Operation =
   | Statement
   | { readonly op: 'at once'; readonly statements: readonly Statement[] }
+  /** In one request, one a line. A line that is no event may stand before them. */
+  | { readonly op: 'lines'; readonly statements: readonly Statement[]; readonly junk: boolean; readonly via: number }
+  | { readonly op: 'record'; readonly member: number; readonly via: number }
   | {
       readonly op: 'coverage';
       readonly member: number;
@@ -100,6 +112,8 @@ export type Operation =
   | { readonly op: 'repeat'; readonly which: number; readonly via: number }
   | { readonly op: 'next page'; readonly which: number; readonly via: number }
   | { readonly op: 'export'; readonly client: number; readonly via: number }
+  /** What changed since an export. `which` counts from the last one, here and in `download`. */
+  | { readonly op: 'delta'; readonly which: number; readonly via: number }
   | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
   | Disturbance
   | { readonly op: 'settle' };
@@ -120,7 +134,13 @@ export type Disturbance =
       readonly seconds: number;
     }
   | { readonly op: 'time passes'; readonly minutes: number }
-  | { readonly op: 'rebuild'; readonly view: 'members' | 'memberships'; readonly via: number }
+  | {
+      readonly op: 'rebuild';
+      readonly view: 'members' | 'memberships';
+      /** To what was there before the last rebuild. */
+      readonly back: boolean;
+      readonly via: number;
+    }
   | { readonly op: 'roll-out' };
 /** A roll-out is drawn by no sequence: a test puts it in. */
 export type Kind = Exclude<Operation['op'], 'roll-out'>;
@@ -130,16 +150,20 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   'opt-out': 22,
   'opt-in': 14,
   merge: 12,
+  consent: 7,
   'at once': 5,
+  lines: 4,
+  record: 3,
   coverage: 5,
   attribution: 5,
   network: 3,
   client: 3,
   fault: 9,
-  resolve: 8,
+  resolve: 5,
   repeat: 6,
   'next page': 4,
-  export: 3,
+  export: 4,
+  delta: 1,
   download: 4,
   kill: 6,
   'partial append': 9,
@@ -171,19 +195,30 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     via: via(),
     post: draw(4) > 0,
   });
-  const statement = (kind: 'opt-out' | 'opt-in' | 'merge'): Statement => {
-    if (kind === 'opt-out') return { op: kind, ...said(), target: one([...TARGETS, 'all', 'all', 'all']) };
+  const statement = (kind: Statement['op']): Statement => {
+    const target = (): (typeof TARGETS)[number] => one([...TARGETS, 'all', 'all', 'all']);
+    if (kind === 'opt-out') return { op: kind, ...said(), target: target() };
     if (kind === 'opt-in') return { op: kind, ...said() };
+    if (kind === 'consent') return { op: kind, ...said(), target: target(), says: one(['deny', 'deny', ...CONSENTS]) };
     const a = member();
     return { op: kind, member: a, other: (a + 1 + draw(MEMBERS - 1)) % MEMBERS, via: via(), post: draw(4) > 0 };
   };
+  const resolution = (): Operation => ({ op: 'resolve', which: draw(4), how: one(RESOLUTIONS), via: via() });
   const operation = (): Operation => {
     const op = one(kinds);
     switch (op) {
       case 'opt-out':
       case 'opt-in':
+      case 'consent':
       case 'merge':
         return statement(op);
+      case 'lines': {
+        const some = ['opt-out', 'opt-out', 'opt-in', 'consent', 'merge'] as const;
+        const statements = Array.from({ length: 2 + draw(3) }, () => statement(one(some)));
+        return { op, statements, junk: draw(2) === 0, via: via() };
+      }
+      case 'record':
+        return { op, member: member(), via: via() };
       case 'at once':
         return { op, statements: [statement(one(['opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
       case 'coverage':
@@ -214,14 +249,16 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'fault':
         return { op, how: one(FAULTS), member: member(), other: member(), via: via() };
       case 'resolve':
-        return { op, which: draw(4), how: one(RESOLUTIONS), via: via() };
+        return resolution();
       case 'repeat':
       case 'next page':
         return { op, which: draw(8), via: via() };
       case 'export':
-        return { op, client: draw(2), via: via() };
+        return { op, client: one([0, 0, 1]), via: via() };
+      case 'delta':
+        return { op, which: draw(2), via: via() };
       case 'download':
-        return { op, which: draw(4), range: draw(2) === 0, via: via() };
+        return { op, which: draw(3), range: draw(2) === 0, via: via() };
       case 'kill':
         return {
           op,
@@ -242,15 +279,32 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'time passes':
         return { op, minutes: one([1, 4, 10, 30, 120, 720]) };
       case 'rebuild':
-        return { op, view: one(['members', 'memberships']), via: via() };
+        return { op, view: one(['members', 'memberships']), back: false, via: via() };
       case 'settle':
         return { op };
     }
   };
   // A disturbance shows when something is said afterwards.
   const disturbs: readonly Operation['op'][] = ['kill', 'partial append', 'clock'];
-  const followed = (done: Operation): readonly Operation[] =>
-    disturbs.includes(done.op) && draw(2) === 0 ? [done, statement('opt-out')] : [done];
+  const followed = (done: Operation): readonly Operation[] => {
+    if (disturbs.includes(done.op) && draw(2) === 0) return [done, statement('opt-out')];
+    if (done.op === 'fault' && draw(2) === 0) return [done, resolution()];
+    if (done.op === 'rebuild') return [done, statement('opt-out'), { ...done, back: true, via: via() }];
+    return done.op === 'export' ? continued(done) : [done];
+  };
+  /** An export, what happens to a member after it, and an export since then. */
+  const continued = (done: Operation): readonly Operation[] => {
+    const who = { member: member(), via: via() };
+    const now = { ...who, source: draw(2), ago: 0, day: false, post: true };
+    const [before, after] = one<readonly (readonly Operation[])[]>([
+      [[], [statement('opt-out')]],
+      [[], [{ op: 'record', ...who }]],
+      [[{ op: 'settle' }], []],
+      [[{ op: 'opt-out', ...now, target: 'all' }], [{ op: 'settle' }, { op: 'opt-in', ...now }]],
+    ]);
+    const then = { which: 0, via: via() };
+    return [...before!, done, ...after!, { op: 'delta', ...then }, { op: 'download', ...then, range: false }];
+  };
   return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);
 }
 

@@ -82,17 +82,28 @@ export abstract class World {
   abstract rest(): Promise<void>;
 
   /** Asks again while the answer is "repeat the request", and where an instance died before it answered. */
-  ask(url: string, call: Call = {}, via = 0): Promise<Answer> {
+  async ask(url: string, call: Call = {}, via = 0): Promise<Answer> {
     let first = true;
-    return eventually(
+    const last = await eventually<Answer | boolean>(
       async () => {
         if (!first) await this.again();
         first = false;
         const answer = await this.request(url, call, via);
-        return answer !== undefined && answer.status !== 503 && answer;
+        return this.standing() !== undefined || (answer !== undefined && answer.status !== 503 && answer);
       },
       { what: `${call.method ?? 'GET'} ${url} is answered`, timeout: this.patienceMs },
     );
+    this.goesOn();
+    return last as Answer;
+  }
+  /** The batch that no process can handle, where that is known. */
+  protected standing(): string | undefined {
+    return undefined;
+  }
+  /** No content of an event stops anything. */
+  protected goesOn(): void {
+    const standing = this.standing();
+    if (standing !== undefined) throw new Broken(`nobody can handle the batch of ${standing}`);
   }
   protected get patienceMs(): number {
     return PATIENCE_MS;
@@ -122,6 +133,27 @@ export abstract class World {
   #post(type: string, body: unknown, via: number): Promise<Answer> {
     const headers = { 'content-type': type };
     return this.ask('/events', { method: 'POST', token: this.payerToken, headers, body: JSON.stringify(body) }, via);
+  }
+  /** Lines of one request, until all are taken. @returns the answer to each */
+  async publishLines(lines: readonly string[], via: number): Promise<readonly Json[]> {
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const call: Call = { method: 'POST', token: this.payerToken, headers, body: lines.join('\n') };
+    const answer = await eventually(
+      async () => {
+        const some = await this.ask('/events', call, via);
+        return (some.status !== 200 || some.body.includes('"complete":true')) && some;
+      },
+      { what: 'all lines are taken', timeout: this.patienceMs },
+    );
+    if (answer.status !== 200) throw new Broken(`lines were answered ${answer.status} ${answer.body}`);
+    const rows = answer.body.trim().split('\n');
+    return rows.slice(0, -1).map((row) => JSON.parse(row) as Json);
+  }
+  protected async rebuild({ view, back, via }: Extract<Disturbance, { op: 'rebuild' }>): Promise<void> {
+    const how = back ? 'rollback' : 'rebuild';
+    const { status, body } = await this.administer(`/ops/views/attribution/${view}/${how}`, undefined, via);
+    // 409: nothing is there to go back to, or a process died that was building.
+    if (status !== 200 && status !== 409) throw new Broken(`a ${how} was answered ${status} ${body}`);
   }
   async read(url: string, client: number, via: number, headers: Record<string, string> = {}): Promise<Answer> {
     return this.ask(url, { token: await this.token(client), headers }, via);

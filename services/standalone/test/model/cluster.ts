@@ -35,6 +35,8 @@ export const MODULES = [
 /** Of each module. */
 export const INSTANCES = 2;
 const PARTITIONS = 3;
+/** A batch that failed more often will never be handled. */
+const ATTEMPTS = 5;
 /** Leases have run out by then. */
 const DEAD_FOR_SURE_MS = 40_000;
 
@@ -117,7 +119,7 @@ export class Cluster {
   readonly #state;
   readonly #views = openMemoryViews({ shared: true });
   readonly #blobs = mapBlobs(new Map());
-  readonly #joined: Joined = { groups: new Map(), follows: [] };
+  readonly #joined: Joined = { groups: new Map(), failures: new Map(), follows: [] };
   readonly #present = new PresenceBoard();
   readonly #dying: Promise<void>[] = [];
   #started = 0;
@@ -177,6 +179,10 @@ export class Cluster {
     return true;
   }
 
+  /** The batch that no process can handle: it stops its partition. An append that fails makes it fail once. */
+  standing(): string | undefined {
+    return [...this.#joined.failures].find(([, times]) => times > ATTEMPTS)?.[0];
+  }
   /** What has not been read to its end yet. */
   behind(): readonly string[] {
     const heads = (topic: string): readonly number[] =>
@@ -223,7 +229,7 @@ export class Cluster {
     const presence: PresenceOptions = {
       port: this.#present.of(life),
       holder: `${name}-${(this.#started += 1)}`,
-      everyMs: 10,
+      everyMs: 25,
     };
     const module = await this.#module(instance, ports, presence);
     const app = await createServiceApp(module, {

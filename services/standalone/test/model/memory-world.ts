@@ -94,12 +94,16 @@ export class MemoryWorld extends World {
     return undefined;
   }
   async caughtUp(): Promise<void> {
-    await eventually(() => this.#cluster.behind().length === 0, {
+    await eventually(() => this.standing() !== undefined || this.#cluster.behind().length === 0, {
       what: 'every instance has read everything',
       interval: 5,
     }).catch((error: unknown) => {
       throw new Error(this.#cluster.behind().join(', '), { cause: error });
     });
+    this.goesOn();
+  }
+  protected override standing(): string | undefined {
+    return this.#cluster.standing();
   }
 
   async disturb(what: Disturbance): Promise<void> {
@@ -123,7 +127,7 @@ export class MemoryWorld extends World {
         await this.#cluster.pass(what.minutes * MINUTE);
         break;
       case 'rebuild':
-        await this.administer(`/ops/views/attribution/${what.view}/rebuild`, undefined, what.via);
+        await this.rebuild(what);
         break;
       case 'roll-out':
         throw new Error('there is one build in this process');

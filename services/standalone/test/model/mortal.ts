@@ -147,7 +147,15 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
             joined.groups.set(`${options.group}\n${topic}`, { group: options.group, topic });
           const subscription = await broker.subscribe({
             ...options,
-            handle: (batch) => life.whileAlive(async () => options.handle(batch)),
+            handle: (batch) => {
+              const place = `${options.group} at ${batch.topic}/${batch.partition}/${batch.records[0]!.offset}`;
+              return life
+                .whileAlive(async () => options.handle(batch))
+                .catch((error: unknown) => {
+                  joined.failures.set(place, (joined.failures.get(place) ?? 0) + 1);
+                  throw error;
+                });
+            },
           });
           life.onEnd(() => void subscription.stop());
           return subscription;
@@ -168,5 +176,7 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
 /** What reads the log, so that a test can wait until all of it has. */
 export interface Joined {
   readonly groups: Map<string, { readonly group: string; readonly topic: string }>;
+  /** How often a group has failed at a batch, which comes again. */
+  readonly failures: Map<string, number>;
   readonly follows: { readonly life: Life; readonly following: Subscription; readonly topics: readonly string[] }[];
 }

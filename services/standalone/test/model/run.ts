@@ -3,7 +3,7 @@ import { Driver, type Operation, printed, sequenceOf, type World } from '@provid
 import { MemoryWorld } from './memory-world.ts';
 
 /** A world is used for so many sequences, each with members of its own: its start costs as much as a sequence. */
-const A_WORLD = 10;
+const A_WORLD = 20;
 /** So many worlds at a time, because a sequence mostly waits. */
 const SIDE_BY_SIDE = 3;
 /** A sequence is done again this often at most while it is made shorter. */
