@@ -36,10 +36,10 @@ it('follows the app to a new key, and refuses the old one when its time is over'
   const next = await generateKeyPair('ES384', { extractable: true });
   published = { keys: [{ ...(await exportJWK(next.publicKey)), kid: 'k2' }] };
   const signed = () => bench.assertion(app.id, {}, next.privateKey, { kid: 'k2' });
-  expect(await bench.token(app, { client_assertion: await signed() })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/^kid/) } });
+  expect(await bench.token(app, { client_assertion: await signed() })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/has this kid/) } });
   bench.clock.ms += 60_000;
   expect((await bench.token(app, { client_assertion: await signed() })).status).toBe(200);
-  expect(await bench.token(app)).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/^kid/) } });
+  expect(await bench.token(app)).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/has this kid/) } });
 });
 it('refuses a key set named by the assertion instead of the registration', async () => {
   expect((await bench.token(app, { client_assertion: await bench.assertion(app.id, {}, undefined, { jku: jwksUri }) })).status).toBe(200);
