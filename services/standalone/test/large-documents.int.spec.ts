@@ -8,7 +8,6 @@ import { Access } from '@provider-access/facts';
 import { fixedSecret, SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import { eventually } from '@provider-access/testing';
-import { variant } from '@provider-access/testing/variant';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { afterEach, expect, test, vi } from 'vitest';
 import { countLoads } from './embedded/loads.ts';
@@ -22,8 +21,7 @@ import {
 } from './kill-points/platform-process.ts';
 import { ManualClock } from './kill-points/world.ts';
 
-/** With the costs below, 16 documents are more than the age at which facts decide nothing. */
-const DOCUMENTS = variant.long ? 30 : 16;
+const DOCUMENTS = 30;
 const MIB = 1024 * 1024;
 /** `POST /events` takes 4 MiB. */
 const DOCUMENT_BYTES = 3.9 * MIB;
