@@ -20,14 +20,14 @@ export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTI
 export interface PartiesSource {
   readonly log: EventLog;
   readonly views: Pick<Views, 'reader' | 'store'>;
-  /** Where records are named that could not be read. */
+  /** Gets one line for each record that could not be read. */
   readonly logger?: ErrorLog | undefined;
 }
 
 /**
- * Clients, network status and holds of whole sources, in memory, by following their topics
- * (docs/architecture.md#one-decision). Few: of
- * pa.consent and pa.attribution only what has no member is kept, and a start reads that from a view (`sourceHolds`).
+ * Keeps clients, network status and holds of whole sources in memory, and follows the topics that change them
+ * (docs/architecture.md#one-decision). Of pa.consent and pa.attribution it keeps only events without a member. A start
+ * reads those from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {
   private readonly registrations: Registrations;
@@ -43,7 +43,7 @@ export class Parties implements PartyFacts {
   private following: Subscription | undefined;
   private loaded = false;
   private newest: string | undefined;
-  /** Records at which following failed. */
+  /** How many records could not be read since the start. */
   private unread = 0;
   private logger: ErrorLog | undefined;
   private presence: { current(): boolean } | undefined;

@@ -2,15 +2,16 @@ import type { LogRecord } from '@provider-access/eventlog';
 import type { Logger } from '@provider-access/observability';
 import { typeOfRecord } from './record.ts';
 
-/** Where errors are said. */
+/** Takes one line for each error. */
 export type ErrorLog = Pick<Logger, 'error'>;
 
-/** Places that were said, by logger. In the standalone five services follow the same records and share a logger. */
+const MOST_PLACES = 10_000;
+/** Logged records by logger. In the standalone, five services follow the same records and share a logger. */
 const told = new WeakMap<ErrorLog, Set<string>>();
 
 /**
- * Says once of each record that this process passed over it (ADR 0018). The line names its place, type and the name of
- * the error. It has no key, no data and no message of an error, because these may be protected.
+ * Logs one error for each record that this process passed over (ADR 0018). The line names the record's place and type,
+ * and the error's name. Key, data and error message may be protected, so the line leaves them out.
  */
 export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, error: unknown): void {
   if (logger === undefined) return;
@@ -19,6 +20,8 @@ export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, 
   const places = told.get(logger) ?? new Set();
   told.set(logger, places);
   if (places.has(place)) return;
+  // After so many lines a repeated one does less harm than a set that grows without end.
+  if (places.size >= MOST_PLACES) places.clear();
   places.add(place);
   const name = error instanceof Error ? error.name : typeof error;
   const details = { topic, partition, offset, eventType: typeOfRecord(record), error: name };

@@ -2,11 +2,11 @@ import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/observability';
 
-/** What is remembered of a hold. `others` are further members that it denies, each told by an event of its own. */
+/** A hold as the state store keeps it. The intake publishes one event for each member: `member`, and each of `others`. */
 export interface Hold extends AccessHeld {
   readonly others?: readonly string[];
 }
-/** What is told of a hold: one for each member. */
+/** The events that a hold becomes: one for each member. */
 export function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
   return [hold, ...others.map((member) => ({ ...hold, member }))];
 }
@@ -32,7 +32,7 @@ export function holdOf(names: readonly string[], source: string, policy: 'hold-a
   return { member, source, ...(others.length > 0 && { others }) };
 }
 
-/** So many open holds of one member, provider or source are told one by one. One further hold stands for all others. */
+/** The facts learn at most so many open holds of one member, provider or source. One further hold stands for the others. */
 export const MOST_HOLDS = 8;
 
 /** The open holds of one member, provider or source. */
@@ -68,7 +68,7 @@ export class AccessHolds {
   private readonly deriver: string;
   private readonly namespace: string;
   private readonly told: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
-  /** `told`: where each hold is said, with the hash of the member. */
+  /** `told`: where each hold is logged, with the hash of the member. */
   constructor(
     state: HoldsState,
     deriver: string,

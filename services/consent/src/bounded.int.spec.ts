@@ -10,7 +10,7 @@ import {
 import { deadLetterId } from '@provider-access/eventlog';
 import { derivedEventId, MOST_IDS } from '@provider-access/intake';
 import { variant } from '@provider-access/testing/variant';
-import { Harness, merged, optedOut, payerEvent, START } from '../test/harness.ts';
+import { denyingConsent, Harness, merged, optedOut, payerEvent, START } from '../test/harness.ts';
 
 /** Finding H7 (SECURITY.md). */
 const MANY = variant.long ? 100_000 : 300;
@@ -111,22 +111,10 @@ describe('one member, however often somebody speaks of the member', () => {
   const NPIS = ['1000000004', '1000000012', '1000000020'];
   const later = (n: number): number => START - 10_000_000 + n;
   const pad = (n: number): string => String(n).padStart(8, '0');
-  const concept = (system: string, code: string) => ({
-    coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
-  });
   const consent = (n: number, over: object = {}) => ({
     type: 'Consent' as const,
     time: later(n),
-    resource: {
-      resourceType: 'Consent',
-      id: 'c1',
-      status: 'active',
-      scope: concept('consentscope', 'patient-privacy'),
-      category: [concept('v3-ActCode', 'IDSCL')],
-      patient: { reference: 'Patient/m1' },
-      provision: { type: 'deny', period: { start: '2024-06-11' } },
-      ...over,
-    },
+    resource: denyingConsent('m1', over),
   });
   it.each<{ readonly what: string; readonly nth: Nth; readonly full?: number }>([
     { what: 'the same opt-out under a new id', nth: () => ({ type: 'out' }) },

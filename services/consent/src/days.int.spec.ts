@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { PayerDays } from '@provider-access/pdex/days';
-import { Harness, optedOut, payerEvent, START } from '../test/harness.ts';
+import { denyingConsent, Harness, optedOut, payerEvent, START } from '../test/harness.ts';
 
 let h: Harness;
 afterEach(() => h.stop());
@@ -66,16 +66,7 @@ describe('a day of an opt-out or opt-in (finding M15)', () => {
 
   it('in a FHIR Consent begins in the earliest zone, a month with its first day', async () => {
     await started(new PayerDays(['Pacific/Honolulu', 'Pacific/Guam']));
-    const concept = (system: string, code: string) => ({
-      coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
-    });
-    const meant = {
-      scope: concept('consentscope', 'patient-privacy'),
-      category: [concept('v3-ActCode', 'IDSCL')],
-    };
-    const provision = { type: 'deny', period: { start: '2026-07' } };
-    const patient = { reference: 'Patient/m1' };
-    const consent = { resourceType: 'Consent', id: 'c1', status: 'active', ...meant, patient, provision };
+    const consent = denyingConsent('m1', { provision: { type: 'deny', period: { start: '2026-07' } } });
     await h.publish(payerEvent('payer.resource-recorded.v1', 'm1', { resource: consent }));
     expect(await verdictAt('2026-06-30T13:59:59.999Z')).toBe('permit');
     expect(await verdictAt('2026-06-30T14:00:00.000Z')).toBe('opted-out');
@@ -91,20 +82,9 @@ describe('a day of an opt-out or opt-in (finding M15)', () => {
 
 // Finding M15 (SECURITY.md).
 describe('the last day of a FHIR Consent that denies', () => {
-  const concept = (system: string, code: string): object => ({
-    coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
-  });
   const denial = (end: string): DomainEvent =>
     payerEvent('payer.resource-recorded.v1', 'm1', {
-      resource: {
-        resourceType: 'Consent',
-        id: 'c1',
-        status: 'active',
-        scope: concept('consentscope', 'patient-privacy'),
-        category: [concept('v3-ActCode', 'IDSCL')],
-        patient: { reference: 'Patient/m1' },
-        provision: { type: 'deny', period: { end } },
-      },
+      resource: denyingConsent('m1', { provision: { type: 'deny', period: { end } } }),
     });
 
   // The clock says 1 June, 12:00 UTC.

@@ -142,3 +142,18 @@ export const optedOut = (member: string, more: Partial<DomainEvent> = {}): Domai
 export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-in.v1', member, {}, more);
 export const merged = (survivor: string, retired: string, more: Partial<DomainEvent> = {}): DomainEvent =>
   payerEvent('payer.members-merged.v1', survivor, { from: retired }, more);
+
+const concept = (system: string, code: string): object => ({
+  coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
+});
+/** A FHIR Consent that denies, in the shape of the opt-out example of PDex 2.2. `over` replaces elements. */
+export const denyingConsent = (member: string | undefined, over: object = {}): object => ({
+  resourceType: 'Consent',
+  id: 'c1',
+  status: 'active',
+  scope: concept('consentscope', 'patient-privacy'),
+  category: [concept('v3-ActCode', 'IDSCL')],
+  ...(member !== undefined && { patient: { reference: `Patient/${member}` } }),
+  provision: { type: 'deny', period: { start: '2024-06-11' } },
+  ...over,
+});

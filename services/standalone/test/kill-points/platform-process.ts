@@ -13,8 +13,11 @@ import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
 import { fixedSecret, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
+import type { Answer, Call } from '@provider-access/testing/promises';
 import type { Views } from '@provider-access/views';
 import { type ServiceName, serviceOf } from '../../src/route-table.ts';
+
+export type { Answer, Call };
 
 export const PUBLIC_URL = 'https://pa.example';
 export const PAYER_TOKEN = 'p'.repeat(43);
@@ -29,18 +32,6 @@ export interface EnginePorts {
   /** The name of this process, where several share the engines: what one of them acknowledges, all of them know. */
   readonly name?: string;
 }
-export interface Call {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
-  readonly token?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-}
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: string;
-}
-
 /** The five services as the standalone runs them, on ports of a test and without a listener. */
 export class PlatformProcess {
   readonly #apps = new Map<ServiceName, NestFastifyApplication>();
