@@ -1,13 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deadLetterTopic, type DomainEvent, encodeEvent, PA_AUDIT, PA_GROUPS, PA_MEMBERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
 import { groups } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/state/memory';
-import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
+import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
+import { type BundleJson, find, members, onlyGroup, typed } from '../test/groups.ts';
 import { GroupDirectory } from './intake/group-directory.ts';
-
-interface GroupJson { id: string; quantity: number; member?: { entity: { reference: string }; period: { start: string; end?: string } }[]; meta: { lastUpdated: string } }
-interface BundleJson { total: number; entry?: { fullUrl: string; resource: GroupJson }[]; link: { relation: string; url: string }[] }
 
 let h: Harness;
 beforeEach(async () => {
@@ -15,26 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => h.stop());
 
-async function records(topic: string): Promise<readonly LogRecord[]> {
-  const all: LogRecord[] = [];
-  for (let p = 0; p < (await h.log.partitions(topic)); p++) all.push(...(await h.log.read(topic, p, 0, 1000)));
-  return all;
-}
-const dataOf = (r: LogRecord): Record<string, unknown> => JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>;
-const typed = async (topic: string, type: string): Promise<Record<string, unknown>[]> => (await records(topic)).filter((r) => r.headers['ce_type'] === type).map(dataOf);
-const members = (g: GroupJson): string[] => (g.member ?? []).map((m) => m.entity.reference);
-async function find(headers: Record<string, string>, query = ''): Promise<BundleJson> {
-  const answer = await h.get(`/fhir/Group${query}`, headers);
-  expect(answer.statusCode, answer.body).toBe(200);
-  return answer.json<BundleJson>();
-}
-const onlyGroup = async (headers: Record<string, string>): Promise<GroupJson> => (await find(headers)).entry![0]!.resource;
-
 describe('Group', () => {
   it('is found by NPI and read with its members by the client of that provider', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('not-covered'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    const bundle = await find(app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
+    const bundle = await find(h, app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
     expect(bundle.total).toBe(1);
     const { resource, fullUrl } = bundle.entry![0]!;
     expect(fullUrl).toBe(`https://pa.example/fhir/Group/${resource.id}`);
@@ -43,7 +25,7 @@ describe('Group', () => {
     const read = await h.get(`/fhir/Group/${resource.id}`, app);
     expect(read.json()).toEqual(resource);
     expect(read.headers['content-type']).toContain('application/fhir+json');
-    expect(await typed(PA_AUDIT, 'pa.disclosure.v1')).toMatchObject(
+    expect(await typed(h, PA_AUDIT, 'pa.disclosure.v1')).toMatchObject(
       expect.arrayContaining([expect.objectContaining({ action: 'group-read', outcome: 'released', members: ['m1', 'm2'] }), expect.objectContaining({ action: 'group-search', outcome: 'released' })]),
     );
   });
@@ -51,15 +33,15 @@ describe('Group', () => {
   it('of another provider and one that does not exist are the same 404, to the byte', async () => {
     await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'));
     const [own, other] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${OTHER_NPI}`])];
-    const { id } = await onlyGroup(own);
+    const { id } = await onlyGroup(h, own);
     const [foreign, unknown] = [await h.get(`/fhir/Group/${id}`, other), await h.get(`/fhir/Group/${'a'.repeat(26)}`, other)];
     expect(foreign.statusCode).toBe(404);
     expect(foreign.rawPayload.equals(unknown.rawPayload)).toBe(true);
     const { date: _d1, ...fh } = foreign.headers;
     const { date: _d2, ...uh } = unknown.headers;
     expect(fh).toEqual(uh);
-    expect(await find(other)).toMatchObject({ total: 0 });
-    expect(await find(other, `?_id=${id}`)).toMatchObject({ total: 0 });
+    expect(await find(h, other)).toMatchObject({ total: 0 });
+    expect(await find(h, other, `?_id=${id}`)).toMatchObject({ total: 0 });
   });
 
   it('needs a token and its scope', async () => {
@@ -70,25 +52,25 @@ describe('Group', () => {
   it('disappears when its provider leaves the network', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await find(app)).total).toBe(1);
+    expect((await find(h, app)).total).toBe(1);
     await h.publish(payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'out-of-network', from: '2026-05-01' }));
-    expect((await find(app)).total).toBe(0);
+    expect((await find(h, app)).total).toBe(0);
   });
 
   it('leaves out who opted out, in members and quantity', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.consentSays('pa.opted-out.v1', 'm1', { scope: 'global', effective: '2026-05-01T00:00:00.000Z', businessTime: '2026-05-01T00:00:00.000Z', setBy: 'member' });
-    const group = await onlyGroup(app);
+    const group = await onlyGroup(h, app);
     expect(members(group)).toEqual(['Patient/m2']);
     expect(group.quantity).toBe(1);
-    expect(await find(app, '?_summary=true')).toMatchObject({ entry: [{ resource: { quantity: 1, meta: { tag: [{ code: 'SUBSETTED' }] } } }] });
+    expect(await find(h, app, '?_summary=true')).toMatchObject({ entry: [{ resource: { quantity: 1, meta: { tag: [{ code: 'SUBSETTED' }] } } }] });
   });
 
   it('is minted once by provider and contract, and keeps its id', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), attributed('m1'), payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract: 'k1' }, from: '2025-01-01' }));
-    expect(await typed(PA_GROUPS, 'pa.group-opened.v1')).toHaveLength(2);
-    expect((await find(await h.app1('c1', [`npi|${NPI}`]))).total).toBe(2);
+    expect(await typed(h, PA_GROUPS, 'pa.group-opened.v1')).toHaveLength(2);
+    expect((await find(h, await h.app1('c1', [`npi|${NPI}`]))).total).toBe(2);
   });
 
   it('pages with links of its own, and refuses what it does not know', async () => {
@@ -104,10 +86,10 @@ describe('Group', () => {
     expect(new Set(ids).size).toBe(3);
     expect((await h.get('/fhir/Group?_page=tampered', app)).statusCode).toBe(400);
     expect((await h.get('/fhir/Group?color=blue', app)).statusCode).toBe(400);
-    expect((await find(app, '?identifier=k2')).total).toBe(1);
-    expect((await find(app, '?characteristic=other')).total).toBe(0);
-    expect((await find(app, '?_lastUpdated=ge2026-06-01')).total).toBe(3);
-    expect((await find(app, '?_lastUpdated=lt2026-06-01')).total).toBe(0);
+    expect((await find(h, app, '?identifier=k2')).total).toBe(1);
+    expect((await find(h, app, '?characteristic=other')).total).toBe(0);
+    expect((await find(h, app, '?_lastUpdated=ge2026-06-01')).total).toBe(3);
+    expect((await find(h, app, '?_lastUpdated=lt2026-06-01')).total).toBe(0);
   });
 
   it('passes $export and $davinci-data-export on unchanged', async () => {
@@ -130,7 +112,7 @@ describe('Group', () => {
     h = await new Harness().start({ MAX_GROUP_MEMBERS: 1 });
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    const id = (await find(app, '?_summary=true')).entry![0]!.resource.id;
+    const id = (await find(h, app, '?_summary=true')).entry![0]!.resource.id;
     expect((await h.get(`/fhir/Group/${id}`, app)).json()).toMatchObject({ issue: [{ code: 'too-costly' }] });
     expect((await h.get(`/fhir/Group/${id}?_summary=true`, app)).json()).toMatchObject({ quantity: 2 });
   });
@@ -140,7 +122,7 @@ describe('facts that cannot be trusted', () => {
   const covered = async (): Promise<{ app: Record<string, string>; id: string }> => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    return { app, id: (await onlyGroup(app)).id };
+    return { app, id: (await onlyGroup(h, app)).id };
   };
 
   it('a stopped consent intake turns reads into 503 within the bound, never into a stale permit', async () => {
@@ -190,7 +172,7 @@ describe('facts that cannot be trusted', () => {
 describe('intake', () => {
   const outcomes = async (): Promise<Record<string, number>> => {
     const counts: Record<string, number> = {};
-    for (const p of await typed('pa.attribution', PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
+    for (const p of await typed(h, 'pa.attribution', PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
     return counts;
   };
   const receipt = { extensions: { pareceipt: 'r-1' } };
@@ -200,20 +182,20 @@ describe('intake', () => {
     await h.publish(first, first, { ...first, id: 'other', time: '2020-01-01T00:00:00Z' });
     // The third says the same with an older time.
     expect(await outcomes()).toEqual({ recorded: 1, unchanged: 2 });
-    expect(await typed(PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(1);
+    expect(await typed(h, PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(1);
   });
 
   it('parks what is at fault, with its reason, and denies until it is discarded', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: 'not an npi' }, to: '2025-06-01' }), ...receipt });
-    expect((await onlyGroup(app)).quantity).toBe(0);
-    const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
+    const [letter] = await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
     expect(letter).toMatchObject({ reason: 'invalid-data', parkedBy: 'attribution' });
     expect(await outcomes()).toEqual({ parked: 1 });
     const deadLetter = letter!['deadLetter'] as string;
     await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
-    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(1);
+    await expect.poll(async () => (await onlyGroup(h, app)).quantity).toBe(1);
   });
 
   const discard = async (topic: string, deadLetter: string): Promise<void> => {
@@ -231,11 +213,11 @@ describe('intake', () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await put(topic, payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: NPI }, to: '2025-06-01' }), key);
-    const [letter, ...others] = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+    const [letter, ...others] = await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1');
     expect([letter!['reason'], letter!['parkedBy'], others]).toEqual([reason, 'attribution', []]);
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
     await discard(topic, letter!['deadLetter'] as string);
-    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(1);
+    await expect.poll(async () => (await onlyGroup(h, app)).quantity).toBe(1);
   });
 
   it.each([
@@ -247,7 +229,7 @@ describe('intake', () => {
     const network = (): string | undefined => h.facts.parties.network(`npi|${NPI}`).at(-1)?.status;
     const bad = payerEvent('payer.network-status-changed.v1', NPI, data);
     await put(topic, bad);
-    const [letter] = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+    const [letter] = await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1');
     expect(letter).toMatchObject({ reason, parkedBy: 'attribution' });
     expect(network()).toBe('out-of-network');
     const corrected = { ...bad, data: { npi: NPI, status: 'in-network', from: '2025-01-01' } };
@@ -257,9 +239,9 @@ describe('intake', () => {
     await expect.poll(network).toBe('in-network');
     await put(topic, { ...bad, id: `${bad.id}-again` });
     expect(network()).toBe('out-of-network');
-    await discard(topic, (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== letter!['deadLetter'])!['deadLetter'] as string);
+    await discard(topic, (await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== letter!['deadLetter'])!['deadLetter'] as string);
     await expect.poll(network).toBe('in-network');
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    expect((await onlyGroup(h, app)).quantity).toBe(1);
   });
 
   it('mints one Group though two instances ask at once, one dies before it opens it, and the claims are lost', async () => {
@@ -282,9 +264,9 @@ describe('intake', () => {
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const bad = payerEvent('payer.member-terminated.v1', 'm1', { to: 'someday' });
     await h.publish(bad);
-    expect((await onlyGroup(app)).quantity).toBe(0);
-    const [letter] = await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-    const quantity = async (): Promise<number> => (await onlyGroup(app)).quantity;
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
+    const [letter] = await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
+    const quantity = async (): Promise<number> => (await onlyGroup(h, app)).quantity;
     const corrected = { ...bad, data: { to: '2030-12-31' } };
     // No header of a producer ends it (finding M5, SECURITY.md), nor does a replay about another member (M4).
     await h.publish({ ...corrected, extensions: { pareplayof: letter!['deadLetter'] as string } });
@@ -298,28 +280,28 @@ describe('intake', () => {
   it('a merge that cannot be read denies both ids until it is discarded', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), enrolled('m3'), attributed('m3'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await onlyGroup(app)).quantity).toBe(3);
+    expect((await onlyGroup(h, app)).quantity).toBe(3);
     await put(PAYER_PROVIDER_EVENTS, payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }), 'm1');
-    expect(members(await onlyGroup(app))).toEqual(['Patient/m3']);
-    const [letter, ...others] = await typed(deadLetterTopic(PAYER_PROVIDER_EVENTS), 'pa.event-parked.v1');
+    expect(members(await onlyGroup(h, app))).toEqual(['Patient/m3']);
+    const [letter, ...others] = await typed(h, deadLetterTopic(PAYER_PROVIDER_EVENTS), 'pa.event-parked.v1');
     expect(others).toEqual([]);
     await discard(PAYER_PROVIDER_EVENTS, letter!['deadLetter'] as string);
-    await expect.poll(async () => (await onlyGroup(app)).quantity).toBe(3);
+    await expect.poll(async () => (await onlyGroup(h, app)).quantity).toBe(3);
   });
 
   it('an end of a version that is not known here denies', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', {}), type: 'payer.attribution-ended.v2' });
-    expect((await onlyGroup(app)).quantity).toBe(0);
-    expect(await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toEqual([]);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
+    expect(await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toEqual([]);
   });
 
   it('an event without a subject that might have ended access denies everybody', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
   });
   it('an event without a subject that might have ended access denies its whole source, where the operator chose so', async () => {
     await h.stop();
@@ -327,7 +309,7 @@ describe('intake', () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
-    expect(members(await onlyGroup(app))).toEqual(['Patient/m2']);
+    expect(members(await onlyGroup(h, app))).toEqual(['Patient/m2']);
   });
 
   it.each([
@@ -337,7 +319,7 @@ describe('intake', () => {
   ])('%s', async (_name, value, reason, headers) => {
     const { headers: good } = encodeEvent(payerEvent('payer.member-terminated.v1', 'm1', {}));
     await h.appendRaw({ key: 'm1', partitionKey: 'm1', headers: { ...good, ...headers }, value });
-    expect(await typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toMatchObject([{ reason }]);
+    expect(await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toMatchObject([{ reason }]);
     expect((await h.facts.access.facts('m1'))!.holds).toMatchObject([{ eventType: 'payer.member-terminated.v1' }]);
   });
 
@@ -345,13 +327,13 @@ describe('intake', () => {
     const coverage = (extra: object, id = 'c1') => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id, status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' }, ...extra } });
     await h.publish(inNetwork(), attributed('m1'), payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1' } }));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
     await h.publish(coverage({}));
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    expect((await onlyGroup(h, app)).quantity).toBe(1);
     await h.publish(coverage({ payor: [{ display: 'NO_INSURANCE' }] }, 'c2'));
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    expect((await onlyGroup(h, app)).quantity).toBe(1);
     await h.publish(coverage({ beneficiary: { reference: 'Patient/m9' } }, 'c3'));
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
     expect((await h.facts.access.facts('m1'))!.holds).toHaveLength(1);
   });
 
@@ -360,13 +342,13 @@ describe('intake', () => {
     const open = (minutesAgo: number) => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id: 'cov-m1', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' } } }, time(minutesAgo));
     await h.publish(inNetwork(), attributed('m1'), open(30));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    expect((await onlyGroup(h, app)).quantity).toBe(1);
     await h.publish(payerEvent('payer.member-terminated.v1', 'm1', { coverageId: 'cov-m1', to: '2025-01-31' }, time(20)));
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
     await h.publish(open(30));
-    expect((await onlyGroup(app)).quantity).toBe(0);
+    expect((await onlyGroup(h, app)).quantity).toBe(0);
     await h.publish(open(10));
-    expect((await onlyGroup(app)).quantity).toBe(1);
+    expect((await onlyGroup(h, app)).quantity).toBe(1);
   });
 
   it.each<[string, Record<string, unknown>]>([['with PAYER_IDENTIFIERS', { PAYER_IDENTIFIERS: 'urn:payer|1' }], ['without it', {}]])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
@@ -376,72 +358,14 @@ describe('intake', () => {
     const other = { identifier: { system: 'urn:payer', value: '2' } };
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('m3'), coverage('m1', other), coverage('m2', other, { status: 'cancelled' }), coverage('m3', other));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect(members(await onlyGroup(app))).toEqual(['Patient/m1', 'Patient/m2']);
+    expect(members(await onlyGroup(h, app))).toEqual(['Patient/m1', 'Patient/m2']);
     const later = { time: new Date(START - 30_000).toISOString() };
     await h.publish({ ...payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-01-01' }), ...later }, { ...coverage('m1', other, { period: { start: '2026-01-02' } }), ...later });
-    expect(members(await onlyGroup(app))).toEqual(['Patient/m2']);
+    expect(members(await onlyGroup(h, app))).toEqual(['Patient/m2']);
   });
 
   it('a merge is known under both ids', async () => {
     await h.publish(payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }));
     expect([(await h.facts.access.facts('m1'))!.mergedWith, (await h.facts.access.facts('m2'))!.mergedWith]).toEqual([['m2'], ['m1']]);
-  });
-});
-
-describe('operators', () => {
-  const admin = { authorization: `Bearer ${ADMIN}` };
-  it('explain who could see whom, and when; others may not ask', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
-    const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await h.get('/ops/explain?client=c1&member=m1', app)).statusCode).toBe(401);
-    h.now += 1000;
-    expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({ decision: 'permit', memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] } });
-    expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({ decision: 'deny', reason: 'client-not-approved', now: { decision: 'permit' } });
-    for (const at of ['2024-06-01', '2024-06-01T00:00:00', '2024-02-30T00:00:00Z', 'soon', '']) {
-      const refused = await h.get(`/ops/explain?client=c1&member=m1&at=${at}`, admin);
-      expect([refused.statusCode, refused.body], at).toEqual([400, expect.stringContaining('2026-07-01T00:00:00-05:00')]);
-    }
-    expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({ decision: 'deny', reason: 'member-unknown', memberFacts: null });
-    const hashes = await Promise.all(['m1', 'm1', 'nobody'].map(async (member) => ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash));
-    expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);
-    expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
-    // It is the operator who looked: no disclosure to the client that was asked about.
-    const looked = (await typed(PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['action'] === 'explain');
-    expect([looked.length > 0, new Set(looked.map((entry) => entry['client']))]).toEqual([true, new Set(['administrator'])]);
-  });
-  it('list disclosures of a member', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
-    await find(await h.app1('c1', [`npi|${NPI}`]));
-    await expect.poll(async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures).toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
-  });
-  it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
-    await h.app1('c1', [`npi|${NPI}`]);
-    for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
-    const listed = async (): Promise<unknown[]> => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
-    // Each look is the administrator's, and none of the member's resources was given to anybody.
-    const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
-    await expect.poll(listed).toMatchObject([look, look, look]);
-  });
-  it('are one for a client, Group and hour, however often the Group is read or found; a member who joins is added', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
-    const app = await h.app1('c1', [`npi|${NPI}`]);
-    const { id } = await onlyGroup(app);
-    for (let i = 0; i < 10; i++) expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
-    for (let i = 0; i < 10; i++) await find(app);
-    await h.publish(enrolled('m2'), attributed('m2'));
-    await expect.poll(async () => members((await h.get(`/fhir/Group/${id}`, app)).json())).toEqual(['Patient/m1', 'Patient/m2']);
-    const released = (await typed(PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['outcome'] === 'released');
-    expect(released.map(({ action, members: of, perMember, group }) => [action, of, perMember, group])).toEqual(
-      expect.arrayContaining([['group-search', ['m1'], [1], id], ['group-read', ['m1'], [1], id], ['group-read', ['m2'], [1], id]]),
-    );
-    expect(released).toHaveLength(3);
-  });
-  it('list and rebuild views', async () => {
-    await h.publish(enrolled('m1'));
-    expect((await h.get('/ops/views/attribution', admin)).json<{ views: { view: string }[] }>().views.map((v) => v.view)).toEqual(expect.arrayContaining(['facts_members_v1']));
-    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/nothing/rebuild', headers: admin })).statusCode).toBe(404);
-    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/members/rebuild', headers: admin })).statusCode).toBe(200);
-    expect((await h.facts.access.facts('m1'))!.coverage).toHaveLength(1);
   });
 });

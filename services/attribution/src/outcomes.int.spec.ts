@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DomainEvent, PA_ATTRIBUTION, PA_MEMBERS, PA_PROVIDERS, PROGRESS_TYPE } from '@provider-access/events';
+import { typed } from '../test/groups.ts';
 import { Harness, NPI, payerEvent } from '../test/harness.ts';
 
 let h: Harness;
@@ -12,19 +13,9 @@ interface Part {
   readonly counts: Record<string, number>;
   readonly items?: readonly { readonly outcome: string; readonly reason?: string }[];
 }
-/** The data of the events of a type in a topic. */
-async function typed<T>(topic: string, type: string): Promise<T[]> {
-  const found: T[] = [];
-  for (const [partition, head] of (await h.log.head([topic]))[topic]!.entries()) {
-    const records = await h.log.read(topic, partition, 0, head);
-    const own = records.filter(({ headers }) => headers['ce_type'] === type);
-    found.push(...own.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as T));
-  }
-  return found;
-}
 /** What the receipts of a topic say, one entry an event: the outcome, with the reason where there is one. */
 async function outcomes(topic: string): Promise<string[]> {
-  const parts = (await typed<{ outcomes?: Part[] }>(topic, PROGRESS_TYPE)).flatMap(({ outcomes: own = [] }) => own);
+  const parts = (await typed<{ outcomes?: Part[] }>(h, topic, PROGRESS_TYPE)).flatMap(({ outcomes: own = [] }) => own);
   return parts.flatMap(({ counts, items = [] }) => {
     const plain = (counts['recorded'] ?? 0) - items.filter(({ outcome }) => outcome === 'recorded').length;
     const told = items.map(({ outcome, reason }) => [outcome, reason].filter(Boolean).join(': '));
@@ -106,13 +97,13 @@ describe('an older statement', () => {
     await h.publish(enrolled(2025, '2020-01-01'));
     await h.publish({ ...enrolled(2024, '2020-01-01', '2024-12-31'), source: 'urn:another' });
     expect(await outcomes(PA_ATTRIBUTION)).toEqual(['recorded', 'superseded']);
-    expect(await typed(PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(2);
+    expect(await typed(h, PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(2);
   });
 
   it('of a network status is not appended again and again', async () => {
     await h.publish(network(2025, 'in-network'));
     for (let n = 0; n < 3; n++) await h.publish(network(2024, 'out-of-network'));
-    expect(await typed(PA_PROVIDERS, 'pa.network-status-recorded.v1')).toHaveLength(1);
+    expect(await typed(h, PA_PROVIDERS, 'pa.network-status-recorded.v1')).toHaveLength(1);
   });
 
   it('of a network status still joins the identifiers of its provider', async () => {
