@@ -1,4 +1,7 @@
-/** Fetches and builds what the tiers of `.ci/run` need and the cache does not hold yet. A tier that needs one meanwhile waits for it. */
+/**
+ * Fetches and builds what the tiers of `.ci/run` need and the cache does not hold yet. A tier that needs one meanwhile
+ * waits for it.
+ */
 import { buildSecantus, fetchKafka, fetchSeaweed } from '@provider-access/testing';
 import { schemaFolder } from '../e2e/src/chart/kubeconform.ts';
 import { tool } from '../e2e/src/cluster/tools.ts';

@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 /**
- * Runs one suite (a vitest project) of the package in the current folder and leaves `test-report.<suite>.json`, from which the
- * runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many CPU-seconds the suite took.
+ * Runs one suite (a vitest project) of the package in the current folder and leaves `test-report.<suite>.json`, from
+ * which the
+ * runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many CPU-seconds the
+ * suite took.
  * Usage: `node ../../.ci/suite.mjs SUITE [--second-chance] [vitest arguments]`.
  *
- * With `--second-chance` each failed file runs once more, alone. A file that passes then is listed as flaky. The exit code stays 1,
+ * With `--second-chance` each failed file runs once more, alone. A file that passes then is listed as flaky. The exit
+ * code stays 1,
  * because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the report.
  */
 import { spawn } from 'node:child_process';
@@ -33,7 +36,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => c
 async function vitest(report, more) {
   rmSync(report, { force: true });
   const code = await new Promise((resolve) => {
-    child = spawn('vitest', ['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more], { stdio: 'inherit' });
+    child = spawn(
+      'vitest',
+      ['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more],
+      { stdio: 'inherit' },
+    );
     child.once('error', () => resolve(1));
     child.once('close', (exit) => resolve(exit ?? 1));
   });
@@ -61,5 +68,15 @@ if (secondChance && first.code !== 0) {
 const failedTests = first.report.testResults.some((result) => result.status === 'failed');
 // vitest also exits with 1 for what no test reports, e.g. an unhandled rejection.
 const unreported = first.code !== 0 && !failedTests && flaky.length === 0;
-writeFileSync(file, JSON.stringify({ ...first.report, suite: name, run: process.env.TEST_RUN_ID, cpuSeconds: cpuOfChildren(), flaky, unreported }));
+writeFileSync(
+  file,
+  JSON.stringify({
+    ...first.report,
+    suite: name,
+    run: process.env.TEST_RUN_ID,
+    cpuSeconds: cpuOfChildren(),
+    flaky,
+    unreported,
+  }),
+);
 process.exit(first.code);

@@ -1,4 +1,7 @@
-/** Last lines of `.ci/run`: every failed step, then what the runners counted together. Usage: summary.mjs LOG … -- FAILED-STEP … */
+/**
+ * Last lines of `.ci/run`: every failed step, then what the runners counted together. Usage: summary.mjs LOG … --
+ * FAILED-STEP …
+ */
 import { existsSync, readFileSync } from 'node:fs';
 
 const split = process.argv.indexOf('--');

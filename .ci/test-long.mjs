@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /**
- * `npm run test:long`: the suites that take too long for each change, before a release. `npm run test:long -- kills rolls` runs those two
- * only; arguments with a dash go to vitest. Random seeds are new in each run and are printed: `TEST_SEED=4711 npm run test:long -- kills`
- * repeats one. Ends with a summary that can be pasted, and `N passed, N failed`. docs/testing.md says what each suite protects.
+ * `npm run test:long`: the suites that take too long for each change, before a release. `npm run test:long -- kills
+ * rolls` runs those two
+ * only; arguments with a dash go to vitest. Random seeds are new in each run and are printed: `TEST_SEED=4711 npm run
+ * test:long -- kills`
+ * repeats one. Ends with a summary that can be pasted, and `N passed, N failed`. docs/testing.md says what each suite
+ * protects.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -14,9 +17,17 @@ import { count, fail, nothing, print, projects, removeReports, requireNode24, ro
 
 requireNode24();
 const e2e = [join(root, 'e2e')];
-const holding = (kinds, text) => projects.filter((dir) => kinds.flatMap((kind) => specs(kind)(dir)).some((file) => text === undefined || text.test(readFileSync(file, 'utf8'))));
+const holding = (kinds, text) =>
+  projects.filter((dir) =>
+    kinds
+      .flatMap((kind) => specs(kind)(dir))
+      .some((file) => text === undefined || text.test(readFileSync(file, 'utf8'))),
+  );
 
-/** Each suite is one or more vitest projects in some packages. `engines`: Kafka, MongoDB and S3 are up. `cluster`: it runs inside e2e/cluster/run. */
+/**
+ * Each suite is one or more vitest projects in some packages. `engines`: Kafka, MongoDB and S3 are up. `cluster`: it
+ * runs inside e2e/cluster/run.
+ */
 const SUITES = {
   properties: { dirs: holding(['unit', 'int'], /fast-check|testing\/variant/) },
   model: { dirs: holding(['model']) },
@@ -100,11 +111,17 @@ for (const name of named.length > 0 ? named : Object.keys(SUITES)) {
   }
   counts.push(counted);
   const cpu = Object.values(counted.cpu).reduce((n, seconds) => n + (seconds ?? 0), 0);
-  rows.push(`| ${name} | ${((Date.now() - begun) / 60_000).toFixed(1)} | ${Math.round(cpu)} | ${counted.passed} | ${counted.failed} | ${counted.skipped.length} |`);
+  rows.push(
+    `| ${name} | ${((Date.now() - begun) / 60_000).toFixed(1)} | ${Math.round(cpu)} | ${counted.passed} | ` +
+      `${counted.failed} | ${counted.skipped.length} |`,
+  );
 }
 const counted = sum(counts);
 print(counted, Date.now() - started, () => {
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim();
-  console.log(`\nLong suites at ${commit}, seed ${seed}:\n| suite | minutes | CPU-seconds | passed | failed | skipped |\n|---|---|---|---|---|---|\n${rows.join('\n')}\n`);
+  console.log(
+    `\nLong suites at ${commit}, seed ${seed}:\n| suite | minutes | CPU-seconds | passed | failed | skipped ` +
+      `|\n|---|---|---|---|---|---|\n${rows.join('\n')}\n`,
+  );
 });
 process.exit(interrupted || counted.failed > 0 ? 1 : 0);

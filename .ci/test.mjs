@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm test`: builds, runs the suites `npm` and `house` of every project through Nx, then prints in one place what ran, what was skipped and why, and
+ * `npm test`: builds, runs the suites `npm` and `house` of every project through Nx, then prints in one place what ran,
+ * what was skipped and why, and
  * the ten slowest tests. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test -- --skip-nx-cache`;
  * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`.
  * `docs/testing.md` describes the other suites.
@@ -11,25 +12,44 @@ import { printCpu, recordCpu } from './cpu.mjs';
 import { count, print, projects, removeReports, requireNode24, root, specs, sum, withTarget } from './report.mjs';
 
 requireNode24();
-const SUITES = [['npm', projects], ['house', withTarget('test-house')]];
+const SUITES = [
+  ['npm', projects],
+  ['house', withTarget('test-house')],
+];
 for (const [suite, dirs] of SUITES) removeReports(dirs, suite);
 const id = randomUUID();
 const record = process.argv.includes('--record');
 const nxArgs = process.argv.slice(2).filter((arg) => arg !== '--record');
 const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: id };
-const run = (command, args) => new Promise((resolve) => spawn(command, args, { cwd: root, stdio: 'inherit', env }).once('error', resolve).once('close', resolve));
+const run = (command, args) =>
+  new Promise((resolve) =>
+    spawn(command, args, { cwd: root, stdio: 'inherit', env }).once('error', resolve).once('close', resolve),
+  );
 const started = Date.now();
 if ((await run('npm', ['run', '--silent', 'build'])) !== 0) process.exit(1);
 // e2e takes nearly as long as all the others together, so it starts at once, beside them. The reports tell what failed.
-const nx = (parallel, ...args) => run('npx', ['nx', 'run-many', `--parallel=${parallel}`, '--output-style=static', '--nxBail=false', ...args, ...nxArgs]);
+const nx = (parallel, ...args) =>
+  run('npx', [
+    'nx',
+    'run-many',
+    `--parallel=${parallel}`,
+    '--output-style=static',
+    '--nxBail=false',
+    ...args,
+    ...nxArgs,
+  ]);
 await Promise.all([nx(1, '-t', 'test', 'test-house', '--projects=e2e'), nx(2, '-t', 'test', '--exclude=e2e')]);
 
 const counted = sum(SUITES.map(([suite, dirs]) => count(dirs, suite, id)));
 const elsewhere = (kinds, why) => {
   const files = kinds.flatMap((kind) => projects.flatMap(specs(kind)));
-  if (files.length > 0) counted.skipped.push(`${files.length} files ${kinds.map((kind) => `*.${kind}.spec.ts`).join(', ')}: ${why}`);
+  if (files.length > 0)
+    counted.skipped.push(`${files.length} files ${kinds.map((kind) => `*.${kind}.spec.ts`).join(', ')}: ${why}`);
 };
-elsewhere(['engine'], 'they need Kafka, a MongoDB-compatible server and an S3 server; `npm run test:engines` starts these');
+elsewhere(
+  ['engine'],
+  'they need Kafka, a MongoDB-compatible server and an S3 server; `npm run test:engines` starts these',
+);
 elsewhere(['program'], 'they need programs that npm does not bring; `npm run test:programs` fetches them');
 elsewhere(['long', 'installed', 'model'], 'they take up to half an hour each; `npm run test:long` runs them');
 if (record) recordCpu(counted.cpu);

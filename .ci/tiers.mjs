@@ -1,16 +1,31 @@
 #!/usr/bin/env node
 /**
- * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on separate processes),
- * `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings the engines up when a tier needs them and
- * they are not named in the environment; they end with this process. Nx restores a tier of a project whose inputs have not changed.
- * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=views --skip-nx-cache`.
+ * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
+ * separate processes),
+ * `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings the engines up when a
+ * tier needs them and
+ * they are not named in the environment; they end with this process. Nx restores a tier of a project whose inputs have
+ * not changed.
+ * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines --
+ * --projects=views --skip-nx-cache`.
  * Ends with `N passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { startEngines } from '@provider-access/testing';
 import { printCpu, recordCpu } from './cpu.mjs';
-import { count, fail, limitFlaky, nothing, print, removeReports, requireNode24, root, sum, withTarget } from './report.mjs';
+import {
+  count,
+  fail,
+  limitFlaky,
+  nothing,
+  print,
+  removeReports,
+  requireNode24,
+  root,
+  sum,
+  withTarget,
+} from './report.mjs';
 
 const TIERS = { engines: { engines: true }, world: { engines: true }, programs: { engines: false } };
 
@@ -24,8 +39,14 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 const tiers = named.length > 0 ? named : Object.keys(TIERS);
-const onlyProjects = nxArgs.find((arg) => arg.startsWith('--projects='))?.slice('--projects='.length).split(',');
-const chosen = (target) => withTarget(target).filter((dir) => onlyProjects === undefined || onlyProjects.some((name) => dir.endsWith(`/${name}`)));
+const onlyProjects = nxArgs
+  .find((arg) => arg.startsWith('--projects='))
+  ?.slice('--projects='.length)
+  .split(',');
+const chosen = (target) =>
+  withTarget(target).filter(
+    (dir) => onlyProjects === undefined || onlyProjects.some((name) => dir.endsWith(`/${name}`)),
+  );
 
 const run = randomUUID();
 let child;
@@ -38,7 +59,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 const nx = (args, env) =>
   new Promise((resolve) => {
-    child = spawn('npx', ['nx', ...args], { cwd: root, stdio: 'inherit', env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, ...env } });
+    child = spawn('npx', ['nx', ...args], {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, ...env },
+    });
     child.once('error', resolve);
     child.once('close', resolve);
   });
@@ -48,7 +73,8 @@ let engines;
 const counts = [];
 try {
   // The scenarios start built processes; everything else runs from source.
-  if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0) throw new Error('The build failed.');
+  if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0)
+    throw new Error('The build failed.');
   for (const tier of tiers) {
     if (interrupted) break;
     const target = `test-${tier}`;
@@ -57,7 +83,10 @@ try {
     if (TIERS[tier].engines) engines ??= await startEngines({ progress: (line) => console.log(line) });
     console.log(`\n== ${tier}`);
     // One project at a time: most specs start processes that fill both cores.
-    await nx(['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs], engines?.env);
+    await nx(
+      ['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs],
+      engines?.env,
+    );
     counts.push(count(dirs, tier, run));
   }
 } catch (error) {

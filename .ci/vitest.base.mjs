@@ -1,11 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * The one vitest configuration. Each vitest project is one suite of `docs/testing.md`: `vitest run --project NAME` runs it, and
+ * The one vitest configuration. Each vitest project is one suite of `docs/testing.md`: `vitest run --project NAME` runs
+ * it, and
  * `.ci/suite.mjs NAME` also leaves a report from which the runners count.
  */
 
-/** CI repeats a failure with the same inputs because its random seed never changes. The long suites draw another one each time. */
+/**
+ * CI repeats a failure with the same inputs because its random seed never changes. The long suites draw another one
+ * each time.
+ */
 const FIXED_SEED = 20_270_101;
 export const seed = Number(process.env.TEST_SEED ?? FIXED_SEED);
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, inject } from 'vitest';
 
-/** Runs before each spec file: property tests take the seed of the suite, and the long suites try twenty times as many cases. */
+/**
+ * Runs before each spec file: property tests take the seed of the suite, and the long suites try twenty times as many
+ * cases.
+ */
 const { testPath } = expect.getState();
 // Loading fast-check takes 50 ms, and nine of ten specs do not use it.
 if (readFileSync(testPath, 'utf8').includes("'fast-check'")) {

@@ -1,10 +1,22 @@
 import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
-/** Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine. */
+/**
+ * Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine.
+ */
 const alone = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
 const scenarios = (...names) => names.map((name) => `src/${name}.e2e.spec.ts`);
-/** The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either deployment. */
-const STANDALONE_ONLY = ['src/demo.e2e.spec.ts', 'src/disk-full.e2e.spec.ts', 'src/stray-rejection.e2e.spec.ts', 'src/metrics.e2e.spec.ts', 'src/foreign-*.e2e.spec.ts', 'src/image/**'];
+/**
+ * The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either
+ * deployment.
+ */
+const STANDALONE_ONLY = [
+  'src/demo.e2e.spec.ts',
+  'src/disk-full.e2e.spec.ts',
+  'src/stray-rejection.e2e.spec.ts',
+  'src/metrics.e2e.spec.ts',
+  'src/foreign-*.e2e.spec.ts',
+  'src/image/**',
+];
 /** These depend on nothing but HTTP. */
 const HTTP_ONLY = [...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input'), 'src/road.world.spec.ts'];
 
@@ -13,19 +25,45 @@ export default configure({
     suite('npm', specs('unit', 'e2e', 'chart')),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
-    suite('engines', specs('engine'), { ...alone, exclude: ['src/roll.engine.spec.ts', 'src/model/**'], variant: { deployment: 'processes', kills: 4 } }),
-    // They share one deployment, which the set-up starts.
-    suite('world', [...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'), ...specs('world')], {
-      ...alone, globalSetup: ['./src/world/setup.ts'], variant: { deployment: 'processes' },
+    suite('engines', specs('engine'), {
+      ...alone,
+      exclude: ['src/roll.engine.spec.ts', 'src/model/**'],
+      variant: { deployment: 'processes', kills: 4 },
     }),
+    // They share one deployment, which the set-up starts.
+    suite(
+      'world',
+      [
+        ...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'),
+        ...specs('world'),
+      ],
+      {
+        ...alone,
+        globalSetup: ['./src/world/setup.ts'],
+        variant: { deployment: 'processes' },
+      },
+    ),
     suite('programs', specs('program'), alone),
     longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts'], { ...alone, exclude: ['**/faults-of-*'] }),
-    longSuite('processes', specs('e2e', 'world'), { ...alone, exclude: STANDALONE_ONLY, variant: { deployment: 'processes' } }),
+    longSuite('processes', specs('e2e', 'world'), {
+      ...alone,
+      exclude: STANDALONE_ONLY,
+      variant: { deployment: 'processes' },
+    }),
     longSuite('kills', ['src/crash.e2e.spec.ts'], { ...alone, variant: { kills: 100 } }),
-    longSuite('engine-kills', ['src/kill.engine.spec.ts'], { ...alone, variant: { deployment: 'processes', kills: 20 } }),
-    longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
+    longSuite('engine-kills', ['src/kill.engine.spec.ts'], {
+      ...alone,
+      variant: { deployment: 'processes', kills: 20 },
+    }),
+    longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], {
+      ...alone,
+      variant: { deployment: 'processes' },
+    }),
     longSuite('rolls', ['src/roll.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
-    longSuite('model-processes', ['src/model/promises.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
+    longSuite('model-processes', ['src/model/promises.engine.spec.ts'], {
+      ...alone,
+      variant: { deployment: 'processes' },
+    }),
     // Two worlds side by side: an alert mostly waits.
     longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
     longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),

@@ -12,11 +12,18 @@ import { openLetters, parkedIn, PATIENT, seenPayer, sleep, WAIT } from './interr
 import { findGroup, http, optOut, payerEvent, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
-
-/** docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` does the rest too. */
+/**
+ * docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` does
+ * the rest too.
+ */
 describe('backup and restore', { timeout: 600_000 }, () => {
   const { payer, organization } = seenPayer({ seed: 'restored', members: 14 });
-  const [gone, goneLater, member, ...others] = organization.visible.map((m) => m.member) as [string, string, string, ...string[]];
+  const [gone, goneLater, member, ...others] = organization.visible.map((m) => m.member) as [
+    string,
+    string,
+    string,
+    ...string[],
+  ];
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-backup-'));
   const copy = join(folder, 'copy');
   const engines: { stop(): Promise<unknown> }[] = [];
@@ -33,27 +40,69 @@ describe('backup and restore', { timeout: 600_000 }, () => {
   const newKafka = async (): Promise<void> => void engines.push((kafka = await startKafka()));
   const newMongo = async (): Promise<void> => void engines.push((mongo = await startMongo()));
   const options = (): DeploymentOptions => ({
-    dataDir: join(folder, 'data'), port,
-    env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_POLLS_PER_MINUTE: '1000000', EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_LEASE_SECONDS: '2' },
+    dataDir: join(folder, 'data'),
+    port,
+    env: {
+      KAFKA_BROKERS: kafka.brokers.join(),
+      MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`,
+      ...PATIENT,
+      EXPORT_CHUNK_MEMBERS: '1',
+      EXPORT_POLLS_PER_MINUTE: '1000000',
+      EXPORT_RUNNING_PER_CLIENT: '100',
+      EXPORT_LEASE_SECONDS: '2',
+    },
   });
   const start = async (untilReady = true): Promise<void> => {
-    platform = await startDeployment({ ...options(), untilReady, onLine: (line) => void (line.includes('unexpected error') && unexpected.push(line)) });
+    platform = await startDeployment({
+      ...options(),
+      untilReady,
+      onLine: (line) => void (line.includes('unexpected error') && unexpected.push(line)),
+    });
   };
-  const read = (id: string, token: string): Promise<number> => http(`${platform.base}/fhir/Patient/${id}`, { token }).then(({ status }) => status, () => 503);
+  const read = (id: string, token: string): Promise<number> =>
+    http(`${platform.base}/fhir/Patient/${id}`, { token }).then(
+      ({ status }) => status,
+      () => 503,
+    );
   /** The first answer that is not "503, repeat the request", which a machine that is too slow for the bound may get. */
-  const decided = (id: string, token: string): Promise<number> => eventually(async () => {
-    const status = await read(id, token);
-    return status !== 503 && status;
-  }, { what: 'a read is decided', ...WAIT });
-  const effective = (member: string): Promise<void> => eventually(async () => expect((await tell(platform, optOut(member))).status).toMatch(/^(unchanged|effective)$/), WAIT);
+  const decided = (id: string, token: string): Promise<number> =>
+    eventually(
+      async () => {
+        const status = await read(id, token);
+        return status !== 503 && status;
+      },
+      { what: 'a read is decided', ...WAIT },
+    );
+  const effective = (member: string): Promise<void> =>
+    eventually(
+      async () => expect((await tell(platform, optOut(member))).status).toMatch(/^(unchanged|effective)$/),
+      WAIT,
+    );
   const readiness = async (): Promise<string> => (await http(`${platform.base}/health/ready`)).body.toString('utf8');
   const told = async (event: DomainEvent): Promise<void> => {
     since.push(event);
     await tell(platform, event);
   };
-  const observation = (id: string): DomainEvent => payerEvent('payer.resource-recorded.v1', member, { resource: { resourceType: 'Observation', id, status: 'final', code: { text: id }, subject: { reference: `Patient/${member}` }, effectiveDateTime: '2024-02-03' } });
-  const exported = async (out: string): Promise<BulkResult> => bulkExport({ server: new Server(platform.base), token: () => app.tokens.get(), group: (await findGroup(platform, await app.tokens.get(), organization.npi)).id, out: join(folder, out) });
-  const rebuiltEqual = async (): Promise<void> => expect((await rebuildAll(platform)).filter(({ equal }) => equal !== true)).toEqual([]);
+  const observation = (id: string): DomainEvent =>
+    payerEvent('payer.resource-recorded.v1', member, {
+      resource: {
+        resourceType: 'Observation',
+        id,
+        status: 'final',
+        code: { text: id },
+        subject: { reference: `Patient/${member}` },
+        effectiveDateTime: '2024-02-03',
+      },
+    });
+  const exported = async (out: string): Promise<BulkResult> =>
+    bulkExport({
+      server: new Server(platform.base),
+      token: () => app.tokens.get(),
+      group: (await findGroup(platform, await app.tokens.get(), organization.npi)).id,
+      out: join(folder, out),
+    });
+  const rebuiltEqual = async (): Promise<void> =>
+    expect((await rebuildAll(platform)).filter(({ equal }) => equal !== true)).toEqual([]);
   /** Watches until stopped: no answer may show who left, and until it is ready no other than 503 may deny anybody. */
   function watch(token: string, denied: readonly string[]): () => Promise<void> {
     let running = true;
@@ -69,7 +118,12 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       running = false;
       await watching;
       // 502: of the gateway, while a process begins to listen.
-      expect([...seen].filter((answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer)), unexpected.join('\n')).toEqual([]);
+      expect(
+        [...seen].filter(
+          (answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer),
+        ),
+        unexpected.join('\n'),
+      ).toEqual([]);
     };
   }
 
@@ -91,80 +145,107 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('MongoDB is lost for good: it is built again from the log, nobody has to tell anything again, and exports are whole', async () => {
-    const token = await app.tokens.get();
-    const watching = watch(token, [gone]);
-    await mongo.stop();
-    await eventually(async () => expect(await read(others[0]!, token)).toBe(503), WAIT);
-    await platform.kill();
-    await newMongo();
-    const began = performance.now();
-    expect(await administer(options(), 'views', 'apply')).not.toBe('');
-    await start(false);
-    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
-    console.info(`MongoDB built from the log after ${Math.round(performance.now() - began)} ms`);
-    await watching();
-    // Tokens of before are good: keys are secrets, apps are in the log.
-    expect([await decided(gone, token), await decided(others[0]!, token)]).toEqual([404, 200]);
-    const { files } = await exported('mongodb-lost');
-    const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
-    expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
-    if (variant.long) await rebuiltEqual();
-    // What is decided from now on is decided on what was before: known events change nothing, consent goes on from where it was.
-    await effective(gone);
-    expect(await decided(gone, token)).toBe(404);
-  });
+  test(
+    'MongoDB is lost for good: it is built again from the log, nobody has to tell anything again, and exports are ' +
+      'whole',
+    async () => {
+      const token = await app.tokens.get();
+      const watching = watch(token, [gone]);
+      await mongo.stop();
+      await eventually(async () => expect(await read(others[0]!, token)).toBe(503), WAIT);
+      await platform.kill();
+      await newMongo();
+      const began = performance.now();
+      expect(await administer(options(), 'views', 'apply')).not.toBe('');
+      await start(false);
+      await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+      console.info(`MongoDB built from the log after ${Math.round(performance.now() - began)} ms`);
+      await watching();
+      // Tokens of before are good: keys are secrets, apps are in the log.
+      expect([await decided(gone, token), await decided(others[0]!, token)]).toEqual([404, 200]);
+      const { files } = await exported('mongodb-lost');
+      const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
+      expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
+      if (variant.long) await rebuiltEqual();
+      // What is decided from now on is decided on what was before: known events change nothing, consent goes on from
+      // where it was.
+      await effective(gone);
+      expect(await decided(gone, token)).toBe(404);
+    },
+  );
 
-  if (variant.long) test('Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the copy', async () => {
-    const began = performance.now();
-    expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
-    console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
-    await told(optOut(goneLater));
-    await told(observation('after-the-copy'));
-    const token = await app.tokens.get();
-    await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
-    await platform.kill();
-    await kafka.stop();
-    await newKafka();
-    expect(await administer(options(), 'topics', 'load', copy)).toMatch(/Restored as of/);
-    await start(false);
-    const seen = new Set<number>();
-    const readAll = async (): Promise<void> => {
-      for (const id of [gone, goneLater, others[0]!]) seen.add(await read(id, token));
-    };
-    await eventually(async () => {
-      await readAll();
-      expect(await readiness()).toMatch(/an older copy of the log was restored/);
-    }, WAIT);
-    for (let reads = 0; reads < 3; reads++) await readAll();
-    expect([...seen]).toEqual([503]);
-    await platform.kill();
-  });
+  if (variant.long)
+    test(
+      'Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the ' +
+        'copy',
+      async () => {
+        const began = performance.now();
+        expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
+        console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
+        await told(optOut(goneLater));
+        await told(observation('after-the-copy'));
+        const token = await app.tokens.get();
+        await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
+        await platform.kill();
+        await kafka.stop();
+        await newKafka();
+        expect(await administer(options(), 'topics', 'load', copy)).toMatch(/Restored as of/);
+        await start(false);
+        const seen = new Set<number>();
+        const readAll = async (): Promise<void> => {
+          for (const id of [gone, goneLater, others[0]!]) seen.add(await read(id, token));
+        };
+        await eventually(async () => {
+          await readAll();
+          expect(await readiness()).toMatch(/an older copy of the log was restored/);
+        }, WAIT);
+        for (let reads = 0; reads < 3; reads++) await readAll();
+        expect([...seen]).toEqual([503]);
+        await platform.kill();
+      },
+    );
 
-  if (variant.long) test('the procedure: MongoDB begins anew, the payer publishes again what came after the copy, then it is accepted', async () => {
-    const token = await app.tokens.get().catch(() => '');
-    await mongo.stop();
-    const began = performance.now();
-    await newMongo();
-    rmSync(join(folder, 'data/applied'));
-    await start(false);
-    const watching = watch(token, [gone, goneLater]);
-    await eventually(async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/), WAIT);
-    const meanwhile = await eventually(() => app.tokens.get(), WAIT);
-    expect([await read(goneLater, meanwhile), await read(others[0]!, meanwhile)]).toEqual([503, 503]);
-    for (const event of since) await eventually(async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/), WAIT);
-    await eventually(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), { ...WAIT, interval: 1000 });
-    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
-    console.info(`both engines rebuilt from the copy after ${Math.round(performance.now() - began)} ms`);
-    await watching();
-    const fresh = await eventually(() => app.tokens.get(), WAIT);
-    expect([await decided(gone, fresh), await decided(goneLater, fresh), await decided(others[0]!, fresh)]).toEqual([404, 404, 200]);
-    await eventually(async () => expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200), WAIT);
-    const { files } = await exported('restored');
-    const verification = await verifyExport(files, payer, organization.npi, new Set([gone, goneLater]));
-    expect(verification.faults.filter((fault) => !fault.startsWith('Observation/after-the-copy '))).toEqual([]);
-    expect(verification.optedOutFound).toBe(0);
-    await rebuiltEqual();
-    expect(await openLetters(platform)).toEqual(parkedIn(payer));
-  });
+  if (variant.long)
+    test('the procedure: MongoDB begins anew, the payer publishes again what came after the copy, then it is accepted', async () => {
+      const token = await app.tokens.get().catch(() => '');
+      await mongo.stop();
+      const began = performance.now();
+      await newMongo();
+      rmSync(join(folder, 'data/applied'));
+      await start(false);
+      const watching = watch(token, [gone, goneLater]);
+      await eventually(
+        async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/),
+        WAIT,
+      );
+      const meanwhile = await eventually(() => app.tokens.get(), WAIT);
+      expect([await read(goneLater, meanwhile), await read(others[0]!, meanwhile)]).toEqual([503, 503]);
+      for (const event of since)
+        await eventually(
+          async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/),
+          WAIT,
+        );
+      await eventually(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), {
+        ...WAIT,
+        interval: 1000,
+      });
+      await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+      console.info(`both engines rebuilt from the copy after ${Math.round(performance.now() - began)} ms`);
+      await watching();
+      const fresh = await eventually(() => app.tokens.get(), WAIT);
+      expect([await decided(gone, fresh), await decided(goneLater, fresh), await decided(others[0]!, fresh)]).toEqual([
+        404, 404, 200,
+      ]);
+      await eventually(
+        async () =>
+          expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200),
+        WAIT,
+      );
+      const { files } = await exported('restored');
+      const verification = await verifyExport(files, payer, organization.npi, new Set([gone, goneLater]));
+      expect(verification.faults.filter((fault) => !fault.startsWith('Observation/after-the-copy '))).toEqual([]);
+      expect(verification.optedOutFound).toBe(0);
+      await rebuiltEqual();
+      expect(await openLetters(platform)).toEqual(parkedIn(payer));
+    });
 });

@@ -8,8 +8,28 @@ import { awaitReceipt, publish, Server, type Item, type PlatformProcess, type Re
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
-import { freshPlatform, IN_CLUSTER, publishAll, registerApp, SEPARATE, startPlatform, type TestApp } from './harness.ts';
-import { findGroup, http, json, kickOff, optOut, payerEvent, sealed, tell, texts, type EventRow, type HttpAnswer } from './road.ts';
+import {
+  freshPlatform,
+  IN_CLUSTER,
+  publishAll,
+  registerApp,
+  SEPARATE,
+  startPlatform,
+  type TestApp,
+} from './harness.ts';
+import {
+  findGroup,
+  http,
+  json,
+  kickOff,
+  optOut,
+  payerEvent,
+  sealed,
+  tell,
+  texts,
+  type EventRow,
+  type HttpAnswer,
+} from './road.ts';
 
 /** Each row of "Bad input it must meet": a status, an answer that names the fault, and the neighbours are there. */
 
@@ -20,32 +40,61 @@ let app: TestApp;
 let other: TestApp;
 const platform = (): PlatformProcess => fresh.platform();
 
-const recorded = (member: string, resource: object, more: Partial<DomainEvent> = {}): DomainEvent => ({ ...payerEvent('payer.resource-recorded.v1', member, { resource }), ...more });
+const recorded = (member: string, resource: object, more: Partial<DomainEvent> = {}): DomainEvent => ({
+  ...payerEvent('payer.resource-recorded.v1', member, { resource }),
+  ...more,
+});
 const patient = (id: string, more: object = {}): object => ({ resourceType: 'Patient', id, gender: 'female', ...more });
-const observation = (id: string, member: string, more: object = {}): object => ({ resourceType: 'Observation', id, status: 'final', code: { text: 'Test' }, subject: { reference: `Patient/${member}` }, effectiveDateTime: '2024-02-03', ...more });
+const observation = (id: string, member: string, more: object = {}): object => ({
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  code: { text: 'Test' },
+  subject: { reference: `Patient/${member}` },
+  effectiveDateTime: '2024-02-03',
+  ...more,
+});
 /** A member with everything that lets the app see it. */
 const member = (id: string, npi = NPI): DomainEvent[] => [
   recorded(id, patient(id)),
   payerEvent('payer.member-enrolled.v1', id, { coverageId: `cov-${id}`, from: '2020-01-01' }),
   payerEvent('payer.attribution-asserted.v1', id, { provider: { npi }, from: '2020-01-01' }),
 ];
-const network = (npi: string): DomainEvent => ({ ...payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2000-01-01' }) });
+const network = (npi: string): DomainEvent => ({
+  ...payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2000-01-01' }),
+});
 
-const post = (body: string, type = 'application/x-ndjson', token = platform().payerToken): Promise<HttpAnswer> => http(`${platform().base}/events`, { method: 'POST', token, headers: { 'content-type': type }, body });
-const ndjson = (...events: (DomainEvent | string)[]): string => events.map((e) => `${typeof e === 'string' ? e : JSON.stringify(toStructured(e))}\n`).join('');
-const rows = (answer: HttpAnswer): EventRow[] => answer.body.toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as EventRow & { summary?: unknown }).filter((row) => row.summary === undefined);
-const receiptOf = (receipt: string, events: number): Promise<Receipt> => awaitReceipt(fresh.server(), platform().payerToken, receipt, events);
+const post = (body: string, type = 'application/x-ndjson', token = platform().payerToken): Promise<HttpAnswer> =>
+  http(`${platform().base}/events`, { method: 'POST', token, headers: { 'content-type': type }, body });
+const ndjson = (...events: (DomainEvent | string)[]): string =>
+  events.map((e) => `${typeof e === 'string' ? e : JSON.stringify(toStructured(e))}\n`).join('');
+const rows = (answer: HttpAnswer): EventRow[] =>
+  answer.body
+    .toString('utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as EventRow & { summary?: unknown })
+    .filter((row) => row.summary === undefined);
+const receiptOf = (receipt: string, events: number): Promise<Receipt> =>
+  awaitReceipt(fresh.server(), platform().payerToken, receipt, events);
 /** Posts events as one stream and says what intake decided. */
 async function outcome(...events: DomainEvent[]): Promise<Receipt> {
   const [row] = rows(await post(ndjson(...events)));
   return receiptOf(row!.receipt, events.length);
 }
-const read = async (path: string, by = app): Promise<HttpAnswer> => http(/^http/.test(path) ? path : `${platform().base}/fhir/${path}`, { token: await by.tokens.get() });
+const read = async (path: string, by = app): Promise<HttpAnswer> =>
+  http(/^http/.test(path) ? path : `${platform().base}/fhir/${path}`, { token: await by.tokens.get() });
 const faultOf = (answer: HttpAnswer): string => JSON.stringify(json<{ issue: object[] }>(answer).issue);
 
 beforeAll(async () => {
   fresh = await freshPlatform();
-  await publishAll(platform(), [network(NPI), network(OTHER_NPI), ...member('m1'), ...member('m2'), ...member('o1', OTHER_NPI)]);
+  await publishAll(platform(), [
+    network(NPI),
+    network(OTHER_NPI),
+    ...member('m1'),
+    ...member('m2'),
+    ...member('o1', OTHER_NPI),
+  ]);
   app = await registerApp(platform(), { name: 'Clinic', npi: NPI });
   other = await registerApp(platform(), { name: 'Hospital', npi: OTHER_NPI });
   await eventually(async () => expect((await read('Patient/m1')).status).toBe(200));
@@ -56,10 +105,28 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
   test('not JSON: alone 400, in a stream a row', async () => {
     const single = await post('{"specversion"', 'application/cloudevents+json');
     expect([single.status, json<EventRow>(single)]).toMatchObject([400, { status: 'refused', reason: 'not-json' }]);
-    const stream = await post(ndjson(recorded('m1', observation('nj1', 'm1')), 'this is not JSON', '[1]', '{"specversion":"1.0"}', recorded('m1', observation('nj2', 'm1'))));
+    const stream = await post(
+      ndjson(
+        recorded('m1', observation('nj1', 'm1')),
+        'this is not JSON',
+        '[1]',
+        '{"specversion":"1.0"}',
+        recorded('m1', observation('nj2', 'm1')),
+      ),
+    );
     expect(stream.status).toBe(200);
-    expect(rows(stream)).toMatchObject([{ status: 'accepted' }, { status: 'refused', reason: 'not-json' }, { status: 'refused', reason: 'not-a-cloudevent' }, { status: 'refused', reason: 'not-a-cloudevent' }, { status: 'accepted' }]);
-    expect(await receiptOf(rows(stream)[0]!.receipt, 2)).toMatchObject({ expected: 2, handled: 2, counts: { recorded: 2 } });
+    expect(rows(stream)).toMatchObject([
+      { status: 'accepted' },
+      { status: 'refused', reason: 'not-json' },
+      { status: 'refused', reason: 'not-a-cloudevent' },
+      { status: 'refused', reason: 'not-a-cloudevent' },
+      { status: 'accepted' },
+    ]);
+    expect(await receiptOf(rows(stream)[0]!.receipt, 2)).toMatchObject({
+      expected: 2,
+      handled: 2,
+      counts: { recorded: 2 },
+    });
     for (const id of ['nj1', 'nj2']) expect((await read(`Observation/${id}`)).status).toBe(200);
   });
 
@@ -68,8 +135,14 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
     const single = await post(JSON.stringify(toStructured(large)), 'application/cloudevents+json');
     expect(single.status).toBe(413);
     expect(single.body.toString('utf8')).toMatch(/4194304 bytes/);
-    const stream = rows(await post(ndjson(recorded('m1', observation('l1', 'm1')), large, recorded('m1', observation('l2', 'm1')))));
-    expect(stream).toMatchObject([{ status: 'accepted' }, { status: 'refused', reason: 'too-large' }, { status: 'accepted' }]);
+    const stream = rows(
+      await post(ndjson(recorded('m1', observation('l1', 'm1')), large, recorded('m1', observation('l2', 'm1')))),
+    );
+    expect(stream).toMatchObject([
+      { status: 'accepted' },
+      { status: 'refused', reason: 'too-large' },
+      { status: 'accepted' },
+    ]);
     expect(await receiptOf(stream[0]!.receipt, 2)).toMatchObject({ counts: { recorded: 2 } });
     expect((await read('Observation/large')).status).toBe(404);
   });
@@ -79,7 +152,11 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
     ['a misspelt opt-out', () => payerEvent('payer.member-optedout.v1', 'm1', {}), 'unknown-event-type'],
     ['an opt-out with another case', () => payerEvent('Payer.Member-Opted-Out.V1', 'm1', {}), 'unknown-event-type'],
     ['an event of our own', () => payerEvent('pa.gap.v1', 'm1', {}), 'unknown-event-type'],
-    ['an opt-out without a member', () => ({ ...optOut('m1'), subject: undefined }) as unknown as DomainEvent, 'missing-subject'],
+    [
+      'an opt-out without a member',
+      () => ({ ...optOut('m1'), subject: undefined }) as unknown as DomainEvent,
+      'missing-subject',
+    ],
     ['an opt-out of a member id with a space', () => ({ ...optOut('m1'), subject: 'member 3' }), 'invalid-subject'],
   ])('%s', async (_what, fault, reason) => {
     const answer = await post(JSON.stringify(toStructured(fault())), 'application/cloudevents+json');
@@ -89,8 +166,15 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
   });
 
   test('a wrong payer token, and none, at every payer route', async () => {
-    for (const token of ['wrong', platform().administratorToken, await app.tokens.get()]) expect((await post(ndjson(recorded('m1', observation('wt', 'm1'))), undefined, token)).status).toBeGreaterThanOrEqual(401);
-    const none = await http(`${platform().base}/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: '{}\n' });
+    for (const token of ['wrong', platform().administratorToken, await app.tokens.get()])
+      expect(
+        (await post(ndjson(recorded('m1', observation('wt', 'm1'))), undefined, token)).status,
+      ).toBeGreaterThanOrEqual(401);
+    const none = await http(`${platform().base}/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: '{}\n',
+    });
     expect(none.status).toBe(401);
     expect(none.headers['www-authenticate']).toMatch(/^Bearer/);
     expect((await http(`${platform().base}/events/dead-letters`, { token: 'wrong' })).status).toBe(401);
@@ -100,19 +184,49 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
 
 describe('what is at fault itself is parked with its reason', () => {
   test.each<[string, () => DomainEvent, string]>([
-    ['no resource', () => payerEvent('payer.resource-recorded.v1', 'm1', { resource: 'Observation' }), 'not-a-resource'],
+    [
+      'no resource',
+      () => payerEvent('payer.resource-recorded.v1', 'm1', { resource: 'Observation' }),
+      'not-a-resource',
+    ],
     ['no resourceType', () => recorded('m1', { id: 'x' }), 'not-a-resource'],
-    ['an unknown resource type', () => recorded('m1', { resourceType: 'Observatory', id: 'x', subject: { reference: 'Patient/m1' } }), 'unknown-resource-type'],
+    [
+      'an unknown resource type',
+      () => recorded('m1', { resourceType: 'Observatory', id: 'x', subject: { reference: 'Patient/m1' } }),
+      'unknown-resource-type',
+    ],
     ['a missing id', () => recorded('m1', { ...observation('x', 'm1'), id: undefined }), 'missing-id'],
     ['a broken shape', () => recorded('m1', observation('x', 'm1', { status: 7 })), 'invalid-resource'],
-    ['no subject', () => ({ ...recorded('m1', observation('x', 'm1')), subject: undefined }) as unknown as DomainEvent, 'missing-subject'],
+    [
+      'no subject',
+      () => ({ ...recorded('m1', observation('x', 'm1')), subject: undefined }) as unknown as DomainEvent,
+      'missing-subject',
+    ],
     ['a resource that names another member', () => recorded('m1', observation('x', 'm2')), 'names-another-member'],
-    ['a time in the future', () => recorded('m1', observation('x', 'm1'), { time: new Date(Date.now() + 3_600_000).toISOString() }), 'time-in-future'],
+    [
+      'a time in the future',
+      () => recorded('m1', observation('x', 'm1'), { time: new Date(Date.now() + 3_600_000).toISOString() }),
+      'time-in-future',
+    ],
   ])('%s', async (_what, fault, reason) => {
     const id = `n-${randomUUID()}`;
-    const receipt = await outcome(recorded('m1', observation(`${id}.a`, 'm1')), fault(), recorded('m1', observation(`${id}.b`, 'm1')));
-    expect(receipt).toMatchObject({ expected: 3, handled: 3, counts: { recorded: 2, parked: 1 }, items: [{ outcome: 'parked', reason }] });
-    const letter = await fresh.server().json<{ reason: string; detail: string; status: string; data: unknown }>(`/events/dead-letters/${receipt.items[0]!.deadLetter}`, { token: platform().payerToken });
+    const receipt = await outcome(
+      recorded('m1', observation(`${id}.a`, 'm1')),
+      fault(),
+      recorded('m1', observation(`${id}.b`, 'm1')),
+    );
+    expect(receipt).toMatchObject({
+      expected: 3,
+      handled: 3,
+      counts: { recorded: 2, parked: 1 },
+      items: [{ outcome: 'parked', reason }],
+    });
+    const letter = await fresh
+      .server()
+      .json<{ reason: string; detail: string; status: string; data: unknown }>(
+        `/events/dead-letters/${receipt.items[0]!.deadLetter}`,
+        { token: platform().payerToken },
+      );
     expect(letter).toMatchObject({ reason, status: 'open' });
     expect(letter.detail.length).toBeGreaterThan(10);
     expect(letter.data).toBeDefined();
@@ -120,9 +234,12 @@ describe('what is at fault itself is parked with its reason', () => {
     expect((await read('Observation/x')).status).toBe(404);
   });
 
-  test('a Type/id that another member owns stays the other\'s', async () => {
+  test("a Type/id that another member owns stays the other's", async () => {
     expect(await outcome(recorded('m1', observation('owned', 'm1')))).toMatchObject({ counts: { recorded: 1 } });
-    expect(await outcome(recorded('m2', observation('owned', 'm2')))).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'owned-by-another-member' }] });
+    expect(await outcome(recorded('m2', observation('owned', 'm2')))).toMatchObject({
+      counts: { parked: 1 },
+      items: [{ reason: 'owned-by-another-member' }],
+    });
     expect(json(await read('Observation/owned'))).toMatchObject({ subject: { reference: 'Patient/m1' } });
   });
 
@@ -130,7 +247,9 @@ describe('what is at fault itself is parked with its reason', () => {
     const first = recorded('m1', observation('twice', 'm1'));
     expect(await outcome(first)).toMatchObject({ counts: { recorded: 1 } });
     expect(await outcome(first)).toMatchObject({ counts: { unchanged: 1 } });
-    expect(await outcome({ ...first, data: { resource: observation('twice', 'm1', { status: 'amended' }) } })).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'event-id-reused' }] });
+    expect(
+      await outcome({ ...first, data: { resource: observation('twice', 'm1', { status: 'amended' }) } }),
+    ).toMatchObject({ counts: { parked: 1 }, items: [{ reason: 'event-id-reused' }] });
     expect(json(await read('Observation/twice'))).toMatchObject({ status: 'final', meta: { versionId: '1' } });
   });
 
@@ -142,7 +261,13 @@ describe('what is at fault itself is parked with its reason', () => {
     expect(answer).toMatchObject({ counts: { parked: 1 } });
     await eventually(async () => expect((await read('Patient/m3')).status).toBe(404));
     expect((await read('Patient/m2')).status).toBe(200);
-    await fresh.server().post(`/events/dead-letters/${answer.items[0]!.deadLetter}/discard`, { reason: 'was a test call' }, { token: platform().payerToken });
+    await fresh
+      .server()
+      .post(
+        `/events/dead-letters/${answer.items[0]!.deadLetter}/discard`,
+        { reason: 'was a test call' },
+        { token: platform().payerToken },
+      );
     await eventually(async () => expect((await read('Patient/m3')).status).toBe(200));
   });
 
@@ -150,12 +275,36 @@ describe('what is at fault itself is parked with its reason', () => {
   const long = (count: number): string => `urn:oid:1${'.1'.repeat(count)}`;
   test.each<[string, (member: string) => DomainEvent, string]>([
     ['an opt-out from 30 February', (m) => optOut(m, { scope: 'global', effectiveFrom: '2026-02-30' }), 'invalid-data'],
-    ['an opt-in from 31 June', (m) => payerEvent('payer.member-opted-in.v1', m, { effectiveFrom: '2026-06-31' }), 'invalid-data'],
-    ['a coverage that starts at 24:00', (m) => payerEvent('payer.member-enrolled.v1', m, { coverageId: 'c', from: '2026-01-01T24:00:00Z' }), 'invalid-data'],
-    ['a termination in a zone that does not exist', (m) => payerEvent('payer.member-terminated.v1', m, { to: '2026-01-01T10:00:00+15:00' }), 'invalid-data'],
-    ['an attribution from 29 February of no leap year', (m) => payerEvent('payer.attribution-asserted.v1', m, { provider: { npi: NPI }, from: '2025-02-29' }), 'invalid-data'],
+    [
+      'an opt-in from 31 June',
+      (m) => payerEvent('payer.member-opted-in.v1', m, { effectiveFrom: '2026-06-31' }),
+      'invalid-data',
+    ],
+    [
+      'a coverage that starts at 24:00',
+      (m) => payerEvent('payer.member-enrolled.v1', m, { coverageId: 'c', from: '2026-01-01T24:00:00Z' }),
+      'invalid-data',
+    ],
+    [
+      'a termination in a zone that does not exist',
+      (m) => payerEvent('payer.member-terminated.v1', m, { to: '2026-01-01T10:00:00+15:00' }),
+      'invalid-data',
+    ],
+    [
+      'an attribution from 29 February of no leap year',
+      (m) => payerEvent('payer.attribution-asserted.v1', m, { provider: { npi: NPI }, from: '2025-02-29' }),
+      'invalid-data',
+    ],
     ['an event at an impossible time', (m) => ({ ...optOut(m), time: '2026-02-30T10:00:00Z' }), 'not-a-cloudevent'],
-    ['an OID of 3 MB', (m) => recorded(m, observation(`${m}-oid`, m, { extension: [{ url: 'http://example.org/x', valueOid: long(1_500_000) }] })), 'invalid-resource'],
+    [
+      'an OID of 3 MB',
+      (m) =>
+        recorded(
+          m,
+          observation(`${m}-oid`, m, { extension: [{ url: 'http://example.org/x', valueOid: long(1_500_000) }] }),
+        ),
+      'invalid-resource',
+    ],
   ])('%s is refused or parked, and everything behind it goes on', async (_what, fault, reason) => {
     const id = `i-${randomUUID().slice(0, 8)}`;
     await publishAll(platform(), member(id));
@@ -168,17 +317,27 @@ describe('what is at fault itself is parked with its reason', () => {
     // Whoever was not asked for stays readable, also by what is published from now on.
     expect((await tell(platform(), recorded('m1', observation(`${id}.other`, 'm1')))).status).toBe('accepted');
     await eventually(async () => expect((await read(`Observation/${id}.other`)).status).toBe(200));
-    for (const letter of receipt.items) await fresh.server().post(`/events/dead-letters/${letter.deadLetter!}/discard`, { reason: 'a date that does not exist' }, { token: platform().payerToken });
+    for (const letter of receipt.items)
+      await fresh
+        .server()
+        .post(
+          `/events/dead-letters/${letter.deadLetter!}/discard`,
+          { reason: 'a date that does not exist' },
+          { token: platform().payerToken },
+        );
     await eventually(async () => expect((await read(`Observation/${id}.behind`)).status).toBe(200));
   });
 
   test('31 December 9999 is no end: the member stays covered and attributed', async () => {
     const id = `i-${randomUUID().slice(0, 8)}`;
     const open = '9999-12-31';
-    expect(await outcome(
-      recorded(id, patient(id)), payerEvent('payer.member-enrolled.v1', id, { coverageId: 'c', from: '2020-01-01', to: open }),
-      payerEvent('payer.attribution-asserted.v1', id, { provider: { npi: NPI }, from: '2020-01-01', to: open }),
-    )).toMatchObject({ counts: { recorded: 3 } });
+    expect(
+      await outcome(
+        recorded(id, patient(id)),
+        payerEvent('payer.member-enrolled.v1', id, { coverageId: 'c', from: '2020-01-01', to: open }),
+        payerEvent('payer.attribution-asserted.v1', id, { provider: { npi: NPI }, from: '2020-01-01', to: open }),
+      ),
+    ).toMatchObject({ counts: { recorded: 3 } });
     await eventually(async () => expect((await read(`Patient/${id}`)).status).toBe(200));
     await outcome(payerEvent('payer.member-changed.v1', id, { coverageId: 'c', to: open }));
     expect((await read(`Patient/${id}`)).status).toBe(200);
@@ -194,7 +353,11 @@ describe('what is at fault itself is parked with its reason', () => {
 
 describe('what a provider asks wrongly', () => {
   const answered = (answer: HttpAnswer): [number, string] => [answer.status, faultOf(answer)];
-  const exportOf = async (group: string, query: string, by = app): Promise<HttpAnswer> => http(`${platform().base}/fhir/Group/${group}/$export${query}`, { token: await by.tokens.get(), headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
+  const exportOf = async (group: string, query: string, by = app): Promise<HttpAnswer> =>
+    http(`${platform().base}/fhir/Group/${group}/$export${query}`, {
+      token: await by.tokens.get(),
+      headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
+    });
 
   test('a Group that does not exist and a foreign one are answered alike', async () => {
     const foreign = await findGroup(platform(), await other.tokens.get(), OTHER_NPI);
@@ -220,10 +383,16 @@ describe('what a provider asks wrongly', () => {
   test('a job of another client is no job, in status, files and DELETE', async () => {
     const token = await app.tokens.get();
     const status = await kickOff(platform(), token, (await findGroup(platform(), token, NPI)).id, '?_type=Patient');
-    const { output: [file] } = await sealed(status, token);
+    const {
+      output: [file],
+    } = await sealed(status, token);
     const theirs = await other.tokens.get();
     const unknown = await http(status.replace(/[^/]+$/, 'a'.repeat(26)), { token });
-    for (const [url, method] of [[status, 'GET'], [file!.url, 'GET'], [status, 'DELETE']] as const) {
+    for (const [url, method] of [
+      [status, 'GET'],
+      [file!.url, 'GET'],
+      [status, 'DELETE'],
+    ] as const) {
       const answer = await http(url, { method, token: theirs });
       expect(answer.status).toBe(404);
       expect(faultOf(answer)).toBe(faultOf(unknown));
@@ -232,9 +401,14 @@ describe('what a provider asks wrongly', () => {
   });
 
   test('a page link of another client, a tampered one, and one of another search', async () => {
-    await publishAll(platform(), [1, 2, 3, 4].map((n) => recorded('m1', observation(`page${n}`, 'm1'))));
+    await publishAll(
+      platform(),
+      [1, 2, 3, 4].map((n) => recorded('m1', observation(`page${n}`, 'm1'))),
+    );
     const first = await read('Observation?patient=m1&_count=2');
-    const next = json<{ link: { relation: string; url: string }[] }>(first).link.find((l) => l.relation === 'next')!.url;
+    const next = json<{ link: { relation: string; url: string }[] }>(first).link.find(
+      (l) => l.relation === 'next',
+    )!.url;
     expect((await read(next)).status).toBe(200);
     const at = Math.floor(next.length - 10);
     const tampered = next.slice(0, at) + (next[at] === 'A' ? 'B' : 'A') + next.slice(at + 1);
@@ -253,106 +427,148 @@ describe('more than fits', () => {
     expect(answer.body.toString('utf8')).toMatch(/application\/x-ndjson/);
   });
 
-  /** 40 MB on each suite, which is more than what kernel and client buffer on the way: many small events or fewer large ones. */
+  /**
+   * 40 MB on each suite, which is more than what kernel and client buffer on the way: many small events or fewer large
+   * ones.
+   */
   const [count, padding] = variant.long ? [100_000, ''] : [10_000, 'x'.repeat(4000)];
-  test.skipIf(IN_CLUSTER)(`${count} events in one stream: all accepted, memory bounded, no file for others to read (not through the ingress: where processes can be measured)`, async () => {
-    const dataDir = join(fresh.folder, 'stream');
-    // As an operator makes it who does not think of it.
-    mkdirSync(dataDir, { mode: 0o755 });
-    const watched = await startPlatform({ dataDir });
-    try {
-      const before = watched.memory();
-      let peak = before;
-      const watch = setInterval(() => (peak = Math.max(peak, watched.memory())), 100);
-      let sent = 0;
-      const answered = Promise.withResolvers<void>();
-      const body = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          // The platform answers while it reads, so it does not hold the stream: the second half is sent after the first answers.
-          if (sent >= count / 2) await answered.promise;
-          const lines: DomainEvent[] = [];
-          for (const end = Math.min(count, sent + 500); sent < end; sent++) lines.push(optOut(`s${sent % 1000}`, { scope: 'global', padding }));
-          controller.enqueue(Buffer.from(ndjson(...lines)));
-          if (sent >= count) controller.close();
-        },
-      });
-      const answer = await fetch(`${watched.base}/events`, { method: 'POST', headers: { authorization: `Bearer ${watched.payerToken}`, 'content-type': 'application/x-ndjson' }, body, duplex: 'half' } as RequestInit);
-      let accepted = 0;
-      let tail = '';
-      for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
-        const lines = (tail + chunk).split('\n');
-        tail = lines.pop()!;
-        for (const line of lines) if (/"status":"(accepted|effective)"/.test(line)) accepted += 1;
-        else if (line.includes('"summary"')) expect(JSON.parse(line)).toMatchObject({ summary: { complete: true, refused: 0 } });
-        if (accepted > 0) answered.resolve();
+  test.skipIf(IN_CLUSTER)(
+    `${count} events in one stream: all accepted, memory bounded, no file for others to read (not through the ` +
+      'ingress: where processes can be measured)',
+    async () => {
+      const dataDir = join(fresh.folder, 'stream');
+      // As an operator makes it who does not think of it.
+      mkdirSync(dataDir, { mode: 0o755 });
+      const watched = await startPlatform({ dataDir });
+      try {
+        const before = watched.memory();
+        let peak = before;
+        const watch = setInterval(() => (peak = Math.max(peak, watched.memory())), 100);
+        let sent = 0;
+        const answered = Promise.withResolvers<void>();
+        const body = new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            // The platform answers while it reads, so it does not hold the stream: the second half is sent after the
+            // first answers.
+            if (sent >= count / 2) await answered.promise;
+            const lines: DomainEvent[] = [];
+            for (const end = Math.min(count, sent + 500); sent < end; sent++)
+              lines.push(optOut(`s${sent % 1000}`, { scope: 'global', padding }));
+            controller.enqueue(Buffer.from(ndjson(...lines)));
+            if (sent >= count) controller.close();
+          },
+        });
+        const answer = await fetch(`${watched.base}/events`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${watched.payerToken}`, 'content-type': 'application/x-ndjson' },
+          body,
+          duplex: 'half',
+        } as RequestInit);
+        let accepted = 0;
+        let tail = '';
+        for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+          const lines = (tail + chunk).split('\n');
+          tail = lines.pop()!;
+          for (const line of lines)
+            if (/"status":"(accepted|effective)"/.test(line)) accepted += 1;
+            else if (line.includes('"summary"'))
+              expect(JSON.parse(line)).toMatchObject({ summary: { complete: true, refused: 0 } });
+          if (accepted > 0) answered.resolve();
+        }
+        clearInterval(watch);
+        expect(answer.status).toBe(200);
+        expect(accepted).toBe(count);
+        console.log(
+          `${count} events in one stream: memory ${Math.round(before / 1e6)} MB before, ${Math.round(peak / 1e6)} ` +
+            'MB at most',
+        );
+        expect(peak).toBeLessThan(600e6);
+        const readable = readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter(
+          (name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0,
+        );
+        expect(readable).toEqual([]);
+      } finally {
+        await watched.kill();
       }
-      clearInterval(watch);
-      expect(answer.status).toBe(200);
-      expect(accepted).toBe(count);
-      console.log(`${count} events in one stream: memory ${Math.round(before / 1e6)} MB before, ${Math.round(peak / 1e6)} MB at most`);
-      expect(peak).toBeLessThan(600e6);
-      const readable = readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter((name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0);
-      expect(readable).toEqual([]);
-    } finally {
-      await watched.kill();
-    }
-  });
+    },
+  );
 });
 
 const MIB = 1024 * 1024;
 /** A file system of its own for the files, so that it can be full. */
 const mountable = ((): boolean => {
   const dir = mkdtempSync(join(tmpdir(), 'provider-access-mount-'));
-  const mounted = process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir]).status === 0;
+  const mounted =
+    process.platform === 'linux' &&
+    process.getuid?.() === 0 &&
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir]).status === 0;
   if (mounted) spawnSync('umount', [dir]);
   rmSync(dir, { recursive: true, force: true });
   return mounted;
 })();
 if (!mountable) console.warn('SKIPPED: a full disk while exporting, since this process may not mount a tmpfs');
 
-describe.skipIf(!mountable || IN_CLUSTER)('the disk is full while an export runs (where a file system can be mounted; not in the cluster, whose files are in a bucket)', () => {
-  const work = mkdtempSync(join(tmpdir(), 'provider-access-full-'));
-  const files = join(work, 'data/files');
-  let full: PlatformProcess;
-  beforeAll(async () => {
-    mkdirSync(files, { recursive: true, mode: 0o700 });
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', files]).status).toBe(0);
-    const env = { MIN_FREE_BYTES: String(8 * MIB) };
-    full = await startPlatform({ dataDir: join(work, 'data'), ...(!SEPARATE && { env }) });
-  });
-  afterAll(async () => {
-    await full?.kill();
-    spawnSync('umount', [files]);
-    rmSync(work, { recursive: true, force: true });
-  });
-
-  test('it waits, the rest of the platform works, and it ends whole when there is room again', async () => {
-    const items = [network(NPI), ...member('m1'), ...Array.from({ length: 50 }, (_, i) => recorded('m1', observation(`d${i}`, 'm1')))].map((event): Item => ({ ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: '' }));
-    await publish(items, { server: new Server(full.base), token: full.payerToken });
-    const reader = await registerApp(full, { name: 'Clinic', npi: NPI });
-    const token = await reader.tokens.get();
-    const { id } = await findGroup(full, token, NPI);
-    // The store keeps 64 MiB free; with this it has less. In one process exports stop before the rest of the platform does:
-    // 68 MiB are free then, and that is less than MIN_FREE_BYTES and 64 MiB together.
-    const ballast = join(files, 'ballast');
-    writeFileSync(ballast, Buffer.alloc((SEPARATE ? 40 : 12) * MIB));
-    const status = await kickOff(full, token, id);
-    const waiting = await http(status, { token });
-    expect(waiting.status).toBe(202);
-    expect(waiting.headers['retry-after']).toMatch(/^\d+$/);
-    await eventually(async () => {
-      // Of separate processes each has a line.
-      const { status, body } = await http(`${full.base}/health/ready`);
-      expect(status).toBe(200);
-      expect(body.toString('utf8').split('\n').flatMap((line) => (JSON.parse(line) as { notices?: unknown[] }).notices ?? [])).toContainEqual({ service: 'export', check: 'storage', detail: 'the file storage is full: exports wait' });
+describe.skipIf(!mountable || IN_CLUSTER)(
+  'the disk is full while an export runs (where a file system can be mounted; not in the cluster, whose files are ' +
+    'in a bucket)',
+  () => {
+    const work = mkdtempSync(join(tmpdir(), 'provider-access-full-'));
+    const files = join(work, 'data/files');
+    let full: PlatformProcess;
+    beforeAll(async () => {
+      mkdirSync(files, { recursive: true, mode: 0o700 });
+      expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', files]).status).toBe(0);
+      const env = { MIN_FREE_BYTES: String(8 * MIB) };
+      full = await startPlatform({ dataDir: join(work, 'data'), ...(!SEPARATE && { env }) });
     });
-    expect((await http(`${full.base}/fhir/Patient/m1`, { token })).status).toBe(200);
-    expect((await tell(full, recorded('m1', observation('meanwhile', 'm1')))).status).toBe('accepted');
-    rmSync(ballast);
-    const found = await texts(await sealed(status, token), token);
-    const ids = found.get('Observation')!.trim().split('\n').map((line) => (JSON.parse(line) as { id: string }).id);
-    // What was recorded meanwhile may be there: everything from before is, and once.
-    expect(ids.filter((d) => d !== 'meanwhile').sort()).toEqual(Array.from({ length: 50 }, (_, i) => `d${i}`).sort());
-    expect(found.get('Patient')!.trim().split('\n')).toHaveLength(1);
-  });
-});
+    afterAll(async () => {
+      await full?.kill();
+      spawnSync('umount', [files]);
+      rmSync(work, { recursive: true, force: true });
+    });
+
+    test('it waits, the rest of the platform works, and it ends whole when there is room again', async () => {
+      const items = [
+        network(NPI),
+        ...member('m1'),
+        ...Array.from({ length: 50 }, (_, i) => recorded('m1', observation(`d${i}`, 'm1'))),
+      ].map((event): Item => ({ ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: '' }));
+      await publish(items, { server: new Server(full.base), token: full.payerToken });
+      const reader = await registerApp(full, { name: 'Clinic', npi: NPI });
+      const token = await reader.tokens.get();
+      const { id } = await findGroup(full, token, NPI);
+      // The store keeps 64 MiB free; with this it has less. In one process exports stop before the rest of the platform
+      // does:
+      // 68 MiB are free then, and that is less than MIN_FREE_BYTES and 64 MiB together.
+      const ballast = join(files, 'ballast');
+      writeFileSync(ballast, Buffer.alloc((SEPARATE ? 40 : 12) * MIB));
+      const status = await kickOff(full, token, id);
+      const waiting = await http(status, { token });
+      expect(waiting.status).toBe(202);
+      expect(waiting.headers['retry-after']).toMatch(/^\d+$/);
+      await eventually(async () => {
+        // Of separate processes each has a line.
+        const { status, body } = await http(`${full.base}/health/ready`);
+        expect(status).toBe(200);
+        expect(
+          body
+            .toString('utf8')
+            .split('\n')
+            .flatMap((line) => (JSON.parse(line) as { notices?: unknown[] }).notices ?? []),
+        ).toContainEqual({ service: 'export', check: 'storage', detail: 'the file storage is full: exports wait' });
+      });
+      expect((await http(`${full.base}/fhir/Patient/m1`, { token })).status).toBe(200);
+      expect((await tell(full, recorded('m1', observation('meanwhile', 'm1')))).status).toBe('accepted');
+      rmSync(ballast);
+      const found = await texts(await sealed(status, token), token);
+      const ids = found
+        .get('Observation')!
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id);
+      // What was recorded meanwhile may be there: everything from before is, and once.
+      expect(ids.filter((d) => d !== 'meanwhile').sort()).toEqual(Array.from({ length: 50 }, (_, i) => `d${i}`).sort());
+      expect(found.get('Patient')!.trim().split('\n')).toHaveLength(1);
+    });
+  },
+);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
 /**
- * An earlier build of the platform, to roll from and back to: the commit that `e2e/cluster/BASE` names. It is built once and kept
+ * An earlier build of the platform, to roll from and back to: the commit that `e2e/cluster/BASE` names. It is built
+ * once and kept
  * in the cache folder by its id.
  */
 
@@ -14,12 +15,14 @@ const BASE_FILE = join(ROOT, 'e2e/cluster/BASE');
 /** The full id of the commit. @throws when the file does not hold one */
 export function baseCommit(): string {
   const commit = readFileSync(BASE_FILE, 'utf8').trim();
-  if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error('e2e/cluster/BASE must hold the full id of a commit, 40 hexadecimal digits');
+  if (!/^[0-9a-f]{40}$/.test(commit))
+    throw new Error('e2e/cluster/BASE must hold the full id of a commit, 40 hexadecimal digits');
   return commit;
 }
 
 /**
- * The folder with BASE's sources, dependencies and `dist`. A clone that is too shallow to have it fetches that one commit.
+ * The folder with BASE's sources, dependencies and `dist`. A clone that is too shallow to have it fetches that one
+ * commit.
  * @throws when neither the clone nor its origin has the commit, or when the build fails
  */
 export async function baseBuild(progress?: (line: string) => void): Promise<string> {

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -29,12 +38,40 @@ async function json<T>(...args: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 const lines = (resources: readonly object[]): string => resources.map((r) => `${JSON.stringify(r)}\n`).join('');
-const patient = (id: string): object => ({ resourceType: 'Patient', id, gender: 'female', name: [{ family: 'Example' }] });
-const coverage = (member: string): object => ({ resourceType: 'Coverage', id: `cov-${member}`, status: 'active', beneficiary: { reference: `Patient/${member}` }, period: { start: '2020-01-01' }, payor: [{ reference: 'Organization/payer' }] });
-const condition = (id: string, member: string, onset = '2024-02-03'): object => ({ resourceType: 'Condition', id, clinicalStatus: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'resolved' }] }, subject: { reference: `Patient/${member}` }, onsetDateTime: onset });
+const patient = (id: string): object => ({
+  resourceType: 'Patient',
+  id,
+  gender: 'female',
+  name: [{ family: 'Example' }],
+});
+const coverage = (member: string): object => ({
+  resourceType: 'Coverage',
+  id: `cov-${member}`,
+  status: 'active',
+  beneficiary: { reference: `Patient/${member}` },
+  period: { start: '2020-01-01' },
+  payor: [{ reference: 'Organization/payer' }],
+});
+const condition = (id: string, member: string, onset = '2024-02-03'): object => ({
+  resourceType: 'Condition',
+  id,
+  clinicalStatus: {
+    coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'resolved' }],
+  },
+  subject: { reference: `Patient/${member}` },
+  onsetDateTime: onset,
+});
 
 const claim = (id: string, member: string): object => ({
-  resourceType: 'Claim', id, status: 'active', use: 'claim', type: { text: 'institutional' }, patient: { reference: `Patient/${member}` }, created: '2024-02-03', provider: { display: 'Clinic' }, priority: { text: 'normal' },
+  resourceType: 'Claim',
+  id,
+  status: 'active',
+  use: 'claim',
+  type: { text: 'institutional' },
+  patient: { reference: `Patient/${member}` },
+  created: '2024-02-03',
+  provider: { display: 'Clinic' },
+  priority: { text: 'normal' },
   insurance: [{ sequence: 1, focal: true, coverage: { reference: `Coverage/cov-${member}` } }],
 });
 
@@ -51,41 +88,98 @@ describe('help and wrong usage', () => {
 
   test('a wrong token is 4', async () => {
     writeFileSync(at('one.ndjson'), lines([patient('nobody')]));
-    expect(await pa.with({ env: { PA_PAYER_TOKEN: 'wrong' } }, 'publish', 'one.ndjson')).toMatchObject({ code: 4, stdout: '' });
+    expect(await pa.with({ env: { PA_PAYER_TOKEN: 'wrong' } }, 'publish', 'one.ndjson')).toMatchObject({
+      code: 4,
+      stdout: '',
+    });
   });
 });
 
 describe('a payer, two providers, a reviewer and an operator', () => {
   test('the payer publishes a folder; every resource has a row', async () => {
     writeFileSync(at('Patient.ndjson'), lines([patient('m1'), patient('m2')]));
-    writeFileSync(at('rest.ndjson.gz'), gzipSync(lines([
-      coverage('m1'), coverage('m2'), { ...condition('c1', 'm1'), asserter: { reference: 'Practitioner?identifier=urn:staff|7' }, recorder: { reference: 'Practitioner?identifier=urn:staff|unknown' } }, condition('c-old', 'm1', '2011-01-01'), claim('k1', 'm1'), { resourceType: 'Group', id: 'g1', type: 'person', actual: true },
-      { resourceType: 'Medication', id: 'med1' }, { resourceType: 'Organization', id: 'o1', name: 'Clinic' }, { resourceType: 'Condition', id: 'lost' }, { resourceType: 'Condition', subject: { reference: 'Patient/m1' } },
-    ])));
+    writeFileSync(
+      at('rest.ndjson.gz'),
+      gzipSync(
+        lines([
+          coverage('m1'),
+          coverage('m2'),
+          {
+            ...condition('c1', 'm1'),
+            asserter: { reference: 'Practitioner?identifier=urn:staff|7' },
+            recorder: { reference: 'Practitioner?identifier=urn:staff|unknown' },
+          },
+          condition('c-old', 'm1', '2011-01-01'),
+          claim('k1', 'm1'),
+          { resourceType: 'Group', id: 'g1', type: 'person', actual: true },
+          { resourceType: 'Medication', id: 'med1' },
+          { resourceType: 'Organization', id: 'o1', name: 'Clinic' },
+          { resourceType: 'Condition', id: 'lost' },
+          { resourceType: 'Condition', subject: { reference: 'Patient/m1' } },
+        ]),
+      ),
+    );
     const files = at('files');
     mkdirSync(files);
-    writeFileSync(at('staff.json'), JSON.stringify({ resourceType: 'Bundle', type: 'collection', entry: [{ resource: { resourceType: 'Practitioner', id: 'pr7', identifier: [{ system: 'urn:staff', value: '7' }] } }] }));
+    writeFileSync(
+      at('staff.json'),
+      JSON.stringify({
+        resourceType: 'Bundle',
+        type: 'collection',
+        entry: [
+          { resource: { resourceType: 'Practitioner', id: 'pr7', identifier: [{ system: 'urn:staff', value: '7' }] } },
+        ],
+      }),
+    );
     for (const name of ['Patient.ndjson', 'rest.ndjson.gz', 'staff.json']) renameSync(at(name), join(files, name));
     const ran = await pa('--json', 'publish', 'files', '--explain', 'explained.ndjson');
     expect(ran.code).toBe(1);
     expect(JSON.parse(ran.stdout)).toMatchObject({
-      read: 13, accepted: 12, outcomes: { recorded: 8, 'before-floor': 1, 'not-served': 2, parked: 1 }, refused: [{ place: 'rest.ndjson.gz:9', reason: expect.stringContaining('Condition.subject') as string }],
-      parked: [{ about: 'Condition/?', reason: 'missing-id' }], unresolved: { 'Condition.recorder -> Practitioner': 1 },
+      read: 13,
+      accepted: 12,
+      outcomes: { recorded: 8, 'before-floor': 1, 'not-served': 2, parked: 1 },
+      refused: [{ place: 'rest.ndjson.gz:9', reason: expect.stringContaining('Condition.subject') as string }],
+      parked: [{ about: 'Condition/?', reason: 'missing-id' }],
+      unresolved: { 'Condition.recorder -> Practitioner': 1 },
     });
-    const rows = readFileSync(at('explained.ndjson'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { about: string; outcome: string });
+    const rows = readFileSync(at('explained.ndjson'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { about: string; outcome: string });
     expect(rows.map((r) => `${r.about} ${r.outcome}`).sort()).toEqual([
-      'Claim/k1 not-served', 'Condition/? parked', 'Condition/c-old before-floor', 'Condition/c1 recorded', 'Coverage/cov-m1 recorded', 'Coverage/cov-m2 recorded', 'Group/g1 not-served', 'Medication/med1 recorded', 'Organization/o1 recorded',
-      'Patient/m1 recorded', 'Patient/m2 recorded', 'Practitioner/pr7 recorded', 'rest.ndjson.gz:9 refused',
+      'Claim/k1 not-served',
+      'Condition/? parked',
+      'Condition/c-old before-floor',
+      'Condition/c1 recorded',
+      'Coverage/cov-m1 recorded',
+      'Coverage/cov-m2 recorded',
+      'Group/g1 not-served',
+      'Medication/med1 recorded',
+      'Organization/o1 recorded',
+      'Patient/m1 recorded',
+      'Patient/m2 recorded',
+      'Practitioner/pr7 recorded',
+      'rest.ndjson.gz:9 refused',
     ]);
     const again = await pa('publish', 'files/Patient.ndjson');
-    expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/2 read · 2 accepted · 0 refused[^]*unchanged 2/) as string });
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/2 read · 2 accepted · 0 refused[^]*unchanged 2/) as string,
+    });
   });
 
   test('a Bundle of urn:uuid comes from standard input', async () => {
-    const bundle = { resourceType: 'Bundle', type: 'collection', entry: [
-      { fullUrl: 'urn:uuid:0000-2', resource: { ...condition('x', 'x'), id: undefined, subject: { reference: 'urn:uuid:0000-1' } } },
-      { fullUrl: 'urn:uuid:0000-1', resource: { ...patient('x'), id: undefined } },
-    ] };
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'collection',
+      entry: [
+        {
+          fullUrl: 'urn:uuid:0000-2',
+          resource: { ...condition('x', 'x'), id: undefined, subject: { reference: 'urn:uuid:0000-1' } },
+        },
+        { fullUrl: 'urn:uuid:0000-1', resource: { ...patient('x'), id: undefined } },
+      ],
+    };
     const ran = await pa.with({ stdin: JSON.stringify(bundle, null, 2) }, '--json', 'publish', '-');
     expect(JSON.parse(ran.stdout)).toMatchObject({ read: 2, accepted: 2, outcomes: { recorded: 2 } });
   });
@@ -96,15 +190,36 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     const shown = await json<{ detail: string; data: { resource: object } }>('dead-letters', 'show', letter!.id);
     expect(shown.data.resource).toMatchObject({ resourceType: 'Condition' });
     // As it is, it is parked again; the first letter stays replayed.
-    expect(await pa('dead-letters', 'replay', letter!.id)).toMatchObject({ code: 1, stdout: expect.stringMatching(/parked \(missing-id/) as string });
+    expect(await pa('dead-letters', 'replay', letter!.id)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/parked \(missing-id/) as string,
+    });
     const [second] = await json<{ id: string }[]>('dead-letters', 'list');
     writeFileSync(at('correction.json'), JSON.stringify({ resource: condition('c2', 'm1') }));
     expect(await pa('dead-letters', 'replay', second!.id, '--with', 'no.json')).toMatchObject({ code: 2 });
-    expect(await pa('dead-letters', 'replay', second!.id, '--with', 'correction.json')).toMatchObject({ code: 0, stdout: expect.stringMatching(/: recorded/) as string });
-    expect(await pa('dead-letters', 'replay', second!.id)).toMatchObject({ code: 1, stderr: expect.stringContaining('replayed before') as string });
+    expect(await pa('dead-letters', 'replay', second!.id, '--with', 'correction.json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/: recorded/) as string,
+    });
+    expect(await pa('dead-letters', 'replay', second!.id)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('replayed before') as string,
+    });
 
-    const event = (type: string): string => JSON.stringify({ specversion: '1.0', id: 'u1', source: 's', type, subject: 'm1', time: '2026-01-01T00:00:00Z', data: {} });
-    expect(await pa.with({ stdin: event('payer.weather.v1') }, 'publish', '-')).toMatchObject({ code: 1, stdout: expect.stringContaining('unknown-event-type') as string });
+    const event = (type: string): string =>
+      JSON.stringify({
+        specversion: '1.0',
+        id: 'u1',
+        source: 's',
+        type,
+        subject: 'm1',
+        time: '2026-01-01T00:00:00Z',
+        data: {},
+      });
+    expect(await pa.with({ stdin: event('payer.weather.v1') }, 'publish', '-')).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('unknown-event-type') as string,
+    });
     await pa.with({ stdin: event('payer.attribution-asserted.v1') }, 'publish', '-');
     const [third] = await json<{ id: string; reason: string }[]>('dead-letters', 'list');
     expect(third).toMatchObject({ reason: 'invalid-data' });
@@ -112,28 +227,69 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await pa('dead-letters', 'discard', third!.id, '--reason', 'no such feed')).toMatchObject({ code: 0 });
     expect(await json('dead-letters', 'list')).toEqual([]);
     expect(await json('dead-letters', 'list', '--status', 'discarded')).toHaveLength(1);
-    expect(await pa('dead-letters', 'show', 'dl-none')).toMatchObject({ code: 1, stderr: expect.stringContaining('no such dead letter') as string });
+    expect(await pa('dead-letters', 'show', 'dl-none')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no such dead letter') as string,
+    });
   });
 
   let client: string;
   test('the developer makes a key and registers; nothing works before the reviewer approves', async () => {
     expect(await pa('keys', 'new', '--out', 'key.json')).toMatchObject({ code: 0 });
     expect(statSync(at('key.json')).mode & 0o777).toBe(0o600);
-    expect(await pa('keys', 'new', '--out', 'key.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('never overwritten') as string });
-    expect(await pa('apps', 'register', '--name', 'Clinic', '--npi', '123', '--key', 'key.json')).toMatchObject({ code: 1, stderr: expect.stringContaining('check digit') as string });
-    client = (await json<{ client_id: string }>('apps', 'register', '--name', 'Clinic', '--npi', NPI, '--key', 'key.json', '--out', 'app.json')).client_id;
+    expect(await pa('keys', 'new', '--out', 'key.json')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('never overwritten') as string,
+    });
+    expect(await pa('apps', 'register', '--name', 'Clinic', '--npi', '123', '--key', 'key.json')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('check digit') as string,
+    });
+    client = (
+      await json<{ client_id: string }>(
+        'apps',
+        'register',
+        '--name',
+        'Clinic',
+        '--npi',
+        NPI,
+        '--key',
+        'key.json',
+        '--out',
+        'app.json',
+      )
+    ).client_id;
     expect(statSync(at('app.json')).mode & 0o777).toBe(0o600);
     expect(await json('apps', 'show', 'app.json')).toMatchObject({ client_id: client, status: 'pending' });
-    expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 4, stderr: expect.stringContaining('not approved yet') as string });
+    expect(await pa('token', '--app', 'app.json')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('not approved yet') as string,
+    });
     expect(await json('apps', 'list', '--status', 'pending')).toMatchObject([{ client_id: client }]);
-    expect(await pa('apps', 'approve', client)).toMatchObject({ code: 1, stderr: expect.stringContaining('name each NPI and TIN') as string });
-    expect(await pa('apps', 'approve', client, '--npi', NPI)).toMatchObject({ code: 2, stderr: expect.stringContaining('--evidence') as string });
-    expect(await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'contract 7', '--reason', 'checked')).toMatchObject({ code: 0, stdout: `${client} is approved\n` });
-    expect((await pa('apps', 'show', client)).stdout).toMatch(new RegExp(`npi ${NPI} +yes .*contract 7[\\s\\S]*approved +administrator [0-9a-f]{8} +checked`));
+    expect(await pa('apps', 'approve', client)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('name each NPI and TIN') as string,
+    });
+    expect(await pa('apps', 'approve', client, '--npi', NPI)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--evidence') as string,
+    });
+    expect(
+      await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'contract 7', '--reason', 'checked'),
+    ).toMatchObject({ code: 0, stdout: `${client} is approved\n` });
+    expect((await pa('apps', 'show', client)).stdout).toMatch(
+      new RegExp(`npi ${NPI} +yes .*contract 7[\\s\\S]*approved +administrator [0-9a-f]{8} +checked`),
+    );
     expect(await pa('apps', 'approve', 'c-none', '--npi', NPI, '--evidence', 'contract 7')).toMatchObject({ code: 1 });
-    expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 4, stderr: expect.stringContaining('in the network') as string });
+    expect(await pa('token', '--app', 'app.json')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('in the network') as string,
+    });
     expect(await pa('network', '--npi', NPI, '--status', 'in-network')).toMatchObject({ code: 0 });
-    expect(await pa('token', '--app', 'app.json')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[^.]+\.[^.]+\.[^.]+\n$/) as string });
+    expect(await pa('token', '--app', 'app.json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^[^.]+\.[^.]+\.[^.]+\n$/) as string,
+    });
     // The file knows the platform where it was registered.
     expect(await pa.with({ env: { PA_SERVER: undefined } }, 'token', '--app', 'app.json')).toMatchObject({ code: 0 });
     await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key.json', '--out', 'other.json');
@@ -143,24 +299,76 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await pa('token', '--app', 'other.json')).toMatchObject({ code: 4 });
   });
 
-  const groupOf = async (): Promise<{ id: string; quantity: number }> => (await json<{ id: string; quantity: number }[]>('groups', '--app', 'app.json', '--npi', NPI))[0]!;
+  const groupOf = async (): Promise<{ id: string; quantity: number }> =>
+    (await json<{ id: string; quantity: number }[]>('groups', '--app', 'app.json', '--npi', NPI))[0]!;
   test('attributed members are a Group that is exported, whole, by type, and since', async () => {
     expect(await json('groups', '--app', 'app.json')).toEqual([]);
-    expect(await pa('attribute', '--npi', NPI, '--member', 'm1', 'm2', '--from', '2024-01-01')).toMatchObject({ code: 0 });
+    expect(await pa('attribute', '--npi', NPI, '--member', 'm1', 'm2', '--from', '2024-01-01')).toMatchObject({
+      code: 0,
+    });
     const group = await groupOf();
     expect(group.quantity).toBe(2);
-    const whole = await json<{ transactionTime: string; files: { type: string; file: string }[] }>('export', '--app', 'app.json', '--group', group.id, '--out', 'whole');
-    const ids = (type: string): string[] => whole.files.filter((f) => f.type === type).flatMap((f) => gunzipSync(readFileSync(at(f.file))).toString('utf8').trim().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id).sort();
+    const whole = await json<{ transactionTime: string; files: { type: string; file: string }[] }>(
+      'export',
+      '--app',
+      'app.json',
+      '--group',
+      group.id,
+      '--out',
+      'whole',
+    );
+    const ids = (type: string): string[] =>
+      whole.files
+        .filter((f) => f.type === type)
+        .flatMap((f) =>
+          gunzipSync(readFileSync(at(f.file)))
+            .toString('utf8')
+            .trim()
+            .split('\n'),
+        )
+        .map((line) => (JSON.parse(line) as { id: string }).id)
+        .sort();
     // The practitioner came in another file than the condition that refers to it by an identifier.
-    expect([ids('Patient'), ids('Condition'), ids('Coverage'), ids('Practitioner')]).toEqual([['m1', 'm2'], ['c1', 'c2'], ['cov-m1', 'cov-m2'], ['pr7']]);
-    const typed = await json<{ files: { type: string }[] }>('export', '--app', 'app.json', '--group', group.id, '--out', 'typed', '--type', 'Patient,Coverage', '--davinci');
+    expect([ids('Patient'), ids('Condition'), ids('Coverage'), ids('Practitioner')]).toEqual([
+      ['m1', 'm2'],
+      ['c1', 'c2'],
+      ['cov-m1', 'cov-m2'],
+      ['pr7'],
+    ]);
+    const typed = await json<{ files: { type: string }[] }>(
+      'export',
+      '--app',
+      'app.json',
+      '--group',
+      group.id,
+      '--out',
+      'typed',
+      '--type',
+      'Patient,Coverage',
+      '--davinci',
+    );
     expect(typed.files.map((f) => f.type).sort()).toEqual(['Coverage', 'Patient']);
-    expect(await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'typed')).toMatchObject({ code: 2, stderr: expect.stringContaining('holds another export') as string });
-    expect(await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'bad', '--type', 'Patent')).toMatchObject({ code: 1, stderr: expect.stringContaining('_type') as string });
+    expect(await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'typed')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds another export') as string,
+    });
+    expect(
+      await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'bad', '--type', 'Patent'),
+    ).toMatchObject({ code: 1, stderr: expect.stringContaining('_type') as string });
     expect(await pa('export', '--app', 'app.json', '--group', 'none', '--out', 'none')).toMatchObject({ code: 1 });
 
     await pa.with({ stdin: lines([condition('c3', 'm2')]) }, 'publish', '-');
-    const since = await json<{ files: { type: string }[] }>('export', '--app', 'app.json', '--group', group.id, '--out', 'since', '--since', whole.transactionTime);
+    const since = await json<{ files: { type: string }[] }>(
+      'export',
+      '--app',
+      'app.json',
+      '--group',
+      group.id,
+      '--out',
+      'since',
+      '--since',
+      whole.transactionTime,
+    );
     expect(since.files.map((f) => f.type)).toContain('Condition');
   });
 
@@ -180,19 +388,46 @@ describe('a payer, two providers, a reviewer and an operator', () => {
 
   test('a member opts out: effective at once, explained now and for before, and in no export', async () => {
     const before = new Date().toISOString();
-    expect(await json<PublishReport>('opt-out', '--member', 'm2', '--channel', 'phone')).toMatchObject({ accepted: 1, effective: 1, outcomes: { recorded: 1 } });
-    expect(await json('explain', '--client', client, '--member', 'm2')).toMatchObject({ decision: 'deny', reason: 'opted-out' });
-    expect(await pa('explain', '--client', client, '--member', 'm2', '--at', before)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^permit\nat \S+; now deny: opted-out\n/) as string });
-    const files = (await json<{ files: { type: string; file: string }[] }>('export', '--app', 'app.json', '--group', (await groupOf()).id, '--out', 'without')).files;
-    expect(files.map((f) => gunzipSync(readFileSync(at(f.file))).toString('utf8')).join('')).not.toContain('Patient/m2');
+    expect(await json<PublishReport>('opt-out', '--member', 'm2', '--channel', 'phone')).toMatchObject({
+      accepted: 1,
+      effective: 1,
+      outcomes: { recorded: 1 },
+    });
+    expect(await json('explain', '--client', client, '--member', 'm2')).toMatchObject({
+      decision: 'deny',
+      reason: 'opted-out',
+    });
+    expect(await pa('explain', '--client', client, '--member', 'm2', '--at', before)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^permit\nat \S+; now deny: opted-out\n/) as string,
+    });
+    const files = (
+      await json<{ files: { type: string; file: string }[] }>(
+        'export',
+        '--app',
+        'app.json',
+        '--group',
+        (await groupOf()).id,
+        '--out',
+        'without',
+      )
+    ).files;
+    expect(files.map((f) => gunzipSync(readFileSync(at(f.file))).toString('utf8')).join('')).not.toContain(
+      'Patient/m2',
+    );
     expect(await json<PublishReport>('opt-in', '--member', 'm2')).toMatchObject({ effective: 1 });
     expect(await json('explain', '--client', client, '--member', 'm2')).toMatchObject({ decision: 'permit' });
     expect(await pa('unattribute', '--npi', NPI, '--member', 'm2')).toMatchObject({ code: 0 });
-    expect(await json('explain', '--client', client, '--member', 'm2')).toMatchObject({ decision: 'deny', reason: 'not-attributed' });
+    expect(await json('explain', '--client', client, '--member', 'm2')).toMatchObject({
+      decision: 'deny',
+      reason: 'not-attributed',
+    });
   });
 
   test('who was given what is told, and views are listed and rebuilt', async () => {
-    const given = await json<{ client: string; action: string; outcome: string; resources: number; types?: string[] }[]>('disclosures', '--member', 'm1');
+    const given = await json<
+      { client: string; action: string; outcome: string; resources: number; types?: string[] }[]
+    >('disclosures', '--member', 'm1');
     expect(given.length).toBeGreaterThan(3);
     // Files of patients had both members, and each of them has one.
     const patients = given.filter(({ action, types }) => action === 'download' && types?.[0] === 'Patient');
@@ -202,11 +437,18 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     const views = await json<Record<string, { view: string; documents: number }[]>>('views', 'list');
     const { view, documents } = views['resources']!.find((v) => v.view.startsWith('resources_records'))!;
     expect(await pa('views', 'rebuild', view)).toMatchObject({ code: 0, stdout: `rebuilt ${view}\n` });
-    expect((await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records'))).toMatchObject({ documents });
+    expect(
+      (await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records')),
+    ).toMatchObject({ documents });
     expect(await pa('views', 'rollback', view)).toMatchObject({ code: 0, stdout: `rolled back ${view}\n` });
-    expect((await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records'))).toMatchObject({ documents });
+    expect(
+      (await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records')),
+    ).toMatchObject({ documents });
     expect(await json('views', 'abandon', view)).toEqual({ abandoned: false });
-    expect(await pa('views', 'rebuild', 'none')).toMatchObject({ code: 1, stderr: expect.stringContaining('pa views list') as string });
+    expect(await pa('views', 'rebuild', 'none')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('pa views list') as string,
+    });
   });
 
   test('a suspended app has no access from then on', async () => {
@@ -217,7 +459,9 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   test('generated events go through a pipe', async () => {
     const generated = await pa('generate', '--members', '1', '--seed', 'cli', '--out', '-');
     const count = generated.stdout.trim().split('\n').length;
-    const published = JSON.parse((await pa.with({ stdin: generated.stdout }, '--json', 'publish', '-')).stdout) as PublishReport;
+    const published = JSON.parse(
+      (await pa.with({ stdin: generated.stdout }, '--json', 'publish', '-')).stdout,
+    ) as PublishReport;
     expect(published).toMatchObject({ read: count, accepted: count, refused: [] });
     expect(Object.values(published.outcomes).reduce((a, b) => a + b, 0)).toBe(count);
   });

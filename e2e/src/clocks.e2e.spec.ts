@@ -147,7 +147,10 @@ test('a delta has what an instance took in whose clock is half a minute behind, 
   try {
     await moved((n) => (late[n]! ? -MINUTE / 2 : 0));
     const told = { ...platform(), base: instancesOf(platform(), 'resources').at(-1)! };
-    await publishAll(told, members.flatMap((id) => [observation(id, 3), observation(id, 4)]));
+    await publishAll(
+      told,
+      members.flatMap((id) => [observation(id, 3), observation(id, 4)]),
+    );
     const delta = await exported(`?_since=${encodeURIComponent(first.since)}`);
     const after = members.flatMap((id) => [`Observation/${id}-3`, `Observation/${id}-4`]);
     // What was stamped within the second before the kick-off may come again.

@@ -39,7 +39,6 @@ import {
 export const MOMENTS = ['accepted', 'chunk', 'opt-out', 'sealing', 'download'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-
 /** One kill for each of `intake` slices of a payer's events, and one at each of the moments of an export. */
 export function testCrashes({
   intake,
@@ -91,7 +90,8 @@ export function testCrashes({
           // Alternately during a stream, and when a part of an acknowledged slice was handled, because then records and
           // views lag behind.
           const during = kill % 2 === 0;
-          // A stream is acknowledged by hundreds of rows. A payer who has sent everything sends it again: nothing may change by that.
+          // A stream is acknowledged by hundreds of rows. A payer who has sent everything sends it again: nothing may
+          // change by that.
           if (rest.length === 0) rest = [...payer.events()];
           const share = Math.floor(rest.length / (intake + 1 - kill));
           const slice = during ? rest : rest.slice(0, share);

@@ -57,20 +57,24 @@ test('an opt-out from today in Guam is effective, though it is yesterday in Hono
   expect(await read('m-today')).toBe(404);
 });
 
-test('an opt-out from a later day is scheduled for its first moment in Guam, an opt-in for its first moment in Honolulu', async () => {
-  await joined('m-later');
-  const { status, from } = (await tell(platform(), optOut('m-later', { effectiveFrom: '2999-07-01' }))) as {
-    status: string;
-    from?: string;
-  };
-  expect({ status, from }).toEqual({ status: 'scheduled', from: '2999-06-30T14:00:00.000Z' });
-  expect(await read('m-later')).toBe(200);
-  await takesEffect(platform(), optOut('m-later'));
-  expect(
-    await tell(platform(), payerEvent('payer.member-opted-in.v1', 'm-later', { effectiveFrom: '2999-07-01' })),
-  ).toMatchObject({ status: 'scheduled', from: '2999-07-01T10:00:00.000Z' });
-  expect(await read('m-later')).toBe(404);
-});
+test(
+  'an opt-out from a later day is scheduled for its first moment in Guam, an opt-in for its first moment in ' +
+    'Honolulu',
+  async () => {
+    await joined('m-later');
+    const { status, from } = (await tell(platform(), optOut('m-later', { effectiveFrom: '2999-07-01' }))) as {
+      status: string;
+      from?: string;
+    };
+    expect({ status, from }).toEqual({ status: 'scheduled', from: '2999-06-30T14:00:00.000Z' });
+    expect(await read('m-later')).toBe(200);
+    await takesEffect(platform(), optOut('m-later'));
+    expect(
+      await tell(platform(), payerEvent('payer.member-opted-in.v1', 'm-later', { effectiveFrom: '2999-07-01' })),
+    ).toMatchObject({ status: 'scheduled', from: '2999-07-01T10:00:00.000Z' });
+    expect(await read('m-later')).toBe(404);
+  },
+);
 
 test('a coverage that began today in Honolulu counts, one that will begin tomorrow in Guam does not', async () => {
   await publishAll(platform(), [

@@ -22,9 +22,22 @@ function demo(...args: string[]): Promise<{ code: number | null; stdout: string;
 }
 
 interface Report {
-  members: number; seed: string; mismatches: string[]; outcomesExpected: Record<string, number>; published: { accepted: number; refused: unknown[]; outcomes: Record<string, number> };
+  members: number;
+  seed: string;
+  mismatches: string[];
+  outcomesExpected: Record<string, number>;
+  published: { accepted: number; refused: unknown[]; outcomes: Record<string, number> };
   deadLetters: { expected: number; found: number };
-  verification: { membersExpected: number; membersFound: number; resourcesExpected: number; resourcesFound: number; moneyElements: number; optedOutFound: number; faultCount: number; perType: Record<string, { expected: number; found: number }> };
+  verification: {
+    membersExpected: number;
+    membersFound: number;
+    resourcesExpected: number;
+    resourcesFound: number;
+    moneyElements: number;
+    optedOutFound: number;
+    faultCount: number;
+    perType: Record<string, { expected: number; found: number }>;
+  };
 }
 
 test('twice in a row in the same folder: everything as the ledger says, and the report says so', async () => {
@@ -39,9 +52,16 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
   for (const { published, outcomesExpected, verification, deadLetters, ...report } of reports) {
     expect(report).toMatchObject({ members: 25, seed: '1', mismatches: [] });
     expect(published.refused).toEqual([]);
-    for (const [outcome, count] of Object.entries(outcomesExpected)) expect(published.outcomes[outcome] ?? 0, outcome).toBe(count);
+    for (const [outcome, count] of Object.entries(outcomesExpected))
+      expect(published.outcomes[outcome] ?? 0, outcome).toBe(count);
     expect(deadLetters.found).toBe(deadLetters.expected);
-    expect(verification).toMatchObject({ moneyElements: 0, optedOutFound: 0, faultCount: 0, membersFound: verification.membersExpected, resourcesFound: verification.resourcesExpected });
+    expect(verification).toMatchObject({
+      moneyElements: 0,
+      optedOutFound: 0,
+      faultCount: 0,
+      membersFound: verification.membersExpected,
+      resourcesFound: verification.resourcesExpected,
+    });
     expect(verification.resourcesFound).toBeGreaterThan(500);
     for (const { expected, found } of Object.values(verification.perType)) expect(found).toBe(expected);
   }

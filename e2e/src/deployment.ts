@@ -9,7 +9,9 @@ import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
 import { newSecret, newSigningKeys } from './secrets.ts';
 
-/** Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process. */
+/**
+ * Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process.
+ */
 
 export interface DeploymentOptions {
   /** Secrets, files, and the names of topics and database: the same folder is the same deployment. */
@@ -42,20 +44,36 @@ export interface SpawnOptions {
   readonly onLine?: ((line: string) => void) | undefined;
 }
 export type Spawn = (role: ServiceName | 'admin', options: SpawnOptions) => Started;
-export interface ServiceProcess extends Started { readonly service: ServiceName; readonly base: string }
-/** How one instance went: its exit code, how long it took from the signal to its end, and how long its successor from its start until it was ready. */
-export interface Retired { readonly service: ServiceName; readonly code: number | string; readonly ms: number; readonly readyMs: number }
+export interface ServiceProcess extends Started {
+  readonly service: ServiceName;
+  readonly base: string;
+}
+/**
+ * How one instance went: its exit code, how long it took from the signal to its end, and how long its successor from
+ * its start until it was ready.
+ */
+export interface Retired {
+  readonly service: ServiceName;
+  readonly code: number | string;
+  readonly ms: number;
+  readonly readyMs: number;
+}
 export interface Deployment extends PlatformProcess {
   readonly gateway: Gateway;
   readonly processes: () => readonly ServiceProcess[];
   /** Kills one instance with -9 and starts another in its place. */
   replace(process: ServiceProcess): Promise<void>;
   /**
-   * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less does: applies its topics
-   * and indexes, then in each service (with `together` in all of them at the same time) starts a new instance, routes to it once it is ready, takes an
+   * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less
+   * does: applies its topics
+   * and indexes, then in each service (with `together` in all of them at the same time) starts a new instance, routes
+   * to it once it is ready, takes an
    * old one off the routes, and ends it with SIGTERM `drainMs` later.
    */
-  roll(build: string, options?: { readonly apply?: boolean; readonly drainMs?: number; readonly together?: boolean }): Promise<readonly Retired[]>;
+  roll(
+    build: string,
+    options?: { readonly apply?: boolean; readonly drainMs?: number; readonly together?: boolean },
+  ): Promise<readonly Retired[]>;
 }
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -72,15 +90,34 @@ function once(file: string, make: () => string): string {
 /** Environment of every process of this deployment. @throws when no engines are named */
 export function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Record<string, string> {
   const { KAFKA_BROKERS, MONGODB_URI } = { ...process.env, ...env };
-  if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined) throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
+  if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined)
+    throw new Error('KAFKA_BROKERS and MONGODB_URI name no engines: `eval "$(e2e/engines/up)"` brings them');
   mkdirSync(join(dataDir, 'files'), { recursive: true, mode: 0o700 });
-  const name = readFileSync(once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`), 'utf8');
+  const name = readFileSync(
+    once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`),
+    'utf8',
+  );
   // Where the engines are is all that comes from outside.
-  const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]))) as Record<string, string>;
+  const inherited = Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
+  ) as Record<string, string>;
   return {
-    ...inherited, KAFKA_BROKERS, MONGODB_URI, PUBLIC_URL: publicUrl, LOG_LEVEL: 'warn', HOST: '127.0.0.1', PORT: '0',
-    KAFKA_TOPIC_PREFIX: `${name}.`, KAFKA_GROUP_PREFIX: `${name}.`, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', KAFKA_SESSION_TIMEOUT_MS: SESSION_MS,
-    MONGODB_DATABASE: name, FILES: 'fs', FILES_DIR: join(dataDir, 'files'),
+    ...inherited,
+    KAFKA_BROKERS,
+    MONGODB_URI,
+    PUBLIC_URL: publicUrl,
+    LOG_LEVEL: 'warn',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    KAFKA_TOPIC_PREFIX: `${name}.`,
+    KAFKA_GROUP_PREFIX: `${name}.`,
+    KAFKA_PARTITIONS: '4',
+    KAFKA_REPLICATION: '1',
+    KAFKA_MIN_INSYNC_REPLICAS: '1',
+    KAFKA_SESSION_TIMEOUT_MS: SESSION_MS,
+    MONGODB_DATABASE: name,
+    FILES: 'fs',
+    FILES_DIR: join(dataDir, 'files'),
     TOKEN_SIGNING_KEYS_FILE: once(join(dataDir, 'token-signing-keys.json'), newSigningKeys),
     PAGE_LINK_KEYS_FILE: once(join(dataDir, 'page-link.keys'), newSecret),
     MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), newSecret),
@@ -91,32 +128,60 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
 }
 
 /** Variables of a deployment whose files are in a bucket, under a prefix of their own. */
-export const s3Files = (s3: Pick<S3, 'bucket' | 'endpoint' | 'accessKeyId' | 'secretAccessKey'>): Readonly<Record<string, string>> => ({
-  FILES: 's3', FILES_DIR: '', S3_BUCKET: s3.bucket, S3_ENDPOINT: s3.endpoint, S3_REGION: 'us-east-1', S3_PATH_STYLE: 'true', S3_PREFIX: `e2e-${randomUUID()}`, AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+export const s3Files = (
+  s3: Pick<S3, 'bucket' | 'endpoint' | 'accessKeyId' | 'secretAccessKey'>,
+): Readonly<Record<string, string>> => ({
+  FILES: 's3',
+  FILES_DIR: '',
+  S3_BUCKET: s3.bucket,
+  S3_ENDPOINT: s3.endpoint,
+  S3_REGION: 'us-east-1',
+  S3_PATH_STYLE: 'true',
+  S3_PREFIX: `e2e-${randomUUID()}`,
+  AWS_ACCESS_KEY_ID: s3.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
 });
 
 /** Starts processes of a build as they are. */
-const fromBuild = (root: string): Spawn => (role, { env, args = [], onLine }) => {
-  const main = join(root, `services/${role}/dist/main.js`);
-  if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
-  const flags = ['--disable-warning=TimeoutNegativeWarning'];
-  const child = spawn(process.execPath, [...flags, main, ...args], { env: { ...COMPILED, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => {
-    said.push(line);
-    if (said.length > 50) said.shift();
-    onLine?.(line);
-  });
-  return {
-    child, said, pid: () => child.pid!, signal: (name) => void child.kill(name),
-    ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
+const fromBuild =
+  (root: string): Spawn =>
+  (role, { env, args = [], onLine }) => {
+    const main = join(root, `services/${role}/dist/main.js`);
+    if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
+    const flags = ['--disable-warning=TimeoutNegativeWarning'];
+    const child = spawn(process.execPath, [...flags, main, ...args], {
+      env: { ...COMPILED, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: string[] = [];
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => {
+        said.push(line);
+        if (said.length > 50) said.shift();
+        onLine?.(line);
+      });
+    return {
+      child,
+      said,
+      pid: () => child.pid!,
+      signal: (name) => void child.kill(name),
+      ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
+    };
   };
-};
-const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn => options.spawn ?? fromBuild(options.build ?? ROOT);
+const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn =>
+  options.spawn ?? fromBuild(options.build ?? ROOT);
 
-/** An engine did not answer, repeat the command: right after its start a busy broker is too slow. Kubernetes repeats the chart's job, too. */
+/**
+ * An engine did not answer, repeat the command: right after its start a busy broker is too slow. Kubernetes repeats the
+ * chart's job, too.
+ */
 const ENGINE_AWAY = 3;
-async function runAdmin(start: Spawn, env: Readonly<Record<string, string>>, args: readonly string[], repeats = 0): Promise<string> {
+async function runAdmin(
+  start: Spawn,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
+  repeats = 0,
+): Promise<string> {
   const admin = start('admin', { env, args });
   const code = await admin.ended;
   if (code === ENGINE_AWAY && repeats > 0) return runAdmin(start, env, args, repeats - 1);
@@ -136,7 +201,11 @@ export const startAlone = (options: DeploymentOptions, service: ServiceName): St
   spawnOf(options)(service, { env: environment(options, 'http://127.0.0.1'), onLine: options.onLine });
 
 async function startService(
-  start: Spawn, service: ServiceName, env: Readonly<Record<string, string>>, onLine: ((line: string) => void) | undefined, abort?: AbortSignal,
+  start: Spawn,
+  service: ServiceName,
+  env: Readonly<Record<string, string>>,
+  onLine: ((line: string) => void) | undefined,
+  abort?: AbortSignal,
 ): Promise<ServiceProcess> {
   const listening = Promise.withResolvers<string>();
   const started = start(service, {
@@ -147,7 +216,8 @@ async function startService(
       if (url !== undefined) listening.resolve(url);
     },
   });
-  const fail = (why: string): void => listening.reject(new Error(`${service} ${why}: ${started.said.slice(-5).join(' | ')}`));
+  const fail = (why: string): void =>
+    listening.reject(new Error(`${service} ${why}: ${started.said.slice(-5).join(' | ')}`));
   abort?.addEventListener('abort', () => signal(started, 'SIGKILL'));
   const timer = setTimeout(() => {
     signal(started, 'SIGKILL');
@@ -169,18 +239,23 @@ function signal(process: Started, name: NodeJS.Signals): void {
 }
 
 const ready = ({ base, said = [] }: { readonly base: string; readonly said?: readonly string[] }): Promise<void> =>
-  eventually(async () => {
-    const answer = await fetch(`${base}/health/ready`);
-    const text = await answer.text();
-    if (answer.status !== 200) throw new Error([text, ...said.slice(-10)].join(' | '));
-  }, { what: `${base} is ready`, timeout: START_MS, interval: 100 });
+  eventually(
+    async () => {
+      const answer = await fetch(`${base}/health/ready`);
+      const text = await answer.text();
+      if (answer.status !== 200) throw new Error([text, ...said.slice(-10)].join(' | '));
+    },
+    { what: `${base} is ready`, timeout: START_MS, interval: 100 },
+  );
 
 /** Throws when one of the processes ends. */
 const allRun = (processes: readonly ServiceProcess[]): Promise<never> =>
-  Promise.race(processes.map(async ({ service, ended, said }) => {
-    const code = await ended;
-    throw new Error(`${service} ended (${code}): ${said.slice(-10).join(' | ')}`);
-  }));
+  Promise.race(
+    processes.map(async ({ service, ended, said }) => {
+      const code = await ended;
+      throw new Error(`${service} ended (${code}): ${said.slice(-10).join(' | ')}`);
+    }),
+  );
 
 /** Resident memory of a process, bytes; 0 when it has ended. */
 export function memoryOf(pid: number): number {
@@ -204,9 +279,15 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   let processes: ServiceProcess[] = [];
   /** Not routed to: on its way in, or on its way out. */
   const aside = new Set<ServiceProcess>();
-  const envOf = (service: ServiceName): Record<string, string> => (service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared);
+  const envOf = (service: ServiceName): Record<string, string> =>
+    service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared;
   const route = (): void => {
-    const instances = Object.fromEntries(SERVICES.map((service) => [service, processes.filter((p) => p.service === service && !aside.has(p)).map((p) => p.base)])) as Record<ServiceName, string[]>;
+    const instances = Object.fromEntries(
+      SERVICES.map((service) => [
+        service,
+        processes.filter((p) => p.service === service && !aside.has(p)).map((p) => p.base),
+      ]),
+    ) as Record<ServiceName, string[]>;
     gateway.route(instances);
     exportService.route(instances);
   };
@@ -218,9 +299,11 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const failed = new AbortController();
   try {
     if (!existsSync(join(options.dataDir, 'applied'))) await apply();
-    const starting = SERVICES.flatMap((service) => Array.from({ length: options.instances?.[service] ?? 1 }, async () => {
-      processes.push(await startService(start, service, envOf(service), options.onLine, failed.signal));
-    }));
+    const starting = SERVICES.flatMap((service) =>
+      Array.from({ length: options.instances?.[service] ?? 1 }, async () => {
+        processes.push(await startService(start, service, envOf(service), options.onLine, failed.signal));
+      }),
+    );
     await Promise.all(starting);
     route();
     if (options.untilReady !== false) await Promise.race([ready(gateway), allRun(processes)]);
@@ -249,7 +332,11 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   };
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   return {
-    base: gateway.base, dataDir: options.dataDir, pid: processes[0]!.pid(), payerToken: token('payer'), administratorToken: token('administrator'),
+    base: gateway.base,
+    dataDir: options.dataDir,
+    pid: processes[0]!.pid(),
+    payerToken: token('payer'),
+    administratorToken: token('administrator'),
     gateway,
     processes: () => processes,
     // The largest: each has its own limit.

@@ -23,16 +23,28 @@ beforeAll(async () => {
 afterAll(() => fresh?.dispose());
 
 function patient(id: string, bytes: number): DomainEvent {
-  return payerEvent('payer.resource-recorded.v1', id, { resource: { resourceType: 'Patient', id, gender: 'female', name: [{ family: 'x'.repeat(bytes) }] } });
+  return payerEvent('payer.resource-recorded.v1', id, {
+    resource: { resourceType: 'Patient', id, gender: 'female', name: [{ family: 'x'.repeat(bytes) }] },
+  });
 }
-interface Ready { readonly ready: boolean; readonly failing: readonly { readonly check: string; readonly detail?: string }[] }
+interface Ready {
+  readonly ready: boolean;
+  readonly failing: readonly { readonly check: string; readonly detail?: string }[];
+}
 const ready = async (): Promise<Ready> => json<Ready>(await http(`${fresh.platform().base}/health/ready`));
 const post = async (event: DomainEvent): Promise<EventRow & { readonly code: number }> => {
-  const answer = await http(`${fresh.platform().base}/events`, { method: 'POST', token: fresh.platform().payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
+  const answer = await http(`${fresh.platform().base}/events`, {
+    method: 'POST',
+    token: fresh.platform().payerToken,
+    headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify(toStructured(event)),
+  });
   return { ...json<EventRow>(answer), code: answer.status };
 };
-const read = async (): Promise<number> => (await http(`${fresh.platform().base}/fhir/Patient/full-1`, { token: await app.tokens.get() })).status;
-const limitFiles = (bytes: number | 'unlimited'): void => void execFileSync('prlimit', ['--pid', String(fresh.platform().pid), `--fsize=${bytes}:`]);
+const read = async (): Promise<number> =>
+  (await http(`${fresh.platform().base}/fhir/Patient/full-1`, { token: await app.tokens.get() })).status;
+const limitFiles = (bytes: number | 'unlimited'): void =>
+  void execFileSync('prlimit', ['--pid', String(fresh.platform().pid), `--fsize=${bytes}:`]);
 
 test('is not ready while nothing can be written, loses nothing that was acknowledged, and is ready again with room', async () => {
   await eventually(async () => expect(await read()).toBe(200));
@@ -40,13 +52,24 @@ test('is not ready while nothing can be written, loses nothing that was acknowle
   const posting = Promise.all(Array.from({ length: 20 }, (_, i) => post(patient(`full-room-${i}`, 20_000))));
   limitFiles(0);
   const acknowledged = (await posting).filter(({ code }) => code < 300).map(({ receipt }) => receipt);
-  await eventually(async () => expect((await ready()).failing).toContainEqual({ service: 'standalone', check: 'log', detail: expect.stringContaining('nothing can be appended') as string }));
+  await eventually(async () =>
+    expect((await ready()).failing).toContainEqual({
+      service: 'standalone',
+      check: 'log',
+      detail: expect.stringContaining('nothing can be appended') as string,
+    }),
+  );
   expect((await post(optOut('full-1'))).code).toBe(503);
   limitFiles('unlimited');
   await eventually(async () => expect(await ready()).toMatchObject({ ready: true, failing: [] }));
-  for (const receipt of acknowledged) expect((await awaitReceipt(fresh.server(), fresh.platform().payerToken, receipt, 1)).counts).toEqual({ recorded: 1 });
+  for (const receipt of acknowledged)
+    expect((await awaitReceipt(fresh.server(), fresh.platform().payerToken, receipt, 1)).counts).toEqual({
+      recorded: 1,
+    });
   expect(await post(optOut('full-1'))).toMatchObject({ status: 'effective' });
   expect(await read()).toBe(404);
-  const views = json<{ resources: readonly { view: string; failure?: string }[] }>(await http(`${fresh.platform().base}/ops/views`, { token: fresh.platform().administratorToken }));
+  const views = json<{ resources: readonly { view: string; failure?: string }[] }>(
+    await http(`${fresh.platform().base}/ops/views`, { token: fresh.platform().administratorToken }),
+  );
   expect(JSON.stringify(views)).not.toContain('failure');
 });

@@ -49,34 +49,91 @@ describe('files of an export, read by what people have', () => {
 
   /** Each gives the decoded bytes of a file as its tool sees them. */
   const readers: readonly (readonly [name: string, missing: boolean, read: (url: string) => Promise<Buffer>])[] = [
-    ['curl', !has('curl'), async (url) => (await run('curl', ['-sSf', '-H', `Authorization: Bearer ${token}`, url], MAX)).stdout],
-    ['curl --compressed', !has('curl'), async (url) => (await run('curl', ['-sSf', '--compressed', '-H', `Authorization: Bearer ${token}`, url], MAX)).stdout],
-    ['wget', !has('wget'), async (url) => (await run('wget', ['-q', '-O', '-', `--header=Authorization: Bearer ${token}`, url], MAX)).stdout],
-    ['wget --compression=gzip', !has('wget'), async (url) => (await run('wget', ['-q', '-O', '-', '--compression=gzip', `--header=Authorization: Bearer ${token}`, url], MAX)).stdout],
-    ['python3, plain', !has('python3'), async (url) => (await run('python3', ['-c', PYTHON, url, token, 'identity'], MAX)).stdout],
-    ['python3, urllib and gzip', !has('python3'), async (url) => (await run('python3', ['-c', PYTHON, url, token, 'gzip'], MAX)).stdout],
-    ['Node, fetch', false, async (url) => Buffer.from(await (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).arrayBuffer())],
-    ['Node, http and gunzip', false, async (url) => {
-      const answer = await http(url, { token, headers: { 'accept-encoding': 'gzip' } });
-      expect(answer.headers['content-encoding']).toBe('gzip');
-      return gunzipSync(answer.body);
-    }],
+    [
+      'curl',
+      !has('curl'),
+      async (url) => (await run('curl', ['-sSf', '-H', `Authorization: Bearer ${token}`, url], MAX)).stdout,
+    ],
+    [
+      'curl --compressed',
+      !has('curl'),
+      async (url) =>
+        (await run('curl', ['-sSf', '--compressed', '-H', `Authorization: Bearer ${token}`, url], MAX)).stdout,
+    ],
+    [
+      'wget',
+      !has('wget'),
+      async (url) => (await run('wget', ['-q', '-O', '-', `--header=Authorization: Bearer ${token}`, url], MAX)).stdout,
+    ],
+    [
+      'wget --compression=gzip',
+      !has('wget'),
+      async (url) =>
+        (
+          await run(
+            'wget',
+            ['-q', '-O', '-', '--compression=gzip', `--header=Authorization: Bearer ${token}`, url],
+            MAX,
+          )
+        ).stdout,
+    ],
+    [
+      'python3, plain',
+      !has('python3'),
+      async (url) => (await run('python3', ['-c', PYTHON, url, token, 'identity'], MAX)).stdout,
+    ],
+    [
+      'python3, urllib and gzip',
+      !has('python3'),
+      async (url) => (await run('python3', ['-c', PYTHON, url, token, 'gzip'], MAX)).stdout,
+    ],
+    [
+      'Node, fetch',
+      false,
+      async (url) =>
+        Buffer.from(await (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).arrayBuffer()),
+    ],
+    [
+      'Node, http and gunzip',
+      false,
+      async (url) => {
+        const answer = await http(url, { token, headers: { 'accept-encoding': 'gzip' } });
+        expect(answer.headers['content-encoding']).toBe('gzip');
+        return gunzipSync(answer.body);
+      },
+    ],
     ['Chromium', !existsSync(CHROMIUM), inChromium],
   ];
 
   async function inChromium(url: string): Promise<Buffer> {
     // Loopback only, and nothing of the browser's own on the network.
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
     try {
       const page = await browser.newPage();
       await page.goto(`${platform.base}/health/live`);
-      const { encoding, base64 } = await page.evaluate(async ([target, bearer]) => {
-        const response = await fetch(target!, { headers: { authorization: `Bearer ${bearer}` } });
-        const bytes = new Uint8Array(await response.arrayBuffer());
-        let binary = '';
-        for (let i = 0; i < bytes.length; i += 32_768) binary += String.fromCharCode(...bytes.subarray(i, i + 32_768));
-        return { encoding: response.headers.get('content-encoding'), base64: btoa(binary) };
-      }, [url, token]);
+      const { encoding, base64 } = await page.evaluate(
+        async ([target, bearer]) => {
+          const response = await fetch(target!, { headers: { authorization: `Bearer ${bearer}` } });
+          const bytes = new Uint8Array(await response.arrayBuffer());
+          let binary = '';
+          for (let i = 0; i < bytes.length; i += 32_768)
+            binary += String.fromCharCode(...bytes.subarray(i, i + 32_768));
+          return { encoding: response.headers.get('content-encoding'), base64: btoa(binary) };
+        },
+        [url, token],
+      );
       expect(encoding).toBe('gzip');
       return Buffer.from(base64, 'base64');
     } finally {
@@ -99,73 +156,128 @@ describe('files of an export, read by what people have', () => {
 
   for (const [name, missing, read] of readers) {
     test.skipIf(missing)(`${name} reads every byte (skipped where it is not installed)`, async () => {
-      for (const type of ['ExplanationOfBenefit', 'Patient']) expect((await read(urlOf(type))).equals(await reference(type)), type).toBe(true);
+      for (const type of ['ExplanationOfBenefit', 'Patient'])
+        expect((await read(urlOf(type))).equals(await reference(type)), type).toBe(true);
     });
   }
 
-  test.skipIf(!has('curl'))('curl goes on where it stopped, under If-Range (skipped where curl is not installed)', async () => {
-    const folder = join(fresh.folder, 'curl');
-    mkdirSync(folder);
-    const url = urlOf();
-    const whole = await reference('ExplanationOfBenefit');
-    const etag = (await http(url, { token, method: 'HEAD' })).headers.etag!;
-    const half = Math.floor(whole.length / 2);
-    const out = join(folder, 'eob.ndjson');
-    await run('curl', ['-sSf', '-r', `0-${half - 1}`, '-H', `If-Range: ${etag}`, '-H', `Authorization: Bearer ${token}`, '-o', out, url]);
-    expect(readFileSync(out).length).toBe(half);
-    await run('curl', ['-sSf', '-C', '-', '-H', `If-Range: ${etag}`, '-H', `Authorization: Bearer ${token}`, '-o', out, url]);
-    expect(readFileSync(out).equals(whole)).toBe(true);
-  });
+  test.skipIf(!has('curl'))(
+    'curl goes on where it stopped, under If-Range (skipped where curl is not installed)',
+    async () => {
+      const folder = join(fresh.folder, 'curl');
+      mkdirSync(folder);
+      const url = urlOf();
+      const whole = await reference('ExplanationOfBenefit');
+      const etag = (await http(url, { token, method: 'HEAD' })).headers.etag!;
+      const half = Math.floor(whole.length / 2);
+      const out = join(folder, 'eob.ndjson');
+      await run('curl', [
+        '-sSf',
+        '-r',
+        `0-${half - 1}`,
+        '-H',
+        `If-Range: ${etag}`,
+        '-H',
+        `Authorization: Bearer ${token}`,
+        '-o',
+        out,
+        url,
+      ]);
+      expect(readFileSync(out).length).toBe(half);
+      await run('curl', [
+        '-sSf',
+        '-C',
+        '-',
+        '-H',
+        `If-Range: ${etag}`,
+        '-H',
+        `Authorization: Bearer ${token}`,
+        '-o',
+        out,
+        url,
+      ]);
+      expect(readFileSync(out).equals(whole)).toBe(true);
+    },
+  );
 
-  test.each(['identity', 'gzip'] as const)('%s: HEAD says what GET gives, ranges fit together, another ETag gets the whole', async (coding) => {
-    const url = urlOf();
-    const headers = { 'accept-encoding': coding };
-    const whole = await http(url, { token, headers });
-    const head = await http(url, { token, headers, method: 'HEAD' });
-    const etag = whole.headers.etag!;
-    expect(etag).toMatch(/^"[^"]+"$/);
-    expect(head.body.length).toBe(0);
-    for (const name of ['content-length', 'etag', 'content-type', 'content-encoding', 'accept-ranges', 'vary']) expect(head.headers[name], name).toBe(whole.headers[name]);
-    expect(Number(head.headers['content-length'])).toBe(whole.body.length);
+  test.each(['identity', 'gzip'] as const)(
+    '%s: HEAD says what GET gives, ranges fit together, another ETag gets the whole',
+    async (coding) => {
+      const url = urlOf();
+      const headers = { 'accept-encoding': coding };
+      const whole = await http(url, { token, headers });
+      const head = await http(url, { token, headers, method: 'HEAD' });
+      const etag = whole.headers.etag!;
+      expect(etag).toMatch(/^"[^"]+"$/);
+      expect(head.body.length).toBe(0);
+      for (const name of ['content-length', 'etag', 'content-type', 'content-encoding', 'accept-ranges', 'vary'])
+        expect(head.headers[name], name).toBe(whole.headers[name]);
+      expect(Number(head.headers['content-length'])).toBe(whole.body.length);
 
-    const n = whole.body.length;
-    const cuts = [0, 1, 9, 10, 11, Math.floor(n / 3), Math.floor(n / 2), n - 9, n - 8, n - 1, n];
-    const parts: Buffer[] = [];
-    for (let i = 1; i < cuts.length; i += 1) {
-      const part = await http(url, { token, headers: { ...headers, range: `bytes=${cuts[i - 1]}-${cuts[i]! - 1}`, 'if-range': etag } });
-      expect(part.status).toBe(206);
-      expect(part.headers['content-range']).toBe(`bytes ${cuts[i - 1]}-${cuts[i]! - 1}/${n}`);
-      expect(Number(part.headers['content-length'])).toBe(part.body.length);
-      parts.push(part.body);
-    }
-    expect(Buffer.concat(parts).equals(whole.body)).toBe(true);
-    const suffix = await http(url, { token, headers: { ...headers, range: 'bytes=-20', 'if-range': etag } });
-    expect([suffix.status, suffix.body.equals(whole.body.subarray(n - 20))]).toEqual([206, true]);
-    const beyond = await http(url, { token, headers: { ...headers, range: `bytes=${n}-`, 'if-range': etag } });
-    expect([beyond.status, beyond.headers['content-range']]).toEqual([416, `bytes */${n}`]);
+      const n = whole.body.length;
+      const cuts = [0, 1, 9, 10, 11, Math.floor(n / 3), Math.floor(n / 2), n - 9, n - 8, n - 1, n];
+      const parts: Buffer[] = [];
+      for (let i = 1; i < cuts.length; i += 1) {
+        const part = await http(url, {
+          token,
+          headers: { ...headers, range: `bytes=${cuts[i - 1]}-${cuts[i]! - 1}`, 'if-range': etag },
+        });
+        expect(part.status).toBe(206);
+        expect(part.headers['content-range']).toBe(`bytes ${cuts[i - 1]}-${cuts[i]! - 1}/${n}`);
+        expect(Number(part.headers['content-length'])).toBe(part.body.length);
+        parts.push(part.body);
+      }
+      expect(Buffer.concat(parts).equals(whole.body)).toBe(true);
+      const suffix = await http(url, { token, headers: { ...headers, range: 'bytes=-20', 'if-range': etag } });
+      expect([suffix.status, suffix.body.equals(whole.body.subarray(n - 20))]).toEqual([206, true]);
+      const beyond = await http(url, { token, headers: { ...headers, range: `bytes=${n}-`, 'if-range': etag } });
+      expect([beyond.status, beyond.headers['content-range']]).toEqual([416, `bytes */${n}`]);
 
-    const other = (await http(url, { token, headers: { 'accept-encoding': coding === 'gzip' ? 'identity' : 'gzip' } })).headers.etag!;
-    expect(other).not.toBe(etag);
-    for (const ifRange of [{}, { 'if-range': '"x"' }, { 'if-range': other }, { 'if-range': `W/${etag}` }] as readonly Record<string, string>[]) {
-      const answer = await http(url, { token, headers: { ...headers, range: 'bytes=100-', ...ifRange } });
-      expect([answer.status, answer.body.equals(whole.body)], JSON.stringify(ifRange)).toEqual([200, true]);
-    }
-    const known = await http(url, { token, headers: { ...headers, 'if-none-match': etag } });
-    expect([known.status, known.body.length]).toEqual([304, 0]);
-  });
+      const other = (
+        await http(url, { token, headers: { 'accept-encoding': coding === 'gzip' ? 'identity' : 'gzip' } })
+      ).headers.etag!;
+      expect(other).not.toBe(etag);
+      for (const ifRange of [
+        {},
+        { 'if-range': '"x"' },
+        { 'if-range': other },
+        { 'if-range': `W/${etag}` },
+      ] as readonly Record<string, string>[]) {
+        const answer = await http(url, { token, headers: { ...headers, range: 'bytes=100-', ...ifRange } });
+        expect([answer.status, answer.body.equals(whole.body)], JSON.stringify(ifRange)).toEqual([200, true]);
+      }
+      const known = await http(url, { token, headers: { ...headers, 'if-none-match': etag } });
+      expect([known.status, known.body.length]).toEqual([304, 0]);
+    },
+  );
 
   test('after an opt-out in the middle of the file: all of them read the rest, whole and well formed', async () => {
-    const inOrder = [...new Set([...(await reference('ExplanationOfBenefit')).toString().matchAll(/"patient":\{"reference":"Patient\/(m-\d+)"/g)].map((m) => m[1]!))];
+    const inOrder = [
+      ...new Set(
+        [
+          ...(await reference('ExplanationOfBenefit'))
+            .toString()
+            .matchAll(/"patient":\{"reference":"Patient\/(m-\d+)"/g),
+        ].map((m) => m[1]!),
+      ),
+    ];
     const member = inOrder[Math.floor(inOrder.length / 2)]!;
     const before = (await reference('ExplanationOfBenefit')).toString();
     const etag = (await http(urlOf(), { token, headers: { 'accept-encoding': 'gzip' } })).headers.etag!;
     await takesEffect(platform, optOut(member));
     const now = await sealed(status, token);
-    const expected = before.split('\n').filter((line) => !line.includes(member)).join('\n');
+    const expected = before
+      .split('\n')
+      .filter((line) => !line.includes(member))
+      .join('\n');
     expect((await reference('ExplanationOfBenefit', now)).toString()).toBe(expected);
-    for (const [name, missing, read] of readers) if (!missing) expect((await read(urlOf())).toString() === expected, name).toBe(true);
+    for (const [name, missing, read] of readers)
+      if (!missing) expect((await read(urlOf())).toString() === expected, name).toBe(true);
     for (const coding of ['identity', 'gzip']) {
-      const resumed = await http(urlOf(), { token, headers: { 'accept-encoding': coding, range: 'bytes=50-', 'if-range': etag } });
+      const resumed = await http(urlOf(), {
+        token,
+        headers: { 'accept-encoding': coding, range: 'bytes=50-', 'if-range': etag },
+      });
       expect(resumed.status).toBe(200);
       expect((coding === 'gzip' ? gunzipSync(resumed.body) : resumed.body).toString()).toBe(expected);
       const head = await http(urlOf(), { token, method: 'HEAD', headers: { 'accept-encoding': coding } });

@@ -19,11 +19,17 @@ export function unpack(archive: string, into: string): void {
   if (status !== 0) throw new Error(`tar: ${stderr}`);
 }
 
-export interface Given { readonly about: string; readonly resource: FhirResource; readonly file: string }
+export interface Given {
+  readonly about: string;
+  readonly resource: FhirResource;
+  readonly file: string;
+}
 
 /** Every resource of a folder of NDJSON files, its subfolders included. */
 export function* resourcesOf(folder: string): Generator<Given> {
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ndjson')).sort()) {
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((f) => f.endsWith('.ndjson'))
+    .sort()) {
     for (const line of readFileSync(join(folder, file), 'utf8').split('\n')) {
       if (line === '') continue;
       const resource = JSON.parse(line) as FhirResource;
@@ -40,13 +46,17 @@ const at = (value: unknown, path: string): string | undefined => {
 };
 const OWNERS = ['subject.reference', 'patient.reference', 'beneficiary.reference', 'target.0.reference'];
 function patientOf(resource: FhirResource): string | undefined {
-  return OWNERS.map((path) => at(resource, path)).find((text) => text !== undefined)?.split('/')[1];
+  return OWNERS.map((path) => at(resource, path))
+    .find((text) => text !== undefined)
+    ?.split('/')[1];
 }
 /** The member of a resource; undefined for what is shared. */
-export const memberOf = (resource: FhirResource): string | undefined => (resource.resourceType === 'Patient' ? resource.id : patientOf(resource));
+export const memberOf = (resource: FhirResource): string | undefined =>
+  resource.resourceType === 'Patient' ? resource.id : patientOf(resource);
 
 /**
- * Coverage in the sets ends with the last claim, years ago. The payer of this test has them still: one Coverage without end
+ * Coverage in the sets ends with the last claim, years ago. The payer of this test has them still: one Coverage without
+ * end
  * for each member whom anybody else than NO_INSURANCE ever covered, in `renewed/`. @returns members without
  */
 export function renewCoverage(folder: string): string[] {
@@ -57,10 +67,22 @@ export function renewCoverage(folder: string): string[] {
     const member = memberOf(resource)!;
     all.add(member);
     const payor = (resource['payor'] as { display?: string }[])[0]!;
-    if (payor.display !== 'NO_INSURANCE' && (at(resource, 'period.end') ?? '9') > (at(latest.get(member), 'period.end') ?? '')) latest.set(member, resource);
+    if (
+      payor.display !== 'NO_INSURANCE' &&
+      (at(resource, 'period.end') ?? '9') > (at(latest.get(member), 'period.end') ?? '')
+    )
+      latest.set(member, resource);
   }
   mkdirSync(join(folder, 'renewed'));
-  writeFileSync(join(folder, 'renewed/Coverage.ndjson'), [...latest].map(([member, coverage]) => `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') }, payor: [{ reference: 'Organization/payer' }] })}\n`).join(''));
+  writeFileSync(
+    join(folder, 'renewed/Coverage.ndjson'),
+    [...latest]
+      .map(
+        ([member, coverage]) =>
+          `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') }, payor: [{ reference: 'Organization/payer' }] })}\n`,
+      )
+      .join(''),
+  );
   return [...all].filter((member) => !latest.has(member));
 }
 
@@ -70,9 +92,14 @@ export function addUnits(folder: string): void {
   const lines = COMMON_UNITS.map(({ code, display }, index) => {
     const quantity = { value: 2.5, unit: display, system: UCUM, code };
     return JSON.stringify({
-      resourceType: 'Observation', id: `unit-${index}`, status: 'final', subject: { reference: patient!.about },
-      code: { coding: [{ system: 'http://loinc.org', code: '6301-6' }] }, effectiveDateTime: '2024-02-29',
-      valueQuantity: quantity, referenceRange: [{ low: quantity, high: quantity }],
+      resourceType: 'Observation',
+      id: `unit-${index}`,
+      status: 'final',
+      subject: { reference: patient!.about },
+      code: { coding: [{ system: 'http://loinc.org', code: '6301-6' }] },
+      effectiveDateTime: '2024-02-29',
+      valueQuantity: quantity,
+      referenceRange: [{ low: quantity, high: quantity }],
       component: [{ code: { text: 'part' }, valueQuantity: quantity }],
     });
   });
@@ -84,11 +111,18 @@ export function addUnits(folder: string): void {
 export function addOldPrescription(folder: string): void {
   const patient = [...resourcesOf(folder)].find(({ resource }) => resource.resourceType === 'Patient')!;
   const request = {
-    resourceType: 'MedicationRequest', id: 'old-request', status: 'completed', intent: 'order',
-    subject: { reference: patient.about }, authoredOn: '2010-03-01', medicationReference: { reference: 'Medication/old-medication' },
+    resourceType: 'MedicationRequest',
+    id: 'old-request',
+    status: 'completed',
+    intent: 'order',
+    subject: { reference: patient.about },
+    authoredOn: '2010-03-01',
+    medicationReference: { reference: 'Medication/old-medication' },
   };
   const provenance = {
-    resourceType: 'Provenance', id: 'old-provenance', recorded: '2024-03-01T00:00:00Z',
+    resourceType: 'Provenance',
+    id: 'old-provenance',
+    recorded: '2024-03-01T00:00:00Z',
     agent: [{ who: { display: 'import' } }],
     target: ['MedicationRequest/old-request', 'Medication/old-medication'].map((reference) => ({ reference })),
   };
@@ -108,16 +142,39 @@ export function referencesIn(resource: FhirResource, targets = false): string[] 
 }
 
 const NOT_SERVED = new Set(['Claim', 'ImagingStudy', 'MedicationAdministration', 'Group']);
-const done = (resource: FhirResource): boolean => !['active', 'on-hold', 'draft', 'in-progress', 'planned', 'arrived', 'preparation', 'unknown'].includes(String(resource['status']));
-const clinical = (resource: FhirResource): string => String((resource['clinicalStatus'] as { coding?: { code?: string }[] } | undefined)?.coding?.[0]?.code);
-const last = (...days: (string | undefined)[]): string | undefined => days.filter((d) => d !== undefined).sort().at(-1);
+const done = (resource: FhirResource): boolean =>
+  !['active', 'on-hold', 'draft', 'in-progress', 'planned', 'arrived', 'preparation', 'unknown'].includes(
+    String(resource['status']),
+  );
+const clinical = (resource: FhirResource): string =>
+  String((resource['clinicalStatus'] as { coding?: { code?: string }[] } | undefined)?.coding?.[0]?.code);
+const last = (...days: (string | undefined)[]): string | undefined =>
+  days
+    .filter((d) => d !== undefined)
+    .sort()
+    .at(-1);
 
-/** The day on which the care was over by the issue's words, told again and independently: end of service, the start where there is no end; undated and active stay. */
+/**
+ * The day on which the care was over by the issue's words, told again and independently: end of service, the start
+ * where there is no end; undated and active stay.
+ */
 const OVER: Readonly<Record<string, (r: FhirResource) => string | undefined>> = {
-  ExplanationOfBenefit: (r) => last(at(r, 'billablePeriod.end'), ...((r['item'] as unknown[] | undefined) ?? []).flatMap((item) => [at(item, 'servicedPeriod.end'), at(item, 'servicedDate')])) ?? at(r, 'billablePeriod.start'),
+  ExplanationOfBenefit: (r) =>
+    last(
+      at(r, 'billablePeriod.end'),
+      ...((r['item'] as unknown[] | undefined) ?? []).flatMap((item) => [
+        at(item, 'servicedPeriod.end'),
+        at(item, 'servicedDate'),
+      ]),
+    ) ?? at(r, 'billablePeriod.start'),
   Encounter: (r) => at(r, 'period.end') ?? (done(r) ? at(r, 'period.start') : undefined),
-  Condition: (r) => last(at(r, 'abatementDateTime')) ?? (['resolved', 'inactive', 'remission'].includes(clinical(r)) ? at(r, 'onsetDateTime') : undefined),
-  Procedure: (r) => at(r, 'performedPeriod.end') ?? at(r, 'performedDateTime') ?? (done(r) ? at(r, 'performedPeriod.start') : undefined),
+  Condition: (r) =>
+    last(at(r, 'abatementDateTime')) ??
+    (['resolved', 'inactive', 'remission'].includes(clinical(r)) ? at(r, 'onsetDateTime') : undefined),
+  Procedure: (r) =>
+    at(r, 'performedPeriod.end') ??
+    at(r, 'performedDateTime') ??
+    (done(r) ? at(r, 'performedPeriod.start') : undefined),
   Observation: (r) => at(r, 'effectiveDateTime') ?? at(r, 'issued'),
   DiagnosticReport: (r) => at(r, 'effectiveDateTime') ?? at(r, 'issued'),
   Immunization: (r) => at(r, 'occurrenceDateTime'),

@@ -13,16 +13,23 @@ import { paOf } from './pa.ts';
 
 const folder = foreignFolder();
 const NPI = '1234567893';
-if (folder === undefined) console.warn('SKIPPED: examples of HL7 and CMS, since shared/data/foreign is not beside this checkout');
+if (folder === undefined)
+  console.warn('SKIPPED: examples of HL7 and CMS, since shared/data/foreign is not beside this checkout');
 
 /** A Coverage without end for each patient whom a set names, in `renewed/`. @returns the ids of the patients */
 function cover(dir: string): string[] {
   const named = [...resourcesOf(dir)].map(({ resource }) => memberOf(resource) ?? '');
   const patients = new Set(named.filter((id) => id !== ''));
-  const coverages = [...patients].map((id) => JSON.stringify({
-    resourceType: 'Coverage', id: `renewed-${id}`.slice(0, 64), status: 'active', period: { start: '2016-01-01' },
-    beneficiary: { reference: `Patient/${id}` }, payor: [{ reference: 'Organization/payer' }],
-  }));
+  const coverages = [...patients].map((id) =>
+    JSON.stringify({
+      resourceType: 'Coverage',
+      id: `renewed-${id}`.slice(0, 64),
+      status: 'active',
+      period: { start: '2016-01-01' },
+      beneficiary: { reference: `Patient/${id}` },
+      payor: [{ reference: 'Organization/payer' }],
+    }),
+  );
   mkdirSync(join(dir, 'renewed'));
   writeFileSync(join(dir, 'renewed/Coverage.ndjson'), `${coverages.join('\n')}\n`);
   return [...patients];
@@ -40,7 +47,9 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
     fresh = await freshPlatform();
     const pa = paOf(fresh.platform(), work);
     const members = new Set<string>();
-    for (const archive of readdirSync(folder!).filter((name) => name.startsWith('examples-')).sort()) {
+    for (const archive of readdirSync(folder!)
+      .filter((name) => name.startsWith('examples-'))
+      .sort()) {
       const dir = join(work, archive.slice(0, -'.tar.gz'.length));
       unpack(join(folder!, archive), dir);
       for (const member of cover(dir)) members.add(member);
@@ -78,14 +87,21 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
     console.log(`${compared} of ${exported.size} exported examples compared, ${recorded.size} recorded`);
   });
 
-  /** Patients of whom an example is an active Consent that denies Provider Access: PDex 2.2 has one (`no-consent-1`). */
+  /**
+   * Patients of whom an example is an active Consent that denies Provider Access: PDex 2.2 has one (`no-consent-1`).
+   */
   const optedOut = (): Set<string> => {
-    const denials = [...published.values()].flat()
-      .filter(({ resourceType, status, provision }) => resourceType === 'Consent' && status === 'active' && (provision as { type?: string }).type === 'deny');
+    const denials = [...published.values()]
+      .flat()
+      .filter(
+        ({ resourceType, status, provision }) =>
+          resourceType === 'Consent' && status === 'active' && (provision as { type?: string }).type === 'deny',
+      );
     return new Set(denials.map((consent) => memberOf(consent)!));
   };
   /** Whether every version of an example that the sets hold belongs to a patient who opted out. */
-  const isDenied = (about: string): boolean => published.get(about)?.every((resource) => optedOut().has(memberOf(resource) ?? '')) ?? false;
+  const isDenied = (about: string): boolean =>
+    published.get(about)?.every((resource) => optedOut().has(memberOf(resource) ?? '')) ?? false;
 
   test('every claim, prior authorization and coverage that was recorded is exported, except of who opted out', () => {
     const financial = [...recorded].filter((about) => /^(ExplanationOfBenefit|Coverage)\//.test(about));

@@ -11,7 +11,10 @@ import type { Pa } from './pa.ts';
  * @returns the exported resources by `Type/id`
  */
 export async function exportOf(
-  pa: Pa, work: string, npi: string, members: readonly string[],
+  pa: Pa,
+  work: string,
+  npi: string,
+  members: readonly string[],
 ): Promise<Map<string, FhirResource>> {
   const [key, app] = [join(work, 'key.json'), join(work, 'app.json')];
   for (const step of [
@@ -19,7 +22,8 @@ export async function exportOf(
     ['attribute', '--npi', npi, '--from', '2020-01-01', '--member', ...members],
     ['keys', 'new', '--out', key],
     ['apps', 'register', '--name', 'Reader', '--npi', npi, '--key', key, '--out', app],
-  ]) expect(await pa(...step)).toMatchObject({ code: 0 });
+  ])
+    expect(await pa(...step)).toMatchObject({ code: 0 });
   const { client_id: client } = JSON.parse(readFileSync(app, 'utf8')) as { client_id: string };
   expect(await pa('apps', 'approve', client, '--npi', npi, '--evidence', 'a test')).toMatchObject({ code: 0 });
   const groups = JSON.parse((await pa('--json', 'groups', '--app', app, '--npi', npi)).stdout) as { id: string }[];

@@ -2,7 +2,8 @@ import { Agent, createServer, request, type IncomingMessage, type Server, type S
 import type { AddressInfo } from 'node:net';
 
 /**
- * The ingress of a deployment of separate processes: plain path prefixes (the longest wins), each next request to another
+ * The ingress of a deployment of separate processes: plain path prefixes (the longest wins), each next request to
+ * another
  * instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
@@ -10,17 +11,27 @@ export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent
 
 export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   [
-    ['/auth', 'auth'], ['/fhir/.well-known', 'auth'], ['/.well-known', 'auth'],
-    ['/fhir/Group', 'attribution'], ['/ops/explain', 'attribution'], ['/ops/disclosures', 'attribution'], ['/ops/slo', 'attribution'], ['/ops/probe', 'attribution'],
+    ['/auth', 'auth'],
+    ['/fhir/.well-known', 'auth'],
+    ['/.well-known', 'auth'],
+    ['/fhir/Group', 'attribution'],
+    ['/ops/explain', 'attribution'],
+    ['/ops/disclosures', 'attribution'],
+    ['/ops/slo', 'attribution'],
+    ['/ops/probe', 'attribution'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],
-    ['/fhir', 'resources'], ['/events', 'resources'],
+    ['/fhir', 'resources'],
+    ['/events', 'resources'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
 /** The service that answers a path. */
-export const serviceOf = (path: string): ServiceName | undefined => PREFIXES.find(([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'))?.[1];
+export const serviceOf = (path: string): ServiceName | undefined =>
+  PREFIXES.find(
+    ([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
+  )?.[1];
 
 /** Of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);
@@ -35,10 +46,19 @@ export interface Gateway {
 }
 
 /**
- * With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. What is `broken` is answered
+ * With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. What is
+ * `broken` is answered
  * 500 and reaches nobody.
  */
-export async function openGateway({ port = 0, only, broken }: { port?: number | undefined; only?: ServiceName; broken?: (request: IncomingMessage) => boolean } = {}): Promise<Gateway> {
+export async function openGateway({
+  port = 0,
+  only,
+  broken,
+}: {
+  port?: number | undefined;
+  only?: ServiceName;
+  broken?: (request: IncomingMessage) => boolean;
+} = {}): Promise<Gateway> {
   const agent = new Agent({ keepAlive: true, timeout: 20_000, maxFreeSockets: 64 });
   let instances: Partial<Record<ServiceName, readonly string[]>> = {};
   const turns = new Map<ServiceName, number>();
@@ -49,7 +69,12 @@ export async function openGateway({ port = 0, only, broken }: { port?: number | 
       response.writeHead(503, { 'retry-after': '1' }).end();
       return;
     }
-    const out = request(`${target}${incoming.url}`, { method: incoming.method ?? 'GET', agent, setHost: false, headers: endToEnd(incoming.rawHeaders) as unknown as Record<string, string> });
+    const out = request(`${target}${incoming.url}`, {
+      method: incoming.method ?? 'GET',
+      agent,
+      setHost: false,
+      headers: endToEnd(incoming.rawHeaders) as unknown as Record<string, string>,
+    });
     out.on('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
       answer.on('error', () => response.destroy());
@@ -71,7 +96,14 @@ export async function openGateway({ port = 0, only, broken }: { port?: number | 
   /** What belongs to each process and is never routed; tests look at all of them at once. */
   const ofEach = async (path: string, response: ServerResponse): Promise<void> => {
     const all = SERVICES.flatMap((service) => instances[service] ?? []);
-    const answers = await Promise.all(all.map((base) => fetch(`${base}${path}`).then(async (a) => ({ status: a.status, text: await a.text() }), () => ({ status: 503, text: 'cannot be reached' }))));
+    const answers = await Promise.all(
+      all.map((base) =>
+        fetch(`${base}${path}`).then(
+          async (a) => ({ status: a.status, text: await a.text() }),
+          () => ({ status: 503, text: 'cannot be reached' }),
+        ),
+      ),
+    );
     response.writeHead(Math.max(200, ...answers.map((a) => a.status))).end(answers.map((a) => a.text).join('\n'));
   };
 
@@ -84,7 +116,11 @@ export async function openGateway({ port = 0, only, broken }: { port?: number | 
     const turn = turns.get(service) ?? 0;
     turns.set(service, turn + 1);
     const found = instances[service] ?? [];
-    return pass(incoming, response, found.map((_, i) => found[(turn + i) % found.length]!));
+    return pass(
+      incoming,
+      response,
+      found.map((_, i) => found[(turn + i) % found.length]!),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -95,10 +131,11 @@ export async function openGateway({ port = 0, only, broken }: { port?: number | 
     base: `http://127.0.0.1:${bound}`,
     port: bound,
     route: (next) => (instances = next),
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-      agent.destroy();
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        agent.destroy();
+      }),
   };
 }

@@ -42,7 +42,10 @@ export function startPlatform(options: StartOptions): Promise<PlatformProcess> {
 export function instancesOf(platform: PlatformProcess, service: ServiceName): readonly string[] {
   if (SHARED !== undefined) return SHARED.instances[service];
   if (!SEPARATE) return [platform.base];
-  return (platform as Deployment).processes().filter((p) => p.service === service).map((p) => p.base);
+  return (platform as Deployment)
+    .processes()
+    .filter((p) => p.service === service)
+    .map((p) => p.base);
 }
 
 /**
@@ -91,7 +94,8 @@ export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions =
     throw error;
   }
   return {
-    folder, dispose,
+    folder,
+    dispose,
     platform: () => current,
     server: () => new Server(current.base),
     async restart(how) {
@@ -111,13 +115,21 @@ function attach(world: SharedWorld, folder: string, env: Readonly<Record<string,
     throw new Error('other scenarios use this platform: a test that ends or restarts it runs in another suite');
   };
   const platform: PlatformProcess = {
-    base, dataDir, payerToken, administratorToken, pid: pids[0]!,
+    base,
+    dataDir,
+    payerToken,
+    administratorToken,
+    pid: pids[0]!,
     memory: () => Math.max(...pids.map(memoryOf)),
     ended: new Promise(() => undefined),
-    stop: refuse, kill: refuse,
+    stop: refuse,
+    kill: refuse,
   };
   return {
-    folder, platform: () => platform, server: () => new Server(base), restart: refuse,
+    folder,
+    platform: () => platform,
+    server: () => new Server(base),
+    restart: refuse,
     dispose: async () => rmSync(folder, { recursive: true, force: true }),
   };
 }

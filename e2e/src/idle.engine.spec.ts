@@ -20,8 +20,23 @@ import { startDeployment, type Deployment } from './deployment.ts';
 import { http, optIn, optOut, tell, type EventRow } from './road.ts';
 
 /** Names of the api keys that an idle service can send (https://kafka.apache.org/protocol#protocol_api_keys). */
-const API: Readonly<Record<number, string>> = { 0: 'Produce', 1: 'Fetch', 2: 'ListOffsets', 3: 'Metadata', 8: 'OffsetCommit', 9: 'OffsetFetch', 10: 'FindCoordinator', 11: 'JoinGroup', 12: 'Heartbeat', 14: 'SyncGroup', 18: 'ApiVersions' };
-/** The start has no end that can be seen from outside. A rate counts from the moment when the start's own work is over: caches are filled and every consumer has its partitions. */
+const API: Readonly<Record<number, string>> = {
+  0: 'Produce',
+  1: 'Fetch',
+  2: 'ListOffsets',
+  3: 'Metadata',
+  8: 'OffsetCommit',
+  9: 'OffsetFetch',
+  10: 'FindCoordinator',
+  11: 'JoinGroup',
+  12: 'Heartbeat',
+  14: 'SyncGroup',
+  18: 'ApiVersions',
+};
+/**
+ * The start has no end that can be seen from outside. A rate counts from the moment when the start's own work is over:
+ * caches are filled and every consumer has its partitions.
+ */
 const SETTLE_MS = 10_000;
 const WINDOW_MS = 30_000;
 /** Statements about one member. */
@@ -61,7 +76,10 @@ class Counter {
 /** `Fetch of resources`: the api and the client id, which is the name of the service. */
 function kafkaName(frame: Buffer): string {
   const length = frame.readInt16BE(12);
-  return `${API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`} of ${length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length)}`;
+  return (
+    `${API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`} of ` +
+    `${length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length)}`
+  );
 }
 
 /** `find views`: the command and its collection. */
@@ -70,7 +88,9 @@ function mongoName(frame: Buffer): string {
   if (command === undefined) return 'another message';
   const STRING = 2;
   const value = 26 + command.length + 1;
-  return frame[25] === STRING ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}` : command;
+  return frame[25] === STRING
+    ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}`
+    : command;
 }
 
 describe('five services', () => {

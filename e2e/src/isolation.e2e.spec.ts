@@ -2,10 +2,25 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { byMembers } from './payers.ts';
-import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, sealed, type HttpAnswer, type HttpCall } from './road.ts';
+import {
+  ASSERTION_TYPE,
+  clientAssertion,
+  findGroup,
+  form,
+  http,
+  json,
+  kickOff,
+  sealed,
+  type HttpAnswer,
+  type HttpCall,
+} from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
-const reply = ({ status, headers, body }: HttpAnswer): unknown => ({ status, headers: { ...headers, date: undefined }, body: body.toString('utf8') });
+const reply = ({ status, headers, body }: HttpAnswer): unknown => ({
+  status,
+  headers: { ...headers, date: undefined },
+  body: body.toString('utf8'),
+});
 
 describe('one client and another', () => {
   const payer = sharedPayer();
@@ -45,7 +60,11 @@ describe('one client and another', () => {
     const pairs: readonly (readonly [theirs: string, nobodys: string, call?: HttpCall])[] = [
       [`/fhir/Group/${otherGroup}`, `/fhir/Group/${unknown}`],
       [`/fhir/Group/${otherGroup}/$export`, `/fhir/Group/${unknown}/$export`, { headers: async }],
-      [`/fhir/Group/${otherGroup}/$davinci-data-export`, `/fhir/Group/${unknown}/$davinci-data-export`, { headers: async }],
+      [
+        `/fhir/Group/${otherGroup}/$davinci-data-export`,
+        `/fhir/Group/${unknown}/$davinci-data-export`,
+        { headers: async },
+      ],
       [`/fhir/bulk/${job}`, `/fhir/bulk/${unknown}`],
       [`/fhir/bulk/${job}`, `/fhir/bulk/${unknown}`, { method: 'DELETE' }],
       [file, file.replace(job, unknown)],
@@ -60,7 +79,11 @@ describe('one client and another', () => {
     for (const [one, nobodys, call] of pairs) {
       const [a, b] = [await ask(one, call), await ask(nobodys, call)];
       // A search answers with its own URL: the one thing that may differ is what the client itself wrote.
-      const same = (answer: HttpAnswer, names: readonly string[]): unknown => ({ ...(reply(answer) as object), headers: { ...answer.headers, date: undefined, 'content-length': undefined }, body: names.reduce((text, name) => text.replaceAll(name, '*'), answer.body.toString()) });
+      const same = (answer: HttpAnswer, names: readonly string[]): unknown => ({
+        ...(reply(answer) as object),
+        headers: { ...answer.headers, date: undefined, 'content-length': undefined },
+        body: names.reduce((text, name) => text.replaceAll(name, '*'), answer.body.toString()),
+      });
       expect(same(a, [member, otherGroup, theirs.npi]), one).toEqual(same(b, ['m-999999', unknown, '1999999984']));
       if (!one.includes('?')) expect(a.status, one).toBe(404);
       if (a.status === 404) expect(reply(a), one).toEqual(reply(b));
@@ -68,7 +91,9 @@ describe('one client and another', () => {
     }
     // Nothing of it touched theirs.
     expect((await http(otherStatus, { token: otherToken })).status).toBe(200);
-    expect(json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id)).not.toContain(otherGroup);
+    expect(
+      json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id),
+    ).not.toContain(otherGroup);
   });
 
   test("another's page link, or one that was changed, is no link", async () => {
@@ -78,7 +103,11 @@ describe('one client and another', () => {
     const next = json<{ link: { relation: string; url: string }[] }>(page).link.find((l) => l.relation === 'next')!.url;
     expect((await http(next, { token: otherToken })).status).toBe(200);
     const changed = next.slice(0, -3) + (next.endsWith('AAA') ? 'BBB' : 'AAA');
-    const [stolen, tampered, invented] = [await ask(next), await http(changed, { token: otherToken }), await ask(next.replace(/_page=.*/, `_page=${'A'.repeat(80)}`))];
+    const [stolen, tampered, invented] = [
+      await ask(next),
+      await http(changed, { token: otherToken }),
+      await ask(next.replace(/_page=.*/, `_page=${'A'.repeat(80)}`)),
+    ];
     expect(stolen.status).toBe(400);
     expect(reply(stolen)).toEqual(reply(tampered));
     expect(reply(stolen)).toEqual(reply(invented));
@@ -88,13 +117,20 @@ describe('one client and another', () => {
   test("another's registration and token: not read, not introspected", async () => {
     const uri = other.registration.registration_client_uri;
     const own = app.registration.registration_access_token;
-    const [foreign, unknown] = [await http(uri, { token: own }), await http(uri.replace(/c-[0-9a-f]+$/, `c-${'0'.repeat(32)}`), { token: own })];
+    const [foreign, unknown] = [
+      await http(uri, { token: own }),
+      await http(uri.replace(/c-[0-9a-f]+$/, `c-${'0'.repeat(32)}`), { token: own }),
+    ];
     expect(foreign.status).toBe(401);
     expect(reply(foreign)).toEqual(reply(unknown));
     expect((await http(uri, { token: other.registration.registration_access_token })).status).toBe(200);
     expect((await http(uri)).status).toBe(401);
 
-    const introspect = (of: string): Promise<HttpAnswer> => http(at('/auth/introspect'), { ...form({ token: of }), headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Bearer ${token}` } });
+    const introspect = (of: string): Promise<HttpAnswer> =>
+      http(at('/auth/introspect'), {
+        ...form({ token: of }),
+        headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Bearer ${token}` },
+      });
     expect(json(await introspect(token))).toMatchObject({ active: true, client_id: app.clientId });
     const [theirToken, garbage] = [await introspect(otherToken), await introspect('not.a.token')];
     expect(json(theirToken)).toEqual({ active: false });
@@ -103,12 +139,26 @@ describe('one client and another', () => {
   });
 
   test('a token reads what its scope says and no more', async () => {
-    const answer = await http(at('/auth/token'), form({ grant_type: 'client_credentials', scope: 'system/Patient.rs', client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, at('/auth/token')) }));
+    const answer = await http(
+      at('/auth/token'),
+      form({
+        grant_type: 'client_credentials',
+        scope: 'system/Patient.rs',
+        client_assertion_type: ASSERTION_TYPE,
+        client_assertion: clientAssertion(app, at('/auth/token')),
+      }),
+    );
     const { access_token: narrow, scope } = json<{ access_token: string; scope: string }>(answer);
     expect(scope).toBe('system/Patient.rs');
     const member = mine.visible[0]!.member;
     expect((await ask(`/fhir/Patient/${member}`, { token: narrow })).status).toBe(200);
-    for (const path of [`/fhir/Condition?patient=${member}`, '/fhir/Condition/m-000001-x', '/fhir/Group', '/fhir/Practitioner?_id=x', `/fhir/ExplanationOfBenefit?patient=${member}`]) {
+    for (const path of [
+      `/fhir/Condition?patient=${member}`,
+      '/fhir/Condition/m-000001-x',
+      '/fhir/Group',
+      '/fhir/Practitioner?_id=x',
+      `/fhir/ExplanationOfBenefit?patient=${member}`,
+    ]) {
       const refused = await ask(path, { token: narrow });
       expect(refused.status, path).toBe(403);
       expect(refused.headers['www-authenticate'], path).toContain('insufficient_scope');
@@ -126,10 +176,28 @@ describe('one client and another', () => {
   test('no token, garbage, a stranger signature, and another role: 401 with a challenge', async () => {
     const [head, claims, signature] = token.split('.') as [string, string, string];
     const parsed = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
-    const forged = (over: Record<string, unknown>): string => `${head}.${Buffer.from(JSON.stringify({ ...parsed, ...over })).toString('base64url')}.${signature}`;
+    const forged = (over: Record<string, unknown>): string =>
+      `${head}.${Buffer.from(JSON.stringify({ ...parsed, ...over })).toString('base64url')}.${signature}`;
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`;
-    const bad = ['garbage', 'a.b.c', `${head}.${claims}.${'A'.repeat(86)}`, forged({ sub: other.clientId, client_id: other.clientId }), forged({ exp: Math.floor(Date.now() / 1000) + 99_999 }), none, clientAssertion(app, `${platform.base}/fhir`), platform.payerToken, platform.administratorToken, app.registration.registration_access_token];
-    for (const path of ['/fhir/Patient/m-000001', '/fhir/Group', `/fhir/Group/${otherGroup}/$export`, new URL(otherStatus).pathname, new URL(otherManifest.output[0]!.url).pathname]) {
+    const bad = [
+      'garbage',
+      'a.b.c',
+      `${head}.${claims}.${'A'.repeat(86)}`,
+      forged({ sub: other.clientId, client_id: other.clientId }),
+      forged({ exp: Math.floor(Date.now() / 1000) + 99_999 }),
+      none,
+      clientAssertion(app, `${platform.base}/fhir`),
+      platform.payerToken,
+      platform.administratorToken,
+      app.registration.registration_access_token,
+    ];
+    for (const path of [
+      '/fhir/Patient/m-000001',
+      '/fhir/Group',
+      `/fhir/Group/${otherGroup}/$export`,
+      new URL(otherStatus).pathname,
+      new URL(otherManifest.output[0]!.url).pathname,
+    ]) {
       for (const of of bad) {
         const answer = await ask(path, { token: of });
         expect(answer.status, `${path} ${bad.indexOf(of)}`).toBe(401);
@@ -140,9 +208,30 @@ describe('one client and another', () => {
       expect(bare.headers['www-authenticate']).toMatch(/^Bearer\b/);
       expect((await http(at(`${path}?access_token=${token}`))).status).toBe(401);
     }
-    for (const path of ['/events/dead-letters', '/auth/clients', '/ops/views/resources', `/ops/explain?client=${app.clientId}&member=m-000001`, '/ops/disclosures?member=m-000001', '/ops/slo']) expect((await ask(path)).status, path).toBe(401);
-    for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo']) expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
-    expect((await ask('/events', { method: 'POST', token, headers: { 'content-type': 'application/cloudevents+json' }, body: '{}' })).status).toBe(401);
-    expect((await ask('/ops/probe', { method: 'POST', token, headers: { 'content-type': 'application/json' }, body: '{}' })).status).toBe(401);
+    for (const path of [
+      '/events/dead-letters',
+      '/auth/clients',
+      '/ops/views/resources',
+      `/ops/explain?client=${app.clientId}&member=m-000001`,
+      '/ops/disclosures?member=m-000001',
+      '/ops/slo',
+    ])
+      expect((await ask(path)).status, path).toBe(401);
+    for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo'])
+      expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
+    expect(
+      (
+        await ask('/events', {
+          method: 'POST',
+          token,
+          headers: { 'content-type': 'application/cloudevents+json' },
+          body: '{}',
+        })
+      ).status,
+    ).toBe(401);
+    expect(
+      (await ask('/ops/probe', { method: 'POST', token, headers: { 'content-type': 'application/json' }, body: '{}' }))
+        .status,
+    ).toBe(401);
   });
 });

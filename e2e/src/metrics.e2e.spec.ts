@@ -5,13 +5,27 @@ import { syntheticPayer } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
 import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, findGroup, form, http, kickOff, optOut, payerEvent, sealed, tell, texts } from './road.ts';
+import {
+  AS_OF,
+  ASSERTION_TYPE,
+  clientAssertion,
+  findGroup,
+  form,
+  http,
+  kickOff,
+  optOut,
+  payerEvent,
+  sealed,
+  tell,
+  texts,
+} from './road.ts';
 import { documentedMetrics, parseExposition, undocumented, type Family } from './telemetry/exposition.ts';
 
 /** What the road on the standalone does not show, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   pa_memory_limit_bytes: 'only with a limit',
-  pa_probe_last_success_timestamp_seconds: 'once the probe has walked', pa_probe_step_duration_seconds: 'once the probe has walked',
+  pa_probe_last_success_timestamp_seconds: 'once the probe has walked',
+  pa_probe_step_duration_seconds: 'once the probe has walked',
 };
 /** The aggregates of gauges that are of Node alone. */
 const OF_NODE = /^(nodejs|process)_/;
@@ -28,7 +42,9 @@ function raw(base: string, method: string, path: string, headers: Record<string,
 
 describe('metrics of the road', () => {
   const payer = syntheticPayer({ seed: '1', members: 10, asOf: AS_OF });
-  const [{ npi, tin }] = payer.providerOrganizations.toSorted((a, b) => [...payer.ledger.visibleMembers(b.npi)].length - [...payer.ledger.visibleMembers(a.npi)].length) as [(typeof payer.providerOrganizations)[number]];
+  const [{ npi, tin }] = payer.providerOrganizations.toSorted(
+    (a, b) => [...payer.ledger.visibleMembers(b.npi)].length - [...payer.ledger.visibleMembers(a.npi)].length,
+  ) as [(typeof payer.providerOrganizations)[number]];
   const members = [...payer.ledger.visibleMembers(npi)].map(({ member }) => member);
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let platform: PlatformProcess;
@@ -41,16 +57,23 @@ describe('metrics of the road', () => {
     expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     return answer.body.toString('utf8');
   };
-  /** Callers share one answer a second. The next one was made after this was called, and no two are the same: the process uses time. */
+  /**
+   * Callers share one answer a second. The next one was made after this was called, and no two are the same: the
+   * process uses time.
+   */
   const scrape = async (): Promise<Map<string, Family>> => {
     const shared = await exposed();
-    return parseExposition(await eventually(async () => {
-      const next = await exposed();
-      return next !== shared && next;
-    }));
+    return parseExposition(
+      await eventually(async () => {
+        const next = await exposed();
+        return next !== shared && next;
+      }),
+    );
   };
   const value = (name: string, labels: Readonly<Record<string, string>> = {}, part = name): number => {
-    const found = (families.get(name)?.samples ?? []).filter((s) => s.name === part && Object.entries(labels).every(([label, v]) => s.labels[label] === v));
+    const found = (families.get(name)?.samples ?? []).filter(
+      (s) => s.name === part && Object.entries(labels).every(([label, v]) => s.labels[label] === v),
+    );
     expect(found.length, `${part} ${JSON.stringify(labels)}`).toBeGreaterThan(0);
     return found.reduce((sum, s) => sum + s.value, 0);
   };
@@ -61,34 +84,56 @@ describe('metrics of the road', () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Mine', npi, ...(tin !== undefined && { tin }) });
     const token = await app.tokens.get();
-    const ask = (path: string): Promise<number> => http(`${platform.base}${path}`, { token }).then(({ status }) => status);
+    const ask = (path: string): Promise<number> =>
+      http(`${platform.base}${path}`, { token }).then(({ status }) => status);
     // What is permitted, twice (caches), and what is not.
     for (let i = 0; i < 2; i++) expect(await ask(`/fhir/Patient/${members[0]!}`)).toBe(200);
     expect(await ask(`/fhir/Condition?patient=${members[0]!}`)).toBe(200);
     expect(await ask('/fhir/Patient/nobody')).toBe(404);
-    expect((await http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: 'system/*.rs', client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, 'https://elsewhere.example') }))).status).toBe(401);
+    expect(
+      (
+        await http(
+          `${platform.base}/auth/token`,
+          form({
+            grant_type: 'client_credentials',
+            scope: 'system/*.rs',
+            client_assertion_type: ASSERTION_TYPE,
+            client_assertion: clientAssertion(app, 'https://elsewhere.example'),
+          }),
+        )
+      ).status,
+    ).toBe(401);
     const group = (await findGroup(platform, token, npi)).id;
     const files = await texts(await sealed(await kickOff(platform, token, group), token), token);
     downloaded = [...files.values()].reduce((n, text) => n + Buffer.byteLength(text), 0);
     // Parked, refused, opted out.
-    expect(await tell(platform, payerEvent('payer.member-opted-out.v1', 'm-x', { scope: 'nonsense' }))).toMatchObject({ status: expect.stringMatching(/parked/) });
-    expect(await tell(platform, { ...payerEvent('payer.resource-recorded.v1', 'm-x', {}), time: 'noon' })).toMatchObject({ status: 'refused' });
+    expect(await tell(platform, payerEvent('payer.member-opted-out.v1', 'm-x', { scope: 'nonsense' }))).toMatchObject({
+      status: expect.stringMatching(/parked/),
+    });
+    expect(
+      await tell(platform, { ...payerEvent('payer.resource-recorded.v1', 'm-x', {}), time: 'noon' }),
+    ).toMatchObject({ status: 'refused' });
     expect(await tell(platform, optOut(members.at(-1)!))).toMatchObject({ status: 'effective' });
     await eventually(async () => (await scrape()).has('pa_opt_out_effect_seconds'), { interval: 250 });
     // Gauges are read from answers that may be some seconds old.
-    await eventually(async () => (await scrape()).get('pa_dead_letters_open')!.samples.some((s) => s.value > 0), { interval: 1000 });
+    await eventually(async () => (await scrape()).get('pa_dead_letters_open')!.samples.some((s) => s.value > 0), {
+      interval: 1000,
+    });
     families = await scrape();
   });
   afterAll(() => fresh?.dispose());
 
   test('every metric of the table has samples, and nothing else is there', () => {
-    const missing = Object.keys(documentedMetrics()).filter((name) => !(name in ELSEWHERE) && !OF_NODE.test(name) && (families.get(name)?.samples.length ?? 0) === 0);
+    const missing = Object.keys(documentedMetrics()).filter(
+      (name) => !(name in ELSEWHERE) && !OF_NODE.test(name) && (families.get(name)?.samples.length ?? 0) === 0,
+    );
     expect(missing).toEqual([]);
     expect(undocumented(families)).toEqual([]);
   });
 
   test('rate, errors and duration by route and operation', () => {
-    const requests = (labels: Record<string, string>): number => value('http_server_request_duration_seconds', labels, 'http_server_request_duration_seconds_count');
+    const requests = (labels: Record<string, string>): number =>
+      value('http_server_request_duration_seconds', labels, 'http_server_request_duration_seconds_count');
     expect(requests({ service: 'resources', method: 'GET', route: '/fhir/:type/:id', status: '200' })).toBe(2);
     expect(requests({ service: 'resources', route: '/fhir/:type/:id', status: '404' })).toBe(1);
     expect(requests({ service: 'auth', method: 'POST', route: '/auth/token', status: '401' })).toBe(1);
@@ -98,15 +143,27 @@ describe('metrics of the road', () => {
 
   test('what went through the log, and that nobody is behind', async () => {
     expect(value('pa_log_appended_total', { topic: 'payer.member-events' })).toBeGreaterThan(100);
-    expect(value('pa_log_handled_total', { topic: 'payer.member-events', group: 'resources-intake' })).toBe(value('pa_log_appended_total', { topic: 'payer.member-events' }));
+    expect(value('pa_log_handled_total', { topic: 'payer.member-events', group: 'resources-intake' })).toBe(
+      value('pa_log_appended_total', { topic: 'payer.member-events' }),
+    );
     expect(value('pa_log_append_failures_total')).toBe(0);
-    await expect.poll(async () => (await scrape()).get('pa_log_lag_records')!.samples.filter((s) => s.value > 0), { interval: 1000 }).toEqual([]);
+    await expect
+      .poll(async () => (await scrape()).get('pa_log_lag_records')!.samples.filter((s) => s.value > 0), {
+        interval: 1000,
+      })
+      .toEqual([]);
     families = await scrape();
-    for (const name of ['pa_log_oldest_unhandled_seconds', 'pa_view_lag_records', 'pa_view_freshness_seconds']) expect([name, value(name)]).toEqual([name, 0]);
+    for (const name of ['pa_log_oldest_unhandled_seconds', 'pa_view_lag_records', 'pa_view_freshness_seconds'])
+      expect([name, value(name)]).toEqual([name, 0]);
     // Five services of one process: what two of them say of the same is not added up.
     expect(new Set(families.get('pa_view_builds')!.samples.map((s) => s.value))).toEqual(new Set([1]));
     expect(value('pa_engine_reachable', { engine: 'embedded' })).toBe(1);
-    expect(families.get('pa_facts_age_seconds')!.samples.map((s) => s.labels['service']).toSorted()).toEqual(['attribution', 'consent', 'export', 'resources']);
+    expect(
+      families
+        .get('pa_facts_age_seconds')!
+        .samples.map((s) => s.labels['service'])
+        .toSorted(),
+    ).toEqual(['attribution', 'consent', 'export', 'resources']);
   });
 
   test('events by what became of them', () => {
@@ -123,7 +180,9 @@ describe('metrics of the road', () => {
     expect(value('pa_export_chunks_total', { outcome: 'written' })).toBeGreaterThan(0);
     expect(value('pa_export_chunks_total', { outcome: 'failed' })).toBe(0);
     expect(value('pa_export_duration_seconds', { outcome: 'completed' }, 'pa_export_duration_seconds_count')).toBe(1);
-    expect(value('pa_export_duration_seconds', { outcome: 'completed' }, 'pa_export_duration_seconds_sum')).toBeGreaterThan(0);
+    expect(
+      value('pa_export_duration_seconds', { outcome: 'completed' }, 'pa_export_duration_seconds_sum'),
+    ).toBeGreaterThan(0);
     expect(value('pa_export_written_resources_total')).toBeGreaterThan(10);
     expect(value('pa_export_written_bytes_total')).toBeGreaterThan(1000);
     expect(value('pa_export_downloaded_bytes_total')).toBe(downloaded);
@@ -134,14 +193,18 @@ describe('metrics of the road', () => {
     expect(value('pa_token_refusals_total', { reason: 'aud' })).toBe(1);
     expect(value('pa_disclosures_total', { kind: 'read' })).toBe(2);
     expect(value('pa_disclosures_total', { kind: 'download' })).toBeGreaterThan(2);
-    expect(value('pa_refusals_total', { reason: 'unknown-resource' }) + value('pa_refusals_total', { reason: 'token' })).toBe(2);
+    expect(
+      value('pa_refusals_total', { reason: 'unknown-resource' }) + value('pa_refusals_total', { reason: 'token' }),
+    ).toBe(2);
     expect(value('pa_access_decisions_total', { purpose: 'read', outcome: 'permit' })).toBe(2);
     expect(value('pa_opt_out_effect_seconds', { le: '+Inf' }, 'pa_opt_out_effect_seconds_bucket')).toBeGreaterThan(0);
-    for (const cache of ['access-token', 'view-document']) expect(value('pa_cache_requests_total', { cache, result: 'hit' }), cache).toBeGreaterThan(0);
+    for (const cache of ['access-token', 'view-document'])
+      expect(value('pa_cache_requests_total', { cache, result: 'hit' }), cache).toBeGreaterThan(0);
   });
 
   test('whatever a client sends, the number of series stays', async () => {
-    const count = (of: ReadonlyMap<string, Family>): number => [...of.values()].filter(({ name }) => !OF_NODE.test(name)).reduce((n, { samples }) => n + samples.length, 0);
+    const count = (of: ReadonlyMap<string, Family>): number =>
+      [...of.values()].filter(({ name }) => !OF_NODE.test(name)).reduce((n, { samples }) => n + samples.length, 0);
     // One of each kind first: what they may add, they add.
     const garbage = async (i: number): Promise<void> => {
       const id = `x${i}y`;
@@ -153,10 +216,32 @@ describe('metrics of the road', () => {
         raw(platform.base, 'GET', `/events/receipts/${id}`),
         raw(platform.base, 'POST', `/auth/clients/${id}/approve`),
         http(`${platform.base}/auth/token`, form({ grant_type: id, client_id: id })),
-        http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: id, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(app, platform.base, { iss: id, sub: id }) })),
+        http(
+          `${platform.base}/auth/token`,
+          form({
+            grant_type: 'client_credentials',
+            scope: id,
+            client_assertion_type: ASSERTION_TYPE,
+            client_assertion: clientAssertion(app, platform.base, { iss: id, sub: id }),
+          }),
+        ),
       ]);
     };
-    const METHODS = ['PROPFIND', 'MKCOL', 'REPORT', 'TRACE', 'LOCK', 'PURGE', 'SEARCH', 'SUBSCRIBE', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD'];
+    const METHODS = [
+      'PROPFIND',
+      'MKCOL',
+      'REPORT',
+      'TRACE',
+      'LOCK',
+      'PURGE',
+      'SEARCH',
+      'SUBSCRIBE',
+      'PUT',
+      'DELETE',
+      'PATCH',
+      'OPTIONS',
+      'HEAD',
+    ];
     for (const method of METHODS) await raw(platform.base, method, '/fhir/Patient/x');
     // More than an address may: the answers above that limit are 429, and have series of their own.
     for (let i = 0; i < 40; i++) await garbage(0);

@@ -16,7 +16,10 @@ describeUnless(noPromtool, 'metrics in the text format', () => {
       const text = (await http(`${fresh.platform().base}/metrics`)).body.toString('utf8');
       const { output } = await promtoolWith(text, ['check', 'metrics']);
       expect(output.split('\n').filter((line) => line !== '' && !OF_NODE.test(line))).toEqual([]);
-      const broken = await promtoolWith(text.replace('# TYPE pa_build_info gauge', '# TYPE pa_build_info guage'), ['check', 'metrics']);
+      const broken = await promtoolWith(text.replace('# TYPE pa_build_info gauge', '# TYPE pa_build_info guage'), [
+        'check',
+        'metrics',
+      ]);
       expect(broken.code).not.toBe(0);
     } finally {
       await fresh.dispose();

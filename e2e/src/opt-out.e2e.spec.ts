@@ -9,7 +9,24 @@ import { npiOf, type MemberLedger } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, slowly, type TestApp } from './harness.ts';
 import { largest, taken } from './payers.ts';
-import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, kickOff, open, optIn, optOut, payerEvent, sealed, takesEffect, tell, texts, type GroupResource } from './road.ts';
+import {
+  ASSERTION_TYPE,
+  clientAssertion,
+  findGroup,
+  form,
+  http,
+  json,
+  kickOff,
+  open,
+  optIn,
+  optOut,
+  payerEvent,
+  sealed,
+  takesEffect,
+  tell,
+  texts,
+  type GroupResource,
+} from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = randomBytes(4).toString('hex');
@@ -17,22 +34,37 @@ const run = randomBytes(4).toString('hex');
 const memberOf = (member: string, provider: Record<string, unknown>, ...resources: unknown[]): DomainEvent[] => [
   payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
   payerEvent('payer.attribution-asserted.v1', member, { provider, from: '2020-01-01' }),
-  ...[{ resource: { resourceType: 'Patient', id: member, name: [{ family: 'Example' }] } }, ...resources].map((data) => payerEvent('payer.resource-recorded.v1', member, data)),
+  ...[{ resource: { resourceType: 'Patient', id: member, name: [{ family: 'Example' }] } }, ...resources].map((data) =>
+    payerEvent('payer.resource-recorded.v1', member, data),
+  ),
 ];
 
-/** 2 MB that do not compress well: so many of them fill every buffer between the platform and a client that does not read. */
+/**
+ * 2 MB that do not compress well: so many of them fill every buffer between the platform and a client that does not
+ * read.
+ */
 const DOCUMENT_BYTES = 1_600_000;
 const documentOf = (member: string): unknown => ({
   resource: {
-    resourceType: 'DocumentReference', id: `${member}-large`, status: 'current', type: { text: 'Scan' }, subject: { reference: `Patient/${member}` }, date: '2024-05-01T10:00:00Z',
-    content: [{ attachment: { contentType: 'application/octet-stream', data: randomBytes(DOCUMENT_BYTES).toString('base64') } }],
+    resourceType: 'DocumentReference',
+    id: `${member}-large`,
+    status: 'current',
+    type: { text: 'Scan' },
+    subject: { reference: `Patient/${member}` },
+    date: '2024-05-01T10:00:00Z',
+    content: [
+      { attachment: { contentType: 'application/octet-stream', data: randomBytes(DOCUMENT_BYTES).toString('base64') } },
+    ],
   },
 });
 
 describe('an opt-out against everything that runs', () => {
   const payer = sharedPayer();
   const organization = largest(payer);
-  /** An organization of this run, whose members have a large document each: as many as fit into one chunk, so that one file has them all. */
+  /**
+   * An organization of this run, whose members have a large document each: as many as fit into one chunk, so that one
+   * file has them all.
+   */
   const scans = npiOf(randomInt(1e8));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let platform: PlatformProcess;
@@ -41,7 +73,11 @@ describe('an opt-out against everything that runs', () => {
   let group: GroupResource;
   /** Every test takes its own members and leaves the others alone. */
   const untouched = [...organization.visible];
-  const take = (wanted: (m: MemberLedger) => boolean = () => true): string => untouched.splice(untouched.findIndex((m) => wanted(m)), 1)[0]!.member;
+  const take = (wanted: (m: MemberLedger) => boolean = () => true): string =>
+    untouched.splice(
+      untouched.findIndex((m) => wanted(m)),
+      1,
+    )[0]!.member;
 
   beforeAll(async () => {
     fresh = await freshPlatform({ env: LIMITS, shared: payer });
@@ -57,13 +93,18 @@ describe('an opt-out against everything that runs', () => {
 
   let opened: Promise<{ scansApp: TestApp; scansGroup: GroupResource }> | undefined;
   /** The organization with the large documents, from when it is needed. */
-  const withScans = (): Promise<{ scansApp: TestApp; scansGroup: GroupResource }> => (opened ??= (async () => {
-    const members = Array.from({ length: 5 }, (_, i) => `m-scan-${run}-${i}`);
-    await handled(payerEvent('payer.network-status-changed.v1', scans, { npi: scans, status: 'in-network', from: '2020-01-01' }), ...members.flatMap((m) => memberOf(m, { npi: scans }, documentOf(m))));
-    const scansApp = await registerApp(platform, { name: 'Scans', npi: scans });
-    return { scansApp, scansGroup: await findGroup(platform, await scansApp.tokens.get(), scans) };
-  })());
-  const read = (member: string, as = token): Promise<number> => http(`${platform.base}/fhir/Patient/${member}`, { token: as }).then((a) => a.status);
+  const withScans = (): Promise<{ scansApp: TestApp; scansGroup: GroupResource }> =>
+    (opened ??= (async () => {
+      const members = Array.from({ length: 5 }, (_, i) => `m-scan-${run}-${i}`);
+      await handled(
+        payerEvent('payer.network-status-changed.v1', scans, { npi: scans, status: 'in-network', from: '2020-01-01' }),
+        ...members.flatMap((m) => memberOf(m, { npi: scans }, documentOf(m))),
+      );
+      const scansApp = await registerApp(platform, { name: 'Scans', npi: scans });
+      return { scansApp, scansGroup: await findGroup(platform, await scansApp.tokens.get(), scans) };
+    })());
+  const read = (member: string, as = token): Promise<number> =>
+    http(`${platform.base}/fhir/Patient/${member}`, { token: as }).then((a) => a.status);
   const exported = async (query = ''): Promise<{ manifest: Manifest; files: Map<string, string> }> => {
     const manifest = await sealed(await kickOff(platform, token, group.id, query), token);
     return { manifest, files: await texts(manifest, token) };
@@ -71,18 +112,22 @@ describe('an opt-out against everything that runs', () => {
   const everything = (files: Map<string, string>): string => [...files.values()].join('');
   /** Everybody's files but `member`'s lines. Ids of a member's resources begin with the member's id. */
   const linesOf = (text: string, member: string): string[] => text.split('\n').filter((line) => line.includes(member));
-  const countOf = (manifest: Manifest, type: string): number => manifest.output.filter((f) => f.type === type).reduce((n, f) => n + (f.count ?? 0), 0);
+  const countOf = (manifest: Manifest, type: string): number =>
+    manifest.output.filter((f) => f.type === type).reduce((n, f) => n + (f.count ?? 0), 0);
   const leave = (member: string): Promise<void> => takesEffect(platform, optOut(member));
   /** Afterwards, so that the tests that follow have files large enough. */
   const back = (member: string): Promise<void> => takesEffect(platform, optIn(member));
-  const handled = async (...events: Parameters<typeof publishAll>[1] extends Iterable<infer E> ? E[] : never): Promise<void> => expect(taken((await publishAll(platform, events)).outcomes)).toEqual({ taken: events.length });
+  const handled = async (
+    ...events: Parameters<typeof publishAll>[1] extends Iterable<infer E> ? E[] : never
+  ): Promise<void> => expect(taken((await publishAll(platform, events)).outcomes)).toEqual({ taken: events.length });
 
   test('before an export: in no file and not in the Group; back again, _since has everything of theirs', async () => {
     const member = take();
     const before = await exported();
     const theirs = linesOf(everything(before.files), member).sort();
     expect(theirs.length).toBe(payer.ledger.member(Number(member.slice(2))).resources.size);
-    const members = async (): Promise<(string | undefined)[]> => (await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference) ?? [];
+    const members = async (): Promise<(string | undefined)[]> =>
+      (await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference) ?? [];
     expect(await members()).toContain(`Patient/${member}`);
 
     await leave(member);
@@ -114,7 +159,9 @@ describe('an opt-out against everything that runs', () => {
     const status = await kickOff(platform, token, group.id);
     const before = await sealed(status, token);
     const filesBefore = await texts(before, token);
-    const eob = before.output.find((f) => f.type === 'ExplanationOfBenefit' && linesOf(filesBefore.get('ExplanationOfBenefit')!, member).length > 0)!;
+    const eob = before.output.find(
+      (f) => f.type === 'ExplanationOfBenefit' && linesOf(filesBefore.get('ExplanationOfBenefit')!, member).length > 0,
+    )!;
     const head = await http(eob.url, { token, method: 'HEAD' });
 
     await leave(member);
@@ -126,7 +173,12 @@ describe('an opt-out against everything that runs', () => {
       // What is not of a member may go with its last referrer.
       if (!['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Medication'].includes(type)) {
         expect(countOf(before, type) - countOf(after, type), type).toBe(lost);
-        expect(filesAfter.get(type) ?? '', type).toBe(text.split('\n').filter((line) => !line.includes(member)).join('\n'));
+        expect(filesAfter.get(type) ?? '', type).toBe(
+          text
+            .split('\n')
+            .filter((line) => !line.includes(member))
+            .join('\n'),
+        );
       }
     }
     expect(everything(filesAfter)).not.toContain(member);
@@ -142,14 +194,23 @@ describe('an opt-out against everything that runs', () => {
 
   /** Reads what there is until the end or the cut. */
   async function drain(response: IncomingMessage, into: Buffer[]): Promise<boolean> {
-    const ended = new Promise<void>((resolve) => response.once('end', resolve).once('close', resolve).once('error', () => resolve()));
+    const ended = new Promise<void>((resolve) =>
+      response
+        .once('end', resolve)
+        .once('close', resolve)
+        .once('error', () => resolve()),
+    );
     response.on('data', (chunk: Buffer) => into.push(chunk));
     response.resume();
     await ended;
     return response.complete;
   }
   /** Opens a file, takes its first bytes, and does not read on. */
-  async function begun(url: string, as: string, headers: Record<string, string>): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
+  async function begun(
+    url: string,
+    as: string,
+    headers: Record<string, string>,
+  ): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
     const response = await open(slowly(platform, url), { token: as, headers });
     expect(response.statusCode).toBe(200);
     const [chunk] = (await once(response, 'data')) as [Buffer];
@@ -158,31 +219,42 @@ describe('an opt-out against everything that runs', () => {
     return { response, chunks: [chunk] };
   }
 
-  test.each(['identity', 'gzip'] as const)('during a slow download (%s): the connection is cut before a byte of theirs', async (coding) => {
-    const { scansApp, scansGroup } = await withScans();
-    const as = await scansApp.tokens.get();
-    const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference');
-    const manifest = await sealed(status, as);
-    const file = manifest.output.find((f) => f.type === 'DocumentReference')!;
-    const whole = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
-    const text = (coding === 'gzip' ? gunzipSync(whole.body) : whole.body).toString();
-    const large = text.split('\n').map((line) => /"id":"([\w-]+)-large"/.exec(line)?.[1]).filter((m) => m !== undefined);
-    const last = large.at(-1)!;
-    expect(large.length).toBeGreaterThanOrEqual(4);
-    const { response, chunks } = await begun(file.url, as, { 'accept-encoding': coding });
-    await leave(last);
-    const complete = await drain(response, chunks);
-    const got = Buffer.concat(chunks);
-    expect(complete).toBe(false);
-    expect(got.equals(whole.body.subarray(0, got.length))).toBe(true);
-    const plain = coding === 'gzip' ? gunzipSync(got, { finishFlush: constants.Z_SYNC_FLUSH }) : got;
-    expect(plain.length).toBeLessThan(text.length);
-    expect(plain.includes(last)).toBe(false);
-    // Asked again, the file is whole, and without them.
-    const again = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
-    expect((coding === 'gzip' ? gunzipSync(again.body) : again.body).toString()).toBe(text.split('\n').filter((l) => !l.includes(last)).join('\n'));
-    await back(last);
-  });
+  test.each(['identity', 'gzip'] as const)(
+    'during a slow download (%s): the connection is cut before a byte of theirs',
+    async (coding) => {
+      const { scansApp, scansGroup } = await withScans();
+      const as = await scansApp.tokens.get();
+      const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference');
+      const manifest = await sealed(status, as);
+      const file = manifest.output.find((f) => f.type === 'DocumentReference')!;
+      const whole = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
+      const text = (coding === 'gzip' ? gunzipSync(whole.body) : whole.body).toString();
+      const large = text
+        .split('\n')
+        .map((line) => /"id":"([\w-]+)-large"/.exec(line)?.[1])
+        .filter((m) => m !== undefined);
+      const last = large.at(-1)!;
+      expect(large.length).toBeGreaterThanOrEqual(4);
+      const { response, chunks } = await begun(file.url, as, { 'accept-encoding': coding });
+      await leave(last);
+      const complete = await drain(response, chunks);
+      const got = Buffer.concat(chunks);
+      expect(complete).toBe(false);
+      expect(got.equals(whole.body.subarray(0, got.length))).toBe(true);
+      const plain = coding === 'gzip' ? gunzipSync(got, { finishFlush: constants.Z_SYNC_FLUSH }) : got;
+      expect(plain.length).toBeLessThan(text.length);
+      expect(plain.includes(last)).toBe(false);
+      // Asked again, the file is whole, and without them.
+      const again = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
+      expect((coding === 'gzip' ? gunzipSync(again.body) : again.body).toString()).toBe(
+        text
+          .split('\n')
+          .filter((l) => !l.includes(last))
+          .join('\n'),
+      );
+      await back(last);
+    },
+  );
 
   test('reads, searches and every next page: as if there had never been such a member', async () => {
     const member = take((m) => (m.perType['Observation'] ?? 0) > 4);
@@ -193,11 +265,22 @@ describe('an opt-out against everything that runs', () => {
     expect(await read(member)).toBe(200);
 
     await leave(member);
-    expect(json<{ entry?: unknown[]; link: { relation: string }[] }>(await http(next, { token }))).not.toHaveProperty('entry.0');
-    for (const [denied, unknown] of [[`Patient/${member}`, 'Patient/m-999999'], [`Observation/${one}`, 'Observation/m-999999-obs-1'], [`Observation?patient=${member}&_count=2`, 'Observation?patient=m-999999&_count=2'], [`Patient?_id=${member}`, 'Patient?_id=m-999999']] as const) {
-      const [a, b] = await Promise.all([denied, unknown].map((path) => http(`${platform.base}/fhir/${path}`, { token })));
+    expect(json<{ entry?: unknown[]; link: { relation: string }[] }>(await http(next, { token }))).not.toHaveProperty(
+      'entry.0',
+    );
+    for (const [denied, unknown] of [
+      [`Patient/${member}`, 'Patient/m-999999'],
+      [`Observation/${one}`, 'Observation/m-999999-obs-1'],
+      [`Observation?patient=${member}&_count=2`, 'Observation?patient=m-999999&_count=2'],
+      [`Patient?_id=${member}`, 'Patient?_id=m-999999'],
+    ] as const) {
+      const [a, b] = await Promise.all(
+        [denied, unknown].map((path) => http(`${platform.base}/fhir/${path}`, { token })),
+      );
       expect(a!.status, denied).toBe(b!.status);
-      expect(a!.body.toString().replaceAll(member, 'm-999999').replaceAll(one, 'm-999999-obs-1')).toBe(b!.body.toString());
+      expect(a!.body.toString().replaceAll(member, 'm-999999').replaceAll(one, 'm-999999-obs-1')).toBe(
+        b!.body.toString(),
+      );
       expect({ ...a!.headers, date: '' }).toEqual({ ...b!.headers, date: '' });
     }
     await back(member);
@@ -210,12 +293,21 @@ describe('an opt-out against everything that runs', () => {
       await tell(platform, event);
       await eventually(async () => (await read(member)) === 404);
       return eventually(async () => {
-        const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(await http(`${platform.base}/events/dead-letters?status=open`, { token: platform.payerToken }));
+        const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(
+          await http(`${platform.base}/events/dead-letters?status=open`, { token: platform.payerToken }),
+        );
         return deadLetters.find((d) => d.event === event.id)?.id ?? false;
       });
     };
     const resolve = async (id: string, how: string, body: unknown): Promise<number> =>
-      (await http(`${platform.base}/events/dead-letters/${id}/${how}`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
+      (
+        await http(`${platform.base}/events/dead-letters/${id}/${how}`, {
+          method: 'POST',
+          token: platform.payerToken,
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        })
+      ).status;
 
     const first = await unreadable();
     expect(await resolve(first, 'discard', {})).toBe(400);
@@ -225,11 +317,16 @@ describe('an opt-out against everything that runs', () => {
 
     const second = await unreadable();
     // A replay about somebody else, or of another type, would leave this member denied for ever.
-    for (const other of [optOut('m-000001'), optIn(member)]) expect(await resolve(second, 'replay', toStructured(other))).toBe(400);
+    for (const other of [optOut('m-000001'), optIn(member)])
+      expect(await resolve(second, 'replay', toStructured(other))).toBe(400);
     expect(await read(member)).toBe(404);
     expect(await resolve(second, 'replay', { scope: 'global', setBy: 'member' })).toBe(202);
     await eventually(async () => {
-      const explained = json<{ now: { decision: string; reason?: string } }>(await http(`${platform.base}/ops/explain?client=${app.clientId}&member=${member}`, { token: platform.administratorToken }));
+      const explained = json<{ now: { decision: string; reason?: string } }>(
+        await http(`${platform.base}/ops/explain?client=${app.clientId}&member=${member}`, {
+          token: platform.administratorToken,
+        }),
+      );
       expect(explained.now).toEqual({ decision: 'deny', reason: 'opted-out' });
     });
     expect(await read(member)).toBe(404);
@@ -239,11 +336,22 @@ describe('an opt-out against everything that runs', () => {
 
   test('said by a FHIR Consent', async () => {
     const member = take();
-    const code = (system: string, value: string) => ({ coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }] });
-    const consent = (type: string) => payerEvent('payer.resource-recorded.v1', member, { resource: {
-      resourceType: 'Consent', id: `consent-${member}`, status: 'active', scope: code('consentscope', 'patient-privacy'), category: [code('v3-ActCode', 'IDSCL')],
-      patient: { reference: `Patient/${member}` }, policyRule: code('consentpolicycodes', 'cric'), provision: { type, period: { start: '2020-01-01' } },
-    } });
+    const code = (system: string, value: string) => ({
+      coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }],
+    });
+    const consent = (type: string) =>
+      payerEvent('payer.resource-recorded.v1', member, {
+        resource: {
+          resourceType: 'Consent',
+          id: `consent-${member}`,
+          status: 'active',
+          scope: code('consentscope', 'patient-privacy'),
+          category: [code('v3-ActCode', 'IDSCL')],
+          patient: { reference: `Patient/${member}` },
+          policyRule: code('consentpolicycodes', 'cric'),
+          provision: { type, period: { start: '2020-01-01' } },
+        },
+      });
     await takesEffect(platform, consent('deny'));
     expect(await read(member)).toBe(404);
     // A Consent that permits ends nothing: an opt-in does.
@@ -260,20 +368,34 @@ describe('an opt-out against everything that runs', () => {
     const other = await registerApp(platform, { name: 'The other', npi: otherNpi });
     const otherToken = await other.tokens.get();
     expect([await read(shared.member), await read(shared.member, otherToken)]).toEqual([200, 200]);
-    await takesEffect(platform, optOut(shared.member, { scope: 'provider-specific', targets: [{ npi: organization.npi }] }));
+    await takesEffect(
+      platform,
+      optOut(shared.member, { scope: 'provider-specific', targets: [{ npi: organization.npi }] }),
+    );
     expect([await read(shared.member), await read(shared.member, otherToken)]).toEqual([404, 200]);
-    expect((await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference)).not.toContain(`Patient/${shared.member}`);
-    expect((await findGroup(platform, otherToken, otherNpi)).member?.map((m) => m.entity.reference)).toContain(`Patient/${shared.member}`);
+    expect((await findGroup(platform, token, organization.npi)).member?.map((m) => m.entity.reference)).not.toContain(
+      `Patient/${shared.member}`,
+    );
+    expect((await findGroup(platform, otherToken, otherNpi)).member?.map((m) => m.entity.reference)).toContain(
+      `Patient/${shared.member}`,
+    );
     await back(shared.member);
     expect(await read(shared.member)).toBe(200);
   });
 
-  /** A practice of this run, whose NPI and TIN the directory joins: what happens to its members concerns no other spec. */
+  /**
+   * A practice of this run, whose NPI and TIN the directory joins: what happens to its members concerns no other spec.
+   */
   const practice = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
   let practised: Promise<TestApp> | undefined;
   const readAtPractice = async (member: string): Promise<number> => {
-    practised ??= handled(payerEvent('payer.network-status-changed.v1', practice.npi, { ...practice, status: 'in-network', from: '2020-01-01' }))
-      .then(() => registerApp(platform, { name: 'Practice', npi: practice.npi }));
+    practised ??= handled(
+      payerEvent('payer.network-status-changed.v1', practice.npi, {
+        ...practice,
+        status: 'in-network',
+        from: '2020-01-01',
+      }),
+    ).then(() => registerApp(platform, { name: 'Practice', npi: practice.npi }));
     return read(member, await (await practised).tokens.get());
   };
   let patients = 0;
@@ -288,7 +410,10 @@ describe('an opt-out against everything that runs', () => {
   test.each([
     ['by its TIN, though members are attributed by its NPI', [{ tin: practice.tin }]],
     ['beside somebody whom we do not know', [{ npi: npiOf(randomInt(1e8)) }, { NPI: practice.npi }]],
-    ['by an NPI with a wrong check digit', [{ npi: `${practice.npi.slice(0, 9)}${(Number(practice.npi[9]) + 1) % 10}` }]],
+    [
+      'by an NPI with a wrong check digit',
+      [{ npi: `${practice.npi.slice(0, 9)}${(Number(practice.npi[9]) + 1) % 10}` }],
+    ],
   ])('of one provider, named %s', async (_how, targets) => {
     const member = await joined();
     await takesEffect(platform, optOut(member, { scope: 'provider-specific', targets }));
@@ -322,14 +447,33 @@ describe('an opt-out against everything that runs', () => {
     const { response, chunks } = await begun(large.url, as, { 'accept-encoding': 'identity' });
     const size = Number(response.headers['content-length']);
     const running = await kickOff(platform, as, scansGroup.id);
-    const answer = await http(`${platform.base}/auth/clients/${scansApp.clientId}/suspend`, { method: 'POST', token: platform.administratorToken, headers: { 'content-type': 'application/json' }, body: '{"reason":"test"}' });
+    const answer = await http(`${platform.base}/auth/clients/${scansApp.clientId}/suspend`, {
+      method: 'POST',
+      token: platform.administratorToken,
+      headers: { 'content-type': 'application/json' },
+      body: '{"reason":"test"}',
+    });
     expect(answer.status).toBe(200);
-    for (const url of [status, running, large.url, `${platform.base}/fhir/Group`, `${platform.base}/fhir/Patient?_id=m-000001`]) {
+    for (const url of [
+      status,
+      running,
+      large.url,
+      `${platform.base}/fhir/Group`,
+      `${platform.base}/fhir/Patient?_id=m-000001`,
+    ]) {
       const refused = await http(url, { token: as });
       expect(refused.status, url).toBe(401);
       expect(refused.headers['www-authenticate']).toContain('invalid_token');
     }
-    const exchange = await http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: scansApp.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: clientAssertion(scansApp, `${platform.base}/auth/token`) }));
+    const exchange = await http(
+      `${platform.base}/auth/token`,
+      form({
+        grant_type: 'client_credentials',
+        scope: scansApp.scope,
+        client_assertion_type: ASSERTION_TYPE,
+        client_assertion: clientAssertion(scansApp, `${platform.base}/auth/token`),
+      }),
+    );
     expect([400, 401]).toContain(exchange.status);
     expect(await drain(response, chunks)).toBe(false);
     expect(Buffer.concat(chunks).length).toBeLessThan(size);
@@ -337,9 +481,16 @@ describe('an opt-out against everything that runs', () => {
 
   describe('is answered by what it does', () => {
     const minutesAgo = (n: number): string => new Date(Date.now() - n * 60_000).toISOString();
-    const of = (member: string, type: string, source: string, time: string, data: object = {}, id = `${type}-${member}-${time}`): DomainEvent =>
-      ({ ...payerEvent(`payer.member-opted-${type}.v1`, member, data), id, source, time });
-    const out = (member: string, ...rest: [string, string, object?, string?]): DomainEvent => of(member, 'out', ...rest);
+    const of = (
+      member: string,
+      type: string,
+      source: string,
+      time: string,
+      data: object = {},
+      id = `${type}-${member}-${time}`,
+    ): DomainEvent => ({ ...payerEvent(`payer.member-opted-${type}.v1`, member, data), id, source, time });
+    const out = (member: string, ...rest: [string, string, object?, string?]): DomainEvent =>
+      of(member, 'out', ...rest);
     const answered = async (event: DomainEvent): Promise<object> => {
       const { index: _, receipt: __, id: ___, ...answer } = await tell(platform, event);
       return answer;
@@ -363,7 +514,10 @@ describe('an opt-out against everything that runs', () => {
 
     test('scheduled: it will deny from its day on', async () => {
       const member = await joined();
-      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01T00:00:00Z' }))).toEqual({ status: 'scheduled', from: '2999-01-01T00:00:00.000Z' });
+      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01T00:00:00Z' }))).toEqual({
+        status: 'scheduled',
+        from: '2999-01-01T00:00:00.000Z',
+      });
       expect(await readAtPractice(member)).toBe(200);
     });
 
@@ -379,13 +533,20 @@ describe('an opt-out against everything that runs', () => {
       const member = await joined();
       const event = out(member, '/calls', minutesAgo(10));
       expect(await answered(event)).toEqual({ status: 'effective' });
-      expect(await answered(of(member, 'in', '/portal', minutesAgo(8)))).toEqual({ status: 'superseded', by: event.id });
+      expect(await answered(of(member, 'in', '/portal', minutesAgo(8)))).toEqual({
+        status: 'superseded',
+        by: event.id,
+      });
       expect(await readAtPractice(member)).toBe(404);
     });
 
     test('parked: it cannot be read, or its id was used before, and its member is denied until somebody resolves that', async () => {
       const member = await joined();
-      expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({ status: 'parked', deadLetter: expect.stringMatching(/^dl-/) as string, denies: 'member' });
+      expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({
+        status: 'parked',
+        deadLetter: expect.stringMatching(/^dl-/) as string,
+        denies: 'member',
+      });
       expect(await readAtPractice(member)).toBe(404);
       const other = await joined();
       const id = `optout-${other}`;
@@ -393,7 +554,10 @@ describe('an opt-out against everything that runs', () => {
       expect(await answered(of(other, 'in', '/calls', minutesAgo(20)))).toEqual({ status: 'effective' });
       expect(await readAtPractice(other)).toBe(200);
       // Out again under the same id, as payers do who name events after members.
-      expect(await answered(out(other, '/calls', minutesAgo(10), {}, id))).toMatchObject({ status: 'parked', denies: 'member' });
+      expect(await answered(out(other, '/calls', minutesAgo(10), {}, id))).toMatchObject({
+        status: 'parked',
+        denies: 'member',
+      });
       expect(await readAtPractice(other)).toBe(404);
     });
   });

@@ -5,17 +5,32 @@ import { COMPILED } from './compiled.ts';
 
 const BIN = join(import.meta.dirname, '../../libs/cli/bin/pa.mjs');
 
-export interface Ran { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 export type Pa = ((...args: string[]) => Promise<Ran>) & {
   /** With something on standard input, or other variables. */
-  with(options: { stdin?: string | Uint8Array; env?: Record<string, string | undefined>; killOn?: (stderr: string) => boolean }, ...args: string[]): Promise<Ran>;
+  with(
+    options: {
+      stdin?: string | Uint8Array;
+      env?: Record<string, string | undefined>;
+      killOn?: (stderr: string) => boolean;
+    },
+    ...args: string[]
+  ): Promise<Ran>;
 };
 
 /** `pa` as a process of its own, as a person would start it in `cwd` for a platform. */
 export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string): Pa {
   const run: Pa['with'] = ({ stdin, env, killOn }, ...args) =>
     new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...COMPILED, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [BIN, ...args], {
+        cwd,
+        env: { ...process.env, ...COMPILED, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MemberLedger, ProviderOrganization, SyntheticPayer } from '@provider-access/synthetic';
 import { publishAll, type Served } from './road.ts';
 
-export interface SeeingOrganization extends ProviderOrganization { readonly visible: readonly MemberLedger[] }
+export interface SeeingOrganization extends ProviderOrganization {
+  readonly visible: readonly MemberLedger[];
+}
 
 /** Provider organizations with the members that each may see. The organization with the most members comes first. */
 export const byMembers = (payer: SyntheticPayer): readonly SeeingOrganization[] =>
@@ -14,11 +16,19 @@ export const byMembers = (payer: SyntheticPayer): readonly SeeingOrganization[] 
 export const largest = (payer: SyntheticPayer): SeeingOrganization => byMembers(payer)[0]!;
 
 /**
- * `recorded` and `unchanged` as one count. An intake that loses its partition between its append and its commit handles the events again and
+ * `recorded` and `unchanged` as one count. An intake that loses its partition between its append and its commit handles
+ * the events again and
  * finds them recorded, so a busy machine moves a few events from one outcome to the other.
  */
-export function taken({ recorded = 0, unchanged = 0, ...others }: Readonly<Record<string, number>>): Record<string, number> {
-  return { ...Object.fromEntries(Object.entries(others).filter(([, count]) => count > 0)), taken: recorded + unchanged };
+export function taken({
+  recorded = 0,
+  unchanged = 0,
+  ...others
+}: Readonly<Record<string, number>>): Record<string, number> {
+  return {
+    ...Object.fromEntries(Object.entries(others).filter(([, count]) => count > 0)),
+    taken: recorded + unchanged,
+  };
 }
 
 /** Publishes all events of a payer. Errors: intake decided otherwise than the ledger says. */
@@ -26,5 +36,7 @@ export async function publishPayer(platform: Served, payer: SyntheticPayer): Pro
   const { outcomes, refused } = await publishAll(platform, payer.events());
   const expected = payer.ledger.summary().outcomes;
   if (refused.length === 0 && isDeepStrictEqual(taken({ ...outcomes }), taken({ ...expected }))) return;
-  throw new Error(`published ${JSON.stringify(outcomes)}, ${refused.length} refused; expected ${JSON.stringify(expected)}`);
+  throw new Error(
+    `published ${JSON.stringify(outcomes)}, ${refused.length} refused; expected ${JSON.stringify(expected)}`,
+  );
 }

@@ -6,12 +6,33 @@ import { freshPlatform, SEPARATE } from './harness.ts';
 import { paOf, type Pa, type Ran } from './pa.ts';
 import { http, optIn, optOut, tell } from './road.ts';
 
-interface Report { readonly at: string; readonly ok: boolean; readonly failed?: string; readonly steps: readonly { readonly step: string; readonly ok: boolean; readonly ms: number; readonly detail: string }[] }
+interface Report {
+  readonly at: string;
+  readonly ok: boolean;
+  readonly failed?: string;
+  readonly steps: readonly {
+    readonly step: string;
+    readonly ok: boolean;
+    readonly ms: number;
+    readonly detail: string;
+  }[];
+}
 const reportOf = ({ stdout, stderr }: Ran): Report => {
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as Report;
 };
-const ALWAYS = ['discovery', 'token', 'group', 'member', 'search', 'kick-off', 'status', 'download', 'foreign', 'clean-up'];
+const ALWAYS = [
+  'discovery',
+  'token',
+  'group',
+  'member',
+  'search',
+  'kick-off',
+  'status',
+  'download',
+  'foreign',
+  'clean-up',
+];
 const MEMBER = 'pa-probe';
 
 describe('the probe', { timeout: 120_000 }, () => {
@@ -35,11 +56,13 @@ describe('the probe', { timeout: 120_000 }, () => {
   afterAll(() => fresh?.dispose());
 
   test('is set up once, with secrets in files that nobody else can read', async () => {
-    for (const file of ['app.json', 'key.json']) expect(statSync(join(fresh.folder, 'probe', file)).mode & 0o777).toBe(0o600);
+    for (const file of ['app.json', 'key.json'])
+      expect(statSync(join(fresh.folder, 'probe', file)).mode & 0o777).toBe(0o600);
     const key = JSON.parse(readFileSync(join(fresh.folder, 'probe', 'key.json'), 'utf8')) as { d: string };
     const ran = await pa('probe', '--app', app(), '--publish', '--opt-out', '--report');
     expect(ran.code).toBe(0);
-    for (const secret of [key.d, fresh.platform().payerToken, fresh.platform().administratorToken]) expect(ran.stdout + ran.stderr).not.toContain(secret);
+    for (const secret of [key.d, fresh.platform().payerToken, fresh.platform().administratorToken])
+      expect(ran.stdout + ran.stderr).not.toContain(secret);
   });
 
   test('walks the whole road and says how each step went', async () => {
@@ -47,7 +70,20 @@ describe('the probe', { timeout: 120_000 }, () => {
     expect(ran.code).toBe(0);
     const report = reportOf(ran);
     expect(report).toMatchObject({ ok: true });
-    expect(report.steps.map((s) => s.step)).toEqual(['discovery', 'token', 'group', 'member', 'search', 'publish', 'kick-off', 'status', 'download', 'foreign', 'opt-out', 'clean-up']);
+    expect(report.steps.map((s) => s.step)).toEqual([
+      'discovery',
+      'token',
+      'group',
+      'member',
+      'search',
+      'publish',
+      'kick-off',
+      'status',
+      'download',
+      'foreign',
+      'opt-out',
+      'clean-up',
+    ]);
     expect(report.steps.every((s) => s.ok && s.ms >= 0)).toBe(true);
     expect(reportOf(await probe()).steps.map((s) => s.step)).toEqual(ALWAYS);
     if (SEPARATE) return;
@@ -65,12 +101,29 @@ describe('the probe', { timeout: 120_000 }, () => {
     const ran = await pa('probe', '--temporary', '--publish', '--opt-out', '--json');
     const report = reportOf(ran);
     expect({ code: ran.code, failed: report.failed }).toEqual({ code: 0 });
-    expect(report.steps.map((s) => s.step)).toEqual(['prepare', 'discovery', 'token', 'group', 'member', 'search', 'publish', 'kick-off', 'status', 'download', 'foreign', 'opt-out', 'clean-up', 'remove']);
+    expect(report.steps.map((s) => s.step)).toEqual([
+      'prepare',
+      'discovery',
+      'token',
+      'group',
+      'member',
+      'search',
+      'publish',
+      'kick-off',
+      'status',
+      'download',
+      'foreign',
+      'opt-out',
+      'clean-up',
+      'remove',
+    ]);
     const member = /pa-probe-[0-9a-f]{12}/.exec(report.steps[0]!.detail)![0];
     const temporary = /c-[0-9a-f]{32}/.exec(report.steps[0]!.detail)![0];
     const apps = JSON.parse((await pa('apps', 'list', '--json')).stdout) as { client_id: string; status: string }[];
     expect(apps.find((a) => a.client_id === temporary)?.status).toBe('suspended');
-    const explained = JSON.parse((await pa('explain', '--client', client, '--member', member, '--json')).stdout) as { decision: string };
+    const explained = JSON.parse((await pa('explain', '--client', client, '--member', member, '--json')).stdout) as {
+      decision: string;
+    };
     expect(explained.decision).toBe('deny');
     // The other member of the same provider is as it was.
     expect((await probe()).code).toBe(0);
@@ -105,16 +158,34 @@ describe('the probe', { timeout: 120_000 }, () => {
   test('refuses a wrong call before it walks', async () => {
     const file = join(fresh.folder, 'broken.json');
     writeFileSync(file, '{"client_id":"c"}');
-    expect(await pa('probe', '--app', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('names no key') as string });
+    expect(await pa('probe', '--app', file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('names no key') as string,
+    });
     expect(await pa('probe')).toMatchObject({ code: 2, stderr: expect.stringContaining('pa probe setup') as string });
-    expect(await pa('probe', '--app', app(), '--timeout', '0')).toMatchObject({ code: 2, stderr: expect.stringContaining('--timeout is a number of seconds') as string });
+    expect(await pa('probe', '--app', app(), '--timeout', '0')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--timeout is a number of seconds') as string,
+    });
     expect(await pa('probe', '--app', app(), '--npi', '12')).toMatchObject({ code: 2 });
     rmSync(file);
     expect(existsSync(file)).toBe(false);
-    const post = (body: string, token = fresh.platform().administratorToken): Promise<number> => http(`${fresh.platform().base}/ops/probe`, { method: 'POST', token, headers: { 'content-type': 'application/json' }, body }).then((a) => a.status);
+    const post = (body: string, token = fresh.platform().administratorToken): Promise<number> =>
+      http(`${fresh.platform().base}/ops/probe`, {
+        method: 'POST',
+        token,
+        headers: { 'content-type': 'application/json' },
+        body,
+      }).then((a) => a.status);
     expect(await post('{')).toBe(400);
-    expect(await post(JSON.stringify({ at: '2026-01-01T00:00:00Z', ok: true, steps: [{ step: 'somewhere', ok: true, ms: 1 }] }))).toBe(400);
+    expect(
+      await post(
+        JSON.stringify({ at: '2026-01-01T00:00:00Z', ok: true, steps: [{ step: 'somewhere', ok: true, ms: 1 }] }),
+      ),
+    ).toBe(400);
     expect(await post(JSON.stringify({ at: '2026-01-01T00:00:00Z', ok: true, failed: 'token', steps: [] }))).toBe(400);
-    expect(await post(JSON.stringify({ at: '2026-01-01T00:00:00Z', ok: true, steps: [] }), fresh.platform().payerToken)).toBe(401);
+    expect(
+      await post(JSON.stringify({ at: '2026-01-01T00:00:00Z', ok: true, steps: [] }), fresh.platform().payerToken),
+    ).toBe(401);
   });
 });

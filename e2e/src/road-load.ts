@@ -5,15 +5,34 @@ import type { Manifest } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 import type { TestApp } from './harness.ts';
 import { sleep, WAIT } from './interrupted.ts';
-import { ASSERTION_TYPE, clientAssertion, findGroup, form, http, json, optIn, optOut, payerEvent, type HttpAnswer, type HttpCall, type Served } from './road.ts';
+import {
+  ASSERTION_TYPE,
+  clientAssertion,
+  findGroup,
+  form,
+  http,
+  json,
+  optIn,
+  optOut,
+  payerEvent,
+  type HttpAnswer,
+  type HttpCall,
+  type Served,
+} from './road.ts';
 
 /**
- * A payer and a provider that continue their work while something is done to the platform. They repeat a request only when the platform says so
- * (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503 is the right answer. Any other answer that is not
+ * A payer and a provider that continue their work while something is done to the platform. They repeat a request only
+ * when the platform says so
+ * (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503 is the right answer. Any
+ * other answer that is not
  * as it should be is a failure that a client would have seen.
  */
 
-export interface Failure { readonly atMs: number; readonly what: string; readonly why: string }
+export interface Failure {
+  readonly atMs: number;
+  readonly what: string;
+  readonly why: string;
+}
 export interface LoadReport {
   /** Requests by what they were for. */
   readonly requests: Readonly<Record<string, number>>;
@@ -44,7 +63,8 @@ const TOKEN_MS = 1300;
 const STEADY = /^(200|202)$/;
 
 /** After how long a client repeats its request, ms; undefined when the answer does not ask for that. */
-const retryAfter = ({ status, headers }: HttpAnswer): number | undefined => (status === 503 && /^\d+$/.test(headers['retry-after'] ?? '') ? 1000 * Number(headers['retry-after']) : undefined);
+const retryAfter = ({ status, headers }: HttpAnswer): number | undefined =>
+  status === 503 && /^\d+$/.test(headers['retry-after'] ?? '') ? 1000 * Number(headers['retry-after']) : undefined;
 
 export class RoadLoad {
   private readonly options: LoadOptions;
@@ -89,10 +109,15 @@ export class RoadLoad {
     this.group = (await findGroup(this.options.platform, this.token, this.options.npi)).id;
     this.baseline = await this.first();
     if (this.baseline.length === 0) throw new Error('the first export has nothing to compare with');
-    const loop = (what: string, once: () => Promise<void>, pauseMs?: number): Promise<void> => this.loop(what, once, pauseMs);
+    const loop = (what: string, once: () => Promise<void>, pauseMs?: number): Promise<void> =>
+      this.loop(what, once, pauseMs);
     this.loops.push(
-      loop('token', () => this.exchange(), TOKEN_MS), loop('event', () => this.write()), loop('read', () => this.read()),
-      loop('search', () => this.search()), loop('export', () => this.exported()), loop('opt-out', () => this.leave()),
+      loop('token', () => this.exchange(), TOKEN_MS),
+      loop('event', () => this.write()),
+      loop('read', () => this.read()),
+      loop('search', () => this.search()),
+      loop('export', () => this.exported()),
+      loop('opt-out', () => this.leave()),
     );
   }
 
@@ -100,7 +125,10 @@ export class RoadLoad {
   private first(): Promise<readonly string[]> {
     return eventually(() => this.exportOnce(), { what: 'a first export', ...WAIT, interval: 1000 });
   }
-  /** Resolves when each loop has come round so many times more: whatever happens to the platform, every kind of work is done before and after it. */
+  /**
+   * Resolves when each loop has come round so many times more: whatever happens to the platform, every kind of work is
+   * done before and after it.
+   */
   async continues(times = 2): Promise<void> {
     const before = new Map(this.rounds);
     const done = (): boolean => [...this.rounds].every(([what, rounds]) => rounds >= before.get(what)! + times);
@@ -114,8 +142,14 @@ export class RoadLoad {
     await this.exchange();
     await this.settled();
     return {
-      requests: this.requests, failures: this.failures, repeated: this.repeated, slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
-      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0), exports: this.exports, optOuts: this.optOuts, late: this.late,
+      requests: this.requests,
+      failures: this.failures,
+      repeated: this.repeated,
+      slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
+      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0),
+      exports: this.exports,
+      optOuts: this.optOuts,
+      late: this.late,
     };
   }
   /** What has failed so far, the same sentences together: for an assertion that is short when it fails. */
@@ -135,7 +169,12 @@ export class RoadLoad {
       try {
         await once();
       } catch (error) {
-        this.fail(what, error instanceof Error ? `${error.message}${'code' in error ? ` (${String(error.code)})` : ''}` : String(error));
+        this.fail(
+          what,
+          error instanceof Error
+            ? `${error.message}${'code' in error ? ` (${String(error.code)})` : ''}`
+            : String(error),
+        );
       }
       this.rounds.set(what, this.rounds.get(what)! + 1);
       await sleep(this.running ? pauseMs : 0);
@@ -145,13 +184,25 @@ export class RoadLoad {
     this.failures.push({ atMs: Math.round(performance.now() - this.began), what, why });
   }
 
-  /** One request, repeated when the platform says so; throws unless it is answered with a status that `wanted` takes. `call` may make it anew each time. */
-  private async ask(what: string, path: string, call: HttpCall | (() => HttpCall) = {}, wanted: RegExp = STEADY): Promise<HttpAnswer> {
+  /**
+   * One request, repeated when the platform says so; throws unless it is answered with a status that `wanted` takes.
+   * `call` may make it anew each time.
+   */
+  private async ask(
+    what: string,
+    path: string,
+    call: HttpCall | (() => HttpCall) = {},
+    wanted: RegExp = STEADY,
+  ): Promise<HttpAnswer> {
     const { platform } = this.options;
     const give = performance.now() + WAIT.timeout;
     const once = async (): Promise<HttpAnswer> => {
       const began = performance.now();
-      const answer = await http(path.startsWith('http') ? path : platform.base + path, { token: this.token, ...(typeof call === 'function' ? call() : call) }, 1);
+      const answer = await http(
+        path.startsWith('http') ? path : platform.base + path,
+        { token: this.token, ...(typeof call === 'function' ? call() : call) },
+        1,
+      );
       this.slowest[what] = Math.max(this.slowest[what] ?? 0, performance.now() - began);
       return answer;
     };
@@ -162,23 +213,35 @@ export class RoadLoad {
       await sleep(after);
       answer = await once();
     }
-    if (!wanted.test(String(answer.status))) throw new Error(`${what}: ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ${answer.body.toString('utf8').slice(0, 300)}`);
+    if (!wanted.test(String(answer.status)))
+      throw new Error(
+        `${what}: ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ` +
+          `${answer.body.toString('utf8').slice(0, 300)}`,
+      );
     return answer;
   }
 
   private async exchange(): Promise<void> {
     const { app, platform } = this.options;
     // An assertion is good for one request.
-    const exchange = (): HttpCall => form({
-      grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE,
-      client_assertion: clientAssertion(app, `${platform.base}/auth/token`),
-    });
+    const exchange = (): HttpCall =>
+      form({
+        grant_type: 'client_credentials',
+        scope: app.scope,
+        client_assertion_type: ASSERTION_TYPE,
+        client_assertion: clientAssertion(app, `${platform.base}/auth/token`),
+      });
     const answer = await this.ask('token', '/auth/token', exchange);
     this.token = json<{ access_token: string }>(answer).access_token;
   }
 
   private async post(event: DomainEvent, what: string): Promise<{ status: string; reason?: string }> {
-    const call = { method: 'POST', token: this.options.platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) };
+    const call = {
+      method: 'POST',
+      token: this.options.platform.payerToken,
+      headers: { 'content-type': 'application/cloudevents+json' },
+      body: JSON.stringify(toStructured(event)),
+    };
     return json(await this.ask(what, '/events', call));
   }
   /** A new version of one of a few resources; each fifth event is published twice, as a payer that is not sure does. */
@@ -186,16 +249,29 @@ export class RoadLoad {
     const n = this.requests['event'] ?? 0;
     const id = `roll-${n % WRITTEN}`;
     const text = randomUUID();
-    const event = payerEvent('payer.resource-recorded.v1', this.writer, { resource: { resourceType: 'Observation', id, status: 'final', code: { text }, subject: { reference: `Patient/${this.writer}` }, effectiveDateTime: '2024-02-03' } });
+    const event = payerEvent('payer.resource-recorded.v1', this.writer, {
+      resource: {
+        resourceType: 'Observation',
+        id,
+        status: 'final',
+        code: { text },
+        subject: { reference: `Patient/${this.writer}` },
+        effectiveDateTime: '2024-02-03',
+      },
+    });
     for (let times = n % 5 === 0 ? 2 : 1; times > 0; times--) {
       const row = await this.post(event, 'event');
-      if (row.status !== 'accepted') throw new Error(`an event was answered ${row.status} (${row.reason ?? 'without a reason'})`);
+      if (row.status !== 'accepted')
+        throw new Error(`an event was answered ${row.status} (${row.reason ?? 'without a reason'})`);
     }
     this.written.set(id, { versions: (this.written.get(id)?.versions ?? 0) + 1, text });
   }
   /** What was accepted is there, as often as it was published and no more. */
   private async settled(): Promise<void> {
-    interface Observation { readonly code: { readonly text: string }; readonly meta: { readonly versionId: string } }
+    interface Observation {
+      readonly code: { readonly text: string };
+      readonly meta: { readonly versionId: string };
+    }
     for (const [id, { versions, text }] of this.written) {
       let answer: HttpAnswer | undefined;
       let seen: Observation | undefined;
@@ -206,14 +282,18 @@ export class RoadLoad {
       }, WAIT).catch(() => undefined);
       if (seen?.code.text === text && seen.meta.versionId === String(versions)) continue;
       const found = seen === undefined ? `it is answered ${answer?.status}` : `version ${seen.meta.versionId} is there`;
-      this.fail('ledger', `Observation/${id}: ${versions} versions were accepted, and ${found}${seen?.code.text === text ? '' : ', not the last content'}`);
+      this.fail(
+        'ledger',
+        `Observation/${id}: ${versions} versions were accepted, and ` +
+          `${found}${seen?.code.text === text ? '' : ', not the last content'}`,
+      );
     }
   }
 
   private async read(): Promise<void> {
     const member = this.steady[this.rounds.get('read')! % this.steady.length]!;
     await this.ask('read', `/fhir/Patient/${member}`);
-    if ((this.requests['read']! % 10) === 0) await this.ask('group', `/fhir/Group/${this.group}`);
+    if (this.requests['read']! % 10 === 0) await this.ask('group', `/fhir/Group/${this.group}`);
   }
   /** To the last page, with a pause in which the process that made the link may have been replaced by another. */
   private async search(): Promise<void> {
@@ -236,11 +316,16 @@ export class RoadLoad {
     const effective = async (event: DomainEvent): Promise<void> => {
       let row = await this.post(event, 'consent');
       // Accepted, and not known to hold everywhere yet: a payer that has to know publishes it again until it is.
-      for (const until = performance.now() + WAIT.timeout; row.status === 'accepted' && performance.now() < until; row = await this.post(event, 'consent')) {
+      for (
+        const until = performance.now() + WAIT.timeout;
+        row.status === 'accepted' && performance.now() < until;
+        row = await this.post(event, 'consent')
+      ) {
         this.late++;
         await sleep(200);
       }
-      if (row.status !== 'effective') throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
+      if (row.status !== 'effective')
+        throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
       this.moves.set(member, (this.moves.get(member) ?? 0) + 1);
     };
     await said(optOut(member));
@@ -257,15 +342,23 @@ export class RoadLoad {
   private async exported(): Promise<void> {
     const away = new Map([...this.out].map((member) => [member, this.moves.get(member)]));
     const lines = await this.exportOnce((text) => {
-      for (const [member, moves] of away) if (this.out.has(member) && this.moves.get(member) === moves && text.includes(member)) throw new Error('an export holds a member who had opted out before it was asked for');
+      for (const [member, moves] of away)
+        if (this.out.has(member) && this.moves.get(member) === moves && text.includes(member))
+          throw new Error('an export holds a member who had opted out before it was asked for');
     });
     const missing = this.baseline.length - lines.length;
-    if (missing !== 0 || lines.some((line, i) => line !== this.baseline[i])) throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.baseline.length}`);
+    if (missing !== 0 || lines.some((line, i) => line !== this.baseline[i]))
+      throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.baseline.length}`);
     this.exports++;
   }
   /** The lines of those who stay all the time, in an order of their own. */
   private async exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
-    const kickOff = await this.ask('kick-off', `/fhir/Group/${this.group}/$export`, { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } }, /^202$/);
+    const kickOff = await this.ask(
+      'kick-off',
+      `/fhir/Group/${this.group}/$export`,
+      { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } },
+      /^202$/,
+    );
     const status = String(kickOff.headers['content-location']);
     let manifest: Manifest | undefined;
     while (manifest === undefined) {
@@ -276,12 +369,17 @@ export class RoadLoad {
     let text = '';
     for (const { url } of manifest.output) text += await this.file(status, url);
     check(text);
-    return text.split('\n').filter((line) => this.steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`))).toSorted();
+    return text
+      .split('\n')
+      .filter((line) => this.steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`)))
+      .toSorted();
   }
 
   /**
-   * A file of which nobody is left is not there, and the manifest says so: whoever left came in between. Who leaves after the decision and before the first byte
-   * is answered 500 by the build that e2e/cluster/BASE names, and gets the file as it is now since (services/export/test/access.int.spec.ts).
+   * A file of which nobody is left is not there, and the manifest says so: whoever left came in between. Who leaves
+   * after the decision and before the first byte
+   * is answered 500 by the build that e2e/cluster/BASE names, and gets the file as it is now since
+   * (services/export/test/access.int.spec.ts).
    */
   private async file(status: string, url: string): Promise<string> {
     for (let asked = 0; ; asked++) {
@@ -289,7 +387,8 @@ export class RoadLoad {
       const answer = await this.ask('download', url, {}, /^(200|404|500)$/);
       if (answer.status === 500) {
         // Odd: one was on its way when this was asked.
-        if ((before === this.consents && before % 2 === 0) || asked > 4) throw new Error(`GET ${url.replace(this.options.platform.base, '')} was answered 500 while nobody left`);
+        if ((before === this.consents && before % 2 === 0) || asked > 4)
+          throw new Error(`GET ${url.replace(this.options.platform.base, '')} was answered 500 while nobody left`);
         continue;
       }
       if (answer.status === 200) return answer.body.toString('utf8');

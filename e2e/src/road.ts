@@ -1,7 +1,18 @@
 import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { toStructured, type DomainEvent } from '@provider-access/events';
-import { approveOwn, newKey, publicJwk, publish, Server, TokenSource, type Item, type Manifest, type PlatformProcess, type PublishReport } from '@provider-access/cli';
+import {
+  approveOwn,
+  newKey,
+  publicJwk,
+  publish,
+  Server,
+  TokenSource,
+  type Item,
+  type Manifest,
+  type PlatformProcess,
+  type PublishReport,
+} from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 
 /**
@@ -14,14 +25,25 @@ export const AS_OF = '2026-01-31T00:00:00.000Z';
 /** What a request needs to know of a platform, wherever that runs. */
 export type Served = Pick<PlatformProcess, 'base' | 'payerToken' | 'administratorToken'>;
 
-export interface HttpAnswer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
-export interface HttpCall { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string; readonly token?: string }
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+export interface HttpCall {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly token?: string;
+}
 
 /** The response as it comes: nothing decoded, nothing pooled, nothing followed. */
 export function open(url: string, call: HttpCall = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { ...call.headers, ...(call.token !== undefined && { authorization: `Bearer ${call.token}` }) };
-    request(url, { method: call.method ?? 'GET', headers, agent: false }, resolve).on('error', reject).end(call.body);
+    request(url, { method: call.method ?? 'GET', headers, agent: false }, resolve)
+      .on('error', reject)
+      .end(call.body);
   });
 }
 
@@ -35,7 +57,11 @@ const attempts = { unavailable: 1, group: 1 };
 export const repeatReads = (more: Partial<typeof attempts>): void => void Object.assign(attempts, more);
 const repeatable = ({ method = 'GET' }: HttpCall): boolean => method === 'GET' || method === 'HEAD';
 
-export async function http(url: string, call: HttpCall = {}, asked = repeatable(call) ? attempts.unavailable : 1): Promise<HttpAnswer> {
+export async function http(
+  url: string,
+  call: HttpCall = {},
+  asked = repeatable(call) ? attempts.unavailable : 1,
+): Promise<HttpAnswer> {
   const response = await open(url, call);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
@@ -51,15 +77,39 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export const json = <T>(answer: HttpAnswer): T => JSON.parse(answer.body.toString('utf8')) as T;
 
 /** An event of the payer, now. */
-export const payerEvent = (type: string, member: string, data: unknown): DomainEvent => ({ id: randomUUID(), source: 'urn:example:payer', type, time: new Date().toISOString(), subject: member, data });
-export const optOut = (member: string, data: Record<string, unknown> = { scope: 'global' }): DomainEvent => payerEvent('payer.member-opted-out.v1', member, { setBy: 'member', ...data });
-export const optIn = (member: string): DomainEvent => payerEvent('payer.member-opted-in.v1', member, { setBy: 'member' });
+export const payerEvent = (type: string, member: string, data: unknown): DomainEvent => ({
+  id: randomUUID(),
+  source: 'urn:example:payer',
+  type,
+  time: new Date().toISOString(),
+  subject: member,
+  data,
+});
+export const optOut = (member: string, data: Record<string, unknown> = { scope: 'global' }): DomainEvent =>
+  payerEvent('payer.member-opted-out.v1', member, { setBy: 'member', ...data });
+export const optIn = (member: string): DomainEvent =>
+  payerEvent('payer.member-opted-in.v1', member, { setBy: 'member' });
 
-export interface EventRow { readonly index: number; readonly id?: string; readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused'; readonly reason?: string; readonly receipt: string; readonly from?: string; readonly by?: string; readonly deadLetter?: string; readonly denies?: string }
+export interface EventRow {
+  readonly index: number;
+  readonly id?: string;
+  readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused';
+  readonly reason?: string;
+  readonly receipt: string;
+  readonly from?: string;
+  readonly by?: string;
+  readonly deadLetter?: string;
+  readonly denies?: string;
+}
 
 export const itemOf = (event: DomainEvent): Item => {
   const resource = (event.data as { resource?: { resourceType?: string; id?: string } }).resource;
-  return { ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}` };
+  return {
+    ok: true,
+    line: JSON.stringify(toStructured(event)),
+    event: event.id,
+    about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}`,
+  };
 };
 
 /** Publishes and waits until every event is handled. */
@@ -73,7 +123,12 @@ export function publishAll(platform: Served, events: Iterable<DomainEvent>): Pro
 
 /** One event, in structured mode. */
 export async function tell(platform: Served, event: DomainEvent): Promise<EventRow> {
-  const answer = await http(`${platform.base}/events`, { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
+  const answer = await http(`${platform.base}/events`, {
+    method: 'POST',
+    token: platform.payerToken,
+    headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify(toStructured(event)),
+  });
   return json<EventRow>(answer);
 }
 
@@ -89,25 +144,61 @@ export async function takesEffect(platform: Served, event: DomainEvent): Promise
   });
 }
 
-export interface TestApp { readonly clientId: string; readonly key: JsonWebKey; readonly scope: string; readonly tokens: TokenSource; readonly registration: { readonly client_id: string; readonly registration_client_uri: string; readonly registration_access_token: string } }
+export interface TestApp {
+  readonly clientId: string;
+  readonly key: JsonWebKey;
+  readonly scope: string;
+  readonly tokens: TokenSource;
+  readonly registration: {
+    readonly client_id: string;
+    readonly registration_client_uri: string;
+    readonly registration_access_token: string;
+  };
+}
 
 /** Registers an app with a new key, approves it unless told otherwise. */
-export async function registerApp(platform: Served, app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean }): Promise<TestApp> {
+export async function registerApp(
+  platform: Served,
+  app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean },
+): Promise<TestApp> {
   const server = new Server(platform.base);
   const key = await newKey('ES384');
   const scope = app.scope ?? 'system/*.rs';
   const registration = await server.post<TestApp['registration']>('/auth/register', {
-    client_name: app.name, npi: [app.npi], ...(app.tin !== undefined && { tin: [app.tin] }), scope, contacts: ['mailto:developer@clinic.example'], jwks: { keys: [publicJwk(key)] },
+    client_name: app.name,
+    npi: [app.npi],
+    ...(app.tin !== undefined && { tin: [app.tin] }),
+    scope,
+    contacts: ['mailto:developer@clinic.example'],
+    jwks: { keys: [publicJwk(key)] },
   });
   if (app.approve !== false) await approveOwn(server, registration.client_id, platform.administratorToken, 'test');
-  return { clientId: registration.client_id, key, scope, tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }), registration };
+  return {
+    clientId: registration.client_id,
+    key,
+    scope,
+    tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }),
+    registration,
+  };
 }
 
-export interface GroupResource { readonly id: string; readonly quantity?: number; readonly member?: readonly { readonly entity: { readonly reference?: string } }[] }
+export interface GroupResource {
+  readonly id: string;
+  readonly quantity?: number;
+  readonly member?: readonly { readonly entity: { readonly reference?: string } }[];
+}
 
 /** The Group of a provider, as its own app finds it: on separate processes a moment after what makes it was handled. */
-export async function findGroup(platform: Served, token: string, npi: string, looks = attempts.group): Promise<GroupResource> {
-  const answer = await http(`${platform.base}/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`, { token });
+export async function findGroup(
+  platform: Served,
+  token: string,
+  npi: string,
+  looks = attempts.group,
+): Promise<GroupResource> {
+  const answer = await http(
+    `${platform.base}/fhir/Group?identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`,
+    { token },
+  );
   const group = json<{ entry?: { resource: GroupResource }[] }>(answer).entry?.[0]?.resource;
   if (group !== undefined) return group;
   if (looks === 1) throw new Error(`no Group of that NPI (${answer.status})`);
@@ -117,9 +208,13 @@ export async function findGroup(platform: Served, token: string, npi: string, lo
 
 /** @returns the status URL */
 export async function kickOff(platform: Served, token: string, group: string, query = ''): Promise<string> {
-  const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, { token, headers: { accept: 'application/fhir+json', prefer: 'respond-async' } });
+  const answer = await http(`${platform.base}/fhir/Group/${group}/$export${query}`, {
+    token,
+    headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
+  });
   const location = answer.headers['content-location'];
-  if (answer.status !== 202 || typeof location !== 'string') throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);
+  if (answer.status !== 202 || typeof location !== 'string')
+    throw new Error(`the kick-off was answered ${answer.status}: ${answer.body.toString('utf8')}`);
   return location;
 }
 
@@ -133,7 +228,8 @@ export async function sealed(status: string, token: string): Promise<Manifest> {
       await pause(Number(answer.headers['retry-after']) * 1000);
       continue;
     }
-    if (answer.status !== 202) throw new Error(`the status was answered ${answer.status}: ${answer.body.toString('utf8')}`);
+    if (answer.status !== 202)
+      throw new Error(`the status was answered ${answer.status}: ${answer.body.toString('utf8')}`);
     await pause(25);
   }
 }
@@ -152,7 +248,11 @@ export async function texts(manifest: Manifest, token: string): Promise<Map<stri
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** A client assertion (RFC 7523) signed with the app's ES384 key; `claims` override. */
-export function clientAssertion(app: Pick<TestApp, 'clientId' | 'key'>, audience: string, claims: Record<string, unknown> = {}): string {
+export function clientAssertion(
+  app: Pick<TestApp, 'clientId' | 'key'>,
+  audience: string,
+  claims: Record<string, unknown> = {},
+): string {
   const now = Math.floor(Date.now() / 1000);
   const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url({ iss: app.clientId, sub: app.clientId, aud: audience, iat: now, exp: now + 240, jti: randomUUID(), ...claims })}`;
   const key = createPrivateKey({ key: app.key, format: 'jwk' });
@@ -161,7 +261,11 @@ export function clientAssertion(app: Pick<TestApp, 'clientId' | 'key'>, audience
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** A form as the token and introspection endpoints take it. */
-export const form = (fields: Record<string, string>): Pick<HttpCall, 'method' | 'headers' | 'body'> => ({ method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(fields).toString() });
+export const form = (fields: Record<string, string>): Pick<HttpCall, 'method' | 'headers' | 'body'> => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  body: new URLSearchParams(fields).toString(),
+});
 
 /** Mulberry32: a stream of numbers in [0, 1) from a seed that a failing run prints. */
 export function seeded(seed: number): () => number {

@@ -31,7 +31,9 @@ afterAll(() => fresh?.dispose());
 test('a provider finds its Group with each of its members, and another provider does not', async () => {
   const group = await findGroup(platform, token, mine.npi);
   expect(group.quantity).toBe(mine.visible.length);
-  expect(group.member?.map((m) => m.entity.reference).sort()).toEqual(mine.visible.map((m) => `Patient/${m.member}`).sort());
+  expect(group.member?.map((m) => m.entity.reference).sort()).toEqual(
+    mine.visible.map((m) => `Patient/${m.member}`).sort(),
+  );
   const other = await registerApp(platform, { name: 'Other road', npi: theirs.npi, tin: theirs.tin });
   expect((await http(`${platform.base}/fhir/Group/${group.id}`, { token: await other.tokens.get() })).status).toBe(404);
 });
@@ -40,8 +42,13 @@ test('it reads and searches what the payer published of a member, page by page',
   const { member, perType, resources } = mine.visible.find((m) => (m.perType['Observation'] ?? 0) > 4)!;
   expect(json<{ id: string }>(await http(`${platform.base}/fhir/Patient/${member}`, { token })).id).toBe(member);
   const found: string[] = [];
-  for (let url: string | undefined = `${platform.base}/fhir/Observation?patient=${member}&_count=4`; url !== undefined;) {
-    const page: { entry?: { resource: { id: string } }[]; link: { relation: string; url: string }[] } = json(await http(url, { token }));
+  for (
+    let url: string | undefined = `${platform.base}/fhir/Observation?patient=${member}&_count=4`;
+    url !== undefined;
+  ) {
+    const page: { entry?: { resource: { id: string } }[]; link: { relation: string; url: string }[] } = json(
+      await http(url, { token }),
+    );
     found.push(...(page.entry ?? []).map(({ resource }) => `Observation/${resource.id}`));
     url = page.link.find(({ relation }) => relation === 'next')?.url;
   }
@@ -51,34 +58,51 @@ test('it reads and searches what the payer published of a member, page by page',
 
 /** Consumer groups whose lag a service reports. */
 const GROUPS: Readonly<Partial<Record<ServiceName, string>>> = {
-  attribution: 'attribution-intake', consent: 'consent-intake', resources: 'resources-intake', export: 'export-work',
+  attribution: 'attribution-intake',
+  consent: 'consent-intake',
+  resources: 'resources-intake',
+  export: 'export-work',
 };
-test.skipIf(IN_CLUSTER)('each process reports its engine, how far it is behind, and its views (not through the ingress, which routes to none of it)', async () => {
-  for (const service of SERVICES) for (const base of instancesOf(platform, service)) {
-    const metrics = async (): Promise<string> => (await http(`${base}/metrics`)).body.toString();
-    expect(await metrics(), service).toContain('pa_engine_reachable{engine="kafka"} 1');
-    const group = GROUPS[service];
-    if (group !== undefined) {
-      const caughtUp = new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`);
-      await eventually(async () => expect(await metrics()).toMatch(caughtUp));
-      expect(await metrics(), service).toContain(`pa_facts_age_seconds{service="${service}"} `);
-    }
-    const views = await http(`${base}/ops/views/${service}`, { token: platform.administratorToken });
-    expect([service, views.status, Array.isArray(json<{ views: unknown }>(views).views)]).toEqual([service, 200, true]);
-  }
-});
+test.skipIf(IN_CLUSTER)(
+  'each process reports its engine, how far it is behind, and its views (not through the ingress, which routes to ' +
+    'none of it)',
+  async () => {
+    for (const service of SERVICES)
+      for (const base of instancesOf(platform, service)) {
+        const metrics = async (): Promise<string> => (await http(`${base}/metrics`)).body.toString();
+        expect(await metrics(), service).toContain('pa_engine_reachable{engine="kafka"} 1');
+        const group = GROUPS[service];
+        if (group !== undefined) {
+          const caughtUp = new RegExp(`pa_log_oldest_unhandled_seconds\\{topic="[a-z.-]+",group="${group}"\\} 0\n`);
+          await eventually(async () => expect(await metrics()).toMatch(caughtUp));
+          expect(await metrics(), service).toContain(`pa_facts_age_seconds{service="${service}"} `);
+        }
+        const views = await http(`${base}/ops/views/${service}`, { token: platform.administratorToken });
+        expect([service, views.status, Array.isArray(json<{ views: unknown }>(views).views)]).toEqual([
+          service,
+          200,
+          true,
+        ]);
+      }
+  },
+);
 
 test('it exports what the ledger says, without the member who opts out while the export runs', async () => {
   const [leaver] = mine.visible.map((m) => m.member) as [string];
   const group = await findGroup(platform, token, mine.npi);
   const result = await bulkExport({
-    server: new Server(platform.base), token: () => app.tokens.get(), group: group.id, out: join(fresh.folder, 'files'),
+    server: new Server(platform.base),
+    token: () => app.tokens.get(),
+    group: group.id,
+    out: join(fresh.folder, 'files'),
     onAccepted: () => takesEffect(platform, optOut(leaver)),
   });
   await holdsExactly(result.files, payer, mine.npi, new Set([leaver]));
   expect(await versionsOf(result.files, payer, mine.npi)).toEqual([]);
   const given = `${platform.base}/ops/disclosures?member=${mine.visible[1]!.member}`;
-  const { disclosures } = json<{ disclosures: { client: string }[] }>(await http(given, { token: platform.administratorToken }));
+  const { disclosures } = json<{ disclosures: { client: string }[] }>(
+    await http(given, { token: platform.administratorToken }),
+  );
   expect(disclosures.map(({ client }) => client)).toContain(app.clientId);
   await takesEffect(platform, optIn(leaver));
 });

@@ -26,8 +26,16 @@ describe('a roll-out between two builds', () => {
   beforeAll(async () => {
     base = await baseBuild((line) => console.info(line));
     platform = await startDeployment({
-      build: base, dataDir: join(folder, 'data'), instances: { resources: 2, export: 2 },
-      env: { ...PATIENT, EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '20', EXPORT_KICK_OFFS_PER_HOUR: '100000', EXPORT_POLLS_PER_MINUTE: '1000000' },
+      build: base,
+      dataDir: join(folder, 'data'),
+      instances: { resources: 2, export: 2 },
+      env: {
+        ...PATIENT,
+        EXPORT_CHUNK_MEMBERS: '1',
+        EXPORT_RUNNING_PER_CLIENT: '20',
+        EXPORT_KICK_OFFS_PER_HOUR: '100000',
+        EXPORT_POLLS_PER_MINUTE: '1000000',
+      },
     });
     await publishAll(platform, payer.events());
     const app = await registerApp(platform, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
@@ -40,24 +48,46 @@ describe('a roll-out between two builds', () => {
   });
 
   test('the earlier build takes no variable of this one for a misspelled one of its own', async () => {
-    const { misspelled } = (await import(pathToFileURL(join(base, 'libs/config/dist/unknown.js')).href)) as { misspelled: (env: Record<string, string>, own: readonly string[]) => string[] };
+    const { misspelled } = (await import(pathToFileURL(join(base, 'libs/config/dist/unknown.js')).href)) as {
+      misspelled: (env: Record<string, string>, own: readonly string[]) => string[];
+    };
     const names = (build: string): Record<string, readonly string[]> => {
-      const services = JSON.parse(readFileSync(join(build, 'docs/configuration.json'), 'utf8')) as Record<string, { name: string }[]>;
-      return Object.fromEntries(SERVICES.map((service) => [service, services[service]!.map((variable) => variable.name)]));
+      const services = JSON.parse(readFileSync(join(build, 'docs/configuration.json'), 'utf8')) as Record<
+        string,
+        { name: string }[]
+      >;
+      return Object.fromEntries(
+        SERVICES.map((service) => [service, services[service]!.map((variable) => variable.name)]),
+      );
     };
     const [before, now] = [names(base), names(HERE)];
-    for (const service of Object.keys(now)) expect(misspelled(Object.fromEntries(Object.values(now).flat().map((name) => [name, 'x'])), before[service]!), service).toEqual([]);
+    for (const service of Object.keys(now))
+      expect(
+        misspelled(
+          Object.fromEntries(
+            Object.values(now)
+              .flat()
+              .map((name) => [name, 'x']),
+          ),
+          before[service]!,
+        ),
+        service,
+      ).toEqual([]);
   });
 
-  const rolls = (way: string, build: () => string, apply: boolean): void => test(`${way}: no failed request, each instance ends in order`, async () => {
-    await load.continues();
-    const began = performance.now();
-    const retired = await platform.roll(build(), { apply, together: TOGETHER });
-    await load.continues();
-    console.info(`${way}: ${Math.round(performance.now() - began)} ms from ${baseCommit().slice(0, 7)}; ms to be ready and to end: ${retired.map((r) => `${r.service} ${r.readyMs} ${r.ms}`).join(', ')}`);
-    expect(retired.filter((r) => r.code !== 0)).toEqual([]);
-    expect(load.failed()).toEqual([]);
-  }, 900_000);
+  const rolls = (way: string, build: () => string, apply: boolean): void =>
+    test(`${way}: no failed request, each instance ends in order`, async () => {
+      await load.continues();
+      const began = performance.now();
+      const retired = await platform.roll(build(), { apply, together: TOGETHER });
+      await load.continues();
+      console.info(
+        `${way}: ${Math.round(performance.now() - began)} ms from ${baseCommit().slice(0, 7)}; ms to be ready and ` +
+          `to end: ${retired.map((r) => `${r.service} ${r.readyMs} ${r.ms}`).join(', ')}`,
+      );
+      expect(retired.filter((r) => r.code !== 0)).toEqual([]);
+      expect(load.failed()).toEqual([]);
+    }, 900_000);
   const rolled = (): { platform: Deployment; load: RoadLoad } => ({ platform, load });
 
   rolls('forward', () => HERE, true);

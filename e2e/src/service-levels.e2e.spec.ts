@@ -7,22 +7,41 @@ import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, SEPARATE, SHARED, type Fresh, type TestApp } from './harness.ts';
 import { postStream } from './interrupted.ts';
 import { paOf, type Pa } from './pa.ts';
-import { findGroup, http, json, kickOff, optIn, optOut, payerEvent, sealed, takesEffect, type GroupResource } from './road.ts';
+import {
+  findGroup,
+  http,
+  json,
+  kickOff,
+  optIn,
+  optOut,
+  payerEvent,
+  sealed,
+  takesEffect,
+  type GroupResource,
+} from './road.ts';
 import { EVERY_DAY, LIMITS } from './world/context.ts';
 
 const HOUR = 3_600_000;
 /** New in each run, because a platform may be shared. */
 const world: ProbeWorld = { member: `m-levels-${randomBytes(4).toString('hex')}`, npi: npiOf(randomInt(1e8)) };
 
-const claimOf = (id: string, use = 'claim'): Record<string, unknown> => ({ ...probeResources(world).find((r) => r['use'] === use)!, id: `${world.member}-${id}` });
+const claimOf = (id: string, use = 'claim'): Record<string, unknown> => ({
+  ...probeResources(world).find((r) => r['use'] === use)!,
+  id: `${world.member}-${id}`,
+});
 /** Adjudicated, according to the payer, so long ago. */
 function claim(id: string, hoursAgo: number, use = 'claim'): DomainEvent {
-  const event = payerEvent(use === 'claim' ? 'payer.resource-recorded.v1' : 'payer.prior-authorization-changed.v1', world.member, { resource: claimOf(id, use) });
+  const event = payerEvent(
+    use === 'claim' ? 'payer.resource-recorded.v1' : 'payer.prior-authorization-changed.v1',
+    world.member,
+    { resource: claimOf(id, use) },
+  );
   return { ...event, time: new Date(Date.now() - hoursAgo * HOUR).toISOString() };
 }
 /** Counts and no more, by objective: [met, missed, overdue, open]. */
 type Counts = Readonly<Record<string, readonly number[]>>;
-const counts = (report: SloReport): Counts => Object.fromEntries(report.objectives.map((o) => [o.objective, [o.met, o.missed, o.overdue, o.open.count]]));
+const counts = (report: SloReport): Counts =>
+  Object.fromEntries(report.objectives.map((o) => [o.objective, [o.met, o.missed, o.overdue, o.open.count]]));
 /** Two claims whose deadline has passed, by one hour and by a day and an hour. */
 const [missed, missedByMore] = [claim('c-3', 25), claim('c-4', 49)];
 const dayOf = (event: DomainEvent): string => event.time.slice(0, 10);
@@ -41,11 +60,23 @@ describe('service levels of a platform', () => {
     if (stdout === '') throw new Error(stderr);
     return { report: JSON.parse(stdout) as SloReport, code };
   };
-  const since = (report: SloReport, earlier = before): Counts => Object.fromEntries(Object.entries(counts(report)).map(([objective, all]) => [objective, all.map((n, i) => n - earlier[objective]![i]!)]));
+  const since = (report: SloReport, earlier = before): Counts =>
+    Object.fromEntries(
+      Object.entries(counts(report)).map(([objective, all]) => [
+        objective,
+        all.map((n, i) => n - earlier[objective]![i]!),
+      ]),
+    );
   /** What the platform counts is measured in the background. */
   const INTERVAL = { interval: 250 };
-  const becomes = (expected: Counts): Promise<void> => eventually(async () => expect(since((await slo()).report)).toEqual(expected), INTERVAL);
-  const zero = { answered: [0, 0, 0, 0], 'claims-visible': [0, 0, 0, 0], 'prior-authorization-visible': [0, 0, 0, 0], 'opt-out-effective': [0, 0, 0, 0] };
+  const becomes = (expected: Counts): Promise<void> =>
+    eventually(async () => expect(since((await slo()).report)).toEqual(expected), INTERVAL);
+  const zero = {
+    answered: [0, 0, 0, 0],
+    'claims-visible': [0, 0, 0, 0],
+    'prior-authorization-visible': [0, 0, 0, 0],
+    'opt-out-effective': [0, 0, 0, 0],
+  };
 
   beforeAll(async () => {
     fresh = await freshPlatform({ env: { ...EVERY_DAY, ...LIMITS } });
@@ -69,7 +100,11 @@ describe('service levels of a platform', () => {
       await publishAll(fresh.platform(), creation(other, new Date().toISOString()));
       const later = await eventually(async () => {
         const { report } = await slo();
-        return since(report, earlier)['claims-visible']![0]! > 0 && since(report, earlier)['prior-authorization-visible']![0]! > 0 && report;
+        return (
+          since(report, earlier)['claims-visible']![0]! > 0 &&
+          since(report, earlier)['prior-authorization-visible']![0]! > 0 &&
+          report
+        );
       }, INTERVAL);
       const expected = { ...zero, 'claims-visible': [1, 0, 0, 0], 'prior-authorization-visible': [1, 0, 0, 0] };
       if (JSON.stringify(since(later, earlier)) === JSON.stringify(expected)) return counts(later);
@@ -77,11 +112,25 @@ describe('service levels of a platform', () => {
   }
 
   test('what was published, asked and said is counted exactly, and the report says so', async () => {
-    await becomes({ answered: [0, 0, 0, 0], 'claims-visible': [1, 0, 0, 0], 'prior-authorization-visible': [1, 0, 0, 0], 'opt-out-effective': [0, 0, 0, 0] });
+    await becomes({
+      answered: [0, 0, 0, 0],
+      'claims-visible': [1, 0, 0, 0],
+      'prior-authorization-visible': [1, 0, 0, 0],
+      'opt-out-effective': [0, 0, 0, 0],
+    });
     if (SHARED === undefined) expect((await slo()).code).toBe(0);
-    // Two fresh claims and a repeated one; two that the payer adjudicated two days ago; a prior authorization of each kind.
+    // Two fresh claims and a repeated one; two that the payer adjudicated two days ago; a prior authorization of each
+    // kind.
     const repeated = claim('c-1', 1);
-    await publishAll(fresh.platform(), [repeated, repeated, claim('c-2', 23), missed, missedByMore, claim('pa-1', 2, 'preauthorization'), claim('pa-2', 72, 'preauthorization')]);
+    await publishAll(fresh.platform(), [
+      repeated,
+      repeated,
+      claim('c-2', 23),
+      missed,
+      missedByMore,
+      claim('pa-1', 2, 'preauthorization'),
+      claim('pa-2', 72, 'preauthorization'),
+    ]);
     const token = await app.tokens.get();
     await sealed(await kickOff(fresh.platform(), token, group.id), token);
     await sealed(await kickOff(fresh.platform(), token, group.id), token);
@@ -94,13 +143,21 @@ describe('service levels of a platform', () => {
       const { answered, 'opt-out-effective': optOuts, ...others } = since((await slo()).report);
       expect(others).toEqual({ 'claims-visible': [3, 2, 0, 0], 'prior-authorization-visible': [2, 1, 0, 0] });
       // One; within its second unless the machine is busy with something else.
-      expect([[1, 0, 0, 0], [0, 1, 0, 0]]).toContainEqual(optOuts);
+      expect([
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+      ]).toContainEqual(optOuts);
       // It may have been complete before it was taken back.
-      expect([[2, 0, 0, 0], [3, 0, 0, 0]]).toContainEqual(answered);
+      expect([
+        [2, 0, 0, 0],
+        [3, 0, 0, 0],
+      ]).toContainEqual(answered);
     }, INTERVAL);
     const { report, code } = await slo();
     expect(code).toBe(1);
-    expect(report.measuredWith).toEqual([{ timeZone: 'UTC', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], holidays: [] }]);
+    expect(report.measuredWith).toEqual([
+      { timeZone: 'UTC', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], holidays: [] },
+    ]);
     const visible = report.objectives.find((o) => o.objective === 'claims-visible')!;
     if (SHARED === undefined) expect(visible.share).toBe(0.6);
     expect(visible.worstMs).toBeGreaterThanOrEqual(49 * HOUR);
@@ -133,7 +190,10 @@ describe('service levels of a platform', () => {
       expect(metrics).toMatch(/pa_slo_pending\{objective="answered"\} 0/);
     }
     // A claim of yesterday noon that no intake can take: a person has until its deadline.
-    const parked = { ...claim('c-parked', 12), data: { resource: { ...claimOf('c-parked'), patient: { reference: 'Patient/somebody-else' } } } };
+    const parked = {
+      ...claim('c-parked', 12),
+      data: { resource: { ...claimOf('c-parked'), patient: { reference: 'Patient/somebody-else' } } },
+    };
     await publishAll(fresh.platform(), [parked]);
     await eventually(async () => {
       const { open } = (await slo()).report.objectives.find((o) => o.objective === 'claims-visible')!;
@@ -146,37 +206,64 @@ describe('service levels of a platform', () => {
         expect(ratio).toBeCloseTo(0.5, 2);
       }, INTERVAL);
     }
-    const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(await http(`${fresh.platform().base}/events/dead-letters?status=open`, { token: fresh.platform().payerToken }));
-    await http(`${fresh.platform().base}/events/dead-letters/${deadLetters.find((d) => d.event === parked.id)!.id}/discard`, { method: 'POST', token: fresh.platform().payerToken, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason: 'a test' }) });
+    const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(
+      await http(`${fresh.platform().base}/events/dead-letters?status=open`, { token: fresh.platform().payerToken }),
+    );
+    await http(
+      `${fresh.platform().base}/events/dead-letters/${deadLetters.find((d) => d.event === parked.id)!.id}/discard`,
+      {
+        method: 'POST',
+        token: fresh.platform().payerToken,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ reason: 'a test' }),
+      },
+    );
     await eventually(async () => expect(since((await slo()).report)['claims-visible']).toEqual([3, 2, 0, 0]), INTERVAL);
   });
 
-  test.skipIf(SHARED !== undefined)('stays the same through a restart and a rebuild of the view (not in the shared world: in the suites `npm` and `processes`)', async () => {
-    const before = counts((await slo()).report);
-    await fresh.restart('stop');
-    expect(counts((await slo()).report)).toEqual(before);
-    expect((await pa('views', 'rebuild', 'audit_service-levels_v1')).code).toBe(0);
-    expect(counts((await slo()).report)).toEqual(before);
-  });
+  test.skipIf(SHARED !== undefined)(
+    'stays the same through a restart and a rebuild of the view (not in the shared world: in the suites `npm` and ' +
+      '`processes`)',
+    async () => {
+      const before = counts((await slo()).report);
+      await fresh.restart('stop');
+      expect(counts((await slo()).report)).toEqual(before);
+      expect((await pa('views', 'rebuild', 'audit_service-levels_v1')).code).toBe(0);
+      expect(counts((await slo()).report)).toEqual(before);
+    },
+  );
 
-  test.skipIf(SHARED !== undefined)('counts each claim once although the process is killed in the middle, twice (not in the shared world: in the suites `npm` and `processes`)', async () => {
-    const [met, missed] = counts((await slo()).report)['claims-visible'] as [number, number];
-    const events = Array.from({ length: 1000 }, (_, i) => claim(`k-${i}`, i % 4 === 0 ? 30 : 1));
-    for (const rows of [200, 700]) {
-      let restarted: Promise<void> | undefined;
-      await postStream(fresh.platform(), events, (answered) => {
-        if (answered >= rows) restarted ??= fresh.restart('kill');
-      });
-      expect(restarted).toBeDefined();
-      await restarted;
-    }
-    await publishAll(fresh.platform(), events);
-    await eventually(async () => expect(counts((await slo()).report)['claims-visible']).toEqual([met + 750, missed + 250, 0, 0]), INTERVAL);
-  });
+  test.skipIf(SHARED !== undefined)(
+    'counts each claim once although the process is killed in the middle, twice (not in the shared world: in the ' +
+      'suites `npm` and `processes`)',
+    async () => {
+      const [met, missed] = counts((await slo()).report)['claims-visible'] as [number, number];
+      const events = Array.from({ length: 1000 }, (_, i) => claim(`k-${i}`, i % 4 === 0 ? 30 : 1));
+      for (const rows of [200, 700]) {
+        let restarted: Promise<void> | undefined;
+        await postStream(fresh.platform(), events, (answered) => {
+          if (answered >= rows) restarted ??= fresh.restart('kill');
+        });
+        expect(restarted).toBeDefined();
+        await restarted;
+      }
+      await publishAll(fresh.platform(), events);
+      await eventually(
+        async () => expect(counts((await slo()).report)['claims-visible']).toEqual([met + 750, missed + 250, 0, 0]),
+        INTERVAL,
+      );
+    },
+  );
 
   test('asks for what it needs, and says what it does not understand', async () => {
-    expect(await pa('slo', '--from', 'yesterday')).toMatchObject({ code: 2, stderr: expect.stringContaining('--from is a day such as') as string });
-    expect(await pa('slo', '--from', '2026-02-01', '--to', '2026-01-01')).toMatchObject({ code: 1, stderr: expect.stringContaining('from must not lie after to') as string });
+    expect(await pa('slo', '--from', 'yesterday')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--from is a day such as') as string,
+    });
+    expect(await pa('slo', '--from', '2026-02-01', '--to', '2026-01-01')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('from must not lie after to') as string,
+    });
     expect(await pa.with({ env: { PA_ADMINISTRATOR_TOKEN: 'x'.repeat(40) } }, 'slo')).toMatchObject({ code: 4 });
     const { base, payerToken } = fresh.platform();
     expect((await http(`${base}/ops/slo`)).status).toBe(401);

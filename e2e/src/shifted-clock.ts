@@ -4,7 +4,8 @@ import { isMainThread } from 'node:worker_threads';
 
 /**
  * Loaded into a process under test by `--import`: its `Date` is ahead of the clock of the machine by what a file says
- * (ms, negative: behind), and before there is a file by `SHIFTED_CLOCKS_FIRST`. `clocks.ts` writes the file. Timers and `performance.now` go on as they are: a step of the wall
+ * (ms, negative: behind), and before there is a file by `SHIFTED_CLOCKS_FIRST`. `clocks.ts` writes the file. Timers and
+ * `performance.now` go on as they are: a step of the wall
  * clock does not touch them either.
  */
 const folder = process.env['SHIFTED_CLOCKS'];

@@ -1,4 +1,13 @@
-import { closeSync, createReadStream, createWriteStream, fdatasyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fdatasyncSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -22,25 +31,39 @@ export function appendWithFsync(file: string, lines: readonly string[], batch = 
 }
 
 /** The plain bytes of an export's files copied through gzip level 1, one thread. Plain MB a second. */
-export async function gzipCopy(files: readonly string[], scratch: string): Promise<{ megabytesPerSecond: number; bytes: number }> {
+export async function gzipCopy(
+  files: readonly string[],
+  scratch: string,
+): Promise<{ megabytesPerSecond: number; bytes: number }> {
   const plain = `${scratch}.plain`;
   const out = createWriteStream(plain);
   for (const file of files) {
-    for await (const chunk of createReadStream(file).pipe(createGunzip())) if (!out.write(chunk)) await once(out, 'drain');
+    for await (const chunk of createReadStream(file).pipe(createGunzip()))
+      if (!out.write(chunk)) await once(out, 'drain');
   }
   out.end();
   await finished(out);
   const bytes = statSync(plain).size;
   const started = performance.now();
-  await pipeline(createReadStream(plain, { highWaterMark: 1 << 20 }), createGzip({ level: 1 }), createWriteStream(`${scratch}.gz`));
+  await pipeline(
+    createReadStream(plain, { highWaterMark: 1 << 20 }),
+    createGzip({ level: 1 }),
+    createWriteStream(`${scratch}.gz`),
+  );
   const seconds = (performance.now() - started) / 1000;
   rmSync(plain);
   rmSync(`${scratch}.gz`);
   return { megabytesPerSecond: bytes / 1e6 / seconds, bytes };
 }
 
-/** A bare Fastify handler that answers one string, under the same load. Runs in this process: a generator shares its core. */
-export async function bareFastify(body: string, options: { connections: number; seconds: number }): Promise<LoadResult> {
+/**
+ * A bare Fastify handler that answers one string, under the same load. Runs in this process: a generator shares its
+ * core.
+ */
+export async function bareFastify(
+  body: string,
+  options: { connections: number; seconds: number },
+): Promise<LoadResult> {
   const app = Fastify();
   app.get('/x', (_request, reply) => reply.header('content-type', 'application/fhir+json').send(body));
   const base = await app.listen({ port: 0, host: '127.0.0.1' });

@@ -17,15 +17,32 @@ import { PARTITIONS, TWO_OF_ALL, type Result } from './table.ts';
 
 export { printEngines } from './table.ts';
 
-export interface EnginesBench { readonly members: number; readonly seconds: number; readonly partitions: readonly number[]; readonly small: boolean }
-interface Running { readonly platform: PlatformProcess; readonly processes: readonly Watched[]; readonly bases: readonly string[] }
-interface Variation { readonly name: string; readonly partitions?: number; readonly instances?: Partial<Record<ServiceName, number>>; readonly intakeOnly?: boolean }
+export interface EnginesBench {
+  readonly members: number;
+  readonly seconds: number;
+  readonly partitions: readonly number[];
+  readonly small: boolean;
+}
+interface Running {
+  readonly platform: PlatformProcess;
+  readonly processes: readonly Watched[];
+  readonly bases: readonly string[];
+}
+interface Variation {
+  readonly name: string;
+  readonly partitions?: number;
+  readonly instances?: Partial<Record<ServiceName, number>>;
+  readonly intakeOnly?: boolean;
+}
 
 const SEED = 'bench';
 /** Polls as fast as they are answered: no limit that the figures would show. */
 const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
 
-/** The standalone, then separate processes with one instance and two, then other numbers of partitions; raw work right before each. */
+/**
+ * The standalone, then separate processes with one instance and two, then other numbers of partitions; raw work right
+ * before each.
+ */
 export async function benchEngines(options: EnginesBench): Promise<Result[]> {
   const engines = await startEngines({ progress: note });
   const servers = engines.pids.map((pid) => ({ name: nameOf(pid), pid })).filter(({ name }) => name !== 's3');
@@ -35,8 +52,22 @@ export async function benchEngines(options: EnginesBench): Promise<Result[]> {
     { name: 'embedded' },
     { name: 'one instance', partitions: PARTITIONS, instances: { resources: 1, export: 1 } },
     { name: 'two', partitions: PARTITIONS, instances: { resources: 2, export: 2 } },
-    ...(options.small ? [] : [{ name: TWO_OF_ALL, partitions: PARTITIONS, instances: { attribution: 2, consent: 2, resources: 2, export: 2 }, intakeOnly: true }]),
-    ...options.partitions.map((partitions) => ({ name: `one, ${partitions} part.`, partitions, instances: { resources: 1, export: 1 }, intakeOnly: true })),
+    ...(options.small
+      ? []
+      : [
+          {
+            name: TWO_OF_ALL,
+            partitions: PARTITIONS,
+            instances: { attribution: 2, consent: 2, resources: 2, export: 2 },
+            intakeOnly: true,
+          },
+        ]),
+    ...options.partitions.map((partitions) => ({
+      name: `one, ${partitions} part.`,
+      partitions,
+      instances: { resources: 1, export: 1 },
+      intakeOnly: true,
+    })),
   ];
   const results: Result[] = [];
   try {
@@ -64,28 +95,62 @@ function nameOf(pid: number): string {
   return { java: 'Kafka', node: 's3' }[command] ?? 'MongoDB-compatible';
 }
 
-async function start({ partitions, instances }: Variation, folder: string, engines: Readonly<Record<string, string>>, servers: readonly Watched[]): Promise<Running> {
+async function start(
+  { partitions, instances }: Variation,
+  folder: string,
+  engines: Readonly<Record<string, string>>,
+  servers: readonly Watched[],
+): Promise<Running> {
   if (instances === undefined) {
     const platform = await startPlatform({ dataDir: join(folder, 'data'), env: ENV });
     return { platform, processes: [{ name: 'standalone', pid: platform.pid }], bases: [platform.base] };
   }
   const { KAFKA_BROKERS, MONGODB_URI } = engines;
-  const env = { ...ENV, KAFKA_BROKERS: KAFKA_BROKERS!, MONGODB_URI: MONGODB_URI!, KAFKA_PARTITIONS: String(partitions) };
+  const env = {
+    ...ENV,
+    KAFKA_BROKERS: KAFKA_BROKERS!,
+    MONGODB_URI: MONGODB_URI!,
+    KAFKA_PARTITIONS: String(partitions),
+  };
   const deployment = await startDeployment({ dataDir: join(folder, 'data'), env, instances });
   const services = deployment.processes().map(({ service, child }) => ({ name: service as string, pid: child.pid! }));
-  return { platform: deployment, processes: [...services, ...servers], bases: deployment.processes().filter(({ service }) => service === 'resources').map(({ base }) => base) };
+  return {
+    platform: deployment,
+    processes: [...services, ...servers],
+    bases: deployment
+      .processes()
+      .filter(({ service }) => service === 'resources')
+      .map(({ base }) => base),
+  };
 }
 
-interface Setting { readonly payer: SyntheticPayer; readonly folder: string; readonly raw: Raw; readonly options: EnginesBench }
+interface Setting {
+  readonly payer: SyntheticPayer;
+  readonly folder: string;
+  readonly raw: Raw;
+  readonly options: EnginesBench;
+}
 
-async function measure(variation: Variation, { platform, processes, bases }: Running, { payer, folder, raw, options }: Setting): Promise<Result> {
+async function measure(
+  variation: Variation,
+  { platform, processes, bases }: Running,
+  { payer, folder, raw, options }: Setting,
+): Promise<Result> {
   const { seconds, small } = options;
   const ours = processes.filter(({ name }) => name !== 'Kafka' && name !== 'MongoDB-compatible');
   const memory = watchMemory(ours);
   const engineMemory = watchMemory(processes.filter((p) => !ours.includes(p)));
   const done = (figures: object): Result => {
     const all: Memory = memory();
-    return { name: variation.name, instances: variation.instances === undefined ? 'one process' : `${ours.length} processes`, ...(variation.partitions !== undefined && { partitions: variation.partitions }), raw, memory: all, engineMemory: engineMemory().each, ...figures } as Result;
+    return {
+      name: variation.name,
+      instances: variation.instances === undefined ? 'one process' : `${ours.length} processes`,
+      ...(variation.partitions !== undefined && { partitions: variation.partitions }),
+      raw,
+      memory: all,
+      engineMemory: engineMemory().each,
+      ...figures,
+    } as Result;
   };
   note(`${variation.name}: six members, to warm up`);
   const probes = await openProbes(platform, SEED, options.members);
@@ -97,36 +162,77 @@ async function measure(variation: Variation, { platform, processes, bases }: Run
   let acknowledged = started;
   const working = (async () => {
     let accepted = 0;
-    const report = await publish(items, { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000, onProgress: (now) => {
-      if (now.accepted > accepted) acknowledged = performance.now();
-      ({ accepted } = now);
-    } });
+    const report = await publish(items, {
+      server: new Server(platform.base),
+      token: platform.payerToken,
+      patienceMs: 600_000,
+      onProgress: (now) => {
+        if (now.accepted > accepted) acknowledged = performance.now();
+        ({ accepted } = now);
+      },
+    });
     await viewsCaughtUp(platform);
     return { events: report.accepted, visible: performance.now() };
   })();
   const [{ events, visible }, atLoad] = await Promise.all([working, probes.underLoad(small ? 250 : 500, working)]);
   const intakeSeconds = (visible - started) / 1000;
   const intake = {
-    intake: events / intakeSeconds, acknowledged: events / ((acknowledged - started) / 1000), lagAtLoad: percentiles(atLoad), unavailable: probes.unavailable(),
-    cpu: Object.fromEntries(Object.entries(cpu()).map(([name, spent]) => [name, (spent / events) * 1000])), busy: intakeSeconds,
+    intake: events / intakeSeconds,
+    acknowledged: events / ((acknowledged - started) / 1000),
+    lagAtLoad: percentiles(atLoad),
+    unavailable: probes.unavailable(),
+    cpu: Object.fromEntries(Object.entries(cpu()).map(([name, spent]) => [name, (spent / events) * 1000])),
+    busy: intakeSeconds,
   };
   note(`${variation.name}: events at a gentle rate`);
   const gentle = { lagGentle: percentiles(await probes.gentle(100, small ? 3 : 10)) };
   if (variation.intakeOnly === true) return done({ ...intake, ...gentle });
 
   note(`${variation.name}: export, reads, opt-outs`);
-  const provider = payer.providerOrganizations.toSorted((a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members)[0]!;
+  const provider = payer.providerOrganizations.toSorted(
+    (a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members,
+  )[0]!;
   const app = await registerApp(platform, { name: 'bench', npi: provider.npi, tin: provider.tin });
   const server = new Server(platform.base);
-  const group = (await server.json<{ entry: { resource: { id: string } }[] }>(`/fhir/Group?_summary=true&identifier=${provider.npi}`, { token: await app.tokens.get() })).entry[0]!.resource.id;
+  const group = (
+    await server.json<{ entry: { resource: { id: string } }[] }>(
+      `/fhir/Group?_summary=true&identifier=${provider.npi}`,
+      { token: await app.tokens.get() },
+    )
+  ).entry[0]!.resource.id;
   const exporting = performance.now();
-  const result = await bulkExport({ server, token: () => app.tokens.get(), group, out: join(folder, 'files'), pollMs: 50 });
+  const result = await bulkExport({
+    server,
+    token: () => app.tokens.get(),
+    group,
+    out: join(folder, 'files'),
+    pollMs: 50,
+  });
   const exportSeconds = (performance.now() - exporting) / 1000;
   const { resources, lines } = await sample(result.files.filter((f) => f.kind === 'output'));
-  const reads = await load({ base: bases, targets: targetsOf(lines), token: await app.tokens.get(), connections: 16, seconds });
+  const reads = await load({
+    base: bases,
+    targets: targetsOf(lines),
+    token: await app.tokens.get(),
+    connections: 16,
+    seconds,
+  });
   if (reads.failures > 0) throw new Error(`${reads.failures} of ${reads.requests} reads failed`);
   const optOuts = percentiles(await optOutTimes(platform, small ? 20 : 100));
-  return done({ ...intake, ...gentle, export: resources / exportSeconds, exported: resources, exportSeconds, reads: reads.perSecond, readsP99: reads.p99, optOuts });
+  return done({
+    ...intake,
+    ...gentle,
+    export: resources / exportSeconds,
+    exported: resources,
+    exportSeconds,
+    reads: reads.perSecond,
+    readsP99: reads.p99,
+    optOuts,
+  });
 }
 
-const percentiles = (times: readonly number[]): { p50: number; p99: number; of: number } => ({ p50: quantile(times, 0.5), p99: quantile(times, 0.99), of: times.length });
+const percentiles = (times: readonly number[]): { p50: number; p99: number; of: number } => ({
+  p50: quantile(times, 0.5),
+  p99: quantile(times, 0.99),
+  of: times.length,
+});

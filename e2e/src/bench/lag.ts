@@ -6,7 +6,8 @@ import { payerEvent, publishAll, registerApp, tell, type TestApp } from '../road
 import { AS_OF } from './measures.ts';
 
 /**
- * Lag: from the acknowledgement of an event to the answer of a read, as an app of a provider makes it, that has the resource. So it
+ * Lag: from the acknowledgement of an event to the answer of a read, as an app of a provider makes it, that has the
+ * resource. So it
  * covers the log, intake, the log again, the views and the read. Its resolution is the pause between reads.
  */
 export interface Probes {
@@ -18,14 +19,19 @@ export interface Probes {
   unavailable(): number;
 }
 
-interface Waiting { readonly path: string; readonly acknowledged: number }
+interface Waiting {
+  readonly path: string;
+  readonly acknowledged: number;
+}
 const MEMBERS = 6;
 /** Between reads while intake works off a backlog (lag is seconds), and while it does not. Reads are work too. */
 const PAUSE = { load: 100, gentle: 5 };
 
 /**
- * Members of the bench's payer behind its first `members` (ids tell members by number, not by payer) are published, which warms
- * everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes who sees these.
+ * Members of the bench's payer behind its first `members` (ids tell members by number, not by payer) are published,
+ * which warms
+ * everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes who sees
+ * these.
  */
 export async function openProbes(platform: PlatformProcess, seed: string, members: number): Promise<Probes> {
   const payer = syntheticPayer({ seed, members: members + MEMBERS, asOf: AS_OF });
@@ -42,7 +48,9 @@ export async function openProbes(platform: PlatformProcess, seed: string, member
 
 /** Records again an Observation that is held and seen. */
 const templateOf = ({ member, resources }: MemberLedger): DomainEvent[] =>
-  [...resources.values()].filter(({ resource }) => resource.resourceType === 'Observation').slice(0, 1)
+  [...resources.values()]
+    .filter(({ resource }) => resource.resourceType === 'Observation')
+    .slice(0, 1)
     .map(({ resource }) => payerEvent('payer.resource-recorded.v1', member, { resource }));
 
 class Recorder implements Probes {
@@ -65,7 +73,10 @@ class Recorder implements Probes {
     const seen: number[] = [];
     let running = true;
     const watching = this.watch(queues, seen, PAUSE.load, () => running);
-    const ended = done.then(() => (running = false), () => (running = false));
+    const ended = done.then(
+      () => (running = false),
+      () => (running = false),
+    );
     while (running) {
       const [at, waiting] = await this.record();
       queues[at]!.push(waiting);
@@ -85,9 +96,11 @@ class Recorder implements Probes {
     for (let i = 0; i < eventsPerSecond * seconds; i += 1) {
       const wait = started + (i * 1000) / eventsPerSecond - performance.now();
       if (wait > 0) await delay(wait);
-      sending.push(this.record().then(([at, waiting]) => {
-        if (i % 10 === 0) queues[at]!.push(waiting);
-      }));
+      sending.push(
+        this.record().then(([at, waiting]) => {
+          if (i % 10 === 0) queues[at]!.push(waiting);
+        }),
+      );
     }
     await Promise.all(sending);
     running = false;
@@ -109,27 +122,41 @@ class Recorder implements Probes {
     const id = `lag-${process.pid}-${n}`;
     const resource = { ...(template.data as { resource: Record<string, unknown> }).resource, id };
     const row = await tell(this.platform, { ...template, id, data: { ...(template.data as object), resource } });
-    if (row.status !== 'accepted') throw new Error(`an event of the probes was answered ${row.status} (${row.reason ?? ''})`);
+    if (row.status !== 'accepted')
+      throw new Error(`an event of the probes was answered ${row.status} (${row.reason ?? ''})`);
     return [at, { path: `/fhir/Observation/${id}`, acknowledged: performance.now() }];
   }
 
   /** Asks for the oldest of each member: what comes later of one member is seen later. */
-  private async watch(queues: readonly Waiting[][], seen: number[], pauseMs: number, running: () => boolean): Promise<void> {
-    await Promise.all(queues.map(async (queue) => {
-      while (running() || queue.length > 0) {
-        const next = queue[0];
-        if (next !== undefined) {
-          const { status } = await this.server.call(next.path, { token: await this.app.tokens.get(), accept: [404, 503] });
-          if (status === 503) this.refused += 1;
-          if (status === 200) {
-            seen.push(performance.now() - next.acknowledged);
-            queue.shift();
-            continue;
+  private async watch(
+    queues: readonly Waiting[][],
+    seen: number[],
+    pauseMs: number,
+    running: () => boolean,
+  ): Promise<void> {
+    await Promise.all(
+      queues.map(async (queue) => {
+        while (running() || queue.length > 0) {
+          const next = queue[0];
+          if (next !== undefined) {
+            const { status } = await this.server.call(next.path, {
+              token: await this.app.tokens.get(),
+              accept: [404, 503],
+            });
+            if (status === 503) this.refused += 1;
+            if (status === 200) {
+              seen.push(performance.now() - next.acknowledged);
+              queue.shift();
+              continue;
+            }
+            if (performance.now() - next.acknowledged > 300_000)
+              throw new Error(
+                `an acknowledged event is not visible after five minutes: the last read was answered ${status}`,
+              );
           }
-          if (performance.now() - next.acknowledged > 300_000) throw new Error(`an acknowledged event is not visible after five minutes: the last read was answered ${status}`);
+          await delay(pauseMs);
         }
-        await delay(pauseMs);
-      }
-    }));
+      }),
+    );
   }
 }

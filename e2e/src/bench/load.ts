@@ -1,15 +1,36 @@
 import { connect, type Socket } from 'node:net';
 
-export interface LoadResult { readonly requests: number; readonly seconds: number; readonly perSecond: number; readonly failures: number; readonly p50: number; readonly p99: number; readonly bytes: number }
+export interface LoadResult {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  readonly failures: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly bytes: number;
+}
 
 /**
- * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator does not
- * become what is measured. With several bases connections are dealt out among them. Understands answers with Content-Length only.
+ * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator
+ * does not
+ * become what is measured. With several bases connections are dealt out among them. Understands answers with
+ * Content-Length only.
  */
-export async function load(options: { base: string | readonly string[]; targets: readonly string[]; token?: string; connections: number; seconds: number }): Promise<LoadResult> {
+export async function load(options: {
+  base: string | readonly string[];
+  targets: readonly string[];
+  token?: string;
+  connections: number;
+  seconds: number;
+}): Promise<LoadResult> {
   const bases = [options.base].flat().map((base) => new URL(base));
   const { host } = bases[0]!;
-  const requests = options.targets.map((target) => Buffer.from(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\naccept: application/fhir+json\r\n${options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`}\r\n`));
+  const requests = options.targets.map((target) =>
+    Buffer.from(
+      `GET ${target} HTTP/1.1\r\nhost: ${host}\r\naccept: ` +
+        `application/fhir+json\r\n${options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`}\r\n`,
+    ),
+  );
   const latencies: number[] = [];
   let failures = 0;
   let bytes = 0;
@@ -51,17 +72,27 @@ export async function load(options: { base: string | readonly string[]; targets:
       send();
     });
 
-  await Promise.all(Array.from({ length: options.connections }, async (_, i) => {
-    const { hostname, port } = bases[i % bases.length]!;
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await new Promise((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-    });
-    await drive(socket);
-  }));
+  await Promise.all(
+    Array.from({ length: options.connections }, async (_, i) => {
+      const { hostname, port } = bases[i % bases.length]!;
+      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+      await new Promise((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('error', reject);
+      });
+      await drive(socket);
+    }),
+  );
   const seconds = (performance.now() - started) / 1000;
   latencies.sort((a, b) => a - b);
   const at = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0;
-  return { requests: latencies.length, seconds, perSecond: latencies.length / seconds, failures, p50: at(0.5), p99: at(0.99), bytes };
+  return {
+    requests: latencies.length,
+    seconds,
+    perSecond: latencies.length / seconds,
+    failures,
+    p50: at(0.5),
+    p99: at(0.99),
+    bytes,
+  };
 }

@@ -11,21 +11,57 @@ import { benchTelemetry, printTelemetry } from './telemetry.ts';
 
 const list = (text: string): number[] => text.split(',').map(Number);
 const program = new Command('bench')
-  .option('--engines', 'separate processes on Kafka and a MongoDB-compatible server beside the standalone; brings them up unless KAFKA_BROKERS and MONGODB_URI name some')
-  .option('--telemetry', 'what metrics, request logs and traces cost: platforms that differ in that alone, loaded in turn')
-  .option('--starts', 'from the image\'s files on real engines: start, stop and memory of each service beside a bare Nest application')
+  .option(
+    '--engines',
+    'separate processes on Kafka and a MongoDB-compatible server beside the standalone; brings them up unless ' +
+      'KAFKA_BROKERS and MONGODB_URI name some',
+  )
+  .option(
+    '--telemetry',
+    'what metrics, request logs and traces cost: platforms that differ in that alone, loaded in turn',
+  )
+  .option(
+    '--starts',
+    "from the image's files on real engines: start, stop and memory of each service beside a bare Nest application",
+  )
   .option('--idle', 'CPU of the five services and the engines without traffic')
   .option('--build <folder>', 'with --idle: the processes of another build')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option('--rounds <n>', 'with --telemetry: how often each is loaded', Number, 7)
-  .option('--members <n>', 'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)', Number)
+  .option(
+    '--members <n>',
+    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)',
+    Number,
+  )
   .option('--seconds <n>', 'of each load', Number, 8)
-  .option('--partitions <list>', 'with --engines: numbers of partitions for which intake is measured beside the usual 4', list, [1, 8])
-  .option('--recovery', 'time from the loss of a broker, or of MongoDB, until all is answered again; brings its own engines up')
+  .option(
+    '--partitions <list>',
+    'with --engines: numbers of partitions for which intake is measured beside the usual 4',
+    list,
+    [1, 8],
+  )
+  .option(
+    '--recovery',
+    'time from the loss of a broker, or of MongoDB, until all is answered again; brings its own engines up',
+  )
   .option('--small', 'a quick pass: 25 members, 2 s; with --engines 4 members, 4 partitions')
   .option('--json <file>', 'write the figures as JSON');
 program.parse();
-const given = program.opts<{ engines?: boolean; telemetry?: boolean; recovery?: boolean; starts?: boolean; idle?: boolean; build?: string; runs: number; rounds: number; members?: number; seconds: number; partitions: number[]; small?: boolean; json?: string }>();
+const given = program.opts<{
+  engines?: boolean;
+  telemetry?: boolean;
+  recovery?: boolean;
+  starts?: boolean;
+  idle?: boolean;
+  build?: string;
+  runs: number;
+  rounds: number;
+  members?: number;
+  seconds: number;
+  partitions: number[];
+  small?: boolean;
+  json?: string;
+}>();
 const small = given.small === true;
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 
@@ -35,15 +71,28 @@ if (given.recovery === true) {
   printRecovery(results);
   figures = { results };
 } else if (given.engines === true) {
-  const results = await benchEngines({ members: given.members ?? (small ? 4 : 25), seconds: small ? 2 : given.seconds, partitions: small ? [] : given.partitions, small });
+  const results = await benchEngines({
+    members: given.members ?? (small ? 4 : 25),
+    seconds: small ? 2 : given.seconds,
+    partitions: small ? [] : given.partitions,
+    small,
+  });
   printEngines(results);
   figures = { results };
 } else if (given.telemetry === true) {
-  const results = await benchTelemetry({ members: given.members ?? (small ? 10 : 60), seconds: small ? 1 : given.seconds, rounds: small ? 2 : given.rounds });
+  const results = await benchTelemetry({
+    members: given.members ?? (small ? 10 : 60),
+    seconds: small ? 1 : given.seconds,
+    rounds: small ? 2 : given.rounds,
+  });
   printTelemetry(results);
   figures = { results };
 } else if (given.starts === true) {
-  const rows = await benchStarts({ runs: small ? 1 : given.runs, members: given.members ?? (small ? 4 : 25), seconds: small ? 2 : given.seconds });
+  const rows = await benchStarts({
+    runs: small ? 1 : given.runs,
+    members: given.members ?? (small ? 4 : 25),
+    seconds: small ? 2 : given.seconds,
+  });
   printRows(rows);
   figures = { rows };
 } else if (given.idle === true) {
@@ -51,7 +100,9 @@ if (given.recovery === true) {
   printRows(rows);
   figures = { rows };
 } else {
-  const rows = await benchStandalone(small ? { members: 25, seconds: 2 } : { members: given.members ?? 400, seconds: given.seconds });
+  const rows = await benchStandalone(
+    small ? { members: 25, seconds: 2 } : { members: given.members ?? 400, seconds: given.seconds },
+  );
   printRows(rows);
   figures = { rows };
 }

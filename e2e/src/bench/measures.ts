@@ -9,17 +9,33 @@ export async function optOutTimes(platform: PlatformProcess, count: number): Pro
   const server = new Server(platform.base);
   const times: number[] = [];
   for (let i = 0; i < count; i += 1) {
-    const event = { specversion: '1.0', id: `bench-${i}`, source: 'urn:bench', type: i % 2 === 0 ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1', time: new Date().toISOString(), subject: 'bench-member', data: {} };
+    const event = {
+      specversion: '1.0',
+      id: `bench-${i}`,
+      source: 'urn:bench',
+      type: i % 2 === 0 ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
+      time: new Date().toISOString(),
+      subject: 'bench-member',
+      data: {},
+    };
     const started = performance.now();
-    const { text } = await server.call('/events', { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(event) });
-    if ((JSON.parse(text) as { status: string }).status !== 'effective') throw new Error('an opt-out was not answered effective');
+    const { text } = await server.call('/events', {
+      method: 'POST',
+      token: platform.payerToken,
+      headers: { 'content-type': 'application/cloudevents+json' },
+      body: JSON.stringify(event),
+    });
+    if ((JSON.parse(text) as { status: string }).status !== 'effective')
+      throw new Error('an opt-out was not answered effective');
     times.push(performance.now() - started);
   }
   return times;
 }
 
 /** Counts all lines of downloaded files and keeps some of each type. */
-export async function sample(files: readonly { readonly type: string; readonly file: string }[]): Promise<{ resources: number; lines: Map<string, string[]> }> {
+export async function sample(
+  files: readonly { readonly type: string; readonly file: string }[],
+): Promise<{ resources: number; lines: Map<string, string[]> }> {
   const lines = new Map<string, string[]>();
   let resources = 0;
   for (const { file, type } of files) {
@@ -35,27 +51,45 @@ export async function sample(files: readonly { readonly type: string; readonly f
 
 /** Paths of single reads: up to 200 resources of each type. */
 export const targetsOf = (lines: ReadonlyMap<string, readonly string[]>): string[] =>
-  [...lines.entries()].flatMap(([type, list]) => list.slice(0, 200).map((line) => `/fhir/${type}/${(JSON.parse(line) as { id: string }).id}`));
+  [...lines.entries()].flatMap(([type, list]) =>
+    list.slice(0, 200).map((line) => `/fhir/${type}/${(JSON.parse(line) as { id: string }).id}`),
+  );
 
-interface ViewStatus { readonly view: string; readonly position: { readonly topics: Positions }; readonly head: Positions }
+interface ViewStatus {
+  readonly view: string;
+  readonly position: { readonly topics: Positions };
+  readonly head: Positions;
+}
 type Positions = Readonly<Record<string, readonly number[]>>;
 
-/** Until every view that intake feeds has passed the heads of its topics as they are at this call. Disclosures are not: reads feed them. */
+/**
+ * Until every view that intake feeds has passed the heads of its topics as they are at this call. Disclosures are not:
+ * reads feed them.
+ */
 export async function viewsCaughtUp(platform: PlatformProcess, patienceMs = 600_000): Promise<void> {
   const server = new Server(platform.base);
   const until = Date.now() + patienceMs;
   const look = async (service: string): Promise<readonly ViewStatus[]> => {
-    const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, { token: platform.administratorToken });
+    const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, {
+      token: platform.administratorToken,
+    });
     return views.filter(({ view }) => !view.startsWith('audit_'));
   };
-  await Promise.all(['resources', 'attribution'].map(async (service) => {
-    let now = await look(service);
-    const targets = now.map(({ head }) => head);
-    const behind = (): boolean => now.some(({ position }, i) => Object.entries(targets[i]!).some(([topic, offsets]) => offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset)));
-    while (behind()) {
-      if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      now = await look(service);
-    }
-  }));
+  await Promise.all(
+    ['resources', 'attribution'].map(async (service) => {
+      let now = await look(service);
+      const targets = now.map(({ head }) => head);
+      const behind = (): boolean =>
+        now.some(({ position }, i) =>
+          Object.entries(targets[i]!).some(([topic, offsets]) =>
+            offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset),
+          ),
+        );
+      while (behind()) {
+        if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        now = await look(service);
+      }
+    }),
+  );
 }

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 
 /** What Linux says of processes; zero elsewhere. */
-export interface Watched { readonly name: string; readonly pid: number }
+export interface Watched {
+  readonly name: string;
+  readonly pid: number;
+}
 
 const read = (file: string): string => {
   try {
@@ -11,16 +14,24 @@ const read = (file: string): string => {
   }
 };
 /** Resident memory, MB. */
-const memoryOf = (pid: number): number => (Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024) / 1e6;
+const memoryOf = (pid: number): number =>
+  (Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024) / 1e6;
 /** CPU seconds since its start, of all its threads; clock ticks are 10 ms. */
 function cpuOf(pid: number): number {
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
 }
 
-export interface Memory { readonly sum: number; readonly max: number; readonly each: Readonly<Record<string, number>> }
+export interface Memory {
+  readonly sum: number;
+  readonly max: number;
+  readonly each: Readonly<Record<string, number>>;
+}
 
-/** Looks at the memory of processes four times a second. MB: the peak of their sum, of the largest, and of each name's largest. */
+/**
+ * Looks at the memory of processes four times a second. MB: the peak of their sum, of the largest, and of each name's
+ * largest.
+ */
 export function watchMemory(processes: readonly Watched[]): () => Memory {
   const each: Record<string, number> = {};
   let sum = 0;

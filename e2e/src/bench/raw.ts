@@ -19,7 +19,17 @@ export interface Raw {
 
 /** @throws when a script fails; its last words are in the message */
 async function figuresOf(script: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Record<string, number>> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@provider-access/source', '--disable-warning=TimeoutNegativeWarning', join(ROOT, script), ...args, '--json'], { env, maxBuffer: 1 << 24 });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      '--conditions=@provider-access/source',
+      '--disable-warning=TimeoutNegativeWarning',
+      join(ROOT, script),
+      ...args,
+      '--json',
+    ],
+    { env, maxBuffer: 1 << 24 },
+  );
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
 }
 
@@ -30,7 +40,11 @@ export async function measureRaw(engines: Readonly<Record<string, string>>, smal
   const kafka = await figuresOf('libs/eventlog/bench/kafka.ts', env, small ? '10000' : '40000', '--bare');
   const mongo = await figuresOf('libs/views/bench/bare.ts', env, small ? '1000' : '4000');
   return {
-    produce: kafka['append, bare']!, consume: kafka['consume, bare']!, loop: kafka['produce and consume loop, bare']!,
-    inserts: mongo['bulkWrite of inserts']!, upserts: mongo['bulkWrite of upserts']!, finds: mongo['findOne by _id']!,
+    produce: kafka['append, bare']!,
+    consume: kafka['consume, bare']!,
+    loop: kafka['produce and consume loop, bare']!,
+    inserts: mongo['bulkWrite of inserts']!,
+    upserts: mongo['bulkWrite of upserts']!,
+    finds: mongo['findOne by _id']!,
   };
 }

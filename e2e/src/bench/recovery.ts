@@ -5,12 +5,28 @@ import { startKafka, startMongo } from '@provider-access/testing';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startDeployment, type Deployment } from '../deployment.ts';
 import { largest } from '../payers.ts';
-import { AS_OF, ASSERTION_TYPE, clientAssertion, form, http, json, optIn, optOut, publishAll, registerApp, tell, type TestApp } from '../road.ts';
+import {
+  AS_OF,
+  ASSERTION_TYPE,
+  clientAssertion,
+  form,
+  http,
+  json,
+  optIn,
+  optOut,
+  publishAll,
+  registerApp,
+  tell,
+  type TestApp,
+} from '../road.ts';
 
 /** What clients notice when a broker or MongoDB is lost, by asking all the time. */
 export interface Recovery {
   readonly name: string;
-  /** By kind of request: the longest time without a good answer, ms, from the loss until all has been well for a while; and how many answers were none. */
+  /**
+   * By kind of request: the longest time without a good answer, ms, from the loss until all has been well for a while;
+   * and how many answers were none.
+   */
   readonly gapMs: Readonly<Record<string, number>>;
   readonly failed: Readonly<Record<string, number>>;
 }
@@ -24,10 +40,20 @@ type Kind = (typeof KINDS)[number];
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-interface Asked { answeredAt: number; failedAt: number; gapMs: number; failed: number }
+interface Asked {
+  answeredAt: number;
+  failedAt: number;
+  gapMs: number;
+  failed: number;
+}
 
 /** Asks each kind until stopped, one request at a time each. */
-async function asking(platform: Deployment, app: TestApp, member: string, leaver: string): Promise<{ readonly seen: Readonly<Record<Kind, Asked>>; forget(): void; stop(): Promise<void> }> {
+async function asking(
+  platform: Deployment,
+  app: TestApp,
+  member: string,
+  leaver: string,
+): Promise<{ readonly seen: Readonly<Record<Kind, Asked>>; forget(): void; stop(): Promise<void> }> {
   const fresh = (): Asked => ({ answeredAt: performance.now(), failedAt: 0, gapMs: 0, failed: 0 });
   const seen: Record<Kind, Asked> = { read: fresh(), 'opt-out': fresh(), token: fresh() };
   let running = true;
@@ -41,7 +67,15 @@ async function asking(platform: Deployment, app: TestApp, member: string, leaver
     },
     token: async () => {
       const assertion = clientAssertion(app, `${platform.base}/auth/token`);
-      const answer = await http(`${platform.base}/auth/token`, form({ grant_type: 'client_credentials', scope: app.scope, client_assertion_type: ASSERTION_TYPE, client_assertion: assertion }));
+      const answer = await http(
+        `${platform.base}/auth/token`,
+        form({
+          grant_type: 'client_credentials',
+          scope: app.scope,
+          client_assertion_type: ASSERTION_TYPE,
+          client_assertion: assertion,
+        }),
+      );
       if (answer.status === 200) token = json<{ access_token: string }>(answer).access_token;
       return answer.status === 200;
     },
@@ -56,7 +90,11 @@ async function asking(platform: Deployment, app: TestApp, member: string, leaver
       await sleep(EVERY_MS[kind]);
     }
   });
-  return { seen, forget: () => KINDS.forEach((kind) => Object.assign(seen[kind], { gapMs: 0, failed: 0 })), stop: async () => ((running = false), void (await Promise.all(loops))) };
+  return {
+    seen,
+    forget: () => KINDS.forEach((kind) => Object.assign(seen[kind], { gapMs: 0, failed: 0 })),
+    stop: async () => ((running = false), void (await Promise.all(loops))),
+  };
 }
 
 export async function benchRecovery(): Promise<readonly Recovery[]> {
@@ -70,7 +108,13 @@ export async function benchRecovery(): Promise<readonly Recovery[]> {
   try {
     platform = await startDeployment({
       dataDir: join(folder, 'data'),
-      env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, KAFKA_REPLICATION: '3', KAFKA_MIN_INSYNC_REPLICAS: '2', KAFKA_SESSION_TIMEOUT_MS: '10000' },
+      env: {
+        KAFKA_BROKERS: kafka.brokers.join(),
+        MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`,
+        KAFKA_REPLICATION: '3',
+        KAFKA_MIN_INSYNC_REPLICAS: '2',
+        KAFKA_SESSION_TIMEOUT_MS: '10000',
+      },
     });
     await publishAll(platform, payer.events());
     const app = await registerApp(platform, { name: 'Recovery', npi: organization.npi, tin: organization.tin });
@@ -80,8 +124,15 @@ export async function benchRecovery(): Promise<readonly Recovery[]> {
       asked.forget();
       await work();
       const since = performance.now();
-      while (Object.values(asked.seen).some(({ failedAt, answeredAt }) => performance.now() - Math.max(failedAt, since) < CALM_MS || answeredAt < Math.max(failedAt, since))) await sleep(100);
-      const of = (what: 'gapMs' | 'failed'): Record<string, number> => Object.fromEntries(KINDS.map((kind) => [kind, Math.round(asked.seen[kind][what])]));
+      while (
+        Object.values(asked.seen).some(
+          ({ failedAt, answeredAt }) =>
+            performance.now() - Math.max(failedAt, since) < CALM_MS || answeredAt < Math.max(failedAt, since),
+        )
+      )
+        await sleep(100);
+      const of = (what: 'gapMs' | 'failed'): Record<string, number> =>
+        Object.fromEntries(KINDS.map((kind) => [kind, Math.round(asked.seen[kind][what])]));
       results.push({ name, gapMs: of('gapMs'), failed: of('failed') });
     };
     await during('(before)', async () => undefined);
@@ -112,5 +163,11 @@ export async function benchRecovery(): Promise<readonly Recovery[]> {
 
 export function printRecovery(results: readonly Recovery[]): void {
   console.log(`| what is lost | ${KINDS.join(' | ')} |\n|---|${KINDS.map(() => '---|').join('')}`);
-  for (const { name, gapMs, failed } of results) console.log(`| ${name} | ${KINDS.map((kind) => `${(gapMs[kind]! / 1000).toFixed(1)} s${failed[kind] === 0 ? '' : `, ${failed[kind]} failed`}`).join(' | ')} |`);
+  for (const { name, gapMs, failed } of results)
+    console.log(
+      `| ${name} | ` +
+        `${KINDS.map((kind) => `${(gapMs[kind]! / 1000).toFixed(1)} s${failed[kind] === 0 ? '' : `, ${failed[kind]} failed`}`).join(' | ')} ` +
+        '' +
+        '|',
+    );
 }

@@ -1,10 +1,25 @@
-/** One figure, as a ratio to raw work measured in the same minute where there is some. See docs/performance/README.md. */
-export interface Row { readonly what: string; readonly value: number; readonly unit: string; readonly baseline?: string; readonly ratio?: number; readonly aim?: string }
+/**
+ * One figure, as a ratio to raw work measured in the same minute where there is some. See docs/performance/README.md.
+ */
+export interface Row {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly baseline?: string;
+  readonly ratio?: number;
+  readonly aim?: string;
+}
 
-export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-export const quantile = (values: readonly number[], q: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))]!;
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+export const quantile = (values: readonly number[], q: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))]!;
 
 export function printRows(rows: readonly Row[]): void {
-  for (const row of rows) console.log(`${row.what.padEnd(44)} ${row.value.toFixed(row.value < 100 ? 1 : 0).padStart(9)} ${row.unit.padEnd(13)}${row.ratio === undefined ? '' : ` ${row.ratio.toFixed(row.ratio < 0.1 ? 3 : 2)} of ${row.baseline}`}${row.aim === undefined ? '' : `  (aim ${row.aim})`}`);
+  for (const row of rows)
+    console.log(
+      `${row.what.padEnd(44)} ${row.value.toFixed(row.value < 100 ? 1 : 0).padStart(9)} ` +
+        `${row.unit.padEnd(13)}${row.ratio === undefined ? '' : ` ${row.ratio.toFixed(row.ratio < 0.1 ? 3 : 2)} of ${row.baseline}`}${row.aim === undefined ? '' : `  (aim ${row.aim})`}`,
+    );
 }
 export const note = (text: string): void => void process.stderr.write(`bench: ${text}\n`);

@@ -24,9 +24,20 @@ async function intake(platform: PlatformProcess, payer: SyntheticPayer, scratch:
   const items = [...payer.events()].map(itemOf);
   const lines = items.flatMap((item) => (item.ok ? [item.line] : []));
   const raw = appendWithFsync(join(scratch, 'append.tmp'), lines);
-  const report = await publish(items, { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000 });
+  const report = await publish(items, {
+    server: new Server(platform.base),
+    token: platform.payerToken,
+    patienceMs: 600_000,
+  });
   const perSecond = report.accepted / report.seconds;
-  rows.push({ what: 'intake, to visible', value: perSecond, unit: 'events/s', baseline: `append with fsync ${Math.round(raw)}/s`, ratio: perSecond / raw, aim: '10,000' });
+  rows.push({
+    what: 'intake, to visible',
+    value: perSecond,
+    unit: 'events/s',
+    baseline: `append with fsync ${Math.round(raw)}/s`,
+    ratio: perSecond / raw,
+    aim: '10,000',
+  });
 }
 
 /** The standalone on the embedded engine: every figure of the road. */
@@ -36,7 +47,10 @@ export async function benchStandalone(options: { members: number; seconds: numbe
   try {
     note('start-up');
     rows.push({ what: 'start-up, fresh folder, median', value: await startUp(scratch, 3), unit: 'ms' });
-    const platform = await startPlatform({ dataDir: join(scratch, 'data'), env: { EXPORT_POLLS_PER_MINUTE: '100000' } });
+    const platform = await startPlatform({
+      dataDir: join(scratch, 'data'),
+      env: { EXPORT_POLLS_PER_MINUTE: '100000' },
+    });
     rows.push({ what: 'memory after start', value: platform.memory() / 1e6, unit: 'MB' });
     let peak = 0;
     const watch = setInterval(() => (peak = Math.max(peak, platform.memory())), 250);
@@ -48,20 +62,42 @@ export async function benchStandalone(options: { members: number; seconds: numbe
 
       const provider = payer.providerOrganizations[0]!;
       const app = await registerApp(platform, { name: 'bench', npi: provider.npi, tin: provider.tin });
-      const group = (await server.json<{ entry: { resource: { id: string } }[] }>(`/fhir/Group?_summary=true&identifier=${provider.npi}`, { token: await app.tokens.get() })).entry[0]!.resource.id;
+      const group = (
+        await server.json<{ entry: { resource: { id: string } }[] }>(
+          `/fhir/Group?_summary=true&identifier=${provider.npi}`,
+          { token: await app.tokens.get() },
+        )
+      ).entry[0]!.resource.id;
 
       note('export');
       const started = performance.now();
       let sealedAt = started;
-      const result = await bulkExport({ server, token: () => app.tokens.get(), group, out: join(scratch, 'files'), pollMs: 50, onProgress: () => (sealedAt = performance.now()) });
+      const result = await bulkExport({
+        server,
+        token: () => app.tokens.get(),
+        group,
+        out: join(scratch, 'files'),
+        pollMs: 50,
+        onProgress: () => (sealedAt = performance.now()),
+      });
       const downloaded = performance.now();
       const output = result.files.filter((f) => f.kind === 'output');
-      const plain = await gzipCopy(output.map((f) => f.file), join(scratch, 'copy'));
+      const plain = await gzipCopy(
+        output.map((f) => f.file),
+        join(scratch, 'copy'),
+      );
       const { resources, lines } = await sample(output);
       const seconds = (downloaded - started) / 1000;
       rows.push(
         { what: 'export and download', value: resources / seconds, unit: 'resources/s', aim: '60,000' },
-        { what: 'export and download', value: plain.bytes / 1e6 / seconds, unit: 'MB/s plain', baseline: `gzip -1 copy ${plain.megabytesPerSecond.toFixed(0)} MB/s`, ratio: plain.bytes / 1e6 / seconds / plain.megabytesPerSecond, aim: '0.5' },
+        {
+          what: 'export and download',
+          value: plain.bytes / 1e6 / seconds,
+          unit: 'MB/s plain',
+          baseline: `gzip -1 copy ${plain.megabytesPerSecond.toFixed(0)} MB/s`,
+          ratio: plain.bytes / 1e6 / seconds / plain.megabytesPerSecond,
+          aim: '0.5',
+        },
         { what: 'export until the last poll', value: (sealedAt - started) / 1000, unit: 's' },
       );
 
@@ -69,22 +105,50 @@ export async function benchStandalone(options: { members: number; seconds: numbe
       const targets = targetsOf(lines);
       const token = await app.tokens.get();
       note('single reads');
-      const bare = await bareFastify(eob.find((l) => l.length > 2_500) ?? 'x'.repeat(3_000), { connections: 32, seconds: options.seconds });
+      const bare = await bareFastify(eob.find((l) => l.length > 2_500) ?? 'x'.repeat(3_000), {
+        connections: 32,
+        seconds: options.seconds,
+      });
       const reads = await load({ base: platform.base, targets, token, connections: 32, seconds: options.seconds });
       if (reads.failures > 0) throw new Error(`${reads.failures} of ${reads.requests} reads failed`);
-      rows.push({ what: 'single reads with token and decision', value: reads.perSecond, unit: 'reads/s', baseline: `bare Fastify ${Math.round(bare.perSecond)}/s`, ratio: reads.perSecond / bare.perSecond, aim: '12,000' }, { what: 'single reads, p99', value: reads.p99, unit: 'ms' });
+      rows.push(
+        {
+          what: 'single reads with token and decision',
+          value: reads.perSecond,
+          unit: 'reads/s',
+          baseline: `bare Fastify ${Math.round(bare.perSecond)}/s`,
+          ratio: reads.perSecond / bare.perSecond,
+          aim: '12,000',
+        },
+        { what: 'single reads, p99', value: reads.p99, unit: 'ms' },
+      );
 
       note('search pages');
       const patients = (lines.get('Patient') ?? []).map((line) => (JSON.parse(line) as { id: string }).id);
-      const pages = await load({ base: platform.base, targets: patients.map((id) => `/fhir/Observation?patient=${id}&_count=50`), token, connections: 16, seconds: options.seconds });
+      const pages = await load({
+        base: platform.base,
+        targets: patients.map((id) => `/fhir/Observation?patient=${id}&_count=50`),
+        token,
+        connections: 16,
+        seconds: options.seconds,
+      });
       if (pages.failures > 0) throw new Error(`${pages.failures} of ${pages.requests} searches failed`);
       const pageBody = (await server.call(`/fhir/Observation?patient=${patients[0]}&_count=50`, { token })).text;
       const barePage = await bareFastify(pageBody, { connections: 16, seconds: options.seconds });
-      rows.push({ what: '50-entry search pages', value: pages.perSecond, unit: 'pages/s', baseline: `bare Fastify, one such page ${Math.round(barePage.perSecond)}/s`, ratio: pages.perSecond / barePage.perSecond });
+      rows.push({
+        what: '50-entry search pages',
+        value: pages.perSecond,
+        unit: 'pages/s',
+        baseline: `bare Fastify, one such page ${Math.round(barePage.perSecond)}/s`,
+        ratio: pages.perSecond / barePage.perSecond,
+      });
 
       note('opt-outs');
       const times = await optOutTimes(platform, 200);
-      rows.push({ what: 'opt-out to effect, p50', value: quantile(times, 0.5), unit: 'ms' }, { what: 'opt-out to effect, p99', value: quantile(times, 0.99), unit: 'ms' });
+      rows.push(
+        { what: 'opt-out to effect, p50', value: quantile(times, 0.5), unit: 'ms' },
+        { what: 'opt-out to effect, p99', value: quantile(times, 0.99), unit: 'ms' },
+      );
       rows.push({ what: 'memory, peak', value: peak / 1e6, unit: 'MB' });
     } finally {
       clearInterval(watch);
@@ -95,4 +159,3 @@ export async function benchStandalone(options: { members: number; seconds: numbe
     rmSync(scratch, { recursive: true, force: true });
   }
 }
-

@@ -14,15 +14,21 @@ import { AS_OF, sample, targetsOf, viewsCaughtUp } from './measures.ts';
 import { watchMemory } from './processes.ts';
 import { median, note, type Row } from './rows.ts';
 
-export interface StartsBench { readonly runs: number; readonly members: number; readonly seconds: number }
+export interface StartsBench {
+  readonly runs: number;
+  readonly members: number;
+  readonly seconds: number;
+}
 
 /** Before memory at rest is looked at, ms: what the start left is collected by then. */
 const REST_MS = 10_000;
 const NEST = 'bare Nest on Fastify';
 
 /**
- * From the image's files, on real engines: how long each service takes from its process to ready and from SIGTERM to its end, as one more
- * instance beside those that run, and what memory it takes at rest and under load. Beside them, in turn with them: a bare
+ * From the image's files, on real engines: how long each service takes from its process to ready and from SIGTERM to
+ * its end, as one more
+ * instance beside those that run, and what memory it takes at rest and under load. Beside them, in turn with them: a
+ * bare
  * Node process, and a Nest application on Fastify with one route.
  */
 export async function benchStarts({ runs, members, seconds }: StartsBench): Promise<Row[]> {
@@ -32,16 +38,31 @@ export async function benchStarts({ runs, members, seconds }: StartsBench): Prom
   layOut({ checkout: join(import.meta.dirname, '../../..'), out: root });
   const engines = await startEngines({ progress: note });
   const { KAFKA_BROKERS, MONGODB_URI } = engines.env as Record<string, string>;
-  const frame = await openFrame(join(scratch, 'data'), { KAFKA_BROKERS: KAFKA_BROKERS!, MONGODB_URI: MONGODB_URI! }, { EXPORT_POLLS_PER_MINUTE: '100000' });
+  const frame = await openFrame(
+    join(scratch, 'data'),
+    { KAFKA_BROKERS: KAFKA_BROKERS!, MONGODB_URI: MONGODB_URI! },
+    { EXPORT_POLLS_PER_MINUTE: '100000' },
+  );
   const running = new Map<ServiceName, Role>();
   try {
-    const applied = spawnSync(join(root, 'usr/local/bin/node'), [join(root, 'app/bin/provider-access'), 'admin', 'apply'], { env: { ...frame.envOf('admin') }, encoding: 'utf8' });
+    const applied = spawnSync(
+      join(root, 'usr/local/bin/node'),
+      [join(root, 'app/bin/provider-access'), 'admin', 'apply'],
+      { env: { ...frame.envOf('admin') }, encoding: 'utf8' },
+    );
     if (applied.status !== 0) throw new Error(`topics and indexes could not be applied: ${applied.stderr}`);
     // Together: each waits for what the others keep.
-    await Promise.all(SERVICES.map(async (service) => running.set(service, await startRole(root, [service], frame.envOf(service)))));
-    frame.route(Object.fromEntries([...running].map(([service, { base }]) => [service, [base]])) as Record<ServiceName, string[]>);
+    await Promise.all(
+      SERVICES.map(async (service) => running.set(service, await startRole(root, [service], frame.envOf(service)))),
+    );
+    frame.route(
+      Object.fromEntries([...running].map(([service, { base }]) => [service, [base]])) as Record<ServiceName, string[]>,
+    );
     const starts = await startRows(root, frame, runs, scratch);
-    return [...starts, ...(await memoryRows(root, frame, running, { members, seconds, folder: join(scratch, 'files') }))];
+    return [
+      ...starts,
+      ...(await memoryRows(root, frame, running, { members, seconds, folder: join(scratch, 'files') })),
+    ];
   } finally {
     for (const { child } of running.values()) child.kill('SIGKILL');
     await frame.close();
@@ -65,17 +86,30 @@ async function startRows(root: string, frame: Frame, runs: number, scratch: stri
       add(`${service}, ready`, one.ready);
       add(`${service}, from SIGTERM to its end`, await stopRole(one));
     }
-    const standalone = await startRole(root, ['standalone'], { PORT: '0', HOST: '127.0.0.1', DATA_DIR: join(scratch, `standalone-${run}`), LOG_LEVEL: 'warn' });
+    const standalone = await startRole(root, ['standalone'], {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATA_DIR: join(scratch, `standalone-${run}`),
+      LOG_LEVEL: 'warn',
+    });
     add('standalone in a fresh folder, ready', standalone.ready);
     await stopRole(standalone);
   }
   const nest = median(times.get(NEST)!);
   return [...times].map(([what, all]) => ({
-    what, value: median(all), unit: `ms (${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)})`, ...(what.endsWith('ready') && { baseline: NEST, ratio: median(all) / nest }),
+    what,
+    value: median(all),
+    unit: `ms (${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)})`,
+    ...(what.endsWith('ready') && { baseline: NEST, ratio: median(all) / nest }),
   }));
 }
 
-async function memoryRows(root: string, frame: Frame, running: ReadonlyMap<ServiceName, Role>, options: { readonly members: number; readonly seconds: number; readonly folder: string }): Promise<Row[]> {
+async function memoryRows(
+  root: string,
+  frame: Frame,
+  running: ReadonlyMap<ServiceName, Role>,
+  options: { readonly members: number; readonly seconds: number; readonly folder: string },
+): Promise<Row[]> {
   const nest = await bareNest(root);
   const processes = [...running].map(([name, { child }]) => ({ name: name as string, pid: child.pid! }));
   note('memory at rest');
@@ -91,7 +125,13 @@ async function memoryRows(root: string, frame: Frame, running: ReadonlyMap<Servi
   const watched = watchMemory(processes);
   await work(frame, running, options);
   const busy = watched().each;
-  const row = (what: string, value: number): Row => ({ what, value, unit: 'MB', baseline: NEST, ratio: value / rest[NEST]! });
+  const row = (what: string, value: number): Row => ({
+    what,
+    value,
+    unit: 'MB',
+    baseline: NEST,
+    ratio: value / rest[NEST]!,
+  });
   return [
     { what: `${NEST}, memory at rest`, value: rest[NEST]!, unit: 'MB' },
     ...SERVICES.map((service) => row(`${service}, memory at rest`, rest[service]!)),
@@ -100,19 +140,44 @@ async function memoryRows(root: string, frame: Frame, running: ReadonlyMap<Servi
 }
 
 /** A payer's intake, then a provider's export and reads as fast as they are answered. */
-async function work(frame: Frame, running: ReadonlyMap<ServiceName, Role>, { members, seconds, folder }: { readonly members: number; readonly seconds: number; readonly folder: string }): Promise<void> {
+async function work(
+  frame: Frame,
+  running: ReadonlyMap<ServiceName, Role>,
+  { members, seconds, folder }: { readonly members: number; readonly seconds: number; readonly folder: string },
+): Promise<void> {
   const token = (role: string): string => readFileSync(join(frame.dataDir, `${role}.token`), 'utf8').trim();
-  const platform = { base: frame.gateway.base, payerToken: token('payer'), administratorToken: token('administrator') } as PlatformProcess;
+  const platform = {
+    base: frame.gateway.base,
+    payerToken: token('payer'),
+    administratorToken: token('administrator'),
+  } as PlatformProcess;
   const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
-  await publish([...payer.events()].map(itemOf), { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000 });
+  await publish([...payer.events()].map(itemOf), {
+    server: new Server(platform.base),
+    token: platform.payerToken,
+    patienceMs: 600_000,
+  });
   await viewsCaughtUp(platform);
-  const provider = payer.providerOrganizations.toSorted((a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members)[0]!;
+  const provider = payer.providerOrganizations.toSorted(
+    (a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members,
+  )[0]!;
   const app = await registerApp(platform, { name: 'bench', npi: provider.npi, tin: provider.tin });
   const server = new Server(platform.base);
-  const group = (await server.json<{ entry: { resource: { id: string } }[] }>(`/fhir/Group?_summary=true&identifier=${provider.npi}`, { token: await app.tokens.get() })).entry[0]!.resource.id;
+  const group = (
+    await server.json<{ entry: { resource: { id: string } }[] }>(
+      `/fhir/Group?_summary=true&identifier=${provider.npi}`,
+      { token: await app.tokens.get() },
+    )
+  ).entry[0]!.resource.id;
   const { files } = await bulkExport({ server, token: () => app.tokens.get(), group, out: folder, pollMs: 50 });
   const { lines } = await sample(files.filter((file) => file.kind === 'output'));
-  await load({ base: running.get('resources')!.base, targets: targetsOf(lines), token: await app.tokens.get(), connections: 16, seconds });
+  await load({
+    base: running.get('resources')!.base,
+    targets: targetsOf(lines),
+    token: await app.tokens.get(),
+    connections: 16,
+    seconds,
+  });
 }
 
 /** ms that Node takes to start and end. */
@@ -139,7 +204,15 @@ console.log('listening on http://127.0.0.1:' + app.getHttpServer().address().por
 /** ms until the first answer of an application with one route, with the packages and flags of the image. */
 async function bareNest(root: string): Promise<{ readonly ms: number; readonly pid: number; end(): void }> {
   const began = performance.now();
-  const child = spawn(join(root, 'usr/local/bin/node'), ['--max-semi-space-size=8', '--input-type=module', '-e', BARE_NEST], { cwd: join(root, 'app'), env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    join(root, 'usr/local/bin/node'),
+    ['--max-semi-space-size=8', '--input-type=module', '-e', BARE_NEST],
+    {
+      cwd: join(root, 'app'),
+      env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const base = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (text: Buffer) => resolve(text.toString().trim().replace('listening on ', '')));
     child.once('exit', (code) => reject(new Error(`the bare application ended with ${code}`)));

@@ -4,7 +4,11 @@ import type { Raw } from './raw.ts';
 export const PARTITIONS = 4;
 export const TWO_OF_ALL = 'two of each';
 
-interface Percentiles { readonly p50: number; readonly p99: number; readonly of: number }
+interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly of: number;
+}
 
 /** Figures of one deployment. Rates a second, times in ms, memory in MB. */
 export interface Result {
@@ -34,7 +38,8 @@ export interface Result {
   readonly engineMemory: Readonly<Record<string, number>>;
 }
 
-const number = (value: number | undefined, digits = value !== undefined && value < 10 ? 1 : 0): string => (value === undefined ? '' : value.toFixed(digits));
+const number = (value: number | undefined, digits = value !== undefined && value < 10 ? 1 : 0): string =>
+  value === undefined ? '' : value.toFixed(digits);
 const ratio = (value: number): string => value.toFixed(value < 0.1 ? 3 : 2);
 const both = (p: Percentiles | undefined): string => (p === undefined ? '' : `${number(p.p50)} / ${number(p.p99)}`);
 const services = (r: Result): [string, number][] => Object.entries(r.cpu).toSorted(([, a], [, b]) => b - a);
@@ -71,9 +76,17 @@ export function printEngines(results: readonly Result[]): void {
     ['memory of all processes, MB', (r) => number(r.memory.sum)],
     ['memory of the largest, MB', (r) => number(r.memory.max)],
     ['intake, seconds', (r) => number(r.busy, 1)],
-    ...[...new Set(results.flatMap((r) => services(r).map(([name]) => name)))].map((name): [string, (r: Result) => string] => [`  CPU seconds of 1,000 events: ${name}`, (r) => number(r.cpu[name], 2)]),
+    ...[...new Set(results.flatMap((r) => services(r).map(([name]) => name)))].map(
+      (name): [string, (r: Result) => string] => [
+        `  CPU seconds of 1,000 events: ${name}`,
+        (r) => number(r.cpu[name], 2),
+      ],
+    ),
   ];
   const widths = results.map((r) => Math.max(...rows.map(([, of]) => of(r).length)));
-  for (const [what, of] of rows) console.log(`${what.padEnd(46)} ${results.map((r, i) => of(r).padStart(widths[i]! + 2)).join('')}`.trimEnd());
-  console.log('The MongoDB-compatible server of the tests is SecantusDB, not a mongod: what it takes says nothing of MongoDB.');
+  for (const [what, of] of rows)
+    console.log(`${what.padEnd(46)} ${results.map((r, i) => of(r).padStart(widths[i]! + 2)).join('')}`.trimEnd());
+  console.log(
+    'The MongoDB-compatible server of the tests is SecantusDB, not a mongod: what it takes says nothing of MongoDB.',
+  );
 }

@@ -11,17 +11,26 @@ interface OpenApi {
   [more: string]: unknown;
 }
 export interface Definition {
-  spec: { group: string; names: { kind: string }; versions: { name: string; served: boolean; schema: { openAPIV3Schema: OpenApi } }[] };
+  spec: {
+    group: string;
+    names: { kind: string };
+    versions: { name: string; served: boolean; schema: { openAPIV3Schema: OpenApi } }[];
+  };
 }
 
 /** As a JSON schema that refuses unknown fields, which the API server prunes and `kubeconform -strict` should see. */
 function strict(schema: OpenApi): OpenApi {
   const { nullable, ...rest } = schema;
   const out: OpenApi = { ...rest };
-  if (schema['x-kubernetes-int-or-string'] === true) return { ...(schema.description !== undefined && { description: schema.description }), type: ['integer', 'string'] };
+  if (schema['x-kubernetes-int-or-string'] === true)
+    return {
+      ...(schema.description !== undefined && { description: schema.description }),
+      type: ['integer', 'string'],
+    };
   if (schema.properties !== undefined) {
     out.properties = Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, strict(each)]));
-    if (schema['x-kubernetes-preserve-unknown-fields'] !== true && schema.additionalProperties === undefined) out.additionalProperties = false;
+    if (schema['x-kubernetes-preserve-unknown-fields'] !== true && schema.additionalProperties === undefined)
+      out.additionalProperties = false;
   }
   if (typeof schema.additionalProperties === 'object') out.additionalProperties = strict(schema.additionalProperties);
   if (schema.items !== undefined) out.items = strict(schema.items);
@@ -31,10 +40,14 @@ function strict(schema: OpenApi): OpenApi {
 
 /** JSON schemas of a definition, by the name under which kubeconform looks: `httproute_v1.json`. */
 export function jsonSchemas({ spec }: Definition): Readonly<Record<string, object>> {
-  return Object.fromEntries(spec.versions.filter(({ served }) => served).map(({ name, schema }) => {
-    const root = strict(schema.openAPIV3Schema);
-    // Its fields are the API server's own.
-    root.properties = { ...root.properties, metadata: { type: 'object' } };
-    return [`${spec.names.kind.toLowerCase()}_${name}.json`, root];
-  }));
+  return Object.fromEntries(
+    spec.versions
+      .filter(({ served }) => served)
+      .map(({ name, schema }) => {
+        const root = strict(schema.openAPIV3Schema);
+        // Its fields are the API server's own.
+        root.properties = { ...root.properties, metadata: { type: 'object' } };
+        return [`${spec.names.kind.toLowerCase()}_${name}.json`, root];
+      }),
+  );
 }

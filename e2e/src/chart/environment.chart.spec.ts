@@ -16,12 +16,26 @@ const AWS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 /** Read by Node. */
 const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
 /** `pa probe --help` names them. */
-const OF_PA = ['PA_SERVER', 'PA_INTERNAL_SERVER', 'PA_OPS_SERVER', 'PA_PAYER_TOKEN_FILE', 'PA_ADMINISTRATOR_TOKEN_FILE', 'PA_PROBE_APP'];
+const OF_PA = [
+  'PA_SERVER',
+  'PA_INTERNAL_SERVER',
+  'PA_OPS_SERVER',
+  'PA_PAYER_TOKEN_FILE',
+  'PA_ADMINISTRATOR_TOKEN_FILE',
+  'PA_PROBE_APP',
+];
 /** The operator's own, in the example `everything`. */
 const OWN = ['HTTPS_PROXY'];
-const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as { always: Record<string, string>; typed: Record<string, string> };
+const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as {
+  always: Record<string, string>;
+  typed: Record<string, string>;
+};
 
-const knownTo = (role: string): readonly string[] => [...OF_NODE, ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)), ...(role === 'export' ? AWS : [])];
+const knownTo = (role: string): readonly string[] => [
+  ...OF_NODE,
+  ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)),
+  ...(role === 'export' ? AWS : []),
+];
 const told = (name: string): readonly Told[] => environments(objectsOf(rendered(name)));
 
 describeUnless(noHelm, 'environment of the containers', () => {
@@ -29,19 +43,35 @@ describeUnless(noHelm, 'environment of the containers', () => {
     test('gives no variable that the configuration of its receiver does not know', () => {
       const all = told(name);
       expect(new Set(all.map(({ role }) => role))).toEqual(new Set([...SERVICES, 'admin', 'pa']));
-      for (const { role, variables } of all) expect([...variables.keys()].filter((each) => !knownTo(role).includes(each) && !OWN.includes(each)), role).toEqual([]);
+      for (const { role, variables } of all)
+        expect(
+          [...variables.keys()].filter((each) => !knownTo(role).includes(each) && !OWN.includes(each)),
+          role,
+        ).toEqual([]);
     });
 
     test('gives each what it must have', () => {
       for (const { role, variables } of told(name)) {
         const required = (KNOWN[role] ?? []).filter((variable) => variable.required).map((variable) => variable.name);
-        expect(required.filter((each) => !variables.has(each)), role).toEqual([]);
-        expect([...variables].filter(([, value]) => value === ''), role).toEqual([]);
+        expect(
+          required.filter((each) => !variables.has(each)),
+          role,
+        ).toEqual([]);
+        expect(
+          [...variables].filter(([, value]) => value === ''),
+          role,
+        ).toEqual([]);
       }
     });
 
     test('gives a secret to nobody who does not use it, and no secret as a value', () => {
-      const holders = (variable: string): string[] => [...new Set(told(name).filter(({ variables }) => variables.has(variable)).map(({ role }) => role))];
+      const holders = (variable: string): string[] => [
+        ...new Set(
+          told(name)
+            .filter(({ variables }) => variables.has(variable))
+            .map(({ role }) => role),
+        ),
+      ];
       expect(holders('TOKEN_SIGNING_KEYS_FILE')).toEqual(['auth']);
       expect(holders('PAGE_LINK_KEYS_FILE')).toEqual(['resources']);
       expect(holders('MEMBER_HASH_KEYS_FILE').toSorted()).toEqual(['attribution', 'consent']);
@@ -54,33 +84,75 @@ describeUnless(noHelm, 'environment of the containers', () => {
     test.each(SERVICES)('every variable of %s can be set', async (service) => {
       const everything = told('everything').find(({ role }) => role === service)!.variables;
       // What cannot stand beside what else is set there.
-      const elsewhere = [...told('small'), ...told('gateway')].filter(({ role }) => role === service).flatMap(({ variables }) => [...variables.keys()]);
-      const oauth = environments(await render([exampleValues('everything'), { kafka: { sasl: { mechanism: 'oauthbearer', username: '' } }, secrets: { kafkaPassword: { secretName: '' }, kafkaOauthToken: { secretName: 't' } }, telemetry: { disabled: true } }])).find(({ role }) => role === service)!.variables;
+      const elsewhere = [...told('small'), ...told('gateway')]
+        .filter(({ role }) => role === service)
+        .flatMap(({ variables }) => [...variables.keys()]);
+      const oauth = environments(
+        await render([
+          exampleValues('everything'),
+          {
+            kafka: { sasl: { mechanism: 'oauthbearer', username: '' } },
+            secrets: { kafkaPassword: { secretName: '' }, kafkaOauthToken: { secretName: 't' } },
+            telemetry: { disabled: true },
+          },
+        ]),
+      ).find(({ role }) => role === service)!.variables;
       const set = new Set([...everything.keys(), ...elsewhere, ...oauth.keys()]);
       const left = KNOWN[service]!.map(({ name }) => name).filter((name) => !set.has(name));
       // The rest has no value of its own: `config` sets it.
       expect(left.filter((name) => name in owned.always || name in owned.typed)).toEqual([]);
-      const again = environments(await render([exampleValues('everything'), { services: { [service]: { config: Object.fromEntries(left.map((name) => [name, '1'])) } } }])).find(({ role }) => role === service)!.variables;
+      const again = environments(
+        await render([
+          exampleValues('everything'),
+          { services: { [service]: { config: Object.fromEntries(left.map((name) => [name, '1'])) } } },
+        ]),
+      ).find(({ role }) => role === service)!.variables;
       expect(left.filter((name) => again.get(name) !== '1')).toEqual([]);
     });
 
     test('every variable of the job can be set', async () => {
-      const all = environments(await render([exampleValues('everything'), { admin: { config: Object.fromEntries(KNOWN['admin']!.map(({ name }) => name).filter((name) => !(name in owned.always) && !(name in owned.typed)).map((name) => [name, '1'])) } }])).filter(({ role }) => role === 'admin');
+      const all = environments(
+        await render([
+          exampleValues('everything'),
+          {
+            admin: {
+              config: Object.fromEntries(
+                KNOWN['admin']!.map(({ name }) => name)
+                  .filter((name) => !(name in owned.always) && !(name in owned.typed))
+                  .map((name) => [name, '1']),
+              ),
+            },
+          },
+        ]),
+      ).filter(({ role }) => role === 'admin');
       expect(all).toHaveLength(3);
       const set = all.map(({ variables }) => variables);
       const files = new Set(['KAFKA_SASL_OAUTH_TOKEN_FILE', 'MONGODB_URI']);
-      for (const variables of set) expect(KNOWN['admin']!.map(({ name }) => name).filter((name) => !variables.has(name) && !files.has(name))).toEqual([]);
+      for (const variables of set)
+        expect(
+          KNOWN['admin']!.map(({ name }) => name).filter((name) => !variables.has(name) && !files.has(name)),
+        ).toEqual([]);
     });
 
     test('what has a value of its own is a variable that exists', () => {
       const all = new Set([...SERVICES, 'admin'].flatMap((role) => KNOWN[role]!.map(({ name }) => name)));
       // Service levels come with a later version of the services.
-      expect(Object.keys({ ...owned.always, ...owned.typed }).filter((name) => !all.has(name) && !name.startsWith('BUSINESS_'))).toEqual([]);
+      expect(
+        Object.keys({ ...owned.always, ...owned.typed }).filter(
+          (name) => !all.has(name) && !name.startsWith('BUSINESS_'),
+        ),
+      ).toEqual([]);
     });
   });
 
   test('the variables and arguments of the probe are those that pa knows', () => {
-    const help = ['--help', 'probe --help'].map((args) => spawnSync(process.execPath, [join(ROOT, 'libs/cli/dist/main.js'), ...args.split(' ')], { encoding: 'utf8' }).stdout).join('\n');
+    const help = ['--help', 'probe --help']
+      .map(
+        (args) =>
+          spawnSync(process.execPath, [join(ROOT, 'libs/cli/dist/main.js'), ...args.split(' ')], { encoding: 'utf8' })
+            .stdout,
+      )
+      .join('\n');
     expect(OF_PA.filter((name) => !help.includes(name))).toEqual([]);
     const given = EXAMPLE_NAMES.flatMap((name) => objectsOf(rendered(name)).flatMap(argumentsOfPa));
     expect(new Set(given)).toEqual(new Set(['--temporary', '--report', '--publish', '--opt-out']));
@@ -88,27 +160,66 @@ describeUnless(noHelm, 'environment of the containers', () => {
   });
 
   describe('an empty value', () => {
-    const EMPTY = { trustedProxies: '', payer: { name: '' }, kafka: { topicPrefix: '' }, telemetry: { samplingRatio: '', endpoint: null }, config: { FACTS_BOUND_MS: '' }, logLevel: null };
+    const EMPTY = {
+      trustedProxies: '',
+      payer: { name: '' },
+      kafka: { topicPrefix: '' },
+      telemetry: { samplingRatio: '', endpoint: null },
+      config: { FACTS_BOUND_MS: '' },
+      logLevel: null,
+    };
     test('is not rendered, and so overrides nothing that was set elsewhere', async () => {
-      const { text, ok } = await template([exampleValues('small'), EMPTY, { extraEnvFrom: [{ configMapRef: { name: 'of-the-operator' } }] }]);
+      const { text, ok } = await template([
+        exampleValues('small'),
+        EMPTY,
+        { extraEnvFrom: [{ configMapRef: { name: 'of-the-operator' } }] },
+      ]);
       expect(ok).toBe(true);
       for (const { variables, role } of environments(objectsOf(text))) {
-        for (const name of ['TRUST_PROXY', 'PAYER_NAME', 'KAFKA_TOPIC_PREFIX', 'OTEL_TRACES_SAMPLER_ARG', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'FACTS_BOUND_MS', 'LOG_LEVEL']) expect(variables.has(name), `${role} ${name}`).toBe(false);
+        for (const name of [
+          'TRUST_PROXY',
+          'PAYER_NAME',
+          'KAFKA_TOPIC_PREFIX',
+          'OTEL_TRACES_SAMPLER_ARG',
+          'OTEL_EXPORTER_OTLP_ENDPOINT',
+          'FACTS_BOUND_MS',
+          'LOG_LEVEL',
+        ])
+          expect(variables.has(name), `${role} ${name}`).toBe(false);
       }
       // Of two sources the last wins: the operator's.
-      expect(text).toMatch(/envFrom:\n +- configMapRef: \{ name: provider-access-auth \}\n +- configMapRef:\n +name: of-the-operator\n/);
+      expect(text).toMatch(
+        /envFrom:\n +- configMapRef: \{ name: provider-access-auth \}\n +- configMapRef:\n +name: of-the-operator\n/,
+      );
     });
 
     test('of one service leaves what holds for all', async () => {
-      const all = environments(await render([exampleValues('small'), { config: { FACTS_BOUND_MS: 3000 }, services: { consent: { config: { FACTS_BOUND_MS: '' } } } }]));
+      const all = environments(
+        await render([
+          exampleValues('small'),
+          { config: { FACTS_BOUND_MS: 3000 }, services: { consent: { config: { FACTS_BOUND_MS: '' } } } },
+        ]),
+      );
       expect(all.find(({ role }) => role === 'resources')!.variables.get('FACTS_BOUND_MS')).toBe('3000');
       expect(all.find(({ role }) => role === 'consent')!.variables.get('FACTS_BOUND_MS')).toBe('3000');
     });
   });
 
   test('whole numbers stay whole numbers', async () => {
-    const all = environments(await render([exampleValues('small'), { config: { S3_PART_BYTES: 5_368_709_120, KAFKA_MAX_RECORD_BYTES: 6_291_456 }, telemetry: { samplingRatio: 0.05 } }]));
+    const all = environments(
+      await render([
+        exampleValues('small'),
+        {
+          config: { S3_PART_BYTES: 5_368_709_120, KAFKA_MAX_RECORD_BYTES: 6_291_456 },
+          telemetry: { samplingRatio: 0.05 },
+        },
+      ]),
+    );
     const { variables } = all.find(({ role }) => role === 'export')!;
-    expect([variables.get('S3_PART_BYTES'), variables.get('KAFKA_MAX_RECORD_BYTES'), variables.get('OTEL_TRACES_SAMPLER_ARG')]).toEqual(['5368709120', '6291456', '0.05']);
+    expect([
+      variables.get('S3_PART_BYTES'),
+      variables.get('KAFKA_MAX_RECORD_BYTES'),
+      variables.get('OTEL_TRACES_SAMPLER_ARG'),
+    ]).toEqual(['5368709120', '6291456', '0.05']);
   });
 });

@@ -22,10 +22,16 @@ describeUnless(noHelm, 'examples of the chart', () => {
   });
 
   test('the longest release name that Helm takes still makes valid names', async () => {
-    const { text } = await template([exampleValues('everything'), { fullnameOverride: '', nameOverride: '' }], { release: 'r'.repeat(53) });
+    const { text } = await template([exampleValues('everything'), { fullnameOverride: '', nameOverride: '' }], {
+      release: 'r'.repeat(53),
+    });
     const objects = objectsOf(text);
     expect(objects.length).toBeGreaterThan(50);
-    expect(objects.filter(({ metadata }) => metadata.name.length > 63).map(({ metadata }) => metadata.name)).toEqual([]);
-    expect(objects.flatMap(({ metadata }) => Object.values(metadata.labels ?? {})).filter((value) => value.length > 63)).toEqual([]);
+    expect(objects.filter(({ metadata }) => metadata.name.length > 63).map(({ metadata }) => metadata.name)).toEqual(
+      [],
+    );
+    expect(
+      objects.flatMap(({ metadata }) => Object.values(metadata.labels ?? {})).filter((value) => value.length > 63),
+    ).toEqual([]);
   });
 });

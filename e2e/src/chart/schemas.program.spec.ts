@@ -34,13 +34,22 @@ describeUnless(noGo, 'what the chart renders', () => {
   });
 
   test('kubeconform sees an unknown field, a wrong type, an unknown field of a foreign kind and an unknown kind', async () => {
-    const [verdict, nothing] = await kubeconform([[
-      'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 1 }\n',
-      'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: b }\nspec: { replicas: two, selector: {}, template: {} }\n',
-      'apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: c }\nspec: { parentRef: [] }\n',
-      'apiVersion: example.com/v1\nkind: Unknown\nmetadata: { name: d }\n',
-    ].join('---\n'), '']);
-    expect(verdict!.faults.map((fault) => fault.split(':')[0])).toEqual(['Deployment b', 'HTTPRoute c', 'Service a', 'Unknown d']);
+    const [verdict, nothing] = await kubeconform([
+      [
+        'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 1 }\n',
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: b }\nspec: { replicas: two, selector: {}, ' +
+          'template: {} }\n',
+        'apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: c }\nspec: { parentRef: [] }\n',
+        'apiVersion: example.com/v1\nkind: Unknown\nmetadata: { name: d }\n',
+      ].join('---\n'),
+      '',
+    ]);
+    expect(verdict!.faults.map((fault) => fault.split(':')[0])).toEqual([
+      'Deployment b',
+      'HTTPRoute c',
+      'Service a',
+      'Unknown d',
+    ]);
     expect(nothing).toEqual({ valid: 0, faults: [] });
   });
 });

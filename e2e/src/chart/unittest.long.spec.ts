@@ -7,7 +7,9 @@ import { CHART } from './paths.ts';
 
 test('the suites of helm-unittest in charts/provider-access/tests pass, every one of them', async () => {
   const suites = readdirSync(join(CHART, 'tests')).filter((name) => name.endsWith('_test.yaml'));
-  const written = suites.flatMap((name) => readFileSync(join(CHART, 'tests', name), 'utf8').match(/^ {2}- it: /gm) ?? []).length;
+  const written = suites.flatMap(
+    (name) => readFileSync(join(CHART, 'tests', name), 'utf8').match(/^ {2}- it: /gm) ?? [],
+  ).length;
   const { status, stdout, stderr } = spawnSync(await tool('helm-unittest'), [CHART], { encoding: 'utf8' });
   expect(stdout + stderr).toContain(`Test Suites: ${suites.length} passed, ${suites.length} total`);
   expect(stdout).toContain(`Tests:       ${written} passed, ${written} total`);

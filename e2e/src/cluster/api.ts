@@ -18,29 +18,45 @@ export function apiOf(kubeconfig: string): Api {
   const config = new k8s.KubeConfig();
   config.loadFromFile(kubeconfig);
   return {
-    config, core: config.makeApiClient(k8s.CoreV1Api), apps: config.makeApiClient(k8s.AppsV1Api), batch: config.makeApiClient(k8s.BatchV1Api),
-    networking: config.makeApiClient(k8s.NetworkingV1Api), discovery: config.makeApiClient(k8s.DiscoveryV1Api), policy: config.makeApiClient(k8s.PolicyV1Api),
-    autoscaling: config.makeApiClient(k8s.AutoscalingV2Api), objects: k8s.KubernetesObjectApi.makeApiClient(config),
+    config,
+    core: config.makeApiClient(k8s.CoreV1Api),
+    apps: config.makeApiClient(k8s.AppsV1Api),
+    batch: config.makeApiClient(k8s.BatchV1Api),
+    networking: config.makeApiClient(k8s.NetworkingV1Api),
+    discovery: config.makeApiClient(k8s.DiscoveryV1Api),
+    policy: config.makeApiClient(k8s.PolicyV1Api),
+    autoscaling: config.makeApiClient(k8s.AutoscalingV2Api),
+    objects: k8s.KubernetesObjectApi.makeApiClient(config),
   };
 }
 
 /** Arrays are replaced as a whole, so nothing of an earlier state stays in the next. */
 export const mergePatch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
 
-export const codeOf = (error: unknown): number | undefined => (error instanceof k8s.ApiException ? error.code : undefined);
+export const codeOf = (error: unknown): number | undefined =>
+  error instanceof k8s.ApiException ? error.code : undefined;
 /** Undefined for what is not there. */
-export const orMissing = <T>(asked: Promise<T>): Promise<T | undefined> => asked.catch((error: unknown) => {
-  if (codeOf(error) === 404) return undefined;
-  throw error;
-});
+export const orMissing = <T>(asked: Promise<T>): Promise<T | undefined> =>
+  asked.catch((error: unknown) => {
+    if (codeOf(error) === 404) return undefined;
+    throw error;
+  });
 
 export interface Watched<T> {
   items(): readonly T[];
   stop(): Promise<void>;
 }
 
-/** Follows a list; `changed` is called after each event (`removed` with what was deleted). Reconnects for as long as it runs. */
-export async function follow<T extends k8s.KubernetesObject>(api: Api, path: string, list: () => Promise<k8s.KubernetesListObject<T>>, changed: (object: T, removed: boolean) => void): Promise<Watched<T>> {
+/**
+ * Follows a list; `changed` is called after each event (`removed` with what was deleted). Reconnects for as long as it
+ * runs.
+ */
+export async function follow<T extends k8s.KubernetesObject>(
+  api: Api,
+  path: string,
+  list: () => Promise<k8s.KubernetesListObject<T>>,
+  changed: (object: T, removed: boolean) => void,
+): Promise<Watched<T>> {
   const informer = k8s.makeInformer<T>(api.config, path, list);
   let stopped = false;
   informer.on('add', (object) => changed(object, false));

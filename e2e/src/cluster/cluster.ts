@@ -22,25 +22,36 @@ export interface Cluster {
   deleteNamespace(name: string): Promise<void>;
   /** What the containers of a namespace printed, of pods that are gone too, by `pod/container`. */
   logs(namespace: string): ReadonlyMap<string, string>;
-  /** What happened in a namespace, as `kubectl get events` and `kubectl get pods` show it: for the text of a failing test. */
+  /**
+   * What happened in a namespace, as `kubectl get events` and `kubectl get pods` show it: for the text of a failing
+   * test.
+   */
   describe(namespace: string): Promise<string>;
   /** Process ids of the first processes of a pod's containers. */
   processes(podUid: string): readonly number[];
 }
-export interface StartedCluster extends Cluster { stop(): Promise<void> }
+export interface StartedCluster extends Cluster {
+  stop(): Promise<void>;
+}
 
 const FOLDER = 'E2E_CLUSTER';
 
-/** Control plane, kubelet and proxies in this process, which must be inside the namespace that `e2e/cluster/run` makes. */
-export async function startCluster(options: { readonly folder?: string; readonly problem?: (error: unknown) => void } = {}): Promise<StartedCluster> {
+/**
+ * Control plane, kubelet and proxies in this process, which must be inside the namespace that `e2e/cluster/run` makes.
+ */
+export async function startCluster(
+  options: { readonly folder?: string; readonly problem?: (error: unknown) => void } = {},
+): Promise<StartedCluster> {
   assertNamespace();
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
   const problem = options.problem ?? ((error: unknown) => console.error(error));
-  const places = Object.fromEntries(['control-plane', 'kubelet', 'proxy'].map((name) => {
-    const place = join(folder, name);
-    mkdirSync(place, { recursive: true });
-    return [name, place];
-  })) as Record<'control-plane' | 'kubelet' | 'proxy', string>;
+  const places = Object.fromEntries(
+    ['control-plane', 'kubelet', 'proxy'].map((name) => {
+      const place = join(folder, name);
+      mkdirSync(place, { recursive: true });
+      return [name, place];
+    }),
+  ) as Record<'control-plane' | 'kubelet' | 'proxy', string>;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const one of stops.toReversed()) await one().catch(problem);
@@ -63,32 +74,63 @@ export async function startCluster(options: { readonly folder?: string; readonly
   }
 }
 
-/** The cluster that runs in another process: the one of E2E_CLUSTER, which `e2e/cluster/run` sets for what it starts. */
+/**
+ * The cluster that runs in another process: the one of E2E_CLUSTER, which `e2e/cluster/run` sets for what it starts.
+ */
 export async function openCluster(folder = process.env[FOLDER]): Promise<Cluster> {
-  if (folder === undefined) throw new Error('No cluster runs: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
+  if (folder === undefined)
+    throw new Error('No cluster runs: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
   const kubeconfig = join(folder, 'kubeconfig');
   const api = apiOf(kubeconfig);
   const own = mkdtempSync(join(folder, 'helm-'));
   const logs = (namespace: string): Map<string, string> => {
     const place = join(folder, 'kubelet/logs', namespace);
-    const files = existsSync(place) ? (readdirSync(place, { recursive: true }) as string[]).filter((name) => name.endsWith('.log')) : [];
+    const files = existsSync(place)
+      ? (readdirSync(place, { recursive: true }) as string[]).filter((name) => name.endsWith('.log'))
+      : [];
     return new Map(files.map((name) => [name.slice(0, -4), readFileSync(join(place, name), 'utf8')]));
   };
   return {
-    folder, kubeconfig, api, helm: await Helm.open(own, kubeconfig), images: new Images(folder), logs,
+    folder,
+    kubeconfig,
+    api,
+    helm: await Helm.open(own, kubeconfig),
+    images: new Images(folder),
+    logs,
     async createNamespace(name) {
-      const level = Object.fromEntries(['enforce', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']));
+      const level = Object.fromEntries(
+        ['enforce', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
+      );
       await api.core.createNamespace({ body: { metadata: { name, labels: level } } });
     },
     async deleteNamespace(name) {
       await orMissing(api.core.deleteNamespace({ name }));
-      while ((await orMissing(api.core.readNamespace({ name }))) !== undefined) await new Promise((resolve) => setTimeout(resolve, 200));
+      while ((await orMissing(api.core.readNamespace({ name }))) !== undefined)
+        await new Promise((resolve) => setTimeout(resolve, 200));
     },
     async describe(namespace) {
-      const [pods, events] = await Promise.all([api.core.listNamespacedPod({ namespace }), api.core.listNamespacedEvent({ namespace })]);
-      const pod = pods.items.map(({ metadata, status }) => `${metadata!.name} ${status?.phase} ${JSON.stringify([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(({ ready, restartCount, state }) => ({ ready, restartCount, ...state })))}`);
-      const event = events.items.filter(({ type }) => type !== 'Normal').map(({ involvedObject, reason, message }) => `${involvedObject.kind}/${involvedObject.name} ${reason}: ${message}`);
-      return [...pod, ...event.slice(-30), ...[...logs(namespace)].map(([name, text]) => `--- ${name}\n${text.trimEnd().split('\n').slice(-15).join('\n')}`)].join('\n');
+      const [pods, events] = await Promise.all([
+        api.core.listNamespacedPod({ namespace }),
+        api.core.listNamespacedEvent({ namespace }),
+      ]);
+      const pod = pods.items.map(
+        ({ metadata, status }) =>
+          `${metadata!.name} ${status?.phase} ` +
+          `${JSON.stringify([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(({ ready, restartCount, state }) => ({ ready, restartCount, ...state })))}`,
+      );
+      const event = events.items
+        .filter(({ type }) => type !== 'Normal')
+        .map(
+          ({ involvedObject, reason, message }) =>
+            `${involvedObject.kind}/${involvedObject.name} ${reason}: ${message}`,
+        );
+      return [
+        ...pod,
+        ...event.slice(-30),
+        ...[...logs(namespace)].map(
+          ([name, text]) => `--- ${name}\n${text.trimEnd().split('\n').slice(-15).join('\n')}`,
+        ),
+      ].join('\n');
     },
     processes(podUid) {
       const place = join(folder, 'kubelet/pods', podUid, 'containers');

@@ -30,7 +30,8 @@ export type CrdKind = keyof typeof CRDS;
 export const CRD_KINDS = Object.keys(CRDS) as CrdKind[];
 
 /**
- * Folder with one `<kind>.yaml` a definition, as `kubectl apply` takes them; from the Go module proxy when it is not in the
+ * Folder with one `<kind>.yaml` a definition, as `kubectl apply` takes them; from the Go module proxy when it is not in
+ * the
  * cache. Errors: Go is missing, the proxy cannot be reached.
  */
 export async function crdFolder(progress?: (line: string) => void): Promise<string> {

@@ -5,7 +5,13 @@ import helmTs from 'helm-ts/dist/commands/helm-cmd.js';
 import { helmProgram } from '../chart/helm-program.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
-export interface Release { readonly name: string; readonly namespace: string; readonly status: string; readonly revision: number; readonly chart: string }
+export interface Release {
+  readonly name: string;
+  readonly namespace: string;
+  readonly status: string;
+  readonly revision: number;
+  readonly chart: string;
+}
 export interface HelmCall {
   readonly namespace?: string;
   readonly values?: Values;
@@ -23,8 +29,10 @@ const simple = (helmTs as { default?: HelmTs }).default ?? (helmTs as unknown as
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
- * Helm's command line. `list` and `install` go through helm-ts, which fails on anything that Helm prints as a warning; it knows no
- * other command, hence the rest. Sets PATH, KUBECONFIG and HELM_*_HOME of this process, since helm-ts takes them from there.
+ * Helm's command line. `list` and `install` go through helm-ts, which fails on anything that Helm prints as a warning;
+ * it knows no
+ * other command, hence the rest. Sets PATH, KUBECONFIG and HELM_*_HOME of this process, since helm-ts takes them from
+ * there.
  */
 export class Helm {
   readonly #folder: string;
@@ -56,7 +64,15 @@ export class Helm {
   /** @returns stdout @throws HelmError */
   run(command: string, args: readonly string[], call: HelmCall = {}): Promise<string> {
     return new Promise((resolve, reject) => {
-      const helm = execFile('helm', [command, ...args, ...this.#flags(call)], { maxBuffer: 64 * 2 ** 20 }, (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new HelmError(`helm ${command}: ${(stderr || error.message).trim()}`, { cause: stdout }))));
+      const helm = execFile(
+        'helm',
+        [command, ...args, ...this.#flags(call)],
+        { maxBuffer: 64 * 2 ** 20 },
+        (error, stdout, stderr) =>
+          error === null
+            ? resolve(stdout)
+            : reject(new HelmError(`helm ${command}: ${(stderr || error.message).trim()}`, { cause: stdout })),
+      );
       call.cancel?.addEventListener('abort', () => helm.kill('SIGTERM'), { once: true });
     });
   }

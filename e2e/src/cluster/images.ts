@@ -3,7 +3,10 @@ import { join } from 'node:path';
 
 /** What a container runtime would have pulled: a root filesystem, and what the image says about how to start it. */
 export interface Image {
-  /** Folder whose top-level entries are the container's, read-only. One without a system (/usr, /lib, …) gets this machine's. */
+  /**
+   * Folder whose top-level entries are the container's, read-only. One without a system (/usr, /lib, …) gets this
+   * machine's.
+   */
   readonly rootfs: string;
   readonly entrypoint: readonly string[];
   readonly command?: readonly string[];
@@ -13,7 +16,12 @@ export interface Image {
 }
 
 /** What the Dockerfile says, beside the files that `npm run image:rootfs` lays out. The working folder is / here. */
-export const providerAccess = (rootfs: string): Image => ({ rootfs, entrypoint: ['/app/bin/provider-access'], user: '10001:10001', env: { PATH: '/app/bin:/usr/local/bin' } });
+export const providerAccess = (rootfs: string): Image => ({
+  rootfs,
+  entrypoint: ['/app/bin/provider-access'],
+  user: '10001:10001',
+  env: { PATH: '/app/bin:/usr/local/bin' },
+});
 
 /** The registry of a cluster: a file, so that every process of the tests can add to it. */
 export class Images {

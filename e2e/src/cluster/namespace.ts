@@ -4,15 +4,18 @@ import { networkInterfaces } from 'node:os';
 import { has } from '@provider-access/testing';
 
 /**
- * The network of the cluster tests: one bridge that pods are plugged into, addresses of services and of ingress controllers on
- * loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists only
+ * The network of the cluster tests: one bridge that pods are plugged into, addresses of services and of ingress
+ * controllers on
+ * loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists
+ * only
  * inside the network and mount namespace that `e2e/cluster/run` makes, so nothing of the machine is touched.
  */
 export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
 export const POD_PREFIX = 16;
 /**
- * A bridge without an address of its own takes the lowest one of its ports: with every pod that comes or goes it may become another
+ * A bridge without an address of its own takes the lowest one of its ports: with every pod that comes or goes it may
+ * become another
  * one, and those that remember the former reach nobody for up to a minute.
  */
 const BRIDGE_MAC = '02:00:0a:f4:00:01';
@@ -26,26 +29,58 @@ export const ingressAddress = (n: number): string => `10.98.0.${n + 1}`;
 export function whyNot(): string | undefined {
   if (process.platform !== 'linux') return `a cluster needs Linux, this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'a cluster needs root (namespaces, mounts, other users)';
-  const missing = ['ip', 'nginx', 'nsenter', 'setpriv', 'unshare'].filter((program) => !has(program, [program === 'nginx' ? '-v' : '--version']) && !has(program, ['-V']));
-  if (missing.length > 0) return `a cluster needs ${missing.join(', ')} (Debian: apt-get install nginx-light iproute2 util-linux)`;
-  const probe = spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', 'sh', '-c', 'ip link add b0 type bridge && ip link add v0 type veth peer name v1 && mount -t tmpfs none /mnt'], { encoding: 'utf8' });
-  return probe.status === 0 ? undefined : `a cluster needs network namespaces, bridges and mounts: ${probe.stderr.trim().split('\n').at(-1)}`;
+  const missing = ['ip', 'nginx', 'nsenter', 'setpriv', 'unshare'].filter(
+    (program) => !has(program, [program === 'nginx' ? '-v' : '--version']) && !has(program, ['-V']),
+  );
+  if (missing.length > 0)
+    return `a cluster needs ${missing.join(', ')} (Debian: apt-get install nginx-light iproute2 util-linux)`;
+  const probe = spawnSync(
+    'unshare',
+    [
+      '--net',
+      '--mount',
+      '--pid',
+      '--fork',
+      'sh',
+      '-c',
+      'ip link add b0 type bridge && ip link add v0 type veth peer name v1 && mount -t tmpfs none /mnt',
+    ],
+    { encoding: 'utf8' },
+  );
+  return probe.status === 0
+    ? undefined
+    : `a cluster needs network namespaces, bridges and mounts: ${probe.stderr.trim().split('\n').at(-1)}`;
 }
 
-const inNamespace = (): boolean => Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === OUTSIDE_ADDRESS));
+const inNamespace = (): boolean =>
+  Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === OUTSIDE_ADDRESS));
 
 /** @throws when this process is not inside of what `e2e/cluster/run` made */
 export function assertNamespace(): void {
-  if (!inNamespace()) throw new Error('This runs inside the namespace of the cluster tests only: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
+  if (!inNamespace())
+    throw new Error(
+      'This runs inside the namespace of the cluster tests only: `npm run test:long -- cluster`, or ' +
+        '`e2e/cluster/run <command>`.',
+    );
 }
 
-/** Network and /etc/hosts of a fresh namespace. @throws when it is the machine's own (another interface than loopback is there) */
+/**
+ * Network and /etc/hosts of a fresh namespace. @throws when it is the machine's own (another interface than loopback is
+ * there)
+ */
 export function setUpNamespace(hostsFile: string): void {
   const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
-  if (links.length !== 1 || process.pid > 2) throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
+  if (links.length !== 1 || process.pid > 2)
+    throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
   const batch = [
-    'link set lo up', `link add ${BRIDGE} type bridge`, `link set ${BRIDGE} address ${BRIDGE_MAC}`, `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`, `link set ${BRIDGE} up`,
-    `addr add ${SERVICE_RANGE} dev lo`, `addr add 10.98.0.0/24 dev lo`, `addr add ${OUTSIDE_ADDRESS}/32 dev lo`,
+    'link set lo up',
+    `link add ${BRIDGE} type bridge`,
+    `link set ${BRIDGE} address ${BRIDGE_MAC}`,
+    `addr add ${NODE_ADDRESS}/${POD_PREFIX} dev ${BRIDGE}`,
+    `link set ${BRIDGE} up`,
+    `addr add ${SERVICE_RANGE} dev lo`,
+    `addr add 10.98.0.0/24 dev lo`,
+    `addr add ${OUTSIDE_ADDRESS}/32 dev lo`,
   ];
   execFileSync('ip', ['-batch', '-'], { input: `${batch.join('\n')}\n` });
   writeFileSync(hostsFile, HOSTS);

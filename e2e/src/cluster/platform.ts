@@ -15,16 +15,27 @@ const LINES_MS = 500;
 const PATIENT = { EXPORT_POLLS_PER_MINUTE: '1000000' };
 
 /**
- * The chart, installed for a scenario, in the shape of the standalone's process: reached through nginx by its Ingress objects, public
+ * The chart, installed for a scenario, in the shape of the standalone's process: reached through nginx by its Ingress
+ * objects, public
  * and internal routes under one host.
  */
-export async function startClusterPlatform(options: { readonly dataDir: string; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void }): Promise<ClusterPlatform> {
+export async function startClusterPlatform(options: {
+  readonly dataDir: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onLine?: (line: string) => void;
+}): Promise<ClusterPlatform> {
   const cluster = await (opened ??= openCluster());
   const { LOG_LEVEL: logLevel, ...config } = options.env ?? {};
-  const release = await prepareRelease({ cluster, name: nameFor(options.dataDir), oneHost: true, values: { config: { ...PATIENT, ...config }, ...(logLevel !== undefined && { logLevel }) } });
+  const release = await prepareRelease({
+    cluster,
+    name: nameFor(options.dataDir),
+    oneHost: true,
+    values: { config: { ...PATIENT, ...config }, ...(logLevel !== undefined && { logLevel }) },
+  });
   // Where `pa` looks for them.
   mkdirSync(options.dataDir, { recursive: true });
-  for (const role of ['payer', 'administrator'] as const) writeFileSync(join(options.dataDir, `${role}.token`), release[`${role}Token`], { mode: 0o600 });
+  for (const role of ['payer', 'administrator'] as const)
+    writeFileSync(join(options.dataDir, `${role}.token`), release[`${role}Token`], { mode: 0o600 });
   const end = async (): Promise<void> => {
     clearInterval(lines);
     await release.destroy();
@@ -49,7 +60,11 @@ export async function startClusterPlatform(options: { readonly dataDir: string; 
   const pods = await release.pods();
   const processes = (): number[] => pods.flatMap(({ metadata }) => cluster.processes(metadata!.uid!));
   return {
-    release, base: release.base, dataDir: options.dataDir, payerToken: release.payerToken, administratorToken: release.administratorToken,
+    release,
+    base: release.base,
+    dataDir: options.dataDir,
+    payerToken: release.payerToken,
+    administratorToken: release.administratorToken,
     pid: processes()[0] ?? -1,
     // The largest: each has its own limit.
     memory: () => Math.max(0, ...processes().map(memoryOf)),

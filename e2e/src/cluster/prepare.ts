@@ -10,7 +10,8 @@ import { tool } from './tools.ts';
 const progress = (line: string): void => console.error(line);
 const problem = whyNot();
 if (problem === undefined) {
-  for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const) await tool(name, progress);
+  for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const)
+    await tool(name, progress);
   await helmProgram();
   await promtoolProgram(progress);
   await crdFolder(progress);

@@ -14,12 +14,28 @@ export const CHART = join(import.meta.dirname, '../../../charts/provider-access'
 export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
 const RELEASE = 'pa';
 /** Of the Secrets that a payer makes. */
-const SECRETS = { platform: ['token-signing-keys.json', 'page-link.keys', 'member-hash.keys', 'administrator.tokens'], payer: ['payer.tokens'], bucket: ['access-key-id', 'secret-access-key'] } as const;
+const SECRETS = {
+  platform: ['token-signing-keys.json', 'page-link.keys', 'member-hash.keys', 'administrator.tokens'],
+  payer: ['payer.tokens'],
+  bucket: ['access-key-id', 'secret-access-key'],
+} as const;
 
 /** Objects are merged, everything else is replaced. */
 export function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
-  const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
-  return over.reduce<Values>((to, from = {}) => ({ ...to, ...Object.fromEntries(Object.entries(from).map(([key, value]) => [key, isObject(value) && isObject(to[key]) ? merged(to[key], value) : value])) }), base);
+  const isObject = (value: unknown): value is Values =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return over.reduce<Values>(
+    (to, from = {}) => ({
+      ...to,
+      ...Object.fromEntries(
+        Object.entries(from).map(([key, value]) => [
+          key,
+          isObject(value) && isObject(to[key]) ? merged(to[key], value) : value,
+        ]),
+      ),
+    }),
+    base,
+  );
 }
 
 export interface ReleaseOptions {
@@ -74,25 +90,58 @@ const engine = (env: Readonly<Record<string, string | undefined>>, name: string)
 function usualValues(options: ReleaseOptions, hosts: { readonly public: string; readonly internal: string }): Values {
   const env = { ...process.env, ...options.env };
   const platform = { secretName: 'platform' };
-  const annotations = { 'nginx.ingress.kubernetes.io/proxy-body-size': '0', 'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600' };
-  const ingress = (className: string, more: Values = {}): Values => ({ enabled: true, className, annotations: { ...annotations, ...more }, tls: { enabled: false } });
+  const annotations = {
+    'nginx.ingress.kubernetes.io/proxy-body-size': '0',
+    'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600',
+  };
+  const ingress = (className: string, more: Values = {}): Values => ({
+    enabled: true,
+    className,
+    annotations: { ...annotations, ...more },
+    tls: { enabled: false },
+  });
   const two = { replicas: 2 };
   const one = { replicas: 1 };
   return {
     image: IMAGE,
     // Nothing ends TLS here but in the one spec that is about it: links are what a client of plain HTTP can follow.
     publicUrl: `http://${hosts.public}`,
-    // With a control plane and a dozen processes on two cores a group may need longer than 5 s to find together when a pod joins it.
+    // With a control plane and a dozen processes on two cores a group may need longer than 5 s to find together when a
+    // pod joins it.
     config: { ALLOW_PLAIN_HTTP: true, KAFKA_SESSION_TIMEOUT_MS: 6000, FACTS_BOUND_MS: 20_000 },
     logLevel: 'warn',
-    kafka: { brokers: engine(env, 'KAFKA_BROKERS').split(','), topicPrefix: `${options.name}.`, topics: { partitions: 4, replication: 1, minInsyncReplicas: 1 } },
+    kafka: {
+      brokers: engine(env, 'KAFKA_BROKERS').split(','),
+      topicPrefix: `${options.name}.`,
+      topics: { partitions: 4, replication: 1, minInsyncReplicas: 1 },
+    },
     mongodb: { uri: engine(env, 'MONGODB_URI'), database: options.name.replaceAll('-', '_') },
-    files: { store: 's3', s3: { bucket: engine(env, 'S3_BUCKET'), endpoint: engine(env, 'S3_ENDPOINT'), region: engine(env, 'S3_REGION'), pathStyle: true, prefix: options.name } },
-    secrets: { tokenSigningKeys: platform, pageLinkKeys: platform, memberHashKeys: platform, administratorTokens: platform, payerTokens: { secretName: 'payer' }, s3Credentials: { secretName: 'bucket' } },
+    files: {
+      store: 's3',
+      s3: {
+        bucket: engine(env, 'S3_BUCKET'),
+        endpoint: engine(env, 'S3_ENDPOINT'),
+        region: engine(env, 'S3_REGION'),
+        pathStyle: true,
+        prefix: options.name,
+      },
+    },
+    secrets: {
+      tokenSigningKeys: platform,
+      pageLinkKeys: platform,
+      memberHashKeys: platform,
+      administratorTokens: platform,
+      payerTokens: { secretName: 'payer' },
+      s3Credentials: { secretName: 'bucket' },
+    },
     services: { auth: one, attribution: one, consent: one, resources: two, export: two },
     ingress: ingress('public', options.oneHost === true ? { [ALSO]: hosts.internal } : {}),
     internalIngress: { ...ingress('internal'), host: hosts.internal },
-    networkPolicy: { fromIngressController: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } }] },
+    networkPolicy: {
+      fromIngressController: [
+        { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } },
+      ],
+    },
   };
 }
 
@@ -106,21 +155,38 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
   const env = { ...process.env, ...options.env };
   const [payerToken, administratorToken] = [newSecret(), newSecret()];
   const contents: Readonly<Record<string, string>> = {
-    'token-signing-keys.json': newSigningKeys(), 'page-link.keys': newSecret(), 'member-hash.keys': newSecret(), 'administrator.tokens': administratorToken, 'payer.tokens': payerToken,
-    'access-key-id': env.AWS_ACCESS_KEY_ID ?? '', 'secret-access-key': env.AWS_SECRET_ACCESS_KEY ?? '',
+    'token-signing-keys.json': newSigningKeys(),
+    'page-link.keys': newSecret(),
+    'member-hash.keys': newSecret(),
+    'administrator.tokens': administratorToken,
+    'payer.tokens': payerToken,
+    'access-key-id': env.AWS_ACCESS_KEY_ID ?? '',
+    'secret-access-key': env.AWS_SECRET_ACCESS_KEY ?? '',
   };
   const makeSecret: Release['makeSecret'] = async (name) => {
-    await api.core.createNamespacedSecret({ namespace, body: { metadata: { name }, stringData: Object.fromEntries(SECRETS[name].map((key) => [key, contents[key]!])) } });
+    await api.core.createNamespacedSecret({
+      namespace,
+      body: { metadata: { name }, stringData: Object.fromEntries(SECRETS[name].map((key) => [key, contents[key]!])) },
+    });
   };
   await cluster.createNamespace(namespace);
   await Promise.all((Object.keys(SECRETS) as (keyof typeof SECRETS)[]).map(makeSecret));
   let values = merged(usualValues(options, { public: host, internal }), options.values);
   /** What failed, with what a person would look at next. */
-  const explained = async <T>(what: Promise<T>): Promise<T> => what.catch(async (error: unknown) => {
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${await cluster.describe(namespace)}`, { cause: error });
-  });
+  const explained = async <T>(what: Promise<T>): Promise<T> =>
+    what.catch(async (error: unknown) => {
+      throw new Error(
+        `${error instanceof Error ? error.message : String(error)}\n${await cluster.describe(namespace)}`,
+        { cause: error },
+      );
+    });
   return {
-    cluster, namespace, name: RELEASE, chart, payerToken, administratorToken,
+    cluster,
+    namespace,
+    name: RELEASE,
+    chart,
+    payerToken,
+    administratorToken,
     base: String(values.publicUrl),
     internalBase: `http://${internal}`,
     values: () => values,
@@ -152,4 +218,5 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
 }
 
 /** A name that is a namespace, a topic prefix and a database: short, and another for each folder. */
-export const nameFor = (folder: string): string => `pa-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
+export const nameFor = (folder: string): string =>
+  `pa-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;

@@ -10,15 +10,18 @@ import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
 import { IMAGE } from './release.ts';
 
 /**
- * `e2e/cluster/run command…`: a cluster with the image of this checkout, and the engines outside of it, for as long as the command
+ * `e2e/cluster/run command…`: a cluster with the image of this checkout, and the engines outside of it, for as long as
+ * the command
  * runs. First process of the namespaces that the script beside it makes, so nothing of it outlives this process.
  */
 const CHECKOUT = join(import.meta.dirname, '../../..');
 const [command = process.env.SHELL ?? 'sh', ...args] = process.argv.slice(2);
-if (!existsSync(join(CHECKOUT, 'services/auth/dist/main.js'))) throw new Error('the services are not built: run `npm run build`');
+if (!existsSync(join(CHECKOUT, 'services/auth/dist/main.js')))
+  throw new Error('the services are not built: run `npm run build`');
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
 setUpNamespace(join(folder, 'hosts'));
-if (process.env.TEST_SERVERS_HOST !== OUTSIDE_ADDRESS) throw new Error(`start it through e2e/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
+if (process.env.TEST_SERVERS_HOST !== OUTSIDE_ADDRESS)
+  throw new Error(`start it through e2e/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
 
 const progress = (line: string): void => console.error(line);
 const started = performance.now();
@@ -26,7 +29,10 @@ const [engines, cluster] = await Promise.all([startEngines({ progress }), startC
 layOut({ checkout: CHECKOUT, out: join(folder, 'image') });
 cluster.images.register(`${IMAGE.repository}:${IMAGE.tag}`, providerAccess(join(folder, 'image')));
 progress(`cluster: ready after ${((performance.now() - started) / 1000).toFixed(1)} s in ${folder}`);
-const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...engines.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig } });
+const child = spawn(command, args, {
+  stdio: 'inherit',
+  env: { ...process.env, ...engines.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig },
+});
 // Process 1 has no default handlers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 const code = await new Promise<number>((resolve) => {

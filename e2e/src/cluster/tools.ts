@@ -10,7 +10,10 @@ export const KUBERNETES_VERSION = '1.37.2';
 const [KUBE_MAJOR, KUBE_MINOR] = KUBERNETES_VERSION.split('.') as [string, string];
 const KUBE_VERSION_PACKAGE = 'k8s.io/component-base/version';
 
-/** Why nothing can be built with Go on this machine; undefined when it can. CI skips nothing for this reason: there, its tests fail. */
+/**
+ * Why nothing can be built with Go on this machine; undefined when it can. CI skips nothing for this reason: there, its
+ * tests fail.
+ */
 export const noGo = process.env['CI'] === 'true' || has('go', ['version']) ? undefined : '`go` is not on PATH';
 
 interface Recipe {
@@ -25,7 +28,10 @@ interface Recipe {
 const kube = (name: string): Recipe => ({
   module: 'kube',
   package: `k8s.io/kubernetes/cmd/${name}`,
-  ldflags: `-X ${KUBE_VERSION_PACKAGE}.gitVersion=v${KUBERNETES_VERSION} -X ${KUBE_VERSION_PACKAGE}.gitMajor=${KUBE_MAJOR} -X ${KUBE_VERSION_PACKAGE}.gitMinor=${KUBE_MINOR} -X ${KUBE_VERSION_PACKAGE}.gitTreeState=clean`,
+  ldflags:
+    `-X ${KUBE_VERSION_PACKAGE}.gitVersion=v${KUBERNETES_VERSION} -X ` +
+    `${KUBE_VERSION_PACKAGE}.gitMajor=${KUBE_MAJOR} -X ${KUBE_VERSION_PACKAGE}.gitMinor=${KUBE_MINOR} -X ` +
+    `${KUBE_VERSION_PACKAGE}.gitTreeState=clean`,
 });
 
 /** Everything that is built from the Go module proxy, with the version it is built at. */
@@ -42,7 +48,8 @@ const RECIPES = {
 export type Tool = keyof typeof RECIPES;
 
 /**
- * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides what is
+ * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides
+ * what is
  * built: package, flags, go.mod, go.sum, sources and the Go version. Errors: Go is missing or the build fails.
  */
 export async function tool(name: Tool, progress?: (line: string) => void): Promise<string> {
@@ -59,7 +66,8 @@ export async function tool(name: Tool, progress?: (line: string) => void): Promi
     mkdirSync(made);
     const program = join(made, name);
     const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' };
-    if (folder !== undefined) await run('go', ['build', ...flags, '-o', program, recipe.package], { cwd: folder, env, progress });
+    if (folder !== undefined)
+      await run('go', ['build', ...flags, '-o', program, recipe.package], { cwd: folder, env, progress });
     else {
       await run('go', ['install', ...flags, recipe.package], { env: { ...env, GOBIN: made }, progress });
       const installed = join(made, recipe.program ?? name);
@@ -73,6 +81,9 @@ async function goVersion(): Promise<string> {
   try {
     return (await run('go', ['env', 'GOVERSION'], { env: { GOTOOLCHAIN: 'local' } })).trim();
   } catch (error) {
-    throw new Error('Some programs of the tests are built with Go 1.26 or later, and `go` was not found. Put a Go toolchain on PATH.', { cause: error });
+    throw new Error(
+      'Some programs of the tests are built with Go 1.26 or later, and `go` was not found. Put a Go toolchain on PATH.',
+      { cause: error },
+    );
   }
 }

@@ -32,7 +32,10 @@ export function remembered(): State | undefined {
 
 /** Whether a process id still is the engine that it was: another program may have got the number since. */
 export function isEngine(pid: number): boolean {
-  return isAlive(pid) && spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.includes(folder);
+  return (
+    isAlive(pid) &&
+    spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.includes(folder)
+  );
 }
 
 /** Ends what runs and removes its data. Returns how many processes it ended. */
@@ -46,9 +49,18 @@ export async function takeDown(): Promise<number> {
   return pids.length;
 }
 
-/** Runs `docker compose` with the engines' file; an Error when there is no Docker or it fails. What it prints goes to stderr. */
+/**
+ * Runs `docker compose` with the engines' file; an Error when there is no Docker or it fails. What it prints goes to
+ * stderr.
+ */
 export function docker(profile: string, ...args: string[]): void {
-  const result = spawnSync('docker', ['compose', '-f', compose, '--profile', profile, ...args], { stdio: ['ignore', 2, 2] });
-  if (result.error) throw new Error('`docker` was not found: leave --docker out, then Maven, Java and Rust are enough.');
-  if (result.status !== 0) throw new Error('`docker compose` failed, see above. Does the Docker daemon run? Without --docker it is not needed.');
+  const result = spawnSync('docker', ['compose', '-f', compose, '--profile', profile, ...args], {
+    stdio: ['ignore', 2, 2],
+  });
+  if (result.error)
+    throw new Error('`docker` was not found: leave --docker out, then Maven, Java and Rust are enough.');
+  if (result.status !== 0)
+    throw new Error(
+      '`docker compose` failed, see above. Does the Docker daemon run? Without --docker it is not needed.',
+    );
 }

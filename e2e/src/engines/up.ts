@@ -17,14 +17,25 @@ async function fresh(brokers: 1 | 3, inDocker: boolean): Promise<State> {
   const kafka = brokers === 1 ? '127.0.0.1:29091' : '127.0.0.1:29091,127.0.0.1:29092,127.0.0.1:29093';
   const s3 = await startS3({ folder: `${engineFolder()}/s3`, detached: true });
   return {
-    env: { KAFKA_BROKERS: kafka, MONGODB_URI: 'mongodb://127.0.0.1:29017/?directConnection=true', S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region, S3_PATH_STYLE: 'true', AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey },
+    env: {
+      KAFKA_BROKERS: kafka,
+      MONGODB_URI: 'mongodb://127.0.0.1:29017/?directConnection=true',
+      S3_ENDPOINT: s3.endpoint,
+      S3_BUCKET: s3.bucket,
+      S3_REGION: s3.region,
+      S3_PATH_STYLE: 'true',
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    },
     pids: [s3.pid],
     profile,
   };
 }
 
 async function up(): Promise<void> {
-  const { values } = parseArgs({ options: { brokers: { type: 'string', default: '1' }, docker: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: { brokers: { type: 'string', default: '1' }, docker: { type: 'boolean', default: false } },
+  });
   if (values.brokers !== '1' && values.brokers !== '3') throw new Error(`--brokers is 1 or 3, not ${values.brokers}.`);
   const running = remembered();
   let state: State;
@@ -36,7 +47,8 @@ async function up(): Promise<void> {
     state = await fresh(values.brokers === '3' ? 3 : 1, values.docker);
     if (state.pids.length > 0) remember(state);
   }
-  for (const [name, value] of Object.entries(state.env)) console.log(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
+  for (const [name, value] of Object.entries(state.env))
+    console.log(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
 }
 
 try {

@@ -5,26 +5,49 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 /**
- * Nx restores a result when the declared inputs of a target have not changed. A path that a project reads and does not declare makes Nx
+ * Nx restores a result when the declared inputs of a target have not changed. A path that a project reads and does not
+ * declare makes Nx
  * report tests as passed that did not run, so these tests look for such paths in the sources.
  */
 const ROOT = join(import.meta.dirname, '../../..');
-const git = (...args: string[]): string[] => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 }).split('\n').filter((line) => line !== '');
+const git = (...args: string[]): string[] =>
+  execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 })
+    .split('\n')
+    .filter((line) => line !== '');
 const tracked = git('ls-files');
 const nx = (...args: string[]): string => {
-  const { status, stdout, stderr } = spawnSync('npx', ['nx', ...args], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26, env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' } });
+  const { status, stdout, stderr } = spawnSync('npx', ['nx', ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' },
+  });
   if (status !== 0) throw new Error(`nx ${args.join(' ')} failed: ${stderr}${stdout}`);
   return stdout;
 };
-const inputsOf = (name: string): Set<string> => new Set((JSON.parse(nx('show', 'target', 'inputs', `${name}:test`, '--json')) as { files: string[] }).files);
+const inputsOf = (name: string): Set<string> =>
+  new Set((JSON.parse(nx('show', 'target', 'inputs', `${name}:test`, '--json')) as { files: string[] }).files);
 
-const projects = tracked.filter((file) => /^(?:libs\/|services\/|tools\/)?[^/]+\/package\.json$/.test(file)).map((file) => dirname(file));
-const TOP = [...new Set(tracked.filter((file) => file.includes('/')).map((file) => file.split('/')[0]!))].filter((name) => !name.startsWith('.'));
+const projects = tracked
+  .filter((file) => /^(?:libs\/|services\/|tools\/)?[^/]+\/package\.json$/.test(file))
+  .map((file) => dirname(file));
+const TOP = [...new Set(tracked.filter((file) => file.includes('/')).map((file) => file.split('/')[0]!))].filter(
+  (name) => !name.startsWith('.'),
+);
 /** Text that is spelled like a path and is not read: the file, and the paths that it only names. */
 const NAMED_ONLY: Readonly<Record<string, readonly string[]>> = {
   // Keys of the lock file, which is an input of every project, and of one of the test's own making.
   'libs/image/src/lock.ts': ['libs/cli'],
-  'libs/image/src/lock.unit.spec.ts': ['e2e', 'libs/cli', 'libs/image', 'libs/synthetic', 'libs/testing', 'services/admin', 'services/auth', 'services/standalone'],
+  'libs/image/src/lock.unit.spec.ts': [
+    'e2e',
+    'libs/cli',
+    'libs/image',
+    'libs/synthetic',
+    'libs/testing',
+    'services/admin',
+    'services/auth',
+    'services/standalone',
+  ],
 };
 
 /** Paths of the workspace, outside of `project`, that string literals of `file` name. */
@@ -54,7 +77,10 @@ function pathsIn(file: string, project: string): string[] {
 /** What a project reads outside of itself: path → the file that names it. */
 function readsOf(project: string): Map<string, string> {
   const reads = new Map<string, string>();
-  for (const file of tracked.filter((one) => one.startsWith(`${project}/`) && one.endsWith('.ts') && !one.includes('/house/') && existsSync(join(ROOT, one)))) {
+  for (const file of tracked.filter(
+    (one) =>
+      one.startsWith(`${project}/`) && one.endsWith('.ts') && !one.includes('/house/') && existsSync(join(ROOT, one)),
+  )) {
     for (const path of pathsIn(file, project)) reads.set(path, file);
   }
   return reads;
@@ -66,35 +92,58 @@ describe('the inputs that Nx hashes', () => {
   test('the scan finds the paths that are known to be read', () => {
     const found = new Map(reading.map(({ project, reads }) => [project, [...reads.keys()]]));
     expect(found.get('libs/observability')).toEqual(expect.arrayContaining(['docs/metrics.json', 'docs/metrics.md']));
-    expect(found.get('e2e')).toEqual(expect.arrayContaining(['charts/provider-access', 'docs/configuration.json', 'libs/cli/bin/pa.mjs']));
+    expect(found.get('e2e')).toEqual(
+      expect.arrayContaining(['charts/provider-access', 'docs/configuration.json', 'libs/cli/bin/pa.mjs']),
+    );
   });
 
-  test.each(reading)('$project: every path of the workspace that its sources read is an input of its tests', ({ project, reads }) => {
-    const nxName = project.split('/').at(-1)!;
-    const inputs = inputsOf(nxName);
-    const missing = [...reads].flatMap(([path, by]) => {
-      const wanted = statSync(join(ROOT, path)).isDirectory() ? tracked.filter((file) => file.startsWith(`${path}/`)) : [path];
-      // Specs, tests and pages of another project decide nothing in this one.
-      const undeclared = wanted.filter((file) => !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|e2e)\/.*\.md$|\/dist\//.test(file));
-      return undeclared.length === 0 ? [] : [`${by} reads ${path}: ${undeclared.slice(0, 3).join(', ')}${undeclared.length > 3 ? ` and ${undeclared.length - 3} more` : ''}`];
-    });
-    expect(missing, `add them to nx.namedInputs.elsewhere in ${project}/package.json`).toEqual([]);
-  });
+  test.each(reading)(
+    '$project: every path of the workspace that its sources read is an input of its tests',
+    ({ project, reads }) => {
+      const nxName = project.split('/').at(-1)!;
+      const inputs = inputsOf(nxName);
+      const missing = [...reads].flatMap(([path, by]) => {
+        const wanted = statSync(join(ROOT, path)).isDirectory()
+          ? tracked.filter((file) => file.startsWith(`${path}/`))
+          : [path];
+        // Specs, tests and pages of another project decide nothing in this one.
+        const undeclared = wanted.filter(
+          (file) => !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|e2e)\/.*\.md$|\/dist\//.test(file),
+        );
+        return undeclared.length === 0
+          ? []
+          : [
+              `${by} reads ${path}: ` +
+                `${undeclared.slice(0, 3).join(', ')}${undeclared.length > 3 ? ` and ${undeclared.length - 3} more` : ''}`,
+            ];
+      });
+      expect(missing, `add them to nx.namedInputs.elsewhere in ${project}/package.json`).toEqual([]);
+    },
+  );
 
   test('every suite of every project uses these inputs', () => {
-    const { targetDefaults } = JSON.parse(readFileSync(join(ROOT, 'nx.json'), 'utf8')) as { targetDefaults: Record<string, { inputs?: string[] }> };
+    const { targetDefaults } = JSON.parse(readFileSync(join(ROOT, 'nx.json'), 'utf8')) as {
+      targetDefaults: Record<string, { inputs?: string[] }>;
+    };
     for (const project of projects) {
-      const { scripts, nx: own } = JSON.parse(readFileSync(join(ROOT, project, 'package.json'), 'utf8')) as { scripts: Record<string, string>; nx: { targets?: object } };
+      const { scripts, nx: own } = JSON.parse(readFileSync(join(ROOT, project, 'package.json'), 'utf8')) as {
+        scripts: Record<string, string>;
+        nx: { targets?: object };
+      };
       expect(own.targets, `${project} overrides no target`).toBeUndefined();
       for (const target of Object.keys(scripts).filter((script) => script.startsWith('test'))) {
-        expect(targetDefaults[target]?.inputs, `${project}:${target}`).toEqual(target === 'test-house' ? ['everything'] : ['default', '^production', 'machine', 'elsewhere']);
+        expect(targetDefaults[target]?.inputs, `${project}:${target}`).toEqual(
+          target === 'test-house' ? ['everything'] : ['default', '^production', 'machine', 'elsewhere'],
+        );
       }
     }
   });
 
   test('the end-to-end tests depend on every service, which they start without importing it', () => {
     const inputs = inputsOf('e2e');
-    const sources = tracked.filter((file) => /^(?:services|libs)\/[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.spec.ts'));
+    const sources = tracked.filter(
+      (file) => /^(?:services|libs)\/[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.spec.ts'),
+    );
     expect(sources.length).toBeGreaterThan(300);
     expect(sources.filter((file) => !inputs.has(file))).toEqual([]);
   });

@@ -4,18 +4,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-/** The runners of `.ci` decide whether a change lands, so what they report is tested with specs whose outcome is known. */
+/**
+ * The runners of `.ci` decide whether a change lands, so what they report is tested with specs whose outcome is known.
+ */
 const ROOT = join(import.meta.dirname, '../../..');
-interface Counted { passed: number; failed: number; restored: number; failures: { label: string; message: string }[]; skipped: string[]; silent: string[]; flaky: { file: string; message: string }[]; cpu: Record<string, number> }
-const report = (await import(join(ROOT, '.ci/report.mjs'))) as { count(dirs: string[], suite: string, run?: string): Counted; limitFlaky(counted: Counted): Counted; sum(counts: Counted[]): Counted };
+interface Counted {
+  passed: number;
+  failed: number;
+  restored: number;
+  failures: { label: string; message: string }[];
+  skipped: string[];
+  silent: string[];
+  flaky: { file: string; message: string }[];
+  cpu: Record<string, number>;
+}
+const report = (await import(join(ROOT, '.ci/report.mjs'))) as {
+  count(dirs: string[], suite: string, run?: string): Counted;
+  limitFlaky(counted: Counted): Counted;
+  sum(counts: Counted[]): Counted;
+};
 
 const SPECS = {
   passes: "import { test } from 'vitest'; test('passes', () => {});",
   skips: "import { test } from 'vitest'; test.skip('is skipped (no camel is here)', () => {});",
   fails: "import { expect, test } from 'vitest'; test('fails', () => { expect('a camel').toBe('a horse'); });",
-  hook: "import { beforeAll, test } from 'vitest'; beforeAll(() => { throw new Error('no world'); }); test('never runs', () => {});",
-  unhandled: "import { test } from 'vitest'; test('passes', () => { void Promise.reject(new Error('nobody waits for this')); });",
-  once: "import { existsSync, writeFileSync } from 'node:fs'; import { test } from 'vitest'; test('fails once', () => { if (existsSync('ran')) return; writeFileSync('ran', ''); throw new Error('the first time'); });",
+  hook:
+    "import { beforeAll, test } from 'vitest'; beforeAll(() => { throw new Error('no world'); }); test('never " +
+    "runs', () => {});",
+  unhandled:
+    "import { test } from 'vitest'; test('passes', () => { void Promise.reject(new Error('nobody waits for " +
+    "this')); });",
+  once:
+    "import { existsSync, writeFileSync } from 'node:fs'; import { test } from 'vitest'; test('fails once', () => " +
+    "{ if (existsSync('ran')) return; writeFileSync('ran', ''); throw new Error('the first time'); });",
 };
 
 describe('a suite and its report', () => {
@@ -26,12 +47,27 @@ describe('a suite and its report', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const run = (names: readonly (keyof typeof SPECS)[], ...args: string[]): { code: number | null; counted: Counted } => {
+  const run = (
+    names: readonly (keyof typeof SPECS)[],
+    ...args: string[]
+  ): { code: number | null; counted: Counted } => {
     const project = mkdtempSync(join(folder, 'project-'));
     mkdirSync(join(project, 'src'));
-    writeFileSync(join(project, 'vitest.config.mjs'), `import { configure } from ${JSON.stringify(join(ROOT, '.ci/vitest.base.mjs'))};\nexport default configure();\n`);
+    writeFileSync(
+      join(project, 'vitest.config.mjs'),
+      `import { configure } from ${JSON.stringify(join(ROOT, '.ci/vitest.base.mjs'))};\nexport default configure();\n`,
+    );
     for (const name of names) writeFileSync(join(project, `src/${name}.unit.spec.ts`), SPECS[name]);
-    const { status } = spawnSync(process.execPath, [join(ROOT, '.ci/suite.mjs'), 'npm', ...args], { cwd: project, encoding: 'utf8', env: { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`, TEST_RUN_ID: 'this run', VITEST: '' } });
+    const { status } = spawnSync(process.execPath, [join(ROOT, '.ci/suite.mjs'), 'npm', ...args], {
+      cwd: project,
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`,
+        TEST_RUN_ID: 'this run',
+        VITEST: '',
+      },
+    });
     return { code: status, counted: report.count([project], 'npm', 'this run') };
   };
 
@@ -40,7 +76,9 @@ describe('a suite and its report', () => {
     expect(code).toBe(1);
     expect(counted).toMatchObject({ passed: 1, failed: 2, restored: 0, flaky: [], silent: [] });
     expect(counted.skipped).toEqual(expect.arrayContaining([expect.stringContaining('is skipped (no camel is here)')]));
-    expect(counted.failures.map(({ message }) => message).join('\n')).toMatch(/a horse[^]*no world|no world[^]*a horse/);
+    expect(counted.failures.map(({ message }) => message).join('\n')).toMatch(
+      /a horse[^]*no world|no world[^]*a horse/,
+    );
     expect(Object.values(counted.cpu)).toEqual([expect.any(Number)]);
   });
 
@@ -54,14 +92,24 @@ describe('a suite and its report', () => {
     const { code, counted } = run([]);
     expect(code).toBe(1);
     expect(counted.failed).toBeGreaterThan(0);
-    expect(report.count([join(folder, 'nowhere')], 'npm')).toMatchObject({ passed: 0, failed: 1, silent: [expect.stringContaining('nowhere')] });
+    expect(report.count([join(folder, 'nowhere')], 'npm')).toMatchObject({
+      passed: 0,
+      failed: 1,
+      silent: [expect.stringContaining('nowhere')],
+    });
   });
 
   test('results of another run are counted as restored', () => {
     const { counted: fresh } = run(['passes']);
     expect(fresh.restored).toBe(0);
     const project = mkdtempSync(join(folder, 'restored-'));
-    const text = JSON.stringify({ run: 'an earlier run', cpuSeconds: 5, testResults: [{ name: join(project, 'a.spec.ts'), status: 'passed', assertionResults: [{ status: 'passed', fullName: 'a' }] }] });
+    const text = JSON.stringify({
+      run: 'an earlier run',
+      cpuSeconds: 5,
+      testResults: [
+        { name: join(project, 'a.spec.ts'), status: 'passed', assertionResults: [{ status: 'passed', fullName: 'a' }] },
+      ],
+    });
     writeFileSync(join(project, 'test-report.npm.json'), text);
     expect(report.count([project], 'npm', 'this run')).toMatchObject({ passed: 1, restored: 1, cpu: {} });
   });
@@ -71,7 +119,12 @@ describe('a suite and its report', () => {
     // Nx caches what exits with 0.
     expect(code).toBe(1);
     expect(counted).toMatchObject({ passed: 2, failed: 1 });
-    expect(counted.flaky).toEqual([{ file: expect.stringContaining('once.unit.spec.ts') as string, message: expect.stringContaining('the first time') as string }]);
+    expect(counted.flaky).toEqual([
+      {
+        file: expect.stringContaining('once.unit.spec.ts') as string,
+        message: expect.stringContaining('the first time') as string,
+      },
+    ]);
   });
 
   test('without it, a file that fails once has failed', () => {
@@ -80,7 +133,10 @@ describe('a suite and its report', () => {
   });
 
   test('more than two flaky files fail the run', () => {
-    const flaky = (n: number): Counted => ({ ...report.sum([]), flaky: Array.from({ length: n }, (_, i) => ({ file: `${i}`, message: '' })) });
+    const flaky = (n: number): Counted => ({
+      ...report.sum([]),
+      flaky: Array.from({ length: n }, (_, i) => ({ file: `${i}`, message: '' })),
+    });
     expect(report.limitFlaky(flaky(2)).failed).toBe(0);
     expect(report.limitFlaky(flaky(3)).failed).toBe(1);
   });
@@ -94,13 +150,18 @@ describe('the last lines of .ci/run', () => {
         writeFileSync(join(folder, `log${i}`), text);
         return join(folder, `log${i}`);
       });
-      const { status, stdout } = spawnSync(process.execPath, [join(ROOT, '.ci/summary.mjs'), ...files, '--', ...steps], { encoding: 'utf8' });
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        [join(ROOT, '.ci/summary.mjs'), ...files, '--', ...steps],
+        { encoding: 'utf8' },
+      );
       return { code: status, lines: stdout.trimEnd().split('\n') };
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   };
-  const log = (passed: number, failed: number, flaky = 0): string => `noise\n${flaky} flaky, 3 results restored from the cache\n${passed} passed, ${failed} failed\n`;
+  const log = (passed: number, failed: number, flaky = 0): string =>
+    `noise\n${flaky} flaky, 3 results restored from the cache\n${passed} passed, ${failed} failed\n`;
 
   test('add up what the runners counted', () => {
     const { code, lines } = summary([log(10, 0, 1), log(5, 0)]);

@@ -6,15 +6,36 @@ const root = join(import.meta.dirname, '../../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const security = read('SECURITY.md');
 /** Rows of the table under the heading, as cells. */
-const rows = /\n## Threats, and the test that guards each\n([\s\S]*?)\n## /.exec(security)![1]!.split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+const rows = /\n## Threats, and the test that guards each\n([\s\S]*?)\n## /
+  .exec(security)![1]!
+  .split('\n')
+  .filter((line) => /^\| (?!-+ )/.test(line))
+  .slice(1)
+  .map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 
-/** A file of a guard, and the titles behind it: `path/to.spec.ts`: *title*, *title*; … */
-interface Guard { readonly path: string; readonly titles: readonly string[] }
-function guardsOf(cell: string): Guard[] {
-  return [...cell.matchAll(/`([\w/.-]+\.ts)`([^`]*(?:`(?![\w/.-]+\.ts`)[^`]*)*)/g)].map(([, path, behind]) => ({ path: path!, titles: [...behind!.matchAll(/\*([^*]+)\*/g)].map(([, title]) => title!) }));
+/** A file of a guard, and the titles behind it: `path/to.spec.ts`: _title_, _title_; … */
+interface Guard {
+  readonly path: string;
+  readonly titles: readonly string[];
 }
-/** Whether a spec has a test, or a group of them, with exactly this title. */
-const hasTitle = (source: string, title: string): boolean => ["'", '"', '`'].some((quote) => source.replaceAll("\\'", "'").includes(`${quote}${title}${quote}`));
+function guardsOf(cell: string): Guard[] {
+  return [...cell.matchAll(/`([\w/.-]+\.ts)`([^`]*(?:`(?![\w/.-]+\.ts`)[^`]*)*)/g)].map(([, path, behind]) => ({
+    path: path!,
+    titles: [...behind!.matchAll(/(?<!\w)_(.+?)_(?!\w)/g)].map(([, title]) => title!),
+  }));
+}
+/** Whether a spec has a test, or a group of them, with exactly this title, which may be split over lines. */
+const hasTitle = (source: string, title: string): boolean => {
+  const quoted = (text: string): string => text.replaceAll("\\'", "'").replaceAll(/["`]/g, "'");
+  return quoted(source)
+    .replaceAll(/' \+\s+'/g, '')
+    .includes(quoted(`'${title}'`));
+};
 
 const numbered = (letter: string, to: number): string[] => Array.from({ length: to }, (_, i) => `${letter}${i + 1}`);
 /** Names of the review's findings. ADR 0026 names those that stay. */
@@ -39,11 +60,26 @@ describe('each threat of SECURITY.md', () => {
 
 test('no finding of the review is left out', () => {
   const accepted = read('docs/adr/0026-accepted-findings.md');
-  const named = new Set([...rows.map(([threat]) => threat).join('\n').matchAll(/\b[CHMD]\d+\b/g), ...accepted.matchAll(/\b[CHMD]\d+\b/g)].map(([name]) => name));
+  const named = new Set(
+    [
+      ...rows
+        .map(([threat]) => threat)
+        .join('\n')
+        .matchAll(/\b[CHMD]\d+\b/g),
+      ...accepted.matchAll(/\b[CHMD]\d+\b/g),
+    ].map(([name]) => name),
+  );
   expect(FINDINGS.filter((finding) => !named.has(finding))).toEqual([]);
 });
 
 test('what the names of tests are compared with would be missed', () => {
-  expect(guardsOf('`a/b.spec.ts`: *one*, *two*; `c.ts` (*three*)')).toEqual([{ path: 'a/b.spec.ts', titles: ['one', 'two'] }, { path: 'c.ts', titles: ['three'] }]);
-  expect([hasTitle("it('one', () => 1)", 'one'), hasTitle("it('one more', () => 1)", 'one'), hasTitle("it('another\\'s', () => 1)", "another's")]).toEqual([true, false, true]);
+  expect(guardsOf('`a/b.spec.ts`: _one_, _two_; `c.ts` (_three_)')).toEqual([
+    { path: 'a/b.spec.ts', titles: ['one', 'two'] },
+    { path: 'c.ts', titles: ['three'] },
+  ]);
+  expect([
+    hasTitle("it('one', () => 1)", 'one'),
+    hasTitle("it('one more', () => 1)", 'one'),
+    hasTitle("it('another\\'s', () => 1)", "another's"),
+  ]).toEqual([true, false, true]);
 });

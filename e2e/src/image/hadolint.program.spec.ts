@@ -4,7 +4,11 @@ import { expect, test } from 'vitest';
 import { fetchHadolint } from './hadolint.ts';
 
 test('hadolint finds nothing in the Dockerfile', async () => {
-  const { stdout, status } = spawnSync(await fetchHadolint(), ['--failure-threshold', 'style', '--no-color', join(import.meta.dirname, '../../../libs/image/Dockerfile')], { encoding: 'utf8' });
+  const { stdout, status } = spawnSync(
+    await fetchHadolint(),
+    ['--failure-threshold', 'style', '--no-color', join(import.meta.dirname, '../../../libs/image/Dockerfile')],
+    { encoding: 'utf8' },
+  );
   expect(stdout).toBe('');
   expect(status).toBe(0);
 }, 120_000);

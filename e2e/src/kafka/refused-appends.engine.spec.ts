@@ -29,9 +29,12 @@ beforeAll(async () => {
   platform = await startDeployment({
     dataDir: join(folder, 'data'),
     env: {
-      KAFKA_BROKERS: kafka.brokers.join(), KAFKA_PARTITIONS: '1',
-      KAFKA_REPLICATION: '3', KAFKA_MIN_INSYNC_REPLICAS: DECLARED,
-      MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`, ...PATIENT,
+      KAFKA_BROKERS: kafka.brokers.join(),
+      KAFKA_PARTITIONS: '1',
+      KAFKA_REPLICATION: '3',
+      KAFKA_MIN_INSYNC_REPLICAS: DECLARED,
+      MONGODB_URI: `mongodb://127.0.0.1:${mongo.port}/?directConnection=true`,
+      ...PATIENT,
     },
   });
   await publishAll(platform, [
@@ -59,10 +62,15 @@ function observation(id: string): DomainEvent {
 }
 const read = async (resource = `Patient/${MEMBER}`): Promise<HttpAnswer> =>
   http(`${platform.base}/fhir/${resource}`, { token: await app.tokens.get() });
-interface Row extends EventRow { readonly code: number; readonly text: string }
+interface Row extends EventRow {
+  readonly code: number;
+  readonly text: string;
+}
 async function post(event: DomainEvent): Promise<Row> {
   const answer = await http(`${platform.base}/events`, {
-    method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' },
+    method: 'POST',
+    token: platform.payerToken,
+    headers: { 'content-type': 'application/cloudevents+json' },
     body: JSON.stringify(toStructured(event)),
   });
   return { ...json<EventRow>(answer), code: answer.status, text: answer.body.toString('utf8') };

@@ -52,7 +52,8 @@ const ANYTHING = [
 const answerOf = (answer: HttpAnswer): Answer => ({ ...answer, body: answer.body.toString('utf8') });
 
 /**
- * Separate processes over Kafka and the MongoDB-compatible server. Processes are killed with -9, their clocks are moved,
+ * Separate processes over Kafka and the MongoDB-compatible server. Processes are killed with -9, their clocks are
+ * moved,
  * and all of them are replaced by a roll-out while sequences go on.
  */
 export class ProcessWorld extends World {
@@ -160,18 +161,21 @@ export class ProcessWorld extends World {
   /** Resolves when each process knows of the approval: it gives, so nothing is wrong before. */
   override async approve(client: number, via: number): Promise<Answer> {
     const answer = await super.approve(client, via);
-    await eventually(async () => {
-      const given = await this.#askForToken(client);
-      // It is approved, and its practice is not in the network.
-      if (given?.status === 400 && given.body.includes('unauthorized_client')) return;
-      if (given?.status !== 200) throw new Error(`auth answers ${given?.status} ${given?.body}`);
-      const token = await this.token(client);
-      for (const [service, path] of ANYTHING)
-        for (const process of this.#of(service)) {
-          const { status, body } = (await ask(process, path, { token })) ?? { status: 503, body: 'it ended' };
-          if (status === 401 || status === 503) throw new Error(`${service} answers ${status} ${body}`);
-        }
-    }, { ...WAIT, what: 'every process knows that the client is approved' });
+    await eventually(
+      async () => {
+        const given = await this.#askForToken(client);
+        // It is approved, and its practice is not in the network.
+        if (given?.status === 400 && given.body.includes('unauthorized_client')) return;
+        if (given?.status !== 200) throw new Error(`auth answers ${given?.status} ${given?.body}`);
+        const token = await this.token(client);
+        for (const [service, path] of ANYTHING)
+          for (const process of this.#of(service)) {
+            const { status, body } = (await ask(process, path, { token })) ?? { status: 503, body: 'it ended' };
+            if (status === 401 || status === 503) throw new Error(`${service} answers ${status} ${body}`);
+          }
+      },
+      { ...WAIT, what: 'every process knows that the client is approved' },
+    );
     return answer;
   }
 
@@ -197,10 +201,13 @@ export class ProcessWorld extends World {
   }
   async group(client: number, contract: string): Promise<string | undefined> {
     const npi = encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${PROVIDERS[PRACTICES[client]!].npi}`);
-    return eventually(async () => {
-      const answer = await this.read(`/fhir/Group?identifier=${npi}&identifier=${contract}`, client, 0);
-      return (json(answer).entry?.[0]?.resource.id as string | undefined) ?? false;
-    }, { ...WAIT, what: 'the Group is there' });
+    return eventually(
+      async () => {
+        const answer = await this.read(`/fhir/Group?identifier=${npi}&identifier=${contract}`, client, 0);
+        return (json(answer).entry?.[0]?.resource.id as string | undefined) ?? false;
+      },
+      { ...WAIT, what: 'the Group is there' },
+    );
   }
 
   /** Facts are confirmed up to now in each process, and then no group or view has anything to read. */

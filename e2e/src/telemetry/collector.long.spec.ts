@@ -11,7 +11,8 @@ const SERVICES = new Set(['auth', 'attribution', 'consent', 'resources', 'export
 const services = (received: readonly ReceivedSpan[]): ReadonlySet<string> => new Set(received.map((s) => s.service));
 
 /** What the payer's trace passed. */
-const road = (received: readonly ReceivedSpan[]): ReadonlySet<string> => new Set(new TraceGraph(received).from(TRACE).map((s) => `${s.kind} ${s.name}`));
+const road = (received: readonly ReceivedSpan[]): ReadonlySet<string> =>
+  new Set(new TraceGraph(received).from(TRACE).map((s) => `${s.kind} ${s.name}`));
 
 /** The same road as in `trace.e2e.spec.ts`, as the OpenTelemetry Collector itself understands it. */
 let collector: Collector;
@@ -20,14 +21,24 @@ let spans: readonly ReceivedSpan[];
 
 beforeAll(async () => {
   collector = await startCollector();
-  fresh = await freshPlatform({ env: { ...TELLING, LOG_LEVEL: 'info', OTEL_METRIC_EXPORT_INTERVAL: '60000', OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
+  fresh = await freshPlatform({
+    env: {
+      ...TELLING,
+      LOG_LEVEL: 'info',
+      OTEL_METRIC_EXPORT_INTERVAL: '60000',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+    },
+  });
   expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
   // Spans are sent every five seconds, and this collector prints each of them.
-  await eventually(() => {
-    const printed = printedSpans(collector.printed());
-    expect(services(printed)).toEqual(SERVICES);
-    expect([...road(printed)]).toEqual(expect.arrayContaining([...STATIONS]));
-  }, { interval: 500 });
+  await eventually(
+    () => {
+      const printed = printedSpans(collector.printed());
+      expect(services(printed)).toEqual(SERVICES);
+      expect([...road(printed)]).toEqual(expect.arrayContaining([...STATIONS]));
+    },
+    { interval: 500 },
+  );
   await fresh.platform().stop();
   await collector.stop();
   spans = printedSpans(collector.printed());
@@ -44,7 +55,11 @@ test('it knows the services, the resource and the attributes', () => {
   expect(services(spans)).toEqual(SERVICES);
   expect(collector.printed()).toContain('deployment.environment.name: Str(test)');
   const read = spans.find((s) => s.name === 'GET /fhir/:type/:id')!;
-  expect(read.attributes).toMatchObject({ 'http.request.method': 'GET', 'http.route': '/fhir/:type/:id', 'http.response.status_code': '200' });
+  expect(read.attributes).toMatchObject({
+    'http.request.method': 'GET',
+    'http.route': '/fhir/:type/:id',
+    'http.response.status_code': '200',
+  });
   expect(read.links).toContainEqual({ traceId: CALLER, spanId: PARENT });
 });
 test('it is told nothing about members', () => {

@@ -13,7 +13,10 @@ export interface Collector {
   stop(): Promise<void>;
 }
 
-/** The OpenTelemetry Collector: takes OTLP over HTTP, prints what it understood. `headers`: refuses what does not bring them. */
+/**
+ * The OpenTelemetry Collector: takes OTLP over HTTP, prints what it understood. `headers`: refuses what does not bring
+ * them.
+ */
 export async function startCollector(): Promise<Collector> {
   const program = await tool('collector');
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-collector-'));
@@ -21,7 +24,13 @@ export async function startCollector(): Promise<Collector> {
   const config = {
     receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
     exporters: { debug: { verbosity: 'detailed' } },
-    service: { telemetry: { metrics: { level: 'none' } }, pipelines: { traces: { receivers: ['otlp'], exporters: ['debug'] }, metrics: { receivers: ['otlp'], exporters: ['debug'] } } },
+    service: {
+      telemetry: { metrics: { level: 'none' } },
+      pipelines: {
+        traces: { receivers: ['otlp'], exporters: ['debug'] },
+        metrics: { receivers: ['otlp'], exporters: ['debug'] },
+      },
+    },
   };
   const file = join(folder, 'collector.json');
   writeFileSync(file, JSON.stringify(config));
@@ -38,7 +47,8 @@ export async function startCollector(): Promise<Collector> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return {
-    endpoint: `http://127.0.0.1:${port}`, printed,
+    endpoint: `http://127.0.0.1:${port}`,
+    printed,
     async stop() {
       child.kill('SIGTERM');
       await ended;
@@ -57,9 +67,20 @@ export function printedSpans(text: string): ReceivedSpan[] {
     const field = (name: string): string => new RegExp(`^ {4}${name} *: (.*)$`, 'm').exec(block)?.[1] ?? '';
     const [body = '', links = ''] = block.split(/^Links:$/m);
     spans.push({
-      service, name: field('Name'), kind: field('Kind').toUpperCase(), traceId: field('Trace ID'), spanId: field('ID'), parentSpanId: field('Parent ID'),
-      attributes: Object.fromEntries([...body.matchAll(/^ {5}-> ([\w.]+): \w+\((.*)\)$/gm)].map(([, name, value]) => [name, value])),
-      links: [...links.matchAll(/-> Trace ID: (\w+)\n\s+-> ID: (\w+)/g)].map(([, traceId, spanId]) => ({ traceId: traceId!, spanId: spanId! })), failed: /Status code *: Error/.test(block),
+      service,
+      name: field('Name'),
+      kind: field('Kind').toUpperCase(),
+      traceId: field('Trace ID'),
+      spanId: field('ID'),
+      parentSpanId: field('Parent ID'),
+      attributes: Object.fromEntries(
+        [...body.matchAll(/^ {5}-> ([\w.]+): \w+\((.*)\)$/gm)].map(([, name, value]) => [name, value]),
+      ),
+      links: [...links.matchAll(/-> Trace ID: (\w+)\n\s+-> ID: (\w+)/g)].map(([, traceId, spanId]) => ({
+        traceId: traceId!,
+        spanId: spanId!,
+      })),
+      failed: /Status code *: Error/.test(block),
     });
   }
   return spans;

@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-export interface Sample { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
+export interface Sample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
 /** A metric with its samples; those of a histogram have the names of its parts. */
-export interface Family { readonly name: string; readonly type: string; readonly help: string; readonly samples: readonly Sample[] }
+export interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
 
 const NAME = /^[a-z_:][a-z0-9_:]*$/;
 const SAMPLE = /^([a-z_:][a-z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
@@ -19,11 +28,20 @@ function labelsOf(text: string): Record<string, string> {
   }
   return labels;
 }
-const numberOf = (text: string): number => (text === '+Inf' ? Number.POSITIVE_INFINITY : text === 'NaN' ? Number.NaN : /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN);
+const numberOf = (text: string): number =>
+  text === '+Inf'
+    ? Number.POSITIVE_INFINITY
+    : text === 'NaN'
+      ? Number.NaN
+      : /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)
+        ? Number(text)
+        : Number.NaN;
 
 /**
- * Reads Prometheus' text format 0.0.4, more strictly than a scraper: each metric once, HELP then TYPE then samples, no sample twice, no
- * NaN, histograms whose buckets grow and end with the count. https://prometheus.io/docs/instrumenting/exposition_formats/
+ * Reads Prometheus' text format 0.0.4, more strictly than a scraper: each metric once, HELP then TYPE then samples, no
+ * sample twice, no
+ * NaN, histograms whose buckets grow and end with the count.
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
  * @throws Error naming the line
  */
 export function parseExposition(text: string): Map<string, Family> {
@@ -45,7 +63,8 @@ export function parseExposition(text: string): Map<string, Family> {
     } else {
       const [, name, labels = '', value] = SAMPLE.exec(line) ?? [];
       if (name === undefined || current === undefined) throw new Error(line);
-      const parts = current.type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => current!.name + end) : [current.name];
+      const parts =
+        current.type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => current!.name + end) : [current.name];
       const sample = { name, labels: labelsOf(labels), value: numberOf(value!) };
       const id = `${name} ${JSON.stringify(Object.entries(sample.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`;
       if (!parts.includes(name) || Number.isNaN(sample.value) || seen.has(id)) throw new Error(line);
@@ -59,7 +78,11 @@ export function parseExposition(text: string): Map<string, Family> {
 
 function checkHistogram({ name, samples }: Family): void {
   const series = new Map<string, { last: number; bound: number; count: number | undefined }>();
-  for (const { name: part, labels: { le, ...labels }, value } of samples) {
+  for (const {
+    name: part,
+    labels: { le, ...labels },
+    value,
+  } of samples) {
     const key = JSON.stringify(labels);
     const known = series.get(key) ?? { last: 0, bound: Number.NEGATIVE_INFINITY, count: undefined };
     series.set(key, known);
@@ -69,15 +92,28 @@ function checkHistogram({ name, samples }: Family): void {
     if (bound <= known.bound || value < known.last) throw new Error(`${name}: buckets of ${key} do not grow`);
     Object.assign(known, { bound, last: value });
   }
-  for (const [key, { bound, last, count }] of series) if (bound !== Number.POSITIVE_INFINITY || last !== count) throw new Error(`${name}: the last bucket of ${key} is not the count`);
+  for (const [key, { bound, last, count }] of series)
+    if (bound !== Number.POSITIVE_INFINITY || last !== count)
+      throw new Error(`${name}: the last bucket of ${key} is not the count`);
 }
 
-export interface Documented { readonly type: string; readonly help: string; readonly labels: Readonly<Record<string, readonly string[] | string>> }
+export interface Documented {
+  readonly type: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, readonly string[] | string>>;
+}
 /** docs/metrics.json: what there may be. */
 export const documentedMetrics = (): Readonly<Record<string, Documented>> =>
-  (JSON.parse(readFileSync(fileURLToPath(new URL('../../../docs/metrics.json', import.meta.url)), 'utf8')) as { metrics: Record<string, Documented> }).metrics;
+  (
+    JSON.parse(readFileSync(fileURLToPath(new URL('../../../docs/metrics.json', import.meta.url)), 'utf8')) as {
+      metrics: Record<string, Documented>;
+    }
+  ).metrics;
 
-/** What an exposition has that the table does not: another type or help, labels that are not its labels, values that no label may have. */
+/**
+ * What an exposition has that the table does not: another type or help, labels that are not its labels, values that no
+ * label may have.
+ */
 export function undocumented(families: ReadonlyMap<string, Family>, documented = documentedMetrics()): string[] {
   return [...families.values()].flatMap(({ name, type, help, samples }) => {
     const known = documented[name];
@@ -86,7 +122,10 @@ export function undocumented(families: ReadonlyMap<string, Family>, documented =
       const names = Object.keys(known.labels);
       // Those of Node and prom-client: not all of a metric's labels are on each of its samples.
       if (Object.values(known.labels).includes('of Node')) return [];
-      const wrong = names.length === Object.keys(labels).length ? names.filter((label) => !mayBe(known.labels[label]!, labels[label])) : names;
+      const wrong =
+        names.length === Object.keys(labels).length
+          ? names.filter((label) => !mayBe(known.labels[label]!, labels[label]))
+          : names;
       return wrong.map((label) => `${name}{${label}="${labels[label]}"}`);
     });
   });

@@ -1,11 +1,21 @@
 import { expect, test } from 'vitest';
 import { parseExposition, undocumented } from './exposition.ts';
 
-const GOOD = '# HELP a_total Some\n# TYPE a_total counter\na_total{x="1",y="a\\"b"} 3\na_total{x="2",y=""} 0.5\n\n# HELP h_seconds Time\n# TYPE h_seconds histogram\nh_seconds_bucket{le="0.1"} 1\nh_seconds_bucket{le="+Inf"} 2\nh_seconds_sum 3e-7\nh_seconds_count 2\n';
+const GOOD =
+  '# HELP a_total Some\n# TYPE a_total counter\na_total{x="1",y="a\\"b"} 3\na_total{x="2",y=""} 0.5\n\n# HELP ' +
+  'h_seconds Time\n# TYPE h_seconds histogram\nh_seconds_bucket{le="0.1"} 1\nh_seconds_bucket{le="+Inf"} ' +
+  '2\nh_seconds_sum 3e-7\nh_seconds_count 2\n';
 
 test('reads metrics with their samples', () => {
   const families = parseExposition(GOOD);
-  expect(families.get('a_total')).toMatchObject({ type: 'counter', help: 'Some', samples: [{ labels: { x: '1', y: 'a\\"b' }, value: 3 }, { labels: { x: '2', y: '' }, value: 0.5 }] });
+  expect(families.get('a_total')).toMatchObject({
+    type: 'counter',
+    help: 'Some',
+    samples: [
+      { labels: { x: '1', y: 'a\\"b' }, value: 3 },
+      { labels: { x: '2', y: '' }, value: 0.5 },
+    ],
+  });
   expect(families.get('h_seconds')!.samples).toHaveLength(4);
 });
 
@@ -26,5 +36,9 @@ test.each([
 
 test('names what the table does not know', () => {
   const table = { a_total: { type: 'counter', help: 'Some', labels: { x: ['1'], y: '/^a/' } } };
-  expect(undocumented(parseExposition(GOOD), table)).toEqual(['a_total{x="2"}', 'a_total{y=""}', 'h_seconds (histogram): Time']);
+  expect(undocumented(parseExposition(GOOD), table)).toEqual([
+    'a_total{x="2"}',
+    'a_total{y=""}',
+    'h_seconds (histogram): Time',
+  ]);
 });

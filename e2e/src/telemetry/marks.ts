@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * Data that cannot be mistaken for anything else, of each kind that must not leave by telemetry or errors. A kind has its own word,
+ * Data that cannot be mistaken for anything else, of each kind that must not leave by telemetry or errors. A kind has
+ * its own word,
  * so that what is found says where it came from.
  */
 export const MARK = {
@@ -27,18 +28,23 @@ export const MARK = {
 } as const;
 
 /**
- * What words begin with is long enough to be nowhere by chance: of three letters, one receipt in 1,400 has them, and so do the bytes of
+ * What words begin with is long enough to be nowhere by chance: of three letters, one receipt in 1,400 has them, and so
+ * do the bytes of
  * a hundred thousand trace ids.
  */
 const WORDS = ['zqxjvk', MARK.birthDate, MARK.phone, MARK.ssn];
 /** Any encoding in which a word could leave: as it is, in hex, in base64 at each of three places. */
 const SHAPES = WORDS.flatMap((word) => [word, Buffer.from(word).toString('hex')]);
 /** Longer marks, whose base64 cannot be there by chance. */
-const LONG = Object.values(MARK).filter((mark) => mark.length >= 9).flatMap((mark) => [...base64(mark), ...base64(mark.toLowerCase())]);
+const LONG = Object.values(MARK)
+  .filter((mark) => mark.length >= 9)
+  .flatMap((mark) => [...base64(mark), ...base64(mark.toLowerCase())]);
 
 function base64(word: string): string[] {
   return [0, 1, 2].map((shift) => {
-    const whole = Buffer.from(' '.repeat(shift) + word).toString('base64').replace(/=+$/, '');
+    const whole = Buffer.from(' '.repeat(shift) + word)
+      .toString('base64')
+      .replace(/=+$/, '');
     // The characters at both ends hold bits of neighbours.
     return whole.slice(shift === 0 ? 0 : shift + 1, -1);
   });
@@ -47,7 +53,9 @@ function base64(word: string): string[] {
 /** Where a text first holds anything of a mark, with what stands around it. */
 export function markIn(text: string): string | undefined {
   const lower = text.toLowerCase();
-  const at = [...SHAPES.map((shape) => lower.indexOf(shape)), ...LONG.map((shape) => text.indexOf(shape))].filter((i) => i >= 0).sort((a, b) => a - b)[0];
+  const at = [...SHAPES.map((shape) => lower.indexOf(shape)), ...LONG.map((shape) => text.indexOf(shape))]
+    .filter((i) => i >= 0)
+    .sort((a, b) => a - b)[0];
   return at === undefined ? undefined : text.slice(Math.max(0, at - 60), at + 60);
 }
 /** Of each text that holds a mark, where. */

@@ -5,7 +5,19 @@ import type { PlatformProcess } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 import { publishAll, registerApp, SEPARATE, SHARED, type TestApp } from '../harness.ts';
 import { byMembers } from '../payers.ts';
-import { findGroup, http, json, kickOff, optOut, repeatReads, sealed, takesEffect, texts, type HttpAnswer, type HttpCall } from '../road.ts';
+import {
+  findGroup,
+  http,
+  json,
+  kickOff,
+  optOut,
+  repeatReads,
+  sealed,
+  takesEffect,
+  texts,
+  type HttpAnswer,
+  type HttpCall,
+} from '../road.ts';
 import { LIMITS, sharedPayer } from '../world/context.ts';
 import { MARK, marked } from './marks.ts';
 import { badBodies, badEvents, brokenConnections, goodEvents, HEADERS, MEMBER, wrongRequests } from './phi-walk.ts';
@@ -13,8 +25,10 @@ import { undescribed } from './span-table.ts';
 import { watchedPlatform, type Watched } from './watched.ts';
 
 /**
- * Marked data through every path of the platform, and then the mark is looked for in all that leaves it without being asked for:
- * spans, metrics (scraped and sent), logs, health, and every answer that refuses. An error does not repeat the caller's own values
+ * Marked data through every path of the platform, and then the mark is looked for in all that leaves it without being
+ * asked for:
+ * spans, metrics (scraped and sent), logs, health, and every answer that refuses. An error does not repeat the caller's
+ * own values
  * either: it ends up in the caller's log.
  */
 describe('marked data', () => {
@@ -28,17 +42,24 @@ describe('marked data', () => {
   let group: string;
   let file: string;
 
-  const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => http(`${platform.base}${path}`, { token, ...call, headers: { ...HEADERS, ...call.headers } });
-  const asAdministrator = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => ask(path, { token: platform.administratorToken, ...call });
-  const asPayer = (path: string, call: HttpCall = {}): Promise<HttpAnswer> => ask(path, { token: platform.payerToken, ...call });
+  const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
+    http(`${platform.base}${path}`, { token, ...call, headers: { ...HEADERS, ...call.headers } });
+  const asAdministrator = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
+    ask(path, { token: platform.administratorToken, ...call });
+  const asPayer = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
+    ask(path, { token: platform.payerToken, ...call });
   /** What a refusal says, with its headers. */
   const note = (...answers: readonly HttpAnswer[]): void => {
-    for (const { status, headers, body } of answers) if (status >= 400) errors.push(`${status} ${JSON.stringify(headers)} ${body.toString()}`);
+    for (const { status, headers, body } of answers)
+      if (status >= 400) errors.push(`${status} ${JSON.stringify(headers)} ${body.toString()}`);
   };
 
   beforeAll(async () => {
     // Where a platform is its own, it continues what a caller's headers say: then they could leave by more ways.
-    fresh = await watchedPlatform({ env: { ...LIMITS, ...(SHARED === undefined && { TRUST_TRACEPARENT: 'true' }) }, shared: payer });
+    fresh = await watchedPlatform({
+      env: { ...LIMITS, ...(SHARED === undefined && { TRUST_TRACEPARENT: 'true' }) },
+      shared: payer,
+    });
     platform = fresh.platform();
     app = await registerApp(platform, { name: 'Mine', npi: mine.npi, tin: mine.tin });
     token = await app.tokens.get();
@@ -46,10 +67,20 @@ describe('marked data', () => {
   afterAll(() => fresh?.dispose());
 
   test('goes the road: published, read, searched, exported, downloaded', async () => {
-    expect((await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes).toEqual({ recorded: 5 });
+    expect(
+      (await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes,
+    ).toEqual({ recorded: 5 });
     // Handled means that it was decided on; views and the facts of whoever answers follow.
-    await eventually(async () => (await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.includes(MARK.family));
-    for (const search of [`Patient?_id=${MEMBER}`, `Condition?patient=${MEMBER}`, `Observation?patient=Patient/${MEMBER}&_count=1`, `ExplanationOfBenefit?patient=${MEMBER}&_summary=count`]) expect((await ask(`/fhir/${search}`)).status, search).toBeLessThan(500);
+    await eventually(async () =>
+      (await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.includes(MARK.family),
+    );
+    for (const search of [
+      `Patient?_id=${MEMBER}`,
+      `Condition?patient=${MEMBER}`,
+      `Observation?patient=Patient/${MEMBER}&_count=1`,
+      `ExplanationOfBenefit?patient=${MEMBER}&_summary=count`,
+    ])
+      expect((await ask(`/fhir/${search}`)).status, search).toBeLessThan(500);
     group = (await findGroup(platform, token, mine.npi)).id;
     const status = await kickOff(platform, token, group);
     const manifest = await sealed(status, token);
@@ -63,13 +94,23 @@ describe('marked data', () => {
     const explained = await asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`);
     expect(explained.status).toBe(200);
     expect((await asAdministrator(`/ops/disclosures?member=${MEMBER}`)).status).toBe(200);
-    note(await asAdministrator(`/ops/explain?client=${MARK.search}&member=${MARK.search} ${MARK.search}&at=${MARK.search}`.replaceAll(' ', '%20')), await asAdministrator(`/ops/disclosures?member=${MARK.search}&from=${MARK.search}`));
+    note(
+      await asAdministrator(
+        `/ops/explain?client=${MARK.search}&member=${MARK.search} ${MARK.search}&at=${MARK.search}`.replaceAll(
+          ' ',
+          '%20',
+        ),
+      ),
+      await asAdministrator(`/ops/disclosures?member=${MARK.search}&from=${MARK.search}`),
+    );
   });
 
   test('comes wrongly: parked, refused, discarded', async () => {
     const poison = badEvents(mine.visible[0]!.member);
     const report = await publishAll(platform, poison);
-    expect((report.outcomes['parked'] ?? 0) + (report.outcomes['not-served'] ?? 0)).toBeGreaterThanOrEqual(poison.length - 1 - report.refused.length);
+    expect((report.outcomes['parked'] ?? 0) + (report.outcomes['not-served'] ?? 0)).toBeGreaterThanOrEqual(
+      poison.length - 1 - report.refused.length,
+    );
     expect(report.refused.length).toBeLessThanOrEqual(2);
     const bodies = await badBodies(platform);
     for (const answer of bodies) errors.push(`${answer.status} ${answer.body.toString()}`);
@@ -77,12 +118,24 @@ describe('marked data', () => {
 
     type Dead = { readonly deadLetters: { readonly id: string; readonly subject?: string }[] };
     const open = await eventually(async () => {
-      const letters = json<Dead>(await asPayer('/events/dead-letters?status=open')).deadLetters.filter((d) => d.subject === MEMBER);
+      const letters = json<Dead>(await asPayer('/events/dead-letters?status=open')).deadLetters.filter(
+        (d) => d.subject === MEMBER,
+      );
       return letters.length > 5 && letters;
     });
-    const reason = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason: MARK.reason }) };
-    for (const [i, { id }] of open.entries()) note(await asPayer(`/events/dead-letters/${id}/${i % 2 === 0 ? 'discard' : 'replay'}`, reason));
-    note(await asPayer(`/events/dead-letters/${MARK.path}`), await asPayer(`/events/dead-letters/${MARK.path}/replay`, reason), await asPayer(`/events/dead-letters?cursor=${MARK.search}&status=${MARK.search}`), await asPayer(`/events/receipts/${MARK.path}`));
+    const reason = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: MARK.reason }),
+    };
+    for (const [i, { id }] of open.entries())
+      note(await asPayer(`/events/dead-letters/${id}/${i % 2 === 0 ? 'discard' : 'replay'}`, reason));
+    note(
+      await asPayer(`/events/dead-letters/${MARK.path}`),
+      await asPayer(`/events/dead-letters/${MARK.path}/replay`, reason),
+      await asPayer(`/events/dead-letters?cursor=${MARK.search}&status=${MARK.search}`),
+      await asPayer(`/events/receipts/${MARK.path}`),
+    );
   });
 
   test('is asked for wrongly, and over connections that break', async () => {
@@ -96,7 +149,8 @@ describe('marked data', () => {
     expect(refused.map((r) => r.status)).toEqual([404, 404]);
     note(...refused);
     expect((await http(`${platform.base}/metrics`)).body.toString()).toContain('# TYPE');
-    for (const path of ['/metrics', '/health/ready', '/health/live']) errors.push((await http(`${platform.base}${path}`)).body.toString());
+    for (const path of ['/metrics', '/health/ready', '/health/live'])
+      errors.push((await http(`${platform.base}${path}`)).body.toString());
   });
 
   // The tables go away under the running platform: nothing that is asked of them succeeds any more.
@@ -108,14 +162,35 @@ describe('marked data', () => {
         for (const { name: table } of db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all()) db.exec('ALTER TABLE "' + table + '" RENAME TO "gone_' + table + '"');
         db.close();
       }`;
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '-e', break_, join(fresh.folder, 'data')], { stdio: 'inherit' });
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', '-e', break_, join(fresh.folder, 'data')],
+      { stdio: 'inherit' },
+    );
     expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
     // Nothing gets better when a client repeats these.
     repeatReads({ unavailable: 1 });
     const answers = await Promise.all([
-      ask(`/fhir/Patient/${MEMBER}`), ask(`/fhir/Condition?patient=${MEMBER}`), ask(`/fhir/Group/${group}/$export`), ask(file), asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`),
-      asPayer('/events', { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: JSON.stringify({ specversion: '1.0', id: MARK.body, source: 'x', type: 'payer.resource-recorded.v1', time: new Date().toISOString(), subject: MEMBER, data: { resource: { resourceType: 'Patient', id: MEMBER } } }) }),
-      asPayer('/events/dead-letters'), asPayer(`/events/receipts/${MARK.path}`),
+      ask(`/fhir/Patient/${MEMBER}`),
+      ask(`/fhir/Condition?patient=${MEMBER}`),
+      ask(`/fhir/Group/${group}/$export`),
+      ask(file),
+      asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`),
+      asPayer('/events', {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: JSON.stringify({
+          specversion: '1.0',
+          id: MARK.body,
+          source: 'x',
+          type: 'payer.resource-recorded.v1',
+          time: new Date().toISOString(),
+          subject: MEMBER,
+          data: { resource: { resourceType: 'Patient', id: MEMBER } },
+        }),
+      }),
+      asPayer('/events/dead-letters'),
+      asPayer(`/events/receipts/${MARK.path}`),
     ]);
     expect(answers.some((a) => a.status >= 500)).toBe(true);
     for (const answer of answers) errors.push(`${answer.status} ${answer.body.toString()}`);
@@ -126,7 +201,19 @@ describe('marked data', () => {
     // Everything was at work: it would have said it.
     expect(spans.length).toBeGreaterThan(200);
     const names = new Set(spans.map((s) => s.name));
-    for (const name of ['GET /fhir/:type/:id', 'GET /fhir/:type', 'POST /events', 'process payer.member-events', 'process payer.member-events.dead-letter', 'bulkWrite resources_records_v1', 'write chunk', 'GET /ops/explain', 'GET /fhir/bulk/:job/:file', 'POST /auth/token']) expect(names).toContain(name);
+    for (const name of [
+      'GET /fhir/:type/:id',
+      'GET /fhir/:type',
+      'POST /events',
+      'process payer.member-events',
+      'process payer.member-events.dead-letter',
+      'bulkWrite resources_records_v1',
+      'write chunk',
+      'GET /ops/explain',
+      'GET /fhir/bulk/:job/:file',
+      'POST /auth/token',
+    ])
+      expect(names).toContain(name);
     // On the standalone the engines failed.
     if (!SEPARATE) expect(spans.some((s) => s.failed)).toBe(true);
     expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(100);

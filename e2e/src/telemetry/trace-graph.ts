@@ -13,7 +13,10 @@ export class TraceGraph {
     }
   }
   private join(a: string, b: string): void {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const known = this.edges.get(from);
       if (known === undefined) this.edges.set(from, new Set([to]));
       else known.add(to);

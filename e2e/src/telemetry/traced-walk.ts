@@ -18,9 +18,19 @@ export const MEMBER = member.member;
 
 /** What the way from the event to the download passes. */
 export const STATIONS = [
-  'PRODUCER send payer.member-events', 'CONSUMER process payer.member-events', 'PRODUCER send pa.records', 'CONSUMER process pa.records', 'CLIENT bulkWrite resources_records_v1',
-  'SERVER GET /fhir/:type/:id', 'CLIENT find resources_records_v1', 'SERVER GET /fhir/Group/:id/$export', 'CONSUMER process export-plan', 'CONSUMER process export-chunk',
-  'INTERNAL write chunk', 'CONSUMER process export-seal', 'SERVER GET /fhir/bulk/:job/:file',
+  'PRODUCER send payer.member-events',
+  'CONSUMER process payer.member-events',
+  'PRODUCER send pa.records',
+  'CONSUMER process pa.records',
+  'CLIENT bulkWrite resources_records_v1',
+  'SERVER GET /fhir/:type/:id',
+  'CLIENT find resources_records_v1',
+  'SERVER GET /fhir/Group/:id/$export',
+  'CONSUMER process export-plan',
+  'CONSUMER process export-chunk',
+  'INTERNAL write chunk',
+  'CONSUMER process export-seal',
+  'SERVER GET /fhir/bulk/:job/:file',
 ] as const;
 
 /**
@@ -30,14 +40,23 @@ export const STATIONS = [
 export async function walk(platform: PlatformProcess): Promise<{ readonly read: number; readonly download: number }> {
   const events = creation(member, new Date().toISOString()).map((event) => {
     const { resource } = event.data as { resource?: { resourceType?: string } };
-    return event.subject === MEMBER && resource?.resourceType === 'Patient' ? { ...event, traceparent: `00-${TRACE}-${PARENT}-01` } : event;
+    return event.subject === MEMBER && resource?.resourceType === 'Patient'
+      ? { ...event, traceparent: `00-${TRACE}-${PARENT}-01` }
+      : event;
   });
   await publishAll(platform, events);
   const app = await registerApp(platform, { name: 'Traced', npi: member.npi });
   const token = await app.tokens.get();
   // By another route than the one that is looked at: what was handled is visible a moment later.
-  await eventually(async () => json<{ entry?: unknown[] }>(await http(`${platform.base}/fhir/Patient?_id=${MEMBER}`, { token })).entry?.length === 1);
-  const read = await http(`${platform.base}/fhir/Patient/${MEMBER}`, { token, headers: { traceparent: `00-${CALLER}-${PARENT}-01` } });
+  await eventually(
+    async () =>
+      json<{ entry?: unknown[] }>(await http(`${platform.base}/fhir/Patient?_id=${MEMBER}`, { token })).entry
+        ?.length === 1,
+  );
+  const read = await http(`${platform.base}/fhir/Patient/${MEMBER}`, {
+    token,
+    headers: { traceparent: `00-${CALLER}-${PARENT}-01` },
+  });
   const group = await findGroup(platform, token, member.npi);
   const manifest = await sealed(await kickOff(platform, token, group.id, '?_type=Patient'), token);
   const download = await http(manifest.output[0]!.url, { token });

@@ -21,7 +21,10 @@ export interface Watched extends Fresh {
 
 /** A request that each service answers with a span, whoever asks. */
 const ANSWERED: Readonly<Record<ServiceName, string>> = {
-  auth: '/auth/clients', attribution: '/fhir/Group', consent: '/fhir/Consent/none', resources: '/fhir/Patient/none',
+  auth: '/auth/clients',
+  attribution: '/fhir/Group',
+  consent: '/fhir/Consent/none',
+  resources: '/fhir/Patient/none',
   export: '/fhir/bulk/none',
 };
 
@@ -85,13 +88,14 @@ function tail(file: string): () => string[] {
     }
   };
   let from = open(size);
-  return () => open((fd) => {
-    const added = Buffer.alloc(Math.max(0, size(fd) - from));
-    readSync(fd, added, 0, added.length, from);
-    const whole = added.subarray(0, added.lastIndexOf('\n') + 1);
-    from += whole.length;
-    return whole.toString('utf8').split('\n').slice(0, -1);
-  });
+  return () =>
+    open((fd) => {
+      const added = Buffer.alloc(Math.max(0, size(fd) - from));
+      readSync(fd, added, 0, added.length, from);
+      const whole = added.subarray(0, added.lastIndexOf('\n') + 1);
+      from += whole.length;
+      return whole.toString('utf8').split('\n').slice(0, -1);
+    });
 }
 
 /**
@@ -101,27 +105,41 @@ function tail(file: string): () => string[] {
 async function flushed(fresh: Fresh, told: () => Told): Promise<Told> {
   const platform = fresh.platform();
   const urls = SERVICES.flatMap((service) => instancesOf(platform, service).map((base) => base + ANSWERED[service]));
-  const asked = await Promise.all(urls.map(async (url) => {
-    const traceId = randomBytes(16).toString('hex');
-    await http(url, { headers: { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` } });
-    return traceId;
-  }));
-  const last = await eventually(() => {
-    const servers = told().spans.filter((span) => span.kind === 'SERVER');
-    const of = (id: string) => (span: ReceivedSpan): boolean => span.traceId === id || span.links.some((link) => link.traceId === id);
-    const found = asked.flatMap((id) => servers.find(of(id)) ?? []);
-    return found.length === asked.length && found;
-  }, { what: 'the last span of each process', interval: 250 });
-  await eventually(() => {
-    const lines = told().lines.join('\n');
-    return last.every(({ traceId }) => lines.includes(traceId));
-  }, { what: 'the last log line of each process', interval: 250 });
+  const asked = await Promise.all(
+    urls.map(async (url) => {
+      const traceId = randomBytes(16).toString('hex');
+      await http(url, { headers: { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` } });
+      return traceId;
+    }),
+  );
+  const last = await eventually(
+    () => {
+      const servers = told().spans.filter((span) => span.kind === 'SERVER');
+      const of =
+        (id: string) =>
+        (span: ReceivedSpan): boolean =>
+          span.traceId === id || span.links.some((link) => link.traceId === id);
+      const found = asked.flatMap((id) => servers.find(of(id)) ?? []);
+      return found.length === asked.length && found;
+    },
+    { what: 'the last span of each process', interval: 250 },
+  );
+  await eventually(
+    () => {
+      const lines = told().lines.join('\n');
+      return last.every(({ traceId }) => lines.includes(traceId));
+    },
+    { what: 'the last log line of each process', interval: 250 },
+  );
   const before = told().received.length;
   const measuring = (requests: readonly Received[]): ReadonlySet<unknown> => {
     const resources = requests.filter(({ path }) => path === '/v1/metrics').flatMap(({ body }) => resourcesOf(body));
     return new Set(resources.map((resource) => resource['service.instance.id']));
   };
   const all = measuring(told().received).size;
-  await eventually(() => measuring(told().received.slice(before)).size >= all, { what: 'the last metrics of each process', interval: 250 });
+  await eventually(() => measuring(told().received.slice(before)).size >= all, {
+    what: 'the last metrics of each process',
+    interval: 250,
+  });
   return told();
 }

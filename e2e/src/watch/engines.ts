@@ -12,8 +12,16 @@ const HOUR = 3_600_000;
 /** Alerts of engines, intake, views and service levels. */
 export function engineFaults(world: () => World): void {
   /** Requests that speak of a name are lost on their way: with a lost answer alone, what was written would be there. */
-  const loseProduced = (topic: string): void => world().kafkaProxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic));
-  const loseWritten = (collection: string): void => world().mongoProxy.loseRequests((request) => ['update', 'insert', 'findAndModify', 'bulkWrite'].includes(mongoCommand(request) ?? '') && request.includes(collection));
+  const loseProduced = (topic: string): void =>
+    world().kafkaProxy.loseRequests(
+      (request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic),
+    );
+  const loseWritten = (collection: string): void =>
+    world().mongoProxy.loseRequests(
+      (request) =>
+        ['update', 'insert', 'findAndModify', 'bulkWrite'].includes(mongoCommand(request) ?? '') &&
+        request.includes(collection),
+    );
   /** A claim that was adjudicated so long ago that `share` of its business day is over. */
   const claim = async (id: string, share: number): Promise<void> => {
     const calendar = new BusinessCalendar(DEFAULT_RULES);
@@ -21,98 +29,181 @@ export function engineFaults(world: () => World): void {
     let hours = 0.25;
     while (usedShareOf(objective, Date.now() - hours * HOUR, Date.now(), calendar) < share) hours += 0.25;
     const member = world().members[0]!;
-    const resource = { resourceType: 'ExplanationOfBenefit', id, status: 'active', use: 'claim', type: { text: 'professional' }, patient: { reference: `Patient/${member}` }, created: '2026-01-02', insurer: { display: 'P' }, provider: { display: 'D' }, outcome: 'complete', insurance: [{ focal: true, coverage: { display: 'C' } }] };
-    const said = await tell(world().platform, { ...payerEvent('payer.resource-recorded.v1', member, { resource }), time: new Date(Date.now() - hours * HOUR).toISOString() });
+    const resource = {
+      resourceType: 'ExplanationOfBenefit',
+      id,
+      status: 'active',
+      use: 'claim',
+      type: { text: 'professional' },
+      patient: { reference: `Patient/${member}` },
+      created: '2026-01-02',
+      insurer: { display: 'P' },
+      provider: { display: 'D' },
+      outcome: 'complete',
+      insurance: [{ focal: true, coverage: { display: 'C' } }],
+    };
+    const said = await tell(world().platform, {
+      ...payerEvent('payer.resource-recorded.v1', member, { resource }),
+      time: new Date(Date.now() - hours * HOUR).toISOString(),
+    });
     expect(said.status).toBe('accepted');
   };
 
-  test('Kafka is killed: EngineAway, stale facts, 503', async () => {
-    await tryIt(world(), { source: 'the only Kafka broker was killed with SIGKILL', variant: 'kafka', alerts: { EngineAway: 30, FactsStale: 5, Errors: 20 }, fault: () => world().kafka.kill(0), cure: () => world().kafka.startBroker(0) });
-  }, TRIAL_MS);
+  test(
+    'Kafka is killed: EngineAway, stale facts, 503',
+    async () => {
+      await tryIt(world(), {
+        source: 'the only Kafka broker was killed with SIGKILL',
+        variant: 'kafka',
+        alerts: { EngineAway: 30, FactsStale: 5, Errors: 20 },
+        fault: () => world().kafka.kill(0),
+        cure: () => world().kafka.startBroker(0),
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('MongoDB is killed: EngineAway, 503', async () => {
-    await tryIt(world(), { source: 'the MongoDB-compatible server was killed with SIGKILL', variant: 'mongodb', alerts: { EngineAway: 30, Errors: 20 }, fault: () => world().mongo.kill(), cure: () => world().mongo.start() });
-  }, TRIAL_MS);
+  test(
+    'MongoDB is killed: EngineAway, 503',
+    async () => {
+      await tryIt(world(), {
+        source: 'the MongoDB-compatible server was killed with SIGKILL',
+        variant: 'mongodb',
+        alerts: { EngineAway: 30, Errors: 20 },
+        fault: () => world().mongo.kill(),
+        cure: () => world().mongo.start(),
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('appends to pa.audit fail: AppendsFail', async () => {
-    // An append is given up after half a minute, and those that wait meanwhile go with the next: the rate is of one in half a minute.
-    await tryIt(world(), { source: 'a proxy lost every request of Kafka that appends to pa.audit', alerts: { AppendsFail: 6 }, fault: async () => loseProduced('pa.audit'), cure: async () => world().kafkaProxy.loseRequests() });
-  }, TRIAL_MS);
+  test(
+    'appends to pa.audit fail: AppendsFail',
+    async () => {
+      // An append is given up after half a minute, and those that wait meanwhile go with the next: the rate is of one
+      // in half a minute.
+      await tryIt(world(), {
+        source: 'a proxy lost every request of Kafka that appends to pa.audit',
+        alerts: { AppendsFail: 6 },
+        fault: async () => loseProduced('pa.audit'),
+        cure: async () => world().kafkaProxy.loseRequests(),
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('resources cannot append what it derives: IntakeStuck, and a claim that waits puts the service level at risk, then nearly misses it', async () => {
-    await tryIt(world(), {
-      source: 'a proxy lost every request of Kafka that appends to pa.records, and a claim that had used 85 % of its business day came in',
-      alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 60, ServiceLevelNearlyMissed: 60 },
-      fault: async () => {
-        loseProduced('pa.records');
-        await claim('waiting', 0.85);
-      },
-      cure: async () => world().kafkaProxy.loseRequests(),
-    });
-  }, TRIAL_MS);
+  test(
+    'resources cannot append what it derives: IntakeStuck, and a claim that waits puts the service level at risk, ' +
+      'then nearly misses it',
+    async () => {
+      await tryIt(world(), {
+        source:
+          'a proxy lost every request of Kafka that appends to pa.records, and a claim that had used 85 % of its ' +
+          'business day came in',
+        alerts: { IntakeStuck: 30, ServiceLevelAtRisk: 60, ServiceLevelNearlyMissed: 60 },
+        fault: async () => {
+          loseProduced('pa.records');
+          await claim('waiting', 0.85);
+        },
+        cure: async () => world().kafkaProxy.loseRequests(),
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('a claim comes after its business day: ServiceLevelMissed', async () => {
-    await tryIt(world(), { source: 'a claim came in after its business day', alerts: { ServiceLevelMissed: 20 }, fault: () => claim('too-late', 1.2), cure: async () => undefined, silentStretch: 200 });
-  }, TRIAL_MS);
+  test(
+    'a claim comes after its business day: ServiceLevelMissed',
+    async () => {
+      await tryIt(world(), {
+        source: 'a claim came in after its business day',
+        alerts: { ServiceLevelMissed: 20 },
+        fault: () => claim('too-late', 1.2),
+        cure: async () => undefined,
+        silentStretch: 200,
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('opt-outs take longer than a second: OptOutsLate', async () => {
-    let saying = true;
-    let said: Promise<void> | undefined;
-    const say = async (): Promise<void> => {
-      for (let n = 0; saying; n += 1) {
-        const member = world().members[1 + (n % 3)]!;
-        await tell(world().platform, optOut(member)).catch(() => undefined);
-        await tell(world().platform, optIn(member)).catch(() => undefined);
-      }
-    };
-    await tryIt(world(), {
-      source: 'a proxy delayed each packet of MongoDB by 150 ms while members opted out and in again',
-      alerts: { OptOutsLate: 20 },
-      fault: async () => {
-        // Each way. Longer ones and it is away: no opt-out takes effect then.
-        world().mongoProxy.delay(150);
-        said = say();
-      },
-      cure: async () => {
-        saying = false;
-        world().mongoProxy.delay(0);
-        await said;
-      },
-      silentStretch: 60,
-    });
-  }, TRIAL_MS);
+  test(
+    'opt-outs take longer than a second: OptOutsLate',
+    async () => {
+      let saying = true;
+      let said: Promise<void> | undefined;
+      const say = async (): Promise<void> => {
+        for (let n = 0; saying; n += 1) {
+          const member = world().members[1 + (n % 3)]!;
+          await tell(world().platform, optOut(member)).catch(() => undefined);
+          await tell(world().platform, optIn(member)).catch(() => undefined);
+        }
+      };
+      await tryIt(world(), {
+        source: 'a proxy delayed each packet of MongoDB by 150 ms while members opted out and in again',
+        alerts: { OptOutsLate: 20 },
+        fault: async () => {
+          // Each way. Longer ones and it is away: no opt-out takes effect then.
+          world().mongoProxy.delay(150);
+          said = say();
+        },
+        cure: async () => {
+          saying = false;
+          world().mongoProxy.delay(0);
+          await said;
+        },
+        silentStretch: 60,
+      });
+    },
+    TRIAL_MS,
+  );
 
-  const views = async (): Promise<string[]> => json<{ views: { view: string }[] }>(await http(`${world().platform.base}/ops/views/resources`, { token: world().platform.administratorToken })).views.map(({ view }) => view);
+  const views = async (): Promise<string[]> =>
+    json<{ views: { view: string }[] }>(
+      await http(`${world().platform.base}/ops/views/resources`, { token: world().platform.administratorToken }),
+    ).views.map(({ view }) => view);
 
-  test('writes to the records are never acknowledged: ViewStuck', async () => {
-    await tryIt(world(), {
-      source: 'a proxy lost every write of MongoDB to the view of records, and a claim came in',
-      alerts: { ViewStuck: 30 },
-      fault: async () => {
-        loseWritten('resources_records_v');
-        await claim('unseen', 0.1);
-      },
-      cure: async () => world().mongoProxy.loseRequests(),
-    });
-  }, TRIAL_MS);
+  test(
+    'writes to the records are never acknowledged: ViewStuck',
+    async () => {
+      await tryIt(world(), {
+        source: 'a proxy lost every write of MongoDB to the view of records, and a claim came in',
+        alerts: { ViewStuck: 30 },
+        fault: async () => {
+          loseWritten('resources_records_v');
+          await claim('unseen', 0.1);
+        },
+        cure: async () => world().mongoProxy.loseRequests(),
+      });
+    },
+    TRIAL_MS,
+  );
 
-  test('a rebuild does not end: RebuildStuck', async () => {
-    const view = (await views()).find((name) => name.includes('receipts'))!;
-    let rebuilt: Promise<unknown> | undefined;
-    await tryIt(world(), {
-      source: 'a proxy lost every write of MongoDB to the new build of a view that was being rebuilt',
-      alerts: { RebuildStuck: 1000 },
-      fault: async () => {
-        // Of its builds only: the registry, which has the view's own name in it, goes on.
-        loseWritten(`${view}_r`);
-        rebuilt = http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world().platform.administratorToken }).catch(() => undefined);
-        await sleep(500);
-      },
-      cure: async () => {
-        world().mongoProxy.loseRequests();
-        await rebuilt;
-        await http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, { method: 'POST', token: world().platform.administratorToken });
-      },
-    });
-  }, TRIAL_MS);
+  test(
+    'a rebuild does not end: RebuildStuck',
+    async () => {
+      const view = (await views()).find((name) => name.includes('receipts'))!;
+      let rebuilt: Promise<unknown> | undefined;
+      await tryIt(world(), {
+        source: 'a proxy lost every write of MongoDB to the new build of a view that was being rebuilt',
+        alerts: { RebuildStuck: 1000 },
+        fault: async () => {
+          // Of its builds only: the registry, which has the view's own name in it, goes on.
+          loseWritten(`${view}_r`);
+          rebuilt = http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, {
+            method: 'POST',
+            token: world().platform.administratorToken,
+          }).catch(() => undefined);
+          await sleep(500);
+        },
+        cure: async () => {
+          world().mongoProxy.loseRequests();
+          await rebuilt;
+          await http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, {
+            method: 'POST',
+            token: world().platform.administratorToken,
+          });
+        },
+      });
+    },
+    TRIAL_MS,
+  );
 }

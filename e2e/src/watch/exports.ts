@@ -25,11 +25,19 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
   };
   const volume = (): string => dirname(world().files);
   /** Kicks off an export; a busy machine answers 503 at first. @returns the job's id */
-  const exported = (): Promise<string> => eventually(async () => {
-    const token = await world().app.tokens.get();
-    return basename(await kickOff(world().platform, token, (await findGroup(world().platform, token, world().npi)).id));
-  }, { what: 'an export is kicked off', timeout: 240_000 });
-  /** An export that cannot write its files while others can: a file is where its folder should be. @returns that file */
+  const exported = (): Promise<string> =>
+    eventually(
+      async () => {
+        const token = await world().app.tokens.get();
+        return basename(
+          await kickOff(world().platform, token, (await findGroup(world().platform, token, world().npi)).id),
+        );
+      },
+      { what: 'an export is kicked off', timeout: 240_000 },
+    );
+  /**
+   * An export that cannot write its files while others can: a file is where its folder should be. @returns that file
+   */
   const hopeless = async (): Promise<string> => {
     const { files } = world();
     const away = `${files}-away`;
@@ -53,7 +61,9 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     let file: string;
     given = tryIt(world(), {
       source: 'a file lay where the folder of an export should be, so that its chunks could not be written',
-      alerts: { ExportsStuck: 20, ExportsFail: 20 }, patienceSeconds: GIVEN_UP_SECONDS, silentStretch: 60,
+      alerts: { ExportsStuck: 20, ExportsFail: 20 },
+      patienceSeconds: GIVEN_UP_SECONDS,
+      silentStretch: 60,
       fault: async () => (file = await hopeless()),
       cure: async () => rmSync(file),
     });
@@ -61,55 +71,81 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
   });
   afterAll(() => void (ROOT && spawnSync('umount', ['-l', volume()])));
 
-  test.skipIf(!ROOT || !existsSync(`${CGROUP}/cgroup.procs`))('a process may have little more memory than it has (needs root and control groups v1): MemoryNearLimit', async () => {
-    const group = join(CGROUP, `provider-access-${process.pid}`);
-    const { pid } = world().platform.processes().find(({ service }) => service === 'consent')!.child;
-    const resident = (): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
-    mkdirSync(group);
-    try {
+  test.skipIf(!ROOT || !existsSync(`${CGROUP}/cgroup.procs`))(
+    'a process may have little more memory than it has (needs root and control groups v1): MemoryNearLimit',
+    async () => {
+      const group = join(CGROUP, `provider-access-${process.pid}`);
+      const { pid } = world()
+        .platform.processes()
+        .find(({ service }) => service === 'consent')!.child;
+      const resident = (): number =>
+        Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
+      mkdirSync(group);
+      try {
+        await tryIt(world(), {
+          source: 'a process was moved to a control group (version 1) whose limit is 2 % above its resident memory',
+          alerts: { MemoryNearLimit: 120 },
+          fault: async () => {
+            // What it has stays with the group that it came from: the kernel does not end it.
+            writeFileSync(join(group, 'memory.limit_in_bytes'), String(Math.round(resident() * 1.02)));
+            writeFileSync(join(group, 'cgroup.procs'), String(pid));
+          },
+          cure: async () => writeFileSync(join(group, 'memory.limit_in_bytes'), String(4 * resident())),
+        });
+      } finally {
+        writeFileSync(join(CGROUP, 'cgroup.procs'), String(pid));
+        rmdirSync(group);
+      }
+    },
+    TRIAL_MS,
+  );
+
+  test(
+    'the probe fails and does not succeed any more: ProbeFailing',
+    async () => {
+      const pa = paOf(world().platform, world().folder);
+      const walk = async (...args: string[]): Promise<boolean> => {
+        const { code, stderr } = await pa('probe', '--temporary', '--report', '--timeout', '300', ...args);
+        console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
+        return code === 0;
+      };
+      // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
+      const succeeds = (): Promise<unknown> =>
+        eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
+      await succeeds();
       await tryIt(world(), {
-        source: 'a process was moved to a control group (version 1) whose limit is 2 % above its resident memory',
-        alerts: { MemoryNearLimit: 120 },
-        fault: async () => {
-          // What it has stays with the group that it came from: the kernel does not end it.
-          writeFileSync(join(group, 'memory.limit_in_bytes'), String(Math.round(resident() * 1.02)));
-          writeFileSync(join(group, 'cgroup.procs'), String(pid));
-        },
-        cure: async () => writeFileSync(join(group, 'memory.limit_in_bytes'), String(4 * resident())),
+        source: 'pa probe failed because its time for the export was too short, after it had succeeded',
+        alerts: { ProbeFailing: 30 },
+        fault: () => walk('--export-timeout', '0.01'),
+        cure: succeeds,
       });
-    } finally {
-      writeFileSync(join(CGROUP, 'cgroup.procs'), String(pid));
-      rmdirSync(group);
-    }
-  }, TRIAL_MS);
+    },
+    TRIAL_MS,
+  );
 
-  test('the probe fails and does not succeed any more: ProbeFailing', async () => {
-    const pa = paOf(world().platform, world().folder);
-    const walk = async (...args: string[]): Promise<boolean> => {
-      const { code, stderr } = await pa('probe', '--temporary', '--report', '--timeout', '300', ...args);
-      console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
-      return code === 0;
-    };
-    // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
-    const succeeds = (): Promise<unknown> => eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
-    await succeeds();
-    await tryIt(world(), { source: 'pa probe failed because its time for the export was too short, after it had succeeded', alerts: { ProbeFailing: 30 }, fault: () => walk('--export-timeout', '0.01'), cure: succeeds });
-  }, TRIAL_MS);
-
-  test.skipIf(!ROOT)('the file storage is full (needs root for a small tmpfs): StorageFull', async () => {
-    await tryIt(world(), {
-      source: 'the file system of the exported files was shrunk below what is kept free, and an export was kicked off',
-      alerts: { StorageFull: 30 },
-      fault: async () => {
-        // Less than what is kept free.
-        mount('-o', 'remount,size=8m', volume());
-        await exported();
-      },
-      cure: async () => mount('-o', 'remount,size=256m', volume()),
-    });
-  }, TRIAL_MS);
+  test.skipIf(!ROOT)(
+    'the file storage is full (needs root for a small tmpfs): StorageFull',
+    async () => {
+      await tryIt(world(), {
+        source:
+          'the file system of the exported files was shrunk below what is kept free, and an export was kicked off',
+        alerts: { StorageFull: 30 },
+        fault: async () => {
+          // Less than what is kept free.
+          mount('-o', 'remount,size=8m', volume());
+          await exported();
+        },
+        cure: async () => mount('-o', 'remount,size=256m', volume()),
+      });
+    },
+    TRIAL_MS,
+  );
 
   meanwhile();
 
-  test('an export cannot be written: ExportsStuck, and given up: ExportsFail', () => given, (GIVEN_UP_SECONDS + 300) * 1000);
+  test(
+    'an export cannot be written: ExportsStuck, and given up: ExportsFail',
+    () => given,
+    (GIVEN_UP_SECONDS + 300) * 1000,
+  );
 }

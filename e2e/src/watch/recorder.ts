@@ -2,26 +2,38 @@ import { knownNames } from './names.ts';
 import { labelsIn, MOMENTS, type Run, type Series } from './playback.ts';
 
 /** What is scraped, with the labels that Prometheus adds; undefined where nobody answers. */
-export interface Source { readonly labels: Readonly<Record<string, string>>; read(withinMs: number): Promise<string | undefined> }
+export interface Source {
+  readonly labels: Readonly<Record<string, string>>;
+  read(withinMs: number): Promise<string | undefined>;
+}
 
 /** `pod` is the place of a process among those of its service, so that its successor has the same. */
-export function sourcesOf(processes: readonly { readonly service: string; readonly base: string }[]): readonly Source[] {
+export function sourcesOf(
+  processes: readonly { readonly service: string; readonly base: string }[],
+): readonly Source[] {
   return processes.map(({ service, base }, i) => {
     const pod = `${service}-${processes.slice(0, i).filter((before) => before.service === service).length}`;
     return {
       labels: { namespace: 'pa', pod, instance: `${pod}:8080` },
-      read: (withinMs) => fetch(`${base}/metrics`, { signal: AbortSignal.timeout(withinMs) }).then((answer) => answer.text()).catch(() => undefined),
+      read: (withinMs) =>
+        fetch(`${base}/metrics`, { signal: AbortSignal.timeout(withinMs) })
+          .then((answer) => answer.text())
+          .catch(() => undefined),
     };
   });
 }
 
-interface Recorded extends Series { readonly values: (number | undefined)[] }
+interface Recorded extends Series {
+  readonly values: (number | undefined)[];
+}
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 /** As Prometheus has it. */
 const TIMEOUT_MS = 10_000;
 
-/** Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples. */
+/**
+ * Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples.
+ */
 export class Recorder {
   private readonly sources: () => readonly Source[];
   private readonly everyMs: number;
@@ -51,24 +63,27 @@ export class Recorder {
     return { ticks: this.ticks.length, series: [...this.series.values()] };
   }
   private async scrape(tick: number): Promise<void> {
-    await Promise.all(this.sources().map(async (source) => {
-      const instance = source.labels['instance']!;
-      this.repeat(instance, tick);
-      // Ticks are close to each other: who takes long to answer, as on a busy machine, is not gone.
-      if (this.asked.has(instance)) return;
-      this.asked.add(instance);
-      const text = await source.read(TIMEOUT_MS);
-      this.asked.delete(instance);
-      for (const { values } of this.of(instance)) values.length = Math.min(values.length, tick);
-      for (const line of text?.split('\n') ?? []) this.take(line, tick, source.labels);
-      for (let later = tick + 1; later < this.ticks.length; later += 1) this.repeat(instance, later);
-    }));
+    await Promise.all(
+      this.sources().map(async (source) => {
+        const instance = source.labels['instance']!;
+        this.repeat(instance, tick);
+        // Ticks are close to each other: who takes long to answer, as on a busy machine, is not gone.
+        if (this.asked.has(instance)) return;
+        this.asked.add(instance);
+        const text = await source.read(TIMEOUT_MS);
+        this.asked.delete(instance);
+        for (const { values } of this.of(instance)) values.length = Math.min(values.length, tick);
+        for (const line of text?.split('\n') ?? []) this.take(line, tick, source.labels);
+        for (let later = tick + 1; later < this.ticks.length; later += 1) this.repeat(instance, later);
+      }),
+    );
   }
   private of(instance: string): Recorded[] {
     return [...this.series.values()].filter(({ labels }) => labels['instance'] === instance);
   }
   private repeat(instance: string, tick: number): void {
-    for (const { values } of this.of(instance)) if (tick > 0 && values[tick - 1] !== undefined) values[tick] = values[tick - 1];
+    for (const { values } of this.of(instance))
+      if (tick > 0 && values[tick - 1] !== undefined) values[tick] = values[tick - 1];
   }
   private take(line: string, tick: number, source: Source['labels']): void {
     const [, metric, labels = '', value] = LINE.exec(line) ?? [];

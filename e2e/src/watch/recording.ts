@@ -7,7 +7,10 @@ import { firingAt, labelsIn, nameOf, type Firing, type Run, type Series } from '
 
 const FOLDER = join(import.meta.dirname, 'recordings');
 
-/** What an alert read while its fault was there, and before and after: a file of `recordings`, made by the long suite `alerts`. */
+/**
+ * What an alert read while its fault was there, and before and after: a file of `recordings`, made by the long suite
+ * `alerts`.
+ */
 export interface Recording {
   readonly alert: string;
   /** How the series came about. */
@@ -45,41 +48,97 @@ export interface Trial {
 }
 
 /** Names of the alerts that read nothing but these metrics, so that a recording of them says whether they fire. */
-export const readable = (metrics: readonly string[]): readonly string[] => ALERTS.filter((rule) => metricsOf(rule).every((metric) => metrics.includes(metric))).map(({ name }) => name);
+export const readable = (metrics: readonly string[]): readonly string[] =>
+  ALERTS.filter((rule) => metricsOf(rule).every((metric) => metrics.includes(metric))).map(({ name }) => name);
 
-/** Picks from a run what one alert reads, and writes it to `recordings`. @throws when the alert does not fire, or another one does */
+/**
+ * Picks from a run what one alert reads, and writes it to `recordings`. @throws when the alert does not fire, or
+ * another one does
+ */
 export async function record(run: Run, trial: Trial, folder: string): Promise<void> {
   const metrics = metricsOf(ALERTS.find(({ name }) => name === trial.alert)!);
   const { ticks } = run;
-  const series = Object.fromEntries(run.series.filter(({ metric }) => metrics.includes(metric)).map((one) => [nameOf(one), packed(one.values, ticks)]).sort(([a], [b]) => (a! < b! ? -1 : 1)));
+  const series = Object.fromEntries(
+    run.series
+      .filter(({ metric }) => metrics.includes(metric))
+      .map((one) => [nameOf(one), packed(one.values, ticks)])
+      .sort(([a], [b]) => (a! < b! ? -1 : 1)),
+  );
   // What was rounded is played back, so that the expectation holds for the file.
   const kept = runOf({ ticks, series });
-  /** The last tick from `from` to `to` at which the alerts are as wanted. A slow answer of a process moves what was seen by some ticks. */
-  const last = async (from: number, to: number, stretch: number, wanted: (firing: readonly Firing[]) => boolean, what: string): Promise<{ tick: number; firing: readonly Firing[] }> => {
-    const seen = await firingAt(kept, folder, stretch, Array.from({ length: to - from + 1 }, (_, i) => from + i), readable(metrics));
+  /**
+   * The last tick from `from` to `to` at which the alerts are as wanted. A slow answer of a process moves what was seen
+   * by some ticks.
+   */
+  const last = async (
+    from: number,
+    to: number,
+    stretch: number,
+    wanted: (firing: readonly Firing[]) => boolean,
+    what: string,
+  ): Promise<{ tick: number; firing: readonly Firing[] }> => {
+    const seen = await firingAt(
+      kept,
+      folder,
+      stretch,
+      Array.from({ length: to - from + 1 }, (_, i) => from + i),
+      readable(metrics),
+    );
     const at = seen.findLastIndex(wanted);
     if (at < 0) throw new Error(`${trial.alert}: ${what}. At the end: ${JSON.stringify(seen.at(-1))}.`);
     return { tick: from + at, firing: seen[at]! };
   };
   const quiet = (firing: readonly Firing[]): boolean => firing.length === 0;
   const before = await last(0, trial.began, trial.stretch, quiet, 'something fires before the fault');
-  const during = await last(trial.began + 1, trial.cured, trial.stretch, (firing) => firing.some(({ alert }) => alert === trial.alert), 'it does not fire in what was kept of the run');
-  const after = await last(trial.cured + 1, ticks - 1, trial.silentStretch ?? trial.stretch, quiet, 'something fires after the cure');
+  const during = await last(
+    trial.began + 1,
+    trial.cured,
+    trial.stretch,
+    (firing) => firing.some(({ alert }) => alert === trial.alert),
+    'it does not fire in what was kept of the run',
+  );
+  const after = await last(
+    trial.cured + 1,
+    ticks - 1,
+    trial.silentStretch ?? trial.stretch,
+    quiet,
+    'something fires after the cure',
+  );
   mkdirSync(FOLDER, { recursive: true });
   const recording: Recording = {
-    alert: trial.alert, source: trial.source, recorded: new Date().toISOString().slice(0, 10), commit: commit(),
-    stretch: trial.stretch, ...(trial.silentStretch !== undefined && { silentStretch: trial.silentStretch }),
-    metrics, ticks, before: before.tick, during: during.tick, after: after.tick, fires: during.firing.map(({ labels }) => labels), series,
+    alert: trial.alert,
+    source: trial.source,
+    recorded: new Date().toISOString().slice(0, 10),
+    commit: commit(),
+    stretch: trial.stretch,
+    ...(trial.silentStretch !== undefined && { silentStretch: trial.silentStretch }),
+    metrics,
+    ticks,
+    before: before.tick,
+    during: during.tick,
+    after: after.tick,
+    fires: during.firing.map(({ labels }) => labels),
+    series,
   };
-  writeFileSync(join(FOLDER, `${[trial.alert, ...(trial.variant === undefined ? [] : [trial.variant])].join('.')}.json`), `${JSON.stringify(recording, undefined, 1)}\n`);
+  writeFileSync(
+    join(FOLDER, `${[trial.alert, ...(trial.variant === undefined ? [] : [trial.variant])].join('.')}.json`),
+    `${JSON.stringify(recording, undefined, 1)}\n`,
+  );
 }
 
 const git = (...args: string[]): string => spawnSync('git', args, { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
 /** Only changes of what was scraped count. Other recordings of the same run are changes too. */
-const commit = (): string => `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services', ':(top,exclude)libs/testing') === '' ? '' : '-dirty'}`;
+const commit = (): string =>
+  `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services', ':(top,exclude)libs/testing') === '' ? '' : '-dirty'}`;
 
 /** Every recording by the name of its file. */
-export const recordings = (): ReadonlyMap<string, Recording> => new Map(readdirSync(FOLDER).filter((file) => file.endsWith('.json')).sort().map((file) => [file, JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Recording]));
+export const recordings = (): ReadonlyMap<string, Recording> =>
+  new Map(
+    readdirSync(FOLDER)
+      .filter((file) => file.endsWith('.json'))
+      .sort()
+      .map((file) => [file, JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Recording]),
+  );
 
 export const runOf = ({ ticks, series }: Pick<Recording, 'ticks' | 'series'>): Run => ({
   ticks,
@@ -93,14 +152,16 @@ function packed(values: Series['values'], ticks: number): string {
   const runs: { value: string; times: number }[] = [];
   for (let tick = 0; tick < ticks; tick += 1) {
     const value = values[tick];
-    const text = value === undefined ? '_' : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+    const text =
+      value === undefined ? '_' : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
     const last = runs.at(-1);
     if (last?.value === text) last.times += 1;
     else runs.push({ value: text, times: 1 });
   }
   return runs.map(({ value, times }) => (times === 1 ? value : `${value}x${times}`)).join(' ');
 }
-const unpacked = (text: string): (number | undefined)[] => text.split(' ').flatMap((run) => {
-  const [value, times = '1'] = run.split('x') as [string, string?];
-  return Array<number | undefined>(Number(times)).fill(value === '_' ? undefined : Number(value));
-});
+const unpacked = (text: string): (number | undefined)[] =>
+  text.split(' ').flatMap((run) => {
+    const [value, times = '1'] = run.split('x') as [string, string?];
+    return Array<number | undefined>(Number(times)).fill(value === '_' ? undefined : Number(value));
+  });

@@ -17,8 +17,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test('every alert has a recording, and every recording has an alert', () => {
   const recorded = new Set(all.map(({ recording }) => recording.alert));
   const alerts = new Set(ALERTS.map(({ name }) => name));
-  expect([...alerts].filter((name) => !recorded.has(name)), `not recorded: ${AGAIN}`).toEqual([]);
-  expect(all.filter(({ recording }) => !alerts.has(recording.alert)).map(({ file }) => file), 'recordings without an alert: remove them').toEqual([]);
+  expect(
+    [...alerts].filter((name) => !recorded.has(name)),
+    `not recorded: ${AGAIN}`,
+  ).toEqual([]);
+  expect(
+    all.filter(({ recording }) => !alerts.has(recording.alert)).map(({ file }) => file),
+    'recordings without an alert: remove them',
+  ).toEqual([]);
 });
 
 describe.each(all)('$file', ({ recording }) => {
@@ -28,30 +34,53 @@ describe.each(all)('$file', ({ recording }) => {
     const known = knownSeries();
     for (const { metric, labels } of runOf(recording).series) {
       expect(recording.metrics).toContain(metric);
-      expect(Object.keys(labels).filter((label) => !known.get(metric)!.has(label)), `labels of ${metric} that it no longer has: ${AGAIN}`).toEqual([]);
+      expect(
+        Object.keys(labels).filter((label) => !known.get(metric)!.has(label)),
+        `labels of ${metric} that it no longer has: ${AGAIN}`,
+      ).toEqual([]);
     }
   });
 });
 
 describeUnless(noPromtool, 'Prometheus, with the rules of the chart, on the recordings', () => {
-  test.each(all)('$file fires while the fault lasts, and is silent before it and after its cure', async ({ file, recording }) => {
-    const { stretch, silentStretch = stretch } = recording;
-    // Other alerts read other metrics as well. Without these, they say nothing.
-    const expr = `ALERTS{alertstate="firing",alertname=~"${readable(recording.metrics).map((name) => alertName({ name })).join('|')}"}`;
-    const at = (tick: number, factor: number, fires: readonly object[]): object => ({
-      expr, eval_time: `${tick * factor}s`,
-      exp_samples: fires.map((labels) => ({ labels: `ALERTS{${Object.entries({ ...labels, alertstate: 'firing' }).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}}`, value: 1 })),
-    });
-    const replay = async (factor: number, checks: readonly object[]): Promise<void> => {
-      const tests = join(folder, `${file}.${factor}.test.json`);
-      writeFileSync(tests, JSON.stringify({ rule_files: ruleFilesIn(folder, readable(recording.metrics)), evaluation_interval: `${factor}s`, tests: [{ ...input(runOf(recording), factor), promql_expr_test: checks }] }));
-      const { code, output } = await promtool(['test', 'rules', tests], folder);
-      expect(code, output).toBe(0);
-    };
-    expect(recording.fires).toContainEqual(expect.objectContaining({ alertname: alertName({ name: recording.alert }) }));
-    expect(recording.before).toBeLessThan(recording.during);
-    expect(recording.during).toBeLessThan(recording.after);
-    await replay(stretch, [at(recording.before, stretch, []), at(recording.during, stretch, recording.fires)]);
-    await replay(silentStretch, [at(recording.after, silentStretch, [])]);
-  });
+  test.each(all)(
+    '$file fires while the fault lasts, and is silent before it and after its cure',
+    async ({ file, recording }) => {
+      const { stretch, silentStretch = stretch } = recording;
+      // Other alerts read other metrics as well. Without these, they say nothing.
+      const expr = `ALERTS{alertstate="firing",alertname=~"${readable(recording.metrics)
+        .map((name) => alertName({ name }))
+        .join('|')}"}`;
+      const at = (tick: number, factor: number, fires: readonly object[]): object => ({
+        expr,
+        eval_time: `${tick * factor}s`,
+        exp_samples: fires.map((labels) => ({
+          labels: `ALERTS{${Object.entries({ ...labels, alertstate: 'firing' })
+            .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+            .join(',')}}`,
+          value: 1,
+        })),
+      });
+      const replay = async (factor: number, checks: readonly object[]): Promise<void> => {
+        const tests = join(folder, `${file}.${factor}.test.json`);
+        writeFileSync(
+          tests,
+          JSON.stringify({
+            rule_files: ruleFilesIn(folder, readable(recording.metrics)),
+            evaluation_interval: `${factor}s`,
+            tests: [{ ...input(runOf(recording), factor), promql_expr_test: checks }],
+          }),
+        );
+        const { code, output } = await promtool(['test', 'rules', tests], folder);
+        expect(code, output).toBe(0);
+      };
+      expect(recording.fires).toContainEqual(
+        expect.objectContaining({ alertname: alertName({ name: recording.alert }) }),
+      );
+      expect(recording.before).toBeLessThan(recording.during);
+      expect(recording.during).toBeLessThan(recording.after);
+      await replay(stretch, [at(recording.before, stretch, []), at(recording.during, stretch, recording.fires)]);
+      await replay(silentStretch, [at(recording.after, silentStretch, [])]);
+    },
+  );
 });

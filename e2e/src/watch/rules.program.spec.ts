@@ -22,15 +22,31 @@ describeUnless(noPromtool, 'alert rules', () => {
 
   test('Prometheus takes every expression of the dashboards', async () => {
     const rule = join(folder, 'dashboards.yaml');
-    writeFileSync(rule, JSON.stringify({ groups: [{ name: 'dashboards', rules: DASHBOARD_EXPRESSIONS.map((expr, i) => ({ record: `panel:${i}`, expr })) }] }));
+    writeFileSync(
+      rule,
+      JSON.stringify({
+        groups: [
+          { name: 'dashboards', rules: DASHBOARD_EXPRESSIONS.map((expr, i) => ({ record: `panel:${i}`, expr })) },
+        ],
+      }),
+    );
     const { code, output } = await promtool(['check', 'rules', rule], folder);
     expect([code, output]).toEqual([0, expect.stringContaining(`${DASHBOARD_EXPRESSIONS.length} rules found`)]);
   });
 
-  test.each(GROUPS.flatMap((group) => group.alerts.map((alert) => ({ group: group.name, alert, name: alert.name }))))('$name fires when it should, with its words, and is silent when not', async ({ group, alert }) => {
-    const file = join(folder, `${alert.name}.test.yaml`);
-    writeFileSync(file, testFile(rules.find((file) => file.endsWith(`/${group}.yaml`))!, CASES[alert.name]!.map((one) => ({ alert, one }))));
-    const { code, output } = await promtool(['test', 'rules', file], folder);
-    expect(code, output).toBe(0);
-  });
+  test.each(GROUPS.flatMap((group) => group.alerts.map((alert) => ({ group: group.name, alert, name: alert.name }))))(
+    '$name fires when it should, with its words, and is silent when not',
+    async ({ group, alert }) => {
+      const file = join(folder, `${alert.name}.test.yaml`);
+      writeFileSync(
+        file,
+        testFile(
+          rules.find((file) => file.endsWith(`/${group}.yaml`))!,
+          CASES[alert.name]!.map((one) => ({ alert, one })),
+        ),
+      );
+      const { code, output } = await promtool(['test', 'rules', file], folder);
+      expect(code, output).toBe(0);
+    },
+  );
 });

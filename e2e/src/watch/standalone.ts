@@ -16,7 +16,10 @@ const MEMBER = 'watched-1';
 /** As `unreadable.ts` has it. */
 const MARK = 'nobody can project this';
 
-interface View { readonly view: string; readonly passedOver?: number }
+interface View {
+  readonly view: string;
+  readonly passedOver?: number;
+}
 
 /**
  * Alerts that `npm start` alone can raise, and those about records that cannot be read. No input from outside makes a
@@ -38,7 +41,9 @@ export function standaloneFaults(): void {
     const start = (port?: number): Promise<PlatformProcess> => {
       const loaded = pathToFileURL(join(import.meta.dirname, 'unreadable.ts')).href;
       return startPlatform({
-        dataDir: join(volume, 'data'), onLine: (line) => said.push(line), ...(port !== undefined && { port }),
+        dataDir: join(volume, 'data'),
+        onLine: (line) => said.push(line),
+        ...(port !== undefined && { port }),
         env: { ...COMPILED, UNREADABLE: fault, NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${loaded}` },
       });
     };
@@ -46,7 +51,11 @@ export function standaloneFaults(): void {
     const scene: Scene = {
       folder,
       sources: () => sourcesOf([{ service: 'standalone', base: platform.base }]),
-      ready: () => fetch(`${platform.base}/health/ready`).then(({ status }) => status === 200, () => false),
+      ready: () =>
+        fetch(`${platform.base}/health/ready`).then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
       look: async () => [await readiness(), ...new Set(said.splice(0))],
     };
     beforeAll(async () => {
@@ -62,20 +71,24 @@ export function standaloneFaults(): void {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    test.skipIf(!ROOT)('the disk of the data folder fills up (needs root for a tmpfs): DiskNearlyFull', async () => {
-      await tryIt(scene, {
-        source: 'the file system of the data folder of npm start was shrunk to 100 MiB, below MIN_FREE_BYTES',
-        alerts: { DiskNearlyFull: 30 },
-        fault: async () => {
-          mount('-o', 'remount,size=100m', volume);
-          await eventually(async () => expect(await readiness()).toMatch(/"ready":false.*"check":"disk"/));
-        },
-        cure: async () => {
-          mount('-o', 'remount,size=1200m', volume);
-          await eventually(scene.ready);
-        },
-      });
-    }, TRIAL_MS);
+    test.skipIf(!ROOT)(
+      'the disk of the data folder fills up (needs root for a tmpfs): DiskNearlyFull',
+      async () => {
+        await tryIt(scene, {
+          source: 'the file system of the data folder of npm start was shrunk to 100 MiB, below MIN_FREE_BYTES',
+          alerts: { DiskNearlyFull: 30 },
+          fault: async () => {
+            mount('-o', 'remount,size=100m', volume);
+            await eventually(async () => expect(await readiness()).toMatch(/"ready":false.*"check":"disk"/));
+          },
+          cure: async () => {
+            mount('-o', 'remount,size=1200m', volume);
+            await eventually(scene.ready);
+          },
+        });
+      },
+      TRIAL_MS,
+    );
 
     const views = async (): Promise<(readonly [service: string, view: View])[]> => {
       const { base, administratorToken: token } = platform;
@@ -85,48 +98,61 @@ export function standaloneFaults(): void {
     const passedOver = async (): ReturnType<typeof views> =>
       (await views()).filter(([, view]) => view.passedOver !== undefined);
 
-    test('a view passes over a record at which its projection fails: ViewStuck', async () => {
-      const resource = {
-        resourceType: 'Observation', id: 'unreadable', status: 'final', code: { text: MARK },
-        subject: { reference: `Patient/${MEMBER}` }, effectiveDateTime: '2024-02-03',
-      };
-      await tryIt(scene, {
-        source: 'a fault of a test made the projections throw at one record, and the views passed over it',
-        variant: 'passed-over', alerts: { ViewStuck: 30 },
-        fault: async () => {
-          writeFileSync(fault, '');
-          await publishAll(platform, [payerEvent('payer.resource-recorded.v1', MEMBER, { resource })]);
-          await eventually(async () => (await passedOver()).length > 0);
-        },
-        // As the runbook says: the release that can read it, then a rebuild.
-        cure: async () => {
-          rmSync(fault);
-          for (const [service, { view }] of await passedOver()) {
-            const rebuild = `${platform.base}/ops/views/${service}/${view}/rebuild`;
-            const answer = await http(rebuild, { method: 'POST', token: platform.administratorToken });
-            expect(answer.status).toBeLessThan(300);
-          }
-          expect(await passedOver()).toEqual([]);
-        },
-      });
-    }, TRIAL_MS);
+    test(
+      'a view passes over a record at which its projection fails: ViewStuck',
+      async () => {
+        const resource = {
+          resourceType: 'Observation',
+          id: 'unreadable',
+          status: 'final',
+          code: { text: MARK },
+          subject: { reference: `Patient/${MEMBER}` },
+          effectiveDateTime: '2024-02-03',
+        };
+        await tryIt(scene, {
+          source: 'a fault of a test made the projections throw at one record, and the views passed over it',
+          variant: 'passed-over',
+          alerts: { ViewStuck: 30 },
+          fault: async () => {
+            writeFileSync(fault, '');
+            await publishAll(platform, [payerEvent('payer.resource-recorded.v1', MEMBER, { resource })]);
+            await eventually(async () => (await passedOver()).length > 0);
+          },
+          // As the runbook says: the release that can read it, then a rebuild.
+          cure: async () => {
+            rmSync(fault);
+            for (const [service, { view }] of await passedOver()) {
+              const rebuild = `${platform.base}/ops/views/${service}/${view}/rebuild`;
+              const answer = await http(rebuild, { method: 'POST', token: platform.administratorToken });
+              expect(answer.status).toBeLessThan(300);
+            }
+            expect(await passedOver()).toEqual([]);
+          },
+        });
+      },
+      TRIAL_MS,
+    );
 
-    test('a record of the registry cannot be read: RecordsUnreadable', async () => {
-      await tryIt(scene, {
-        source: 'a fault of a test made the facts in memory throw at the registration of an app that was approved',
-        alerts: { RecordsUnreadable: 10 },
-        fault: async () => {
-          writeFileSync(fault, '');
-          // The answer to the approval may be an error: the process does not know the app.
-          await registerApp(platform, { name: MARK, npi: '1234567893' }).catch(() => undefined);
-          await eventually(async () => expect(await readiness()).toContain('could not be read'));
-        },
-        cure: async () => {
-          rmSync(fault);
-          await platform.stop();
-          platform = await start(Number(new URL(platform.base).port));
-        },
-      });
-    }, TRIAL_MS);
+    test(
+      'a record of the registry cannot be read: RecordsUnreadable',
+      async () => {
+        await tryIt(scene, {
+          source: 'a fault of a test made the facts in memory throw at the registration of an app that was approved',
+          alerts: { RecordsUnreadable: 10 },
+          fault: async () => {
+            writeFileSync(fault, '');
+            // The answer to the approval may be an error: the process does not know the app.
+            await registerApp(platform, { name: MARK, npi: '1234567893' }).catch(() => undefined);
+            await eventually(async () => expect(await readiness()).toContain('could not be read'));
+          },
+          cure: async () => {
+            rmSync(fault);
+            await platform.stop();
+            platform = await start(Number(new URL(platform.base).port));
+          },
+        });
+      },
+      TRIAL_MS,
+    );
   });
 }

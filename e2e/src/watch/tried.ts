@@ -20,8 +20,10 @@ export interface Trial {
   /** What the fault is, for whoever reads the recordings. */
   readonly source: string;
   /**
-   * The alerts that must fire because of the fault, each at some time while it lasts, and for each as how many a second of the run
-   * counts (see `input`). The number is small for a rule about an age: what is half a second old on any day must not look like minutes.
+   * The alerts that must fire because of the fault, each at some time while it lasts, and for each as how many a second
+   * of the run
+   * counts (see `input`). The number is small for a rule about an age: what is half a second old on any day must not
+   * look like minutes.
    */
   readonly alerts: Readonly<Record<string, number>>;
   /** Distinguishes the recordings of alerts that another fault causes too. */
@@ -43,7 +45,8 @@ const CALM_TICKS = 5;
 const LOOK_MS = 2000;
 
 /**
- * Scrapes a scene while nothing is wrong, while a fault lasts, until its alerts have fired, and after the cure, until they are
+ * Scrapes a scene while nothing is wrong, while a fault lasts, until its alerts have fired, and after the cure, until
+ * they are
  * silent. Then writes what each alert read to `recordings`, from which CI replays it.
  */
 export async function tryIt({ folder, sources, ready, look }: Scene, trial: Trial): Promise<void> {
@@ -55,14 +58,21 @@ export async function tryIt({ folder, sources, ready, look }: Scene, trial: Tria
     const found: Firing[] = [];
     for (const stretch of new Set(names.map(stretchOf))) {
       const run = recorder.run();
-      const [all] = await firingAt(run, folder, stretch, [run.ticks - 1], names.filter((name) => stretchOf(name) === stretch));
+      const [all] = await firingAt(
+        run,
+        folder,
+        stretch,
+        [run.ticks - 1],
+        names.filter((name) => stretchOf(name) === stretch),
+      );
       found.push(...all!);
     }
     return found;
   };
   const usual = (name: string): number => trial.alerts[name]!;
   const silent = (name: string): number => trial.silentStretch ?? usual(name);
-  const wait = (what: string, attempt: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<unknown> => eventually(attempt, { what, timeout: seconds * 1000, interval: LOOK_MS });
+  const wait = (what: string, attempt: () => Promise<boolean>, seconds = PATIENCE_SECONDS): Promise<unknown> =>
+    eventually(attempt, { what, timeout: seconds * 1000, interval: LOOK_MS });
   const now = (): number => recorder.run().ticks - 1;
   const seen = new Set<string>();
   const tell = process.env['WATCH_TELL'] !== undefined;
@@ -73,41 +83,57 @@ export async function tryIt({ folder, sources, ready, look }: Scene, trial: Tria
     const began = now();
     try {
       await trial.fault();
-      await wait(`all of ${names.join(', ')} fire`, async () => {
-        for (const { alert } of await firing(usual)) seen.add(alert);
-        return names.every((name) => seen.has(name));
-      }, trial.patienceSeconds);
+      await wait(
+        `all of ${names.join(', ')} fire`,
+        async () => {
+          for (const { alert } of await firing(usual)) seen.add(alert);
+          return names.every((name) => seen.has(name));
+        },
+        trial.patienceSeconds,
+      );
     } finally {
-      if (tell) console.info([`--- ${names.join(', ')}`, ...measured(recorder, names), ...await look()].join('\n'));
+      if (tell) console.info([`--- ${names.join(', ')}`, ...measured(recorder, names), ...(await look())].join('\n'));
       console.info(`${now() - began} scrapes after the fault: ${[...seen].join(', ') || 'nothing'} fired`);
       await trial.cure();
     }
     const cured = now();
     let still: readonly Firing[] = [];
-    await wait(`${names.join(', ')} fall silent`, async () => (still = await firing(silent)).length === 0).catch((error: unknown) => {
-      throw new Error(`still firing: ${still.map(words).join(', ')}`, { cause: error });
-    });
+    await wait(`${names.join(', ')} fall silent`, async () => (still = await firing(silent)).length === 0).catch(
+      (error: unknown) => {
+        throw new Error(`still firing: ${still.map(words).join(', ')}`, { cause: error });
+      },
+    );
     const quiet = now();
     await wait('some scrapes of the silence', async () => now() >= quiet + CALM_TICKS);
     await recorder.stop();
     for (const alert of names) {
       const { source, variant, silentStretch } = trial;
-      await record(recorder.run(), { alert, variant, source, silentStretch, stretch: usual(alert), began, cured }, folder);
+      await record(
+        recorder.run(),
+        { alert, variant, source, silentStretch, stretch: usual(alert), began, cured },
+        folder,
+      );
     }
   } finally {
     await recorder.stop();
   }
 }
 
-function words({ alert, labels: { alertname: _, part_of: _p, severity: _v, namespace: _ns, ...labels } }: Firing): string {
+function words({
+  alert,
+  labels: { alertname: _, part_of: _p, severity: _v, namespace: _ns, ...labels },
+}: Firing): string {
   return `${alert} ${Object.values(labels).join(' ')}`.trim();
 }
 
 /** What these alerts read in the last scrape. */
 function measured(recorder: Recorder, alerts: readonly string[]): string[] {
   const names = new Set(ALERTS.filter(({ name }) => alerts.includes(name)).flatMap(metricsOf));
-  return recorder.run().series.filter(({ metric }) => names.has(metric)).flatMap(({ metric, labels: { namespace: _, instance: _i, ...labels }, values }) => {
-    const value = values.findLast((one) => one !== undefined);
-    return value === undefined || value === 0 ? [] : [`${metric}${JSON.stringify(labels)} ${value}`];
-  });
+  return recorder
+    .run()
+    .series.filter(({ metric }) => names.has(metric))
+    .flatMap(({ metric, labels: { namespace: _, instance: _i, ...labels }, values }) => {
+      const value = values.findLast((one) => one !== undefined);
+      return value === undefined || value === 0 ? [] : [`${metric}${JSON.stringify(labels)} ${value}`];
+    });
 }

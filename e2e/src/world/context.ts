@@ -35,8 +35,11 @@ declare module 'vitest' {
  * small payer.
  */
 export const LIMITS = {
-  EXPORT_RUNNING_PER_CLIENT: '100', EXPORT_KICK_OFFS_PER_HOUR: '1000', EXPORT_POLLS_PER_MINUTE: '1000000',
-  EXPORT_CHUNK_MEMBERS: '5', AUTH_TOKENS_PER_MINUTE: '100000',
+  EXPORT_RUNNING_PER_CLIENT: '100',
+  EXPORT_KICK_OFFS_PER_HOUR: '1000',
+  EXPORT_POLLS_PER_MINUTE: '1000000',
+  EXPORT_CHUNK_MEMBERS: '5',
+  AUTH_TOKENS_PER_MINUTE: '100000',
 };
 
 /** Every day is a business day, in UTC: a deadline is 24 hours after its start, whenever this runs. */
@@ -44,8 +47,11 @@ export const EVERY_DAY = { BUSINESS_TIME_ZONE: 'UTC', BUSINESS_DAYS: 'mon,tue,we
 
 /** Everything that a process can tell, and soon. */
 export const TELLING = {
-  LOG_LEVEL: 'debug', REQUEST_LOG: 'true',
-  OTEL_TRACES_SAMPLER_ARG: '1', OTEL_METRIC_EXPORT_INTERVAL: '2000', OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
+  LOG_LEVEL: 'debug',
+  REQUEST_LOG: 'true',
+  OTEL_TRACES_SAMPLER_ARG: '1',
+  OTEL_METRIC_EXPORT_INTERVAL: '2000',
+  OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
 };
 
 /**

@@ -44,7 +44,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (wrong.length > 0) throw new Error(`said by services of the shared world: ${wrong.slice(0, 5).join(' | ')}`);
   };
   try {
-    const env = { ...LIMITS, ...EVERY_DAY, ...TELLING, ...BUSY, ...s3Files(await sharedS3()), OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
+    const env = {
+      ...LIMITS,
+      ...EVERY_DAY,
+      ...TELLING,
+      ...BUSY,
+      ...s3Files(await sharedS3()),
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    };
     const onLine = (line: string): void => {
       lines.write(`${line}\n`);
       if (WRONG.test(line)) wrong.push(line);
@@ -53,12 +60,21 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await publishPayer(platform, sharedPayer());
     const { base, dataDir, payerToken, administratorToken } = platform;
     const processes = platform.processes();
-    const basesOf = (service: ServiceName): string[] => processes.filter((p) => p.service === service).map((p) => p.base);
+    const basesOf = (service: ServiceName): string[] =>
+      processes.filter((p) => p.service === service).map((p) => p.base);
     project.provide('world', {
-      base, dataDir, payerToken, administratorToken, env,
-      instances: Object.fromEntries(SERVICES.map((service) => [service, basesOf(service)])) as Record<ServiceName, string[]>,
+      base,
+      dataDir,
+      payerToken,
+      administratorToken,
+      env,
+      instances: Object.fromEntries(SERVICES.map((service) => [service, basesOf(service)])) as Record<
+        ServiceName,
+        string[]
+      >,
       pids: processes.map((p) => p.child.pid!),
-      lines: linesFile, received: receivedFile,
+      lines: linesFile,
+      received: receivedFile,
     });
     return teardown;
   } catch (error) {

@@ -1,13 +1,35 @@
-import { type AttributionFact, type ClientFacts, type Interval, type MemberFacts, type OptOutFact, type PartyFacts, sourcesOf } from './facts.ts';
+import {
+  type AttributionFact,
+  type ClientFacts,
+  type Interval,
+  type MemberFacts,
+  type OptOutFact,
+  type PartyFacts,
+  sourcesOf,
+} from './facts.ts';
 
 /** Reasons of a denial. A closed set: audit, explain and metrics use these words, and the outside never sees them. */
 export const DENIAL_REASONS = [
-  'client-unknown', 'client-not-approved', 'member-unknown', 'not-covered', 'not-attributed', 'not-in-network', 'opted-out', 'on-hold', 'source-on-hold',
+  'client-unknown',
+  'client-not-approved',
+  'member-unknown',
+  'not-covered',
+  'not-attributed',
+  'not-in-network',
+  'opted-out',
+  'on-hold',
+  'source-on-hold',
 ] as const;
 export type DenialReason = (typeof DENIAL_REASONS)[number];
 
-/** `group` narrows to one Group (export, download, Group read); without it any attribution to the client's providers counts. */
-export interface Purpose { readonly kind: 'read' | 'search' | 'match' | 'export' | 'download' | 'group' | 'explain'; readonly group?: string }
+/**
+ * `group` narrows to one Group (export, download, Group read); without it any attribution to the client's providers
+ * counts.
+ */
+export interface Purpose {
+  readonly kind: 'read' | 'search' | 'match' | 'export' | 'download' | 'group' | 'explain';
+  readonly group?: string;
+}
 export interface AccessRequest {
   readonly client: string;
   readonly purpose: Purpose;
@@ -20,7 +42,10 @@ export interface AccessRequest {
    */
   readonly past?: true;
 }
-export interface DecisionFacts { readonly member: MemberFacts | undefined; readonly party: PartyFacts }
+export interface DecisionFacts {
+  readonly member: MemberFacts | undefined;
+  readonly party: PartyFacts;
+}
 export type Decision =
   | { readonly permit: true; readonly attributions: readonly AttributionFact[] }
   | { readonly permit: false; readonly reason: DenialReason };
@@ -67,7 +92,8 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
   let status: string | undefined;
   for (const change of party.network(provider)) {
     if (ms(change.from) > now) continue;
-    if (change.status === 'in-network' && status !== 'in-network') since = Math.max(ms(change.from), ms(change.recordedAt ?? change.from));
+    if (change.status === 'in-network' && status !== 'in-network')
+      since = Math.max(ms(change.from), ms(change.recordedAt ?? change.from));
     status = change.status;
   }
   return status === 'in-network' ? since : 0;
@@ -81,7 +107,9 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
   const { scope, targets = [] } = optOut;
   if (scope !== 'provider-specific' || targets.length === 0) return true;
-  return [...attribution.providers, ...client.providers].some((p) => party.identity(p).some((known) => targets.includes(known)));
+  return [...attribution.providers, ...client.providers].some((p) =>
+    party.identity(p).some((known) => targets.includes(known)),
+  );
 }
 
 /**
@@ -98,9 +126,15 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const member = facts.member;
   if (member === undefined) return deny('member-unknown');
   if (member.holds.some((h) => holds(h, now))) return deny('on-hold');
-  if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now)))) return deny('source-on-hold');
+  if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now))))
+    return deny('source-on-hold');
   const { group } = request.purpose;
-  const attributed = member.attributions.filter((a) => holds(a, now) && (group === undefined || a.group === group) && a.providers.some((p) => client.providers.includes(p)));
+  const attributed = member.attributions.filter(
+    (a) =>
+      holds(a, now) &&
+      (group === undefined || a.group === group) &&
+      a.providers.some((p) => client.providers.includes(p)),
+  );
   if (attributed.length === 0) return deny('not-attributed');
   const optOuts = member.optOuts.filter((o) => holds(o, now));
   const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
@@ -121,9 +155,18 @@ export function visibleSince(request: AccessRequest, facts: DecisionFacts): numb
   const decision = decide(request, facts);
   if (!decision.permit) return Number.POSITIVE_INFINITY;
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
-  const attributed = Math.min(...decision.attributions.map((a) => Math.max(since(a), ...a.providers.map((p) => inNetworkSince(facts.party, p, now)))));
+  const attributed = Math.min(
+    ...decision.attributions.map((a) =>
+      Math.max(since(a), ...a.providers.map((p) => inNetworkSince(facts.party, p, now))),
+    ),
+  );
   const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
-  const optedIn = Math.max(0, ...facts.member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now).map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))));
+  const optedIn = Math.max(
+    0,
+    ...facts
+      .member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now)
+      .map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))),
+  );
   const held = [...facts.member!.holds, ...sourcesOf(facts.member!).flatMap((s) => facts.party.sourceHolds(s))];
   const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
   return Math.max(attributed, covered, optedIn, released);

@@ -9,12 +9,34 @@ const NOW = '2026-06-01T00:00:00.000Z';
 const PAST = '2025-01-01T00:00:00.000Z';
 const NPI: ProviderKey = 'npi|1000000001';
 const request: AccessRequest = { client: 'c1', purpose: { kind: 'read' }, member: 'm1', now: NOW };
-const client: ClientFacts = { client: 'c1', name: 'c1', status: 'approved', history: [{ status: 'pending', at: PAST }, { status: 'approved', at: PAST }], providers: [NPI], scope: '' };
+const client: ClientFacts = {
+  client: 'c1',
+  name: 'c1',
+  status: 'approved',
+  history: [
+    { status: 'pending', at: PAST },
+    { status: 'approved', at: PAST },
+  ],
+  providers: [NPI],
+  scope: '',
+};
 const attribution: AttributionFact = { group: 'g1', providers: [NPI], from: PAST, recordedAt: PAST, event: 'a' };
 const member: MemberFacts = {
-  member: 'm1', sources: ['urn:s'], coverage: [{ coverageId: 'c', from: PAST, recordedAt: PAST, event: 'c' }], attributions: [attribution], optOuts: [], holds: [], mergedWith: [],
+  member: 'm1',
+  sources: ['urn:s'],
+  coverage: [{ coverageId: 'c', from: PAST, recordedAt: PAST, event: 'c' }],
+  attributions: [attribution],
+  optOuts: [],
+  holds: [],
+  mergedWith: [],
 };
-interface World { client?: ClientFacts | undefined; network?: readonly NetworkFact[]; sourceHolds?: MemberFacts['holds']; asOf?: string; joined?: readonly ProviderKey[] }
+interface World {
+  client?: ClientFacts | undefined;
+  network?: readonly NetworkFact[];
+  sourceHolds?: MemberFacts['holds'];
+  asOf?: string;
+  joined?: readonly ProviderKey[];
+}
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
   network: () => w.network ?? [{ status: 'in-network', from: PAST }],
@@ -23,36 +45,89 @@ const party = (w: World = {}): PartyFacts => ({
   identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
-  const d = decide({ ...request, ...r }, { member: m === undefined ? undefined : { ...member, ...m }, party: party(w) });
+  const d = decide(
+    { ...request, ...r },
+    { member: m === undefined ? undefined : { ...member, ...m }, party: party(w) },
+  );
   return d.permit ? 'permit' : d.reason;
 };
 const hold = { deadLetter: 'dl', eventType: 't', from: PAST };
 const optOut = { scope: 'global', from: PAST, recordedAt: PAST, event: 'o' };
 
 describe('decide', () => {
-  it('permits a covered, attributed member in network who did not opt out, to an approved client', () => expect(ask()).toBe('permit'));
+  it('permits a covered, attributed member in network who did not opt out, to an approved client', () =>
+    expect(ask()).toBe('permit'));
   it.each<[string, string, Parameters<typeof ask>]>([
     ['a client nobody knows', 'client-unknown', [{}, { client: undefined }]],
-    ['a client not approved', 'client-not-approved', [{}, { client: { ...client, history: [{ status: 'pending', at: PAST }] } }]],
-    ['a suspended client', 'client-not-approved', [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: NOW }] } }]],
+    [
+      'a client not approved',
+      'client-not-approved',
+      [{}, { client: { ...client, history: [{ status: 'pending', at: PAST }] } }],
+    ],
+    [
+      'a suspended client',
+      'client-not-approved',
+      [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: NOW }] } }],
+    ],
     ['a parked event', 'on-hold', [{ holds: [hold] }]],
     ['a parked event of the source', 'source-on-hold', [{}, { sourceHolds: [hold] }]],
     ['no attribution', 'not-attributed', [{ attributions: [] }]],
     ['an attribution that ends now', 'not-attributed', [{ attributions: [{ ...attribution, to: NOW }] }]],
-    ['another client\'s provider', 'not-attributed', [{ attributions: [{ ...attribution, providers: ['npi|9'] }] }]],
+    ["another client's provider", 'not-attributed', [{ attributions: [{ ...attribution, providers: ['npi|9'] }] }]],
     ['another Group', 'not-attributed', [{}, {}, { purpose: { kind: 'export', group: 'g2' } }]],
     ['an opt-out', 'opted-out', [{ optOuts: [optOut] }]],
-    ['an opt-out of this provider', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: [NPI] }] }]],
-    ['an opt-out of another identifier that the directory joins', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] }, { joined: [NPI, 'tin|123456789'] }]],
-    ['an opt-out of another identifier that the client is bound to', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] }, { client: { ...client, providers: [NPI, 'tin|123456789'] } }]],
-    ['an opt-out of a scope that is not evaluated narrower', 'opted-out', [{ optOuts: [{ ...optOut, scope: 'purpose-specific', targets: ['npi|9'] }] }]],
+    [
+      'an opt-out of this provider',
+      'opted-out',
+      [{ optOuts: [{ ...optOut, scope: 'provider-specific', targets: [NPI] }] }],
+    ],
+    [
+      'an opt-out of another identifier that the directory joins',
+      'opted-out',
+      [
+        { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] },
+        { joined: [NPI, 'tin|123456789'] },
+      ],
+    ],
+    [
+      'an opt-out of another identifier that the client is bound to',
+      'opted-out',
+      [
+        { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] },
+        { client: { ...client, providers: [NPI, 'tin|123456789'] } },
+      ],
+    ],
+    [
+      'an opt-out of a scope that is not evaluated narrower',
+      'opted-out',
+      [{ optOuts: [{ ...optOut, scope: 'purpose-specific', targets: ['npi|9'] }] }],
+    ],
     ['no coverage', 'not-covered', [{ coverage: [] }]],
-    ['a provider out of network', 'not-in-network', [{}, { network: [{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: NOW }] }]],
+    [
+      'a provider out of network',
+      'not-in-network',
+      [
+        {},
+        {
+          network: [
+            { status: 'in-network', from: PAST },
+            { status: 'out-of-network', from: NOW },
+          ],
+        },
+      ],
+    ],
     ['a provider without network status', 'not-in-network', [{}, { network: [] }]],
   ])('denies %s', (_name, reason, args) => expect(ask(...args)).toBe(reason));
-  it('denies a member nobody told us of', () => expect(decide(request, { member: undefined, party: party() })).toEqual({ permit: false, reason: 'member-unknown' }));
+  it('denies a member nobody told us of', () =>
+    expect(decide(request, { member: undefined, party: party() })).toEqual({
+      permit: false,
+      reason: 'member-unknown',
+    }));
   it.each([
-    ['an opt-out of another provider', { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['npi|9' as ProviderKey] }] }],
+    [
+      'an opt-out of another provider',
+      { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['npi|9' as ProviderKey] }] },
+    ],
     ['an opt-out that has ended', { optOuts: [{ ...optOut, to: NOW }] }],
     ['a hold that was released', { holds: [{ ...hold, to: NOW }] }],
   ])('permits in spite of %s', (_name, m) => expect(ask(m)).toBe('permit'));
@@ -68,71 +143,140 @@ describe('decide, with a clock that is behind the one that stamped an event', ()
     ['a hold of the source', 'source-on-hold', [{}, { sourceHolds: [{ ...hold, from: LATER }], asOf: LATER }]],
     ['the end of the coverage', 'not-covered', [{ coverage: [{ ...member.coverage[0]!, to: LATER }], asOf: LATER }]],
     ['the end of the attribution', 'not-attributed', [{ attributions: [{ ...attribution, to: LATER }], asOf: LATER }]],
-    ['the suspension of the client', 'client-not-approved', [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: LATER }] }, asOf: LATER }]],
-    ['the end of the network contract', 'not-in-network', [{}, { network: [{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: LATER }], asOf: LATER }]],
+    [
+      'the suspension of the client',
+      'client-not-approved',
+      [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: LATER }] }, asOf: LATER }],
+    ],
+    [
+      'the end of the network contract',
+      'not-in-network',
+      [
+        {},
+        {
+          network: [
+            { status: 'in-network', from: PAST },
+            { status: 'out-of-network', from: LATER },
+          ],
+          asOf: LATER,
+        },
+      ],
+    ],
   ])('%s denies', (_what, reason, args) => {
     expect(ask(...args)).toBe(reason);
     // Asked what was at that time, it is told what was.
     expect(ask(args[0], args[1], { past: true })).toBe('permit');
   });
   it('an opt-out that is dated ahead does not deny before its day', () => {
-    expect(ask({ optOuts: [{ ...optOut, from: '2026-07-01T00:00:00.000Z', recordedAt: LATER }], asOf: LATER })).toBe('permit');
+    expect(ask({ optOuts: [{ ...optOut, from: '2026-07-01T00:00:00.000Z', recordedAt: LATER }], asOf: LATER })).toBe(
+      'permit',
+    );
   });
 });
 
 const at = fc.integer({ min: 0, max: 20 }).map((d) => new Date(Date.UTC(2026, 4, 22 + d)).toISOString());
-const interval = fc.tuple(at, fc.option(at, { nil: undefined })).map(([from, to]) => ({ from, ...(to !== undefined && { to }) }));
+const interval = fc
+  .tuple(at, fc.option(at, { nil: undefined }))
+  .map(([from, to]) => ({ from, ...(to !== undefined && { to }) }));
 const providers = fc.subarray<ProviderKey>([NPI, 'npi|2', 'tin|3'], { minLength: 1 });
 const facts = fc.record({
-  member: fc.constant('m1'), sources: fc.constant(['urn:s']), mergedWith: fc.constant([]),
-  coverage: fc.array(interval.map((i) => ({ ...i, coverageId: 'c', recordedAt: i.from, event: 'c' })), { maxLength: 3 }),
-  attributions: fc.array(fc.tuple(interval, providers).map(([i, p]) => ({ ...i, group: 'g1', providers: p, recordedAt: i.from, event: 'a' })), { maxLength: 3 }),
-  optOuts: fc.array(interval.map((i) => ({ ...i, scope: 'global', recordedAt: i.from, event: 'o' })), { maxLength: 2 }),
-  holds: fc.array(interval.map((i) => ({ ...i, deadLetter: 'dl', eventType: 't' })), { maxLength: 2 }),
+  member: fc.constant('m1'),
+  sources: fc.constant(['urn:s']),
+  mergedWith: fc.constant([]),
+  coverage: fc.array(
+    interval.map((i) => ({ ...i, coverageId: 'c', recordedAt: i.from, event: 'c' })),
+    { maxLength: 3 },
+  ),
+  attributions: fc.array(
+    fc
+      .tuple(interval, providers)
+      .map(([i, p]) => ({ ...i, group: 'g1', providers: p, recordedAt: i.from, event: 'a' })),
+    { maxLength: 3 },
+  ),
+  optOuts: fc.array(
+    interval.map((i) => ({ ...i, scope: 'global', recordedAt: i.from, event: 'o' })),
+    { maxLength: 2 },
+  ),
+  holds: fc.array(
+    interval.map((i) => ({ ...i, deadLetter: 'dl', eventType: 't' })),
+    { maxLength: 2 },
+  ),
 });
 
 describe('decide, whatever the facts', () => {
   it('answers permit or one of the reasons, and never permits what the rule forbids', () => {
-    fc.assert(fc.property(facts, (m) => {
-      const d = decide(request, { member: m, party: party() });
-      if (!d.permit) {
-        expect(DENIAL_REASONS).toContain(d.reason);
-        return;
-      }
-      const now = Date.parse(NOW);
-      const holds = (i: { from: string; to?: string }): boolean => Date.parse(i.from) <= now && (i.to === undefined || now < Date.parse(i.to));
-      expect(m.holds.some(holds) || m.optOuts.some(holds)).toBe(false);
-      expect(m.coverage.some(holds)).toBe(true);
-      expect(d.attributions.length).toBeGreaterThan(0);
-      for (const a of d.attributions) expect(holds(a) && a.providers.includes(NPI)).toBe(true);
-    }), { numRuns: cases(1000) });
+    fc.assert(
+      fc.property(facts, (m) => {
+        const d = decide(request, { member: m, party: party() });
+        if (!d.permit) {
+          expect(DENIAL_REASONS).toContain(d.reason);
+          return;
+        }
+        const now = Date.parse(NOW);
+        const holds = (i: { from: string; to?: string }): boolean =>
+          Date.parse(i.from) <= now && (i.to === undefined || now < Date.parse(i.to));
+        expect(m.holds.some(holds) || m.optOuts.some(holds)).toBe(false);
+        expect(m.coverage.some(holds)).toBe(true);
+        expect(d.attributions.length).toBeGreaterThan(0);
+        for (const a of d.attributions) expect(holds(a) && a.providers.includes(NPI)).toBe(true);
+      }),
+      { numRuns: cases(1000) },
+    );
   });
   it('an opt-out or a hold more never permits more', () => {
-    fc.assert(fc.property(facts, interval, fc.boolean(), (m, i, asHold) => {
-      const more = asHold ? { ...m, holds: [...m.holds, { ...i, deadLetter: 'x', eventType: 't' }] } : { ...m, optOuts: [...m.optOuts, { ...i, scope: 'global', recordedAt: i.from, event: 'x' }] };
-      if (!decide(request, { member: m, party: party() }).permit) expect(decide(request, { member: more, party: party() }).permit).toBe(false);
-    }), { numRuns: cases(1000) });
+    fc.assert(
+      fc.property(facts, interval, fc.boolean(), (m, i, asHold) => {
+        const more = asHold
+          ? { ...m, holds: [...m.holds, { ...i, deadLetter: 'x', eventType: 't' }] }
+          : { ...m, optOuts: [...m.optOuts, { ...i, scope: 'global', recordedAt: i.from, event: 'x' }] };
+        if (!decide(request, { member: m, party: party() }).permit)
+          expect(decide(request, { member: more, party: party() }).permit).toBe(false);
+      }),
+      { numRuns: cases(1000) },
+    );
   });
 });
 
 describe('visibleSince', () => {
-  const since = (m: Partial<MemberFacts>): string => new Date(visibleSince(request, { member: { ...member, ...m }, party: party() })).toISOString();
+  const since = (m: Partial<MemberFacts>): string =>
+    new Date(visibleSince(request, { member: { ...member, ...m }, party: party() })).toISOString();
   it('is the latest of attribution, coverage and opt-in, each when it was recorded', () => {
     expect(since({})).toBe(PAST);
-    expect(since({ attributions: [{ ...attribution, recordedAt: '2026-03-01T00:00:00.000Z' }] })).toBe('2026-03-01T00:00:00.000Z');
-    expect(since({ optOuts: [{ ...optOut, to: '2026-04-01T00:00:00.000Z', endRecordedAt: '2026-04-02T00:00:00.000Z' }] })).toBe('2026-04-02T00:00:00.000Z');
+    expect(since({ attributions: [{ ...attribution, recordedAt: '2026-03-01T00:00:00.000Z' }] })).toBe(
+      '2026-03-01T00:00:00.000Z',
+    );
+    expect(
+      since({ optOuts: [{ ...optOut, to: '2026-04-01T00:00:00.000Z', endRecordedAt: '2026-04-02T00:00:00.000Z' }] }),
+    ).toBe('2026-04-02T00:00:00.000Z');
   });
   it('is not before one of the providers came into network, when that could be seen, and not at a repetition of it', () => {
-    const seen = (network: readonly NetworkFact[]): string => new Date(visibleSince(request, { member, party: party({ network }) })).toISOString();
+    const seen = (network: readonly NetworkFact[]): string =>
+      new Date(visibleSince(request, { member, party: party({ network }) })).toISOString();
     const [march, april] = ['2026-03-01T00:00:00.000Z', '2026-04-01T00:00:00.000Z'];
     expect(seen([{ status: 'in-network', from: PAST, recordedAt: april }])).toBe(april);
-    expect(seen([{ status: 'in-network', from: PAST }, { status: 'out-of-network', from: march }, { status: 'in-network', from: april }])).toBe(april);
-    expect(seen([{ status: 'in-network', from: PAST }, { status: 'in-network', from: march, recordedAt: april }])).toBe(PAST);
+    expect(
+      seen([
+        { status: 'in-network', from: PAST },
+        { status: 'out-of-network', from: march },
+        { status: 'in-network', from: april },
+      ]),
+    ).toBe(april);
+    expect(
+      seen([
+        { status: 'in-network', from: PAST },
+        { status: 'in-network', from: march, recordedAt: april },
+      ]),
+    ).toBe(PAST);
   });
   it('is not before a hold ended, of the member or of a source: what was held back then is due now', () => {
     const ended = { ...hold, to: '2026-04-03T00:00:00.000Z' };
     expect(since({ holds: [ended] })).toBe('2026-04-03T00:00:00.000Z');
-    expect(new Date(visibleSince(request, { member, party: party({ sourceHolds: [ended] }) })).toISOString()).toBe('2026-04-03T00:00:00.000Z');
+    expect(new Date(visibleSince(request, { member, party: party({ sourceHolds: [ended] }) })).toISOString()).toBe(
+      '2026-04-03T00:00:00.000Z',
+    );
   });
-  it('is never for who is denied', () => expect(visibleSince(request, { member: { ...member, coverage: [] }, party: party() })).toBe(Number.POSITIVE_INFINITY));
+  it('is never for who is denied', () =>
+    expect(visibleSince(request, { member: { ...member, coverage: [] }, party: party() })).toBe(
+      Number.POSITIVE_INFINITY,
+    ));
 });

@@ -1,18 +1,36 @@
 import type { ProviderKey } from '@provider-access/events';
 
 /** What a decision reads (docs/architecture.md#one-decision). Times are RFC 3339 instants; intervals are [from, to). */
-export interface Interval { readonly from: string; readonly to?: string }
-export interface CoverageFact extends Interval { readonly coverageId: string; readonly recordedAt: string; readonly event: string }
+export interface Interval {
+  readonly from: string;
+  readonly to?: string;
+}
+export interface CoverageFact extends Interval {
+  readonly coverageId: string;
+  readonly recordedAt: string;
+  readonly event: string;
+}
 export interface AttributionFact extends Interval {
-  readonly group: string; readonly providers: readonly ProviderKey[]; readonly contract?: string; readonly coverageId?: string; readonly recordedAt: string; readonly event: string;
+  readonly group: string;
+  readonly providers: readonly ProviderKey[];
+  readonly contract?: string;
+  readonly coverageId?: string;
+  readonly recordedAt: string;
+  readonly event: string;
 }
 export interface OptOutFact extends Interval {
-  readonly scope: string; readonly targets?: readonly ProviderKey[]; readonly recordedAt: string; readonly event: string;
+  readonly scope: string;
+  readonly targets?: readonly ProviderKey[];
+  readonly recordedAt: string;
+  readonly event: string;
   /** When the opt-in that ended it was recorded: a member opted in after `_since` gets everything. */
   readonly endRecordedAt?: string;
 }
 /** A parked event that denies until it is resolved. */
-export interface HoldFact extends Interval { readonly deadLetter: string; readonly eventType: string }
+export interface HoldFact extends Interval {
+  readonly deadLetter: string;
+  readonly eventType: string;
+}
 
 /** One document a member. */
 export interface MemberFacts {
@@ -27,13 +45,19 @@ export interface MemberFacts {
   readonly mergedWith: readonly string[];
   /** The newest instant at which something about this member was recorded; undefined when nothing was. */
   readonly asOf?: string;
-  /** Statements were dropped that decide nothing from this instant on. What was decided before it may not be seen from these facts. */
+  /**
+   * Statements were dropped that decide nothing from this instant on. What was decided before it may not be seen from
+   * these facts.
+   */
   readonly completeFrom?: string;
 }
 
 /** Stands for all sources: a hold of it denies every member, because nobody can say whom the parked event concerns. */
 export const EVERY_SOURCE = '*';
-/** Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the member. */
+/**
+ * Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the
+ * member.
+ */
 export const ANY_SOURCE = '?';
 /** Begins the id of the hold that stands for several open holds of one member. Its first dead letter follows. */
 export const MORE_HOLDS = 'more-';

@@ -7,11 +7,24 @@ import { HourlyReleases } from './hourly-releases.ts';
 
 /** What was released or refused; members by reference. `at` is set here. */
 export type AuditEntry = Omit<Disclosure, 'at'>;
-export interface AuditOptions { readonly log: EventLog; readonly clock: Clock; readonly source?: string; readonly metrics?: Metrics; readonly tracing?: Pick<Tracing, 'traceparent'> | undefined }
-interface Pending { readonly record: NewRecord; resolve(): void; reject(error: Refusal): void }
+export interface AuditOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly source?: string;
+  readonly metrics?: Metrics;
+  readonly tracing?: Pick<Tracing, 'traceparent'> | undefined;
+}
+interface Pending {
+  readonly record: NewRecord;
+  resolve(): void;
+  reject(error: Refusal): void;
+}
 
 /** Members of a response with the number of resources of each, as an entry names them. */
-export const membersOf = (resources: ReadonlyMap<string, number>): Pick<AuditEntry, 'members' | 'perMember'> => ({ members: [...resources.keys()], perMember: [...resources.values()] });
+export const membersOf = (resources: ReadonlyMap<string, number>): Pick<AuditEntry, 'members' | 'perMember'> => ({
+  members: [...resources.keys()],
+  perMember: [...resources.values()],
+});
 /** How many of the resources each member has. */
 export function countedBy(members: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
@@ -50,8 +63,10 @@ export class Audit {
   }
 
   /**
-   * Records what a client is given of a Group: the Group itself, or a file of an export. Each (client, action, Group, job, file, member) is recorded once an
-   * hour (ADR 0025). Resolves when it is durable. @throws Refusal `unavailable`: what cannot be recorded is not released
+   * Records what a client is given of a Group: the Group itself, or a file of an export. Each (client, action, Group,
+   * job, file, member) is recorded once an
+   * hour (ADR 0025). Resolves when it is durable. @throws Refusal `unavailable`: what cannot be recorded is not
+   * released
    */
   async release(entry: Omit<AuditEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
     const released = { ...entry, outcome: 'released' as const };
@@ -63,7 +78,15 @@ export class Audit {
     const at = instant(this.options.clock.now());
     // Set here, because the entry is appended together with entries of other requests.
     const traceparent = this.options.tracing?.traceparent();
-    const record = encodeEvent({ id: randomUUID(), source: this.options.source ?? 'urn:provider-access', type: 'pa.disclosure.v1', time: at, subject: entry.client, data: { ...entry, at } satisfies Disclosure, ...(traceparent !== undefined && { traceparent }) });
+    const record = encodeEvent({
+      id: randomUUID(),
+      source: this.options.source ?? 'urn:provider-access',
+      type: 'pa.disclosure.v1',
+      time: at,
+      subject: entry.client,
+      data: { ...entry, at } satisfies Disclosure,
+      ...(traceparent !== undefined && { traceparent }),
+    });
     return new Promise((resolve, reject) => {
       this.pending.push({ record, resolve, reject });
       this.draining ??= this.drain();
@@ -76,7 +99,7 @@ export class Audit {
    */
   private async gather(): Promise<void> {
     const until = performance.now() + GATHER_MS;
-    for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until; ) {
+    for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until;) {
       seen = this.pending.length;
       await turn();
     }
@@ -85,7 +108,12 @@ export class Audit {
   private count({ action, outcome, reason = '', count = 1 }: AuditEntry): void {
     const { metrics } = this.options;
     if (outcome === 'released') metrics?.count('pa_disclosures_total', { kind: action });
-    else metrics?.count('pa_refusals_total', { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>, count);
+    else
+      metrics?.count(
+        'pa_refusals_total',
+        { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>,
+        count,
+      );
   }
 
   private async drain(): Promise<void> {
@@ -93,10 +121,17 @@ export class Audit {
       await this.gather();
       const group = this.pending.splice(0, GROUP);
       try {
-        await this.options.log.append(PA_AUDIT, group.map((p) => p.record));
+        await this.options.log.append(
+          PA_AUDIT,
+          group.map((p) => p.record),
+        );
         for (const p of group) p.resolve();
       } catch {
-        const refusal = new Refusal('unavailable', 'The server cannot record this access at the moment. Repeat the request.', { retryAfter: 2 });
+        const refusal = new Refusal(
+          'unavailable',
+          'The server cannot record this access at the moment. Repeat the request.',
+          { retryAfter: 2 },
+        );
         for (const p of group) p.reject(refusal);
       }
     }

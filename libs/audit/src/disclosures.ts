@@ -13,7 +13,11 @@ export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' |
 const MEMBERS = 250;
 const utf8 = new TextDecoder();
 
-interface Parsed { readonly entry: Disclosure; readonly members: readonly string[]; readonly counts: ReadonlyMap<string, number> }
+interface Parsed {
+  readonly entry: Disclosure;
+  readonly members: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
+}
 function parse(record: LogRecord): Parsed {
   const entry = JSON.parse(utf8.decode(record.value)) as Disclosure;
   const { members, perMember, resources } = entry;
@@ -38,14 +42,21 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
     keys: (record) => {
       if (record.headers['ce_type'] !== 'pa.disclosure.v1') return [];
       const { entry, members } = parsedOf(record);
-      return Array.from({ length: Math.ceil(members.length / MEMBERS) }, (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`);
+      return Array.from(
+        { length: Math.ceil(members.length / MEMBERS) },
+        (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`,
+      );
     },
     evolve: (_, record, key) => {
       const { entry, members: all, counts } = parsedOf(record);
       const { perMember: _perMember, ...common } = entry;
       const n = Number(key.slice(key.lastIndexOf('/') + 1));
       const members = all.slice(n * MEMBERS, (n + 1) * MEMBERS);
-      return { ...common, members, ...(counts.size > 0 && { perMember: members.map((member) => counts.get(member)!) }) };
+      return {
+        ...common,
+        members,
+        ...(counts.size > 0 && { perMember: members.map((member) => counts.get(member)!) }),
+      };
     },
   };
 }
@@ -56,14 +67,20 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
  * the log is what must be durable.
  */
 export const disclosures: Projection = {
-  owner: 'audit', name: 'disclosures', version: 2,
+  owner: 'audit',
+  name: 'disclosures',
+  version: 2,
   topics: { [PA_AUDIT]: disclosureTopic() },
   lingerMs: 100,
   indexes: [{ name: 'by_member', fields: ['disclosure.members'], array: true }],
 };
 
 /** Disclosures of a member, newest first, at most `limit`. */
-export async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosureOf[]> {
+export async function disclosuresOf(
+  reader: ViewReader,
+  member: string,
+  limit: number,
+): Promise<readonly DisclosureOf[]> {
   const docs = await reader.find({ index: 'by_member', equals: [member], order: 'desc', limit });
   return docs.map((doc) => {
     const { members, perMember, resources: _ofAll, ...common } = doc['disclosure'] as Disclosure;

@@ -35,7 +35,10 @@ export class HourlyReleases {
     this.limit = limit;
   }
 
-  /** Resolves when every member of the entry is recorded in this hour. @throws what `record` throws: then nothing is remembered */
+  /**
+   * Resolves when every member of the entry is recorded in this hour. @throws what `record` throws: then nothing is
+   * remembered
+   */
   once(entry: AuditEntry, record: (fresh: AuditEntry) => Promise<void>): Promise<void> {
     const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
     const window = this.windowOf(key);
@@ -83,5 +86,9 @@ function withoutMembers(entry: AuditEntry, known: ReadonlySet<string>): AuditEnt
   if (known.size === 0) return entry;
   const { members, perMember } = entry;
   const kept = members.flatMap((member, i) => (known.has(member) ? [] : [i]));
-  return { ...entry, members: kept.map((i) => members[i]!), ...(perMember !== undefined && { perMember: kept.map((i) => perMember[i]!) }) };
+  return {
+    ...entry,
+    members: kept.map((i) => members[i]!),
+    ...(perMember !== undefined && { perMember: kept.map((i) => perMember[i]!) }),
+  };
 }

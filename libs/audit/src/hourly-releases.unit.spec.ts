@@ -10,15 +10,30 @@ let log: MemoryLog;
 let clock: { time: number; now(): number };
 beforeEach(() => {
   log = openMemoryLog();
-  clock = { time: TEN, now() { return this.time; } };
+  clock = {
+    time: TEN,
+    now() {
+      return this.time;
+    },
+  };
 });
 afterEach(() => log.close());
 
-const release = (members: readonly string[], of: Partial<Disclosure> = {}) =>
-  ({ client: 'c1', action: 'group-read' as const, members: [...members], perMember: members.map(() => 1), resources: 1, types: ['Group'], group: 'g1', ...of });
+const release = (members: readonly string[], of: Partial<Disclosure> = {}) => ({
+  client: 'c1',
+  action: 'group-read' as const,
+  members: [...members],
+  perMember: members.map(() => 1),
+  resources: 1,
+  types: ['Group'],
+  group: 'g1',
+  ...of,
+});
 async function recorded(): Promise<Disclosure[]> {
   const all: Disclosure[] = [];
-  for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++) for (const { value } of await log.read(PA_AUDIT, p, 0, 1000)) all.push(JSON.parse(Buffer.from(value).toString()) as Disclosure);
+  for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++)
+    for (const { value } of await log.read(PA_AUDIT, p, 0, 1000))
+      all.push(JSON.parse(Buffer.from(value).toString()) as Disclosure);
   return all;
 }
 const membersRecorded = async (): Promise<string[][]> => (await recorded()).map(({ members }) => members);
@@ -29,7 +44,14 @@ describe('what is released of a Group', () => {
     for (let i = 0; i < 5; i++) await audit.release(release(['m1', 'm2']));
     await audit.release(release(['m2', 'm3']));
     expect(await recorded()).toMatchObject([
-      { client: 'c1', action: 'group-read', outcome: 'released', members: ['m1', 'm2'], perMember: [1, 1], group: 'g1' },
+      {
+        client: 'c1',
+        action: 'group-read',
+        outcome: 'released',
+        members: ['m1', 'm2'],
+        perMember: [1, 1],
+        group: 'g1',
+      },
       { members: ['m3'], perMember: [1] },
     ]);
     clock.time += HOUR;
@@ -48,7 +70,11 @@ describe('what is released of a Group', () => {
   });
 
   it.each<[string, Partial<Disclosure>]>([
-    ['client', { client: 'c2' }], ['action', { action: 'group-search' }], ['Group', { group: 'g2' }], ['job', { job: 'j2' }], ['file', { file: 'Patient-0-0.ndjson' }],
+    ['client', { client: 'c2' }],
+    ['action', { action: 'group-search' }],
+    ['Group', { group: 'g2' }],
+    ['job', { job: 'j2' }],
+    ['file', { file: 'Patient-0-0.ndjson' }],
   ])('is recorded for each %s', async (_, other) => {
     const audit = new Audit({ log, clock });
     await audit.release(release(['m1']));
@@ -89,7 +115,9 @@ describe('what is released of a Group', () => {
       return result;
     };
     const audit = new Audit({ log, clock });
-    await Promise.all(Array.from({ length: 20 }, () => audit.release(release(['m1'])).then(() => order.push('answered'))));
+    await Promise.all(
+      Array.from({ length: 20 }, () => audit.release(release(['m1'])).then(() => order.push('answered'))),
+    );
     expect([durable, order[0], order.length]).toEqual([1, 'durable', 21]);
   });
 
@@ -98,15 +126,21 @@ describe('what is released of a Group', () => {
     const members = Array.from({ length: 2000 }, (_, i) => `m-${String(i).padStart(6, '0')}`);
     for (let i = 0; i < 100; i++) await audit.release(release(members));
     let bytes = 0;
-    for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++) for (const { value } of await log.read(PA_AUDIT, p, 0, 1000)) bytes += value.byteLength;
-    // Of each member the id with two quotes, a comma, and a count with its comma: 13 bytes. The rest of the entry is less than 500.
+    for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++)
+      for (const { value } of await log.read(PA_AUDIT, p, 0, 1000)) bytes += value.byteLength;
+    // Of each member the id with two quotes, a comma, and a count with its comma: 13 bytes. The rest of the entry is
+    // less than 500.
     expect(bytes).toBeLessThan(2000 * 13 + 500);
   });
 
   it('remembers a bounded number of members, and records those of forgotten windows again', async () => {
     const releases = new HourlyReleases(clock, 5);
     const written: string[] = [];
-    const once = (group: string, members: string[]) => releases.once({ ...release(members, { group }), outcome: 'released' }, async (entry) => void written.push(`${group}:${entry.members.join()}`));
+    const once = (group: string, members: string[]) =>
+      releases.once(
+        { ...release(members, { group }), outcome: 'released' },
+        async (entry) => void written.push(`${group}:${entry.members.join()}`),
+      );
     await once('g1', ['a', 'b']);
     await once('g2', ['a', 'b', 'c']);
     await once('g1', ['a', 'b']);

@@ -49,7 +49,8 @@ export class SampledRefusals {
     return now >= recordedAt + this.everyMs || now < recordedAt;
   }
   private async flush(all: boolean): Promise<void> {
-    for (const [key, { entry, recordedAt, waiting }] of [...this.kept]) if (waiting > 0 && (all || this.due(recordedAt))) await this.write(key, entry, waiting);
+    for (const [key, { entry, recordedAt, waiting }] of [...this.kept])
+      if (waiting > 0 && (all || this.due(recordedAt))) await this.write(key, entry, waiting);
   }
   private async write(key: string, entry: AuditEntry, count: number): Promise<void> {
     const kept = { entry, recordedAt: this.clock.now(), waiting: 0 };

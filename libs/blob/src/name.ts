@@ -6,11 +6,13 @@ export class InvalidBlobName extends Error {
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
- * Checks `a/b/c`: segments of letters, digits, `.`, `_` and `-` that do not begin with `.` or `-`, so that no name leaves
+ * Checks `a/b/c`: segments of letters, digits, `.`, `_` and `-` that do not begin with `.` or `-`, so that no name
+ * leaves
  * the store (`..`), hides in it or means something to a shell. Returns the name.
  */
 export function blobName(name: string): string {
-  if (name.length > 512 || !name.split('/').every((s) => SEGMENT.test(s))) throw new InvalidBlobName('a blob name is a/b/c of letters, digits, ".", "_" and "-"');
+  if (name.length > 512 || !name.split('/').every((s) => SEGMENT.test(s)))
+    throw new InvalidBlobName('a blob name is a/b/c of letters, digits, ".", "_" and "-"');
   return name;
 }
 

@@ -1,7 +1,10 @@
 import type { Readable } from 'node:stream';
 
 /** Files (part files, indexes, plans). A name is `a/b/c`; a put that is interrupted is never visible. */
-export interface BlobInfo { readonly name: string; readonly bytes: number }
+export interface BlobInfo {
+  readonly name: string;
+  readonly bytes: number;
+}
 export class BlobStoreFull extends Error {
   override readonly name = 'BlobStoreFull';
 }

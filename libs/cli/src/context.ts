@@ -4,7 +4,11 @@ import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
 import { CliError, createOutput, EXIT, type Output } from './output.ts';
 
-export interface GlobalOptions { readonly server: string; readonly json: boolean; readonly dataDir: string }
+export interface GlobalOptions {
+  readonly server: string;
+  readonly json: boolean;
+  readonly dataDir: string;
+}
 
 /** What every command has: the platform, where to write, and whose credentials. */
 export interface Context {
@@ -17,7 +21,8 @@ export interface Context {
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions & AppOptions>();
   // An app belongs to the platform where it was registered, unless another is named.
-  const named = command.getOptionValueSourceWithGlobals('server') !== 'default' || process.env['PA_SERVER'] !== undefined;
+  const named =
+    command.getOptionValueSourceWithGlobals('server') !== 'default' || process.env['PA_SERVER'] !== undefined;
   return {
     server: new Server(!named && options.app !== undefined ? readApp(options.app).server : options.server),
     out: createOutput(options.json),
@@ -26,7 +31,12 @@ export function contextOf(command: Command): Context {
   };
 }
 
-export interface AppOptions { readonly app?: string; readonly client?: string; readonly key?: string; readonly scope?: string }
+export interface AppOptions {
+  readonly app?: string;
+  readonly client?: string;
+  readonly key?: string;
+  readonly scope?: string;
+}
 export const DEFAULT_SCOPE = 'system/*.rs';
 
 /** A provider's credentials: `--app FILE` as written by `pa apps register`, or `--client` with `--key`. */
@@ -35,11 +45,16 @@ export function appOf(options: AppOptions): { clientId: string; key: ReturnType<
     const app = readApp(options.app);
     return { clientId: app.client_id, key: readKey(options.key ?? app.key), scope: options.scope ?? app.scope };
   }
-  if (options.client === undefined || options.key === undefined) throw new CliError(EXIT.usage, 'name the app: --app FILE (written by `pa apps register`), or --client ID with --key FILE');
+  if (options.client === undefined || options.key === undefined)
+    throw new CliError(
+      EXIT.usage,
+      'name the app: --app FILE (written by `pa apps register`), or --client ID with --key FILE',
+    );
   return { clientId: options.client, key: readKey(options.key), scope: options.scope ?? DEFAULT_SCOPE };
 }
 
-export const tokenSource = (context: Context, options: AppOptions): TokenSource => new TokenSource(context.server, appOf(options));
+export const tokenSource = (context: Context, options: AppOptions): TokenSource =>
+  new TokenSource(context.server, appOf(options));
 
 /** Adds the options that name an app. */
 export function withApp(command: Command): Command {

@@ -23,12 +23,20 @@ export class CliError extends Error {
   }
 }
 
-/** Control, format and unassigned characters, line and paragraph separators: what a name from elsewhere could do to a terminal. */
+/**
+ * Control, format and unassigned characters, line and paragraph separators: what a name from elsewhere could do to a
+ * terminal.
+ */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 /** A line as a terminal may have it: each character that could move, hide or reorder others is shown as \uFFFD. */
 export const printable = (line: string): string => line.replace(UNPRINTABLE, '\uFFFD');
 /** JSON whose texts hold no such character, and mean the same. */
-const escaped = (json: string): string => json.replace(UNPRINTABLE, (character) => [...Array(character.length).keys()].map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''));
+const escaped = (json: string): string =>
+  json.replace(UNPRINTABLE, (character) =>
+    [...Array(character.length).keys()]
+      .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 
 export interface Output {
   readonly json: boolean;
@@ -48,7 +56,11 @@ export interface Progress {
 
 const PLAIN_EVERY_MS = 5_000;
 
-export function createOutput(json: boolean, stdout: NodeJS.WritableStream = process.stdout, stderr: NodeJS.WriteStream = process.stderr): Output {
+export function createOutput(
+  json: boolean,
+  stdout: NodeJS.WritableStream = process.stdout,
+  stderr: NodeJS.WriteStream = process.stderr,
+): Output {
   const terminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
   return {
     json,
@@ -84,7 +96,11 @@ export function createOutput(json: boolean, stdout: NodeJS.WritableStream = proc
 /** Columns padded to the widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
-  const line = (cells: readonly string[]): string => cells.map((c, i) => c.padEnd(widths[i]!)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => c.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd();
   return [line(header), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)];
 }
 

@@ -41,7 +41,11 @@ test('progress: one line rewritten on a terminal, plain lines and few of them in
   const terminal = sink(true);
   const pipe = sink(false);
   const dumb = sink(true);
-  for (const [{ stream }, term] of [[terminal, 'xterm'], [pipe, 'xterm'], [dumb, 'dumb']] as const) {
+  for (const [{ stream }, term] of [
+    [terminal, 'xterm'],
+    [pipe, 'xterm'],
+    [dumb, 'dumb'],
+  ] as const) {
     vi.stubEnv('TERM', term);
     const progress = createOutput(false, sink(false).stream, stream).progress('export');
     for (let i = 1; i <= 100; i++) progress.update(`${i} %`);
@@ -52,7 +56,15 @@ test('progress: one line rewritten on a terminal, plain lines and few of them in
 });
 
 test('a table is as wide as its widest cell and has no trailing blanks', () => {
-  expect(table(['id', 'state'], [['a-long-id', 'ok'], ['b', '']])).toEqual(['id         state', '---------  -----', 'a-long-id  ok', 'b']);
+  expect(
+    table(
+      ['id', 'state'],
+      [
+        ['a-long-id', 'ok'],
+        ['b', ''],
+      ],
+    ),
+  ).toEqual(['id         state', '---------  -----', 'a-long-id  ok', 'b']);
 });
 
 test('shows where most of what is counted is, and says how many rows it leaves out', () => {

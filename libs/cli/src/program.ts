@@ -10,16 +10,23 @@ import { CliError, EXIT, printable } from './output.ts';
 
 export function createProgram(): Command {
   const program = new Command('pa')
-    .description('Provider Access: publish a payer\'s events, register apps, export Groups, ask why')
+    .description("Provider Access: publish a payer's events, register apps, export Groups, ask why")
     .option('--server <url>', 'the platform', process.env['PA_SERVER'] ?? 'http://127.0.0.1:8080')
     .option('--json', 'results as JSON on standard output', false)
-    .option('--data-dir <dir>', 'where `npm start` wrote the administrator and payer tokens', process.env['DATA_DIR'] ?? '.data')
+    .option(
+      '--data-dir <dir>',
+      'where `npm start` wrote the administrator and payer tokens',
+      process.env['DATA_DIR'] ?? '.data',
+    )
     .showHelpAfterError('(add --help for what can be said here)')
     .exitOverride()
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
 (topics, views plan|apply, verify and acls have exit codes of their own: see their help)
-Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`);
+Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
+    );
   generateCommand(program);
   payerCommands(program);
   providerCommands(program);
@@ -38,7 +45,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (error instanceof CliError) {
-      process.stderr.write(`${error.message.split('\n').map((line, at) => printable(at === 0 ? `pa: ${line}` : line)).join('\n')}\n`);
+      process.stderr.write(
+        `${error.message
+          .split('\n')
+          .map((line, at) => printable(at === 0 ? `pa: ${line}` : line))
+          .join('\n')}\n`,
+      );
       return error.code;
     }
     throw error;

@@ -39,4 +39,3 @@ test.each([
   expect(said).toMatch(sentence);
   expect(said).not.toMatch(/^\s+at /m);
 });
-

@@ -6,16 +6,41 @@ const MIB = 1024 * 1024;
 
 /** Where files of exports lie. */
 export const filesEnv = {
-  FILES: z.enum(['fs', 's3'], 'must be fs or s3').default('fs').describe('`fs`: a folder that all instances of export share; `s3`: a bucket.'),
+  FILES: z
+    .enum(['fs', 's3'], 'must be fs or s3')
+    .default('fs')
+    .describe('`fs`: a folder that all instances of export share; `s3`: a bucket.'),
   FILES_DIR: path.optional().describe('The folder of `FILES=fs`.'),
-  S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket').optional().describe('The bucket of `FILES=s3`.'),
-  S3_PREFIX: z.string().regex(/^([A-Za-z0-9_][A-Za-z0-9._-]{0,127}\/?){1,16}$/, 'must be names of letters, digits, ".", "_" and "-" with "/" between them').max(256, 'must be 256 characters at most').transform((v) => (v.endsWith('/') ? v : `${v}/`)).optional().describe('A folder in the bucket: put before every key.'),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .optional()
+    .describe('The bucket of `FILES=s3`.'),
+  S3_PREFIX: z
+    .string()
+    .regex(
+      /^([A-Za-z0-9_][A-Za-z0-9._-]{0,127}\/?){1,16}$/,
+      'must be names of letters, digits, ".", "_" and "-" with "/" between them',
+    )
+    .max(256, 'must be 256 characters at most')
+    .transform((v) => (v.endsWith('/') ? v : `${v}/`))
+    .optional()
+    .describe('A folder in the bucket: put before every key.'),
   S3_ENDPOINT: baseUrl.optional().describe('For servers that are not AWS.'),
-  S3_REGION: z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be the name of a region').default('us-east-1').describe('Region of the bucket. Credentials come as the AWS SDK finds them (`AWS_*`, web identity, instance).'),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'must be the name of a region')
+    .default('us-east-1')
+    .describe('Region of the bucket. Credentials come as the AWS SDK finds them (`AWS_*`, web identity, instance).'),
   S3_PATH_STYLE: flag.default(false).describe('`true`: the bucket is in the path, not in the host name.'),
-  S3_SERVER_SIDE_ENCRYPTION: z.enum(['AES256', 'aws:kms'], 'must be AES256 or aws:kms').optional().describe('`AES256` or `aws:kms`; without it as the bucket says.'),
+  S3_SERVER_SIDE_ENCRYPTION: z
+    .enum(['AES256', 'aws:kms'], 'must be AES256 or aws:kms')
+    .optional()
+    .describe('`AES256` or `aws:kms`; without it as the bucket says.'),
   S3_KMS_KEY_ID: z.string().min(1).max(2048).optional().describe('Key of `aws:kms`.'),
-  S3_PART_BYTES: whole(5 * MIB, 5 * 1024 * MIB).default(8 * MIB).describe('Size of the parts of a multipart upload, bytes.'),
+  S3_PART_BYTES: whole(5 * MIB, 5 * 1024 * MIB)
+    .default(8 * MIB)
+    .describe('Size of the parts of a multipart upload, bytes.'),
 };
 export type FilesEnv = z.infer<z.ZodObject<typeof filesEnv>>;
 
@@ -23,21 +48,36 @@ export type FilesEnv = z.infer<z.ZodObject<typeof filesEnv>>;
 export type FilesConnection =
   | { readonly kind: 'fs'; readonly root: string }
   | {
-    readonly kind: 's3'; readonly bucket: string; readonly prefix?: string; readonly endpoint?: string; readonly region: string; readonly forcePathStyle: boolean;
-    readonly serverSideEncryption?: 'AES256' | 'aws:kms'; readonly kmsKeyId?: string; readonly partBytes: number;
-  };
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix?: string;
+      readonly endpoint?: string;
+      readonly region: string;
+      readonly forcePathStyle: boolean;
+      readonly serverSideEncryption?: 'AES256' | 'aws:kms';
+      readonly kmsKeyId?: string;
+      readonly partBytes: number;
+    };
 
 /** Contradictions between variables, one sentence each. */
 export function filesFaults(env: FilesEnv): string[] {
   const faults: string[] = [];
   if (env.FILES === 'fs') {
     if (env.FILES_DIR === undefined) faults.push('FILES_DIR: must be set for FILES=fs');
-    for (const variable of ['S3_BUCKET', 'S3_PREFIX', 'S3_ENDPOINT', 'S3_SERVER_SIDE_ENCRYPTION', 'S3_KMS_KEY_ID'] as const) if (env[variable] !== undefined) faults.push(`${variable}: has no effect without FILES=s3`);
+    for (const variable of [
+      'S3_BUCKET',
+      'S3_PREFIX',
+      'S3_ENDPOINT',
+      'S3_SERVER_SIDE_ENCRYPTION',
+      'S3_KMS_KEY_ID',
+    ] as const)
+      if (env[variable] !== undefined) faults.push(`${variable}: has no effect without FILES=s3`);
     return faults;
   }
   if (env.S3_BUCKET === undefined) faults.push('S3_BUCKET: must be set for FILES=s3');
   if (env.FILES_DIR !== undefined) faults.push('FILES_DIR: has no effect with FILES=s3');
-  if (env.S3_KMS_KEY_ID !== undefined && env.S3_SERVER_SIDE_ENCRYPTION !== 'aws:kms') faults.push('S3_KMS_KEY_ID: has no effect without S3_SERVER_SIDE_ENCRYPTION=aws:kms');
+  if (env.S3_KMS_KEY_ID !== undefined && env.S3_SERVER_SIDE_ENCRYPTION !== 'aws:kms')
+    faults.push('S3_KMS_KEY_ID: has no effect without S3_SERVER_SIDE_ENCRYPTION=aws:kms');
   return faults;
 }
 
@@ -46,8 +86,14 @@ export function filesOptions(env: FilesEnv): FilesConnection {
   refuse(filesFaults(env));
   if (env.FILES === 'fs') return { kind: 'fs', root: env.FILES_DIR! };
   return {
-    kind: 's3', bucket: env.S3_BUCKET!, region: env.S3_REGION, forcePathStyle: env.S3_PATH_STYLE, partBytes: env.S3_PART_BYTES,
-    ...(env.S3_PREFIX !== undefined && { prefix: env.S3_PREFIX }), ...(env.S3_ENDPOINT !== undefined && { endpoint: env.S3_ENDPOINT }),
-    ...(env.S3_SERVER_SIDE_ENCRYPTION !== undefined && { serverSideEncryption: env.S3_SERVER_SIDE_ENCRYPTION }), ...(env.S3_KMS_KEY_ID !== undefined && { kmsKeyId: env.S3_KMS_KEY_ID }),
+    kind: 's3',
+    bucket: env.S3_BUCKET!,
+    region: env.S3_REGION,
+    forcePathStyle: env.S3_PATH_STYLE,
+    partBytes: env.S3_PART_BYTES,
+    ...(env.S3_PREFIX !== undefined && { prefix: env.S3_PREFIX }),
+    ...(env.S3_ENDPOINT !== undefined && { endpoint: env.S3_ENDPOINT }),
+    ...(env.S3_SERVER_SIDE_ENCRYPTION !== undefined && { serverSideEncryption: env.S3_SERVER_SIDE_ENCRYPTION }),
+    ...(env.S3_KMS_KEY_ID !== undefined && { kmsKeyId: env.S3_KMS_KEY_ID }),
   };
 }

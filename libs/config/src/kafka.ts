@@ -3,34 +3,73 @@ import { refuse } from './read-config.ts';
 import { faultsOfFile, readPublicFile, readSecretFile } from './secret-file.ts';
 import { flag, hostsAndPorts, path, whole } from './values.ts';
 
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be letters, digits, dots, dashes and underscores, 100 at most');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be letters, digits, dots, dashes and underscores, 100 at most');
 
 /** How a process reaches Kafka. */
 export const kafkaEnv = {
   KAFKA_BROKERS: hostsAndPorts.describe('Brokers to ask first: `host:port`, separated by commas.'),
-  KAFKA_CLIENT_ID: name.default('provider-access').describe('Start of the client id that brokers log; the name of the service follows.'),
-  KAFKA_TOPIC_PREFIX: name.optional().describe('Put before the name of every topic, so that several deployments share a cluster.'),
-  KAFKA_GROUP_PREFIX: name.optional().describe('Put before the name of every consumer group. Without it the topic prefix is used.'),
+  KAFKA_CLIENT_ID: name
+    .default('provider-access')
+    .describe('Start of the client id that brokers log; the name of the service follows.'),
+  KAFKA_TOPIC_PREFIX: name
+    .optional()
+    .describe('Put before the name of every topic, so that several deployments share a cluster.'),
+  KAFKA_GROUP_PREFIX: name
+    .optional()
+    .describe('Put before the name of every consumer group. Without it the topic prefix is used.'),
   KAFKA_TLS: flag.default(false).describe('`true`: connections are TLS.'),
-  KAFKA_TLS_CA_FILE: path.optional().describe('PEM file of the authorities that brokers are checked against; without it those of Node.'),
+  KAFKA_TLS_CA_FILE: path
+    .optional()
+    .describe('PEM file of the authorities that brokers are checked against; without it those of Node.'),
   KAFKA_TLS_CERT_FILE: path.optional().describe('PEM file of the client certificate, for mutual TLS.'),
   KAFKA_TLS_KEY_FILE: path.optional().describe('PEM file of its private key (secret file).'),
-  KAFKA_SASL_MECHANISM: z.string().toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'], 'must be plain, scram-sha-256, scram-sha-512 or oauthbearer')).optional().describe('`plain`, `scram-sha-256`, `scram-sha-512` or `oauthbearer`; without it there is no SASL.'),
+  KAFKA_SASL_MECHANISM: z
+    .string()
+    .toLowerCase()
+    .pipe(
+      z.enum(
+        ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'],
+        'must be plain, scram-sha-256, scram-sha-512 or oauthbearer',
+      ),
+    )
+    .optional()
+    .describe('`plain`, `scram-sha-256`, `scram-sha-512` or `oauthbearer`; without it there is no SASL.'),
   KAFKA_SASL_USERNAME: z.string().min(1).optional().describe('User of `plain` and `scram-*`.'),
   KAFKA_SASL_PASSWORD_FILE: path.optional().describe('Secret file of the password; read at each connection.'),
-  KAFKA_SASL_OAUTH_TOKEN_FILE: path.optional().describe('Secret file of the bearer token of `oauthbearer`, kept fresh by others; read at each connection.'),
-  KAFKA_SESSION_TIMEOUT_MS: whole(1000, 300_000).default(10_000).describe('After so long without a heartbeat another instance takes over the partitions.'),
-  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000).optional().describe('Between two heartbeats; a third of the session timeout at most. Without it a sixth.'),
-  KAFKA_REBALANCE_TIMEOUT_MS: whole(1000, 600_000).default(60_000).describe('How long a rebalance waits for members: longer than the longest batch, and not below the session timeout.'),
+  KAFKA_SASL_OAUTH_TOKEN_FILE: path
+    .optional()
+    .describe('Secret file of the bearer token of `oauthbearer`, kept fresh by others; read at each connection.'),
+  KAFKA_SESSION_TIMEOUT_MS: whole(1000, 300_000)
+    .default(10_000)
+    .describe('After so long without a heartbeat another instance takes over the partitions.'),
+  KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000)
+    .optional()
+    .describe('Between two heartbeats; a third of the session timeout at most. Without it a sixth.'),
+  KAFKA_REBALANCE_TIMEOUT_MS: whole(1000, 600_000)
+    .default(60_000)
+    .describe(
+      'How long a rebalance waits for members: longer than the longest batch, and not below the session timeout.',
+    ),
   KAFKA_REQUEST_TIMEOUT_MS: whole(1000, 300_000).default(30_000).describe('How long an answer of a broker may take.'),
-  KAFKA_MAX_RECORD_BYTES: whole(1024, 100 * 1024 * 1024).optional().describe('Largest record that is taken, bytes; not above `max.message.bytes` of the topics. Without it what the topics allow by default.'),
+  KAFKA_MAX_RECORD_BYTES: whole(1024, 100 * 1024 * 1024)
+    .optional()
+    .describe(
+      'Largest record that is taken, bytes; not above `max.message.bytes` of the topics. Without it what the ' +
+        'topics allow by default.',
+    ),
 };
 /** Settings for the creation of topics, for the administration step alone. */
 export const topicsEnv = {
   KAFKA_PARTITIONS: whole(1, 10_000).default(12).describe('Partitions of each topic. Never changed in place.'),
   KAFKA_REPLICATION: whole(1, 100).default(3).describe('Replicas of each partition.'),
-  KAFKA_MIN_INSYNC_REPLICAS: whole(1, 100).default(2).describe('Replicas that must have a record before it counts as written; not above the replication.'),
-  PAYER_RETENTION_DAYS: whole(1, 36_500).default(30).describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
+  KAFKA_MIN_INSYNC_REPLICAS: whole(1, 100)
+    .default(2)
+    .describe('Replicas that must have a record before it counts as written; not above the replication.'),
+  PAYER_RETENTION_DAYS: whole(1, 36_500)
+    .default(30)
+    .describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 
@@ -42,7 +81,11 @@ export interface KafkaConnection {
   readonly groupPrefix: string;
   readonly tls?: true | { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly sasl?:
-    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: () => string }
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+        readonly username: string;
+        readonly password: () => string;
+      }
     | { readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string> };
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
@@ -51,7 +94,8 @@ export interface KafkaConnection {
   readonly maxRecordBytes?: number;
 }
 
-const heartbeatOf = (env: KafkaEnv): number => env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
+const heartbeatOf = (env: KafkaEnv): number =>
+  env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
 
 /** Contradictions between variables, and files that cannot be used: one sentence each. */
 export function kafkaFaults(env: KafkaEnv): string[] {
@@ -59,30 +103,46 @@ export function kafkaFaults(env: KafkaEnv): string[] {
   const without = (variable: keyof KafkaEnv, what: string): void => {
     if (env[variable] !== undefined) faults.push(`${variable}: ${what}`);
   };
-  if (!env.KAFKA_TLS) for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const) without(variable, 'has no effect without KAFKA_TLS=true');
+  if (!env.KAFKA_TLS)
+    for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const)
+      without(variable, 'has no effect without KAFKA_TLS=true');
   if (env.KAFKA_TLS_KEY_FILE === undefined) without('KAFKA_TLS_CERT_FILE', 'needs KAFKA_TLS_KEY_FILE beside it');
   if (env.KAFKA_TLS_CERT_FILE === undefined) without('KAFKA_TLS_KEY_FILE', 'needs KAFKA_TLS_CERT_FILE beside it');
   const mechanism = env.KAFKA_SASL_MECHANISM;
   if (mechanism === undefined) {
-    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const) without(variable, 'has no effect without KAFKA_SASL_MECHANISM');
+    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const)
+      without(variable, 'has no effect without KAFKA_SASL_MECHANISM');
   } else if (mechanism === 'oauthbearer') {
-    if (env.KAFKA_SASL_OAUTH_TOKEN_FILE === undefined) faults.push('KAFKA_SASL_OAUTH_TOKEN_FILE: must be set for KAFKA_SASL_MECHANISM=oauthbearer');
-    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'] as const) without(variable, 'has no effect with KAFKA_SASL_MECHANISM=oauthbearer');
+    if (env.KAFKA_SASL_OAUTH_TOKEN_FILE === undefined)
+      faults.push('KAFKA_SASL_OAUTH_TOKEN_FILE: must be set for KAFKA_SASL_MECHANISM=oauthbearer');
+    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'] as const)
+      without(variable, 'has no effect with KAFKA_SASL_MECHANISM=oauthbearer');
   } else {
-    if (env.KAFKA_SASL_USERNAME === undefined) faults.push('KAFKA_SASL_USERNAME: must be set for this KAFKA_SASL_MECHANISM');
-    if (env.KAFKA_SASL_PASSWORD_FILE === undefined) faults.push('KAFKA_SASL_PASSWORD_FILE: must be set for this KAFKA_SASL_MECHANISM');
+    if (env.KAFKA_SASL_USERNAME === undefined)
+      faults.push('KAFKA_SASL_USERNAME: must be set for this KAFKA_SASL_MECHANISM');
+    if (env.KAFKA_SASL_PASSWORD_FILE === undefined)
+      faults.push('KAFKA_SASL_PASSWORD_FILE: must be set for this KAFKA_SASL_MECHANISM');
     without('KAFKA_SASL_OAUTH_TOKEN_FILE', 'belongs to KAFKA_SASL_MECHANISM=oauthbearer alone');
   }
-  if (heartbeatOf(env) * 3 > env.KAFKA_SESSION_TIMEOUT_MS) faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
-  if (env.KAFKA_REBALANCE_TIMEOUT_MS < env.KAFKA_SESSION_TIMEOUT_MS) faults.push('KAFKA_REBALANCE_TIMEOUT_MS: must not be below KAFKA_SESSION_TIMEOUT_MS');
-  for (const variable of ['KAFKA_TLS_KEY_FILE', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const) faults.push(...faultsOfFile(variable, env[variable]));
-  for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE'] as const) faults.push(...faultsOfFile(variable, env[variable], readPublicFile));
+  if (heartbeatOf(env) * 3 > env.KAFKA_SESSION_TIMEOUT_MS)
+    faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
+  if (env.KAFKA_REBALANCE_TIMEOUT_MS < env.KAFKA_SESSION_TIMEOUT_MS)
+    faults.push('KAFKA_REBALANCE_TIMEOUT_MS: must not be below KAFKA_SESSION_TIMEOUT_MS');
+  for (const variable of ['KAFKA_TLS_KEY_FILE', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const)
+    faults.push(...faultsOfFile(variable, env[variable]));
+  for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE'] as const)
+    faults.push(...faultsOfFile(variable, env[variable], readPublicFile));
   return faults;
 }
 
 /** Replicas that cannot be. */
-export function topicsFaults(env: { readonly KAFKA_REPLICATION: number; readonly KAFKA_MIN_INSYNC_REPLICAS: number }): string[] {
-  return env.KAFKA_MIN_INSYNC_REPLICAS > env.KAFKA_REPLICATION ? ['KAFKA_MIN_INSYNC_REPLICAS: must not be above KAFKA_REPLICATION'] : [];
+export function topicsFaults(env: {
+  readonly KAFKA_REPLICATION: number;
+  readonly KAFKA_MIN_INSYNC_REPLICAS: number;
+}): string[] {
+  return env.KAFKA_MIN_INSYNC_REPLICAS > env.KAFKA_REPLICATION
+    ? ['KAFKA_MIN_INSYNC_REPLICAS: must not be above KAFKA_REPLICATION']
+    : [];
 }
 
 function tlsOf(env: KafkaEnv): KafkaConnection['tls'] {
@@ -91,15 +151,27 @@ function tlsOf(env: KafkaEnv): KafkaConnection['tls'] {
   if (ca === undefined && cert === undefined) return true;
   return {
     ...(ca !== undefined && { ca: readPublicFile('KAFKA_TLS_CA_FILE', ca) }),
-    ...(cert !== undefined && key !== undefined && { cert: readPublicFile('KAFKA_TLS_CERT_FILE', cert), key: `${readSecretFile('KAFKA_TLS_KEY_FILE', key)}\n` }),
+    ...(cert !== undefined &&
+      key !== undefined && {
+        cert: readPublicFile('KAFKA_TLS_CERT_FILE', cert),
+        key: `${readSecretFile('KAFKA_TLS_KEY_FILE', key)}\n`,
+      }),
   };
 }
 
 function saslOf(env: KafkaEnv): KafkaConnection['sasl'] {
   const mechanism = env.KAFKA_SASL_MECHANISM;
   if (mechanism === undefined) return undefined;
-  if (mechanism === 'oauthbearer') return { mechanism, token: async () => readSecretFile('KAFKA_SASL_OAUTH_TOKEN_FILE', env.KAFKA_SASL_OAUTH_TOKEN_FILE!) };
-  return { mechanism, username: env.KAFKA_SASL_USERNAME!, password: () => readSecretFile('KAFKA_SASL_PASSWORD_FILE', env.KAFKA_SASL_PASSWORD_FILE!) };
+  if (mechanism === 'oauthbearer')
+    return {
+      mechanism,
+      token: async () => readSecretFile('KAFKA_SASL_OAUTH_TOKEN_FILE', env.KAFKA_SASL_OAUTH_TOKEN_FILE!),
+    };
+  return {
+    mechanism,
+    username: env.KAFKA_SASL_USERNAME!,
+    password: () => readSecretFile('KAFKA_SASL_PASSWORD_FILE', env.KAFKA_SASL_PASSWORD_FILE!),
+  };
 }
 
 /**
@@ -111,9 +183,16 @@ export function kafkaOptions(env: KafkaEnv, service: string): KafkaConnection {
   const tls = tlsOf(env);
   const sasl = saslOf(env);
   return {
-    brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-${service}`, topicPrefix: env.KAFKA_TOPIC_PREFIX ?? '', groupPrefix: env.KAFKA_GROUP_PREFIX ?? env.KAFKA_TOPIC_PREFIX ?? '',
-    ...(tls !== undefined && { tls }), ...(sasl !== undefined && { sasl }),
-    sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT_MS, heartbeatIntervalMs: heartbeatOf(env), rebalanceTimeoutMs: env.KAFKA_REBALANCE_TIMEOUT_MS, requestTimeoutMs: env.KAFKA_REQUEST_TIMEOUT_MS,
+    brokers: env.KAFKA_BROKERS,
+    clientId: `${env.KAFKA_CLIENT_ID}-${service}`,
+    topicPrefix: env.KAFKA_TOPIC_PREFIX ?? '',
+    groupPrefix: env.KAFKA_GROUP_PREFIX ?? env.KAFKA_TOPIC_PREFIX ?? '',
+    ...(tls !== undefined && { tls }),
+    ...(sasl !== undefined && { sasl }),
+    sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT_MS,
+    heartbeatIntervalMs: heartbeatOf(env),
+    rebalanceTimeoutMs: env.KAFKA_REBALANCE_TIMEOUT_MS,
+    requestTimeoutMs: env.KAFKA_REQUEST_TIMEOUT_MS,
     ...(env.KAFKA_MAX_RECORD_BYTES !== undefined && { maxRecordBytes: env.KAFKA_MAX_RECORD_BYTES }),
   };
 }

@@ -13,7 +13,8 @@ export function refuse(faults: readonly string[]): void {
 }
 
 /**
- * Reads environment variables by a zod object schema whose keys are the variables' names. An empty value counts as absent.
+ * Reads environment variables by a zod object schema whose keys are the variables' names. An empty value counts as
+ * absent.
  * @throws ConfigurationError naming every variable at fault (never its value: it may be a secret)
  */
 export function readConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> {
@@ -24,7 +25,15 @@ export function readConfig<S extends z.ZodObject>(schema: S, env: Environment): 
   }
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw new ConfigurationError(result.error.issues.map((i) => `${i.path.join('.')}: ${i.path.length > 0 && given[i.path.join('.')] === undefined ? 'must be set' : i.message}`).join('; '));
+  throw new ConfigurationError(
+    result.error.issues
+      .map(
+        (i) =>
+          `${i.path.join('.')}: ` +
+          `${i.path.length > 0 && given[i.path.join('.')] === undefined ? 'must be set' : i.message}`,
+      )
+      .join('; '),
+  );
 }
 
 /** One variable, for the reference table and for what checks that a chart sets nothing that does not exist. */
@@ -40,6 +49,11 @@ export interface Variable {
 export function variablesOf(schema: z.ZodObject): readonly Variable[] {
   return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, type]) => {
     const absent = type.safeParse(undefined);
-    return { name, description: type.description ?? '', required: !absent.success, ...(absent.success && absent.data !== undefined && { default: String(absent.data) }) };
+    return {
+      name,
+      description: type.description ?? '',
+      required: !absent.success,
+      ...(absent.success && absent.data !== undefined && { default: String(absent.data) }),
+    };
   });
 }

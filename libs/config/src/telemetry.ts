@@ -14,21 +14,55 @@ const decodable = (text: string): boolean => {
   }
 };
 function pairs(text: string): Record<string, string> {
-  return Object.fromEntries(text.split(',').map((each): [string, string] => {
-    const at = each.indexOf('=');
-    return [each.slice(0, at).trim(), decodeURIComponent(each.slice(at + 1).trim())];
-  }));
+  return Object.fromEntries(
+    text.split(',').map((each): [string, string] => {
+      const at = each.indexOf('=');
+      return [each.slice(0, at).trim(), decodeURIComponent(each.slice(at + 1).trim())];
+    }),
+  );
 }
 
 /** Traces, metrics and logs. `OTEL_*` as the OpenTelemetry specification names them. */
 export const telemetryEnv = {
   OTEL_SDK_DISABLED: flag.default(false).describe('`true`: nothing is sent, whatever else is set.'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl.optional().describe('Where a collector takes OTLP over HTTP (protobuf), without `/v1/…`, e.g. `http://collector:4318`. Without it traces are not made and metrics are not sent.'),
-  OTEL_EXPORTER_OTLP_HEADERS_FILE: path.optional().describe('Secret file with headers for the collector: `name=value`, one a line or separated by commas.'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number from 0 to 1').min(0, 'must be a number from 0 to 1').max(1, 'must be a number from 0 to 1').default(0.01).describe('Share of traces that are kept, of those that begin here. One that began elsewhere is kept as its beginning says.'),
-  OTEL_RESOURCE_ATTRIBUTES: z.string().max(4096, 'must be 4096 characters at most').regex(ATTRIBUTES, 'must be key=value, separated by commas').refine(decodable, 'must have values in percent-encoding').transform(pairs).optional().describe('What is said of this process in traces and metrics: `key=value,key=value`, e.g. `deployment.environment.name=production`.'),
-  OTEL_METRIC_EXPORT_INTERVAL: whole(1000, 3_600_000).default(60_000).describe('How often metrics are sent to the collector, ms.'),
-  TRUST_TRACEPARENT: flag.default(false).describe('`true`: a request\'s `traceparent` is continued, and says whether the trace is kept: only where whoever is in front sets or removes that header. Otherwise a request begins a trace of its own with a link to it.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl
+    .optional()
+    .describe(
+      'Where a collector takes OTLP over HTTP (protobuf), without `/v1/…`, e.g. `http://collector:4318`. Without ' +
+        'it traces are not made and metrics are not sent.',
+    ),
+  OTEL_EXPORTER_OTLP_HEADERS_FILE: path
+    .optional()
+    .describe('Secret file with headers for the collector: `name=value`, one a line or separated by commas.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number('must be a number from 0 to 1')
+    .min(0, 'must be a number from 0 to 1')
+    .max(1, 'must be a number from 0 to 1')
+    .default(0.01)
+    .describe(
+      'Share of traces that are kept, of those that begin here. One that began elsewhere is kept as its beginning ' +
+        'says.',
+    ),
+  OTEL_RESOURCE_ATTRIBUTES: z
+    .string()
+    .max(4096, 'must be 4096 characters at most')
+    .regex(ATTRIBUTES, 'must be key=value, separated by commas')
+    .refine(decodable, 'must have values in percent-encoding')
+    .transform(pairs)
+    .optional()
+    .describe(
+      'What is said of this process in traces and metrics: `key=value,key=value`, e.g. ' +
+        '`deployment.environment.name=production`.',
+    ),
+  OTEL_METRIC_EXPORT_INTERVAL: whole(1000, 3_600_000)
+    .default(60_000)
+    .describe('How often metrics are sent to the collector, ms.'),
+  TRUST_TRACEPARENT: flag
+    .default(false)
+    .describe(
+      "`true`: a request's `traceparent` is continued, and says whether the trace is kept: only where whoever is " +
+        'in front sets or removes that header. Otherwise a request begins a trace of its own with a link to it.',
+    ),
   REQUEST_LOG: flag.default(true).describe('`false`: no line a request in the log.'),
   METRICS: flag.default(true).describe('`false`: nothing is measured, and there is no `/metrics`.'),
 };
@@ -38,23 +72,29 @@ export type TelemetryEnv = z.infer<z.ZodObject<typeof telemetryEnv>>;
 export function telemetryFaults(env: TelemetryEnv): string[] {
   const faults: string[] = [];
   if (env.OTEL_EXPORTER_OTLP_HEADERS_FILE === undefined) return faults;
-  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) faults.push('OTEL_EXPORTER_OTLP_HEADERS_FILE: has no effect without OTEL_EXPORTER_OTLP_ENDPOINT');
-  faults.push(...faultsOfFile('OTEL_EXPORTER_OTLP_HEADERS_FILE', env.OTEL_EXPORTER_OTLP_HEADERS_FILE, (variable, file) => {
-    readOtlpHeaders(variable, file);
-    return '';
-  }));
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined)
+    faults.push('OTEL_EXPORTER_OTLP_HEADERS_FILE: has no effect without OTEL_EXPORTER_OTLP_ENDPOINT');
+  faults.push(
+    ...faultsOfFile('OTEL_EXPORTER_OTLP_HEADERS_FILE', env.OTEL_EXPORTER_OTLP_HEADERS_FILE, (variable, file) => {
+      readOtlpHeaders(variable, file);
+      return '';
+    }),
+  );
   return faults;
 }
 
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** @throws ConfigurationError naming the variable, never the content: as `readSecretFile`, or a line that is no header */
+/**
+ * @throws ConfigurationError naming the variable, never the content: as `readSecretFile`, or a line that is no header
+ */
 function readOtlpHeaders(variable: string, file: string): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const each of readSecretFile(variable, file).split(/[\n,]/)) {
     if (each.trim() === '') continue;
     const at = each.indexOf('=');
     const [name, value] = [each.slice(0, at).trim(), each.slice(at + 1).trim()];
-    if (at < 1 || !HEADER.test(name) || !/^[\x20-\x7e]+$/.test(value)) throw new ConfigurationError(`${variable}: names a file that has a line which is not name=value`);
+    if (at < 1 || !HEADER.test(name) || !/^[\x20-\x7e]+$/.test(value))
+      throw new ConfigurationError(`${variable}: names a file that has a line which is not name=value`);
     headers[name.toLowerCase()] = decodable(value) ? decodeURIComponent(value) : value;
   }
   return headers;
@@ -75,6 +115,8 @@ export function telemetryOptions(env: TelemetryEnv): TelemetryConnection {
   return {
     endpoint: env.OTEL_SDK_DISABLED ? undefined : env.OTEL_EXPORTER_OTLP_ENDPOINT,
     headers: () => (file === undefined ? {} : readOtlpHeaders('OTEL_EXPORTER_OTLP_HEADERS_FILE', file)),
-    ratio: env.OTEL_TRACES_SAMPLER_ARG, resource: env.OTEL_RESOURCE_ATTRIBUTES ?? {}, metricIntervalMs: env.OTEL_METRIC_EXPORT_INTERVAL,
+    ratio: env.OTEL_TRACES_SAMPLER_ARG,
+    resource: env.OTEL_RESOURCE_ATTRIBUTES ?? {},
+    metricIntervalMs: env.OTEL_METRIC_EXPORT_INTERVAL,
   };
 }

@@ -16,14 +16,25 @@ const file = (content: string, mode = 0o600): string => {
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' };
 
 test('nothing is sent unless an endpoint says where, or when it is switched off', () => {
-  expect(telemetryOptions(readConfig(schema, {}))).toMatchObject({ endpoint: undefined, ratio: 0.01, resource: {}, metricIntervalMs: 60_000 });
+  expect(telemetryOptions(readConfig(schema, {}))).toMatchObject({
+    endpoint: undefined,
+    ratio: 0.01,
+    resource: {},
+    metricIntervalMs: 60_000,
+  });
   expect(telemetryOptions(readConfig(schema, ENDPOINT)).endpoint).toBe('http://collector:4318');
   expect(telemetryOptions(readConfig(schema, { ...ENDPOINT, OTEL_SDK_DISABLED: 'true' })).endpoint).toBeUndefined();
 });
 
 test('resource attributes are percent-decoded', () => {
-  const env = readConfig(schema, { OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=production, k8s.pod.name = a%2Cb ,empty=' });
-  expect(telemetryOptions(env).resource).toEqual({ 'deployment.environment.name': 'production', 'k8s.pod.name': 'a,b', empty: '' });
+  const env = readConfig(schema, {
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=production, k8s.pod.name = a%2Cb ,empty=',
+  });
+  expect(telemetryOptions(env).resource).toEqual({
+    'deployment.environment.name': 'production',
+    'k8s.pod.name': 'a,b',
+    empty: '',
+  });
 });
 
 test('headers come from a secret file, which is read again each time', () => {
@@ -38,9 +49,21 @@ test('headers come from a secret file, which is read again each time', () => {
 
 test.each([
   ['OTEL_EXPORTER_OTLP_HEADERS_FILE', { OTEL_EXPORTER_OTLP_HEADERS_FILE: file('a=b') }, 'no effect without'],
-  ['OTEL_EXPORTER_OTLP_HEADERS_FILE', { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: file('no header: s3cret') }, 'not name=value'],
-  ['OTEL_EXPORTER_OTLP_HEADERS_FILE', { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: file('a=s3cret', 0o644) }, 'others may read'],
-  ['OTEL_EXPORTER_OTLP_HEADERS_FILE', { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: join(folder, 'none') }, 'not there'],
+  [
+    'OTEL_EXPORTER_OTLP_HEADERS_FILE',
+    { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: file('no header: s3cret') },
+    'not name=value',
+  ],
+  [
+    'OTEL_EXPORTER_OTLP_HEADERS_FILE',
+    { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: file('a=s3cret', 0o644) },
+    'others may read',
+  ],
+  [
+    'OTEL_EXPORTER_OTLP_HEADERS_FILE',
+    { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: join(folder, 'none') },
+    'not there',
+  ],
 ])('%s that cannot be used is named, without its content', (variable, env, why) => {
   const faults = telemetryFaults(readConfig(schema, env)).join();
   expect(faults).toContain(variable);
@@ -49,8 +72,15 @@ test.each([
 });
 
 test.each([
-  ['OTEL_TRACES_SAMPLER_ARG', '1.5'], ['OTEL_TRACES_SAMPLER_ARG', 'often'], ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'], ['OTEL_RESOURCE_ATTRIBUTES', 'no pairs'],
-  ['OTEL_RESOURCE_ATTRIBUTES', 'a=%zz'], ['OTEL_METRIC_EXPORT_INTERVAL', '10'], ['REQUEST_LOG', 'yes'], ['METRICS', '0'], ['TRUST_TRACEPARENT', '1'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+  ['OTEL_TRACES_SAMPLER_ARG', 'often'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
+  ['OTEL_RESOURCE_ATTRIBUTES', 'no pairs'],
+  ['OTEL_RESOURCE_ATTRIBUTES', 'a=%zz'],
+  ['OTEL_METRIC_EXPORT_INTERVAL', '10'],
+  ['REQUEST_LOG', 'yes'],
+  ['METRICS', '0'],
+  ['TRUST_TRACEPARENT', '1'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => readConfig(schema, { [name]: value })).toThrow(ConfigurationError);
   expect(() => readConfig(schema, { [name]: value })).toThrow(name);

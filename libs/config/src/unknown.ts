@@ -8,7 +8,16 @@ import { secretsEnv } from './secrets.ts';
 import { telemetryEnv } from './telemetry.ts';
 
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
-export const SHARED_VARIABLES: readonly string[] = [kafkaEnv, topicsEnv, mongoEnv, filesEnv, listenEnv, telemetryEnv, secretsEnv, businessEnv].flatMap((shape) => Object.keys(shape));
+export const SHARED_VARIABLES: readonly string[] = [
+  kafkaEnv,
+  topicsEnv,
+  mongoEnv,
+  filesEnv,
+  listenEnv,
+  telemetryEnv,
+  secretsEnv,
+  businessEnv,
+].flatMap((shape) => Object.keys(shape));
 
 /** Variables that Kubernetes sets in every pod for services that happen to be called kafka, mongodb or export. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
@@ -21,7 +30,8 @@ export function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       row[j] = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j]!, before[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j]!, before[j - 2]! + 1);
     }
     before = last;
     last = row;
@@ -44,7 +54,8 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 }
 
 /**
- * Variables that are set and unknown but look like a known one: a sentence each. `own` are the variables of the service. Short
+ * Variables that are set and unknown but look like a known one: a sentence each. `own` are the variables of the
+ * service. Short
  * names (`HOST`, `PORT`, `FILES`) are left alone: too much is like them.
  */
 export function misspelled(env: Environment, own: readonly string[]): string[] {
@@ -52,7 +63,8 @@ export function misspelled(env: Environment, own: readonly string[]): string[] {
   const all = new Set([...SHARED_VARIABLES, ...own]);
   const faults: string[] = [];
   for (const name of Object.keys(env).sort()) {
-    if (name.length < 6 || env[name] === undefined || env[name] === '' || all.has(name) || SERVICE_LINK.test(name)) continue;
+    if (name.length < 6 || env[name] === undefined || env[name] === '' || all.has(name) || SERVICE_LINK.test(name))
+      continue;
     const meant = nearest(name, known);
     if (meant !== undefined) faults.push(`${name}: is not known here; did you mean ${meant}?`);
   }

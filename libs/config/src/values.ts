@@ -2,9 +2,20 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** A TCP port. */
-export const port = z.coerce.number('must be a number').int('must be a whole number').min(0, 'must be 0 to 65535').max(65535, 'must be 0 to 65535');
+export const port = z.coerce
+  .number('must be a number')
+  .int('must be a whole number')
+  .min(0, 'must be 0 to 65535')
+  .max(65535, 'must be 0 to 65535');
 /** An absolute http(s) URL without query or fragment, kept without its last slash. */
-export const baseUrl = z.string().refine((v) => URL.canParse(v) && /^https?:$/.test(new URL(v).protocol) && new URL(v).search === '' && new URL(v).hash === '', 'must be an absolute http or https URL without query').transform((v) => v.replace(/\/+$/, ''));
+export const baseUrl = z
+  .string()
+  .refine(
+    (v) =>
+      URL.canParse(v) && /^https?:$/.test(new URL(v).protocol) && new URL(v).search === '' && new URL(v).hash === '',
+    'must be an absolute http or https URL without query',
+  )
+  .transform((v) => v.replace(/\/+$/, ''));
 /** `true` or `false`. */
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((v) => v === 'true');
 /** A whole number between two bounds, both allowed. */
@@ -17,10 +28,22 @@ export const path = z.string().min(1, 'must be a path');
 
 const HOST_AND_PORT = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 /** `host:port,host:port`. */
-export const hostsAndPorts = z.string()
-  .transform((v) => v.split(',').map((each) => each.trim()).filter((each) => each !== ''))
+export const hostsAndPorts = z
+  .string()
+  .transform((v) =>
+    v
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== ''),
+  )
   .refine((list) => list.length > 0, 'must name at least one host:port')
-  .refine((list) => list.every((each) => Number(HOST_AND_PORT.exec(each)?.[1] ?? 0) >= 1 && Number(HOST_AND_PORT.exec(each)![1]) <= 65535), 'must be host:port, separated by commas, without a scheme');
+  .refine(
+    (list) =>
+      list.every(
+        (each) => Number(HOST_AND_PORT.exec(each)?.[1] ?? 0) >= 1 && Number(HOST_AND_PORT.exec(each)![1]) <= 65535,
+      ),
+    'must be host:port, separated by commas, without a scheme',
+  );
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, more] = text.split('/');
@@ -31,5 +54,10 @@ function isNetwork(text: string): boolean {
 /** Whom `X-Forwarded-For` is believed: a number of hops, or addresses and networks. */
 export type TrustedProxies = number | readonly string[];
 /** A number of proxies in front, or their addresses and networks (CIDR), separated by commas. */
-export const trustedProxies = z.string().transform((v): TrustedProxies => (/^\d+$/.test(v.trim()) ? Number(v) : v.split(',').map((each) => each.trim())))
-  .refine((v) => (typeof v === 'number' ? v <= 10 : v.every(isNetwork)), 'must be a number of proxies up to 10, or addresses and networks (CIDR) separated by commas');
+export const trustedProxies = z
+  .string()
+  .transform((v): TrustedProxies => (/^\d+$/.test(v.trim()) ? Number(v) : v.split(',').map((each) => each.trim())))
+  .refine(
+    (v) => (typeof v === 'number' ? v <= 10 : v.every(isNetwork)),
+    'must be a number of proxies up to 10, or addresses and networks (CIDR) separated by commas',
+  );

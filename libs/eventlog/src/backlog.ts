@@ -10,7 +10,12 @@ export interface Behind {
 
 /** Partitions of a topic that are read in one call at most. */
 const READS = 4;
-interface Oldest { readonly offset: number; readonly first: number | undefined; readonly timestamp: number; readonly readAt: number }
+interface Oldest {
+  readonly offset: number;
+  readonly first: number | undefined;
+  readonly timestamp: number;
+  readonly readAt: number;
+}
 
 /**
  * How many records, and for how long, a reader is behind on a topic. The next record of a partition is read once for
@@ -36,17 +41,22 @@ export class Backlog {
       this.#oldest.delete(key);
       return [];
     });
-    const moved = open.filter(({ at, known }) => known?.offset !== at).toSorted((a, b) => (a.known?.readAt ?? 0) - (b.known?.readAt ?? 0));
-    await Promise.all(moved.slice(0, READS).map(async ({ key, partition, at }) => {
-      const [next] = await this.#log.read(topic, partition, at, 1);
-      this.#oldest.set(key, { offset: at, first: next?.offset, timestamp: next?.timestamp ?? 0, readAt: turn });
-    }));
+    const moved = open
+      .filter(({ at, known }) => known?.offset !== at)
+      .toSorted((a, b) => (a.known?.readAt ?? 0) - (b.known?.readAt ?? 0));
+    await Promise.all(
+      moved.slice(0, READS).map(async ({ key, partition, at }) => {
+        const [next] = await this.#log.read(topic, partition, at, 1);
+        this.#oldest.set(key, { offset: at, first: next?.offset, timestamp: next?.timestamp ?? 0, readAt: turn });
+      }),
+    );
     let records = 0;
     let since: number | undefined;
     for (const { key, at, end } of open) {
       const oldest = this.#oldest.get(key);
       const exact = oldest?.offset === at;
-      // A payer's transactions leave markers and aborted records that no reader is given; compaction and retention leave gaps.
+      // A payer's transactions leave markers and aborted records that no reader is given; compaction and retention
+      // leave gaps.
       if (exact && (oldest.first === undefined || oldest.first >= end)) {
         this.#oldest.delete(key);
         continue;

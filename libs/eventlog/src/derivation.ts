@@ -24,7 +24,10 @@ export interface OutcomeRow {
   readonly unresolved?: Counts | undefined;
 }
 
-export interface DerivationOutput { readonly topic: string; readonly records: readonly NewRecord[] }
+export interface DerivationOutput {
+  readonly topic: string;
+  readonly records: readonly NewRecord[];
+}
 
 export interface DerivationOptions {
   readonly log: EventLog;
@@ -76,28 +79,38 @@ export class Derivation {
    * RecordTooLarge. If the last output goes to the partition of the progress record, both are appended together. An
    * instance that may have lost the partition of the batch appends nothing more and throws EngineUnavailable.
    */
-  async complete(batch: Batch, result: { readonly outputs: readonly DerivationOutput[]; readonly outcomes: readonly OutcomeRow[] }): Promise<void> {
+  async complete(
+    batch: Batch,
+    result: { readonly outputs: readonly DerivationOutput[]; readonly outcomes: readonly OutcomeRow[] },
+  ): Promise<void> {
     const last = batch.records[batch.records.length - 1];
     if (last === undefined) return;
     const count = await this.#log.partitions(this.#topic);
     const partition = batch.partition % count;
     const outputs = result.outputs.filter((output) => output.records.length > 0);
     const rest = outputs[outputs.length - 1];
-    const joined = rest?.topic === this.#topic && rest.records.every((record) => (record.partition ?? partitionFor(record.partitionKey, count)) === partition);
+    const joined =
+      rest?.topic === this.#topic &&
+      rest.records.every((record) => (record.partition ?? partitionFor(record.partitionKey, count)) === partition);
     const inbound = `${batch.topic}/${batch.partition}`;
     const assignments = this.#assignments;
     const known = this.#inbound.get(inbound);
     this.#inbound.delete(inbound);
     const after = known?.next === batch.records[0]!.offset ? known.after : await this.#heads(outputs);
     for (const { topic, records } of joined ? outputs.slice(0, -1) : outputs) {
-      for (const appended of await this.#append(batch, topic, records)) (after[topic] ??= {})[appended.partition] = appended.offset + 1;
+      for (const appended of await this.#append(batch, topic, records))
+        (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
     // A reader passes earlier records of this partition before the progress record anyway.
     delete after[this.#topic]?.[partition];
     if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
     const outcomes = byReceipt(result.outcomes);
     const progress: Progress = {
-      deriver: this.#deriver, topic: batch.topic, partition: batch.partition, from: batch.records[0]!.offset, next: last.offset + 1,
+      deriver: this.#deriver,
+      topic: batch.topic,
+      partition: batch.partition,
+      from: batch.records[0]!.offset,
+      next: last.offset + 1,
       ...(Object.keys(after).length > 0 && { after }),
       ...(outcomes.length > 0 && { outcomes }),
     };
@@ -120,7 +133,8 @@ export class Derivation {
    * instances would mix.
    */
   async #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
-    if (batch.owned?.() === false) throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
+    if (batch.owned?.() === false)
+      throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
     try {
       return await this.#log.append(topic, records);
     } catch (error) {
@@ -131,7 +145,9 @@ export class Derivation {
 
   /** The heads of the output topics: everything that this or another instance has derived so far lies before them. */
   async #heads(outputs: readonly DerivationOutput[]): Promise<Offsets> {
-    const heads = await this.#log.head([...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)])]);
+    const heads = await this.#log.head([
+      ...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)]),
+    ]);
     const after: Offsets = {};
     for (const [topic, offsets] of Object.entries(heads)) {
       offsets.forEach((head, partition) => {
@@ -144,8 +160,12 @@ export class Derivation {
   #record(progress: Progress, partition: number): NewRecord {
     const key = `progress/${this.#deriver}/${progress.topic}/${progress.partition}`;
     const event = {
-      id: `${progress.topic}/${progress.partition}/${progress.next}`, source: `urn:provider-access:${this.#deriver}`, type: PROGRESS_TYPE,
-      time: new Date(this.#now()).toISOString(), subject: key, data: progress,
+      id: `${progress.topic}/${progress.partition}/${progress.next}`,
+      source: `urn:provider-access:${this.#deriver}`,
+      type: PROGRESS_TYPE,
+      time: new Date(this.#now()).toISOString(),
+      subject: key,
+      data: progress,
     };
     return { ...encodeEvent(event, { key }), partition };
   }
@@ -171,7 +191,13 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
     // An event that replaced one of the same time is listed as well: its reason says so.
     if (outcome !== 'recorded' || reason !== undefined) {
-      entry.items.push({ event, outcome, ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }) });
+      entry.items.push({
+        event,
+        outcome,
+        ...(reason !== undefined && { reason }),
+        ...(deadLetter !== undefined && { deadLetter }),
+        ...(about !== undefined && { about }),
+      });
     }
   }
   return [...receipts.values()];
@@ -197,14 +223,37 @@ export function deadLetterId(topic: string, partition: number, offset: number): 
  * The `pa.event-parked.v1` record for `deadLetterTopic(batch.topic)`: original bytes and headers, and why. `detail` is
  * PHI-free. `at` is an RFC 3339 instant or ms since the epoch.
  */
-export function park(batch: Pick<Batch, 'topic' | 'partition'>, record: LogRecord, reason: FaultReason, detail: string, parkedBy: string, at: string | number): NewRecord {
+export function park(
+  batch: Pick<Batch, 'topic' | 'partition'>,
+  record: LogRecord,
+  reason: FaultReason,
+  detail: string,
+  parkedBy: string,
+  at: string | number,
+): NewRecord {
   const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
   const parkedAt = typeof at === 'number' ? new Date(at).toISOString() : at;
   const data: EventParked = {
-    deadLetter, topic: batch.topic, partition: batch.partition, offset: record.offset, key: cut(record.key, MAX_HEADER), headers: headersOf(record),
-    value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('base64'), reason, detail, parkedBy, parkedAt,
+    deadLetter,
+    topic: batch.topic,
+    partition: batch.partition,
+    offset: record.offset,
+    key: cut(record.key, MAX_HEADER),
+    headers: headersOf(record),
+    value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('base64'),
+    reason,
+    detail,
+    parkedBy,
+    parkedAt,
   };
-  return encodeEvent({ id: deadLetter, source: `urn:provider-access:${parkedBy}`, type: 'pa.event-parked.v1', time: parkedAt, subject: deadLetter, data });
+  return encodeEvent({
+    id: deadLetter,
+    source: `urn:provider-access:${parkedBy}`,
+    type: 'pa.event-parked.v1',
+    time: parkedAt,
+    subject: deadLetter,
+    data,
+  });
 }
 
 /** Bytes of all headers. An event needs far less, and a dead letter must fit into its topic. */
@@ -221,11 +270,26 @@ function headersOf({ headers }: LogRecord): Record<string, string> {
   for (const name in headers) length += name.length + headers[name]!.length;
   if (length <= MAX_HEADERS) return { ...headers };
   const kept: Record<string, string> = { 'pa-headers-cut': String(length) };
-  for (const name of ['ce_specversion', 'ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_subject', 'content-type', 'traceparent', 'ce_pareceipt', 'ce_pareplayof', 'ce_paattempt']) {
+  for (const name of [
+    'ce_specversion',
+    'ce_id',
+    'ce_type',
+    'ce_source',
+    'ce_time',
+    'ce_subject',
+    'content-type',
+    'traceparent',
+    'ce_pareceipt',
+    'ce_pareplayof',
+    'ce_paattempt',
+  ]) {
     if (headers[name] !== undefined) kept[name] = cut(headers[name], MAX_HEADER);
   }
   return kept;
 }
 
 /** The output of a batch's parked records. */
-export const parked = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({ topic: deadLetterTopic(batch.topic), records });
+export const parked = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({
+  topic: deadLetterTopic(batch.topic),
+  records,
+});

@@ -7,11 +7,29 @@ import { partitionFor } from './murmur2.ts';
 import { EngineUnavailable } from './port.ts';
 import type { Batch, EventLog, LogRecord, NewRecord } from './port.ts';
 
-const record = (topic: string, partition: number, offset: number): LogRecord => ({ topic, partition, offset, key: 'm', headers: { ce_type: 'x' }, value: Buffer.from('{"a":1}'), timestamp: 0 });
-const batch = (partition: number, from: number, count = 1): Batch => ({ topic: 'in', partition, records: Array.from({ length: count }, (_, i) => record('in', partition, from + i)) });
+const record = (topic: string, partition: number, offset: number): LogRecord => ({
+  topic,
+  partition,
+  offset,
+  key: 'm',
+  headers: { ce_type: 'x' },
+  value: Buffer.from('{"a":1}'),
+  timestamp: 0,
+});
+const batch = (partition: number, from: number, count = 1): Batch => ({
+  topic: 'in',
+  partition,
+  records: Array.from({ length: count }, (_, i) => record('in', partition, from + i)),
+});
 /** A key whose partition (of 4) is the wanted one. */
-const keyIn = (partition: number): string => Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => partitionFor(key, 4) === partition)!;
-const out = (partition: number): NewRecord => ({ key: 'k', partitionKey: keyIn(partition), headers: { ce_type: 'pa.x.v1' }, value: '{}' });
+const keyIn = (partition: number): string =>
+  Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => partitionFor(key, 4) === partition)!;
+const out = (partition: number): NewRecord => ({
+  key: 'k',
+  partitionKey: keyIn(partition),
+  headers: { ce_type: 'pa.x.v1' },
+  value: '{}',
+});
 
 async function progressIn(log: EventLog, topic: string, partition: number): Promise<Progress[]> {
   const found: Progress[] = [];
@@ -25,15 +43,27 @@ async function progressIn(log: EventLog, topic: string, partition: number): Prom
 
 function counting(log: EventLog): { log: EventLog; appends: string[] } {
   const appends: string[] = [];
-  return { appends, log: new Proxy(log, { get: (target, name: keyof EventLog) => (name === 'append'
-    ? (topic: string, records: readonly NewRecord[]) => (appends.push(`${topic} ${records.length}`), target.append(topic, records))
-    : (target[name] as (...args: unknown[]) => unknown).bind(target)) }) };
+  return {
+    appends,
+    log: new Proxy(log, {
+      get: (target, name: keyof EventLog) =>
+        name === 'append'
+          ? (topic: string, records: readonly NewRecord[]) => (
+              appends.push(`${topic} ${records.length}`),
+              target.append(topic, records)
+            )
+          : (target[name] as (...args: unknown[]) => unknown).bind(target),
+    }),
+  };
 }
 
 describe('Derivation', () => {
   it('appends outputs of the progress partition together with the progress record', async () => {
     const { log, appends } = counting(openMemoryLog());
-    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(2, 0, 3), { outputs: [{ topic: 'out', records: [out(2), out(2)] }], outcomes: [] });
+    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(2, 0, 3), {
+      outputs: [{ topic: 'out', records: [out(2), out(2)] }],
+      outcomes: [],
+    });
     expect(appends).toEqual(['out 3']);
     expect(await progressIn(log, 'out', 2)).toEqual([{ deriver: 'd', topic: 'in', partition: 2, from: 0, next: 3 }]);
   });
@@ -41,10 +71,19 @@ describe('Derivation', () => {
   it('names outputs in other partitions and topics, and keeps naming them in later batches', async () => {
     const log = openMemoryLog();
     const derivation = new Derivation({ log, deriver: 'd', progressTopic: 'out' });
-    await derivation.complete(batch(1, 0), { outputs: [{ topic: 'other', records: [out(3)] }, { topic: 'out', records: [out(1), out(0)] }], outcomes: [] });
+    await derivation.complete(batch(1, 0), {
+      outputs: [
+        { topic: 'other', records: [out(3)] },
+        { topic: 'out', records: [out(1), out(0)] },
+      ],
+      outcomes: [],
+    });
     await derivation.complete(batch(1, 1), { outputs: [], outcomes: [] });
     const after = { other: { 3: 1 }, out: { 0: 1 } };
-    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after }, { deriver: 'd', topic: 'in', partition: 1, from: 1, next: 2, after }]);
+    expect(await progressIn(log, 'out', 1)).toEqual([
+      { deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after },
+      { deriver: 'd', topic: 'in', partition: 1, from: 1, next: 2, after },
+    ]);
   });
 
   it('covers what another instance did with a partition that went away and came back at the same place', async () => {
@@ -56,15 +95,29 @@ describe('Derivation', () => {
     await second.complete(batch(1, 1), { outputs: [{ topic: 'other', records: [out(2)] }], outcomes: [] });
     first.assigned();
     await first.complete(batch(1, 1, 2), { outputs: [], outcomes: [] });
-    expect((await progressIn(log, 'out', 1)).at(-1)).toMatchObject({ from: 1, next: 3, after: { other: { 3: 1, 2: 1 } } });
+    expect((await progressIn(log, 'out', 1)).at(-1)).toMatchObject({
+      from: 1,
+      next: 3,
+      after: { other: { 3: 1, 2: 1 } },
+    });
   });
 
   it('parks what has headers of any size, and reports no receipt that is none', async () => {
-    const huge = { ...record('in', 0, 0), key: 'k'.repeat(5000), headers: { ce_type: 'x', ce_id: 'i'.repeat(500_000), other: '\u0001'.repeat(1_000_000) } };
+    const huge = {
+      ...record('in', 0, 0),
+      key: 'k'.repeat(5000),
+      headers: { ce_type: 'x', ce_id: 'i'.repeat(500_000), other: '\u0001'.repeat(1_000_000) },
+    };
     const letter = park({ topic: 'in', partition: 0 }, huge, 'invalid-data', 'd', 'resources', 0);
     expect(Buffer.byteLength(letter.value)).toBeLessThan(20_000);
     const log = openMemoryLog();
-    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0), { outputs: [], outcomes: [{ receipt: 'r'.repeat(1000), event: 'e', outcome: 'unchanged' }, { receipt: 'r-1', event: 'e'.repeat(1000), outcome: 'unchanged' }] });
+    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0), {
+      outputs: [],
+      outcomes: [
+        { receipt: 'r'.repeat(1000), event: 'e', outcome: 'unchanged' },
+        { receipt: 'r-1', event: 'e'.repeat(1000), outcome: 'unchanged' },
+      ],
+    });
     const [progress] = await progressIn(log, 'out', 0);
     expect(progress!.outcomes!.map((o) => [o.receipt, o.items[0]!.event.length])).toEqual([['r-1', 257]]);
   });
@@ -78,7 +131,11 @@ describe('Derivation', () => {
     await second.complete(batch(1, 1), { outputs: [{ topic: 'other', records: [out(2)] }], outcomes: [] });
     await first.complete(batch(1, 2), { outputs: [], outcomes: [] });
     const entries = await progressIn(log, 'out', 1);
-    expect(entries.map((entry) => entry.after)).toEqual([{ other: { 3: 1 } }, { other: { 3: 1, 2: 1 } }, { other: { 3: 1, 2: 1 } }]);
+    expect(entries.map((entry) => entry.after)).toEqual([
+      { other: { 3: 1 } },
+      { other: { 3: 1, 2: 1 } },
+      { other: { 3: 1, 2: 1 } },
+    ]);
   });
 
   it('writes no progress when an output was not appended', async () => {
@@ -90,17 +147,29 @@ describe('Derivation', () => {
     await expect(derivation.complete(batch(1, 0), result)).rejects.toThrow(EngineUnavailable);
     expect(await progressIn(log, 'out', 1)).toEqual([]);
     await derivation.complete(batch(1, 0), result);
-    expect(await progressIn(log, 'out', 1)).toEqual([{ deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after: { other: { 3: 2 } } }]);
+    expect(await progressIn(log, 'out', 1)).toEqual([
+      { deriver: 'd', topic: 'in', partition: 1, from: 0, next: 1, after: { other: { 3: 2 } } },
+    ]);
   });
 
   it('appends nothing more once the partition may have another owner, and no progress', async () => {
     const { log, appends } = counting(openMemoryLog());
     const derivation = new Derivation({ log, deriver: 'd', progressTopic: 'out' });
-    const result = { outputs: [{ topic: 'other', records: [out(3)] }, { topic: 'another', records: [out(3)] }], outcomes: [] };
+    const result = {
+      outputs: [
+        { topic: 'other', records: [out(3)] },
+        { topic: 'another', records: [out(3)] },
+      ],
+      outcomes: [],
+    };
     let asked = 0;
-    await expect(derivation.complete({ ...batch(1, 0), owned: () => asked++ < 1 }, result)).rejects.toThrow(EngineUnavailable);
+    await expect(derivation.complete({ ...batch(1, 0), owned: () => asked++ < 1 }, result)).rejects.toThrow(
+      EngineUnavailable,
+    );
     expect(appends).toEqual(['other 1']);
-    await expect(derivation.complete({ ...batch(1, 0), owned: () => false }, result)).rejects.toThrow(EngineUnavailable);
+    await expect(derivation.complete({ ...batch(1, 0), owned: () => false }, result)).rejects.toThrow(
+      EngineUnavailable,
+    );
     expect(appends).toEqual(['other 1']);
     await derivation.complete({ ...batch(1, 0), owned: () => true }, result);
     expect(appends).toEqual(['other 1', 'other 1', 'another 1', 'out 1']);
@@ -111,19 +180,32 @@ describe('Derivation', () => {
     await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0, 4), {
       outputs: [],
       outcomes: [
-        { receipt: 'r-1', event: 'e1', outcome: 'recorded' }, { receipt: 'r-1', event: 'e2', outcome: 'unchanged', about: 'Patient/1' },
-        { receipt: 'r-2', event: 'e3', outcome: 'parked', reason: 'schema', deadLetter: 'dl-x' }, { event: 'e4', outcome: 'recorded' },
+        { receipt: 'r-1', event: 'e1', outcome: 'recorded' },
+        { receipt: 'r-1', event: 'e2', outcome: 'unchanged', about: 'Patient/1' },
+        { receipt: 'r-2', event: 'e3', outcome: 'parked', reason: 'schema', deadLetter: 'dl-x' },
+        { event: 'e4', outcome: 'recorded' },
       ],
     });
     expect((await progressIn(log, 'out', 0))[0]!.outcomes).toEqual([
-      { receipt: 'r-1', counts: { recorded: 1, unchanged: 1 }, items: [{ event: 'e2', outcome: 'unchanged', about: 'Patient/1' }] },
-      { receipt: 'r-2', counts: { parked: 1 }, items: [{ event: 'e3', outcome: 'parked', reason: 'schema', deadLetter: 'dl-x' }] },
+      {
+        receipt: 'r-1',
+        counts: { recorded: 1, unchanged: 1 },
+        items: [{ event: 'e2', outcome: 'unchanged', about: 'Patient/1' }],
+      },
+      {
+        receipt: 'r-2',
+        counts: { parked: 1 },
+        items: [{ event: 'e3', outcome: 'parked', reason: 'schema', deadLetter: 'dl-x' }],
+      },
     ]);
   });
 
   it('passes an empty batch over', async () => {
     const { log, appends } = counting(openMemoryLog());
-    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete({ topic: 'in', partition: 0, records: [] }, { outputs: [], outcomes: [] });
+    await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(
+      { topic: 'in', partition: 0, records: [] },
+      { outputs: [], outcomes: [] },
+    );
     expect(appends).toEqual([]);
   });
 });
@@ -132,17 +214,36 @@ describe('a parked record', () => {
   it('has one name for one place', () => {
     expect(deadLetterId('payer.member-events', 1, 2)).toMatch(/^dl-[a-z2-7]{26}$/);
     expect(deadLetterId('payer.member-events', 1, 2)).toBe(deadLetterId('payer.member-events', 1, 2));
-    expect(new Set([deadLetterId('t', 1, 2), deadLetterId('t', 2, 1), deadLetterId('t', 1, 3), deadLetterId('u', 1, 2)]).size).toBe(4);
+    expect(
+      new Set([deadLetterId('t', 1, 2), deadLetterId('t', 2, 1), deadLetterId('t', 1, 3), deadLetterId('u', 1, 2)])
+        .size,
+    ).toBe(4);
   });
 
   it('keeps the original bytes and headers, whatever they are', () => {
     const bytes = Uint8Array.from([0xff, 0x00, 0x7b]);
     const original = { ...record('payer.member-events', 1, 7), value: bytes };
-    const made = park({ topic: 'payer.member-events', partition: 1 }, original, 'not-json', 'the data is not JSON', 'resources', 0);
+    const made = park(
+      { topic: 'payer.member-events', partition: 1 },
+      original,
+      'not-json',
+      'the data is not JSON',
+      'resources',
+      0,
+    );
     const decoded = decodeEvent(made);
     if (!decoded.ok) throw new Error(decoded.detail);
     const data = eventParked.parse(decoded.event.data);
-    expect(data).toMatchObject({ topic: 'payer.member-events', partition: 1, offset: 7, key: 'm', headers: { ce_type: 'x' }, reason: 'not-json', parkedBy: 'resources', parkedAt: '1970-01-01T00:00:00.000Z' });
+    expect(data).toMatchObject({
+      topic: 'payer.member-events',
+      partition: 1,
+      offset: 7,
+      key: 'm',
+      headers: { ce_type: 'x' },
+      reason: 'not-json',
+      parkedBy: 'resources',
+      parkedAt: '1970-01-01T00:00:00.000Z',
+    });
     expect(Uint8Array.from(Buffer.from(data.value, 'base64'))).toEqual(bytes);
     expect(made.key).toBe(data.deadLetter);
     expect(parked({ topic: 'payer.member-events' }, [made]).topic).toBe('payer.member-events.dead-letter');

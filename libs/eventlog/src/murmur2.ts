@@ -26,7 +26,9 @@ export function murmur2(data: Uint8Array): number {
   return h ^ (h >>> 15);
 }
 
-/** The partition of a key as Kafka's DefaultPartitioner chooses it: murmur2 of its UTF-8, sign bit masked, modulo count. */
+/**
+ * The partition of a key as Kafka's DefaultPartitioner chooses it: murmur2 of its UTF-8, sign bit masked, modulo count.
+ */
 export function partitionFor(partitionKey: string, partitions: number): number {
   return (murmur2(Buffer.from(partitionKey, 'utf8')) & 0x7fffffff) % partitions;
 }

@@ -23,14 +23,20 @@ export interface LogRecord {
   readonly value: Uint8Array;
   /** Append time, ms since the epoch. */
   readonly timestamp: number;
-  /** Present where a producer set the timestamp (Kafka's CreateTime). Absent: the log set it when it appended the record. */
+  /**
+   * Present where a producer set the timestamp (Kafka's CreateTime). Absent: the log set it when it appended the
+   * record.
+   */
   readonly timestampBy?: 'producer';
 }
 
 /** Topic -> next offset to handle, by partition index. A head is exclusive: the offset the next record will get. */
 export type Position = Readonly<Record<string, readonly number[]>>;
 
-export interface Appended { readonly partition: number; readonly offset: number }
+export interface Appended {
+  readonly partition: number;
+  readonly offset: number;
+}
 
 /** Records of one topic-partition in offset order. */
 export interface Batch {
@@ -78,7 +84,10 @@ export interface Loss {
   readonly from: number;
   /** Offset of the oldest record that is left; exclusive end of the loss. */
   readonly to: number;
-  /** False when the group has committed nothing: it is new, or the engine has forgotten it (Kafka: offsets.retention.minutes). */
+  /**
+   * False when the group has committed nothing: it is new, or the engine has forgotten it (Kafka:
+   * offsets.retention.minutes).
+   */
   readonly begun: boolean;
 }
 
@@ -98,13 +107,16 @@ export interface SubscribeOptions {
    */
   readonly lingerMs?: number;
   /**
-   * Offsets are committed after it resolves. Must be idempotent: the same batch may come again. One batch a partition at
+   * Offsets are committed after it resolves. Must be idempotent: the same batch may come again. One batch a partition
+   * at
    * a time; batches of different partitions may overlap.
    */
   handle(batch: Batch): Promise<void>;
   /**
-   * Whether an operator has accepted a loss. Asked when retention has removed records before this group read them, again and again until the answer
-   * is true. Until then the partition stands still and `failure` names it. Default: a group that has committed nothing begins at what is left, any
+   * Whether an operator has accepted a loss. Asked when retention has removed records before this group read them,
+   * again and again until the answer
+   * is true. Until then the partition stands still and `failure` names it. Default: a group that has committed nothing
+   * begins at what is left, any
    * other stands still.
    */
   accepted?(loss: Loss): Promise<boolean>;
@@ -135,24 +147,31 @@ export interface EventLog {
   /** Resolves when durable, with one entry a record in order. Throws EngineUnavailable or RecordTooLarge. */
   append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
-  /** Every partition from a position on, no group, no commits; resolves after the records that were there at the call are handled. */
+  /**
+   * Every partition from a position on, no group, no commits; resolves after the records that were there at the call
+   * are handled.
+   */
   follow(options: FollowOptions): Promise<Subscription>;
   /** Heads of topics (exclusive). */
   head(topics: readonly string[]): Promise<Position>;
   /** Committed position of a group. */
   committed(group: string, topics: readonly string[]): Promise<Position>;
-  /** What retention has removed before a group read it; nothing for partitions in which the group has committed nothing. */
+  /**
+   * What retention has removed before a group read it; nothing for partitions in which the group has committed nothing.
+   */
   losses(group: string, topics: readonly string[]): Promise<readonly Loss[]>;
   /** Reads a range of one partition, for rebuild, dead letters and explain. */
   read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
   partitions(topic: string): Promise<number>;
   /**
-   * Removes the oldest records that were appended before a time (ms since the epoch), as far as every subscriber and follower of the topic has
+   * Removes the oldest records that were appended before a time (ms since the epoch), as far as every subscriber and
+   * follower of the topic has
    * handled them. Offsets stay. Absent where the engine does it (Kafka: retention.ms). @returns how many
    */
   trim?(topic: string, beforeTimestamp: number): Promise<number>;
   /**
-   * Keeps the last record of each key among those that every subscriber and follower of the topic has handled; offsets stay. Absent where the
+   * Keeps the last record of each key among those that every subscriber and follower of the topic has handled; offsets
+   * stay. Absent where the
    * engine does it (cleanup.policy=compact). @returns how many records it removed
    */
   compact?(topic: string): Promise<number>;

@@ -8,7 +8,13 @@ type After = Readonly<Record<string, Readonly<Record<string, number>>>>;
 export interface ProgressState {
   readonly at: Position;
   readonly derived: Readonly<Record<string, Position>>;
-  readonly pending: readonly { readonly deriver: string; readonly topic: string; readonly partition: number; readonly next: number; readonly after: After }[];
+  readonly pending: readonly {
+    readonly deriver: string;
+    readonly topic: string;
+    readonly partition: number;
+    readonly next: number;
+    readonly after: After;
+  }[];
 }
 
 /**
@@ -26,7 +32,8 @@ export class ProgressTracker {
   constructor(topics: readonly string[], state?: ProgressState) {
     for (const topic of topics) this.#at.set(topic, [...(state?.at[topic] ?? [])]);
     for (const [deriver, position] of Object.entries(state?.derived ?? {})) {
-      for (const [topic, offsets] of Object.entries(position)) offsets.forEach((next, partition) => this.#reach(deriver, topic, partition, next));
+      for (const [topic, offsets] of Object.entries(position))
+        offsets.forEach((next, partition) => this.#reach(deriver, topic, partition, next));
     }
     for (const entry of state?.pending ?? []) this.#wait(entry);
   }
@@ -35,8 +42,11 @@ export class ProgressTracker {
   record(record: LogRecord): void {
     if ((this.#at.get(record.topic)?.[record.partition] ?? 0) > record.offset) return;
     if (record.headers['ce_type'] === PROGRESS_TYPE) {
-      const { deriver, topic, partition, next, after } = JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as Progress;
-      if (next > this.#reached(deriver, topic, partition)) this.#wait({ deriver, topic, partition, next, after: after ?? {} });
+      const { deriver, topic, partition, next, after } = JSON.parse(
+        Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
+      ) as Progress;
+      if (next > this.#reached(deriver, topic, partition))
+        this.#wait({ deriver, topic, partition, next, after: after ?? {} });
     }
     this.passed(record.topic, record.partition, record.offset + 1);
   }
@@ -51,7 +61,12 @@ export class ProgressTracker {
 
   /** Deriver -> inbound position that the reader has passed. */
   derived(): Record<string, Position> {
-    return Object.fromEntries([...this.#derived].map(([deriver, topics]) => [deriver, Object.fromEntries([...topics].map(([topic, offsets]) => [topic, [...offsets]]))]));
+    return Object.fromEntries(
+      [...this.#derived].map(([deriver, topics]) => [
+        deriver,
+        Object.fromEntries([...topics].map(([topic, offsets]) => [topic, [...offsets]])),
+      ]),
+    );
   }
 
   /** Position of the consumed topics. */
@@ -87,7 +102,10 @@ export class ProgressTracker {
   #has(after: After): boolean {
     return Object.entries(after).every(([topic, partitions]) => {
       const offsets = this.#at.get(topic);
-      return offsets === undefined || Object.entries(partitions).every(([partition, next]) => (offsets[Number(partition)] ?? 0) >= next);
+      return (
+        offsets === undefined ||
+        Object.entries(partitions).every(([partition, next]) => (offsets[Number(partition)] ?? 0) >= next)
+      );
     });
   }
 

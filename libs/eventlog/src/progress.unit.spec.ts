@@ -6,7 +6,12 @@ import type { ProgressState } from './progress.ts';
 import type { LogRecord } from './port.ts';
 
 const record = (topic: string, partition: number, offset: number, progress?: Partial<Progress>): LogRecord => ({
-  topic, partition, offset, key: 'k', timestamp: 0, headers: { ce_type: progress === undefined ? 'pa.x.v1' : PROGRESS_TYPE },
+  topic,
+  partition,
+  offset,
+  key: 'k',
+  timestamp: 0,
+  headers: { ce_type: progress === undefined ? 'pa.x.v1' : PROGRESS_TYPE },
   value: Buffer.from(JSON.stringify({ deriver: 'd', topic: 'in', partition: 0, next: 1, ...progress })),
 });
 
@@ -65,7 +70,10 @@ describe('ProgressTracker', () => {
     const tracker = new ProgressTracker(['out', 'other']);
     tracker.record(record('out', 0, 0, { next: 2 }));
     tracker.record(record('out', 0, 1, { next: 5, after: { other: { 3: 2 } } }));
-    const restored = new ProgressTracker(['out', 'other'], JSON.parse(JSON.stringify(tracker.state())) as ProgressState);
+    const restored = new ProgressTracker(
+      ['out', 'other'],
+      JSON.parse(JSON.stringify(tracker.state())) as ProgressState,
+    );
     expect(restored.state()).toEqual(tracker.state());
     expect(restored.derived()).toEqual({ d: { in: [2] } });
     restored.passed('other', 3, 2);

@@ -1,11 +1,21 @@
 import { openEmbeddedLog } from '../src/embedded/index.ts';
 
-/** Child process of durability.int.spec.ts: appends for ever and prints the number of each call that was acknowledged. */
+/**
+ * Child process of durability.int.spec.ts: appends for ever and prints the number of each call that was acknowledged.
+ */
 const log = openEmbeddedLog({ file: process.argv[2]! });
 const padding = 'x'.repeat(Number(process.argv[3] ?? 100));
 for (let call = 0; ; call++) {
   try {
-    await log.append('t', Array.from({ length: 5 }, (_, i) => ({ key: `m${i}`, partitionKey: `m${i}`, headers: {}, value: JSON.stringify({ call, i, padding }) })));
+    await log.append(
+      't',
+      Array.from({ length: 5 }, (_, i) => ({
+        key: `m${i}`,
+        partitionKey: `m${i}`,
+        headers: {},
+        value: JSON.stringify({ call, i, padding }),
+      })),
+    );
   } catch (error) {
     process.stdout.write(`failed ${(error as Error).name}\n`);
     break;

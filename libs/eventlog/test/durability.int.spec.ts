@@ -18,8 +18,14 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Runs the child (under a shell prefix) until it ends or `stop` says so by its output; gives its lines. */
-async function run(prefix: string, args: readonly string[], stop: (lines: readonly string[]) => boolean): Promise<string[]> {
-  const command = [process.execPath, '--conditions=@provider-access/source', '--no-warnings', CHILD, ...args].map((a) => `'${a}'`).join(' ');
+async function run(
+  prefix: string,
+  args: readonly string[],
+  stop: (lines: readonly string[]) => boolean,
+): Promise<string[]> {
+  const command = [process.execPath, '--conditions=@provider-access/source', '--no-warnings', CHILD, ...args]
+    .map((a) => `'${a}'`)
+    .join(' ');
   const child = spawn('/bin/sh', ['-c', `${prefix} exec ${command}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   const complete = (): string[] => output.split('\n').slice(0, -1);
@@ -50,7 +56,8 @@ describe('the embedded log', () => {
       expect(acknowledged).toBeGreaterThanOrEqual(39);
       const log = openEmbeddedLog({ file });
       const calls = await callsIn(log);
-      for (let call = 0; call <= acknowledged; call++) expect(calls.get(call), `call ${call}`).toBeGreaterThanOrEqual(5);
+      for (let call = 0; call <= acknowledged; call++)
+        expect(calls.get(call), `call ${call}`).toBeGreaterThanOrEqual(5);
       for (const count of calls.values()) expect(count % 5).toBe(0);
       await log.close();
     }
@@ -76,13 +83,18 @@ describe('the embedded log', () => {
     await writer.append('t', given('1'));
     const reader = openEmbeddedLog({ file, partitions: 1, readonly: true });
     const seen: string[] = [];
-    const following = await reader.follow({ topics: ['t', 'later'], handle: (batch) => void seen.push(...batch.records.map((r) => Buffer.from(r.value).toString())) });
+    const following = await reader.follow({
+      topics: ['t', 'later'],
+      handle: (batch) => void seen.push(...batch.records.map((r) => Buffer.from(r.value).toString())),
+    });
     expect(seen).toEqual(['1']);
     await writer.append('t', given('2'));
     await eventually(() => seen.length === 2);
     expect(await reader.head(['t'])).toEqual({ t: [2] });
     await expect(reader.append('t', given('3'))).rejects.toThrow('opened to read');
-    await expect(reader.subscribe({ group: 'g', topics: ['t'], handle: async () => undefined })).rejects.toThrow('opened to read');
+    await expect(reader.subscribe({ group: 'g', topics: ['t'], handle: async () => undefined })).rejects.toThrow(
+      'opened to read',
+    );
     await writer.append('later', given('3'));
     await eventually(() => seen.length === 3);
     const group = await writer.subscribe({ group: 'g', topics: ['t'], handle: async () => undefined });
@@ -116,14 +128,19 @@ describe('the embedded log', () => {
     expect(await again.head(['t'])).toEqual({ t: [2] });
     expect(await again.append('t', given('next'))).toEqual([{ partition: 0, offset: 2 }]);
     const seen: number[] = [];
-    await (await again.follow({ topics: ['t'], handle: (batch) => void seen.push(...batch.records.map((r) => r.offset)) })).stop();
+    await (
+      await again.follow({ topics: ['t'], handle: (batch) => void seen.push(...batch.records.map((r) => r.offset)) })
+    ).stop();
     expect(seen).toEqual([2]);
     await again.close();
   });
 
   it('compacts to the last record of each key', async () => {
     const log = openEmbeddedLog({ file, partitions: 1 });
-    await log.append('t', ['a', 'b', 'a', 'c', 'b'].map((key, i) => ({ key, partitionKey: key, headers: {}, value: String(i) })));
+    await log.append(
+      't',
+      ['a', 'b', 'a', 'c', 'b'].map((key, i) => ({ key, partitionKey: key, headers: {}, value: String(i) })),
+    );
     expect(await log.compact!('t')).toBe(2);
     expect((await log.read('t', 0, 0, 10)).map((r) => r.offset)).toEqual([2, 3, 4]);
     expect(await log.head(['t'])).toEqual({ t: [5] });
@@ -131,6 +148,8 @@ describe('the embedded log', () => {
   });
 
   it('refuses a folder that is not there by name', () => {
-    expect(() => openEmbeddedLog({ file: join(folder, 'missing', 'log.db') })).toThrow(expect.objectContaining({ name: 'EngineUnavailable' }));
+    expect(() => openEmbeddedLog({ file: join(folder, 'missing', 'log.db') })).toThrow(
+      expect.objectContaining({ name: 'EngineUnavailable' }),
+    );
   });
 });

@@ -51,7 +51,11 @@ export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionK
   return { key, partitionKey: keys.partitionKey ?? key, headers, value: JSON.stringify(event.data) };
 }
 
-export type DecodeFailure = { readonly ok: false; readonly reason: 'not-a-cloudevent' | 'not-json'; readonly detail: string };
+export type DecodeFailure = {
+  readonly ok: false;
+  readonly reason: 'not-a-cloudevent' | 'not-json';
+  readonly detail: string;
+};
 export type DecodeResult = { readonly ok: true; readonly event: DomainEvent } | DecodeFailure;
 
 /**
@@ -60,7 +64,8 @@ export type DecodeResult = { readonly ok: true; readonly event: DomainEvent } | 
  */
 const isTraceparent = (value: unknown): value is string => typeof value === 'string' && value.length <= 128;
 const failure = (reason: DecodeFailure['reason'], detail: string): DecodeFailure => ({ ok: false, reason, detail });
-const text = (value: string | Uint8Array): string => (typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
+const text = (value: string | Uint8Array): string =>
+  typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 
 /** The event type without parsing the value, or undefined for structured mode and for what is no CloudEvent. */
 export function typeOf(record: { readonly headers: Readonly<Record<string, string>> }): string | undefined {
@@ -68,10 +73,14 @@ export function typeOf(record: { readonly headers: Readonly<Record<string, strin
 }
 
 /** Decodes binary or structured mode. Details name attributes, never values (they may be PHI). */
-export function decodeEvent(record: { readonly headers: Readonly<Record<string, string>>; readonly value: string | Uint8Array }): DecodeResult {
+export function decodeEvent(record: {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: string | Uint8Array;
+}): DecodeResult {
   const h = record.headers;
   if (h['ce_type'] === undefined) {
-    if (!(h['content-type'] ?? '').startsWith('application/cloudevents')) return failure('not-a-cloudevent', 'neither ce_ headers nor application/cloudevents+json');
+    if (!(h['content-type'] ?? '').startsWith('application/cloudevents'))
+      return failure('not-a-cloudevent', 'neither ce_ headers nor application/cloudevents+json');
     let body: unknown;
     try {
       body = JSON.parse(text(record.value));
@@ -80,7 +89,8 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
     }
     return fromStructured(body);
   }
-  for (const name of ['ce_id', 'ce_source', 'ce_time'] as const) if (!h[name]) return failure('not-a-cloudevent', `${name} is missing`);
+  for (const name of ['ce_id', 'ce_source', 'ce_time'] as const)
+    if (!h[name]) return failure('not-a-cloudevent', `${name} is missing`);
   if ((h['ce_specversion'] ?? '1.0') !== '1.0') return failure('not-a-cloudevent', 'ce_specversion must be 1.0');
   if (!isInstant(h['ce_time']!)) return failure('not-a-cloudevent', 'ce_time must be an RFC 3339 instant');
   let data: unknown;
@@ -90,11 +100,16 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
     return failure('not-json', 'the data is not JSON');
   }
   const extensions: Record<string, string> = {};
-  for (const name of Object.keys(h)) if (name.startsWith('ce_') && !CORE.has(name.slice(3))) extensions[name.slice(3)] = h[name]!;
+  for (const name of Object.keys(h))
+    if (name.startsWith('ce_') && !CORE.has(name.slice(3))) extensions[name.slice(3)] = h[name]!;
   return {
     ok: true,
     event: {
-      id: h['ce_id']!, source: h['ce_source']!, type: h['ce_type'], time: h['ce_time']!, data,
+      id: h['ce_id']!,
+      source: h['ce_source']!,
+      type: h['ce_type'],
+      time: h['ce_time']!,
+      data,
       ...(h['ce_subject'] !== undefined && { subject: h['ce_subject'] }),
       ...(isTraceparent(h['traceparent']) && { traceparent: h['traceparent'] }),
       ...(Object.keys(extensions).length > 0 && { extensions }),
@@ -104,14 +119,17 @@ export function decodeEvent(record: { readonly headers: Readonly<Record<string, 
 
 /** Reads a structured-mode JSON object (application/cloudevents+json). */
 export function fromStructured(body: unknown): DecodeResult {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return failure('not-a-cloudevent', 'a CloudEvent is a JSON object');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    return failure('not-a-cloudevent', 'a CloudEvent is a JSON object');
   const e = body as Record<string, unknown>;
   if (e['specversion'] !== '1.0') return failure('not-a-cloudevent', 'specversion must be "1.0"');
   for (const name of ['id', 'source', 'type', 'time'] as const) {
-    if (typeof e[name] !== 'string' || e[name] === '') return failure('not-a-cloudevent', `${name} must be a non-empty string`);
+    if (typeof e[name] !== 'string' || e[name] === '')
+      return failure('not-a-cloudevent', `${name} must be a non-empty string`);
   }
   if (!isInstant(e['time'] as string)) return failure('not-a-cloudevent', 'time must be an RFC 3339 instant');
-  if (e['subject'] !== undefined && typeof e['subject'] !== 'string') return failure('not-a-cloudevent', 'subject must be a string');
+  if (e['subject'] !== undefined && typeof e['subject'] !== 'string')
+    return failure('not-a-cloudevent', 'subject must be a string');
   let data = e['data'];
   if (data === undefined && typeof e['data_base64'] === 'string') {
     try {
@@ -123,8 +141,10 @@ export function fromStructured(body: unknown): DecodeResult {
   if (data === undefined) return failure('not-a-cloudevent', 'data is missing');
   const extensions: Record<string, string> = {};
   for (const [name, value] of Object.entries(e)) {
-    if (CORE.has(name) || name === 'data' || name === 'data_base64' || name === 'dataschema' || name === 'traceparent') continue;
-    if (!/^[a-z0-9]{1,64}$/.test(name)) return failure('not-a-cloudevent', 'attribute names are lower-case letters and digits');
+    if (CORE.has(name) || name === 'data' || name === 'data_base64' || name === 'dataschema' || name === 'traceparent')
+      continue;
+    if (!/^[a-z0-9]{1,64}$/.test(name))
+      return failure('not-a-cloudevent', 'attribute names are lower-case letters and digits');
     if (value === null) continue;
     if (typeof value === 'object') return failure('not-a-cloudevent', 'attributes are strings, booleans or numbers');
     extensions[name] = String(value);
@@ -132,7 +152,11 @@ export function fromStructured(body: unknown): DecodeResult {
   return {
     ok: true,
     event: {
-      id: e['id'] as string, source: e['source'] as string, type: e['type'] as string, time: e['time'] as string, data,
+      id: e['id'] as string,
+      source: e['source'] as string,
+      type: e['type'] as string,
+      time: e['time'] as string,
+      data,
       ...(typeof e['subject'] === 'string' && { subject: e['subject'] }),
       ...(isTraceparent(e['traceparent']) && { traceparent: e['traceparent'] }),
       ...(Object.keys(extensions).length > 0 && { extensions }),
@@ -143,7 +167,11 @@ export function fromStructured(body: unknown): DecodeResult {
 /** The structured-mode object of an event, as `pa` writes it and `POST /events` takes it. */
 export function toStructured(event: DomainEvent): Record<string, unknown> {
   return {
-    specversion: '1.0', id: event.id, source: event.source, type: event.type, time: event.time,
+    specversion: '1.0',
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    time: event.time,
     ...(event.subject !== undefined && { subject: event.subject }),
     datacontenttype: 'application/json',
     ...(event.traceparent !== undefined && { traceparent: event.traceparent }),
@@ -153,7 +181,8 @@ export function toStructured(event: DomainEvent): Record<string, unknown> {
 }
 
 /**
- * Header of what consent and attribution derive: the newest transactionTime of an export when it was derived, an RFC 3339 instant. Facts count
+ * Header of what consent and attribution derive: the newest transactionTime of an export when it was derived, an RFC
+ * 3339 instant. Facts count
  * as recorded at that time at the earliest (ADR 0023). A record without it was recorded at its timestamp.
  */
 export const RECORDED_AT_HEADER = 'ce_parecordedat';

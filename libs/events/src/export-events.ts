@@ -3,39 +3,79 @@ import { z } from 'zod';
 /**
  * pa.exports: a job's life (docs/architecture.md#an-export). Key is the job id; header `pa_version` is the stream
  * version that readers
- * deduplicate by (downloads are facts beside the stream and have none). Events stay small at any size of Group: what grows
+ * deduplicate by (downloads are facts beside the stream and have none). Events stay small at any size of Group: what
+ * grows
  * with it (member lists, parts, who was dropped) is in files that the events name.
  */
 const position = z.record(z.string(), z.array(z.int()));
 const instant = z.string();
 
 export const exportRequested = z.object({
-  job: z.string(), client: z.string(), group: z.string(), operation: z.enum(['$export', '$davinci-data-export']),
+  job: z.string(),
+  client: z.string(),
+  group: z.string(),
+  operation: z.enum(['$export', '$davinci-data-export']),
   /** The kick-off URL as the manifest repeats it. */
   request: z.string(),
   /** Every type that is exported: asked for, or all in scope. Never empty. */
-  types: z.array(z.string()).min(1), since: instant.optional(), exportType: z.string().optional(),
+  types: z.array(z.string()).min(1),
+  since: instant.optional(),
+  exportType: z.string().optional(),
   /** Parameters that a lenient client asked for and does not get: one OperationOutcome each. */
   warnings: z.array(z.object({ code: z.string(), text: z.string(), parameter: z.string() })),
   /** Heads of the payer topics that the views had passed at kick-off. */
-  positions: position, transactionTime: instant, requestedAt: instant,
+  positions: position,
+  transactionTime: instant,
+  requestedAt: instant,
   /** W3C trace context of the kick-off. Later steps of the job are its children. */
   traceparent: z.string().optional(),
 });
 /** The member list is frozen under `plan` (a file prefix), one file a chunk. No members: no chunks. */
-export const exportPlanned = z.object({ job: z.string(), members: z.int().nonnegative(), chunks: z.int().nonnegative(), plan: z.string() });
+export const exportPlanned = z.object({
+  job: z.string(),
+  members: z.int().nonnegative(),
+  chunks: z.int().nonnegative(),
+  plan: z.string(),
+});
 /** `summary` names the file that lists the chunk's parts. A higher fence replaces the chunk as a whole. */
-export const exportChunkWritten = z.object({ job: z.string(), chunk: z.int().nonnegative(), fence: z.int(), summary: z.string(), members: z.int(), refused: z.int(), resources: z.int(), bytes: z.int() });
-/** `manifest` names the file that lists what can be downloaded; `dropped` counts members whose access ended while the job ran. */
+export const exportChunkWritten = z.object({
+  job: z.string(),
+  chunk: z.int().nonnegative(),
+  fence: z.int(),
+  summary: z.string(),
+  members: z.int(),
+  refused: z.int(),
+  resources: z.int(),
+  bytes: z.int(),
+});
+/**
+ * `manifest` names the file that lists what can be downloaded; `dropped` counts members whose access ended while the
+ * job ran.
+ */
 export const exportSealed = z.object({
-  job: z.string(), manifest: z.string(), files: z.int(), resources: z.int(), dropped: z.int(), sealedAt: instant, expiresAt: instant,
+  job: z.string(),
+  manifest: z.string(),
+  files: z.int(),
+  resources: z.int(),
+  dropped: z.int(),
+  sealedAt: instant,
+  expiresAt: instant,
   /** Compressed bytes of the files that the seal itself wrote; those of chunks are in their events. */
   bytes: z.int().nonnegative().optional(),
 });
 export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
-/** `bytes` that were sent of a file, of `count` requests since the event before (absent: one); `complete` when one of them got all that it asked for. */
+/**
+ * `bytes` that were sent of a file, of `count` requests since the event before (absent: one); `complete` when one of
+ * them got all that it asked for.
+ */
 export const exportDownloaded = z.object({
-  job: z.string(), client: z.string(), file: z.string(), at: instant, bytes: z.int(), complete: z.boolean(), count: z.int().positive().optional(),
+  job: z.string(),
+  client: z.string(),
+  file: z.string(),
+  at: instant,
+  bytes: z.int(),
+  complete: z.boolean(),
+  count: z.int().positive().optional(),
 });
 
 export type ExportRequested = z.infer<typeof exportRequested>;

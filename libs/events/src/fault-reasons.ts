@@ -1,5 +1,6 @@
 /**
- * Why an inbound event was refused or became a dead letter: one closed table for all services, dead letters, receipts, metrics and
+ * Why an inbound event was refused or became a dead letter: one closed table for all services, dead letters, receipts,
+ * metrics and
  * `docs/dead-letters.md`. Each text says what is wrong and, where it is not obvious, what to do.
  */
 export const FAULT_REASONS = {

@@ -15,8 +15,7 @@ export type PayerEvent = {
   };
 }[PayerEventType];
 export type PayerEventRead<E = PayerEvent> =
-  | { readonly ok: true; readonly event: E }
-  | { readonly ok: false; readonly fault: EventFault };
+  { readonly ok: true; readonly event: E } | { readonly ok: false; readonly fault: EventFault };
 
 const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 /** Whether a text can be the id of a member or provider. */
@@ -27,12 +26,15 @@ export const RESERVED_SUBJECT = 'shared';
 export const MAX_IDENTITY = 256;
 /** The fault of the id or source of an event, whatever its type is. */
 export const identityFault = ({ id, source }: Pick<DomainEvent, 'id' | 'source'>): EventFault | undefined =>
-  id.length > MAX_IDENTITY || source.length > MAX_IDENTITY ? { reason: 'not-a-cloudevent', detail: `id and source have at most ${MAX_IDENTITY} characters` } : undefined;
+  id.length > MAX_IDENTITY || source.length > MAX_IDENTITY
+    ? { reason: 'not-a-cloudevent', detail: `id and source have at most ${MAX_IDENTITY} characters` }
+    : undefined;
 const MAX_FAULTS = 5;
 const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 
 /**
- * The event types that payers send, with the steps from older versions to the newest. `E` is the union of the valid events;
+ * The event types that payers send, with the steps from older versions to the newest. `E` is the union of the valid
+ * events;
  * tests make a contract of their own to add a version.
  */
 export class PayerContract<E = PayerEvent> {
@@ -44,11 +46,13 @@ export class PayerContract<E = PayerEvent> {
     this.#types = types;
     this.#upcast = upcasting(upcasters);
     const steps = new Map(upcasters.map(({ from, to }) => [from, to]));
-    this.#newest = new Map([...steps].map(([from, next]) => {
-      let to = next;
-      for (let step = steps.get(to); step !== undefined; step = steps.get(to)) to = step;
-      return [from, to];
-    }));
+    this.#newest = new Map(
+      [...steps].map(([from, next]) => {
+        let to = next;
+        for (let step = steps.get(to); step !== undefined; step = steps.get(to)) to = step;
+        return [from, to];
+      }),
+    );
   }
 
   /** The definition of the newest version of a type; undefined for a type that is none of a payer's. */
@@ -57,7 +61,10 @@ export class PayerContract<E = PayerEvent> {
     return Object.hasOwn(this.#types, newest) ? this.#types[newest] : undefined;
   }
 
-  /** The known type that a name may be a version of, in its newest version: `….v9` of a type of which nobody knows version 9. */
+  /**
+   * The known type that a name may be a version of, in its newest version: `….v9` of a type of which nobody knows
+   * version 9.
+   */
   closest(type: string): string | undefined {
     if (this.definition(type) !== undefined) return this.newest(type);
     return Object.keys(this.#types).find((known) => nameOf(known) === nameOf(type));
@@ -74,7 +81,8 @@ export class PayerContract<E = PayerEvent> {
    */
   read(event: DomainEvent, now?: number): PayerEventRead<E> {
     const definition = this.definition(event.type);
-    if (definition === undefined) return fault('unknown-event-type', 'this event type is not known; see the AsyncAPI document');
+    if (definition === undefined)
+      return fault('unknown-event-type', 'this event type is not known; see the AsyncAPI document');
     const { subject, time } = event;
     const named = identityFault(event);
     if (named !== undefined) return { ok: false, fault: named };
@@ -82,8 +90,10 @@ export class PayerContract<E = PayerEvent> {
       return fault('time-in-future', 'time lies more than five minutes ahead of this server');
     }
     if (definition.subject !== 'optional') {
-      if (subject === undefined || subject === '') return fault('missing-subject', 'subject must be the member id or the provider id');
-      if (!isSubject(subject)) return fault('invalid-subject', 'subject must be an id: letters, digits, - and ., at most 64');
+      if (subject === undefined || subject === '')
+        return fault('missing-subject', 'subject must be the member id or the provider id');
+      if (!isSubject(subject))
+        return fault('invalid-subject', 'subject must be an id: letters, digits, - and ., at most 64');
       if (definition.topic === 'payer.member-events' && subject === RESERVED_SUBJECT) {
         return fault('reserved-subject', `"${RESERVED_SUBJECT}" is no member id`);
       }

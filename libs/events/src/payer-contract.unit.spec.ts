@@ -4,13 +4,24 @@ import { PAYER_EVENTS } from './payer-events.ts';
 import { CLOCK_TOLERANCE_MS, PAYER_CONTRACT } from './payer-contract.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
-const event = (type: string, data: unknown, time = '2026-02-01T00:00:00Z') => ({ id: 'e', source: 's', type, time, subject: 'm', data });
+const event = (type: string, data: unknown, time = '2026-02-01T00:00:00Z') => ({
+  id: 'e',
+  source: 's',
+  type,
+  time,
+  subject: 'm',
+  data,
+});
 
-const read = (type: string, data: unknown, over: object = {}, now?: number) => PAYER_CONTRACT.read({ ...event(type, data), ...over }, now);
+const read = (type: string, data: unknown, over: object = {}, now?: number) =>
+  PAYER_CONTRACT.read({ ...event(type, data), ...over }, now);
 
 describe('PayerContract', () => {
   it('gives typed data with defaults', () => {
-    expect(read('payer.member-opted-out.v1', {})).toMatchObject({ ok: true, event: { type: 'payer.member-opted-out.v1', data: { scope: 'global', setBy: 'member' } } });
+    expect(read('payer.member-opted-out.v1', {})).toMatchObject({
+      ok: true,
+      event: { type: 'payer.member-opted-out.v1', data: { scope: 'global', setBy: 'member' } },
+    });
   });
 
   it.each(['payer.member-opted-out.v2', 'pa.opted-out.v1', 'toString', '__proto__', ''])('does not know %s', (type) => {
@@ -25,28 +36,53 @@ describe('PayerContract', () => {
     ['payer.attribution-asserted.v1', { provider: {}, from: '2026-01-01' }, 'data.provider'],
     ['payer.attribution-asserted.v1', { provider: { npi: '123' }, from: '2026-01-01' }, 'data.provider.npi'],
     ['payer.member-opted-out.v1', { scope: 'sometimes' }, 'data.scope'],
-    ['payer.member-opted-out.v1', { scope: 'provider-specific', targets: [{ npi: '1234567893' }, { npi: 'x' }] }, 'data.targets.1.npi'],
+    [
+      'payer.member-opted-out.v1',
+      { scope: 'provider-specific', targets: [{ npi: '1234567893' }, { npi: 'x' }] },
+      'data.targets.1.npi',
+    ],
     ['payer.resource-recorded.v1', { resource: 'Patient' }, 'data.resource'],
     ['payer.resource-deleted.v1', { resourceType: '', id: 'x', sequence: -1 }, 'data.resourceType'],
     ['payer.network-status-changed.v1', null, 'data:'],
   ])('names the path in %s', (type, data, path) => {
     const result = read(type, data);
-    expect(result).toMatchObject({ ok: false, fault: { reason: path === 'data.resource' ? 'not-a-resource' : 'invalid-data' } });
+    expect(result).toMatchObject({
+      ok: false,
+      fault: { reason: path === 'data.resource' ? 'not-a-resource' : 'invalid-data' },
+    });
     expect(!result.ok && result.fault.detail).toContain(path);
   });
 
   it('never repeats a value', () => {
     const secret = 'Sensitive-Value-4711';
-    const places = fc.constantFrom('coverageId', 'from', 'to', 'provider', 'scope', 'targets', 'resource', 'id', 'npi', 'status', 'setBy', 'sequence');
+    const places = fc.constantFrom(
+      'coverageId',
+      'from',
+      'to',
+      'provider',
+      'scope',
+      'targets',
+      'resource',
+      'id',
+      'npi',
+      'status',
+      'setBy',
+      'sequence',
+    );
     const value = fc.constantFrom<unknown>(`${secret} `, [`${secret} `], { npi: `${secret} ` }, [{ npi: secret }]);
-    fc.assert(fc.property(fc.constantFrom(...Object.keys(PAYER_EVENTS)), fc.dictionary(places, value), (type, data) => {
-      const result = read(type, data);
-      if (!result.ok) expect(result.fault.detail).not.toContain(secret);
-    }));
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(PAYER_EVENTS)), fc.dictionary(places, value), (type, data) => {
+        const result = read(type, data);
+        if (!result.ok) expect(result.fault.detail).not.toContain(secret);
+      }),
+    );
   });
 
   it('says how much more is wrong instead of listing it all', () => {
-    const result = read('payer.member-opted-out.v1', { scope: 'provider-specific', targets: Array.from({ length: 50 }, () => ({ npi: 'x' })) });
+    const result = read('payer.member-opted-out.v1', {
+      scope: 'provider-specific',
+      targets: Array.from({ length: 50 }, () => ({ npi: 'x' })),
+    });
     expect(!result.ok && result.fault.detail).toMatch(/and 45 more$/);
   });
 

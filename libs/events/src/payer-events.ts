@@ -11,8 +11,13 @@ const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digit
  * The pattern is for the AsyncAPI document. The code that reads the value later asks the same calendar as
  * `isDayOrInstant`.
  */
-const instantOrDate = z.string().max(35)
-  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/, 'a date (YYYY-MM-DD) or an instant with a zone')
+const instantOrDate = z
+  .string()
+  .max(35)
+  .regex(
+    /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/,
+    'a date (YYYY-MM-DD) or an instant with a zone',
+  )
   .refine(isDayOrInstant, 'a date and a time of day that exist');
 const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
 const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
@@ -20,35 +25,79 @@ const shortText = z.string().max(500);
 
 /** One FHIR R4 resource as the payer has it, money included; `sequence` breaks ties of business time. */
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
-/** Passed on as it came, not copied: a copy costs time and loses keys such as `__proto__`, which the check of the resource has to see. */
-const resource = z.unknown().refine(isObject, 'must be a FHIR resource').meta({ type: 'object' }) as unknown as z.ZodType<Record<string, unknown>>;
+/**
+ * Passed on as it came, not copied: a copy costs time and loses keys such as `__proto__`, which the check of the
+ * resource has to see.
+ */
+const resource = z
+  .unknown()
+  .refine(isObject, 'must be a FHIR resource')
+  .meta({ type: 'object' }) as unknown as z.ZodType<Record<string, unknown>>;
 export const resourceRecorded = z.object({ resource, sequence: z.int().nonnegative().optional() });
-export const resourceDeleted = z.object({ resourceType: z.string().min(1).max(64), id, sequence: z.int().nonnegative().optional() });
+export const resourceDeleted = z.object({
+  resourceType: z.string().min(1).max(64),
+  id,
+  sequence: z.int().nonnegative().optional(),
+});
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
 export const priorAuthorizationChanged = resourceRecorded;
-export const memberEnrolled = z.object({ coverageId: id, from: instantOrDate, to: instantOrDate.optional(), plan: shortText.optional() });
+export const memberEnrolled = z.object({
+  coverageId: id,
+  from: instantOrDate,
+  to: instantOrDate.optional(),
+  plan: shortText.optional(),
+});
 export const memberChanged = memberEnrolled.partial();
 export const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });
 /** The subject is the id that stays; `from` is the id that is retired. */
 export const membersMerged = z.object({ from: id });
-export const provider = z.object({ npi: npi.optional(), tin: tin.optional(), contract: z.string().min(1).max(128).optional() })
+export const provider = z
+  .object({ npi: npi.optional(), tin: tin.optional(), contract: z.string().min(1).max(128).optional() })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
-export const attributionAsserted = z.object({ provider, from: instantOrDate, to: instantOrDate.optional(), coverageId: id.optional(), basis: shortText.optional() });
+export const attributionAsserted = z.object({
+  provider,
+  from: instantOrDate,
+  to: instantOrDate.optional(),
+  coverageId: id.optional(),
+  basis: shortText.optional(),
+});
 export const attributionEnded = z.object({ provider, to: instantOrDate });
 /** PDex 2.2 opt-out-scope codes. Scopes we do not evaluate narrower are treated as global: deny. */
-export const OPT_OUT_SCOPES = ['global', 'provider-specific', 'purpose-specific', 'payer-specific', 'provider-category'] as const;
+export const OPT_OUT_SCOPES = [
+  'global',
+  'provider-specific',
+  'purpose-specific',
+  'payer-specific',
+  'provider-category',
+] as const;
 export const optOutScope = z.enum(OPT_OUT_SCOPES);
 const setBy = z.enum(['member', 'personal-representative', 'payer']);
 export const memberOptedOut = z.object({
   scope: optOutScope.default('global'),
   /** Providers, for scope provider-specific. */
-  targets: z.array(z.looseObject({ npi: npi.optional(), tin: tin.optional() })).max(100).optional(),
-  effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional(), reason: shortText.optional(),
+  targets: z
+    .array(z.looseObject({ npi: npi.optional(), tin: tin.optional() }))
+    .max(100)
+    .optional(),
+  effectiveFrom: instantOrDate.optional(),
+  setBy: setBy.default('member'),
+  channel: shortText.optional(),
+  reason: shortText.optional(),
 });
-export const memberOptedIn = z.object({ effectiveFrom: instantOrDate.optional(), setBy: setBy.default('member'), channel: shortText.optional() });
+export const memberOptedIn = z.object({
+  effectiveFrom: instantOrDate.optional(),
+  setBy: setBy.default('member'),
+  channel: shortText.optional(),
+});
 /** One of Organization, Practitioner, PractitionerRole, Location; subject is NPI or organization id. */
 export const providerRecorded = resourceRecorded;
-export const networkStatusChanged = z.object({ npi: npi.optional(), tin: tin.optional(), status: z.enum(['in-network', 'out-of-network']), from: instantOrDate })
+export const networkStatusChanged = z
+  .object({
+    npi: npi.optional(),
+    tin: tin.optional(),
+    status: z.enum(['in-network', 'out-of-network']),
+    from: instantOrDate,
+  })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
 
 export type ResourceRecorded = z.infer<typeof resourceRecorded>;
@@ -76,19 +125,85 @@ export interface PayerEventDefinition {
 }
 
 export const PAYER_EVENTS = {
-  'payer.resource-recorded.v1': { topic: 'payer.member-events', owner: 'resources', schema: resourceRecorded, title: 'A FHIR resource of the member was recorded or changed' },
-  'payer.resource-deleted.v1': { topic: 'payer.member-events', owner: 'resources', schema: resourceDeleted, title: 'A FHIR resource of the member was deleted' },
-  'payer.prior-authorization-changed.v1': { topic: 'payer.member-events', owner: 'resources', schema: priorAuthorizationChanged, title: 'A prior authorization changed' },
-  'payer.member-enrolled.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberEnrolled, title: 'A coverage of the member started' },
-  'payer.member-changed.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberChanged, title: 'A coverage of the member changed' },
-  'payer.member-terminated.v1': { topic: 'payer.member-events', owner: 'attribution', schema: memberTerminated, title: 'The coverage of the member ended' },
-  'payer.members-merged.v1': { topic: 'payer.member-events', owner: 'attribution', schema: membersMerged, title: 'Two member ids were found to be one person' },
-  'payer.attribution-asserted.v1': { topic: 'payer.member-events', owner: 'attribution', schema: attributionAsserted, title: 'The member was attributed to a provider' },
-  'payer.attribution-ended.v1': { topic: 'payer.member-events', owner: 'attribution', schema: attributionEnded, title: 'An attribution ended' },
-  'payer.member-opted-out.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedOut, title: 'The member opted out of Provider Access' },
-  'payer.member-opted-in.v1': { topic: 'payer.member-events', owner: 'consent', schema: memberOptedIn, title: 'The member opted back in' },
-  'payer.provider-recorded.v1': { topic: 'payer.provider-events', owner: 'resources', subject: 'optional', schema: providerRecorded, title: 'A provider, organization, role or location was recorded' },
-  'payer.network-status-changed.v1': { topic: 'payer.provider-events', owner: 'attribution', schema: networkStatusChanged, title: 'A provider joined or left the network' },
+  'payer.resource-recorded.v1': {
+    topic: 'payer.member-events',
+    owner: 'resources',
+    schema: resourceRecorded,
+    title: 'A FHIR resource of the member was recorded or changed',
+  },
+  'payer.resource-deleted.v1': {
+    topic: 'payer.member-events',
+    owner: 'resources',
+    schema: resourceDeleted,
+    title: 'A FHIR resource of the member was deleted',
+  },
+  'payer.prior-authorization-changed.v1': {
+    topic: 'payer.member-events',
+    owner: 'resources',
+    schema: priorAuthorizationChanged,
+    title: 'A prior authorization changed',
+  },
+  'payer.member-enrolled.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: memberEnrolled,
+    title: 'A coverage of the member started',
+  },
+  'payer.member-changed.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: memberChanged,
+    title: 'A coverage of the member changed',
+  },
+  'payer.member-terminated.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: memberTerminated,
+    title: 'The coverage of the member ended',
+  },
+  'payer.members-merged.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: membersMerged,
+    title: 'Two member ids were found to be one person',
+  },
+  'payer.attribution-asserted.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: attributionAsserted,
+    title: 'The member was attributed to a provider',
+  },
+  'payer.attribution-ended.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    schema: attributionEnded,
+    title: 'An attribution ended',
+  },
+  'payer.member-opted-out.v1': {
+    topic: 'payer.member-events',
+    owner: 'consent',
+    schema: memberOptedOut,
+    title: 'The member opted out of Provider Access',
+  },
+  'payer.member-opted-in.v1': {
+    topic: 'payer.member-events',
+    owner: 'consent',
+    schema: memberOptedIn,
+    title: 'The member opted back in',
+  },
+  'payer.provider-recorded.v1': {
+    topic: 'payer.provider-events',
+    owner: 'resources',
+    subject: 'optional',
+    schema: providerRecorded,
+    title: 'A provider, organization, role or location was recorded',
+  },
+  'payer.network-status-changed.v1': {
+    topic: 'payer.provider-events',
+    owner: 'attribution',
+    schema: networkStatusChanged,
+    title: 'A provider joined or left the network',
+  },
 } as const satisfies Record<string, PayerEventDefinition>;
 export type PayerEventType = keyof typeof PAYER_EVENTS;
 

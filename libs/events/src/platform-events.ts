@@ -10,7 +10,8 @@ const instant = z.string();
 const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
 
 /**
- * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its event states.
+ * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its
+ * event states.
  * `events` are marks of the older events, so that one of them which comes again is not taken for a correction.
  */
 const tie = z.object({ said: instant, events: z.array(z.string()) });
@@ -24,16 +25,25 @@ export const recordAccepted = z.object({
   versionId: z.int().positive(),
   /** Time of acceptance = meta.lastUpdated, written once, kept by rebuilds. */
   lastUpdated: instant,
-  /** Business time and sequence of the payer's event: they choose which version wins. With `tie`, `businessTime` may be later by some ms. */
+  /**
+   * Business time and sequence of the payer's event: they choose which version wins. With `tie`, `businessTime` may be
+   * later by some ms.
+   */
   businessTime: instant,
   sequence: z.int(),
-  /** `source` and `id` of the payer's event: they name an event that comes again, and an id that comes again with other content. */
+  /**
+   * `source` and `id` of the payer's event: they name an event that comes again, and an id that comes again with other
+   * content.
+   */
   source: z.string().optional(),
   event: z.string().optional(),
   tie: tie.optional(),
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
-  /** Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of redaction. */
+  /**
+   * Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of
+   * redaction.
+   */
   sourceHash: z.string().optional(),
   serviceDate: z.string().optional(),
   /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
@@ -44,66 +54,141 @@ export const recordAccepted = z.object({
   line: z.string(),
 });
 export const recordDeleted = z.object({
-  member: z.string(), type: z.string(), id: z.string(), versionId: z.int().positive(), lastUpdated: instant,
-  businessTime: instant, sequence: z.int(), source: z.string().optional(), event: z.string().optional(), tie: tie.optional(), reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
+  member: z.string(),
+  type: z.string(),
+  id: z.string(),
+  versionId: z.int().positive(),
+  lastUpdated: instant,
+  businessTime: instant,
+  sequence: z.int(),
+  source: z.string().optional(),
+  event: z.string().optional(),
+  tie: tie.optional(),
+  reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
 });
 
 /** pa.members */
 export const coverageChanged = z.object({
   /** `*` with `cancelled`: every coverage of the member. */
-  member: z.string(), coverageId: z.string(), from: instant, to: instant.optional(), businessTime: instant, sequence: z.int(),
+  member: z.string(),
+  coverageId: z.string(),
+  from: instant,
+  to: instant.optional(),
+  businessTime: instant,
+  sequence: z.int(),
   /** No coverage from `from` on. */
   cancelled: z.boolean().optional(),
   /** Says the whole coverage (a Coverage resource does): nothing before `from` either. */
   replaces: z.boolean().optional(),
-  /** `businessTime` is later than the event states, because other events about the coverage have its time (ADR 0022). */
+  /**
+   * `businessTime` is later than the event states, because other events about the coverage have its time (ADR 0022).
+   */
   tie: tie.optional(),
 });
 export const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
 
 /** pa.attribution */
 export const memberAttributed = z.object({
-  member: z.string(), group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(),
-  from: instant, to: instant.optional(), coverageId: z.string().optional(), basis: z.string().optional(), businessTime: instant,
+  member: z.string(),
+  group: z.string(),
+  providers: z.array(providerKey).min(1),
+  contract: z.string().optional(),
+  from: instant,
+  to: instant.optional(),
+  coverageId: z.string().optional(),
+  basis: z.string().optional(),
+  businessTime: instant,
   tie: tie.optional(),
 });
-/** Ends every attribution of the member to a Group with all of these providers (and this contract, where given), whenever it was asserted. */
+/**
+ * Ends every attribution of the member to a Group with all of these providers (and this contract, where given),
+ * whenever it was asserted.
+ */
 export const attributionEndedRecord = z.object({
-  member: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), to: instant, businessTime: instant, tie: tie.optional(),
+  member: z.string(),
+  providers: z.array(providerKey).min(1),
+  contract: z.string().optional(),
+  to: instant,
+  businessTime: instant,
+  tie: tie.optional(),
 });
 
 /** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
 export const optedOut = z.object({
-  member: z.string(), scope: z.string(), targets: z.array(providerKey).optional(), effective: instant, businessTime: instant, setBy: z.string(), channel: z.string().optional(),
+  member: z.string(),
+  scope: z.string(),
+  targets: z.array(providerKey).optional(),
+  effective: instant,
+  businessTime: instant,
+  setBy: z.string(),
+  channel: z.string().optional(),
 });
-export const optedIn = z.object({ member: z.string(), effective: instant, businessTime: instant, setBy: z.string(), channel: z.string().optional() });
+export const optedIn = z.object({
+  member: z.string(),
+  effective: instant,
+  businessTime: instant,
+  setBy: z.string(),
+  channel: z.string().optional(),
+});
 
 /**
  * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
- * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A parked
+ * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A
+ * parked
  * network status denies its providers the same way (`providers`, in pa.providers).
  */
-export const accessHeld = z.object({ member: z.string().optional(), providers: z.array(providerKey).min(1).optional(), source: z.string(), deadLetter: z.string(), eventType: z.string() });
-export const accessReleased = z.object({ member: z.string().optional(), providers: z.array(providerKey).min(1).optional(), source: z.string(), deadLetter: z.string() });
+export const accessHeld = z.object({
+  member: z.string().optional(),
+  providers: z.array(providerKey).min(1).optional(),
+  source: z.string(),
+  deadLetter: z.string(),
+  eventType: z.string(),
+});
+export const accessReleased = z.object({
+  member: z.string().optional(),
+  providers: z.array(providerKey).min(1).optional(),
+  source: z.string(),
+  deadLetter: z.string(),
+});
 
 /** pa.providers: key is the provider key. */
 export const networkStatusRecorded = z.object({
-  provider: providerKey, status: z.enum(['in-network', 'out-of-network']), from: instant, businessTime: instant,
+  provider: providerKey,
+  status: z.enum(['in-network', 'out-of-network']),
+  from: instant,
+  businessTime: instant,
   /** Other identifiers of the same provider, as the payer's event names them. */
   with: z.array(providerKey).optional(),
   tie: tie.optional(),
 });
 
 /** pa.groups. Minted once; never changes, never returns. */
-export const groupOpened = z.object({ group: z.string(), providers: z.array(providerKey).min(1), contract: z.string().optional(), openedAt: instant });
+export const groupOpened = z.object({
+  group: z.string(),
+  providers: z.array(providerKey).min(1),
+  contract: z.string().optional(),
+  openedAt: instant,
+});
 
 /** pa.registry */
 export const appRegistered = z.object({
-  client: z.string(), name: z.string(), jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(), jwksUri: z.string().optional(),
-  scope: z.string(), contacts: z.array(z.string()), npis: z.array(z.string()), tins: z.array(z.string()), registrationTokenHash: z.string(), registeredAt: instant,
+  client: z.string(),
+  name: z.string(),
+  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  jwksUri: z.string().optional(),
+  scope: z.string(),
+  contacts: z.array(z.string()),
+  npis: z.array(z.string()),
+  tins: z.array(z.string()),
+  registrationTokenHash: z.string(),
+  registeredAt: instant,
 });
 export const appApproved = z.object({
-  client: z.string(), providers: z.array(providerKey), scope: z.string(), by: z.string(), reason: z.string().optional(),
+  client: z.string(),
+  providers: z.array(providerKey),
+  scope: z.string(),
+  by: z.string(),
+  reason: z.string().optional(),
   /** The evidence, as the reviewer gave it, that each identifier belongs to the provider of this app. */
   evidence: z.array(z.object({ provider: providerKey, text: z.string() })).optional(),
   /** Other clients that are bound to one of the identifiers, which the reviewer named. */
@@ -112,23 +197,40 @@ export const appApproved = z.object({
 export const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
 export const appSuspended = appRejected;
 export const appRevoked = appRejected;
-export const signingKeyPublished = z.object({ kid: z.string(), jwk: z.record(z.string(), z.unknown()), notAfter: instant.optional() });
+export const signingKeyPublished = z.object({
+  kid: z.string(),
+  jwk: z.record(z.string(), z.unknown()),
+  notAfter: instant.optional(),
+});
 /** Tokens of the key are refused from now on, for good: a kid never comes back. */
-export const signingKeyWithdrawn = z.object({ kid: z.string(), reason: z.enum(['rotated', 'compromised']), by: z.string() });
+export const signingKeyWithdrawn = z.object({
+  kid: z.string(),
+  reason: z.enum(['rotated', 'compromised']),
+  by: z.string(),
+});
 
 /**
  * pa.audit: releases to a client, and refusals. Members are a set. Each read and search has an entry. Releases of a
  * Group (the Group, its files) have one entry an hour, and another only for members who are not in it yet (ADR 0025).
  */
 export const disclosure = z.object({
-  client: z.string(), action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']), outcome: z.enum(['released', 'refused']),
-  reason: z.string().optional(), members: z.array(z.string()),
+  client: z.string(),
+  action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']),
+  outcome: z.enum(['released', 'refused']),
+  reason: z.string().optional(),
+  members: z.array(z.string()),
   /** Resources of the whole response. */
   resources: z.int().nonnegative(),
-  /** Resources of each of `members`, in their order. Absent in entries of before: known for an entry of one member alone. */
+  /**
+   * Resources of each of `members`, in their order. Absent in entries of before: known for an entry of one member
+   * alone.
+   */
   perMember: z.array(z.int().nonnegative()).optional(),
   types: z.array(z.string()).optional(),
-  group: z.string().optional(), job: z.string().optional(), file: z.string().optional(), at: instant,
+  group: z.string().optional(),
+  job: z.string().optional(),
+  file: z.string().optional(),
+  at: instant,
   /**
    * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
    * one.
@@ -144,7 +246,8 @@ export const disclosure = z.object({
 export const progress = z.object({
   /** The service that derived. A topic may have several derivers. */
   deriver: z.string(),
-  topic: z.string(), partition: z.int(),
+  topic: z.string(),
+  partition: z.int(),
   /**
    * First inbound offset of the batch. When instances take over from one another, a batch may be reported twice, and
    * with other boundaries.
@@ -154,30 +257,62 @@ export const progress = z.object({
   next: z.int(),
   /** Output topic -> next offset per partition that must be passed first. */
   after: z.record(z.string(), z.record(z.string(), z.int())).optional(),
-  outcomes: z.array(z.object({
-    receipt: z.string(), counts: z.record(z.string(), z.int()),
-    /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
-    removed: z.record(z.string(), z.int().positive()).optional(),
-    /** Conditional references in what was recorded, by path without indexes and type; at most 101 paths. */
-    unresolved: z.record(z.string(), z.int().positive()).optional(),
-    /** Everything but `recorded`, one row an event. */
-    items: z.array(z.object({ event: z.string(), outcome: z.string(), reason: z.string().optional(), deadLetter: z.string().optional(), about: z.string().optional() })),
-  })).optional(),
+  outcomes: z
+    .array(
+      z.object({
+        receipt: z.string(),
+        counts: z.record(z.string(), z.int()),
+        /**
+         * Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths.
+         */
+        removed: z.record(z.string(), z.int().positive()).optional(),
+        /** Conditional references in what was recorded, by path without indexes and type; at most 101 paths. */
+        unresolved: z.record(z.string(), z.int().positive()).optional(),
+        /** Everything but `recorded`, one row an event. */
+        items: z.array(
+          z.object({
+            event: z.string(),
+            outcome: z.string(),
+            reason: z.string().optional(),
+            deadLetter: z.string().optional(),
+            about: z.string().optional(),
+          }),
+        ),
+      }),
+    )
+    .optional(),
 });
 
 /** Dead-letter topics. The original bytes and headers stay for ever. */
 export const eventParked = z.object({
-  deadLetter: z.string(), topic: z.string(), partition: z.int(), offset: z.int(), key: z.string(), headers: z.record(z.string(), z.string()),
+  deadLetter: z.string(),
+  topic: z.string(),
+  partition: z.int(),
+  offset: z.int(),
+  key: z.string(),
+  headers: z.record(z.string(), z.string()),
   /** Original value, base64. */
   value: z.string(),
-  reason: z.string(), detail: z.string(), parkedBy: z.string(), parkedAt: instant,
+  reason: z.string(),
+  detail: z.string(),
+  parkedBy: z.string(),
+  parkedAt: instant,
 });
 export const deadLetterReplayed = z.object({
-  deadLetter: z.string(), by: z.string(), corrected: z.boolean(), event: z.string(), at: instant,
+  deadLetter: z.string(),
+  by: z.string(),
+  corrected: z.boolean(),
+  event: z.string(),
+  at: instant,
   /** Where the replayed event lies. Its taking effect ends the hold of the dead letter. */
   place: z.object({ topic: z.string(), partition: z.int(), offset: z.int() }).optional(),
 });
-export const deadLetterDiscarded = z.object({ deadLetter: z.string(), by: z.string(), reason: z.string(), at: instant });
+export const deadLetterDiscarded = z.object({
+  deadLetter: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: instant,
+});
 
 /**
  * pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until an operator confirms that

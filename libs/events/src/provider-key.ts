@@ -29,12 +29,16 @@ export function isNpi(value: string): boolean {
 export const isTin = (value: string): boolean => /^\d{2}-?\d{7}$/.test(value);
 
 /** A provider as an opt-out names it. */
-interface OptOutTarget { readonly npi?: string | undefined; readonly tin?: string | undefined }
+interface OptOutTarget {
+  readonly npi?: string | undefined;
+  readonly tin?: string | undefined;
+}
 /** Whether a target names a provider by what we know, and by nothing else. */
 const isUnderstood = ({ npi, tin, ...more }: OptOutTarget): boolean =>
   Object.keys(more).length === 0 && (npi !== undefined || tin !== undefined) && (npi === undefined || isNpi(npi));
 /**
- * The providers that an opt-out bars. [] is all of them: the opt-out names none, or one of its targets may name somebody whom the platform does not know.
+ * The providers that an opt-out bars. [] is all of them: the opt-out names none, or one of its targets may name
+ * somebody whom the platform does not know.
  */
 export const optOutTargets = (targets: readonly OptOutTarget[] | undefined): ProviderKey[] =>
   targets?.every(isUnderstood) === true ? targets.flatMap((target) => providerKeys(target)) : [];

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { PROBE_STEPS } from './probe-steps.ts';
 
 /**
- * pa.service-levels: what was asked of the platform and when it had done it, kept for ever, so that next month's report says what this
+ * pa.service-levels: what was asked of the platform and when it had done it, kept for ever, so that next month's report
+ * says what this
  * month's did (docs/service-levels.md). No members: places in the log, and ids of export jobs.
  */
 export const OBJECTIVES = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
@@ -18,21 +19,37 @@ const epochMs = z.int();
  */
 const scope = { scope: z.string(), from: z.int(), next: z.int() };
 
-export const serviceLevelStarted = z.object({ ...scope, starts: z.array(z.object({ objective, offset: z.int(), at: epochMs })) });
+export const serviceLevelStarted = z.object({
+  ...scope,
+  starts: z.array(z.object({ objective, offset: z.int(), at: epochMs })),
+});
 /** Rules of the payer's calendar that the results rest on; holidays only those between a start and the end. */
-export const businessDays = z.object({ timeZone: z.string(), days: z.array(z.string()), holidays: z.array(z.string()) });
+export const businessDays = z.object({
+  timeZone: z.string(),
+  days: z.array(z.string()),
+  holidays: z.array(z.string()),
+});
 export const serviceLevelMeasured = z.object({
-  ...scope, endedAt: instant, calendar: businessDays,
+  ...scope,
+  endedAt: instant,
+  calendar: businessDays,
   /** By the local day of their start. Empty when a request needed no answer any more. */
-  days: z.array(z.object({
-    objective, day: z.string(),
-    /** Offset, ms from start to end, 1 when the level was met. */
-    items: z.array(z.tuple([z.int(), z.int().nonnegative(), z.union([z.literal(0), z.literal(1)])])),
-  })),
+  days: z.array(
+    z.object({
+      objective,
+      day: z.string(),
+      /** Offset, ms from start to end, 1 when the level was met. */
+      items: z.array(z.tuple([z.int(), z.int().nonnegative(), z.union([z.literal(0), z.literal(1)])])),
+    }),
+  ),
 });
 export const probeReported = z.object({
-  at: instant, ok: z.boolean(), failed: z.enum(PROBE_STEPS).optional(),
-  steps: z.array(z.object({ step: z.enum(PROBE_STEPS), ok: z.boolean(), /** ms */ ms: z.int().nonnegative() })).max(PROBE_STEPS.length),
+  at: instant,
+  ok: z.boolean(),
+  failed: z.enum(PROBE_STEPS).optional(),
+  steps: z
+    .array(z.object({ step: z.enum(PROBE_STEPS), ok: z.boolean(), /** ms */ ms: z.int().nonnegative() }))
+    .max(PROBE_STEPS.length),
 });
 
 export type ServiceLevelStarted = z.infer<typeof serviceLevelStarted>;

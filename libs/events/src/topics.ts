@@ -12,7 +12,10 @@ export interface Topic {
   readonly name: string;
   /** What the record key is, for operators and ACLs. */
   readonly key: string;
-  /** `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once (state.streams); `audit` and `measured` ones are evidence. */
+  /**
+   * `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once
+   * (state.streams); `audit` and `measured` ones are evidence.
+   */
   readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured';
   readonly writers: readonly Writer[];
   /** Services that read its records. Writers and readers also see its heads. */
@@ -21,7 +24,10 @@ export interface Topic {
   readonly heads: readonly Service[];
   /** `wide`: as many partitions as the members need, the same number in each. `narrow`: few records. */
   readonly spread: 'wide' | 'narrow';
-  /** `delete`: after the retention that the payer chooses. `compact`: the last of each key, for ever. `keep`: everything, for ever. */
+  /**
+   * `delete`: after the retention that the payer chooses. `compact`: the last of each key, for ever. `keep`:
+   * everything, for ever.
+   */
   readonly cleanup: 'delete' | 'compact' | 'keep';
 }
 
@@ -47,32 +53,167 @@ const EVERY_SERVICE = SERVICES;
 
 export const TOPICS: readonly Topic[] = [
   // `resources` writes what comes by POST /events.
-  { name: PAYER_MEMBER_EVENTS, key: 'member id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'consent', 'resources'], heads: ['export'], spread: 'wide', cleanup: 'delete' },
-  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', role: 'inbound', writers: ['payer', 'resources'], readers: ['attribution', 'consent', 'resources'], heads: ['export'], spread: 'wide', cleanup: 'delete' },
-  { name: deadLetterTopic(PAYER_MEMBER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution', 'consent'], readers: ['resources', 'attribution', 'consent'], heads: [], spread: 'narrow', cleanup: 'keep' },
-  { name: deadLetterTopic(PAYER_PROVIDER_EVENTS), key: 'dead letter id', role: 'dead-letter', writers: ['resources', 'attribution', 'consent'], readers: ['resources', 'attribution', 'consent'], heads: [], spread: 'narrow', cleanup: 'keep' },
-  { name: PA_RECORDS, key: 'member and Type/id', role: 'derived', writers: ['resources'], readers: ['resources'], heads: [], spread: 'wide', cleanup: 'compact' },
-  { name: PA_MEMBERS, key: 'member id', role: 'derived', writers: ['attribution'], readers: ['attribution'], heads: ['export'], spread: 'wide', cleanup: 'keep' },
-  { name: PA_PROVIDERS, key: 'NPI, TIN or organization id', role: 'derived', writers: ['attribution'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'compact' },
-  { name: PA_ATTRIBUTION, key: 'member id', role: 'derived', writers: ['attribution'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'keep' },
-  { name: PA_GROUPS, key: 'Group id', role: 'derived', writers: ['attribution'], readers: ['attribution'], heads: [], spread: 'wide', cleanup: 'keep' },
-  { name: PA_CONSENT, key: 'member id', role: 'derived', writers: ['consent'], readers: EVERY_SERVICE, heads: [], spread: 'wide', cleanup: 'keep' },
-  { name: PA_REGISTRY, key: 'client id', role: 'decided', writers: ['auth'], readers: EVERY_SERVICE, heads: [], spread: 'narrow', cleanup: 'keep' },
-  { name: PA_EXPORTS, key: 'job id', role: 'decided', writers: ['export'], readers: ['export'], heads: [], spread: 'narrow', cleanup: 'keep' },
-  { name: PA_AUDIT, key: 'member or client id', role: 'audit', writers: ['auth', 'attribution', 'resources', 'export'], readers: ['attribution'], heads: [], spread: 'wide', cleanup: 'keep' },
-  { name: PA_SERVICE_LEVELS, key: 'what is counted together: a partition of a topic, or an export', role: 'measured', writers: ['attribution', 'consent', 'resources', 'export'], readers: ['attribution', 'resources'], heads: [], spread: 'narrow', cleanup: 'keep' },
+  {
+    name: PAYER_MEMBER_EVENTS,
+    key: 'member id',
+    role: 'inbound',
+    writers: ['payer', 'resources'],
+    readers: ['attribution', 'consent', 'resources'],
+    heads: ['export'],
+    spread: 'wide',
+    cleanup: 'delete',
+  },
+  {
+    name: PAYER_PROVIDER_EVENTS,
+    key: 'NPI or organization id',
+    role: 'inbound',
+    writers: ['payer', 'resources'],
+    readers: ['attribution', 'consent', 'resources'],
+    heads: ['export'],
+    spread: 'wide',
+    cleanup: 'delete',
+  },
+  {
+    name: deadLetterTopic(PAYER_MEMBER_EVENTS),
+    key: 'dead letter id',
+    role: 'dead-letter',
+    writers: ['resources', 'attribution', 'consent'],
+    readers: ['resources', 'attribution', 'consent'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: deadLetterTopic(PAYER_PROVIDER_EVENTS),
+    key: 'dead letter id',
+    role: 'dead-letter',
+    writers: ['resources', 'attribution', 'consent'],
+    readers: ['resources', 'attribution', 'consent'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_RECORDS,
+    key: 'member and Type/id',
+    role: 'derived',
+    writers: ['resources'],
+    readers: ['resources'],
+    heads: [],
+    spread: 'wide',
+    cleanup: 'compact',
+  },
+  {
+    name: PA_MEMBERS,
+    key: 'member id',
+    role: 'derived',
+    writers: ['attribution'],
+    readers: ['attribution'],
+    heads: ['export'],
+    spread: 'wide',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_PROVIDERS,
+    key: 'NPI, TIN or organization id',
+    role: 'derived',
+    writers: ['attribution'],
+    readers: EVERY_SERVICE,
+    heads: [],
+    spread: 'wide',
+    cleanup: 'compact',
+  },
+  {
+    name: PA_ATTRIBUTION,
+    key: 'member id',
+    role: 'derived',
+    writers: ['attribution'],
+    readers: EVERY_SERVICE,
+    heads: [],
+    spread: 'wide',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_GROUPS,
+    key: 'Group id',
+    role: 'derived',
+    writers: ['attribution'],
+    readers: ['attribution'],
+    heads: [],
+    spread: 'wide',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_CONSENT,
+    key: 'member id',
+    role: 'derived',
+    writers: ['consent'],
+    readers: EVERY_SERVICE,
+    heads: [],
+    spread: 'wide',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_REGISTRY,
+    key: 'client id',
+    role: 'decided',
+    writers: ['auth'],
+    readers: EVERY_SERVICE,
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_EXPORTS,
+    key: 'job id',
+    role: 'decided',
+    writers: ['export'],
+    readers: ['export'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_AUDIT,
+    key: 'member or client id',
+    role: 'audit',
+    writers: ['auth', 'attribution', 'resources', 'export'],
+    readers: ['attribution'],
+    heads: [],
+    spread: 'wide',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_SERVICE_LEVELS,
+    key: 'what is counted together: a partition of a topic, or an export',
+    role: 'measured',
+    writers: ['attribution', 'consent', 'resources', 'export'],
+    readers: ['attribution', 'resources'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
 ];
 
 /** Topics that a service derives from others: its progress records cover these. */
 export const derivedBy = (service: string): readonly string[] =>
-  TOPICS.filter(({ role, writers }) => (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service)).map(({ name }) => name);
+  TOPICS.filter(
+    ({ role, writers }) =>
+      (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service),
+  ).map(({ name }) => name);
 
 /** Topics of decisions that a service makes once (state.streams): the only ones that its relay may append to. */
 export const decidedBy = (service: string): readonly string[] =>
-  TOPICS.filter(({ role, writers }) => role === 'decided' && (writers as readonly string[]).includes(service)).map(({ name }) => name);
+  TOPICS.filter(({ role, writers }) => role === 'decided' && (writers as readonly string[]).includes(service)).map(
+    ({ name }) => name,
+  );
 
 /** What one service does with the log, by topic name. */
-export interface ServiceTopics { readonly writes: readonly string[]; readonly reads: readonly string[]; readonly heads: readonly string[] }
+export interface ServiceTopics {
+  readonly writes: readonly string[];
+  readonly reads: readonly string[];
+  readonly heads: readonly string[];
+}
 
 export function topicsOf(service: Service): ServiceTopics {
   const where = (holds: (topic: Topic) => boolean): readonly string[] => TOPICS.filter(holds).map(({ name }) => name);
@@ -88,7 +229,8 @@ const MIB = 1024 * 1024;
 export const DEFAULT_MAX_RECORD_BYTES = 6 * MIB;
 
 /**
- * Bytes of one record at most. Inbound topics take `inbound`; our own take twice that and a little: whatever was accepted
+ * Bytes of one record at most. Inbound topics take `inbound`; our own take twice that and a little: whatever was
+ * accepted
  * must also fit when it is parked (base64) or recorded (a line inside JSON).
  */
 export const maxRecordBytes = (topic: string, inbound: number = DEFAULT_MAX_RECORD_BYTES): number =>
@@ -120,7 +262,11 @@ export interface TopicSettings {
 }
 
 export const topicSettings = (choices: TopicChoices = {}): readonly TopicSettings[] => {
-  const { partitions = DEFAULT_PARTITIONS, payerRetentionDays = DEFAULT_PAYER_RETENTION_DAYS, inboundRecordBytes } = choices;
+  const {
+    partitions = DEFAULT_PARTITIONS,
+    payerRetentionDays = DEFAULT_PAYER_RETENTION_DAYS,
+    inboundRecordBytes,
+  } = choices;
   return TOPICS.map(({ name, spread, cleanup }) => ({
     name,
     partitions: spread === 'wide' ? partitions : Math.min(NARROW_PARTITIONS, partitions),

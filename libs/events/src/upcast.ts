@@ -20,13 +20,15 @@ export function upcasting(upcasters: readonly Upcaster[]): (event: DomainEvent) 
   for (const step of upcasters) {
     const [, name, version] = VERSIONED.exec(step.from) ?? [];
     const [, next, higher] = VERSIONED.exec(step.to) ?? [];
-    if (name === undefined || name !== next || Number(higher) <= Number(version)) throw new TypeError(`${step.from} to ${step.to} is not a step to a higher version`);
+    if (name === undefined || name !== next || Number(higher) <= Number(version))
+      throw new TypeError(`${step.from} to ${step.to} is not a step to a higher version`);
     if (steps.has(step.from)) throw new TypeError(`two upcasters from ${step.from}`);
     steps.set(step.from, step);
   }
   return (event) => {
     let { type, data } = event;
-    for (let step = steps.get(type); step !== undefined; step = steps.get(type)) ({ type, data } = { type: step.to, data: step.upcast(data) });
+    for (let step = steps.get(type); step !== undefined; step = steps.get(type))
+      ({ type, data } = { type: step.to, data: step.upcast(data) });
     return type === event.type ? event : { ...event, type, data };
   };
 }

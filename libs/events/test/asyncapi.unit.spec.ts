@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { EXPORT_EVENTS, PAYER_EVENTS, PLATFORM_EVENTS, SERVICE_LEVEL_EVENTS } from '../src/index.ts';
 import { ASYNCAPI_FILE, asyncapi, asyncapiText } from '../scripts/asyncapi.ts';
 
-interface Document { channels: Record<string, { messages: Record<string, { $ref: string }> }>; components: { messages: Record<string, { payload: { type?: string } }> } }
+interface Document {
+  channels: Record<string, { messages: Record<string, { $ref: string }> }>;
+  components: { messages: Record<string, { payload: { type?: string } }> };
+}
 
 describe('docs/asyncapi.json', () => {
   it('is what the schemas generate (run scripts/asyncapi.ts after a change)', () => {
@@ -13,7 +16,9 @@ describe('docs/asyncapi.json', () => {
   it('shows every event in a channel, and refers to nothing that is missing', () => {
     const { channels, components } = asyncapi() as unknown as Document;
     const shown = new Set(Object.values(channels).flatMap((channel) => Object.keys(channel.messages)));
-    expect([...shown].sort()).toEqual(Object.keys({ ...PAYER_EVENTS, ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).sort());
+    expect([...shown].sort()).toEqual(
+      Object.keys({ ...PAYER_EVENTS, ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).sort(),
+    );
     for (const type of shown) expect(components.messages[type]!.payload.type).toBe('object');
   });
 });

@@ -1,16 +1,35 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { EXPORT_EVENTS, PAYER_EVENTS, PLATFORM_EVENTS, SERVICE_LEVEL_EVENTS, decodeEvent, encodeEvent, fromStructured, PAYER_CONTRACT, toStructured, UPCASTERS, upcasting } from '../src/index.ts';
+import {
+  EXPORT_EVENTS,
+  PAYER_EVENTS,
+  PLATFORM_EVENTS,
+  SERVICE_LEVEL_EVENTS,
+  decodeEvent,
+  encodeEvent,
+  fromStructured,
+  PAYER_CONTRACT,
+  toStructured,
+  UPCASTERS,
+  upcasting,
+} from '../src/index.ts';
 
 /**
- * A published fixture never changes: it is what lies in logs. New meaning: new version, new fixture, an upcaster; an optional
+ * A published fixture never changes: it is what lies in logs. New meaning: new version, new fixture, an upcaster; an
+ * optional
  * addition: one more fixture of the type (`<type>+<what>.json`).
  */
 const folder = new URL('../fixtures/', import.meta.url);
 const files = readdirSync(folder);
-const read = (file: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Record<string, unknown>;
-const schemas: Record<string, { schema: z.ZodType }> = { ...PAYER_EVENTS, ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS };
+const read = (file: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Record<string, unknown>;
+const schemas: Record<string, { schema: z.ZodType }> = {
+  ...PAYER_EVENTS,
+  ...PLATFORM_EVENTS,
+  ...EXPORT_EVENTS,
+  ...SERVICE_LEVEL_EVENTS,
+};
 
 describe('published events', () => {
   it.each(Object.keys(schemas))('%s has a fixture', (type) => {

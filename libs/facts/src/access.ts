@@ -20,7 +20,9 @@ import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
 import { visibleHead } from './visible-head.ts';
 
-/** 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit. */
+/**
+ * 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit.
+ */
 export class FactsStale extends Refusal {
   constructor() {
     super('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
@@ -41,10 +43,14 @@ export interface ConsentStatement {
   /** Id of our event (`derivedEventId`). */
   readonly event: string;
   readonly deadLetter: string;
-  /** The payer's event, where it could be read: the facts may have dropped the statement because another one decides in its place. */
+  /**
+   * The payer's event, where it could be read: the facts may have dropped the statement because another one decides in
+   * its place.
+   */
   readonly said?: PayerEvent;
 }
-export type StatementEffect = ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
+export type StatementEffect =
+  ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
 
 export interface AccessOptions {
   readonly log: Pick<EventLog, 'head' | 'read'>;
@@ -56,7 +62,10 @@ export interface AccessOptions {
   readonly metrics?: Metrics;
   /** The other processes, where there are any: what is acknowledged here must hold there. */
   readonly others?: PresentReaders;
-  /** Version of the `memberFacts` view that `reader` reads; and readers of other ones, which processes of another version read. */
+  /**
+   * Version of the `memberFacts` view that `reader` reads; and readers of other ones, which processes of another
+   * version read.
+   */
   readonly version?: number;
   readonly readerOf?: (version: number) => ViewReader;
 }
@@ -71,7 +80,8 @@ export class Access {
   }
 
   /**
-   * Other services that decide in this process, each with party facts of its own: what is acknowledged here must hold there too. For a runner
+   * Other services that decide in this process, each with party facts of its own: what is acknowledged here must hold
+   * there too. For a runner
    * of several services, before it serves. Separate processes find each other by presence.
    */
   besides(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
@@ -95,7 +105,8 @@ export class Access {
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
       return decision;
     });
-    for (const [outcome, count] of tally) metrics?.count('pa_access_decisions_total', { purpose: purpose.kind, outcome }, count);
+    for (const [outcome, count] of tally)
+      metrics?.count('pa_access_decisions_total', { purpose: purpose.kind, outcome }, count);
     return decisions;
   }
 
@@ -114,7 +125,8 @@ export class Access {
     }
   }
   /**
-   * What statements do now, in their order; undefined where the facts do not know of one. Ask after `waitForPayerEverywhere`.
+   * What statements do now, in their order; undefined where the facts do not know of one. Ask after
+   * `waitForPayerEverywhere`.
    * @throws FactsStale
    */
   async effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]> {
@@ -127,7 +139,8 @@ export class Access {
       const document = documents[i];
       if (document === undefined) return undefined;
       const facts = factsOf(document);
-      if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined)) return { status: 'parked', deadLetter, denies: 'member' };
+      if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined))
+        return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
       const effect = consentEffect((document as MemberFactsDocument).consent, event, now, said);
       // Of many dead letters of one member, the facts know one hold that stands for several.
@@ -137,23 +150,32 @@ export class Access {
   }
   /** @throws FactsStale */
   assertFresh(): void {
-    if (!this.options.parties.ready() || !this.options.parties.current() || !this.options.freshness.fresh()) throw new FactsStale();
+    if (!this.options.parties.ready() || !this.options.parties.current() || !this.options.freshness.fresh())
+      throw new FactsStale();
   }
 
   /** What the payer has published until now, as positions that derivers reach. @throws EngineUnavailable */
   async payerHead(): Promise<Position> {
     const { log, parties } = this.options;
-    return visibleHead(log, await log.head(PAYER_TOPICS), MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)));
+    return visibleHead(
+      log,
+      await log.head(PAYER_TOPICS),
+      MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)),
+    );
   }
 
   /** True once the facts here have passed a position on payer topics. Timeout in ms. */
   async waitForPayer(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties } = this.options;
-    const [view, party] = await Promise.all([reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS), parties.waitForDerived(targetsOf(position), timeoutMs)]);
+    const [view, party] = await Promise.all([
+      reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS),
+      parties.waitForDerived(targetsOf(position), timeoutMs),
+    ]);
     return view && party;
   }
   /**
-   * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers only
+   * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers
+   * only
    * after our own view has passed the position. A process that joins later starts from a view that already contains the
    * event; a process that joined earlier is on the list.
    */
@@ -168,21 +190,31 @@ export class Access {
     }
   }
   /**
-   * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next request lands.
-   * (The members' facts are one view of each version; holds of sources and the network are in the memory of each process.)
+   * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next
+   * request lands.
+   * (The members' facts are one view of each version; holds of sources and the network are in the memory of each
+   * process.)
    */
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
-      this.waitForPayer(position, timeoutMs), this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
+      this.waitForPayer(position, timeoutMs),
+      this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
       ...this.neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
     ]);
-    return all.every(Boolean) && this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS));
+    return (
+      all.every(Boolean) &&
+      this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS))
+    );
   }
-  /** True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms. */
+  /**
+   * True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms.
+   */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties, others } = this.options;
     const all = await Promise.all([
-      reader.waitFor(position, timeoutMs), parties.waitFor(position, timeoutMs), others?.waitFor(position, timeoutMs) ?? true,
+      reader.waitFor(position, timeoutMs),
+      parties.waitFor(position, timeoutMs),
+      others?.waitFor(position, timeoutMs) ?? true,
       ...this.neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
     ]);
     return all.every(Boolean) && this.otherVersions((other) => other.waitFor(position, timeoutMs));
@@ -192,5 +224,8 @@ export class Access {
 const membersOf = (position: Position): Position => ({ [PAYER_MEMBER_EVENTS]: position[PAYER_MEMBER_EVENTS] ?? [] });
 const targetsOf = (position: Position): { readonly deriver: string; readonly position: Position }[] => [
   ...MEMBER_DERIVERS.map((deriver) => ({ deriver, position: membersOf(position) })),
-  ...PROVIDER_DERIVERS.map((deriver) => ({ deriver, position: { [PAYER_PROVIDER_EVENTS]: position[PAYER_PROVIDER_EVENTS] ?? [] } })),
+  ...PROVIDER_DERIVERS.map((deriver) => ({
+    deriver,
+    position: { [PAYER_PROVIDER_EVENTS]: position[PAYER_PROVIDER_EVENTS] ?? [] },
+  })),
 ];

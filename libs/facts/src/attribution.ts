@@ -27,7 +27,8 @@ export interface AttributionPart {
 export const ATTRIBUTED = 'pa.member-attributed.v1';
 
 type About = Pick<GroupAttribution, 'p' | 'k'>;
-const isEndOf = (end: About, group: About): boolean => end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k);
+const isEndOf = (end: About, group: About): boolean =>
+  end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k);
 const stepsOf = (found: readonly GroupAttribution[]): readonly Step[] => found.flatMap(({ steps }) => steps);
 /** The ends that hold for a Group with these providers and this contract. */
 export const endSteps = (part: AttributionPart | undefined, group: About): readonly Step[] =>
@@ -41,13 +42,26 @@ export const stepsThatEnd = (part: AttributionPart | undefined, end: About): rea
 const tied = ({ tie }: Pick<MemberAttributed, 'tie'>): Pick<Step, 't'> => (tie === undefined ? {} : { t: tie });
 
 const assertionStep = (record: LogRecord, a: MemberAttributed): Omit<Step, 'v'> => ({
-  e: eventIdOf(record), q: 0, b: a.businessTime, s: a.from, f: a.from,
-  ...(a.to !== undefined && { u: a.to }), ...(a.coverageId !== undefined && { c: a.coverageId }), ...tied(a),
+  e: eventIdOf(record),
+  q: 0,
+  b: a.businessTime,
+  s: a.from,
+  f: a.from,
+  ...(a.to !== undefined && { u: a.to }),
+  ...(a.coverageId !== undefined && { c: a.coverageId }),
+  ...tied(a),
 });
-const endStep = (record: LogRecord, end: AttributionEndedRecord): Omit<Step, 'v'> =>
-  ({ e: eventIdOf(record), q: 0, b: end.businessTime, s: end.to, ...tied(end) });
-const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About =>
-  ({ p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) });
+const endStep = (record: LogRecord, end: AttributionEndedRecord): Omit<Step, 'v'> => ({
+  e: eventIdOf(record),
+  q: 0,
+  b: end.businessTime,
+  s: end.to,
+  ...tied(end),
+});
+const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About => ({
+  p: providers as ProviderKey[],
+  ...(contract !== undefined && { k: contract }),
+});
 
 /** Whether what an assertion or an end in pa.attribution says of a member stands. */
 export function attributionSays(part: AttributionPart | undefined, record: LogRecord): boolean {
@@ -62,7 +76,11 @@ export function attributionSays(part: AttributionPart | undefined, record: LogRe
 }
 
 /** The attribution to one Group with one assertion more; undefined when it changes nothing. */
-export function asserted(known: GroupAttribution | undefined, record: LogRecord, ends: readonly Step[] = []): GroupAttribution | undefined {
+export function asserted(
+  known: GroupAttribution | undefined,
+  record: LogRecord,
+  ends: readonly Step[] = [],
+): GroupAttribution | undefined {
   const a = dataOf<MemberAttributed>(record);
   const steps = withStep(known?.steps ?? [], assertionStep(record, a), recordedAt(record), ends);
   return steps && { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps };
@@ -74,23 +92,35 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
   const at = recordedAt(record);
   const steps = withStep(part?.ends?.[key]?.steps ?? [], endStep(record, end), at);
   if (steps === undefined) return undefined;
-  const ends = { ...part?.ends, [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps } };
-  return { ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) } };
+  const ends = {
+    ...part?.ends,
+    [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps },
+  };
+  return {
+    ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) },
+  };
 }
 
 /**
- * When a member has more ends than `MOST_NAMES`, one end of all providers replaces them. It begins with the earliest of them and has the
+ * When a member has more ends than `MOST_NAMES`, one end of all providers replaces them. It begins with the earliest of
+ * them and has the
  * business time of the newest.
  */
 const EVERY_PROVIDER = '*';
 function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttribution {
   const steps = ends.flatMap((end) => end.steps);
   const last = steps.reduce((a, b) => (b.b > a.b ? b : a));
-  return { p: [], steps: [{ e: last.e, q: last.q, b: last.b, s: steps.reduce((s, step) => (step.s < s ? step.s : s), last.s), v: at }] };
+  return {
+    p: [],
+    steps: [
+      { e: last.e, q: last.q, b: last.b, s: steps.reduce((s, step) => (step.s < s ? step.s : s), last.s), v: at },
+    ],
+  };
 }
 
 /** undefined when the event changes nothing. */
-export const evolveAttribution = (part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined => heardFrom(part, fold(part, record), record, { groups: {}, sources: [] });
+export const evolveAttribution = (part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined =>
+  heardFrom(part, fold(part, record), record, { groups: {}, sources: [] });
 
 function fold(part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined {
   const base = { groups: {}, ...part, sources: withSource(part?.sources, record) };
@@ -102,7 +132,12 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
       if (known === undefined && part?.forgotten !== undefined && businessTime <= part.forgotten) return undefined;
       const next = asserted(known, record, endSteps(part, aboutOf(assertion)));
       if (next === undefined) return undefined;
-      const { named, forgotten } = fewNames({ ...part?.groups, [group]: next }, (g) => [...g.steps, ...endSteps(part, g)], group, recordedAt(record));
+      const { named, forgotten } = fewNames(
+        { ...part?.groups, [group]: next },
+        (g) => [...g.steps, ...endSteps(part, g)],
+        group,
+        recordedAt(record),
+      );
       return { ...base, groups: named, ...forgottenUntil(part?.forgotten, forgotten) };
     }
     case 'pa.attribution-ended.v1': {
@@ -119,7 +154,8 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
 export function attributionFacts(part: AttributionPart | undefined): AttributionFact[] {
   const out: AttributionFact[] = [];
   for (const [group, a] of Object.entries(part?.groups ?? {})) {
-    for (const piece of pieces([...a.steps, ...endSteps(part, a)])) out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
+    for (const piece of pieces([...a.steps, ...endSteps(part, a)]))
+      out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
   }
   return out;
 }

@@ -23,7 +23,10 @@ export interface ClientRegistration extends ClientFacts {
 
 /** What each decision of a reviewer makes of a client. */
 export const STATUS: Readonly<Record<string, ClientStatus>> = {
-  'pa.app-approved.v1': 'approved', 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked',
+  'pa.app-approved.v1': 'approved',
+  'pa.app-rejected.v1': 'rejected',
+  'pa.app-suspended.v1': 'suspended',
+  'pa.app-revoked.v1': 'revoked',
 };
 
 /** The client after a decision of the status `status` at `at` (RFC 3339). */
@@ -31,28 +34,48 @@ export function withDecision<T extends ClientFacts>(known: T, status: ClientStat
   const { reason } = dataOf<AppRejected | AppApproved>(record);
   const approval = status === 'approved' ? dataOf<AppApproved>(record) : undefined;
   return {
-    ...known, status, history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
+    ...known,
+    status,
+    history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
     ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
   };
 }
 
 function withReviewer(decided: ClientRegistration, decision: AppRejected | AppApproved): ClientRegistration {
-  const history = decided.history.map((change, at) => (at === decided.history.length - 1 ? { ...change, by: decision.by } : change));
-  return { ...decided, history, ...('evidence' in decision && decision.evidence !== undefined && { evidence: decision.evidence }) };
+  const history = decided.history.map((change, at) =>
+    at === decided.history.length - 1 ? { ...change, by: decision.by } : change,
+  );
+  return {
+    ...decided,
+    history,
+    ...('evidence' in decision && decision.evidence !== undefined && { evidence: decision.evidence }),
+  };
 }
 
 /** A registration as it is before any decision. */
 export function asRegistered(data: AppRegistered, at: string): ClientRegistration {
   const { client, name, jwks, jwksUri, scope, contacts, npis, tins, registrationTokenHash, registeredAt } = data;
   return {
-    client, name, status: 'pending', history: [{ status: 'pending', at }], providers: [], scope, requestedScope: scope,
-    contacts, npis, tins, registrationTokenHash, registeredAt,
-    ...(jwks !== undefined && { jwks }), ...(jwksUri !== undefined && { jwksUri }),
+    client,
+    name,
+    status: 'pending',
+    history: [{ status: 'pending', at }],
+    providers: [],
+    scope,
+    requestedScope: scope,
+    contacts,
+    npis,
+    tins,
+    registrationTokenHash,
+    registeredAt,
+    ...(jwks !== undefined && { jwks }),
+    ...(jwksUri !== undefined && { jwksUri }),
   };
 }
 
 /**
- * Registrations of pa.registry with everything that they hold, for auth alone. Releases before registrations had a place
+ * Registrations of pa.registry with everything that they hold, for auth alone. Releases before registrations had a
+ * place
  * of their own wrote unapproved ones to pa.registry, each with up to 64 KB. Those are kept compressed until a reviewer
  * decides, so that an auth service that had been flooded still starts.
  */
@@ -83,5 +106,7 @@ export class ClientDetails {
   }
 }
 
-const packed = (registration: ClientRegistration): Uint8Array => deflateRawSync(JSON.stringify(registration), { level: 1 });
-const unpacked = (bytes: Uint8Array): ClientRegistration => JSON.parse(inflateRawSync(bytes).toString()) as ClientRegistration;
+const packed = (registration: ClientRegistration): Uint8Array =>
+  deflateRawSync(JSON.stringify(registration), { level: 1 });
+const unpacked = (bytes: Uint8Array): ClientRegistration =>
+  JSON.parse(inflateRawSync(bytes).toString()) as ClientRegistration;

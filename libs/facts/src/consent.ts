@@ -3,7 +3,21 @@ import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type Provi
 import type { LogRecord } from '@provider-access/eventlog';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
-import { barsAllOf, deciding, endOf, ends, folded, HISTORY, isLater, isSame, latestBefore, type OptIn, type OptOut, payersId, type Statements } from './statements.ts';
+import {
+  barsAllOf,
+  deciding,
+  endOf,
+  ends,
+  folded,
+  HISTORY,
+  isLater,
+  isSame,
+  latestBefore,
+  type OptIn,
+  type OptOut,
+  payersId,
+  type Statements,
+} from './statements.ts';
 
 /** Part `consent` of the member facts, from pa.consent. */
 export interface ConsentPart {
@@ -18,20 +32,31 @@ export interface ConsentPart {
 }
 
 /** undefined when the event changes nothing. */
-export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined => heardFrom(part, fold(part, record), record, { sources: [] });
+export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined =>
+  heardFrom(part, fold(part, record), record, { sources: [] });
 
 function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
   const common = { e: eventIdOf(record), r: recordedAt(record) };
   switch (typeOfRecord(record)) {
     case 'pa.opted-out.v1': {
       const { businessTime, effective, scope, targets } = dataOf<OptedOut>(record);
-      const out: OptOut = { ...common, b: businessTime, f: effective, sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) };
-      return part?.outs?.some((o) => isSame(o, out)) ? undefined : withStatement(part, record, out, { outs: [out], ins: [] });
+      const out: OptOut = {
+        ...common,
+        b: businessTime,
+        f: effective,
+        sc: scope,
+        ...(targets !== undefined && { tg: targets as ProviderKey[] }),
+      };
+      return part?.outs?.some((o) => isSame(o, out))
+        ? undefined
+        : withStatement(part, record, out, { outs: [out], ins: [] });
     }
     case 'pa.opted-in.v1': {
       const { businessTime, effective } = dataOf<OptedIn>(record);
       const back: OptIn = { ...common, b: businessTime, f: effective };
-      return part?.ins?.some((i) => isSame(i, back)) ? undefined : withStatement(part, record, back, { outs: [], ins: [back] });
+      return part?.ins?.some((i) => isSame(i, back))
+        ? undefined
+        : withStatement(part, record, back, { outs: [], ins: [back] });
     }
     default: {
       const holds = holdsAfter(part?.holds, record);
@@ -43,14 +68,23 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
 }
 
 /** The part with one statement more, and without those that can never decide again. */
-function withStatement(part: ConsentPart | undefined, record: LogRecord, added: OptIn, { outs, ins }: Statements): ConsentPart {
+function withStatement(
+  part: ConsentPart | undefined,
+  record: LogRecord,
+  added: OptIn,
+  { outs, ins }: Statements,
+): ConsentPart {
   const all = { outs: [...(part?.outs ?? []), ...outs], ins: [...(part?.ins ?? []), ...ins] };
   const at = newest([...all.outs, ...all.ins].map((s) => s.r).concat(part?.at ?? [], record.headers['ce_time'] ?? []));
   const kept = folded(all, at, HISTORY, added);
   const less = kept.outs.length + kept.ins.length < all.outs.length + all.ins.length;
   return {
-    ...part, sources: withSource(part?.sources, record), at,
-    ...(all.outs.length > 0 && { outs: kept.outs }), ...(all.ins.length > 0 && { ins: kept.ins }), ...(less && { since: at }),
+    ...part,
+    sources: withSource(part?.sources, record),
+    at,
+    ...(all.outs.length > 0 && { outs: kept.outs }),
+    ...(all.ins.length > 0 && { ins: kept.ins }),
+    ...(less && { since: at }),
   };
 }
 const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));
@@ -64,12 +98,22 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   for (const o of part?.outs ?? []) {
     const end = endOf(o, part!.ins ?? []);
     if (end !== undefined && end.to === o.f) continue;
-    out.push({ scope: o.sc, ...(o.tg !== undefined && { targets: o.tg }), from: o.f, recordedAt: o.r, event: o.e, ...(end !== undefined && { to: end.to, endRecordedAt: end.by.r }) });
+    out.push({
+      scope: o.sc,
+      ...(o.tg !== undefined && { targets: o.tg }),
+      from: o.f,
+      recordedAt: o.r,
+      event: o.e,
+      ...(end !== undefined && { to: end.to, endRecordedAt: end.by.r }),
+    });
   }
   return out;
 }
 
-/** Whether a statement is new to the part: the part has none that is or says the same, and none that decides whatever the statement decides. */
+/**
+ * Whether a statement is new to the part: the part has none that is or says the same, and none that decides whatever
+ * the statement decides.
+ */
 export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut): boolean {
   const { outs = [], ins = [], at = '' } = part ?? {};
   const known: readonly OptIn[] = 'sc' in statement ? outs : ins;
@@ -88,11 +132,18 @@ export type ConsentEffect =
   | { readonly status: 'superseded'; readonly by: string };
 
 /**
- * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it is not known.
- * `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the payer `said` tells which of the others
+ * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it
+ * is not known.
+ * `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the payer `said`
+ * tells which of the others
  * decides in its place.
  */
-export function consentEffect(part: ConsentPart | undefined, event: string, now: number, said?: PayerEvent): ConsentEffect | undefined {
+export function consentEffect(
+  part: ConsentPart | undefined,
+  event: string,
+  now: number,
+  said?: PayerEvent,
+): ConsentEffect | undefined {
   const { outs = [], ins = [] } = part ?? {};
   const out = outs.find((o) => o.e === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
@@ -100,22 +151,41 @@ export function consentEffect(part: ConsentPart | undefined, event: string, now:
   if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.f, now);
   if (said?.type === 'payer.member-opted-out.v1') {
     const targets = optOutTargets(said.data.targets);
-    const dropped: OptOut = { e: event, b: saidAt(said.time), f: '', r: '', sc: said.data.scope, ...(targets.length > 0 && { tg: targets }) };
+    const dropped: OptOut = {
+      e: event,
+      b: saidAt(said.time),
+      f: '',
+      r: '',
+      sc: said.data.scope,
+      ...(targets.length > 0 && { tg: targets }),
+    };
     const end = endOf(dropped, ins);
     if (end !== undefined && Date.parse(end.by.f) <= now) return { status: 'superseded', by: payersId(end.by.e) };
-    const inPlace = firstToApply(outs.filter((o) => isLater(o, dropped) && barsAllOf(o, dropped) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now));
+    const inPlace = firstToApply(
+      outs.filter(
+        (o) => isLater(o, dropped) && barsAllOf(o, dropped) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
+      ),
+    );
     if (inPlace !== undefined) return effectOfOptOut(inPlace, ins, now);
     return end && { status: 'superseded', by: payersId(end.by.e) };
   }
   if (said?.type === 'payer.member-opted-in.v1') {
-    // The payer's clock may run ahead: an opt-in that was dropped counts as said no later than the opt-in that decides in its place.
+    // The payer's clock may run ahead: an opt-in that was dropped counts as said no later than the opt-in that decides
+    // in its place.
     const { effectiveFrom } = said.data;
     // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
     const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
     const others = ins.filter((i) => dated || Date.parse(i.f) <= now);
     if (others.length === 0) return undefined;
-    const dropped: OptIn = { e: event, b: saidAt(said.time, Math.max(...others.map((i) => latestBefore(i, event)))), f: '', r: '' };
-    return effectOfOptIn(dropped, outs, ins, now) ?? whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.f, now);
+    const dropped: OptIn = {
+      e: event,
+      b: saidAt(said.time, Math.max(...others.map((i) => latestBefore(i, event)))),
+      f: '',
+      r: '',
+    };
+    return (
+      effectOfOptIn(dropped, outs, ins, now) ?? whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.f, now)
+    );
   }
   return undefined;
 }
@@ -124,16 +194,25 @@ export function consentEffect(part: ConsentPart | undefined, event: string, now:
 const saidAt = (time: string, latest = Infinity): string => new Date(Math.min(Date.parse(time), latest)).toISOString();
 const firstToApply = <S extends OptIn>(statements: readonly S[]): S | undefined =>
   statements.length === 0 ? undefined : statements.reduce((a, b) => (b.f < a.f ? b : a));
-const whenIn = (from: string, now: number): ConsentEffect => (Date.parse(from) <= now ? { status: 'effective' } : { status: 'scheduled', from });
+const whenIn = (from: string, now: number): ConsentEffect =>
+  Date.parse(from) <= now ? { status: 'effective' } : { status: 'scheduled', from };
 
 function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): ConsentEffect {
   const end = endOf(out, ins);
-  if (end !== undefined && (end.to === out.f || Date.parse(end.to) <= now)) return { status: 'superseded', by: payersId(end.by.e) };
+  if (end !== undefined && (end.to === out.f || Date.parse(end.to) <= now))
+    return { status: 'superseded', by: payersId(end.by.e) };
   return whenIn(out.f, now);
 }
 
 /** undefined when no opt-out stands against it. */
-function effectOfOptIn(back: OptIn, outs: readonly OptOut[], ins: readonly OptIn[], now: number): ConsentEffect | undefined {
-  const standing = outs.find((o) => Date.parse(o.f) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now);
+function effectOfOptIn(
+  back: OptIn,
+  outs: readonly OptOut[],
+  ins: readonly OptIn[],
+  now: number,
+): ConsentEffect | undefined {
+  const standing = outs.find(
+    (o) => Date.parse(o.f) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
+  );
   return standing && { status: 'superseded', by: payersId(standing.e) };
 }

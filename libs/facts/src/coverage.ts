@@ -21,11 +21,16 @@ export interface MembersPart {
 export const EVERY_COVERAGE = '*';
 
 /** undefined when the event changes nothing: it is known, or overtaken. */
-export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined => heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
+export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined =>
+  heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
 
 /** The member is denied. Its coverage goes as well, because the release before does not know holds in this part. */
-export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart =>
-  ({ ...part, coverage: {}, sources: part?.sources ?? [], holds: heldUnprojected(part?.holds, record) });
+export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart => ({
+  ...part,
+  coverage: {},
+  sources: part?.sources ?? [],
+  holds: heldUnprojected(part?.holds, record),
+});
 
 function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
   const type = typeOfRecord(record);
@@ -34,11 +39,19 @@ function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | u
   const merge = dataOf<MemberMerged>(record);
   const other = merge.member === subjectOf(record) ? merge.retired : merge.member;
   if (part?.mergedWith?.includes(other)) return undefined;
-  return { coverage: {}, ...part, mergedWith: [...(part?.mergedWith ?? []), other].sort(), sources: withSource(part?.sources, record) };
+  return {
+    coverage: {},
+    ...part,
+    mergedWith: [...(part?.mergedWith ?? []), other].sort(),
+    sources: withSource(part?.sources, record),
+  };
 }
 
 const stepOf = (record: LogRecord, change: CoverageChanged): Omit<Step, 'v'> => ({
-  e: eventIdOf(record), b: change.businessTime, q: change.sequence, s: change.replaces ? EVER : change.from,
+  e: eventIdOf(record),
+  b: change.businessTime,
+  q: change.sequence,
+  s: change.replaces ? EVER : change.from,
   ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
   ...(change.tie !== undefined && { t: change.tie }),
 });
@@ -53,7 +66,11 @@ export function membersSay(part: MembersPart | undefined, record: LogRecord): bo
   return stands([...own, ...all], stepOf(record, change));
 }
 
-function withCoverage(part: MembersPart | undefined, record: LogRecord, change: CoverageChanged): MembersPart | undefined {
+function withCoverage(
+  part: MembersPart | undefined,
+  record: LogRecord,
+  change: CoverageChanged,
+): MembersPart | undefined {
   const step = stepOf(record, change);
   const sources = withSource(part?.sources, record);
   if (change.coverageId === EVERY_COVERAGE) {
@@ -66,14 +83,20 @@ function withCoverage(part: MembersPart | undefined, record: LogRecord, change: 
   const at = recordedAt(record);
   const steps = withStep(isKnown ? part.coverage[change.coverageId]! : [], step, at, part?.all);
   if (steps === undefined) return undefined;
-  const { named, forgotten } = fewNames({ ...part?.coverage, [change.coverageId]: steps }, (s) => [...s, ...(part?.all ?? [])], change.coverageId, at);
+  const { named, forgotten } = fewNames(
+    { ...part?.coverage, [change.coverageId]: steps },
+    (s) => [...s, ...(part?.all ?? [])],
+    change.coverageId,
+    at,
+  );
   return { ...part, coverage: named, ...forgottenUntil(part?.forgotten, forgotten), sources };
 }
 
 export function coverageFacts(part: MembersPart | undefined): CoverageFact[] {
   const out: CoverageFact[] = [];
   for (const [coverageId, steps] of Object.entries(part?.coverage ?? {})) {
-    for (const piece of pieces(part!.all === undefined ? steps : [...steps, ...part!.all])) out.push({ ...piece, coverageId });
+    for (const piece of pieces(part!.all === undefined ? steps : [...steps, ...part!.all]))
+      out.push({ ...piece, coverageId });
   }
   return out;
 }

@@ -5,7 +5,9 @@ export const MEMBER_DERIVERS = ['attribution', 'consent'] as const;
 /** Who derives what decides, from payer.provider-events. */
 export const PROVIDER_DERIVERS = ['attribution'] as const;
 
-/** Consumer groups that take in what payers publish. While one of them has lost events unread, nobody is shown anything. */
+/**
+ * Consumer groups that take in what payers publish. While one of them has lost events unread, nobody is shown anything.
+ */
 export const INTAKES: readonly { readonly group: string; readonly topics: readonly string[] }[] = [
   { group: 'consent-intake', topics: PAYER_TOPICS },
   { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] },

@@ -42,13 +42,34 @@ export class Facts {
     this.source = { log, views, logger };
     this.options = options;
     this.reader = views.reader(memberFacts);
-    this.freshness = new Freshness({ log, memberFactsReader: this.reader, parties: this.parties, clock, boundMs, pollMs });
-    this.access = new Access({
-      log, reader: this.reader, parties: this.parties, freshness: this.freshness, clock, metrics, ...(presence !== undefined && { others: new PresentReaders(presence.port) }),
-      version: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }),
+    this.freshness = new Freshness({
+      log,
+      memberFactsReader: this.reader,
+      parties: this.parties,
+      clock,
+      boundMs,
+      pollMs,
     });
-    const caughtUp = async (timeoutMs: number): Promise<boolean> => this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);
-    this.presence = presence && new PartiesPresence(this.parties, log, { serving: () => this.freshness.fresh(), memberFacts: { version: memberFacts.version, caughtUp }, ...presence });
+    this.access = new Access({
+      log,
+      reader: this.reader,
+      parties: this.parties,
+      freshness: this.freshness,
+      clock,
+      metrics,
+      ...(presence !== undefined && { others: new PresentReaders(presence.port) }),
+      version: memberFacts.version,
+      readerOf: (version) => views.reader({ ...memberFacts, version }),
+    });
+    const caughtUp = async (timeoutMs: number): Promise<boolean> =>
+      this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);
+    this.presence =
+      presence &&
+      new PartiesPresence(this.parties, log, {
+        serving: () => this.freshness.fresh(),
+        memberFacts: { version: memberFacts.version, caughtUp },
+        ...presence,
+      });
   }
 
   async start(): Promise<void> {
@@ -66,26 +87,44 @@ export class Facts {
   private measure(): void {
     const { metrics, service, clock } = this.options;
     if (metrics === undefined) return;
-    this.measured.push(metrics.read('pa_access_held_sources', () => (this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [])));
+    this.measured.push(
+      metrics.read('pa_access_held_sources', () =>
+        this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [],
+      ),
+    );
     if (service === undefined) return;
-    const unreadable = (): Sample<'pa_facts_unreadable_records'>[] => [{ labels: { service }, value: this.parties.unreadable() }];
+    const unreadable = (): Sample<'pa_facts_unreadable_records'>[] => [
+      { labels: { service }, value: this.parties.unreadable() },
+    ];
     this.measured.push(metrics.read('pa_facts_unreadable_records', unreadable));
-    // What is not confirmed at all (a start that does not end, a restore or a loss that nobody has accepted) grows older from look to look, too.
+    // What is not confirmed at all (a start that does not end, a restore or a loss that nobody has accepted) grows
+    // older from look to look, too.
     let unconfirmedSince: number | undefined = clock.now();
-    this.measured.push(metrics.read('pa_facts_age_seconds', () => {
-      const age = this.freshness.ageMs();
-      unconfirmedSince = Number.isFinite(age) ? undefined : (unconfirmedSince ?? clock.now());
-      return [{ labels: { service }, value: (unconfirmedSince === undefined ? age : Math.abs(clock.now() - unconfirmedSince)) / 1000 }];
-    }));
+    this.measured.push(
+      metrics.read('pa_facts_age_seconds', () => {
+        const age = this.freshness.ageMs();
+        unconfirmedSince = Number.isFinite(age) ? undefined : (unconfirmedSince ?? clock.now());
+        return [
+          {
+            labels: { service },
+            value: (unconfirmedSince === undefined ? age : Math.abs(clock.now() - unconfirmedSince)) / 1000,
+          },
+        ];
+      }),
+    );
   }
   /** For readiness: PHI-free. */
   check(): { readonly ready: boolean; readonly detail?: string } {
     if (!this.parties.ready()) return { ready: false, detail: 'the registry is still being read' };
     if (!this.freshness.fresh()) {
       const why = this.freshness.reason() ?? this.parties.failure();
-      return { ready: false, detail: `facts are older than ${this.freshness.boundMs} ms${why === undefined ? '' : ` (${why})`}` };
+      return {
+        ready: false,
+        detail: `facts are older than ${this.freshness.boundMs} ms${why === undefined ? '' : ` (${why})`}`,
+      };
     }
-    if (!this.parties.current()) return { ready: false, detail: 'the other processes cannot be told that this one is here' };
+    if (!this.parties.current())
+      return { ready: false, detail: 'the other processes cannot be told that this one is here' };
     const notice = this.parties.notice();
     return { ready: true, ...(notice !== undefined && { detail: notice }) };
   }

@@ -7,7 +7,10 @@ import { LossWatch } from './loss-watch.ts';
 import type { Parties } from './parties.ts';
 import { visibleHead } from './visible-head.ts';
 
-/** Polls in a row that find a payer topic shorter than what was read of it, before another log is concluded from it: a broker may have just come back. */
+/**
+ * Polls in a row that find a payer topic shorter than what was read of it, before another log is concluded from it: a
+ * broker may have just come back.
+ */
 const SHORT_POLLS = 6;
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
 
@@ -32,13 +35,19 @@ const VERIFIED = 0.6;
  * them. Heads are sampled in the background, never per request; when the log, the views or an intake stands still no
  * sample is confirmed any more and the age grows.
  *
- * While heads stay where they were confirmed, the facts are as fresh as the answer that says so: nothing was published. Then the view is only asked
- * from time to time whether it still has what it had. A view that forgot takes that back to the last time when it was right.
+ * While heads stay where they were confirmed, the facts are as fresh as the answer that says so: nothing was published.
+ * Then the view is only asked
+ * from time to time whether it still has what it had. A view that forgot takes that back to the last time when it was
+ * right.
  */
 export class Freshness {
   readonly boundMs: number;
   private readonly options: FreshnessOptions;
-  private samples: { readonly at: number; readonly head: Position; /** Without what `reachable` leaves out. */ readonly heads: Position }[] = [];
+  private samples: {
+    readonly at: number;
+    readonly head: Position;
+    /** Without what `reachable` leaves out. */ readonly heads: Position;
+  }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
   /** The heads that were confirmed last, and when the view was last found to have passed them. */
   private confirmed: Position | undefined;
@@ -57,7 +66,10 @@ export class Freshness {
     this.boundMs = options.boundMs ?? 5000;
     const busyMs = options.pollMs ?? 500;
     const idleMs = Math.max(busyMs, Math.min(busyMs * IDLE, this.boundMs / 4));
-    this.polling = new Poll(() => this.poll(), () => (this.confirmedAt === this.polledAt ? idleMs : busyMs));
+    this.polling = new Poll(
+      () => this.poll(),
+      () => (this.confirmedAt === this.polledAt ? idleMs : busyMs),
+    );
   }
 
   /** Polls until `stop`; resolves after the first poll. */
@@ -76,11 +88,19 @@ export class Freshness {
   }
   /** Why the facts are not confirmed, where that is known. */
   reason(): string | undefined {
-    if (this.shorter) return 'the payer topics end before what was read of them: an older copy of the log was restored, see docs/backup.md';
+    if (this.shorter)
+      return (
+        'the payer topics end before what was read of them: ' +
+        'an older copy of the log was restored, see docs/backup.md'
+      );
     const loss = this.losses.current();
     if (loss !== undefined) return `${loss.group} has lost events: ${lossSentence(loss)}`;
     const restored = this.options.parties.restored();
-    return restored && `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published what came after it, see docs/backup.md`;
+    return (
+      restored &&
+      `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published ` +
+        'what came after it, see docs/backup.md'
+    );
   }
 
   /** One poll: sample the heads, then see which samples the facts have passed. Failures only let the age grow. */
@@ -97,25 +117,29 @@ export class Freshness {
       this.passedBefore ??= await this.passed();
       const head = await log.head(TOPICS);
       await this.losses.look(at);
-      // In another log the same positions mean other events: whoever waits for one would be told too early that it is passed.
+      // In another log the same positions mean other events: whoever waits for one would be told too early that it is
+      // passed.
       const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
       this.shortPolls = short ? this.shortPolls + 1 : 0;
       this.shorter ||= this.shortPolls >= SHORT_POLLS;
-      if (short || this.shorter || this.losses.current() !== undefined) this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
+      if (short || this.shorter || this.losses.current() !== undefined)
+        this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
       else if (at - this.verifiedAt < this.boundMs * VERIFIED && this.stands(head)) this.confirmedAt = at;
       else await this.verify(at, head);
     } catch {
       // The log or the views are away: nothing is confirmed.
     }
     const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
-    if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest) this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
+    if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest)
+      this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
   }
 
   private async verify(at: number, head: Position): Promise<void> {
     const stood = this.stands(head);
     try {
       const reachable = await this.reachable(head);
-      // Behind the facts there is nothing to read: transactions ended there, or retention took what an intake had not read.
+      // Behind the facts there is nothing to read: transactions ended there, or retention took what an intake had not
+      // read.
       if (!reached(reachable, head)) await this.losses.look(at, true);
       if (this.losses.current() !== undefined) return;
       this.samples.push({ at, head: reachable, heads: head });
@@ -135,7 +159,14 @@ export class Freshness {
     if (this.ageMs() < this.boundMs / 2) return head;
     const { log, parties } = this.options;
     const { [PA_REGISTRY]: registry = [], ...payer } = head;
-    return { ...(await visibleHead(log, payer, MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)))), [PA_REGISTRY]: registry };
+    return {
+      ...(await visibleHead(
+        log,
+        payer,
+        MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)),
+      )),
+      [PA_REGISTRY]: registry,
+    };
   }
 
   private async passed(): Promise<readonly Position[]> {
@@ -143,7 +174,10 @@ export class Freshness {
   }
   private passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
     // Those of the parties go on counting.
-    return structuredClone([...MEMBER_DERIVERS.map((d) => derived[d] ?? {}), ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.options.parties.derived(d))]);
+    return structuredClone([
+      ...MEMBER_DERIVERS.map((d) => derived[d] ?? {}),
+      ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.options.parties.derived(d)),
+    ]);
   }
 
   private async confirm(): Promise<void> {

@@ -11,20 +11,44 @@ const P = 'payer.provider-events';
 /** A world in which every figure is set by hand. */
 function world() {
   const w = {
-    now: 1_000_000, head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position, away: false, viewsAway: false,
+    now: 1_000_000,
+    head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position,
+    away: false,
+    viewsAway: false,
     /** What can be read; any other offset is a marker, or was taken by retention. */
-    losses: [] as Loss[], lossesRefused: undefined as string | undefined,
-    records: [{ topic: M, offset: 0 }, { topic: P, offset: 0 }] as { topic: string; offset: number }[],
+    losses: [] as Loss[],
+    lossesRefused: undefined as string | undefined,
+    records: [
+      { topic: M, offset: 0 },
+      { topic: P, offset: 0 },
+    ] as { topic: string; offset: number }[],
     view: { attribution: { [M]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
-    party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>, registry: { 'pa.registry': [0] } as Position,
+    party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
+    registry: { 'pa.registry': [0] } as Position,
   };
-  const parties = Object.assign(new Parties(), { derived: (d: string) => w.party[d] ?? {}, position: () => w.registry, ready: () => true });
-  const answer = <T>(value: T): Promise<T> => (w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
-  const reader = { asked: 0, position: () => (reader.asked++, answer({ topics: {}, derived: w.view })), getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)) } as unknown as ViewReader & { asked: number };
+  const parties = Object.assign(new Parties(), {
+    derived: (d: string) => w.party[d] ?? {},
+    position: () => w.registry,
+    ready: () => true,
+  });
+  const answer = <T>(value: T): Promise<T> =>
+    w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
+  const reader = {
+    asked: 0,
+    position: () => (reader.asked++, answer({ topics: {}, derived: w.view })),
+    getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)),
+  } as unknown as ViewReader & { asked: number };
   const log = {
-    losses: (group: string) => (w.lossesRefused === undefined ? Promise.resolve(w.losses.filter((loss) => loss.group === group)) : Promise.reject(new EngineUnavailable(w.lossesRefused))),
-    head: (topics: readonly string[]) => (w.away ? Promise.reject(new Error('away')) : Promise.resolve(Object.fromEntries(topics.map((t) => [t, w.head[t]])))),
-    read: (topic: string, _partition: number, from: number) => Promise.resolve(w.records.filter((r) => r.topic === topic && r.offset >= from).slice(0, 1)),
+    losses: (group: string) =>
+      w.lossesRefused === undefined
+        ? Promise.resolve(w.losses.filter((loss) => loss.group === group))
+        : Promise.reject(new EngineUnavailable(w.lossesRefused)),
+    head: (topics: readonly string[]) =>
+      w.away
+        ? Promise.reject(new Error('away'))
+        : Promise.resolve(Object.fromEntries(topics.map((t) => [t, w.head[t]]))),
+    read: (topic: string, _partition: number, from: number) =>
+      Promise.resolve(w.records.filter((r) => r.topic === topic && r.offset >= from).slice(0, 1)),
   } as unknown as EventLog;
   const clock = { now: () => w.now };
   const freshness = new Freshness({ log, memberFactsReader: reader, parties, clock });
@@ -58,44 +82,48 @@ describe('freshness', () => {
     expect(freshness.ageMs()).toBe(0);
   });
 
-  it('asks the view seldom while nothing is published, and counts from the last time when it was right once it forgets', async () => {
-    const { w, freshness, reader } = world();
-    w.head = { ...w.head, [M]: [1] };
-    seen(w, 1);
-    await freshness.poll();
-    const asked = reader.asked;
-    for (const age of [1250, 2500]) {
-      w.now = 1_000_000 + age;
-      await freshness.poll();
-      expect([freshness.ageMs(), reader.asked]).toEqual([0, asked]);
-    }
-    w.now = 1_000_000 + 3750;
-    await freshness.poll();
-    expect([freshness.ageMs(), reader.asked]).toEqual([0, asked + 1]);
-    // The log stands still, the store of the view forgets what it had, or is away: the next question finds out.
-    for (const forgets of [() => void (w.view = { attribution: {}, consent: {} }), () => void (w.viewsAway = true)]) {
-      const right = w.now;
-      forgets();
-      w.now = right + 2999;
-      await freshness.poll();
-      expect(freshness.ageMs()).toBe(0);
-      w.now = right + 3001;
-      await freshness.poll();
-      expect([freshness.ageMs(), freshness.fresh()]).toEqual([3001, true]);
-      w.now = right + 5001;
-      await freshness.poll();
-      expect(freshness.fresh()).toBe(false);
+  it(
+    'asks the view seldom while nothing is published, and counts from the last time when it was right once it ' +
+      'forgets',
+    async () => {
+      const { w, freshness, reader } = world();
+      w.head = { ...w.head, [M]: [1] };
       seen(w, 1);
-      w.viewsAway = false;
       await freshness.poll();
-      expect(freshness.ageMs()).toBe(0);
-    }
-    // A new record is nobody's news until the view has it.
-    w.head = { ...w.head, [M]: [2] };
-    w.now += 1;
-    await freshness.poll();
-    expect(freshness.ageMs()).toBe(1);
-  });
+      const asked = reader.asked;
+      for (const age of [1250, 2500]) {
+        w.now = 1_000_000 + age;
+        await freshness.poll();
+        expect([freshness.ageMs(), reader.asked]).toEqual([0, asked]);
+      }
+      w.now = 1_000_000 + 3750;
+      await freshness.poll();
+      expect([freshness.ageMs(), reader.asked]).toEqual([0, asked + 1]);
+      // The log stands still, the store of the view forgets what it had, or is away: the next question finds out.
+      for (const forgets of [() => void (w.view = { attribution: {}, consent: {} }), () => void (w.viewsAway = true)]) {
+        const right = w.now;
+        forgets();
+        w.now = right + 2999;
+        await freshness.poll();
+        expect(freshness.ageMs()).toBe(0);
+        w.now = right + 3001;
+        await freshness.poll();
+        expect([freshness.ageMs(), freshness.fresh()]).toEqual([3001, true]);
+        w.now = right + 5001;
+        await freshness.poll();
+        expect(freshness.fresh()).toBe(false);
+        seen(w, 1);
+        w.viewsAway = false;
+        await freshness.poll();
+        expect(freshness.ageMs()).toBe(0);
+      }
+      // A new record is nobody's news until the view has it.
+      w.head = { ...w.head, [M]: [2] };
+      w.now += 1;
+      await freshness.poll();
+      expect(freshness.ageMs()).toBe(1);
+    },
+  );
 
   describe('events that retention removed before an intake read them', () => {
     const lost: Loss = { group: 'consent-intake', topic: M, partition: 0, from: 10, to: 20, begun: true };
@@ -114,7 +142,9 @@ describe('freshness', () => {
         await freshness.poll();
         expect(freshness.fresh()).toBe(false);
       }
-      expect(freshness.reason()).toMatch(/^consent-intake has lost events: payer\.member-events\/0: retention removed records 10 to 19/);
+      expect(freshness.reason()).toMatch(
+        /^consent-intake has lost events: payer\.member-events\/0: retention removed records 10 to 19/,
+      );
       // Accepted: the group has gone on to what is left.
       w.losses = [];
       w.now += 2000;
@@ -203,13 +233,54 @@ describe('freshness', () => {
   });
 
   it.each<[string, (w: ReturnType<typeof world>['w']) => void]>([
-    ['consent stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, consent: { [M]: [0] } }; }],
-    ['attribution stands', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.view = { ...w.view, attribution: { [M]: [0] } }; }],
-    ['the parties stand on consent', (w) => { w.head = { ...w.head, [M]: [1] }; seen(w, 1); w.party = { ...w.party, consent: { [M]: [0] } }; }],
-    ['provider events stand', (w) => { w.head = { ...w.head, [P]: [1] }; }],
-    ['the registry stands', (w) => { w.head = { ...w.head, 'pa.registry': [1] }; }],
-    ['the log is away', (w) => { w.away = true; }],
-    ['the views are away', (w) => { w.viewsAway = true; }],
+    [
+      'consent stands',
+      (w) => {
+        w.head = { ...w.head, [M]: [1] };
+        seen(w, 1);
+        w.view = { ...w.view, consent: { [M]: [0] } };
+      },
+    ],
+    [
+      'attribution stands',
+      (w) => {
+        w.head = { ...w.head, [M]: [1] };
+        seen(w, 1);
+        w.view = { ...w.view, attribution: { [M]: [0] } };
+      },
+    ],
+    [
+      'the parties stand on consent',
+      (w) => {
+        w.head = { ...w.head, [M]: [1] };
+        seen(w, 1);
+        w.party = { ...w.party, consent: { [M]: [0] } };
+      },
+    ],
+    [
+      'provider events stand',
+      (w) => {
+        w.head = { ...w.head, [P]: [1] };
+      },
+    ],
+    [
+      'the registry stands',
+      (w) => {
+        w.head = { ...w.head, 'pa.registry': [1] };
+      },
+    ],
+    [
+      'the log is away',
+      (w) => {
+        w.away = true;
+      },
+    ],
+    [
+      'the views are away',
+      (w) => {
+        w.viewsAway = true;
+      },
+    ],
   ])('when %s, nothing is decided after the bound', async (_name, fault) => {
     const { w, freshness, access } = world();
     await freshness.poll();

@@ -50,8 +50,10 @@ export function withHolds(
   return { holds, ...(since !== undefined && { since }) };
 }
 /**
- * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is denied until the view is built
- * anew by a version that can read it (ADR 0018), from before everything, whatever a clock says. One hold a topic, however many records fail.
+ * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is
+ * denied until the view is built
+ * anew by a version that can read it (ADR 0018), from before everything, whatever a clock says. One hold a topic,
+ * however many records fail.
  */
 export const heldUnprojected = (holds: Holds | undefined, record: LogRecord): Holds =>
   held(holds, `not-projected/${record.topic}`, typeOfRecord(record), EVER);
@@ -73,7 +75,8 @@ export function holdsAfter(holds: Holds | undefined, record: LogRecord): Holds |
 export function holdFacts(holds: Holds | undefined): HoldFact[] {
   const out: HoldFact[] = [];
   for (const [deadLetter, h] of Object.entries(holds ?? {})) {
-    if (h.f !== undefined && h.t !== undefined) out.push({ deadLetter, eventType: h.t, from: h.f, ...(h.u !== undefined && { to: h.u }) });
+    if (h.f !== undefined && h.t !== undefined)
+      out.push({ deadLetter, eventType: h.t, from: h.f, ...(h.u !== undefined && { to: h.u }) });
   }
   return out;
 }

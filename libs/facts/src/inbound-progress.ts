@@ -3,10 +3,13 @@ import type { LogRecord, Position } from '@provider-access/eventlog';
 import type { ViewPosition } from '@provider-access/views';
 import { dataOf, typeOfRecord } from './record.ts';
 
-type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & { readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined };
+type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & {
+  readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined;
+};
 
 /**
- * Which inbound (payer) positions a follower of derived topics has passed. A progress event counts once the follower has
+ * Which inbound (payer) positions a follower of derived topics has passed. A progress event counts once the follower
+ * has
  * passed the outputs that it names in `after`, as far as they are in topics it follows. Each event counts by itself,
  * because `after` is cumulative (docs/architecture.md#progress).
  */
@@ -21,7 +24,8 @@ export class InboundProgress {
   }
 
   /**
-   * Before the first record: the topics are followed from this position of a view on. What it counts is said by `counted`, once its other
+   * Before the first record: the topics are followed from this position of a view on. What it counts is said by
+   * `counted`, once its other
    * outputs are known; what it still waits for is not said again.
    */
   resume({ topics, waiting = [] }: Pick<ViewPosition, 'topics' | 'waiting'>): void {
@@ -31,7 +35,8 @@ export class InboundProgress {
   /** Positions of inbound topics by deriver that hold already. */
   counted(derived: ViewPosition['derived']): void {
     for (const [deriver, position] of Object.entries(derived)) {
-      for (const [topic, offsets] of Object.entries(position)) offsets.forEach((next, partition) => this.raise(deriver, topic, partition, next));
+      for (const [topic, offsets] of Object.entries(position))
+        offsets.forEach((next, partition) => this.raise(deriver, topic, partition, next));
     }
   }
   /** Call in order for each record handled. */
@@ -57,7 +62,8 @@ export class InboundProgress {
   private count(p: Waiting): boolean {
     for (const [topic, offsets] of Object.entries(p.after ?? {})) {
       if (!this.topics.has(topic)) continue;
-      for (const [partition, offset] of Object.entries(offsets)) if ((this.next[topic]?.[Number(partition)] ?? 0) < offset) return false;
+      for (const [partition, offset] of Object.entries(offsets))
+        if ((this.next[topic]?.[Number(partition)] ?? 0) < offset) return false;
     }
     this.raise(p.deriver, p.topic, p.partition, p.next);
     return true;

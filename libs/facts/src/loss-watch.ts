@@ -6,7 +6,8 @@ const EVERY_MS = 60_000;
 const WHILE_LOST_MS = 2000;
 
 /**
- * Whether retention has removed events that an intake had not read. The intake stands still then, and what it has not read may be an opt-out. A
+ * Whether retention has removed events that an intake had not read. The intake stands still then, and what it has not
+ * read may be an opt-out. A
  * partition from which retention took everything looks as if all of it had been read, so heads alone do not tell.
  */
 export class LossWatch {
@@ -25,7 +26,8 @@ export class LossWatch {
 
   /**
    * Looks when it is time, or `now`. @param at ms since the epoch
-   * @throws EngineUnavailable. A right that is missing counts as no answer when it is only time to look: `pa acls` prints it.
+   * @throws EngineUnavailable. A right that is missing counts as no answer when it is only time to look: `pa acls`
+   * prints it.
    */
   async look(at: number, now = false): Promise<void> {
     if (!now && Math.abs(at - this.lookedAt) < (this.loss === undefined ? EVERY_MS : WHILE_LOST_MS)) return;

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+} from '@provider-access/events';
 import { Derivation, type LogRecord, type Subscription } from '@provider-access/eventlog';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
 import { ProjectionSet, type Views } from '@provider-access/views';
@@ -9,7 +17,16 @@ import { FACTS_PROJECTIONS } from './projections.ts';
 import { sourceHolds } from './source-holds.ts';
 
 /** Topics with as many partitions each as a deployment may give them. */
-const PARTITIONS: Readonly<Record<string, number>> = { [PAYER_MEMBER_EVENTS]: 12, [PAYER_PROVIDER_EVENTS]: 4, [PA_MEMBERS]: 12, [PA_ATTRIBUTION]: 12, [PA_CONSENT]: 5, [PA_PROVIDERS]: 3, 'pa.registry': 1, 'pa.groups': 12 };
+const PARTITIONS: Readonly<Record<string, number>> = {
+  [PAYER_MEMBER_EVENTS]: 12,
+  [PAYER_PROVIDER_EVENTS]: 4,
+  [PA_MEMBERS]: 12,
+  [PA_ATTRIBUTION]: 12,
+  [PA_CONSENT]: 5,
+  [PA_PROVIDERS]: 3,
+  'pa.registry': 1,
+  'pa.groups': 12,
+};
 
 let log: MemoryLog;
 let views: Views;
@@ -19,7 +36,14 @@ let clock: { ms: number; now: () => number };
 const running: Subscription[] = [];
 
 beforeEach(async () => {
-  log = openMemoryLog({ data: { topics: new Map(Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])])), commits: new Map() } });
+  log = openMemoryLog({
+    data: {
+      topics: new Map(
+        Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])]),
+      ),
+      commits: new Map(),
+    },
+  });
   views = openMemoryViews();
   projections = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
   await projections.start();
@@ -36,16 +60,26 @@ afterEach(async () => {
 async function instance(deriver: 'attribution' | 'consent'): Promise<Subscription> {
   const derive = (topic: string, progressTopic: string) => {
     const derivation = new Derivation({ log, deriver, progressTopic });
-    return log.subscribe({ group: `${deriver}-${topic}`, topics: [topic], maxRecords: 7, handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }) });
+    return log.subscribe({
+      group: `${deriver}-${topic}`,
+      topics: [topic],
+      maxRecords: 7,
+      handle: (batch) => derivation.complete(batch, { outputs: [], outcomes: [] }),
+    });
   };
   const members = await derive(PAYER_MEMBER_EVENTS, deriver === 'consent' ? PA_CONSENT : PA_ATTRIBUTION);
   running.push(members);
   if (deriver === 'attribution') running.push(await derive(PAYER_PROVIDER_EVENTS, PA_PROVIDERS));
   return members;
 }
-const publish = (topic: string, key: string): Promise<unknown> => log.append(topic, [encodeEvent({ id: key, source: 'urn:payer', type: 'x', time: '2026-01-01T00:00:00Z', subject: key, data: {} })]);
+const publish = (topic: string, key: string): Promise<unknown> =>
+  log.append(topic, [
+    encodeEvent({ id: key, source: 'urn:payer', type: 'x', time: '2026-01-01T00:00:00Z', subject: key, data: {} }),
+  ]);
 async function settled(): Promise<void> {
-  expect(await facts.access.waitForPayer(await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000)).toBe(true);
+  expect(await facts.access.waitForPayer(await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000)).toBe(
+    true,
+  );
 }
 
 it('empty payer topics are fresh at once, whoever derives or not', async () => {

@@ -6,9 +6,16 @@ import { coverageFacts, type MembersPart } from './coverage.ts';
 import { holdFacts } from './holds.ts';
 import { EVER } from './steps.ts';
 
-export interface MemberFactsDocument { readonly _id: string; readonly members?: MembersPart; readonly attribution?: AttributionPart; readonly consent?: ConsentPart }
+export interface MemberFactsDocument {
+  readonly _id: string;
+  readonly members?: MembersPart;
+  readonly attribution?: AttributionPart;
+  readonly consent?: ConsentPart;
+}
 
-/** What a decision reads, from one document of the member facts view. A member whose document cannot be read is denied. */
+/**
+ * What a decision reads, from one document of the member facts view. A member whose document cannot be read is denied.
+ */
 export function toMemberFacts(doc: ViewDocument | MemberFactsDocument): MemberFacts {
   try {
     return read(doc as MemberFactsDocument);
@@ -37,13 +44,29 @@ function read(doc: MemberFactsDocument): MemberFacts {
   };
 }
 
-/** When the newest of what the document says was recorded. Of a span that was continued it is when that span was first seen. */
-function newestOf(members: MembersPart | undefined, attribution: AttributionPart | undefined, consent: ConsentPart | undefined): string | undefined {
+/**
+ * When the newest of what the document says was recorded. Of a span that was continued it is when that span was first
+ * seen.
+ */
+function newestOf(
+  members: MembersPart | undefined,
+  attribution: AttributionPart | undefined,
+  consent: ConsentPart | undefined,
+): string | undefined {
   const groups = [...Object.values(attribution?.groups ?? {}), ...Object.values(attribution?.ends ?? {})];
-  const steps = [...Object.values(members?.coverage ?? {}).flat(), ...(members?.all ?? []), ...groups.flatMap((group) => group.steps)];
+  const steps = [
+    ...Object.values(members?.coverage ?? {}).flat(),
+    ...(members?.all ?? []),
+    ...groups.flatMap((group) => group.steps),
+  ];
   const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
   let newest: string | undefined;
-  for (const at of [...steps.map((s) => s.v), ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r), consent?.at, ...holds.flatMap((h) => [h.f, h.u])]) {
+  for (const at of [
+    ...steps.map((s) => s.v),
+    ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r),
+    consent?.at,
+    ...holds.flatMap((h) => [h.f, h.u]),
+  ]) {
     if (at !== undefined && (newest === undefined || at > newest)) newest = at;
   }
   return newest;

@@ -23,18 +23,35 @@ function fold(records: readonly LogRecord[]): MemberFacts {
 }
 /** What does not depend on the time of recording. */
 const shape = (f: MemberFacts) => ({
-  coverage: f.coverage.map(({ recordedAt: _, ...c }) => c).sort(by), attributions: f.attributions.map(({ recordedAt: _, ...a }) => a).sort(by),
-  optOuts: f.optOuts.map(({ recordedAt: _r, endRecordedAt: _e, ...o }) => o).sort(by), holds: [...f.holds].sort(by), mergedWith: f.mergedWith, sources: [...f.sources].sort(),
+  coverage: f.coverage.map(({ recordedAt: _, ...c }) => c).sort(by),
+  attributions: f.attributions.map(({ recordedAt: _, ...a }) => a).sort(by),
+  optOuts: f.optOuts.map(({ recordedAt: _r, endRecordedAt: _e, ...o }) => o).sort(by),
+  holds: [...f.holds].sort(by),
+  mergedWith: f.mergedWith,
+  sources: [...f.sources].sort(),
 });
 const by = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 const day = fc.integer({ min: 0, max: 12 });
 const span = fc.record({ from: day, length: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }) });
 const said = fc.oneof(
-  fc.record({ kind: fc.constant('coverage' as const), coverageId: fc.constantFrom('c1', 'c2'), span, bt: day, sequence: fc.integer({ min: 0, max: 2 }), cancelled: fc.boolean(), replaces: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('coverage' as const),
+    coverageId: fc.constantFrom('c1', 'c2'),
+    span,
+    bt: day,
+    sequence: fc.integer({ min: 0, max: 2 }),
+    cancelled: fc.boolean(),
+    replaces: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('terminated' as const), span, bt: day }),
   fc.record({ kind: fc.constant('attributed' as const), group: fc.constantFrom('g1', 'g2'), span, bt: day }),
-  fc.record({ kind: fc.constant('ended' as const), provider: fc.constantFrom('npi|1000000001', 'npi|1000000002'), span, bt: day }),
+  fc.record({
+    kind: fc.constant('ended' as const),
+    provider: fc.constantFrom('npi|1000000001', 'npi|1000000002'),
+    span,
+    bt: day,
+  }),
   fc.record({ kind: fc.constant('out' as const), span, bt: day }),
   fc.record({ kind: fc.constant('in' as const), span, bt: day }),
   fc.record({ kind: fc.constant('held' as const), dl: fc.constantFrom('dl-1', 'dl-2'), span, bt: day }),
@@ -48,14 +65,51 @@ function record(s: Said, i: number): LogRecord {
   const from = instant(s.span.from);
   const to = s.span.length === undefined ? {} : { to: instant(s.span.from + s.span.length) };
   switch (s.kind) {
-    case 'coverage': return ours(PA_MEMBERS, 'pa.coverage-changed.v1', { ...base, data: { ...common, coverageId: s.coverageId, from, ...to, sequence: s.sequence, ...(s.cancelled && { cancelled: true }), ...(s.replaces && { replaces: true }) } });
-    case 'terminated': return ours(PA_MEMBERS, 'pa.coverage-changed.v1', { ...base, data: { ...common, coverageId: '*', from, sequence: 0, cancelled: true } });
-    case 'attributed': return ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', { ...base, data: { ...common, group: s.group, providers: [`npi|100000000${s.group.slice(1)}`], from, ...to } });
-    case 'ended': return ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', { ...base, data: { ...common, providers: [s.provider], to: from } });
-    case 'out': return ours(PA_CONSENT, 'pa.opted-out.v1', { ...base, data: { ...common, scope: 'global', effective: from, setBy: 'member' } });
-    case 'in': return ours(PA_CONSENT, 'pa.opted-in.v1', { ...base, data: { ...common, effective: from, setBy: 'member' } });
-    case 'held': return ours(PA_CONSENT, 'pa.access-held.v1', { ...base, data: { member: M, source: 'urn:s0', deadLetter: s.dl, eventType: 'payer.member-opted-out.v1' } });
-    case 'released': return ours(PA_CONSENT, 'pa.access-released.v1', { ...base, data: { member: M, source: 'urn:s0', deadLetter: s.dl } });
+    case 'coverage':
+      return ours(PA_MEMBERS, 'pa.coverage-changed.v1', {
+        ...base,
+        data: {
+          ...common,
+          coverageId: s.coverageId,
+          from,
+          ...to,
+          sequence: s.sequence,
+          ...(s.cancelled && { cancelled: true }),
+          ...(s.replaces && { replaces: true }),
+        },
+      });
+    case 'terminated':
+      return ours(PA_MEMBERS, 'pa.coverage-changed.v1', {
+        ...base,
+        data: { ...common, coverageId: '*', from, sequence: 0, cancelled: true },
+      });
+    case 'attributed':
+      return ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', {
+        ...base,
+        data: { ...common, group: s.group, providers: [`npi|100000000${s.group.slice(1)}`], from, ...to },
+      });
+    case 'ended':
+      return ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', {
+        ...base,
+        data: { ...common, providers: [s.provider], to: from },
+      });
+    case 'out':
+      return ours(PA_CONSENT, 'pa.opted-out.v1', {
+        ...base,
+        data: { ...common, scope: 'global', effective: from, setBy: 'member' },
+      });
+    case 'in':
+      return ours(PA_CONSENT, 'pa.opted-in.v1', { ...base, data: { ...common, effective: from, setBy: 'member' } });
+    case 'held':
+      return ours(PA_CONSENT, 'pa.access-held.v1', {
+        ...base,
+        data: { member: M, source: 'urn:s0', deadLetter: s.dl, eventType: 'payer.member-opted-out.v1' },
+      });
+    case 'released':
+      return ours(PA_CONSENT, 'pa.access-released.v1', {
+        ...base,
+        data: { member: M, source: 'urn:s0', deadLetter: s.dl },
+      });
   }
 }
 
@@ -63,17 +117,40 @@ describe('facts of a member', () => {
   it('are the same in every order of delivery, and with any event delivered again', () => {
     const events = fc.array(said, { minLength: 1, maxLength: 10 }).map((list) => list.map(record));
     fc.assert(
-      fc.property(events.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray([...list, ...list], { minLength: list.length * 2 }))), ([list, shuffled]) => {
-        expect(shape(fold(shuffled))).toEqual(shape(fold(list)));
-      }),
+      fc.property(
+        events.chain((list) =>
+          fc.tuple(fc.constant(list), fc.shuffledSubarray([...list, ...list], { minLength: list.length * 2 })),
+        ),
+        ([list, shuffled]) => {
+          expect(shape(fold(shuffled))).toEqual(shape(fold(list)));
+        },
+      ),
       { numRuns: cases(500) },
     );
   });
 
   const attributed = (id: string, bt: number, from: number, to?: number, at = bt): LogRecord =>
-    ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', { id, subject: M, at: instant(at), data: { member: M, group: 'g1', providers: ['npi|1000000001', 'tin|123456789'], contract: 'k', businessTime: instant(bt), from: instant(from), ...(to !== undefined && { to: instant(to) }) } });
+    ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', {
+      id,
+      subject: M,
+      at: instant(at),
+      data: {
+        member: M,
+        group: 'g1',
+        providers: ['npi|1000000001', 'tin|123456789'],
+        contract: 'k',
+        businessTime: instant(bt),
+        from: instant(from),
+        ...(to !== undefined && { to: instant(to) }),
+      },
+    });
   const end = (id: string, bt: number, to: number, providers = ['npi|1000000001']): LogRecord =>
-    ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', { id, subject: M, at: instant(bt), data: { member: M, providers, businessTime: instant(bt), to: instant(to) } });
+    ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', {
+      id,
+      subject: M,
+      at: instant(bt),
+      data: { member: M, providers, businessTime: instant(bt), to: instant(to) },
+    });
 
   it('a renewal published early leaves no gap, and counts as seen since the first day', () => {
     const [only, ...others] = fold([attributed('a', 1, 1), attributed('b', 5, 9)]).attributions;
@@ -88,12 +165,24 @@ describe('facts of a member', () => {
   });
 
   it('an end by one identifier ends the Group of that identifier and more, though it came first', () => {
-    expect(fold([end('x', 6, 4), attributed('a', 5, 1)]).attributions).toMatchObject([{ from: instant(1), to: instant(4) }]);
+    expect(fold([end('x', 6, 4), attributed('a', 5, 1)]).attributions).toMatchObject([
+      { from: instant(1), to: instant(4) },
+    ]);
     expect(fold([end('x', 6, 4, ['npi|9999999999']), attributed('a', 5, 1)]).attributions[0]!.to).toBeUndefined();
   });
 
-  const out = (id: string, bt: number, effective: number): LogRecord => ours(PA_CONSENT, 'pa.opted-out.v1', { id, subject: M, data: { member: M, scope: 'global', businessTime: instant(bt), effective: instant(effective), setBy: 'member' } });
-  const optIn = (id: string, bt: number, effective: number): LogRecord => ours(PA_CONSENT, 'pa.opted-in.v1', { id, subject: M, data: { member: M, businessTime: instant(bt), effective: instant(effective), setBy: 'member' } });
+  const out = (id: string, bt: number, effective: number): LogRecord =>
+    ours(PA_CONSENT, 'pa.opted-out.v1', {
+      id,
+      subject: M,
+      data: { member: M, scope: 'global', businessTime: instant(bt), effective: instant(effective), setBy: 'member' },
+    });
+  const optIn = (id: string, bt: number, effective: number): LogRecord =>
+    ours(PA_CONSENT, 'pa.opted-in.v1', {
+      id,
+      subject: M,
+      data: { member: M, businessTime: instant(bt), effective: instant(effective), setBy: 'member' },
+    });
 
   it('an opt-in ends what was said before it; an opt-out said later stands although it is dated back', () => {
     expect(fold([out('o', 1, 1), optIn('i', 3, 3)]).optOuts).toMatchObject([{ from: instant(1), to: instant(3) }]);
@@ -107,24 +196,59 @@ describe('facts of a member', () => {
     expect(fold([out('o', 1, 9), optIn('i', 2, 2)]).optOuts).toEqual([]);
   });
   it('a hold that is delivered after its release does not come back', () => {
-    const held = ours(PA_CONSENT, 'pa.access-held.v1', { id: 'h', subject: M, at: instant(1), data: { member: M, source: 's', deadLetter: 'dl-1', eventType: 't' } });
-    const released = ours(PA_CONSENT, 'pa.access-released.v1', { id: 'r', subject: M, at: instant(2), data: { member: M, source: 's', deadLetter: 'dl-1' } });
-    expect(fold([released, held]).holds).toEqual([{ deadLetter: 'dl-1', eventType: 't', from: instant(1), to: instant(2) }]);
+    const held = ours(PA_CONSENT, 'pa.access-held.v1', {
+      id: 'h',
+      subject: M,
+      at: instant(1),
+      data: { member: M, source: 's', deadLetter: 'dl-1', eventType: 't' },
+    });
+    const released = ours(PA_CONSENT, 'pa.access-released.v1', {
+      id: 'r',
+      subject: M,
+      at: instant(2),
+      data: { member: M, source: 's', deadLetter: 'dl-1' },
+    });
+    expect(fold([released, held]).holds).toEqual([
+      { deadLetter: 'dl-1', eventType: 't', from: instant(1), to: instant(2) },
+    ]);
   });
   it('a Coverage says all of itself: a later one takes back the time before it', () => {
-    const coverage = (id: string, bt: number, from: number): LogRecord => ours(PA_MEMBERS, 'pa.coverage-changed.v1', { id, subject: M, data: { member: M, coverageId: 'c', from: instant(from), businessTime: instant(bt), sequence: 0, replaces: true } });
+    const coverage = (id: string, bt: number, from: number): LogRecord =>
+      ours(PA_MEMBERS, 'pa.coverage-changed.v1', {
+        id,
+        subject: M,
+        data: {
+          member: M,
+          coverageId: 'c',
+          from: instant(from),
+          businessTime: instant(bt),
+          sequence: 0,
+          replaces: true,
+        },
+      });
     expect(fold([coverage('a', 1, 1), coverage('b', 2, 5)]).coverage).toMatchObject([{ from: instant(5) }]);
   });
   it('what is of no member concerns no document', () => {
-    expect(memberFacts.topics[PA_CONSENT]!.keys(ours(PA_CONSENT, 'pa.access-held.v1', { id: 'h', data: {} }))).toEqual([]);
+    expect(memberFacts.topics[PA_CONSENT]!.keys(ours(PA_CONSENT, 'pa.access-held.v1', { id: 'h', data: {} }))).toEqual(
+      [],
+    );
   });
 });
 
 describe('ids that are names of every object', () => {
   it.each(['constructor', 'toString', 'valueOf'])('a coverage called %s is a coverage', (coverageId) => {
-    const said = (id: string, more: object): LogRecord => ours(PA_MEMBERS, 'pa.coverage-changed.v1', { id, subject: M, source: 'urn:s', at: instant(1), data: { member: M, coverageId, from: instant(0), businessTime: instant(0), sequence: 0, ...more } });
+    const said = (id: string, more: object): LogRecord =>
+      ours(PA_MEMBERS, 'pa.coverage-changed.v1', {
+        id,
+        subject: M,
+        source: 'urn:s',
+        at: instant(1),
+        data: { member: M, coverageId, from: instant(0), businessTime: instant(0), sequence: 0, ...more },
+      });
     const other = said('e0', { coverageId: 'c1', cancelled: true });
     expect(fold([other, said('e1', {})]).coverage).toMatchObject([{ coverageId, from: instant(0) }]);
-    expect(fold([other, said('e1', {}), said('e2', { businessTime: instant(1), cancelled: true })]).coverage).toEqual([]);
+    expect(fold([other, said('e1', {}), said('e2', { businessTime: instant(1), cancelled: true })]).coverage).toEqual(
+      [],
+    );
   });
 });

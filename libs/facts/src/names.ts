@@ -1,7 +1,8 @@
 import { pieces, type Step } from './steps.ts';
 
 /**
- * The most coverages, the most attributions and the most ends of attributions that are kept of one member. A member has a few. A payer that gives
+ * The most coverages, the most attributions and the most ends of attributions that are kept of one member. A member has
+ * a few. A payer that gives
  * a coverage a new id each night must not make the member's document grow.
  */
 export const MOST_NAMES = 200;
@@ -10,11 +11,18 @@ type Named<T> = Readonly<Record<string, T>>;
 const newestOf = (steps: readonly Step[]): string => steps.reduce((b, s) => (s.b > b ? s.b : b), '');
 
 /**
- * Drops one name when there are more than `MOST_NAMES`: the oldest of those that hold nothing at `asOf` or later, or the oldest of all when every
- * name holds. Age is the newest business time of a name. `forgotten` is that time of the dropped name. A caller refuses an unknown name whose statement
+ * Drops one name when there are more than `MOST_NAMES`: the oldest of those that hold nothing at `asOf` or later, or
+ * the oldest of all when every
+ * name holds. Age is the newest business time of a name. `forgotten` is that time of the dropped name. A caller refuses
+ * an unknown name whose statement
  * is not newer than `forgotten`, because it may be the dropped one.
  */
-export function fewNames<T>(named: Named<T>, stepsOf: (value: T) => readonly Step[], added: string, asOf: string): { readonly named: Named<T>; readonly forgotten?: string } {
+export function fewNames<T>(
+  named: Named<T>,
+  stepsOf: (value: T) => readonly Step[],
+  added: string,
+  asOf: string,
+): { readonly named: Named<T>; readonly forgotten?: string } {
   const all = Object.entries(named);
   if (all.length <= MOST_NAMES) return { named };
   const rank = ([, value]: [string, T]): string => {
@@ -24,7 +32,10 @@ export function fewNames<T>(named: Named<T>, stepsOf: (value: T) => readonly Ste
   };
   const others = all.filter(([name]) => name !== added);
   const oldest = others.reduce((a, b) => (rank(b) < rank(a) ? b : a));
-  return { named: Object.fromEntries(all.filter((entry) => entry !== oldest)), forgotten: newestOf(stepsOf(oldest[1])) };
+  return {
+    named: Object.fromEntries(all.filter((entry) => entry !== oldest)),
+    forgotten: newestOf(stepsOf(oldest[1])),
+  };
 }
 /** The later of two business times, as an attribute of a part. */
 export const forgottenUntil = (a: string | undefined, b: string | undefined): { readonly forgotten?: string } => {

@@ -7,12 +7,38 @@ import { coverageFacts, evolveMembers, type MembersPart } from './coverage.ts';
 const M = 'm1';
 const day = (n: number): string => new Date(Date.UTC(2020, 0, 1 + n)).toISOString();
 /** Days. What was said on a day of a name, from a day on. */
-interface Said { readonly id: string; readonly name: string; readonly said: number; readonly from: number; readonly ends?: boolean }
+interface Said {
+  readonly id: string;
+  readonly name: string;
+  readonly said: number;
+  readonly from: number;
+  readonly ends?: boolean;
+}
 
-const coverage = (part: MembersPart | undefined, { id, name, said, from, ends = false }: Said): MembersPart | undefined =>
-  evolveMembers(part, ours(PA_MEMBERS, 'pa.coverage-changed.v1', { id, subject: M, at: day(said), data: { member: M, coverageId: name, from: day(from), businessTime: day(said), sequence: 0, ...(ends && { cancelled: true }) } })) ?? part;
+const coverage = (
+  part: MembersPart | undefined,
+  { id, name, said, from, ends = false }: Said,
+): MembersPart | undefined =>
+  evolveMembers(
+    part,
+    ours(PA_MEMBERS, 'pa.coverage-changed.v1', {
+      id,
+      subject: M,
+      at: day(said),
+      data: {
+        member: M,
+        coverageId: name,
+        from: day(from),
+        businessTime: day(said),
+        sequence: 0,
+        ...(ends && { cancelled: true }),
+      },
+    }),
+  ) ?? part;
 const covered = (part: MembersPart | undefined, now: number): readonly string[] =>
-  coverageFacts(part).filter((c) => c.from <= day(now) && (c.to === undefined || day(now) < c.to)).map((c) => c.coverageId);
+  coverageFacts(part)
+    .filter((c) => c.from <= day(now) && (c.to === undefined || day(now) < c.to))
+    .map((c) => c.coverageId);
 
 describe('a new coverage each day', () => {
   it('that ends the one before it: the member stays covered by the last, and the document stays small', () => {
@@ -28,7 +54,10 @@ describe('a new coverage each day', () => {
     // An old event that is delivered again brings nothing back.
     part = coverage(part, { id: 'e3', name: 'c3', said: 3, from: 3 });
     expect(covered(part, 1_000)).toEqual(['c999']);
-    expect(covered(coverage(part, { id: 'again', name: 'c3', said: 1_001, from: 1_001 }), 1_001)).toEqual(['c999', 'c3']);
+    expect(covered(coverage(part, { id: 'again', name: 'c3', said: 1_001, from: 1_001 }), 1_001)).toEqual([
+      'c999',
+      'c3',
+    ]);
   });
   it('of which none ends: the oldest is left out, and what is left covers', () => {
     let part: MembersPart | undefined;
@@ -39,14 +68,30 @@ describe('a new coverage each day', () => {
   });
 });
 
-const attributed = (part: AttributionPart | undefined, { id, name, said, from, ends = false }: Said): AttributionPart | undefined => {
+const attributed = (
+  part: AttributionPart | undefined,
+  { id, name, said, from, ends = false }: Said,
+): AttributionPart | undefined => {
   const common = { member: M, providers: [`npi|${name}`], businessTime: day(said) };
-  const record = ends ? ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', { id, subject: M, at: day(said), data: { ...common, to: day(from) } })
-    : ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', { id, subject: M, at: day(said), data: { ...common, group: `g${name}`, from: day(from) } });
+  const record = ends
+    ? ours(PA_ATTRIBUTION, 'pa.attribution-ended.v1', {
+        id,
+        subject: M,
+        at: day(said),
+        data: { ...common, to: day(from) },
+      })
+    : ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', {
+        id,
+        subject: M,
+        at: day(said),
+        data: { ...common, group: `g${name}`, from: day(from) },
+      });
   return evolveAttribution(part, record) ?? part;
 };
 const attributions = (part: AttributionPart | undefined, now: number): readonly string[] =>
-  attributionFacts(part).filter((a) => a.from <= day(now) && (a.to === undefined || day(now) < a.to)).map((a) => a.group);
+  attributionFacts(part)
+    .filter((a) => a.from <= day(now) && (a.to === undefined || day(now) < a.to))
+    .map((a) => a.group);
 const npi = (n: number): string => String(1_000_000_000 + n);
 
 describe('a new provider each day', () => {
@@ -63,7 +108,11 @@ describe('a new provider each day', () => {
     for (let n = 0; n < 300; n++) part = attributed(part, { id: `x${n}`, name: npi(n), said: n, from: n, ends: true });
     expect(JSON.stringify(part).length).toBeLessThan(40_000);
     // An old assertion of a provider whose attribution ended stays without effect.
-    expect(attributions(attributed(part, { id: 'old', name: npi(5), said: 4, from: 4 }), 400)).not.toContain(`g${npi(5)}`);
-    expect(attributions(attributed(part, { id: 'new', name: npi(5), said: 400, from: 400 }), 400)).toContain(`g${npi(5)}`);
+    expect(attributions(attributed(part, { id: 'old', name: npi(5), said: 4, from: 4 }), 400)).not.toContain(
+      `g${npi(5)}`,
+    );
+    expect(attributions(attributed(part, { id: 'new', name: npi(5), said: 400, from: 400 }), 400)).toContain(
+      `g${npi(5)}`,
+    );
   });
 });

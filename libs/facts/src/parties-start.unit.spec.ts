@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PAYER_MEMBER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_PROVIDERS,
+  PAYER_MEMBER_EVENTS,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
 import type { LogRecord, NewRecord, Position } from '@provider-access/eventlog';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
 import { cases } from '@provider-access/testing/variant';
@@ -49,24 +56,62 @@ async function passed(log: MemoryLog, views: Views): Promise<void> {
 }
 /** What the facts say, by partition and in an order that no start chooses. */
 const said = (parties: Parties) => ({
-  sources: SOURCES.map((s) => parties.sourceHolds(s).map((h) => JSON.stringify(h)).sort()),
+  sources: SOURCES.map((s) =>
+    parties
+      .sourceHolds(s)
+      .map((h) => JSON.stringify(h))
+      .sort(),
+  ),
   provider: parties.network('npi|1'),
-  derived: ['attribution', 'consent'].map((d) => Array.from({ length: PARTITIONS }, (_, p) => parties.derived(d)[PAYER_MEMBER_EVENTS]?.[p] ?? 0)),
+  derived: ['attribution', 'consent'].map((d) =>
+    Array.from({ length: PARTITIONS }, (_, p) => parties.derived(d)[PAYER_MEMBER_EVENTS]?.[p] ?? 0),
+  ),
 });
 
 let n = 0;
 const event = (type: string, subject: string | undefined, data: unknown, at = ++n): NewRecord =>
-  encodeEvent({ id: `e${++n}`, source: 'urn:test', type, time: new Date(Date.UTC(2026, 0, 1) + at).toISOString(), data, ...(subject !== undefined && { subject }) }, { key: subject ?? 'source' });
-const hold = (deadLetter: string, source = 'urn:a', member?: string): NewRecord => event(HELD, member, { source, deadLetter, eventType: 'payer.x', ...(member !== undefined && { member }) });
-const release = (deadLetter: string, source = 'urn:a'): NewRecord => event('pa.access-released.v1', undefined, { source, deadLetter });
+  encodeEvent(
+    {
+      id: `e${++n}`,
+      source: 'urn:test',
+      type,
+      time: new Date(Date.UTC(2026, 0, 1) + at).toISOString(),
+      data,
+      ...(subject !== undefined && { subject }),
+    },
+    { key: subject ?? 'source' },
+  );
+const hold = (deadLetter: string, source = 'urn:a', member?: string): NewRecord =>
+  event(HELD, member, { source, deadLetter, eventType: 'payer.x', ...(member !== undefined && { member }) });
+const release = (deadLetter: string, source = 'urn:a'): NewRecord =>
+  event('pa.access-released.v1', undefined, { source, deadLetter });
 
 const TOPICS = [PA_CONSENT, PA_ATTRIBUTION, PA_PROVIDERS] as const;
 const partition = fc.nat({ max: PARTITIONS - 1 });
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('held', 'released'), topic: fc.constantFrom(...TOPICS), partition, letter: fc.nat({ max: 3 }), at: fc.nat({ max: 50 }), member: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('progress' as const), topic: fc.constantFrom(...TOPICS), partition, inbound: partition, more: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('held', 'released'),
+      topic: fc.constantFrom(...TOPICS),
+      partition,
+      letter: fc.nat({ max: 3 }),
+      at: fc.nat({ max: 50 }),
+      member: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('progress' as const),
+      topic: fc.constantFrom(...TOPICS),
+      partition,
+      inbound: partition,
+      more: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
 );
-type Step = (typeof step) extends fc.Arbitrary<infer T> ? T : never;
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Appends a step as a deriver would: progress names what is in the log and stands in front of it. */
 async function append(log: MemoryLog, s: Step, inbound: Map<string, number>): Promise<void> {
@@ -75,42 +120,78 @@ async function append(log: MemoryLog, s: Step, inbound: Map<string, number>): Pr
     const key = `${deriver}/${s.inbound}`;
     const next = (inbound.get(key) ?? 0) + s.more;
     inbound.set(key, next);
-    const after = Object.fromEntries(Object.entries({ ...(await log.head(TOPICS)), 'pa.groups': [99] }).map(([topic, offsets]) => [topic, Object.fromEntries(offsets.map((o, p) => [p, o]))]));
-    await log.append(s.topic, [{ ...event(PROGRESS_TYPE, 'progress', { deriver, topic: PAYER_MEMBER_EVENTS, partition: s.inbound, next, after }), partition: s.partition }]);
+    const after = Object.fromEntries(
+      Object.entries({ ...(await log.head(TOPICS)), 'pa.groups': [99] }).map(([topic, offsets]) => [
+        topic,
+        Object.fromEntries(offsets.map((o, p) => [p, o])),
+      ]),
+    );
+    await log.append(s.topic, [
+      {
+        ...event(PROGRESS_TYPE, 'progress', { deriver, topic: PAYER_MEMBER_EVENTS, partition: s.inbound, next, after }),
+        partition: s.partition,
+      },
+    ]);
     return;
   }
   const subject = s.topic === PA_PROVIDERS ? 'npi|1' : s.member ? 'm1' : undefined;
-  const data = { source: SOURCES[s.letter % 2], deadLetter: `dl-${s.letter}`, eventType: `payer.${s.letter}`, ...(s.topic === PA_PROVIDERS && { providers: ['npi|1'] }) };
-  await log.append(s.topic, [{ ...event(s.kind === 'held' ? HELD : 'pa.access-released.v1', subject, data, s.at), partition: s.partition }]);
+  const data = {
+    source: SOURCES[s.letter % 2],
+    deadLetter: `dl-${s.letter}`,
+    eventType: `payer.${s.letter}`,
+    ...(s.topic === PA_PROVIDERS && { providers: ['npi|1'] }),
+  };
+  await log.append(s.topic, [
+    { ...event(s.kind === 'held' ? HELD : 'pa.access-released.v1', subject, data, s.at), partition: s.partition },
+  ]);
 }
 
 describe('a start from the view', () => {
   it('knows what a start from the beginning knows, however far behind the log each partition of the view is', async () => {
     const kept = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 2 * PARTITIONS, maxLength: 2 * PARTITIONS });
-    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), fc.array(step, { maxLength: 8 }), kept, async (before, later, percent) => {
-      const log = logOf();
-      await log.head(TOPICS);
-      const inbound = new Map<string, number>();
-      for (const s of before) await append(log, s, inbound);
-      // The view has been given a part of each partition.
-      const views = openMemoryViews();
-      const given = everything(log).filter((r) => r.topic !== PA_PROVIDERS && r.offset < Math.round((log.data.topics.get(r.topic)![r.partition]!.length * percent[TOPICS.indexOf(r.topic as 'pa.consent') * PARTITIONS + r.partition]!) / 100));
-      const part = logOf(given);
-      await part.head(TOPICS);
-      const projections = await running(part, views);
-      await projections.stop();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40, size: 'max' }),
+        fc.array(step, { maxLength: 8 }),
+        kept,
+        async (before, later, percent) => {
+          const log = logOf();
+          await log.head(TOPICS);
+          const inbound = new Map<string, number>();
+          for (const s of before) await append(log, s, inbound);
+          // The view has been given a part of each partition.
+          const views = openMemoryViews();
+          const given = everything(log).filter(
+            (r) =>
+              r.topic !== PA_PROVIDERS &&
+              r.offset <
+                Math.round(
+                  (log.data.topics.get(r.topic)![r.partition]!.length *
+                    percent[TOPICS.indexOf(r.topic as 'pa.consent') * PARTITIONS + r.partition]!) /
+                    100,
+                ),
+          );
+          const part = logOf(given);
+          await part.head(TOPICS);
+          const projections = await running(part, views);
+          await projections.stop();
 
-      const [fromView, fromBeginning] = [await started(log, views), await started(log)];
-      expect(said(fromView)).toEqual(said(fromBeginning));
-      // Everything that was derived was in the log: the heads are reached at once, whatever the view was waiting for.
-      for (const [key, next] of inbound) expect(fromView.derived(key.split('/')[0]!)[PAYER_MEMBER_EVENTS]?.[Number(key.split('/')[1])]).toBe(next);
+          const [fromView, fromBeginning] = [await started(log, views), await started(log)];
+          expect(said(fromView)).toEqual(said(fromBeginning));
+          // Everything that was derived was in the log: the heads are reached at once, whatever the view was waiting
+          // for.
+          for (const [key, next] of inbound)
+            expect(fromView.derived(key.split('/')[0]!)[PAYER_MEMBER_EVENTS]?.[Number(key.split('/')[1])]).toBe(next);
 
-      for (const s of later) await append(log, s, inbound);
-      const head = await log.head(TOPICS);
-      for (const parties of [fromView, fromBeginning]) expect(await parties.waitFor(head, 60_000)).toBe(true);
-      expect(said(fromView)).toEqual(said(fromBeginning));
-      for (const close of closing.splice(0).reverse()) await close();
-    }), { numRuns: cases(40) });
+          for (const s of later) await append(log, s, inbound);
+          const head = await log.head(TOPICS);
+          for (const parties of [fromView, fromBeginning]) expect(await parties.waitFor(head, 60_000)).toBe(true);
+          expect(said(fromView)).toEqual(said(fromBeginning));
+          for (const close of closing.splice(0).reverse()) await close();
+        },
+      ),
+      { numRuns: cases(40) },
+    );
   });
 
   it('reads nothing that the view has passed', async () => {
@@ -119,9 +200,22 @@ describe('a start from the view', () => {
     const views = openMemoryViews();
     await running(log, views);
     let followed: Position | undefined;
-    const parties = await started({ ...log, data: log.data, faults: log.faults, head: (topics) => log.head(topics), close: () => log.close(), follow: (o) => ((followed = o.from), log.follow(o)) } as MemoryLog, views);
+    const parties = await started(
+      {
+        ...log,
+        data: log.data,
+        faults: log.faults,
+        head: (topics) => log.head(topics),
+        close: () => log.close(),
+        follow: (o) => ((followed = o.from), log.follow(o)),
+      } as MemoryLog,
+      views,
+    );
     expect(followed?.[PA_CONSENT]).toEqual((await log.head([PA_CONSENT]))[PA_CONSENT]);
-    expect(parties.sourceHolds('urn:a').map((h) => [h.deadLetter, h.to !== undefined])).toEqual([['dl-1', true], ['dl-2', false]]);
+    expect(parties.sourceHolds('urn:a').map((h) => [h.deadLetter, h.to !== undefined])).toEqual([
+      ['dl-1', true],
+      ['dl-2', false],
+    ]);
   });
 
   it('holds what one service has released and another has not', async () => {
@@ -130,28 +224,36 @@ describe('a start from the view', () => {
     await log.append(PA_CONSENT, [release('dl-1')]);
     const views = openMemoryViews();
     await running(log, views);
-    for (const parties of [await started(log, views), await started(log)]) expect(parties.sourceHolds('urn:a').filter((h) => h.to === undefined)).toHaveLength(1);
+    for (const parties of [await started(log, views), await started(log)])
+      expect(parties.sourceHolds('urn:a').filter((h) => h.to === undefined)).toHaveLength(1);
   });
 
-  it.each(['no view', 'a view that nobody has written', 'a view of another log'])('in front of %s is a start from the beginning', async (what) => {
-    const log = logOf();
-    await log.append(PA_CONSENT, [hold('dl-1')]);
-    const views = openMemoryViews();
-    if (what === 'a view that nobody has written') await views.store.ensure(VIEW);
-    if (what === 'a view of another log') {
-      const other = logOf();
-      for (let i = 0; i < 3; i++) await other.append(PA_CONSENT, [hold('dl-9')]);
-      await running(other, views);
-    }
-    expect((await started(log, views)).sourceHolds('urn:a').map((h) => h.deadLetter)).toEqual(['dl-1']);
-  });
+  it.each(['no view', 'a view that nobody has written', 'a view of another log'])(
+    'in front of %s is a start from the beginning',
+    async (what) => {
+      const log = logOf();
+      await log.append(PA_CONSENT, [hold('dl-1')]);
+      const views = openMemoryViews();
+      if (what === 'a view that nobody has written') await views.store.ensure(VIEW);
+      if (what === 'a view of another log') {
+        const other = logOf();
+        for (let i = 0; i < 3; i++) await other.append(PA_CONSENT, [hold('dl-9')]);
+        await running(other, views);
+      }
+      expect((await started(log, views)).sourceHolds('urn:a').map((h) => h.deadLetter)).toEqual(['dl-1']);
+    },
+  );
 
   it('goes by the live build while another is built, swapped in and rolled back', async () => {
     const log = logOf();
     await log.append(PA_CONSENT, [hold('dl-1')]);
     const views = openMemoryViews();
     const projections = await running(log, views);
-    const open = async (): Promise<string[]> => (await started(log, views)).sourceHolds('urn:a').filter((h) => h.to === undefined).map((h) => h.deadLetter);
+    const open = async (): Promise<string[]> =>
+      (await started(log, views))
+        .sourceHolds('urn:a')
+        .filter((h) => h.to === undefined)
+        .map((h) => h.deadLetter);
     await views.store.startBuild(VIEW);
     expect(await open()).toEqual(['dl-1']);
     expect((await projections.rebuild('facts_source-holds_v1', { graceMs: 60_000 })).equal).toBe(true);
@@ -168,7 +270,12 @@ describe('a start from the view', () => {
     const reader = (): ViewReader => {
       const real = views.reader(VIEW);
       return {
-        get: (id) => real.get(id), getMany: (ids) => real.getMany(ids), find: (q) => real.find(q), count: () => real.count(), position: () => real.position(), waitFor: (p, ms) => real.waitFor(p, ms),
+        get: (id) => real.get(id),
+        getMany: (ids) => real.getMany(ids),
+        find: (q) => real.find(q),
+        count: () => real.count(),
+        position: () => real.position(),
+        waitFor: (p, ms) => real.waitFor(p, ms),
         async *scan(query) {
           await once?.();
           once = undefined;
@@ -184,7 +291,10 @@ describe('a start from the view', () => {
     await log.append(PA_CONSENT, [hold('dl-1')]);
     const views = openMemoryViews();
     const projections = await running(log, views);
-    const parties = await started(log, interrupted(views, () => projections.rebuild('facts_source-holds_v1', { graceMs: 0 })));
+    const parties = await started(
+      log,
+      interrupted(views, () => projections.rebuild('facts_source-holds_v1', { graceMs: 0 })),
+    );
     expect(parties.sourceHolds('urn:a').map((h) => h.deadLetter)).toEqual(['dl-1']);
   });
 
@@ -197,14 +307,23 @@ describe('a start from the view', () => {
     await log.append(PA_CONSENT, [hold('dl-1')]);
     await passed(log, views);
     await projections.stop();
-    const parties = await started(log, interrupted(views, async () => store.restore(before)));
+    const parties = await started(
+      log,
+      interrupted(views, async () => store.restore(before)),
+    );
     expect(parties.sourceHolds('urn:a').map((h) => h.deadLetter)).toEqual(['dl-1']);
   });
 
   it('counts what the view waited for when its outputs come, not before', async () => {
     const log = logOf();
     const views = openMemoryViews();
-    const progress = { deriver: 'attribution', topic: PAYER_MEMBER_EVENTS, partition: 1, next: 7, after: { [PA_CONSENT]: { 2: 1 } } };
+    const progress = {
+      deriver: 'attribution',
+      topic: PAYER_MEMBER_EVENTS,
+      partition: 1,
+      next: 7,
+      after: { [PA_CONSENT]: { 2: 1 } },
+    };
     await log.append(PA_ATTRIBUTION, [{ ...event(PROGRESS_TYPE, 'progress', progress), partition: 0 }]);
     await running(log, views);
     const parties = await started(log, views);

@@ -1,6 +1,27 @@
 import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
-import { type AccessHeld, type LogRestored, type NetworkStatusRecorded, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY, PROGRESS_TYPE, type ProviderKey, type SigningKeyPublished, type SigningKeyWithdrawn, unknownType } from '@provider-access/events';
-import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type Position, reached, type Subscription } from '@provider-access/eventlog';
+import {
+  type AccessHeld,
+  type LogRestored,
+  type NetworkStatusRecorded,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_PROVIDERS,
+  PA_REGISTRY,
+  PROGRESS_TYPE,
+  type ProviderKey,
+  type SigningKeyPublished,
+  type SigningKeyWithdrawn,
+  unknownType,
+} from '@provider-access/events';
+import {
+  type Batch,
+  EngineUnavailable,
+  type EventLog,
+  type LogRecord,
+  type Position,
+  reached,
+  type Subscription,
+} from '@provider-access/eventlog';
 import type { Views } from '@provider-access/views';
 import type { ClientDetails } from './client-details.ts';
 import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
@@ -54,7 +75,8 @@ export class Parties implements PartyFacts {
   }
 
   /**
-   * Resolves when everything that was in the log at the call is known. The view may lag behind it, or not be there: what it lacks is
+   * Resolves when everything that was in the log at the call is known. The view may lag behind it, or not be there:
+   * what it lacks is
    * read from the log. Topics that the view does not read are read from the beginning: they are compacted, or few.
    * @throws EngineUnavailable
    */
@@ -66,7 +88,11 @@ export class Parties implements PartyFacts {
       this.holds.load(known.documents);
       this.inbound.resume(known.position);
     }
-    this.following = await log.follow({ topics: PARTY_TOPICS, ...(known !== undefined && { from: known.position.topics }), handle: (batch) => this.handle(batch) });
+    this.following = await log.follow({
+      topics: PARTY_TOPICS,
+      ...(known !== undefined && { from: known.position.topics }),
+      handle: (batch) => this.handle(batch),
+    });
     // The view knows nothing of outputs in other topics; by now all that were there before its position are known here.
     if (known !== undefined) this.inbound.counted(known.position.derived);
     this.inbound.settle();
@@ -81,7 +107,8 @@ export class Parties implements PartyFacts {
     return this.loaded;
   }
   /**
-   * Who says whether this process is still seen by those who acknowledge changes (`PartiesPresence`). Without one there are
+   * Who says whether this process is still seen by those who acknowledge changes (`PartiesPresence`). Without one there
+   * are
    * no other processes, or none that acknowledges.
    */
   seenBy(presence: { current(): boolean }): void {
@@ -100,7 +127,10 @@ export class Parties implements PartyFacts {
   }
   /** What is wrong although the facts are current. PHI-free. */
   notice(): string | undefined {
-    return this.unread === 0 ? undefined : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ProviderAccessRecordsUnreadable)`;
+    return this.unread === 0
+      ? undefined
+      : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ` +
+          'ProviderAccessRecordsUnreadable)';
   }
 
   client(id: string): ClientFacts | undefined {
@@ -122,7 +152,8 @@ export class Parties implements PartyFacts {
     return this.holds.facts(source);
   }
   /**
-   * The time of the newest statement that this process has read, whether or not the process keeps the statement. By it the process learns that
+   * The time of the newest statement that this process has read, whether or not the process keeps the statement. By it
+   * the process learns that
    * its clock is behind. Reports of progress do not count.
    */
   asOf(): string | undefined {
@@ -141,7 +172,9 @@ export class Parties implements PartyFacts {
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return this.registrations.boundTo(provider);
   }
-  /** Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none. */
+  /**
+   * Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none.
+   */
   registryVersion(stream: string): number {
     return this.registrations.version(stream);
   }
@@ -201,13 +234,19 @@ export class Parties implements PartyFacts {
     for (const look of [...this.waiters]) look();
   }
 
-  /** Takes what comes before a record that a newer version wrote, and waits in front of that: what it denies is not known here. */
+  /**
+   * Takes what comes before a record that a newer version wrote, and waits in front of that: what it denies is not
+   * known here.
+   */
   private handle({ records }: Batch): void {
     const first = records.findIndex((record) => unknownType(record) !== undefined);
     this.take(first < 0 ? records : records.slice(0, first));
     if (first < 0) return;
     const { topic, partition, offset } = records[first]!;
-    throw new EngineUnavailable(`${topic}/${partition} has ${unknownType(records[first]!)!} at offset ${offset}, which this version does not know: a newer one wrote it`);
+    throw new EngineUnavailable(
+      `${topic}/${partition} has ${unknownType(records[first]!)!} at offset ${offset}, which this version does not ` +
+        'know: a newer one wrote it',
+    );
   }
 
   private take(records: readonly LogRecord[]): void {
@@ -241,7 +280,8 @@ export class Parties implements PartyFacts {
     if (record.topic === PA_REGISTRY) return this.registrations.failed(record);
     const provider = subjectOf(record) as ProviderKey | undefined;
     if (record.topic !== PA_PROVIDERS) this.holds.failed(record);
-    else if (provider !== undefined) this.providerHolds.set(provider, heldUnprojected(this.providerHolds.get(provider), record));
+    else if (provider !== undefined)
+      this.providerHolds.set(provider, heldUnprojected(this.providerHolds.get(provider), record));
     return undefined;
   }
 
@@ -262,7 +302,10 @@ export class Parties implements PartyFacts {
     const at = record.headers['ce_time']!;
     for (const provider of (h.providers ?? []) as ProviderKey[]) {
       const known = this.providerHolds.get(provider);
-      this.providerHolds.set(provider, type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at));
+      this.providerHolds.set(
+        provider,
+        type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at),
+      );
     }
   }
 
@@ -292,7 +335,14 @@ export class Parties implements PartyFacts {
     if (change.with !== undefined) this.join([provider, ...(change.with as ProviderKey[])]);
     const steps = withNetworkStatus(this.networkSteps(provider), eventIdOf(record), change, recordedAt(record));
     if (steps === undefined) return;
-    this.networks.set(provider, { steps, facts: staircase(steps).map((s) => ({ status: s.f === undefined ? 'out-of-network' : 'in-network', from: s.s, recordedAt: s.v })) });
+    this.networks.set(provider, {
+      steps,
+      facts: staircase(steps).map((s) => ({
+        status: s.f === undefined ? 'out-of-network' : 'in-network',
+        from: s.s,
+        recordedAt: s.v,
+      })),
+    });
   }
 }
 
@@ -302,7 +352,10 @@ export class Parties implements PartyFacts {
  * @param at when it was recorded, RFC 3339
  */
 export function withNetworkStatus(
-  steps: readonly Step[], event: string, change: NetworkStatusRecorded, at: string,
+  steps: readonly Step[],
+  event: string,
+  change: NetworkStatusRecorded,
+  at: string,
 ): readonly Step[] | undefined {
   return withStep(steps, networkStep(event, change), at);
 }
@@ -317,14 +370,20 @@ function networkStep(event: string, { businessTime, from, status, tie }: Network
 }
 
 /**
- * A provider is out of network while an event about its status is parked: it may have said so. Afterwards what was said counts
+ * A provider is out of network while an event about its status is parked: it may have said so. Afterwards what was said
+ * counts
  * again; of a provider of whom nothing was said yet, nothing is left of a hold that has ended.
  */
 function outWhileHeld(facts: readonly NetworkFact[], holds: readonly HoldFact[]): readonly NetworkFact[] {
   const statusAt = (at: string): NetworkFact['status'] | undefined => facts.findLast((f) => f.from <= at)?.status;
   const counting = holds.filter((h) => h.to === undefined || statusAt(h.to) !== undefined);
   if (counting.length === 0) return facts;
-  const moments = [...new Set([...facts.map((f) => f.from), ...counting.flatMap((h) => (h.to === undefined ? [h.from] : [h.from, h.to]))])].sort();
+  const moments = [
+    ...new Set([
+      ...facts.map((f) => f.from),
+      ...counting.flatMap((h) => (h.to === undefined ? [h.from] : [h.from, h.to])),
+    ]),
+  ].sort();
   return moments.flatMap((from) => {
     const isHeld = counting.some((h) => h.from <= from && (h.to === undefined || from < h.to));
     const status = isHeld ? 'out-of-network' : statusAt(from);

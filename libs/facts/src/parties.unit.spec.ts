@@ -19,13 +19,36 @@ afterEach(async () => {
 });
 
 let n = 0;
-async function say(topic: string, type: string, subject: string | undefined, data: unknown, headers: Record<string, string> = {}): Promise<void> {
-  const event: DomainEvent = { id: `e${++n}`, source: 'urn:test', type, time: `2026-01-01T00:00:00.${String(n).padStart(3, '0')}Z`, data, ...(subject !== undefined && { subject }) };
+async function say(
+  topic: string,
+  type: string,
+  subject: string | undefined,
+  data: unknown,
+  headers: Record<string, string> = {},
+): Promise<void> {
+  const event: DomainEvent = {
+    id: `e${++n}`,
+    source: 'urn:test',
+    type,
+    time: `2026-01-01T00:00:00.${String(n).padStart(3, '0')}Z`,
+    data,
+    ...(subject !== undefined && { subject }),
+  };
   const record = encodeEvent(event, { key: subject ?? 'source' });
   await log.append(topic, [{ ...record, headers: { ...record.headers, ...headers } }]);
   expect(await parties.waitFor(await log.head([topic]), 60_000)).toBe(true);
 }
-const registered = { client: 'c1', name: 'App', jwks: { keys: [{ kty: 'RSA' }] }, scope: 'system/*.rs', contacts: ['a@b'], npis: ['1000000001'], tins: [], registrationTokenHash: 'h', registeredAt: '2026-01-01T00:00:00Z' };
+const registered = {
+  client: 'c1',
+  name: 'App',
+  jwks: { keys: [{ kty: 'RSA' }] },
+  scope: 'system/*.rs',
+  contacts: ['a@b'],
+  npis: ['1000000001'],
+  tins: [],
+  registrationTokenHash: 'h',
+  registeredAt: '2026-01-01T00:00:00Z',
+};
 
 describe('parties', () => {
   it('know an app from its approval on, and keep nothing of it but what decides', async () => {
@@ -33,11 +56,23 @@ describe('parties', () => {
     parties.onChange((client) => changed.push(client));
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
     expect([parties.ready(), parties.client('c1')]).toEqual([true, undefined]);
-    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: ['npi|1000000001'], scope: 'system/Patient.rs', by: 'x' });
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', {
+      client: 'c1',
+      providers: ['npi|1000000001'],
+      scope: 'system/Patient.rs',
+      by: 'x',
+    });
     await say(PA_REGISTRY, 'pa.app-suspended.v1', 'c1', { client: 'c1', by: 'x', reason: 'why' });
     expect(parties.client('c1')).toEqual({
-      client: 'c1', name: 'App', status: 'suspended', providers: ['npi|1000000001'], scope: 'system/Patient.rs',
-      history: [{ status: 'approved', at: expect.any(String) }, { status: 'suspended', at: expect.any(String), reason: 'why' }],
+      client: 'c1',
+      name: 'App',
+      status: 'suspended',
+      providers: ['npi|1000000001'],
+      scope: 'system/Patient.rs',
+      history: [
+        { status: 'approved', at: expect.any(String) },
+        { status: 'suspended', at: expect.any(String), reason: 'why' },
+      ],
     });
     expect(changed).toEqual(['c1', 'c1']);
   });
@@ -54,9 +89,21 @@ describe('parties', () => {
     await ofAuth.start({ log, views: openMemoryViews() });
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c2', { ...registered, client: 'c2' });
-    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: ['npi|1000000001'], scope: 'system/Patient.rs', by: 'x' });
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', {
+      client: 'c1',
+      providers: ['npi|1000000001'],
+      scope: 'system/Patient.rs',
+      by: 'x',
+    });
     expect(await ofAuth.waitFor(await log.head([PA_REGISTRY]), 60_000)).toBe(true);
-    expect(details.get('c1')).toMatchObject({ status: 'approved', providers: ['npi|1000000001'], scope: 'system/Patient.rs', requestedScope: 'system/*.rs', jwks: registered.jwks, registrationTokenHash: 'h' });
+    expect(details.get('c1')).toMatchObject({
+      status: 'approved',
+      providers: ['npi|1000000001'],
+      scope: 'system/Patient.rs',
+      requestedScope: 'system/*.rs',
+      jwks: registered.jwks,
+      registrationTokenHash: 'h',
+    });
     expect(details.get('c2')).toMatchObject({ status: 'pending', npis: ['1000000001'], contacts: ['a@b'] });
     expect(details.ids()).toEqual(['c1', 'c2']);
     await ofAuth.stop();
@@ -71,10 +118,13 @@ describe('parties', () => {
   });
 
   it('a later word on the network overrules everything from its date on, in any order', async () => {
-    const status = (s: string, from: string, businessTime: string) => say(PA_PROVIDERS, 'pa.network-status-recorded.v1', 'npi|1', { provider: 'npi|1', status: s, from, businessTime });
+    const status = (s: string, from: string, businessTime: string) =>
+      say(PA_PROVIDERS, 'pa.network-status-recorded.v1', 'npi|1', { provider: 'npi|1', status: s, from, businessTime });
     await status('in-network', '2026-01-01T00:00:00.000Z', '2026-01-03T00:00:00.000Z');
     await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z');
-    expect(parties.network('npi|1')).toEqual([{ status: 'in-network', from: '2026-01-01T00:00:00.000Z', recordedAt: expect.any(String) as string }]);
+    expect(parties.network('npi|1')).toEqual([
+      { status: 'in-network', from: '2026-01-01T00:00:00.000Z', recordedAt: expect.any(String) as string },
+    ]);
     await status('out-of-network', '2026-06-01T00:00:00.000Z', '2026-01-04T00:00:00.000Z');
     expect(parties.network('npi|1')).toHaveLength(2);
     expect(parties.network('npi|2')).toEqual([]);
@@ -91,15 +141,34 @@ describe('parties', () => {
   });
 
   it('count progress once the outputs that it names are known', async () => {
-    const progress = (next: number, after?: object) => say(PA_PROVIDERS, 'pa.progress.v1', 'progress', { deriver: 'attribution', topic: 'payer.provider-events', partition: 1, next, ...after });
+    const progress = (next: number, after?: object) =>
+      say(PA_PROVIDERS, 'pa.progress.v1', 'progress', {
+        deriver: 'attribution',
+        topic: 'payer.provider-events',
+        partition: 1,
+        next,
+        ...after,
+      });
     await progress(4);
     expect(parties.derived('attribution')).toEqual({ 'payer.provider-events': [0, 4] });
     const head = (await log.head([PA_CONSENT]))[PA_CONSENT]!;
     await progress(9, { after: { [PA_CONSENT]: { 0: head[0]! + 1 }, 'pa.groups': { 0: 99 } } });
     expect(parties.derived('attribution')).toEqual({ 'payer.provider-events': [0, 4] });
-    await log.append(PA_CONSENT, [{ key: 'k', partitionKey: 'k', partition: 0, headers: { ce_type: 'pa.opted-in.v1', ce_subject: 'm' }, value: '{}' }]);
-    expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 9] } }], 5000)).toBe(true);
-    expect(await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 10] } }], 0)).toBe(false);
+    await log.append(PA_CONSENT, [
+      {
+        key: 'k',
+        partitionKey: 'k',
+        partition: 0,
+        headers: { ce_type: 'pa.opted-in.v1', ce_subject: 'm' },
+        value: '{}',
+      },
+    ]);
+    expect(
+      await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 9] } }], 5000),
+    ).toBe(true);
+    expect(
+      await parties.waitForDerived([{ deriver: 'attribution', position: { 'payer.provider-events': [0, 10] } }], 0),
+    ).toBe(false);
   });
 });
 
@@ -107,10 +176,24 @@ describe('a type that a newer version wrote', () => {
   it('is waited in front of: nothing after it is taken for known, and it is said', async () => {
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
     await log.append(PA_REGISTRY, [
-      { key: 'c1', partitionKey: 'c1', headers: { ce_type: 'pa.app-approved.v1', ce_id: 'n1', ce_time: '2026-01-02T00:00:00.000Z', ce_subject: 'c1' }, value: JSON.stringify({ client: 'c1', providers: ['npi|1000000001'], scope: 'system/*.rs', by: 'x' }) },
-      { key: 'c1', partitionKey: 'c1', headers: { ce_type: 'pa.app-suspended.v2', ce_id: 'n2', ce_time: '2026-01-03T00:00:00.000Z', ce_subject: 'c1' }, value: '{}' },
+      {
+        key: 'c1',
+        partitionKey: 'c1',
+        headers: { ce_type: 'pa.app-approved.v1', ce_id: 'n1', ce_time: '2026-01-02T00:00:00.000Z', ce_subject: 'c1' },
+        value: JSON.stringify({ client: 'c1', providers: ['npi|1000000001'], scope: 'system/*.rs', by: 'x' }),
+      },
+      {
+        key: 'c1',
+        partitionKey: 'c1',
+        headers: { ce_type: 'pa.app-suspended.v2', ce_id: 'n2', ce_time: '2026-01-03T00:00:00.000Z', ce_subject: 'c1' },
+        value: '{}',
+      },
     ]);
-    await expect.poll(() => parties.failure()).toMatch(/pa\.registry\/\d has pa\.app-suspended\.v2 at offset \d, which this version does not know: a newer one wrote it/);
+    await expect
+      .poll(() => parties.failure())
+      .toMatch(
+        /pa\.registry\/\d has pa\.app-suspended\.v2 at offset \d, which this version does not know: a newer one wrote it/,
+      );
     expect(parties.client('c1')?.status).toBe('approved');
     // Whoever asks how far this process is hears that it has not passed it: its facts grow old, and decide nothing.
     expect(await parties.waitFor(await log.head([PA_REGISTRY]), 50)).toBe(false);
@@ -118,15 +201,27 @@ describe('a type that a newer version wrote', () => {
 });
 
 describe('our own signing keys', () => {
-  const key = (kid: string, x: string) => say(PA_REGISTRY, 'pa.signing-key-published.v1', kid, { kid, jwk: { kty: 'EC', x } });
+  const key = (kid: string, x: string) =>
+    say(PA_REGISTRY, 'pa.signing-key-published.v1', kid, { kid, jwk: { kty: 'EC', x } });
   it('are known from their publication to their withdrawal, and never come back', async () => {
     await key('k-1', 'one');
     await key('k-2', 'two');
     // A kid keeps the key that it was published with.
     await key('k-1', 'another');
-    expect(parties.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([['k-1', 'one'], ['k-2', 'two']]);
-    await say(PA_REGISTRY, 'pa.signing-key-withdrawn.v1', 'k-1', { kid: 'k-1', reason: 'compromised', by: 'administrator' });
-    expect([parties.signingKey('k-1'), parties.withdrawnKey('k-1')?.reason, parties.signingKeys().length]).toEqual([undefined, 'compromised', 1]);
+    expect(parties.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([
+      ['k-1', 'one'],
+      ['k-2', 'two'],
+    ]);
+    await say(PA_REGISTRY, 'pa.signing-key-withdrawn.v1', 'k-1', {
+      kid: 'k-1',
+      reason: 'compromised',
+      by: 'administrator',
+    });
+    expect([parties.signingKey('k-1'), parties.withdrawnKey('k-1')?.reason, parties.signingKeys().length]).toEqual([
+      undefined,
+      'compromised',
+      1,
+    ]);
     await key('k-1', 'one');
     expect(parties.signingKey('k-1')).toBeUndefined();
   });

@@ -15,7 +15,8 @@ export interface PresenceOptions {
   readonly port: PresencePort;
   readonly holder: string;
   /**
-   * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it: clocks
+   * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it:
+   * clocks
    * may differ by the other half. It announces itself again well before.
    */
   readonly ttlMs?: number;
@@ -23,22 +24,34 @@ export interface PresenceOptions {
   readonly everyMs?: number;
   /** Whether this process could permit anything now: while it cannot, nobody needs to wait for it. Default: always. */
   readonly serving?: () => boolean;
-  /** The version of the view of members' facts that this process reads, and whether it has everything that is in the log. Default: reads none. */
+  /**
+   * The version of the view of members' facts that this process reads, and whether it has everything that is in the
+   * log. Default: reads none.
+   */
   readonly memberFacts?: { readonly version: number; caughtUp(timeoutMs: number): Promise<boolean> };
   /** Monotonic, ms. Default performance.now. */
   readonly now?: () => number;
 }
 
 /**
- * What a process says of its party facts: own topics, and payer topics by deriver. And which version of the members' facts it reads: processes of
+ * What a process says of its party facts: own topics, and payer topics by deriver. And which version of the members'
+ * facts it reads: processes of
  * before this was said read version 1; 0 reads none.
  */
-interface Announced { readonly position: Position; readonly derived: Readonly<Record<string, Position>>; readonly memberFacts?: number }
+interface Announced {
+  readonly position: Position;
+  readonly derived: Readonly<Record<string, Position>>;
+  readonly memberFacts?: number;
+}
 const NO_MEMBER_FACTS = 0;
 const FIRST_MEMBER_FACTS = 1;
 
 /** Another version may say it otherwise: then nobody here can tell how far it is, and it has not passed anything. */
-const isAnnounced = (data: unknown): data is Announced => isObject(data) && isObject(data['position']) && isObject(data['derived']) && ['number', 'undefined'].includes(typeof data['memberFacts']);
+const isAnnounced = (data: unknown): data is Announced =>
+  isObject(data) &&
+  isObject(data['position']) &&
+  isObject(data['derived']) &&
+  ['number', 'undefined'].includes(typeof data['memberFacts']);
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
@@ -49,8 +62,10 @@ const TTL_MS = 8000;
 const AGAIN = 1 / 3;
 
 /**
- * Tells the others how far this process' party facts are, so that who acknowledges a change can wait for it. `current` is
- * false unless the process is surely still on the others' list and has passed everything that was in the log when it came onto it:
+ * Tells the others how far this process' party facts are, so that who acknowledges a change can wait for it. `current`
+ * is
+ * false unless the process is surely still on the others' list and has passed everything that was in the log when it
+ * came onto it:
  * whoever is not waited for must not serve.
  */
 export class PartiesPresence {
@@ -99,7 +114,8 @@ export class PartiesPresence {
   /** One announcement, when there is something to say. Failures only let the time run out. */
   async beat(): Promise<void> {
     const data: Announced = {
-      position: this.parties.position(), derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.parties.derived(d)])),
+      position: this.parties.position(),
+      derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.parties.derived(d)])),
       memberFacts: this.options.memberFacts?.version ?? NO_MEMBER_FACTS,
     };
     const text = JSON.stringify(data);
@@ -125,13 +141,17 @@ export class PartiesPresence {
     this.joined = false;
     this.announcedAt = Number.NEGATIVE_INFINITY;
     this.said = undefined;
-    if (was !== this.announcedAt) await this.options.port.leave(PARTIES_GROUP, this.options.holder).catch(() => undefined);
+    if (was !== this.announcedAt)
+      await this.options.port.leave(PARTIES_GROUP, this.options.holder).catch(() => undefined);
   }
   /** From now on others wait for this process; what they acknowledged before is in the log by now. */
   private async join(): Promise<void> {
     try {
       const heads = await this.log.head(PARTY_TOPICS);
-      const passed = await Promise.all([this.parties.waitFor(heads, this.ttlMs / 3), this.options.memberFacts?.caughtUp(this.ttlMs / 3) ?? true]);
+      const passed = await Promise.all([
+        this.parties.waitFor(heads, this.ttlMs / 3),
+        this.options.memberFacts?.caughtUp(this.ttlMs / 3) ?? true,
+      ]);
       if (passed.every(Boolean)) this.joined = this.within() && this.running;
     } catch {
       // The log is away: the next beat tries again.
@@ -153,22 +173,35 @@ export class PartiesPresence {
 export class PresentReaders {
   private readonly port: Pick<PresencePort, 'list'>;
   private readonly lookMs: number;
-  private readonly waiting = new Set<{ readonly passed: (said: Announced) => boolean; readonly end: number; resolve(done: boolean): void }>();
+  private readonly waiting = new Set<{
+    readonly passed: (said: Announced) => boolean;
+    readonly end: number;
+    resolve(done: boolean): void;
+  }>();
   private looking: Promise<void> | undefined;
   constructor(port: Pick<PresencePort, 'list'>, lookMs = 50) {
     this.port = port;
     this.lookMs = lookMs;
   }
-  /** True once every present process has passed a position of the party topics; false after the timeout (ms), or when nobody can tell. */
+  /**
+   * True once every present process has passed a position of the party topics; false after the timeout (ms), or when
+   * nobody can tell.
+   */
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
     return this.until((said) => reached(said.position, position), timeoutMs);
   }
   /** The same for positions of payer topics; each with those who must have derived from it. */
-  waitForDerived(targets: readonly { readonly position: Position; readonly deriver: string }[], timeoutMs: number): Promise<boolean> {
+  waitForDerived(
+    targets: readonly { readonly position: Position; readonly deriver: string }[],
+    timeoutMs: number,
+  ): Promise<boolean> {
     return this.until((said) => targets.every((t) => reached(said.derived[t.deriver] ?? {}, t.position)), timeoutMs);
   }
 
-  /** Versions of the members' facts that present processes read. Throws when the list cannot be read or somebody on it not be understood. */
+  /**
+   * Versions of the members' facts that present processes read. Throws when the list cannot be read or somebody on it
+   * not be understood.
+   */
   async memberFacts(): Promise<readonly number[]> {
     const versions = (await this.port.list(PARTIES_GROUP)).map(({ data }) => {
       if (!isAnnounced(data)) throw new Error('a process says in a way that is not understood which facts it reads');
@@ -183,7 +216,10 @@ export class PresentReaders {
       this.looking ??= this.look();
     });
   }
-  /** One reading of the list serves everybody who waited before it began: later ones may wait for somebody who came meanwhile. */
+  /**
+   * One reading of the list serves everybody who waited before it began: later ones may wait for somebody who came
+   * meanwhile.
+   */
   private async look(): Promise<void> {
     while (this.waiting.size > 0) {
       const round = [...this.waiting];
@@ -195,7 +231,8 @@ export class PresentReaders {
         waiter.resolve(done);
       }
       const left = Math.min(...[...this.waiting].map((w) => w.end - performance.now()));
-      if (this.waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(this.lookMs, left))));
+      if (this.waiting.size > 0)
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(this.lookMs, left))));
     }
     this.looking = undefined;
   }

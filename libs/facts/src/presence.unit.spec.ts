@@ -16,11 +16,16 @@ class Store implements PresencePort {
   }
   async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
     this.there();
-    this.entries.set(`${group}/${holder}`, { data: JSON.parse(JSON.stringify(data)) as unknown, expiresAt: this.now + ttlMs });
+    this.entries.set(`${group}/${holder}`, {
+      data: JSON.parse(JSON.stringify(data)) as unknown,
+      expiresAt: this.now + ttlMs,
+    });
   }
   async list(group: string) {
     this.there();
-    return [...this.entries].filter(([id, e]) => id.startsWith(`${group}/`) && e.expiresAt > this.now).map(([id, e]) => ({ holder: id.slice(group.length + 1), ...e }));
+    return [...this.entries]
+      .filter(([id, e]) => id.startsWith(`${group}/`) && e.expiresAt > this.now)
+      .map(([id, e]) => ({ holder: id.slice(group.length + 1), ...e }));
   }
   async leave(group: string, holder: string): Promise<void> {
     this.there();
@@ -37,7 +42,8 @@ class FakeParties {
   seenBy(presence: { current(): boolean }): void {
     this.seen = presence;
   }
-  waitFor = (target: Position): Promise<boolean> => Promise.resolve(Object.entries(target).every(([t, o]) => o.every((n, p) => (this.at[t]?.[p] ?? 0) >= n)));
+  waitFor = (target: Position): Promise<boolean> =>
+    Promise.resolve(Object.entries(target).every(([t, o]) => o.every((n, p) => (this.at[t]?.[p] ?? 0) >= n)));
 }
 
 const TTL_MS = 6000;
@@ -50,7 +56,11 @@ beforeEach(() => {
 function reader(holder: string, serving = (): boolean => true) {
   const parties = new FakeParties();
   const world = { now: 0 };
-  const presence = new PartiesPresence(parties, { head: async () => head }, { port: store, holder, ttlMs: TTL_MS, now: () => world.now, serving });
+  const presence = new PartiesPresence(
+    parties,
+    { head: async () => head },
+    { port: store, holder, ttlMs: TTL_MS, now: () => world.now, serving },
+  );
   // Beats are made by hand, after the first.
   const pass = async (ms: number): Promise<void> => {
     world.now += ms;
@@ -121,7 +131,10 @@ describe('a process that decides', () => {
     const r = reader('r');
     let said = 0;
     const announce = store.announce.bind(store);
-    store.announce = (...args) => { said++; return announce(...args); };
+    store.announce = (...args) => {
+      said++;
+      return announce(...args);
+    };
     await r.presence.start();
     await r.pass(250);
     expect(said).toBe(1);
@@ -208,30 +221,59 @@ describe('who acknowledges', () => {
     expect(held).toHaveLength(2);
     await r.presence.stop();
   });
-  it('says that an opt-out is effective only when the other processes have passed it too, and serves nothing while it is not seen', async () => {
-    const other = reader('other');
-    await other.presence.start();
-    const parties = Object.assign(new Parties(), { derived: () => ({ 'payer.member-events': [1] }), ready: () => true });
-    const view = { waitFor: async () => true, getMany: async () => [undefined] } as unknown as ViewReader;
-    const access = new Access({ log: {} as EventLog, reader: view, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1) });
-    const position = { 'payer.member-events': [1] };
-    expect([await access.waitForPayer(position, 5), await access.waitForPayerEverywhere(position, 5)]).toEqual([true, false]);
-    other.parties.payer = position;
-    await other.pass(250);
-    expect(await access.waitForPayerEverywhere(position, 60_000)).toBe(true);
-    expect(await access.facts('m')).toBeUndefined();
-    parties.seenBy({ current: () => false });
-    await expect(access.facts('m')).rejects.toBeInstanceOf(FactsStale);
-    await other.presence.stop();
-  });
-  it('waits for the members\' facts of every version that a present process reads', async () => {
-    const announced = (memberFacts?: number) => ({ position: {}, derived: {}, ...(memberFacts !== undefined && { memberFacts }) });
+  it(
+    'says that an opt-out is effective only when the other processes have passed it too, and serves nothing while ' +
+      'it is not seen',
+    async () => {
+      const other = reader('other');
+      await other.presence.start();
+      const parties = Object.assign(new Parties(), {
+        derived: () => ({ 'payer.member-events': [1] }),
+        ready: () => true,
+      });
+      const view = { waitFor: async () => true, getMany: async () => [undefined] } as unknown as ViewReader;
+      const access = new Access({
+        log: {} as EventLog,
+        reader: view,
+        parties,
+        freshness: { fresh: () => true } as Freshness,
+        clock: { now: () => 0 },
+        others: new PresentReaders(store, 1),
+      });
+      const position = { 'payer.member-events': [1] };
+      expect([await access.waitForPayer(position, 5), await access.waitForPayerEverywhere(position, 5)]).toEqual([
+        true,
+        false,
+      ]);
+      other.parties.payer = position;
+      await other.pass(250);
+      expect(await access.waitForPayerEverywhere(position, 60_000)).toBe(true);
+      expect(await access.facts('m')).toBeUndefined();
+      parties.seenBy({ current: () => false });
+      await expect(access.facts('m')).rejects.toBeInstanceOf(FactsStale);
+      await other.presence.stop();
+    },
+  );
+  it("waits for the members' facts of every version that a present process reads", async () => {
+    const announced = (memberFacts?: number) => ({
+      position: {},
+      derived: {},
+      ...(memberFacts !== undefined && { memberFacts }),
+    });
     const waited: number[] = [];
     let behind = 0;
-    const viewOf = (version: number): ViewReader => ({ waitFor: async () => (waited.push(version), version !== behind) }) as unknown as ViewReader;
+    const viewOf = (version: number): ViewReader =>
+      ({ waitFor: async () => (waited.push(version), version !== behind) }) as unknown as ViewReader;
     const parties = Object.assign(new Parties(), { waitFor: async () => true, waitForDerived: async () => true });
     const access = new Access({
-      log: {} as EventLog, reader: viewOf(3), version: 3, readerOf: viewOf, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1),
+      log: {} as EventLog,
+      reader: viewOf(3),
+      version: 3,
+      readerOf: viewOf,
+      parties,
+      freshness: { fresh: () => true } as Freshness,
+      clock: { now: () => 0 },
+      others: new PresentReaders(store, 1),
     });
     const everywhere = async (): Promise<readonly [boolean, boolean, readonly number[]]> => {
       waited.length = 0;
@@ -249,19 +291,34 @@ describe('who acknowledges', () => {
     // One that comes while our own view is waited for counts, too.
     await store.leave('parties', 'one before');
     const late = new Access({
-      log: {} as EventLog, version: 3, readerOf: viewOf, parties, freshness: { fresh: () => true } as Freshness, clock: { now: () => 0 }, others: new PresentReaders(store, 1),
-      reader: { waitFor: async () => (await turns(), await store.announce('parties', 'one before', announced(2), 6000), true) } as unknown as ViewReader,
+      log: {} as EventLog,
+      version: 3,
+      readerOf: viewOf,
+      parties,
+      freshness: { fresh: () => true } as Freshness,
+      clock: { now: () => 0 },
+      others: new PresentReaders(store, 1),
+      reader: {
+        waitFor: async () => (await turns(), await store.announce('parties', 'one before', announced(2), 6000), true),
+      } as unknown as ViewReader,
     });
     expect([await late.waitForPayerEverywhere({}, 5), await late.waitForOursEverywhere({}, 5)]).toEqual([false, false]);
     await store.announce('parties', 'of a far future', { ...announced(), memberFacts: 'the third' }, 6000);
     behind = 0;
     expect((await everywhere()).slice(0, 2)).toEqual([false, false]);
   });
-  it('is not joined by a process whose members\' facts lack something that is in the log', async () => {
+  it("is not joined by a process whose members' facts lack something that is in the log", async () => {
     let caughtUp = false;
-    const presence = new PartiesPresence(new FakeParties(), { head: async () => head }, { port: store, holder: 'r', now: () => 0, memberFacts: { version: 1, caughtUp: async () => caughtUp } });
+    const presence = new PartiesPresence(
+      new FakeParties(),
+      { head: async () => head },
+      { port: store, holder: 'r', now: () => 0, memberFacts: { version: 1, caughtUp: async () => caughtUp } },
+    );
     await presence.start();
-    expect([presence.current(), (await store.list('parties')).map(({ data }) => data)]).toMatchObject([false, [{ memberFacts: 1 }]]);
+    expect([presence.current(), (await store.list('parties')).map(({ data }) => data)]).toMatchObject([
+      false,
+      [{ memberFacts: 1 }],
+    ]);
     caughtUp = true;
     await presence.beat();
     expect(presence.current()).toBe(true);

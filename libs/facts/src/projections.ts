@@ -1,4 +1,11 @@
-import { type GroupOpened, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, type ProviderKey } from '@provider-access/events';
+import {
+  type GroupOpened,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_GROUPS,
+  PA_MEMBERS,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve } from '@provider-access/views';
 import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
@@ -14,40 +21,68 @@ const bySubject = (record: LogRecord): readonly string[] => {
   return subject === undefined ? [] : [subject];
 };
 
-const membersTopic: TopicEvolve<MembersPart> = { part: 'members', keys: bySubject, evolve: evolveMembers, failed: unprojectedMembers };
+const membersTopic: TopicEvolve<MembersPart> = {
+  part: 'members',
+  keys: bySubject,
+  evolve: evolveMembers,
+  failed: unprojectedMembers,
+};
 const attributionTopic: TopicEvolve<AttributionPart> = {
-  part: 'attribution', keys: bySubject, evolve: evolveAttribution,
+  part: 'attribution',
+  keys: bySubject,
+  evolve: evolveAttribution,
   failed: (part, record) => ({ groups: {}, sources: [], ...part, holds: heldUnprojected(part?.holds, record) }),
 };
 const consentTopic: TopicEvolve<ConsentPart> = {
-  part: 'consent', keys: bySubject, evolve: evolveConsent,
+  part: 'consent',
+  keys: bySubject,
+  evolve: evolveConsent,
   failed: (part, record) => ({ sources: [], ...part, holds: heldUnprojected(part?.holds, record) }),
 };
 
 /** One document a member: everything a decision reads (`toMemberFacts`). */
 export const memberFacts: Projection = {
-  owner: 'facts', name: 'members', version: 1, indexes: [], keepDecoded: 5000,
+  owner: 'facts',
+  name: 'members',
+  version: 1,
+  indexes: [],
+  keepDecoded: 5000,
   topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
 };
 
-export interface MembershipPart extends GroupAttribution { readonly group: string; readonly member: string }
+export interface MembershipPart extends GroupAttribution {
+  readonly group: string;
+  readonly member: string;
+}
 export const membershipId = (group: string, member: string): string => `${group}/${member}`;
 const membershipTopic: TopicEvolve<MembershipPart> = {
   part: 'membership',
-  keys: (record) => (typeOfRecord(record) === ATTRIBUTED ? [membershipId(dataOf<{ group: string }>(record).group, subjectOf(record)!)] : []),
+  keys: (record) =>
+    typeOfRecord(record) === ATTRIBUTED
+      ? [membershipId(dataOf<{ group: string }>(record).group, subjectOf(record)!)]
+      : [],
   evolve: (part, record) => {
     const next = asserted(part, record);
     return next && { ...next, group: dataOf<{ group: string }>(record).group, member: subjectOf(record)! };
   },
 };
-/** One document per (Group, member) ever asserted, ended ones included: a plan is a keyset scan of `by_group`, then decides. */
+/**
+ * One document per (Group, member) ever asserted, ended ones included: a plan is a keyset scan of `by_group`, then
+ * decides.
+ */
 export const memberships: Projection = {
-  owner: 'facts', name: 'memberships', version: 1,
+  owner: 'facts',
+  name: 'memberships',
+  version: 1,
   topics: { [PA_ATTRIBUTION]: membershipTopic },
   indexes: [{ name: 'by_group', fields: ['membership.group', 'membership.member'] }],
 };
 
-export interface GroupPart { readonly providers: readonly ProviderKey[]; readonly contract?: string; readonly openedAt: string }
+export interface GroupPart {
+  readonly providers: readonly ProviderKey[];
+  readonly contract?: string;
+  readonly openedAt: string;
+}
 const groupsTopic: TopicEvolve<GroupPart> = {
   part: 'group',
   keys: (record) => (typeOfRecord(record) === 'pa.group-opened.v1' ? bySubject(record) : []),
@@ -59,7 +94,9 @@ const groupsTopic: TopicEvolve<GroupPart> = {
 };
 /** One document a Group: whose list it is. It never changes. */
 export const groups: Projection = {
-  owner: 'facts', name: 'groups', version: 1,
+  owner: 'facts',
+  name: 'groups',
+  version: 1,
   topics: { [PA_GROUPS]: groupsTopic },
   indexes: [{ name: 'by_provider', fields: ['group.providers'], array: true }],
 };

@@ -6,13 +6,17 @@ import type { LogRecord } from '@provider-access/eventlog';
 export const SOURCE_HEADER = 'ce_pasource';
 
 const utf8 = new TextDecoder();
-/** Data of one of our own events. What is not JSON is a fault of ours: the view passes over it and denies whom it concerns. */
+/**
+ * Data of one of our own events. What is not JSON is a fault of ours: the view passes over it and denies whom it
+ * concerns.
+ */
 export const dataOf = <T>(record: LogRecord): T => JSON.parse(utf8.decode(record.value)) as T;
 export const typeOfRecord = (record: LogRecord): string => record.headers['ce_type'] ?? '';
 export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];
 export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';
 /**
- * When it was recorded here: the append to our topic by the clock of the log, and not before the newest transactionTime of an export at
+ * When it was recorded here: the append to our topic by the clock of the log, and not before the newest transactionTime
+ * of an export at
  * that time (ADR 0023), so that it lies after every position fixed before it.
  */
 export function recordedAt({ timestamp, headers }: LogRecord): string {
@@ -20,9 +24,15 @@ export function recordedAt({ timestamp, headers }: LogRecord): string {
   return new Date(Number.isNaN(atLeast) ? timestamp : Math.max(timestamp, atLeast)).toISOString();
 }
 
-/** Sources of one member in one part. A payer has a few systems; one that names a new source in each event must not make the document grow. */
+/**
+ * Sources of one member in one part. A payer has a few systems; one that names a new source in each event must not make
+ * the document grow.
+ */
 const MOST_SOURCES = 50;
-/** With the source of the record. Beyond `MOST_SOURCES` one entry stands for any source: the member is denied while any of them is held. */
+/**
+ * With the source of the record. Beyond `MOST_SOURCES` one entry stands for any source: the member is denied while any
+ * of them is held.
+ */
 export function withSource(sources: readonly string[] | undefined, record: LogRecord): readonly string[] {
   const source = record.headers[SOURCE_HEADER];
   const known = sources ?? [];
@@ -31,7 +41,12 @@ export function withSource(sources: readonly string[] | undefined, record: LogRe
 }
 
 /** A part whose sources include the record's, whether or not the record changed anything else in it. */
-export function heardFrom<Part extends { readonly sources: readonly string[] }>(before: Part | undefined, after: Part | undefined, record: LogRecord, empty: Part): Part | undefined {
+export function heardFrom<Part extends { readonly sources: readonly string[] }>(
+  before: Part | undefined,
+  after: Part | undefined,
+  record: LogRecord,
+  empty: Part,
+): Part | undefined {
   if (after !== undefined) return after;
   const sources = withSource(before?.sources, record);
   return sources.length === (before?.sources.length ?? 0) ? undefined : { ...(before ?? empty), sources };

@@ -1,5 +1,12 @@
 import type { ClientFacts } from '@provider-access/access';
-import type { AppRegistered, LogRestored, ProviderKey, RestoreAccepted, SigningKeyPublished, SigningKeyWithdrawn } from '@provider-access/events';
+import type {
+  AppRegistered,
+  LogRestored,
+  ProviderKey,
+  RestoreAccepted,
+  SigningKeyPublished,
+  SigningKeyWithdrawn,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
@@ -9,7 +16,8 @@ const NAMES_KEPT = 10_000;
 
 /**
  * The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat).
- * It holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no memory
+ * It holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no
+ * memory
  * in services that decide. `details` follows the same records and keeps what auth alone needs.
  */
 export class Registrations {
@@ -36,7 +44,8 @@ export class Registrations {
     const type = typeOfRecord(record);
     if (stream !== undefined && version !== undefined) {
       if (Number(version) <= (this.versions.get(stream) ?? 0)) return undefined;
-      // The first word about an app needs no remembering where registrations are not kept: repeated, it changes nothing.
+      // The first word about an app needs no remembering where registrations are not kept: repeated, it changes
+      // nothing.
       if (this.details !== undefined || type !== 'pa.app-registered.v1') this.versions.set(stream, Number(version));
     }
     const at = record.headers['ce_time']!;
@@ -68,7 +77,8 @@ export class Registrations {
   }
 
   /**
-   * A record at which `evolve` threw: its client or key is unknown from here on, and after a restore nothing is decided until it is accepted.
+   * A record at which `evolve` threw: its client or key is unknown from here on, and after a restore nothing is decided
+   * until it is accepted.
    * The client whose right to access that changes.
    */
   failed(record: LogRecord): string | undefined {
@@ -94,7 +104,15 @@ export class Registrations {
       if (status !== undefined) this.names.delete(client);
       return undefined;
     }
-    this.clients.set(client, withDecision(known ?? { client, name: this.names.get(client) ?? client, status, history: [], providers: [], scope: '' }, status, at, record));
+    this.clients.set(
+      client,
+      withDecision(
+        known ?? { client, name: this.names.get(client) ?? client, status, history: [], providers: [], scope: '' },
+        status,
+        at,
+        record,
+      ),
+    );
     this.names.delete(client);
     return client;
   }
@@ -119,7 +137,9 @@ export class Registrations {
   }
   /** Clients that are, or can be again, let in for this provider. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
-    return [...this.clients.values()].filter(({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider));
+    return [...this.clients.values()].filter(
+      ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),
+    );
   }
   /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {

@@ -16,8 +16,13 @@ export const concernsSource = (record: LogRecord): boolean => {
 };
 
 /** What one service says of one dead letter. */
-export interface SourceHoldPart { readonly deadLetter: string; readonly source: string; readonly hold: Holds[string] }
-const holdsOf = (part: SourceHoldPart | undefined): Holds => (part === undefined ? {} : { [part.deadLetter]: part.hold });
+export interface SourceHoldPart {
+  readonly deadLetter: string;
+  readonly source: string;
+  readonly hold: Holds[string];
+}
+const holdsOf = (part: SourceHoldPart | undefined): Holds =>
+  part === undefined ? {} : { [part.deadLetter]: part.hold };
 
 const topicOf = (part: Part): TopicEvolve<SourceHoldPart> => ({
   part,
@@ -45,24 +50,34 @@ function unprojected(record: LogRecord): SourceHoldPart {
 }
 
 /**
- * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of a member: a
+ * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of
+ * a member: a
  * process that starts reads these documents and follows the topics from where the view stands (`Parties`).
  */
 export const sourceHolds: Projection = {
-  owner: 'facts', name: 'source-holds', version: 1,
+  owner: 'facts',
+  name: 'source-holds',
+  version: 1,
   topics: { [PA_CONSENT]: topicOf('consent'), [PA_ATTRIBUTION]: topicOf('attribution') },
-  indexes: [{ name: 'by_consent', fields: ['consent.deadLetter'] }, { name: 'by_attribution', fields: ['attribution.deadLetter'] }],
+  indexes: [
+    { name: 'by_consent', fields: ['consent.deadLetter'] },
+    { name: 'by_attribution', fields: ['attribution.deadLetter'] },
+  ],
   // Nobody waits for it.
   lingerMs: 100,
 };
 
-/** Holds of whole sources in memory: what the view said, and every record after it. The order does not matter, nor what comes twice. */
+/**
+ * Holds of whole sources in memory: what the view said, and every record after it. The order does not matter, nor what
+ * comes twice.
+ */
 export class SourceHolds {
   private readonly sources = new Map<string, Map<Part, Holds>>();
 
   /** Of `ANY_SOURCE` the holds of all sources. */
   facts(source: string): readonly HoldFact[] {
-    const said = source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
+    const said =
+      source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
     return said.flatMap((parts) => [...parts.values()]).flatMap(holdFacts);
   }
   /** Sources that are held now. */
@@ -107,26 +122,44 @@ export class SourceHolds {
   }
 }
 
-export interface SourceHoldsRead { readonly position: ViewPosition; readonly documents: readonly ViewDocument[] }
+export interface SourceHoldsRead {
+  readonly position: ViewPosition;
+  readonly documents: readonly ViewDocument[];
+}
 /** How often the view is read again while its store may have forgotten something in between. */
 const ATTEMPTS = 5;
 
 /**
- * The view's position, then its documents: they are at least as far. undefined when there is nothing to start from (nobody has run the view
+ * The view's position, then its documents: they are at least as far. undefined when there is nothing to start from
+ * (nobody has run the view
  * yet), or nothing to rely on: the store keeps forgetting, or the view is of another log than this one.
  * @throws EngineUnavailable
  */
-export async function readSourceHolds({ log, views }: { readonly log: Pick<EventLog, 'head'>; readonly views: Pick<Views, 'reader' | 'store'> }): Promise<SourceHoldsRead | undefined> {
+export async function readSourceHolds({
+  log,
+  views,
+}: {
+  readonly log: Pick<EventLog, 'head'>;
+  readonly views: Pick<Views, 'reader' | 'store'>;
+}): Promise<SourceHoldsRead | undefined> {
   const reader = views.reader(sourceHolds);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const incarnation = views.store.incarnation();
     const position = await reader.position();
-    if (Object.values(position.topics).flat().every((next) => next === 0)) return undefined;
+    if (
+      Object.values(position.topics)
+        .flat()
+        .every((next) => next === 0)
+    )
+      return undefined;
     const documents = new Map<string, ViewDocument>();
-    for (const { name } of sourceHolds.indexes) for await (const document of reader.scan({ index: name })) documents.set(document._id, document);
+    for (const { name } of sourceHolds.indexes)
+      for await (const document of reader.scan({ index: name })) documents.set(document._id, document);
     const { topics } = await reader.position();
     if (views.store.incarnation() !== incarnation || !reached(topics, position.topics)) continue;
-    return reached(await log.head(Object.keys(sourceHolds.topics)), position.topics) ? { position, documents: [...documents.values()] } : undefined;
+    return reached(await log.head(Object.keys(sourceHolds.topics)), position.topics)
+      ? { position, documents: [...documents.values()] }
+      : undefined;
   }
   return undefined;
 }

@@ -1,13 +1,25 @@
 import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
 
 /**
- * One opt-in as the facts keep it. `e` is the id of our event, `b` the business time, `f` the time of effect, `r` when it was recorded here.
+ * One opt-in as the facts keep it. `e` is the id of our event, `b` the business time, `f` the time of effect, `r` when
+ * it was recorded here.
  * Instants are RFC 3339, UTC, milliseconds: they compare as text.
  */
-export interface OptIn { readonly e: string; readonly b: string; readonly f: string; readonly r: string }
+export interface OptIn {
+  readonly e: string;
+  readonly b: string;
+  readonly f: string;
+  readonly r: string;
+}
 /** `sc` is the scope, `tg` are the providers that it names. */
-export interface OptOut extends OptIn { readonly sc: string; readonly tg?: readonly ProviderKey[] }
-export interface Statements { readonly outs: readonly OptOut[]; readonly ins: readonly OptIn[] }
+export interface OptOut extends OptIn {
+  readonly sc: string;
+  readonly tg?: readonly ProviderKey[];
+}
+export interface Statements {
+  readonly outs: readonly OptOut[];
+  readonly ins: readonly OptIn[];
+}
 
 /** What `derivedEventId` adds for the source and the member. In one document it tells the source. */
 const SOURCE_MARK = /~([A-Za-z0-9_-]{10})(?:~\d+)?$/;
@@ -23,10 +35,12 @@ const sameSource = (a: OptIn, b: OptIn): boolean => {
 const ms = (instant: string): number => Date.parse(instant);
 
 /**
- * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the tolerance, and within it
+ * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the
+ * tolerance, and within it
  * nobody knows the order: denial wins.
  */
-export const ends = (i: OptIn, o: OptIn): boolean => (sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS);
+export const ends = (i: OptIn, o: OptIn): boolean =>
+  sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS;
 
 /** The opt-in that ends an opt-out first, and the instant from which it does. */
 export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
@@ -39,14 +53,22 @@ export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; re
   return first;
 }
 
-/** Whether `a` was said so much later than `b` that for every opt-in and opt-out the order to `a` also decides the order to `b`. */
+/**
+ * Whether `a` was said so much later than `b` that for every opt-in and opt-out the order to `a` also decides the order
+ * to `b`.
+ */
 export const isLater = (a: OptIn, b: OptIn): boolean =>
   sameSource(a, b) || markOf(a.e) === MANY_SOURCES ? a.b >= b.b : ms(a.b) >= ms(b.b) + CLOCK_TOLERANCE_MS;
-/** The latest business time, ms since the epoch, for which `a` is later in this sense than a statement of the source of `event`. */
-export const latestBefore = (a: OptIn, event: string): number => ms(a.b) - (sameSource(a, { ...a, e: event }) ? 0 : CLOCK_TOLERANCE_MS);
+/**
+ * The latest business time, ms since the epoch, for which `a` is later in this sense than a statement of the source of
+ * `event`.
+ */
+export const latestBefore = (a: OptIn, event: string): number =>
+  ms(a.b) - (sameSource(a, { ...a, e: event }) ? 0 : CLOCK_TOLERANCE_MS);
 const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
 /** The providers that an opt-out bars; undefined: all of them. */
-const barred = ({ sc, tg }: OptOut): readonly ProviderKey[] | undefined => (sc === 'provider-specific' && tg !== undefined && tg.length > 0 ? tg : undefined);
+const barred = ({ sc, tg }: OptOut): readonly ProviderKey[] | undefined =>
+  sc === 'provider-specific' && tg !== undefined && tg.length > 0 ? tg : undefined;
 /** Whether `a` bars every provider that `b` bars. */
 export function barsAllOf(a: OptOut, b: OptOut): boolean {
   const providers = barred(a);
@@ -54,31 +76,46 @@ export function barsAllOf(a: OptOut, b: OptOut): boolean {
 }
 /** Whether two statements of one kind say the same. Their ids may differ. */
 export const isSame = (a: OptIn, b: OptIn): boolean =>
-  a.b === b.b && a.f === b.f && (a.e === b.e || sameSource(a, b)) && (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
+  a.b === b.b &&
+  a.f === b.f &&
+  (a.e === b.e || sameSource(a, b)) &&
+  (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
 
 /**
- * Whether `b` cannot decide anything from `asOf` on that `a` does not decide as well, whatever is said later. An opt-out: `a` denies whenever `b` denies.
+ * Whether `b` cannot decide anything from `asOf` on that `a` does not decide as well, whatever is said later. An
+ * opt-out: `a` denies whenever `b` denies.
  * An opt-in: `a` ends whatever `b` ends, at the same moment or earlier.
  */
 function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
   return (a.f <= b.f || a.f < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
 }
 /** Whether one of the statements says the same as `s`, or decides whatever `s` decides from `asOf` on. */
-export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean => statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));
+export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean =>
+  statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));
 /** The statements that no other one stands for. Of several that stand for each other the first recorded stays. */
 function strongest<S extends OptIn>(statements: readonly S[], asOf: string): readonly S[] {
   const isFirst = (a: S, b: S): boolean => a.r < b.r || (a.r === b.r && a.e < b.e);
-  return statements.filter((b) => !statements.some((a) => a !== b && standsFor(a, b, asOf) && (!standsFor(b, a, asOf) || isFirst(a, b))));
+  return statements.filter(
+    (b) => !statements.some((a) => a !== b && standsFor(a, b, asOf) && (!standsFor(b, a, asOf) || isFirst(a, b))),
+  );
 }
 
-/** Of one member so many statements are kept beyond those that can decide, so that `explain` and answers can name them. */
+/**
+ * Of one member so many statements are kept beyond those that can decide, so that `explain` and answers can name them.
+ */
 export const HISTORY = 8;
-/** More opt-outs that can decide become one, and of more opt-ins the earliest are dropped. Nobody says so many different things. */
+/**
+ * More opt-outs that can decide become one, and of more opt-ins the earliest are dropped. Nobody says so many different
+ * things.
+ */
 export const MOST = 50;
 /** So many statements are folded at a time: the work grows with the square. */
 const PORTION = 4 * MOST;
 
-/** What of the statements can still decide at `asOf` or later, or is needed to tell since when a member has been visible. */
+/**
+ * What of the statements can still decide at `asOf` or later, or is needed to tell since when a member has been
+ * visible.
+ */
 export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<OptIn> {
   const open: OptOut[] = [];
   let ended: { readonly out: OptOut; readonly by: OptIn; readonly at: string } | undefined;
@@ -93,12 +130,18 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
       }
     }
   }
-  return new Set([...strongest(open, asOf), ...strongest(ins, asOf), ...(ended === undefined ? [] : [ended.out, ended.by])]);
+  return new Set([
+    ...strongest(open, asOf),
+    ...strongest(ins, asOf),
+    ...(ended === undefined ? [] : [ended.out, ended.by]),
+  ]);
 }
 
 /**
- * Drops statements that can never decide again, the oldest first, until `history` are left beyond those that can. Decisions at
- * `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the same or later. Pure.
+ * Drops statements that can never decide again, the oldest first, until `history` are left beyond those that can.
+ * Decisions at
+ * `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the same or later.
+ * Pure.
  * @param asOf when the newest statement was recorded; every later opt-in takes effect at this instant or later
  * @param added a statement that stays whatever it decides: the one that sets `asOf`
  */
@@ -107,13 +150,24 @@ export function folded({ outs, ins }: Statements, asOf: string, history: number,
     const [someOuts, someIns] = [outs.slice(0, -1), ins.slice(0, -1)];
     let kept: Statements = { outs: [], ins: [] };
     for (let n = 0; n < Math.max(someOuts.length, someIns.length); n += MOST) {
-      kept = folded({ outs: [...kept.outs, ...someOuts.slice(n, n + MOST)], ins: [...kept.ins, ...someIns.slice(n, n + MOST)] }, asOf, history);
+      kept = folded(
+        { outs: [...kept.outs, ...someOuts.slice(n, n + MOST)], ins: [...kept.ins, ...someIns.slice(n, n + MOST)] },
+        asOf,
+        history,
+      );
     }
-    return folded({ outs: [...kept.outs, ...outs.slice(-1)], ins: [...kept.ins, ...ins.slice(-1)] }, asOf, history, added);
+    return folded(
+      { outs: [...kept.outs, ...outs.slice(-1)], ins: [...kept.ins, ...ins.slice(-1)] },
+      asOf,
+      history,
+      added,
+    );
   }
   if (outs.length + ins.length <= history) return { outs, ins };
   const needed = deciding({ outs, ins }, asOf);
-  const spare = [...outs, ...ins].filter((s) => !needed.has(s) && s !== added).sort((a, b) => (a.r < b.r ? -1 : a.r > b.r ? 1 : 0));
+  const spare = [...outs, ...ins]
+    .filter((s) => !needed.has(s) && s !== added)
+    .sort((a, b) => (a.r < b.r ? -1 : a.r > b.r ? 1 : 0));
   const dropped = new Set(spare.slice(0, Math.max(0, outs.length + ins.length - history)));
   return bounded({ outs: outs.filter((o) => !dropped.has(o)), ins: ins.filter((i) => !dropped.has(i)) });
 }
@@ -126,5 +180,16 @@ function bounded({ outs, ins }: Statements): Statements {
   const most = (values: readonly string[]): string => values.reduce((a, b) => (a > b ? a : b));
   const b = most(outs.map((o) => o.b));
   const newest = outs.find((o) => o.b === b)!;
-  return { outs: [{ e: `${payersId(newest.e)}~${MANY_SOURCES}`, b, f: least(outs.map((o) => o.f)), r: most(outs.map((o) => o.r)), sc: 'global' }], ins: few };
+  return {
+    outs: [
+      {
+        e: `${payersId(newest.e)}~${MANY_SOURCES}`,
+        b,
+        f: least(outs.map((o) => o.f)),
+        r: most(outs.map((o) => o.r)),
+        sc: 'global',
+      },
+    ],
+    ins: few,
+  };
 }

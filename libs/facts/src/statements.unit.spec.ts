@@ -26,16 +26,21 @@ interface Said {
 }
 /** When a statement counts as said, and from when on it applies: rules of `docs/opt-outs.md`. */
 const time = (s: Said): number => (s.out ? s.said : Math.min(s.said, s.appended));
-const from = (s: Said): number => (s.out ? (s.from ?? Math.min(s.said, s.appended)) : Math.max(s.appended, s.from ?? 0));
+const from = (s: Said): number =>
+  s.out ? (s.from ?? Math.min(s.said, s.appended)) : Math.max(s.appended, s.from ?? 0);
 
 /**
- * The reference keeps every statement. An opt-out bars a provider from its time of effect on, until an opt-in applies that was said later: by the
+ * The reference keeps every statement. An opt-out bars a provider from its time of effect on, until an opt-in applies
+ * that was said later: by the
  * clock of one source, or more than five minutes later by the clocks of two.
  */
-const takesBack = (i: Said, o: Said): boolean => !i.out && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
-const stands = (o: Said, all: readonly Said[], now: number): boolean => o.out && from(o) <= now && !all.some((i) => takesBack(i, o) && from(i) <= now);
+const takesBack = (i: Said, o: Said): boolean =>
+  !i.out && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
+const stands = (o: Said, all: readonly Said[], now: number): boolean =>
+  o.out && from(o) <= now && !all.some((i) => takesBack(i, o) && from(i) <= now);
 const bars = (o: Said, provider: string): boolean => o.targets.length === 0 || o.targets.includes(provider);
-const isBarred = (all: readonly Said[], provider: string, now: number): boolean => all.some((o) => bars(o, provider) && stands(o, all, now));
+const isBarred = (all: readonly Said[], provider: string, now: number): boolean =>
+  all.some((o) => bars(o, provider) && stands(o, all, now));
 /** The minute since which nothing bars the provider, as far as opt-outs go; 0 when nothing ever did. */
 function visibleAgain(all: readonly Said[], provider: string, now: number): number {
   let last = 0;
@@ -48,18 +53,41 @@ function visibleAgain(all: readonly Said[], provider: string, now: number): numb
 }
 
 const mark = (source: number): string => `source-${source}---`.slice(0, 10);
-const record = (s: Said) => ours(PA_CONSENT, s.out ? 'pa.opted-out.v1' : 'pa.opted-in.v1', {
-  id: `${s.id}~${mark(s.source)}`, subject: M, source: 'urn:s', at: instant(s.appended),
-  data: {
-    member: M, businessTime: instant(time(s)), effective: instant(from(s)), setBy: 'member',
-    ...(s.out && { scope: s.targets.length === 0 ? 'global' : 'provider-specific', ...(s.targets.length > 0 && { targets: s.targets.map((npi) => `npi|${npi}`) }) }),
-  },
-});
-const payers = (s: Said): PayerEvent => ({
-  id: s.id, source: `urn:${s.source}`, subject: M, time: instant(s.said), type: s.out ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
-  data: { setBy: 'member', ...(s.out && { scope: s.targets.length === 0 ? 'global' : 'provider-specific', ...(s.targets.length > 0 && { targets: s.targets.map((npi) => ({ npi })) }) }), ...(s.from !== undefined && { effectiveFrom: instant(s.from) }) },
-}) as PayerEvent;
-const fold = (all: readonly Said[], part?: ConsentPart): ConsentPart | undefined => all.reduce((known, s) => evolveConsent(known, record(s)) ?? known, part);
+const record = (s: Said) =>
+  ours(PA_CONSENT, s.out ? 'pa.opted-out.v1' : 'pa.opted-in.v1', {
+    id: `${s.id}~${mark(s.source)}`,
+    subject: M,
+    source: 'urn:s',
+    at: instant(s.appended),
+    data: {
+      member: M,
+      businessTime: instant(time(s)),
+      effective: instant(from(s)),
+      setBy: 'member',
+      ...(s.out && {
+        scope: s.targets.length === 0 ? 'global' : 'provider-specific',
+        ...(s.targets.length > 0 && { targets: s.targets.map((npi) => `npi|${npi}`) }),
+      }),
+    },
+  });
+const payers = (s: Said): PayerEvent =>
+  ({
+    id: s.id,
+    source: `urn:${s.source}`,
+    subject: M,
+    time: instant(s.said),
+    type: s.out ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
+    data: {
+      setBy: 'member',
+      ...(s.out && {
+        scope: s.targets.length === 0 ? 'global' : 'provider-specific',
+        ...(s.targets.length > 0 && { targets: s.targets.map((npi) => ({ npi })) }),
+      }),
+      ...(s.from !== undefined && { effectiveFrom: instant(s.from) }),
+    },
+  }) as PayerEvent;
+const fold = (all: readonly Said[], part?: ConsentPart): ConsentPart | undefined =>
+  all.reduce((known, s) => evolveConsent(known, record(s)) ?? known, part);
 
 /** What the product decides by the folded part, for one of two practices that are in order otherwise. */
 function product(part: ConsentPart | undefined, provider: string, now: number) {
@@ -67,12 +95,27 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
   const ever = '2020-01-01T00:00:00.000Z';
   const facts = {
     member: {
-      member: M, sources: [], holds: [], mergedWith: [], optOuts: optOutFacts(part), coverage: [{ coverageId: 'c', from: ever, recordedAt: ever, event: 'c' }],
+      member: M,
+      sources: [],
+      holds: [],
+      mergedWith: [],
+      optOuts: optOutFacts(part),
+      coverage: [{ coverageId: 'c', from: ever, recordedAt: ever, event: 'c' }],
       attributions: [{ group: 'g', providers: [key], from: ever, recordedAt: ever, event: 'a' }],
     },
     party: {
-      client: () => ({ client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: ever }], providers: [key], scope: '' }),
-      network: () => [{ status: 'in-network' as const, from: ever }], sourceHolds: () => [], identity: () => [key], asOf: () => undefined,
+      client: () => ({
+        client: 'c1',
+        name: 'c1',
+        status: 'approved' as const,
+        history: [{ status: 'approved' as const, at: ever }],
+        providers: [key],
+        scope: '',
+      }),
+      network: () => [{ status: 'in-network' as const, from: ever }],
+      sourceHolds: () => [],
+      identity: () => [key],
+      asOf: () => undefined,
     },
   };
   const request = { client: 'c1', purpose: { kind: 'read' as const }, member: M, now: instant(now) };
@@ -81,98 +124,196 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
 
 const statement = fc.record({
   // Many within the tolerance of clocks of each other.
-  out: fc.boolean(), source: fc.integer({ min: 0, max: 2 }), said: fc.oneof(fc.integer({ min: 8, max: 18 }), fc.integer({ min: 0, max: 40 })),
-  from: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 90 }) }),
+  out: fc.boolean(),
+  source: fc.integer({ min: 0, max: 2 }),
+  said: fc.oneof(fc.integer({ min: 8, max: 18 }), fc.integer({ min: 0, max: 40 })),
+  from: fc.oneof(
+    { weight: 2, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 90 }) },
+  ),
   targets: fc.constantFrom<string[]>([], [], [], [], [NPIS[0]!], [NPIS[1]!], [NPIS[0]!, NPIS[1]!]),
 });
 /** In the order of delivery: each is appended at the minute of the one before or later. */
-const history = (most: number): fc.Arbitrary<readonly Said[]> => fc.array(fc.record({ s: statement, later: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: most })
-  .map((list) => {
-    let appended = 20;
-    return list.map(({ s, later }, n) => ({ ...s, targets: s.out ? s.targets : [], id: `e${n}`, appended: (appended += later) }));
-  });
+const history = (most: number): fc.Arbitrary<readonly Said[]> =>
+  fc
+    .array(fc.record({ s: statement, later: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: most })
+    .map((list) => {
+      let appended = 20;
+      return list.map(({ s, later }, n) => ({
+        ...s,
+        targets: s.out ? s.targets : [],
+        id: `e${n}`,
+        appended: (appended += later),
+      }));
+    });
 
 describe('statements that were dropped', () => {
   it('decide nothing: every decision is the one that all statements together make, whatever comes later', () => {
-    fc.assert(fc.property(history(40), fc.array(fc.integer({ min: 0, max: 80 }), { minLength: 3, maxLength: 3 }), (all, later) => {
-      let part: ConsentPart | undefined;
-      all.forEach((s, n) => {
-        part = fold([s], part);
-        const known = all.slice(0, n + 1);
-        for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
-          for (const provider of NPIS) {
-            const { decision, since } = product(part, provider, now);
-            expect(decision.permit, `${provider} at minute ${now}`).toBe(!isBarred(known, provider, now));
-            // Later means that a client gets more than it lacks; earlier would be a gap.
-            const again = visibleAgain(known, provider, now);
-            if (decision.permit && again > 0) expect(since).toBeGreaterThanOrEqual(START + again * MINUTE);
-          }
-        }
-      });
-    }), { numRuns: cases(300) });
+    fc.assert(
+      fc.property(
+        history(40),
+        fc.array(fc.integer({ min: 0, max: 80 }), { minLength: 3, maxLength: 3 }),
+        (all, later) => {
+          let part: ConsentPart | undefined;
+          all.forEach((s, n) => {
+            part = fold([s], part);
+            const known = all.slice(0, n + 1);
+            for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
+              for (const provider of NPIS) {
+                const { decision, since } = product(part, provider, now);
+                expect(decision.permit, `${provider} at minute ${now}`).toBe(!isBarred(known, provider, now));
+                // Later means that a client gets more than it lacks; earlier would be a gap.
+                const again = visibleAgain(known, provider, now);
+                if (decision.permit && again > 0) expect(since).toBeGreaterThanOrEqual(START + again * MINUTE);
+              }
+            }
+          });
+        },
+      ),
+      { numRuns: cases(300) },
+    );
   });
 
   it('are answered by what decides in their place', () => {
-    fc.assert(fc.property(history(40), fc.integer({ min: 0, max: 60 }), (all, later) => {
-      const part = fold(all);
-      const now = all.at(-1)!.appended + later;
-      for (const s of all) {
-        const effect = consentEffect(part, `${s.id}~${mark(s.source)}`, START + now * MINUTE, payers(s));
-        expect(effect).toBeDefined();
-        const barsNow = (s.targets.length === 0 ? NPIS : s.targets).every((provider) => isBarred(all, provider, now));
-        const takenBack = all.some((i) => takesBack(i, s) && (from(i) <= now || from(i) <= from(s)));
-        if (s.out) {
-          if (effect!.status === 'effective') expect(barsNow).toBe(true);
-          if (effect!.status === 'superseded') expect(takenBack).toBe(true);
-          if (s.from === undefined) expect(effect!.status).toBe(takenBack ? 'superseded' : 'effective');
-        } else {
-          const against = all.some((o) => o.out && stands(o, all, now) && !takesBack(s, o));
-          // Of a clock that runs ahead nobody knows when a dropped opt-in of the future was said: the one in its place is named instead.
-          if (s.said <= s.appended || (s.from ?? 0) <= now) expect(effect!.status === 'superseded').toBe(against);
+    fc.assert(
+      fc.property(history(40), fc.integer({ min: 0, max: 60 }), (all, later) => {
+        const part = fold(all);
+        const now = all.at(-1)!.appended + later;
+        for (const s of all) {
+          const effect = consentEffect(part, `${s.id}~${mark(s.source)}`, START + now * MINUTE, payers(s));
+          expect(effect).toBeDefined();
+          const barsNow = (s.targets.length === 0 ? NPIS : s.targets).every((provider) => isBarred(all, provider, now));
+          const takenBack = all.some((i) => takesBack(i, s) && (from(i) <= now || from(i) <= from(s)));
+          if (s.out) {
+            if (effect!.status === 'effective') expect(barsNow).toBe(true);
+            if (effect!.status === 'superseded') expect(takenBack).toBe(true);
+            if (s.from === undefined) expect(effect!.status).toBe(takenBack ? 'superseded' : 'effective');
+          } else {
+            const against = all.some((o) => o.out && stands(o, all, now) && !takesBack(s, o));
+            // Of a clock that runs ahead nobody knows when a dropped opt-in of the future was said: the one in its
+            // place is named instead.
+            if (s.said <= s.appended || (s.from ?? 0) <= now) expect(effect!.status === 'superseded').toBe(against);
+          }
         }
-      }
-    }), { numRuns: cases(300) });
+      }),
+      { numRuns: cases(300) },
+    );
   });
 
   it('leave a global opt-out where more than fifty could each decide: it denies whenever one of them does', () => {
-    const out = (n: number, more: Partial<Said> = {}): Said => ({ id: `e${n}`, out: true, source: 0, said: n, from: undefined, targets: [], appended: 1000, ...more });
+    const out = (n: number, more: Partial<Said> = {}): Said => ({
+      id: `e${n}`,
+      out: true,
+      source: 0,
+      said: n,
+      from: undefined,
+      targets: [],
+      appended: 1000,
+      ...more,
+    });
     // Each of them stands against all the others: later, and from a later time on.
     const all = Array.from({ length: 60 }, (_, n) => out(n, { from: 2000 + n }));
     const part = fold(all);
     expect(part!.outs!.length).toBeLessThanOrEqual(50);
-    for (const now of [1000, 1999, 2000, 2030, 2059, 3000]) expect(product(part, NPIS[0]!, now).decision.permit, `minute ${now}`).toBe(!isBarred(all, NPIS[0]!, now));
+    for (const now of [1000, 1999, 2000, 2030, 2059, 3000])
+      expect(product(part, NPIS[0]!, now).decision.permit, `minute ${now}`).toBe(!isBarred(all, NPIS[0]!, now));
     // An opt-in of the time of the newest one ends none; a later one ends all, of whatever source it is.
-    const back = (said: number): Said => ({ id: `back${said}`, out: false, source: 0, said, from: undefined, targets: [], appended: 4000 });
+    const back = (said: number): Said => ({
+      id: `back${said}`,
+      out: false,
+      source: 0,
+      said,
+      from: undefined,
+      targets: [],
+      appended: 4000,
+    });
     expect(product(fold([back(59)], part), NPIS[0]!, 4001).decision.permit).toBe(false);
     expect(product(fold([back(65)], part), NPIS[0]!, 4001).decision.permit).toBe(true);
   });
 
   it('keep the time of the newest statement: no decision is made for an earlier instant', () => {
-    const back = (n: number): Said => ({ id: `e${n}`, out: false, source: 0, said: n, from: undefined, targets: [], appended: n });
+    const back = (n: number): Said => ({
+      id: `e${n}`,
+      out: false,
+      source: 0,
+      said: n,
+      from: undefined,
+      targets: [],
+      appended: n,
+    });
     const all = Array.from({ length: 30 }, (_, n) => back(100 - n));
     expect(toMemberFacts({ _id: M, consent: fold(all) } as ViewDocument).asOf).toBe(instant(100));
   });
   // A copy for another id of the person is appended later, by a clock that may have stepped back meanwhile.
   it('count the time at which the payer said so, where the log stamped an earlier one', () => {
-    const stamped = { ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }), timestamp: START };
-    expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as ViewDocument).asOf).toBe(instant(60));
+    const stamped = {
+      ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }),
+      timestamp: START,
+    };
+    expect(toMemberFacts({ _id: M, consent: evolveConsent(undefined, stamped) } as ViewDocument).asOf).toBe(
+      instant(60),
+    );
   });
   it('are none of another source within the tolerance of clocks: an opt-in may end the later opt-out alone', () => {
-    const say = (out: boolean, source: number, said: number, appended: number): Said => ({ id: `e${appended}`, out, source, said, from: undefined, targets: [], appended });
-    const told = [say(true, 0, 10, 20), say(true, 1, 12, 21), ...Array.from({ length: 20 }, (_, n) => say(false, 2, n % 5, 22 + n)), say(false, 1, 14, 50)];
+    const say = (out: boolean, source: number, said: number, appended: number): Said => ({
+      id: `e${appended}`,
+      out,
+      source,
+      said,
+      from: undefined,
+      targets: [],
+      appended,
+    });
+    const told = [
+      say(true, 0, 10, 20),
+      say(true, 1, 12, 21),
+      ...Array.from({ length: 20 }, (_, n) => say(false, 2, n % 5, 22 + n)),
+      say(false, 1, 14, 50),
+    ];
     expect(product(fold(told), NPIS[0]!, 60).decision.permit).toBe(false);
     expect(product(fold([...told, say(false, 1, 16, 51)]), NPIS[0]!, 60).decision.permit).toBe(true);
   });
   it('leave nothing behind where all were taken back before they began', () => {
-    const out = (n: number): Said => ({ id: `e${n}`, out: true, source: 0, said: n, from: 5_000, targets: [], appended: n });
-    const back = (n: number): Said => ({ id: `b${n}`, out: false, source: 0, said: n, from: undefined, targets: [], appended: n });
-    const part = fold([...Array.from({ length: 30 }, (_, n) => out(n)), ...Array.from({ length: 30 }, (_, n) => back(100 + n))]);
+    const out = (n: number): Said => ({
+      id: `e${n}`,
+      out: true,
+      source: 0,
+      said: n,
+      from: 5_000,
+      targets: [],
+      appended: n,
+    });
+    const back = (n: number): Said => ({
+      id: `b${n}`,
+      out: false,
+      source: 0,
+      said: n,
+      from: undefined,
+      targets: [],
+      appended: n,
+    });
+    const part = fold([
+      ...Array.from({ length: 30 }, (_, n) => out(n)),
+      ...Array.from({ length: 30 }, (_, n) => back(100 + n)),
+    ]);
     expect(part!.outs).toEqual([]);
     expect(product(part, NPIS[0]!, 6_000).decision.permit).toBe(true);
   });
   it('are many in a document of before, and are dropped with the next statement', () => {
-    const old = { sources: [], outs: Array.from({ length: 5_000 }, (_, n) => ({ e: `e${n}~${mark(0)}`, b: instant(n), f: instant(n), r: instant(n), sc: 'global' })) };
-    const part = fold([{ id: 'new', out: true, source: 0, said: 6_000, from: undefined, targets: [], appended: 6_000 }], old);
+    const old = {
+      sources: [],
+      outs: Array.from({ length: 5_000 }, (_, n) => ({
+        e: `e${n}~${mark(0)}`,
+        b: instant(n),
+        f: instant(n),
+        r: instant(n),
+        sc: 'global',
+      })),
+    };
+    const part = fold(
+      [{ id: 'new', out: true, source: 0, said: 6_000, from: undefined, targets: [], appended: 6_000 }],
+      old,
+    );
     expect(part!.outs!.length).toBeLessThanOrEqual(9);
     expect(product(part, NPIS[0]!, 6_000).decision.permit).toBe(false);
     expect(toMemberFacts({ _id: M, consent: part } as ViewDocument).completeFrom).toBe(instant(6_000));

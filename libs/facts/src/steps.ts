@@ -22,13 +22,24 @@ export interface Step {
   readonly v: string;
   /** Coverage that an attribution rests on. */
   readonly c?: string;
-  /** Of a step with the business time of older ones: `b` is later than `said`, which its event states; `events` are marks of the older events. */
+  /**
+   * Of a step with the business time of older ones: `b` is later than `said`, which its event states; `events` are
+   * marks of the older events.
+   */
   readonly t?: StepTie;
 }
-export interface StepTie { readonly said: string; readonly events: readonly string[] }
-export interface Piece extends Interval { readonly recordedAt: string; readonly event: string; readonly coverageId?: string }
+export interface StepTie {
+  readonly said: string;
+  readonly events: readonly string[];
+}
+export interface Piece extends Interval {
+  readonly recordedAt: string;
+  readonly event: string;
+  readonly coverageId?: string;
+}
 
-const later = (a: Step, b: Step): number => (a.b < b.b ? -1 : a.b > b.b ? 1 : a.q - b.q || (a.e < b.e ? -1 : a.e > b.e ? 1 : 0));
+const later = (a: Step, b: Step): number =>
+  a.b < b.b ? -1 : a.b > b.b ? 1 : a.q - b.q || (a.e < b.e ? -1 : a.e > b.e ? 1 : 0);
 const max = (a: string, b: string): string => (a > b ? a : b);
 const covers = (over: Step, under: Step): boolean => over.s <= under.s && later(over, under) > 0;
 
@@ -67,7 +78,12 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
  * The steps with one more, or undefined when it changes nothing: its event is known, or a later one covers it whole.
  * `recordedAt` is the time of recording of the new step; `also` are steps that apply as well (of every coverage).
  */
-export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recordedAt: string, also: readonly Step[] = []): readonly Step[] | undefined {
+export function withStep(
+  steps: readonly Step[],
+  step: Omit<Step, 'v'>,
+  recordedAt: string,
+  also: readonly Step[] = [],
+): readonly Step[] | undefined {
   const candidate: Step = { ...step, v: recordedAt };
   if (steps.some((s) => s.e === step.e || covers(s, candidate))) return undefined;
   let { v } = candidate;
@@ -80,20 +96,27 @@ export function withStep(steps: readonly Step[], step: Omit<Step, 'v'>, recorded
 }
 
 /**
- * Whether what a step says stands: the step itself, or another one that says the same. Asked of an event that changed nothing, it tells a
+ * Whether what a step says stands: the step itself, or another one that says the same. Asked of an event that changed
+ * nothing, it tells a
  * repetition from an event that newer ones overtook.
  */
 export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'>): boolean {
-  return staircase(steps).some((step) => step.e === e || (step.s === s && step.f === f && step.u === u && step.c === c));
+  return staircase(steps).some(
+    (step) => step.e === e || (step.s === s && step.f === f && step.u === u && step.c === c),
+  );
 }
 
 /** So many steps are kept in any case, so that `explain` can tell what held lately. */
 const HISTORY = 8;
-/** The most steps ahead that are kept. When there are more, the last one kept says that nothing holds, so the member is denied from there on. */
+/**
+ * The most steps ahead that are kept. When there are more, the last one kept says that nothing holds, so the member is
+ * denied from there on.
+ */
 const MOST = 50;
 
 /**
- * Drops the oldest steps that can never speak again: at `asOf` or later a younger one speaks. The younger one takes over the
+ * Drops the oldest steps that can never speak again: at `asOf` or later a younger one speaks. The younger one takes
+ * over the
  * beginning of what it continues without a break, so that since when it could be seen stays the same. (ADR 0017)
  */
 function folded(steps: readonly Step[], asOf: string, also: readonly Step[]): readonly Step[] {

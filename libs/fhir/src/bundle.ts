@@ -13,7 +13,9 @@ export interface SearchsetInput {
   readonly entries: readonly BundleEntryLine[];
 }
 
-/** A searchset Bundle as JSON text, joined from lines that are already encoded (no parse, no stringify of resources). */
+/**
+ * A searchset Bundle as JSON text, joined from lines that are already encoded (no parse, no stringify of resources).
+ */
 export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): string {
   const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
   let text = `{"resourceType":"Bundle","type":"searchset"${total === undefined ? '' : `,"total":${total}`},"link":[${links}]`;

@@ -5,29 +5,58 @@ import { operationOutcome, shapeOutcome } from './outcome.ts';
 import { checkShape } from './shape.ts';
 
 it('joins lines to a searchset Bundle that is valid R4', () => {
-  const text = searchsetBundle({ selfUrl: 'https://x/fhir/Patient?_id="a"', nextUrl: 'https://x/next', total: 2, entries: [
-    { fullUrl: 'https://x/fhir/Patient/a', line: '{"resourceType":"Patient","id":"a"}' },
-    { fullUrl: 'https://x/fhir/Organization/o', line: '{"resourceType":"Organization","id":"o","name":"x"}', mode: 'include' },
-  ] });
+  const text = searchsetBundle({
+    selfUrl: 'https://x/fhir/Patient?_id="a"',
+    nextUrl: 'https://x/next',
+    total: 2,
+    entries: [
+      { fullUrl: 'https://x/fhir/Patient/a', line: '{"resourceType":"Patient","id":"a"}' },
+      {
+        fullUrl: 'https://x/fhir/Organization/o',
+        line: '{"resourceType":"Organization","id":"o","name":"x"}',
+        mode: 'include',
+      },
+    ],
+  });
   const bundle = JSON.parse(text) as Record<string, unknown>;
   expect(checkShape(bundle)).toEqual([]);
   expect(bundle).toEqual({
-    resourceType: 'Bundle', type: 'searchset', total: 2, link: [{ relation: 'self', url: 'https://x/fhir/Patient?_id="a"' }, { relation: 'next', url: 'https://x/next' }],
+    resourceType: 'Bundle',
+    type: 'searchset',
+    total: 2,
+    link: [
+      { relation: 'self', url: 'https://x/fhir/Patient?_id="a"' },
+      { relation: 'next', url: 'https://x/next' },
+    ],
     entry: [
-      { fullUrl: 'https://x/fhir/Patient/a', resource: { resourceType: 'Patient', id: 'a' }, search: { mode: 'match' } },
-      { fullUrl: 'https://x/fhir/Organization/o', resource: { resourceType: 'Organization', id: 'o', name: 'x' }, search: { mode: 'include' } },
+      {
+        fullUrl: 'https://x/fhir/Patient/a',
+        resource: { resourceType: 'Patient', id: 'a' },
+        search: { mode: 'match' },
+      },
+      {
+        fullUrl: 'https://x/fhir/Organization/o',
+        resource: { resourceType: 'Organization', id: 'o', name: 'x' },
+        search: { mode: 'include' },
+      },
     ],
   });
 });
 
 it('has no empty entry list', () => {
-  expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }))).toEqual({ resourceType: 'Bundle', type: 'searchset', link: [{ relation: 'self', url: 'https://x' }] });
+  expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }))).toEqual({
+    resourceType: 'Bundle',
+    type: 'searchset',
+    link: [{ relation: 'self', url: 'https://x' }],
+  });
 });
 
 it('builds OperationOutcomes that are valid R4', () => {
   const one = operationOutcome('error', 'not-found', 'no such Group', 'Group.id');
   const many = shapeOutcome(checkShape({ resourceType: 'Patient', colour: 1, id: 'a b' }));
   expect([...checkShape(one), ...checkShape(many)]).toEqual([]);
-  expect(one.issue).toEqual([{ severity: 'error', code: 'not-found', details: { text: 'no such Group' }, expression: ['Group.id'] }]);
+  expect(one.issue).toEqual([
+    { severity: 'error', code: 'not-found', details: { text: 'no such Group' }, expression: ['Group.id'] },
+  ]);
   expect(many.issue).toHaveLength(2);
 });

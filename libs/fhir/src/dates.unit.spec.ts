@@ -22,46 +22,101 @@ describe('dateRange', () => {
     expect(iso(text)).toEqual([start, end]);
   });
 
-  it.each(['', '24', '0000', '2024-00', '2024-13', '2023-02-29', '2024-04-31', '2024-1-1', '2024-01-01T25:00', '2024-01-01T10:00:00+15:00', 'today', '2024-01-01 10:00', '2024-01-01T10'])('refuses %j', (text) => {
+  it.each([
+    '',
+    '24',
+    '0000',
+    '2024-00',
+    '2024-13',
+    '2023-02-29',
+    '2024-04-31',
+    '2024-1-1',
+    '2024-01-01T25:00',
+    '2024-01-01T10:00:00+15:00',
+    'today',
+    '2024-01-01 10:00',
+    '2024-01-01T10',
+  ])('refuses %j', (text) => {
     expect(dateRange(text)).toBeUndefined();
   });
 
   it('reads every instant that JavaScript writes', () => {
-    fc.assert(fc.property(fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }), (date) => dateRange(date.toISOString())?.start === date.getTime()));
+    fc.assert(
+      fc.property(
+        fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }),
+        (date) => dateRange(date.toISOString())?.start === date.getTime(),
+      ),
+    );
   });
 });
 
 describe('isInstant and isDayOrInstant', () => {
   it('take what exists', () => {
-    expect(['2024-02-29T23:59:59Z', '2026-01-01T00:00:00.123456789+14:00', '0001-01-01T00:00:00-14:00'].filter((v) => !isInstant(v))).toEqual([]);
+    expect(
+      ['2024-02-29T23:59:59Z', '2026-01-01T00:00:00.123456789+14:00', '0001-01-01T00:00:00-14:00'].filter(
+        (v) => !isInstant(v),
+      ),
+    ).toEqual([]);
     expect(['2024-02-29', '9999-12-31', '2026-01-01T00:00:00Z'].filter((v) => !isDayOrInstant(v))).toEqual([]);
   });
   // `Date.parse` reads all but the last four, as another moment.
-  it.each(['2026-02-30T10:00:00Z', '2026-06-31T10:00:00Z', '2026-01-01T24:00:00Z', '2026-01-01T10:00:00+15:00', '2025-02-29T10:00:00Z', '2026-12-31T23:59:60Z', '2026-01-01T10:00Z', '2026-01-01T10:00:00', '2026-01-01'])('%s is no instant', (value) =>
-    expect(isInstant(value)).toBe(false));
-  it.each(['2026-02-30', '2026-06-31', '2025-02-29', '2026-13-01', '2026', '2026-05', '2026-01-01T24:00:00Z'])('%s is neither a day nor an instant', (value) => expect(isDayOrInstant(value)).toBe(false));
+  it.each([
+    '2026-02-30T10:00:00Z',
+    '2026-06-31T10:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T10:00:00+15:00',
+    '2025-02-29T10:00:00Z',
+    '2026-12-31T23:59:60Z',
+    '2026-01-01T10:00Z',
+    '2026-01-01T10:00:00',
+    '2026-01-01',
+  ])('%s is no instant', (value) => expect(isInstant(value)).toBe(false));
+  it.each(['2026-02-30', '2026-06-31', '2025-02-29', '2026-13-01', '2026', '2026-05', '2026-01-01T24:00:00Z'])(
+    '%s is neither a day nor an instant',
+    (value) => expect(isDayOrInstant(value)).toBe(false),
+  );
   it('what they take, Date.parse reads as the same moment', () => {
-    fc.assert(fc.property(fc.stringMatching(/^20[0-3]\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3})?(Z|[+-][01]\d:[0-5]\d)$/), (text) => !isInstant(text) || dateRange(text)?.start === Date.parse(text)));
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^20[0-3]\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3})?(Z|[+-][01]\d:[0-5]\d)$/),
+        (text) => !isInstant(text) || dateRange(text)?.start === Date.parse(text),
+      ),
+    );
   });
 });
 
 describe('toInstant', () => {
   it('never leaves the four digits of a year, so that instants sort as text', () => {
-    expect([toInstant(0), toInstant(Date.UTC(10_000, 0, 1))]).toEqual(['1970-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z']);
+    expect([toInstant(0), toInstant(Date.UTC(10_000, 0, 1))]).toEqual([
+      '1970-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59.999Z',
+    ]);
   });
 });
 
 describe('matchesDate', () => {
   const range = (text: string) => dateRange(text) ?? expect.fail(text);
   it.each([
-    ['eq', '2024-03', '2024-03-05', true], ['eq', '2024-03-05', '2024-03', false], ['ne', '2024-03', '2024-03-05', false],
-    ['gt', '2024-03-05', '2024-03-06', true], ['gt', '2024-03-05', '2024-03-05', false], ['ge', '2024-03-05', '2024-03-05', true], ['ge', '2024-03-05', '2024-03-04', false],
-    ['lt', '2024-03-05', '2024-03-04', true], ['lt', '2024-03-05', '2024-03-05', false], ['le', '2024-03-05', '2024-03-05', true], ['le', '2024-03-05', '2024-03-06', false],
+    ['eq', '2024-03', '2024-03-05', true],
+    ['eq', '2024-03-05', '2024-03', false],
+    ['ne', '2024-03', '2024-03-05', false],
+    ['gt', '2024-03-05', '2024-03-06', true],
+    ['gt', '2024-03-05', '2024-03-05', false],
+    ['ge', '2024-03-05', '2024-03-05', true],
+    ['ge', '2024-03-05', '2024-03-04', false],
+    ['lt', '2024-03-05', '2024-03-04', true],
+    ['lt', '2024-03-05', '2024-03-05', false],
+    ['le', '2024-03-05', '2024-03-05', true],
+    ['le', '2024-03-05', '2024-03-06', false],
   ] as const)('%s %s of %s: %s', (prefix, value, target, expected) => {
     expect(matchesDate(prefix, range(value), range(target))).toBe(expected);
   });
 
   it('orders ranges that do not overlap', () => {
-    expect([compareRanges(range('2023'), range('2024')), compareRanges(range('2024-02'), range('2024')), compareRanges(range('2025'), range('2024'))]).toEqual([-1, 0, 1]);
+    expect([
+      compareRanges(range('2023'), range('2024')),
+      compareRanges(range('2024-02'), range('2024')),
+      compareRanges(range('2025'), range('2024')),
+    ]).toEqual([-1, 0, 1]);
   });
 });

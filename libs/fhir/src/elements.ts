@@ -30,7 +30,10 @@ const COMMON: Readonly<Record<string, string>> = {
 
 const compiled = new Map<string, Structure>();
 
-/** The structure of a resource type, datatype or backbone path of R4; undefined when R4 has none of that name. Compiled on first use. */
+/**
+ * The structure of a resource type, datatype or backbone path of R4; undefined when R4 has none of that name. Compiled
+ * on first use.
+ */
 export function structureOf(name: string): Structure | undefined {
   const known = compiled.get(name);
   if (known !== undefined) return known;
@@ -57,7 +60,13 @@ function compile(name: string, line: string): Structure {
     for (const type of types) {
       const property = isChoice ? stem + type.charAt(0).toUpperCase() + type.slice(1) : stem;
       names.push(property);
-      elements.set(property, { name: property, type, primitive: isPrimitiveType(type), list, ...(isChoice ? { choice: declared } : {}) });
+      elements.set(property, {
+        name: property,
+        type,
+        primitive: isPrimitiveType(type),
+        list,
+        ...(isChoice ? { choice: declared } : {}),
+      });
     }
     if (card === '!' || card === '+') required.push({ name: declared, anyOf: names });
   }

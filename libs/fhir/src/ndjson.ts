@@ -1,4 +1,6 @@
-/** What a splitter found: a line of text, or a line that cannot be one. `number` counts from 1 and includes blank lines. */
+/**
+ * What a splitter found: a line of text, or a line that cannot be one. `number` counts from 1 and includes blank lines.
+ */
 export type NdjsonLine =
   | { readonly kind: 'line'; readonly number: number; readonly text: string }
   | { readonly kind: 'too-long'; readonly number: number; readonly bytes: number }
@@ -15,7 +17,8 @@ const LF = 10;
 const CR = 13;
 
 /**
- * Splits bytes at line feeds in memory bounded by `maxLineBytes`. A longer line is dropped and reported once it has ended, and the
+ * Splits bytes at line feeds in memory bounded by `maxLineBytes`. A longer line is dropped and reported once it has
+ * ended, and the
  * lines behind it go on. Blank lines are skipped; CR before LF and a byte order mark at the start are taken off.
  */
 export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): LineSplitter {
@@ -26,7 +29,8 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
 
   function add(piece: Uint8Array): void {
     length += piece.length;
-    if (length > maxLineBytes + 1) pieces = []; // one more byte may be the CR
+    if (length > maxLineBytes + 1)
+      pieces = []; // one more byte may be the CR
     // A copy: the caller may reuse its buffer.
     else if (piece.length > 0) pieces.push(piece.slice());
   }

@@ -13,22 +13,30 @@ async function lines(chunks: Uint8Array[], maxLineBytes = 20): Promise<NdjsonLin
 describe('splitLines', () => {
   it('takes off CR and byte order mark, skips blank lines, and reads a last line without a line feed', async () => {
     expect(await lines([encode('\ufeff{"a":1}\r\n\n  \n{"b":2}')])).toEqual([
-      { kind: 'line', number: 1, text: '{"a":1}' }, { kind: 'line', number: 4, text: '{"b":2}' },
+      { kind: 'line', number: 1, text: '{"a":1}' },
+      { kind: 'line', number: 4, text: '{"b":2}' },
     ]);
   });
 
   it('names a line that is too long and goes on behind it', async () => {
     expect(await lines([encode(`short\n${'x'.repeat(15)}`), encode(`${'x'.repeat(30)}\nnext\n`)])).toEqual([
-      { kind: 'line', number: 1, text: 'short' }, { kind: 'too-long', number: 2, bytes: 45 }, { kind: 'line', number: 3, text: 'next' },
+      { kind: 'line', number: 1, text: 'short' },
+      { kind: 'too-long', number: 2, bytes: 45 },
+      { kind: 'line', number: 3, text: 'next' },
     ]);
   });
 
   it('counts a limit without CR and LF', async () => {
-    expect((await lines([encode(`${'x'.repeat(20)}\r\n${'x'.repeat(21)}\n${'x'.repeat(21)}`)])).map(({ kind }) => kind)).toEqual(['line', 'too-long', 'too-long']);
+    expect(
+      (await lines([encode(`${'x'.repeat(20)}\r\n${'x'.repeat(21)}\n${'x'.repeat(21)}`)])).map(({ kind }) => kind),
+    ).toEqual(['line', 'too-long', 'too-long']);
   });
 
   it('names bytes that are no UTF-8', async () => {
-    expect(await lines([new Uint8Array([0xc3, 0x28, 10]), encode('ok\n')])).toEqual([{ kind: 'not-utf8', number: 1, bytes: 2 }, { kind: 'line', number: 2, text: 'ok' }]);
+    expect(await lines([new Uint8Array([0xc3, 0x28, 10]), encode('ok\n')])).toEqual([
+      { kind: 'not-utf8', number: 1, bytes: 2 },
+      { kind: 'line', number: 2, text: 'ok' },
+    ]);
   });
 
   it('does not keep the caller’s buffer', () => {
@@ -40,11 +48,17 @@ describe('splitLines', () => {
   });
 
   it('finds the same lines however the bytes are cut', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.string({ unit: 'grapheme', maxLength: 30 }), { maxLength: 8 }), fc.array(fc.nat(200), { maxLength: 6 }), async (texts, cuts) => {
-      const bytes = encode(texts.join('\n'));
-      const at = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
-      const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
-      expect(await lines(chunks)).toEqual(await lines([bytes]));
-    }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'grapheme', maxLength: 30 }), { maxLength: 8 }),
+        fc.array(fc.nat(200), { maxLength: 6 }),
+        async (texts, cuts) => {
+          const bytes = encode(texts.join('\n'));
+          const at = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
+          const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+          expect(await lines(chunks)).toEqual(await lines([bytes]));
+        },
+      ),
+    );
   });
 });

@@ -1,9 +1,33 @@
 /** Severities and the issue types in use here (http://hl7.org/fhir/issue-type). */
 export type IssueSeverity = 'fatal' | 'error' | 'warning' | 'information';
 export type IssueType =
-  | 'invalid' | 'structure' | 'required' | 'value' | 'invariant' | 'security' | 'login' | 'unknown' | 'expired' | 'forbidden' | 'processing'
-  | 'not-supported' | 'duplicate' | 'not-found' | 'deleted' | 'too-long' | 'too-costly' | 'business-rule' | 'conflict' | 'transient'
-  | 'lock-error' | 'no-store' | 'exception' | 'timeout' | 'incomplete' | 'throttled' | 'informational';
+  | 'invalid'
+  | 'structure'
+  | 'required'
+  | 'value'
+  | 'invariant'
+  | 'security'
+  | 'login'
+  | 'unknown'
+  | 'expired'
+  | 'forbidden'
+  | 'processing'
+  | 'not-supported'
+  | 'duplicate'
+  | 'not-found'
+  | 'deleted'
+  | 'too-long'
+  | 'too-costly'
+  | 'business-rule'
+  | 'conflict'
+  | 'transient'
+  | 'lock-error'
+  | 'no-store'
+  | 'exception'
+  | 'timeout'
+  | 'incomplete'
+  | 'throttled'
+  | 'informational';
 
 export interface OperationOutcomeIssue {
   readonly severity: IssueSeverity;
@@ -18,21 +42,37 @@ export interface OperationOutcome {
   readonly issue: readonly OperationOutcomeIssue[];
 }
 
-/** One issue. `text` is for people (details.text) and must not hold PHI; `expression` is FHIRPath or a parameter name. */
-export function outcomeIssue(severity: IssueSeverity, code: IssueType, text: string, expression?: string | readonly string[]): OperationOutcomeIssue {
+/**
+ * One issue. `text` is for people (details.text) and must not hold PHI; `expression` is FHIRPath or a parameter name.
+ */
+export function outcomeIssue(
+  severity: IssueSeverity,
+  code: IssueType,
+  text: string,
+  expression?: string | readonly string[],
+): OperationOutcomeIssue {
   const where = expression === undefined ? [] : typeof expression === 'string' ? [expression] : expression;
   return { severity, code, details: { text }, ...(where.length > 0 ? { expression: where } : {}) };
 }
 
 /** An OperationOutcome with one issue. */
-export function operationOutcome(severity: IssueSeverity, code: IssueType, text: string, expression?: string | readonly string[]): OperationOutcome {
+export function operationOutcome(
+  severity: IssueSeverity,
+  code: IssueType,
+  text: string,
+  expression?: string | readonly string[],
+): OperationOutcome {
   return { resourceType: 'OperationOutcome', issue: [outcomeIssue(severity, code, text, expression)] };
 }
 
 /** An OperationOutcome of several issues, e.g. of checkShape's: each becomes an error at its path. */
-export function shapeOutcome(issues: readonly { readonly path: string; readonly code: IssueType; readonly message: string }[]): OperationOutcome {
+export function shapeOutcome(
+  issues: readonly { readonly path: string; readonly code: IssueType; readonly message: string }[],
+): OperationOutcome {
   return {
     resourceType: 'OperationOutcome',
-    issue: issues.map(({ path, code, message }) => outcomeIssue('error', code, path === '' ? message : `${path}: ${message}`, path === '' ? undefined : path)),
+    issue: issues.map(({ path, code, message }) =>
+      outcomeIssue('error', code, path === '' ? message : `${path}: ${message}`, path === '' ? undefined : path),
+    ),
   };
 }

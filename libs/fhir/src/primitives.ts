@@ -11,14 +11,29 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})
 
 /** R4: "strings SHALL NOT exceed 1024*1024 characters in size". */
 const LONGEST_TEXT = 1024 * 1024;
-/** Of codes, OIDs, dates and times. Patterns with groups overflow the stack on values of megabytes, and no real one is longer. */
+/**
+ * Of codes, OIDs, dates and times. Patterns with groups overflow the stack on values of megabytes, and no real one is
+ * longer.
+ */
 const LONGEST_TOKEN = 1024;
-const matches = (pattern: RegExp, longest = LONGEST_TOKEN): PrimitiveCheck => (value) => typeof value === 'string' && value.length <= longest && pattern.test(value);
-const dated = (pattern: RegExp): PrimitiveCheck => (value) => matches(pattern)(value) && dateRange(value as string) !== undefined;
-const between = (low: number, high: number): PrimitiveCheck => (value) => typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
+const matches =
+  (pattern: RegExp, longest = LONGEST_TOKEN): PrimitiveCheck =>
+  (value) =>
+    typeof value === 'string' && value.length <= longest && pattern.test(value);
+const dated =
+  (pattern: RegExp): PrimitiveCheck =>
+  (value) =>
+    matches(pattern)(value) && dateRange(value as string) !== undefined;
+const between =
+  (low: number, high: number): PrimitiveCheck =>
+  (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 const text: PrimitiveCheck = (value) => typeof value === 'string' && value.length > 0 && !CONTROL.test(value);
 
-/** R4's rules for primitives (datatypes.html). Unicode spaces in strings are accepted: the published regex forbids them by accident. */
+/**
+ * R4's rules for primitives (datatypes.html). Unicode spaces in strings are accepted: the published regex forbids them
+ * by accident.
+ */
 export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
   boolean: (value) => typeof value === 'boolean',
   integer: between(-2147483648, 2147483647),

@@ -3,13 +3,23 @@ import { type FhirResource, isObject, KNOWN_R4_TYPES } from './types.ts';
 /** A literal reference, taken apart. */
 export type ParsedReference =
   | { readonly kind: 'relative'; readonly type: string; readonly id: string; readonly version?: string }
-  | { readonly kind: 'absolute'; readonly base: string; readonly type: string; readonly id: string; readonly version?: string }
+  | {
+      readonly kind: 'absolute';
+      readonly base: string;
+      readonly type: string;
+      readonly id: string;
+      readonly version?: string;
+    }
   | { readonly kind: 'contained'; readonly id: string }
   | { readonly kind: 'other'; readonly text: string };
 
-const RESTFUL = /^(?:(https?:\/\/[^\s?#]+)\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;
+const RESTFUL =
+  /^(?:(https?:\/\/[^\s?#]+)\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;
 
-/** Takes `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id` apart; anything else (urn:uuid, conditional, canonical) is `other`. */
+/**
+ * Takes `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id` apart; anything else (urn:uuid,
+ * conditional, canonical) is `other`.
+ */
 export function parseReference(text: string): ParsedReference {
   if (text.startsWith('#')) return { kind: 'contained', id: text.slice(1) };
   const match = RESTFUL.exec(text);
@@ -17,18 +27,43 @@ export function parseReference(text: string): ParsedReference {
   const [, base, type = '', id = '', version] = match;
   if (!KNOWN_R4_TYPES.has(type)) return { kind: 'other', text };
   const versioned = version === undefined ? {} : { version };
-  return base === undefined ? { kind: 'relative', type, id, ...versioned } : { kind: 'absolute', base, type, id, ...versioned };
+  return base === undefined
+    ? { kind: 'relative', type, id, ...versioned }
+    : { kind: 'absolute', base, type, id, ...versioned };
 }
 
-/** The element that names the patient, by type (R4's patient compartment, narrowed to the one element that owns the resource). */
+/**
+ * The element that names the patient, by type (R4's patient compartment, narrowed to the one element that owns the
+ * resource).
+ */
 export const PATIENT_ELEMENT: Readonly<Record<string, string>> = {
-  AllergyIntolerance: 'patient', CarePlan: 'subject', CareTeam: 'subject', Condition: 'subject', Coverage: 'beneficiary', Device: 'patient',
-  DiagnosticReport: 'subject', DocumentReference: 'subject', Encounter: 'subject', ExplanationOfBenefit: 'patient', Goal: 'subject',
-  Immunization: 'patient', Media: 'subject', MedicationDispense: 'subject', MedicationRequest: 'subject', Observation: 'subject',
-  Procedure: 'subject', QuestionnaireResponse: 'subject', RelatedPerson: 'patient', ServiceRequest: 'subject', Specimen: 'subject',
+  AllergyIntolerance: 'patient',
+  CarePlan: 'subject',
+  CareTeam: 'subject',
+  Condition: 'subject',
+  Coverage: 'beneficiary',
+  Device: 'patient',
+  DiagnosticReport: 'subject',
+  DocumentReference: 'subject',
+  Encounter: 'subject',
+  ExplanationOfBenefit: 'patient',
+  Goal: 'subject',
+  Immunization: 'patient',
+  Media: 'subject',
+  MedicationDispense: 'subject',
+  MedicationRequest: 'subject',
+  Observation: 'subject',
+  Procedure: 'subject',
+  QuestionnaireResponse: 'subject',
+  RelatedPerson: 'patient',
+  ServiceRequest: 'subject',
+  Specimen: 'subject',
 };
 
-/** Who a resource belongs to. Literal references only: an `identifier` without `reference` names nobody that we could check. */
+/**
+ * Who a resource belongs to. Literal references only: an `identifier` without `reference` names nobody that we could
+ * check.
+ */
 export type Owner =
   /** The member, from the type's patient element, or the Patient itself. `base` when the reference was absolute. */
   | { readonly kind: 'patient'; readonly id: string; readonly base?: string }
@@ -39,18 +74,32 @@ export type Owner =
   /** The patient element is missing, or holds no `Patient/id`. */
   | { readonly kind: 'unreadable'; readonly element: string };
 
-/** Finds the owner of a resource (by type: subject, patient, beneficiary; a Patient owns itself; a Provenance has targets). */
+/**
+ * Finds the owner of a resource (by type: subject, patient, beneficiary; a Patient owns itself; a Provenance has
+ * targets).
+ */
 export function ownerOf(resource: FhirResource): Owner {
   const { resourceType } = resource;
-  if (resourceType === 'Patient') return typeof resource.id === 'string' ? { kind: 'patient', id: resource.id } : { kind: 'unreadable', element: 'id' };
+  if (resourceType === 'Patient')
+    return typeof resource.id === 'string'
+      ? { kind: 'patient', id: resource.id }
+      : { kind: 'unreadable', element: 'id' };
   if (resourceType === 'Provenance') return { kind: 'targets', targets: literalReferences(resource['target']) };
   const element = PATIENT_ELEMENT[resourceType];
   if (element === undefined) return { kind: 'none' };
   const [reference] = literalReferences(resource[element]);
-  if (reference === undefined || (reference.kind !== 'relative' && reference.kind !== 'absolute') || reference.type !== 'Patient') {
-    return resourceType === 'Device' && resource[element] === undefined ? { kind: 'none' } : { kind: 'unreadable', element };
+  if (
+    reference === undefined ||
+    (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
+    reference.type !== 'Patient'
+  ) {
+    return resourceType === 'Device' && resource[element] === undefined
+      ? { kind: 'none' }
+      : { kind: 'unreadable', element };
   }
-  return reference.kind === 'absolute' ? { kind: 'patient', id: reference.id, base: reference.base } : { kind: 'patient', id: reference.id };
+  return reference.kind === 'absolute'
+    ? { kind: 'patient', id: reference.id, base: reference.base }
+    : { kind: 'patient', id: reference.id };
 }
 
 /** The references by which a resource is owned: its patient (one or none), or for Provenance its targets. */
@@ -58,16 +107,24 @@ export function patientReferencesOf(resource: FhirResource): ParsedReference[] {
   const owner = ownerOf(resource);
   switch (owner.kind) {
     case 'patient':
-      return [owner.base === undefined ? { kind: 'relative', type: 'Patient', id: owner.id } : { kind: 'absolute', base: owner.base, type: 'Patient', id: owner.id }];
-    case 'targets': return [...owner.targets];
+      return [
+        owner.base === undefined
+          ? { kind: 'relative', type: 'Patient', id: owner.id }
+          : { kind: 'absolute', base: owner.base, type: 'Patient', id: owner.id },
+      ];
+    case 'targets':
+      return [...owner.targets];
     case 'none':
-    case 'unreadable': return [];
+    case 'unreadable':
+      return [];
   }
 }
 
 function literalReferences(value: unknown): ParsedReference[] {
   const items: unknown[] = Array.isArray(value) ? value : [value];
-  return items.flatMap((item) => (isObject(item) && typeof item['reference'] === 'string' ? [parseReference(item['reference'])] : []));
+  return items.flatMap((item) =>
+    isObject(item) && typeof item['reference'] === 'string' ? [parseReference(item['reference'])] : [],
+  );
 }
 
 /**
@@ -94,7 +151,8 @@ export function referencesOf(resource: FhirResource): string[] {
 }
 
 /**
- * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A target
+ * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A
+ * target
  * is what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
  */
 export function carriedReferencesOf(resource: FhirResource): string[] {

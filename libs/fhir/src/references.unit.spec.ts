@@ -7,8 +7,14 @@ describe('parseReference', () => {
   it.each([
     ['Patient/m1', { kind: 'relative', type: 'Patient', id: 'm1' }],
     ['Patient/m1/_history/3', { kind: 'relative', type: 'Patient', id: 'm1', version: '3' }],
-    ['https://x.example/fhir/Patient/m1', { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1' }],
-    ['https://x.example/fhir/Patient/m1/_history/3', { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1', version: '3' }],
+    [
+      'https://x.example/fhir/Patient/m1',
+      { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1' },
+    ],
+    [
+      'https://x.example/fhir/Patient/m1/_history/3',
+      { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1', version: '3' },
+    ],
     ['#a', { kind: 'contained', id: 'a' }],
     ['urn:uuid:0-1', { kind: 'other', text: 'urn:uuid:0-1' }],
     ['Patient?identifier=1', { kind: 'other', text: 'Patient?identifier=1' }],
@@ -22,13 +28,29 @@ describe('parseReference', () => {
 describe('ownerOf', () => {
   it.each([
     ['subject', { resourceType: 'Observation', subject: { reference: 'Patient/m1' } }, { kind: 'patient', id: 'm1' }],
-    ['beneficiary', { resourceType: 'Coverage', beneficiary: { reference: 'Patient/m1' } }, { kind: 'patient', id: 'm1' }],
+    [
+      'beneficiary',
+      { resourceType: 'Coverage', beneficiary: { reference: 'Patient/m1' } },
+      { kind: 'patient', id: 'm1' },
+    ],
     ['the patient itself', { resourceType: 'Patient', id: 'm1' }, { kind: 'patient', id: 'm1' }],
-    ['another server’s patient', { resourceType: 'Goal', subject: { reference: 'https://x/Patient/m1' } }, { kind: 'patient', id: 'm1', base: 'https://x' }],
+    [
+      'another server’s patient',
+      { resourceType: 'Goal', subject: { reference: 'https://x/Patient/m1' } },
+      { kind: 'patient', id: 'm1', base: 'https://x' },
+    ],
     ['a Patient without id', { resourceType: 'Patient' }, { kind: 'unreadable', element: 'id' }],
     ['a missing subject', { resourceType: 'Observation' }, { kind: 'unreadable', element: 'subject' }],
-    ['a subject that is a Group', { resourceType: 'Observation', subject: { reference: 'Group/g' } }, { kind: 'unreadable', element: 'subject' }],
-    ['a contained subject', { resourceType: 'Observation', subject: { reference: '#p' } }, { kind: 'unreadable', element: 'subject' }],
+    [
+      'a subject that is a Group',
+      { resourceType: 'Observation', subject: { reference: 'Group/g' } },
+      { kind: 'unreadable', element: 'subject' },
+    ],
+    [
+      'a contained subject',
+      { resourceType: 'Observation', subject: { reference: '#p' } },
+      { kind: 'unreadable', element: 'subject' },
+    ],
     ['a directory type', { resourceType: 'Organization', id: 'x' }, { kind: 'none' }],
     ['a Medication', { resourceType: 'Medication', id: 'x' }, { kind: 'none' }],
   ])('reads %s', (_name, resource, expected) => {
@@ -36,28 +58,40 @@ describe('ownerOf', () => {
   });
 
   it('gives a Provenance its targets', () => {
-    expect(patientReferencesOf({ resourceType: 'Provenance', target: [{ reference: 'Patient/m1' }, { reference: 'Observation/o' }, { display: 'x' }] })).toEqual([
-      { kind: 'relative', type: 'Patient', id: 'm1' }, { kind: 'relative', type: 'Observation', id: 'o' },
+    expect(
+      patientReferencesOf({
+        resourceType: 'Provenance',
+        target: [{ reference: 'Patient/m1' }, { reference: 'Observation/o' }, { display: 'x' }],
+      }),
+    ).toEqual([
+      { kind: 'relative', type: 'Patient', id: 'm1' },
+      { kind: 'relative', type: 'Observation', id: 'o' },
     ]);
-    expect(patientReferencesOf({ resourceType: 'Procedure', subject: { reference: 'Patient/m1' } })).toEqual([{ kind: 'relative', type: 'Patient', id: 'm1' }]);
+    expect(patientReferencesOf({ resourceType: 'Procedure', subject: { reference: 'Patient/m1' } })).toEqual([
+      { kind: 'relative', type: 'Patient', id: 'm1' },
+    ]);
     expect(patientReferencesOf({ resourceType: 'Procedure' })).toEqual([]);
   });
 });
 
 it('finds relative references at any depth, once, without versions, in order', () => {
-  expect(referencesOf({
-    resourceType: 'Observation',
-    subject: { reference: 'Patient/m1' },
-    contained: [{ resourceType: 'PractitionerRole', practitioner: { reference: 'Practitioner/p/_history/2' } }],
-    performer: [{ reference: 'Practitioner/p' }, { reference: '#a' }, { reference: 'https://x/Organization/o' }],
-    extension: [{ url: 'u', extension: [{ url: 'v', valueReference: { reference: 'Location/l' } }] }],
-  })).toEqual(['Patient/m1', 'Practitioner/p', 'Location/l']);
+  expect(
+    referencesOf({
+      resourceType: 'Observation',
+      subject: { reference: 'Patient/m1' },
+      contained: [{ resourceType: 'PractitionerRole', practitioner: { reference: 'Practitioner/p/_history/2' } }],
+      performer: [{ reference: 'Practitioner/p' }, { reference: '#a' }, { reference: 'https://x/Organization/o' }],
+      extension: [{ url: 'u', extension: [{ url: 'v', valueReference: { reference: 'Location/l' } }] }],
+    }),
+  ).toEqual(['Patient/m1', 'Practitioner/p', 'Location/l']);
 });
 
 it('leaves out what a Provenance is about, and keeps who and where', () => {
   const provenance = {
-    resourceType: 'Provenance', target: [{ reference: 'Medication/m' }, { reference: 'Practitioner/both' }],
-    agent: [{ who: { reference: 'Practitioner/both' }, onBehalfOf: { reference: 'Organization/o' } }], location: { reference: 'Location/l' },
+    resourceType: 'Provenance',
+    target: [{ reference: 'Medication/m' }, { reference: 'Practitioner/both' }],
+    agent: [{ who: { reference: 'Practitioner/both' }, onBehalfOf: { reference: 'Organization/o' } }],
+    location: { reference: 'Location/l' },
   };
   expect(carriedReferencesOf(provenance)).toEqual(['Practitioner/both', 'Organization/o', 'Location/l']);
   const request = { resourceType: 'MedicationRequest', medicationReference: { reference: 'Medication/m' } };
@@ -67,6 +101,12 @@ it('leaves out what a Provenance is about, and keeps who and where', () => {
 it('tells served, known and unknown types apart', () => {
   expect(SERVED_TYPES.every((type) => KNOWN_R4_TYPES.has(type))).toBe(true);
   expect(SHARED_TYPES.every(isServedType)).toBe(true);
-  expect([isServedType('Claim'), KNOWN_R4_TYPES.has('Claim'), KNOWN_R4_TYPES.has('Klaim'), isSharedType('Organization'), isSharedType('Patient')]).toEqual([false, true, false, true, false]);
+  expect([
+    isServedType('Claim'),
+    KNOWN_R4_TYPES.has('Claim'),
+    KNOWN_R4_TYPES.has('Klaim'),
+    isSharedType('Organization'),
+    isSharedType('Patient'),
+  ]).toEqual([false, true, false, true, false]);
   expect(KNOWN_R4_TYPES.size).toBe(146);
 });

@@ -51,13 +51,21 @@ function checkResource(value: unknown, place: Place, issues: ShapeIssue[], depth
   const type = value['resourceType'];
   if (typeof type !== 'string') return report(issues, place, 'required', 'resourceType is missing');
   const structure = structureOf(type);
-  if (structure === undefined || !structure.resource) return report(issues, place, 'value', 'resourceType is not an R4 resource type');
+  if (structure === undefined || !structure.resource)
+    return report(issues, place, 'value', 'resourceType is not an R4 resource type');
   const here: Place = place.parent === undefined ? { parent: undefined, name: type, index: -1 } : place;
-  if (contained && value['contained'] !== undefined) report(issues, here, 'structure', 'a contained resource must not contain resources');
+  if (contained && value['contained'] !== undefined)
+    report(issues, here, 'structure', 'a contained resource must not contain resources');
   checkStructure(value, structure, here, issues, depth);
 }
 
-function checkStructure(value: Record<string, unknown>, structure: Structure, place: Place, issues: ShapeIssue[], depth: number): void {
+function checkStructure(
+  value: Record<string, unknown>,
+  structure: Structure,
+  place: Place,
+  issues: ShapeIssue[],
+  depth: number,
+): void {
   if (depth > MAX_DEPTH) return report(issues, place, 'too-long', `nested deeper than ${MAX_DEPTH} levels`);
   let empty = true;
   let choices: Map<string, string> | undefined;
@@ -75,7 +83,8 @@ function checkStructure(value: Record<string, unknown>, structure: Structure, pl
     if (definition.choice !== undefined) {
       choices ??= new Map();
       const other = choices.get(definition.choice);
-      if (other !== undefined && other !== definition.name) report(issues, place, 'structure', `only one of ${definition.choice} is allowed`);
+      if (other !== undefined && other !== definition.name)
+        report(issues, place, 'structure', `only one of ${definition.choice} is allowed`);
       choices.set(definition.choice, definition.name);
     }
     if (sibling) checkSibling(value[key], definition, place, issues, depth);
@@ -89,14 +98,23 @@ function checkStructure(value: Record<string, unknown>, structure: Structure, pl
   }
 }
 
-function checkElement(value: unknown, definition: ElementDefinition, parent: Record<string, unknown>, place: Place, issues: ShapeIssue[], depth: number): void {
+function checkElement(
+  value: unknown,
+  definition: ElementDefinition,
+  parent: Record<string, unknown>,
+  place: Place,
+  issues: ShapeIssue[],
+  depth: number,
+): void {
   const { name, list } = definition;
   if (!list) {
-    if (Array.isArray(value)) return report(issues, { parent: place, name, index: -1 }, 'structure', 'must be a single value, not a list');
+    if (Array.isArray(value))
+      return report(issues, { parent: place, name, index: -1 }, 'structure', 'must be a single value, not a list');
     return checkValue(value, definition, place, -1, issues, depth);
   }
   if (!Array.isArray(value)) return report(issues, { parent: place, name, index: -1 }, 'structure', 'must be a list');
-  if (value.length === 0) return report(issues, { parent: place, name, index: -1 }, 'structure', 'a list must not be empty');
+  if (value.length === 0)
+    return report(issues, { parent: place, name, index: -1 }, 'structure', 'a list must not be empty');
   const siblings = definition.primitive ? parent[`_${name}`] : undefined;
   for (let index = 0; index < value.length; index++) {
     if (issues.length >= MAX_ISSUES) return;
@@ -106,11 +124,19 @@ function checkElement(value: unknown, definition: ElementDefinition, parent: Rec
   }
 }
 
-function checkValue(value: unknown, definition: ElementDefinition, place: Place, index: number, issues: ShapeIssue[], depth: number): void {
+function checkValue(
+  value: unknown,
+  definition: ElementDefinition,
+  place: Place,
+  index: number,
+  issues: ShapeIssue[],
+  depth: number,
+): void {
   const { name, type } = definition;
   if (definition.primitive) {
     const check = PRIMITIVE_CHECKS[type];
-    if (check !== undefined && !check(value)) report(issues, { parent: place, name, index }, 'value', `is not a valid ${type}`);
+    if (check !== undefined && !check(value))
+      report(issues, { parent: place, name, index }, 'value', `is not a valid ${type}`);
     return;
   }
   const here: Place = { parent: place, name, index };
@@ -122,7 +148,13 @@ function checkValue(value: unknown, definition: ElementDefinition, place: Place,
 
 const ELEMENT = structureOf('Element');
 
-function checkSibling(value: unknown, definition: ElementDefinition, place: Place, issues: ShapeIssue[], depth: number): void {
+function checkSibling(
+  value: unknown,
+  definition: ElementDefinition,
+  place: Place,
+  issues: ShapeIssue[],
+  depth: number,
+): void {
   const name = `_${definition.name}`;
   const items = definition.list ? value : [value];
   if (!Array.isArray(items)) return report(issues, { parent: place, name, index: -1 }, 'structure', 'must be a list');

@@ -15,10 +15,34 @@ export interface FhirResource {
  * served.
  */
 export const SERVED_TYPES = [
-  'AllergyIntolerance', 'CarePlan', 'CareTeam', 'Condition', 'Coverage', 'Device', 'DiagnosticReport', 'DocumentReference', 'Encounter',
-  'ExplanationOfBenefit', 'Goal', 'Immunization', 'Location', 'Media', 'Medication', 'MedicationDispense', 'MedicationRequest', 'Observation',
-  'Organization', 'Patient', 'Practitioner', 'PractitionerRole', 'Procedure', 'Provenance', 'QuestionnaireResponse', 'RelatedPerson',
-  'ServiceRequest', 'Specimen',
+  'AllergyIntolerance',
+  'CarePlan',
+  'CareTeam',
+  'Condition',
+  'Coverage',
+  'Device',
+  'DiagnosticReport',
+  'DocumentReference',
+  'Encounter',
+  'ExplanationOfBenefit',
+  'Goal',
+  'Immunization',
+  'Location',
+  'Media',
+  'Medication',
+  'MedicationDispense',
+  'MedicationRequest',
+  'Observation',
+  'Organization',
+  'Patient',
+  'Practitioner',
+  'PractitionerRole',
+  'Procedure',
+  'Provenance',
+  'QuestionnaireResponse',
+  'RelatedPerson',
+  'ServiceRequest',
+  'Specimen',
 ] as const;
 export type ServedType = (typeof SERVED_TYPES)[number];
 
@@ -26,7 +50,9 @@ export type ServedType = (typeof SERVED_TYPES)[number];
 export const SHARED_TYPES = ['Location', 'Organization', 'Practitioner', 'PractitionerRole'] as const;
 export type SharedType = (typeof SHARED_TYPES)[number];
 
-/** Names of all R4 (4.0.1) resource types: an unknown name is an error, a known one that is not served is only counted. */
+/**
+ * Names of all R4 (4.0.1) resource types: an unknown name is an error, a known one that is not served is only counted.
+ */
 export const KNOWN_R4_TYPES: ReadonlySet<string> = new Set(R4_RESOURCE_NAMES.split(' '));
 
 const served: ReadonlySet<string> = new Set(SERVED_TYPES);

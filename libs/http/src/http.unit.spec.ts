@@ -12,17 +12,36 @@ describe('a refusal', () => {
     const fhir = renderRefusal(refusal, 'fhir');
     expect(fhir.status).toBe(REFUSALS[kind].status);
     expect(fhir.headers).toMatchObject({ 'retry-after': '3', 'cache-control': 'no-store' });
-    expect(JSON.parse(fhir.body)).toEqual({ resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: REFUSALS[kind].issue, diagnostics: 'What is wrong.', expression: ['Patient.id'] }] });
-    expect(JSON.parse(renderRefusal(refusal, 'oauth').body)).toEqual({ error: REFUSALS[kind].oauth, error_description: 'What is wrong.' });
+    expect(JSON.parse(fhir.body)).toEqual({
+      resourceType: 'OperationOutcome',
+      issue: [
+        { severity: 'error', code: REFUSALS[kind].issue, diagnostics: 'What is wrong.', expression: ['Patient.id'] },
+      ],
+    });
+    expect(JSON.parse(renderRefusal(refusal, 'oauth').body)).toEqual({
+      error: REFUSALS[kind].oauth,
+      error_description: 'What is wrong.',
+    });
     expect(JSON.parse(renderRefusal(refusal, 'plain').body)).toEqual({ error: kind, message: 'What is wrong.' });
   });
 
   test('of a bad token names the challenge (RFC 6750)', () => {
-    expect(renderRefusal(new Refusal('invalid-token', 'x'), 'fhir').headers['www-authenticate']).toBe('Bearer error="invalid_token"');
-    expect(renderRefusal(new Refusal('invalid-token', 'x', { headers: { 'www-authenticate': 'Bearer' } }), 'fhir').headers['www-authenticate']).toBe('Bearer');
+    expect(renderRefusal(new Refusal('invalid-token', 'x'), 'fhir').headers['www-authenticate']).toBe(
+      'Bearer error="invalid_token"',
+    );
+    expect(
+      renderRefusal(new Refusal('invalid-token', 'x', { headers: { 'www-authenticate': 'Bearer' } }), 'fhir').headers[
+        'www-authenticate'
+      ],
+    ).toBe('Bearer');
   });
 
-  test.each([['/fhir/Patient', 'fhir'], ['/auth/token', 'oauth'], ['/events', 'plain'], ['/ops/views', 'plain']])('%s is answered as %s', (path, format) => {
+  test.each([
+    ['/fhir/Patient', 'fhir'],
+    ['/auth/token', 'oauth'],
+    ['/events', 'plain'],
+    ['/ops/views', 'plain'],
+  ])('%s is answered as %s', (path, format) => {
     expect(formatOf(path)).toBe(format);
   });
 });
@@ -47,12 +66,21 @@ describe('a service', () => {
       }
       @Get('fhir/unindexed')
       unindexed(): string {
-        throw Object.assign(new Error('records: index "by-patient" is missing. Create it with `pa views apply`'), { name: 'EnsureError' });
+        throw Object.assign(new Error('records: index "by-patient" is missing. Create it with `pa views apply`'), {
+          name: 'EnsureError',
+        });
       }
     }
     @Module({})
     class TrialModule {}
-    app = await createServiceApp({ module: TrialModule, controllers: [Trial] }, { name: 'trial', logger: { ...silentLogger, debug: () => undefined, error: logged } as never, metrics: new Metrics() });
+    app = await createServiceApp(
+      { module: TrialModule, controllers: [Trial] },
+      {
+        name: 'trial',
+        logger: { ...silentLogger, debug: () => undefined, error: logged } as never,
+        metrics: new Metrics(),
+      },
+    );
   });
   afterAll(() => app.close());
   const get = (url: string) => app.getHttpAdapter().getInstance().inject({ method: 'GET', url });
@@ -70,7 +98,11 @@ describe('a service', () => {
   });
   test('tells an engine that is away as 503 with Retry-After', async () => {
     const answer = await get('/fhir/away');
-    expect([answer.statusCode, answer.headers['retry-after'], answer.headers['content-type']]).toEqual([503, '2', 'application/fhir+json; charset=utf-8']);
+    expect([answer.statusCode, answer.headers['retry-after'], answer.headers['content-type']]).toEqual([
+      503,
+      '2',
+      'application/fhir+json; charset=utf-8',
+    ]);
   });
   test('answers 503 where a view lacks an index, and logs which command creates it', async () => {
     logged.mockClear();

@@ -2,7 +2,10 @@ import type { OutcomeRow } from '@provider-access/eventlog';
 import type { LabelsOf, Metrics } from '@provider-access/observability';
 
 /** For `Derivation`: counts what became of the payer events that a service takes, once that is durable. */
-export function countOutcomes(metrics: Metrics, service: LabelsOf<'pa_intake_events_total'>['service']): (outcomes: readonly OutcomeRow[]) => void {
+export function countOutcomes(
+  metrics: Metrics,
+  service: LabelsOf<'pa_intake_events_total'>['service'],
+): (outcomes: readonly OutcomeRow[]) => void {
   metrics.zero('pa_intake_events_total', { service });
   metrics.zero('pa_intake_unresolved_references_total', { service });
   return (outcomes) => {

@@ -18,14 +18,17 @@ beforeAll(async () => {
   ({ port } = app.server.address() as AddressInfo);
 });
 afterAll(() => app.close());
-const lines = async (): Promise<string[]> => (await metrics.text()).split('\n').filter((line) => /(_count|active_requests)\{/.test(line));
+const lines = async (): Promise<string[]> =>
+  (await metrics.text()).split('\n').filter((line) => /(_count|active_requests)\{/.test(line));
 
 test('a request is counted once, with its route and status', async () => {
   for (const id of ['a', 'b']) expect(await (await fetch(`http://127.0.0.1:${port}/fast/${id}`)).text()).toBe('now');
-  await expect.poll(lines).toEqual([
-    'http_server_active_requests{service="resources"} 0',
-    'http_server_request_duration_seconds_count{service="resources",method="GET",route="/fast/:id",status="200"} 2',
-  ]);
+  await expect
+    .poll(lines)
+    .toEqual([
+      'http_server_active_requests{service="resources"} 0',
+      'http_server_request_duration_seconds_count{service="resources",method="GET",route="/fast/:id",status="200"} 2',
+    ]);
 });
 
 test('one whose client goes away is counted as 499, once, and is not being answered any more', async () => {
@@ -39,5 +42,7 @@ test('one whose client goes away is counted as 499, once, and is not being answe
   await sent;
   await (await fetch(`http://127.0.0.1:${port}/fast/c`)).text();
   const all = await lines();
-  expect(all.filter((line) => line.includes('/slow'))).toEqual(['http_server_request_duration_seconds_count{service="resources",method="GET",route="/slow/:id",status="499"} 1']);
+  expect(all.filter((line) => line.includes('/slow'))).toEqual([
+    'http_server_request_duration_seconds_count{service="resources",method="GET",route="/slow/:id",status="499"} 1',
+  ]);
 });

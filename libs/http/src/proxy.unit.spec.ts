@@ -12,7 +12,11 @@ it.each([
 it.each([
   ['X-Forwarded-For that nobody trusts', { headers: { 'x-forwarded-for': '192.0.2.1' } }, true],
   ['Forwarded that nobody trusts', { headers: { forwarded: 'for=192.0.2.1' } }, true],
-  ['X-Forwarded-For that is trusted', { headers: { 'x-forwarded-for': '192.0.2.1' }, ips: ['127.0.0.1', '192.0.2.1'] }, false],
+  [
+    'X-Forwarded-For that is trusted',
+    { headers: { 'x-forwarded-for': '192.0.2.1' }, ips: ['127.0.0.1', '192.0.2.1'] },
+    false,
+  ],
   ['neither header', { headers: {} }, false],
 ])('knows a request through a proxy: %s', (_name, request, behind) => {
   expect(behindUntrustedProxy(request)).toBe(behind);

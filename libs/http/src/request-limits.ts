@@ -5,7 +5,8 @@ const MINUTE = 60_000;
 const CAPACITY = 10_000;
 
 /**
- * Requests a minute and key, counted in this process. It comes before anything that costs work or writes: a caller above
+ * Requests a minute and key, counted in this process. It comes before anything that costs work or writes: a caller
+ * above
  * the limit costs neither a signature check nor a write. Each process counts for itself.
  */
 export class RequestLimits {

@@ -1,4 +1,13 @@
-import { failedAs, formatTraceparent, newContext, parseTraceparent, SpanKind, type Logger, type Scope, type Tracing } from '@provider-access/observability';
+import {
+  failedAs,
+  formatTraceparent,
+  newContext,
+  parseTraceparent,
+  SpanKind,
+  type Logger,
+  type Scope,
+  type Tracing,
+} from '@provider-access/observability';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 export interface TraceRequestsOptions {
@@ -18,7 +27,10 @@ const methodOf = ({ method }: FastifyRequest): string => (METHODS.has(method) ? 
 /** The pattern, never the path: it holds ids. */
 export const routeOf = (request: FastifyRequest): string | undefined => request.routeOptions.url;
 
-interface Traced { readonly scope: Scope; ended: boolean }
+interface Traced {
+  readonly scope: Scope;
+  ended: boolean;
+}
 
 /**
  * A span and a log line for each request, ended when the answer is complete or the connection is gone. It has hooks of
@@ -35,8 +47,14 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
     const method = methodOf(request);
     const route = routeOf(request);
     return tracing.begin(route === undefined ? method : `${method} ${route}`, {
-      kind: SpanKind.SERVER, parent: trusted, ...(said !== undefined && trusted === undefined && { links: [said] }),
-      attributes: { 'http.request.method': method, 'url.scheme': request.protocol, ...(route !== undefined && { 'http.route': route }) },
+      kind: SpanKind.SERVER,
+      parent: trusted,
+      ...(said !== undefined && trusted === undefined && { links: [said] }),
+      attributes: {
+        'http.request.method': method,
+        'url.scheme': request.protocol,
+        ...(route !== undefined && { 'http.route': route }),
+      },
     });
   }
 
@@ -54,10 +72,20 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
     const bytes = Number(reply.getHeader('content-length'));
     const client = (request as { smart?: { client?: string } }).smart?.client;
     // This runs outside of the scope of the request, so the ids are passed explicitly.
-    logger[log ? 'info' : 'debug']({
-      method: methodOf(request), route: routeOf(request) ?? 'unmatched', status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10,
-      ...(Number.isFinite(bytes) && { bytes }), ...(client !== undefined && { client }), ...(cut && { cut }), trace_id: context.traceId, span_id: context.spanId,
-    }, 'request');
+    logger[log ? 'info' : 'debug'](
+      {
+        method: methodOf(request),
+        route: routeOf(request) ?? 'unmatched',
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+        ...(Number.isFinite(bytes) && { bytes }),
+        ...(client !== undefined && { client }),
+        ...(cut && { cut }),
+        trace_id: context.traceId,
+        span_id: context.spanId,
+      },
+      'request',
+    );
   }
 
   fastify.addHook('onRequest', (request, reply, done) => {
@@ -79,7 +107,10 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
 }
 
 /** The trace header for a request to another of our processes. A header from outside is never passed on. */
-export function onward(tracing: Tracing | undefined, headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function onward(
+  tracing: Tracing | undefined,
+  headers: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const { traceparent: _, tracestate: __, ...rest } = headers;
   const own = tracing?.scopes.active();
   return own === undefined ? rest : { ...rest, traceparent: formatTraceparent(own.context) };

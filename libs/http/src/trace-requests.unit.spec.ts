@@ -15,13 +15,23 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-interface Line { readonly level: string; readonly fields: Record<string, unknown>; readonly text: string }
+interface Line {
+  readonly level: string;
+  readonly fields: Record<string, unknown>;
+  readonly text: string;
+}
 
 /** A service whose handlers say under which trace they ran. */
 async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?: boolean } = {}) {
   const lines: Line[] = [];
-  const log = (level: string) => (fields: Record<string, unknown>, text: string) => void lines.push({ level, fields, text });
-  const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') } as unknown as Logger;
+  const log = (level: string) => (fields: Record<string, unknown>, text: string) =>
+    void lines.push({ level, fields, text });
+  const logger = {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+  } as unknown as Logger;
   const ids: (string | undefined)[] = [];
   const here = (): void => void ids.push(options.tracing?.scopes.fields().trace_id);
   @Controller()
@@ -49,31 +59,72 @@ async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?:
   }
   class Service {}
   Module({})(Service);
-  const app: NestFastifyApplication = await createServiceApp({ module: Service, controllers: [Things] }, { name: 'resources', logger, metrics: new Metrics(), tracing: options.tracing, requestLog: options.requestLog, trustTraceparent: options.trust });
+  const app: NestFastifyApplication = await createServiceApp(
+    { module: Service, controllers: [Things] },
+    {
+      name: 'resources',
+      logger,
+      metrics: new Metrics(),
+      tracing: options.tracing,
+      requestLog: options.requestLog,
+      trustTraceparent: options.trust,
+    },
+  );
   open.push(() => app.close());
   const server = createServer((req, res) => app.getHttpAdapter().getInstance().routing(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push(() => new Promise((resolve) => {
-    server.closeAllConnections();
-    server.close(resolve);
-  }));
+  open.push(
+    () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(resolve);
+      }),
+  );
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { base, lines, ids, ask: (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, { ...init, headers: { traceparent: CALLER, ...init.headers } }) };
+  return {
+    base,
+    lines,
+    ids,
+    ask: (path: string, init: RequestInit = {}) =>
+      fetch(`${base}${path}`, { ...init, headers: { traceparent: CALLER, ...init.headers } }),
+  };
 }
 
 test('a request begins a trace of its own, linked to what its caller named, and everything about it runs in that', async () => {
   const { telemetry, finished } = recordSpans(1);
   const { ask, lines, ids } = await start({ tracing: telemetry.tracing('resources'), requestLog: true });
   await ask('/things/Zqx-17?name=Zqx');
-  await ask('/things', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Zqx'.repeat(50_000) }) });
+  await ask('/things', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'Zqx'.repeat(50_000) }),
+  });
   await expect.poll(() => lines.length).toBe(2);
   const [get, post] = await finished();
   expect([get!.name, post!.name]).toEqual(['GET /things/:id', 'POST /things']);
-  expect(get!.attributes).toEqual({ 'http.request.method': 'GET', 'url.scheme': 'http', 'http.route': '/things/:id', 'http.response.status_code': 200 });
+  expect(get!.attributes).toEqual({
+    'http.request.method': 'GET',
+    'url.scheme': 'http',
+    'http.route': '/things/:id',
+    'http.response.status_code': 200,
+  });
   expect(get!.parentSpanContext).toBeUndefined();
   expect(get!.links.map((l) => l.context.traceId)).toEqual(['4bf92f3577b34da6a3ce929d0e0e4736']);
   expect(ids).toEqual([get!.spanContext().traceId, get!.spanContext().traceId, post!.spanContext().traceId]);
-  expect(lines[0]).toEqual({ level: 'info', text: 'request', fields: { method: 'GET', route: '/things/:id', status: 200, ms: expect.any(Number), bytes: 5, client: 'c-1', trace_id: get!.spanContext().traceId, span_id: get!.spanContext().spanId } });
+  expect(lines[0]).toEqual({
+    level: 'info',
+    text: 'request',
+    fields: {
+      method: 'GET',
+      route: '/things/:id',
+      status: 200,
+      ms: expect.any(Number),
+      bytes: 5,
+      client: 'c-1',
+      trace_id: get!.spanContext().traceId,
+      span_id: get!.spanContext().spanId,
+    },
+  });
   expect(JSON.stringify([lines, get!.attributes, post!.attributes])).not.toContain('Zqx');
 });
 
@@ -97,10 +148,14 @@ test('a public caller cannot have its requests recorded', async () => {
 test('errors are told by status and name; what no route takes has no path', async () => {
   const { telemetry, finished } = recordSpans(1);
   const { ask, lines } = await start({ tracing: telemetry.tracing('resources') });
-  for (const path of ['/things/broken', '/nothing/Zqx', '/things/%ZZqx', `/things/${'Zqx'.repeat(500)}`]) expect(await (await ask(path)).text()).not.toContain('Zqx');
+  for (const path of ['/things/broken', '/nothing/Zqx', '/things/%ZZqx', `/things/${'Zqx'.repeat(500)}`])
+    expect(await (await ask(path)).text()).not.toContain('Zqx');
   await expect.poll(() => lines.filter((l) => l.text === 'request').length).toBe(4);
   const spans = await finished();
-  expect(spans.map((s) => [s.name, s.attributes['http.response.status_code'], s.attributes['error.type']])).toEqual([['GET /things/:id', 500, '500'], ['GET', 404, undefined]]);
+  expect(spans.map((s) => [s.name, s.attributes['http.response.status_code'], s.attributes['error.type']])).toEqual([
+    ['GET /things/:id', 500, '500'],
+    ['GET', 404, undefined],
+  ]);
   expect(lines.map((l) => l.level)).toEqual(['error', 'debug', 'debug', 'debug', 'debug']);
   expect(JSON.stringify([lines, spans.map((s) => [s.name, s.attributes, s.status, s.events])])).not.toContain('Zqx');
 });
@@ -127,11 +182,14 @@ test('off: no span, and each request still has an id of its own', async () => {
   expect(ids[0]).not.toBe(ids[2]);
 });
 
-test('another process is told our context and never the caller\'s', () => {
+test("another process is told our context and never the caller's", () => {
   const { telemetry } = recordSpans(1);
   const tracing = telemetry.tracing('attribution');
   const scope = tracing.begin('GET /x', {});
   const headers = { traceparent: CALLER, tracestate: 'a=b', accept: 'x' };
-  expect(tracing.scopes.run(scope, () => onward(tracing, headers))).toEqual({ accept: 'x', traceparent: `00-${scope.context.traceId}-${scope.context.spanId}-01` });
+  expect(tracing.scopes.run(scope, () => onward(tracing, headers))).toEqual({
+    accept: 'x',
+    traceparent: `00-${scope.context.traceId}-${scope.context.spanId}-01`,
+  });
   expect(onward(undefined, headers)).toEqual({ accept: 'x' });
 });

@@ -1,4 +1,15 @@
-import { type CanActivate, Controller, Get, Header, HttpCode, Inject, Param, Post, type Type, UseGuards } from '@nestjs/common';
+import {
+  type CanActivate,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
 import { ProjectionSet, RebuildRefused } from '@provider-access/views';
 import { Refusal } from './refusal.ts';
 

@@ -2,10 +2,15 @@ import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, symlinkSync
 import { dirname, join } from 'node:path';
 
 /** Relative paths of the files below `folder`, sorted; `enter` and `take` decide by the path relative to it. */
-export function filesBelow(folder: string, options: { readonly enter: (path: string) => boolean; readonly take: (path: string) => boolean }): string[] {
+export function filesBelow(
+  folder: string,
+  options: { readonly enter: (path: string) => boolean; readonly take: (path: string) => boolean },
+): string[] {
   const found: string[] = [];
   const look = (at: string): void => {
-    for (const entry of readdirSync(join(folder, at), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(folder, at), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const path = at === '' ? entry.name : `${at}/${entry.name}`;
       if (entry.isDirectory() && options.enter(path)) look(path);
       else if (entry.isFile() && options.take(path)) found.push(path);

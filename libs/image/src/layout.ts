@@ -18,7 +18,10 @@ export interface LayoutOptions {
 }
 
 /** Lays the image's root filesystem out: the application, Node with its libraries, and empty /data and /tmp. */
-export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly closure: Closure; readonly pieces: readonly Piece[] } {
+export function layOut({
+  checkout,
+  out,
+}: LayoutOptions): Sealed & { readonly closure: Closure; readonly pieces: readonly Piece[] } {
   const from = resolve(checkout);
   const root = resolve(out);
   empty(root);
@@ -39,6 +42,7 @@ export function layOut({ checkout, out }: LayoutOptions): Sealed & { readonly cl
 function empty(root: string): void {
   mkdirSync(root, { recursive: true });
   if (readdirSync(root).length === 0) return;
-  if (!existsSync(join(root, 'app/bin/provider-access'))) throw new Error(`${root} is not empty and holds no image: name another folder`);
+  if (!existsSync(join(root, 'app/bin/provider-access')))
+    throw new Error(`${root} is not empty and holds no image: name another folder`);
   for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true, force: true });
 }

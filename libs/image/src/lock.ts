@@ -18,7 +18,11 @@ export interface LockEntry {
 export type Lock = Readonly<Record<string, LockEntry>>;
 
 /** A package by where it lies below the checkout. */
-export interface Located { readonly path: string; readonly entry: LockEntry; /** Paths of what it depends on. */ readonly dependsOn: readonly string[] }
+export interface Located {
+  readonly path: string;
+  readonly entry: LockEntry;
+  /** Paths of what it depends on. */ readonly dependsOn: readonly string[];
+}
 export interface Closure {
   /** Ours: folders of workspaces. */
   readonly workspaces: readonly Located[];
@@ -33,10 +37,12 @@ export function readLock(checkout: string): Lock {
 }
 
 /** What runs in the image: every service, and `pa`. */
-export const runtimeRoots = (lock: Lock): string[] => Object.keys(lock).filter((path) => /^services\/[^/]+$/.test(path) || path === 'libs/cli');
+export const runtimeRoots = (lock: Lock): string[] =>
+  Object.keys(lock).filter((path) => /^services\/[^/]+$/.test(path) || path === 'libs/cli');
 
 /**
- * Everything that `roots` need in production, as `npm ci --omit=dev` would install it for them: dependencies and peers that are not
+ * Everything that `roots` need in production, as `npm ci --omit=dev` would install it for them: dependencies and peers
+ * that are not
  * optional; of optional dependencies those that are installed. @throws when one is not in the lock file
  */
 export function closureOf(lock: Lock, roots: readonly string[], installed: (path: string) => boolean): Closure {
@@ -57,7 +63,10 @@ export function closureOf(lock: Lock, roots: readonly string[], installed: (path
     open.push(...dependsOn);
   }
   const all = [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { workspaces: all.filter(({ path }) => !inModules(path)), packages: all.filter(({ path }) => inModules(path)) };
+  return {
+    workspaces: all.filter(({ path }) => !inModules(path)),
+    packages: all.filter(({ path }) => inModules(path)),
+  };
 }
 
 const inModules = (path: string): boolean => path.split('/').includes('node_modules');
@@ -65,7 +74,10 @@ const inModules = (path: string): boolean => path.split('/').includes('node_modu
 function wanted(entry: LockEntry): { readonly name: string; readonly optional: boolean }[] {
   const names = (of: Readonly<Record<string, string>> | undefined): string[] => Object.keys(of ?? {});
   const optional = new Set(names(entry.optionalDependencies));
-  const needed = [...names(entry.dependencies), ...names(entry.peerDependencies).filter((name) => entry.peerDependenciesMeta?.[name]?.optional !== true)];
+  const needed = [
+    ...names(entry.dependencies),
+    ...names(entry.peerDependencies).filter((name) => entry.peerDependenciesMeta?.[name]?.optional !== true),
+  ];
   return [...new Set([...needed, ...optional])].map((name) => ({ name, optional: optional.has(name) }));
 }
 

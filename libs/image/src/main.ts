@@ -5,11 +5,17 @@ import { layOut } from './layout.ts';
 /** `npm run image:rootfs -- --out DIR [--from CHECKOUT]` */
 function main(): void {
   const { values } = parseArgs({ options: { out: { type: 'string' }, from: { type: 'string' } } });
-  if (values.out === undefined) throw new Error('--out DIR is missing: the folder that becomes the image\'s root');
+  if (values.out === undefined) throw new Error("--out DIR is missing: the folder that becomes the image's root");
   // npm changes to the repository's folder first.
   const path = (name: string): string => resolve(process.env['INIT_CWD'] ?? '.', name);
-  const made = layOut({ checkout: values.from === undefined ? join(import.meta.dirname, '../../..') : path(values.from), out: path(values.out) });
-  process.stdout.write(`${values.out}: ${made.closure.workspaces.length} of our packages, ${made.closure.packages.length} others, ${made.files} files, ${(made.bytes / 1e6).toFixed(1)} MB, sha256:${made.digest}\n`);
+  const made = layOut({
+    checkout: values.from === undefined ? join(import.meta.dirname, '../../..') : path(values.from),
+    out: path(values.out),
+  });
+  process.stdout.write(
+    `${values.out}: ${made.closure.workspaces.length} of our packages, ${made.closure.packages.length} others, ` +
+      `${made.files} files, ${(made.bytes / 1e6).toFixed(1)} MB, sha256:${made.digest}\n`,
+  );
 }
 
 try {

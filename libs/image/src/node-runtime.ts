@@ -11,10 +11,15 @@ export function sharedObjects(): string[] {
   // Else it asks the name service about every open connection.
   report.excludeNetwork = true;
   const { sharedObjects } = report.getReport() as unknown as { sharedObjects: string[] };
-  return sharedObjects.filter((path) => path.startsWith('/') && !path.endsWith('.node') && !/^\/(dev|proc)\//.test(path)).sort();
+  return sharedObjects
+    .filter((path) => path.startsWith('/') && !path.endsWith('.node') && !/^\/(dev|proc)\//.test(path))
+    .sort();
 }
 
-/** The Node that runs this, with the libraries it is linked to: nothing else of a distribution is needed, not even a shell. */
+/**
+ * The Node that runs this, with the libraries it is linked to: nothing else of a distribution is needed, not even a
+ * shell.
+ */
 export function placeNode(root: string): void {
   place(realpathSync(process.execPath), join(root, NODE), 'program');
   for (const path of sharedObjects()) place(realpathSync(path), join(root, path), 'program');

@@ -7,7 +7,8 @@ import type { Located } from './lock.ts';
 const FOR_TESTS = new Set(['contract', 'memory', 'testing']);
 
 /**
- * Copies what a workspace's build made of its sources into `app`, and links it in node_modules. Goes by the sources, so that nothing
+ * Copies what a workspace's build made of its sources into `app`, and links it in node_modules. Goes by the sources, so
+ * that nothing
  * that an older build left comes along. @throws when something is not built, or what is left out is needed
  */
 export function placeWorkspace(checkout: string, app: string, { path }: Located): void {
@@ -26,7 +27,8 @@ export function placeWorkspace(checkout: string, app: string, { path }: Located)
   for (const at of built.filter((file) => file.endsWith('.js'))) {
     for (const needed of relativeImports(readFileSync(join(folder, at), 'utf8'))) {
       const target = posix.join(posix.dirname(at), needed);
-      if (!target.startsWith('..') && target !== 'package.json' && !kept.has(target)) throw new Error(`${path}/${at} needs ${target}, which is left out as a test's`);
+      if (!target.startsWith('..') && target !== 'package.json' && !kept.has(target))
+        throw new Error(`${path}/${at} needs ${target}, which is left out as a test's`);
     }
   }
   write(join(app, path, 'package.json'), `${JSON.stringify(runtimeManifest(manifest, kept), undefined, 2)}\n`);
@@ -44,19 +46,36 @@ interface Manifest {
 }
 
 /** What Node needs: exports of files that are here, without those of sources and types. */
-function runtimeManifest({ name, version, license, type, exports, dependencies }: Manifest, kept: ReadonlySet<string>): Manifest {
-  const there = Object.entries(exports ?? {}).filter(([, target]) => target.default !== undefined && kept.has(target.default.replace(/^\.\//, '')));
-  return { name, version, license, type, exports: Object.fromEntries(there.map(([as, target]) => [as, { default: target.default }])), dependencies };
+function runtimeManifest(
+  { name, version, license, type, exports, dependencies }: Manifest,
+  kept: ReadonlySet<string>,
+): Manifest {
+  const there = Object.entries(exports ?? {}).filter(
+    ([, target]) => target.default !== undefined && kept.has(target.default.replace(/^\.\//, '')),
+  );
+  return {
+    name,
+    version,
+    license,
+    type,
+    exports: Object.fromEntries(there.map(([as, target]) => [as, { default: target.default }])),
+    dependencies,
+  };
 }
 
 function relativeImports(code: string): string[] {
-  return [...code.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\()['"](\.{1,2}\/[^'"]+\.js(?:on)?)['"]/g)].map((match) => match[1]!);
+  return [...code.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\()['"](\.{1,2}\/[^'"]+\.js(?:on)?)['"]/g)].map(
+    (match) => match[1]!,
+  );
 }
 
 /** The repository's own name and version, and its licence. */
 export function placeIdentity(checkout: string, app: string): void {
   const { name, version, license } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as Manifest;
-  write(join(app, 'package.json'), `${JSON.stringify({ name, version, license, private: true, type: 'module' }, undefined, 2)}\n`);
+  write(
+    join(app, 'package.json'),
+    `${JSON.stringify({ name, version, license, private: true, type: 'module' }, undefined, 2)}\n`,
+  );
   if (existsSync(join(checkout, 'LICENSE'))) place(join(checkout, 'LICENSE'), join(app, 'LICENSE'));
 }
 

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, lutimesSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The time of a release, seconds since 1970, from SOURCE_DATE_EPOCH (reproducible-builds.org); undefined without it. */
+/**
+ * The time of a release, seconds since 1970, from SOURCE_DATE_EPOCH (reproducible-builds.org); undefined without it.
+ */
 export function releaseTime(): number | undefined {
   const said = process.env['SOURCE_DATE_EPOCH'];
   if (said === undefined || said === '') return undefined;
@@ -13,9 +15,16 @@ export function releaseTime(): number | undefined {
 /** What files bear without one: archives know no time before it. */
 const FIRST = Date.UTC(1980, 0, 1) / 1000;
 
-export interface Sealed { readonly files: number; readonly bytes: number; /** SHA-256 over paths, modes and contents. */ readonly digest: string }
+export interface Sealed {
+  readonly files: number;
+  readonly bytes: number;
+  /** SHA-256 over paths, modes and contents. */ readonly digest: string;
+}
 
-/** Gives everything below `root` one time, folders their mode, and says what it is: the same inputs have the same digest. */
+/**
+ * Gives everything below `root` one time, folders their mode, and says what it is: the same inputs have the same
+ * digest.
+ */
 export function seal(root: string, keep: ReadonlySet<string>): Sealed {
   const time = releaseTime() ?? FIRST;
   const hash = createHash('sha256');

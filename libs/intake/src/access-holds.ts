@@ -2,7 +2,9 @@ import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/observability';
 
-/** A hold as the state store keeps it. The intake publishes one event for each member: `member`, and each of `others`. */
+/**
+ * A hold as the state store keeps it. The intake publishes one event for each member: `member`, and each of `others`.
+ */
 export interface Hold extends AccessHeld {
   readonly others?: readonly string[];
 }
@@ -23,16 +25,23 @@ export interface HoldsState {
 }
 
 /**
- * Whom a hold denies: each member who is named. When no member can be read, the policy decides between everybody and the source of the event.
+ * Whom a hold denies: each member who is named. When no member can be read, the policy decides between everybody and
+ * the source of the event.
  * A hold of a source denies the members of whom that source has spoken, so a hold of a new portal denies nobody.
  */
-export function holdOf(names: readonly string[], source: string, policy: 'hold-all' | 'hold-source'): Pick<Hold, 'member' | 'source' | 'others'> {
+export function holdOf(
+  names: readonly string[],
+  source: string,
+  policy: 'hold-all' | 'hold-source',
+): Pick<Hold, 'member' | 'source' | 'others'> {
   const [member, ...others] = names;
   if (member === undefined) return { source: policy === 'hold-all' ? EVERY_SOURCE : source };
   return { member, source, ...(others.length > 0 && { others }) };
 }
 
-/** The facts learn at most so many open holds of one member, provider or source. One further hold stands for the others. */
+/**
+ * The facts learn at most so many open holds of one member, provider or source. One further hold stands for the others.
+ */
 export const MOST_HOLDS = 8;
 
 /** The open holds of one member, provider or source. */
@@ -110,7 +119,8 @@ export class AccessHolds {
   async hold(hold: Hold): Promise<readonly AccessHeld[]> {
     const remembered = await this.remember(hold);
     // A batch came again after somebody resolved its dead letter. The facts remember the release, and the line is not
-    // changed. Where the facts have forgotten the release, the hold denies until somebody discards the dead letter again.
+    // changed. Where the facts have forgotten the release, the hold denies until somebody discards the dead letter
+    // again.
     if ((await this.endOf(remembered.deadLetter)) !== undefined) return eachMember(remembered);
     const told: AccessHeld[] = [];
     for (const held of eachMember(remembered)) told.push(...(await this.enter(held)));

@@ -3,11 +3,18 @@ import { encodeEvent } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 
 /** The payer's event that one of ours comes from. */
-export interface Cause { readonly id: string; readonly source: string; readonly traceparent?: string | undefined }
+export interface Cause {
+  readonly id: string;
+  readonly source: string;
+  readonly traceparent?: string | undefined;
+}
 
 /** Deterministic, unique by the payer's (source, id) and the subject: a redelivery derives the same event again. */
 export function derivedEventId(cause: Cause, subject: string, n = 0): string {
-  const hash = createHash('sha256').update(JSON.stringify([cause.source, subject])).digest('base64url').slice(0, 10);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([cause.source, subject]))
+    .digest('base64url')
+    .slice(0, 10);
   return `${cause.id}~${hash}${n === 0 ? '' : `~${n}`}`;
 }
 
@@ -15,11 +22,23 @@ export function derivedEventId(cause: Cause, subject: string, n = 0): string {
  * One of our events, about a member or provider (`subject`) or about a whole source (no subject). `at` is an RFC 3339
  * instant: the time the payer's event was appended, so that a redelivery says the same.
  */
-export function derivedRecord(e: { deriver: string; type: string; subject?: string; cause: Cause; at: string; data: unknown; n?: number }): NewRecord {
+export function derivedRecord(e: {
+  deriver: string;
+  type: string;
+  subject?: string;
+  cause: Cause;
+  at: string;
+  data: unknown;
+  n?: number;
+}): NewRecord {
   const key = e.subject ?? e.cause.source;
   return encodeEvent(
     {
-      id: derivedEventId(e.cause, key, e.n), source: `urn:provider-access:${e.deriver}`, type: e.type, time: e.at, data: e.data,
+      id: derivedEventId(e.cause, key, e.n),
+      source: `urn:provider-access:${e.deriver}`,
+      type: e.type,
+      time: e.at,
+      data: e.data,
       ...(e.subject !== undefined && { subject: e.subject }),
       ...(e.cause.traceparent !== undefined && { traceparent: e.cause.traceparent }),
       extensions: { pasource: e.cause.source },

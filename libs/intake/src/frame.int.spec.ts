@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  type AccessHeld, deadLetterTopic, type DomainEvent, encodeEvent, type EventParked, PA_CONSENT, PAYER_MEMBER_EVENTS, type PayerEventDefinition, PayerContract,
-  type Progress, PROGRESS_TYPE, type Upcaster,
+  type AccessHeld,
+  deadLetterTopic,
+  type DomainEvent,
+  encodeEvent,
+  type EventParked,
+  PA_CONSENT,
+  PAYER_MEMBER_EVENTS,
+  type PayerEventDefinition,
+  PayerContract,
+  type Progress,
+  PROGRESS_TYPE,
+  type Upcaster,
 } from '@provider-access/events';
 import { EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
@@ -15,14 +25,34 @@ import { Intake, type IntakeRole, type Taken } from './frame.ts';
 /** A type of its own in two versions: the second says both names in one list. */
 const NAMED = 'payer.member-named.v2';
 const TYPES: Record<string, PayerEventDefinition> = {
-  [NAMED]: { topic: PAYER_MEMBER_EVENTS, owner: 'consent', title: 'A member got a name', schema: z.object({ names: z.array(z.string()) }) },
+  [NAMED]: {
+    topic: PAYER_MEMBER_EVENTS,
+    owner: 'consent',
+    title: 'A member got a name',
+    schema: z.object({ names: z.array(z.string()) }),
+  },
 };
-const split: Upcaster = { from: 'payer.member-named.v1', to: NAMED, upcast: (data) => ({ names: (data as { name: string }).name.split(' ') }) };
-interface Named extends Omit<DomainEvent, 'type' | 'data'> { readonly type: typeof NAMED; readonly data: { readonly names: readonly string[] } }
+const split: Upcaster = {
+  from: 'payer.member-named.v1',
+  to: NAMED,
+  upcast: (data) => ({ names: (data as { name: string }).name.split(' ') }),
+};
+interface Named extends Omit<DomainEvent, 'type' | 'data'> {
+  readonly type: typeof NAMED;
+  readonly data: { readonly names: readonly string[] };
+}
 
 const NOW = Date.UTC(2026, 5, 1);
-const named = (id: string, subject: string, data: unknown, over: Partial<DomainEvent> = {}): DomainEvent =>
-  ({ id, source: 'urn:payer', type: NAMED, time: '2026-01-01T00:00:00Z', subject, data, extensions: { pareceipt: 'r-1' }, ...over });
+const named = (id: string, subject: string, data: unknown, over: Partial<DomainEvent> = {}): DomainEvent => ({
+  id,
+  source: 'urn:payer',
+  type: NAMED,
+  time: '2026-01-01T00:00:00Z',
+  subject,
+  data,
+  extensions: { pareceipt: 'r-1' },
+  ...over,
+});
 
 let log: ReturnType<typeof openMemoryLog>;
 let state: ReturnType<typeof openMemoryState>;
@@ -47,14 +77,40 @@ afterEach(async () => {
 
 function intake(): Intake<Named> {
   const say = (details: Record<string, unknown>): void => void lines.push(details);
-  const ports = { log, state, clock: { now: () => NOW - behind }, metrics: new Metrics(), logger: { warn: say, error: say } } as unknown as ServicePorts;
-  const held = async (hold: AccessHeld, type: string, at: string) =>
-    [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type, cause: { id: hold.deadLetter, source: hold.source }, at, data: hold, ...(hold.member !== undefined && { subject: hold.member }) }) }];
+  const ports = {
+    log,
+    state,
+    clock: { now: () => NOW - behind },
+    metrics: new Metrics(),
+    logger: { warn: say, error: say },
+  } as unknown as ServicePorts;
+  const held = async (hold: AccessHeld, type: string, at: string) => [
+    {
+      topic: PA_CONSENT,
+      record: derivedRecord({
+        deriver: 'consent',
+        type,
+        cause: { id: hold.deadLetter, source: hold.source },
+        at,
+        data: hold,
+        ...(hold.member !== undefined && { subject: hold.member }),
+      }),
+    },
+  ];
   return new Intake<Named>(ports, {
-    deriver: 'consent', progressTopic: PA_CONSENT, interest: { types: new Set([NAMED]), strays: 'passed' }, topics: [PA_CONSENT],
+    deriver: 'consent',
+    progressTopic: PA_CONSENT,
+    interest: { types: new Set([NAMED]), strays: 'passed' },
+    topics: [PA_CONSENT],
     contract: new PayerContract<Named>(TYPES, [split]),
-    reports: () => true, refuses: () => true,
-    holdOf: (record, { event }, deadLetter) => ({ member: event?.subject ?? record.headers['ce_subject']!, source: 'urn:payer', deadLetter, eventType: NAMED }),
+    reports: () => true,
+    refuses: () => true,
+    holdOf: (record, { event }, deadLetter) => ({
+      member: event?.subject ?? record.headers['ce_subject']!,
+      source: 'urn:payer',
+      deadLetter,
+      eventType: NAMED,
+    }),
     hold: (hold, at) => held(hold, 'pa.access-held.v1', at),
     release: (hold, at) => held(hold, 'pa.access-released.v1', at),
     begin: async () => ({
@@ -62,7 +118,23 @@ function intake(): Intake<Named> {
         decided.push(event.id);
         const [first] = event.data.names;
         decide(first!, event);
-        return { ok: true, outcome: 'recorded', outputs: [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type: 'pa.named.v1', subject: event.subject!, cause: event, at, data: { names: event.data.names } }) }] };
+        return {
+          ok: true,
+          outcome: 'recorded',
+          outputs: [
+            {
+              topic: PA_CONSENT,
+              record: derivedRecord({
+                deriver: 'consent',
+                type: 'pa.named.v1',
+                subject: event.subject!,
+                cause: event,
+                at,
+                data: { names: event.data.names },
+              }),
+            },
+          ],
+        };
       },
     }),
   } satisfies IntakeRole<Named>);
@@ -70,20 +142,36 @@ function intake(): Intake<Named> {
 
 async function publish(...events: DomainEvent[]): Promise<{ topic: string; partition: number; records: LogRecord[] }> {
   const before = (await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![0]!;
-  await log.append(PAYER_MEMBER_EVENTS, events.map((event) => encodeEvent(event)));
-  return { topic: PAYER_MEMBER_EVENTS, partition: 0, records: [...(await log.read(PAYER_MEMBER_EVENTS, 0, before, 100))] };
+  await log.append(
+    PAYER_MEMBER_EVENTS,
+    events.map((event) => encodeEvent(event)),
+  );
+  return {
+    topic: PAYER_MEMBER_EVENTS,
+    partition: 0,
+    records: [...(await log.read(PAYER_MEMBER_EVENTS, 0, before, 100))],
+  };
 }
 async function typed<T>(topic: string, type: string): Promise<T[]> {
   const records = await log.read(topic, 0, 0, 1000);
-  return records.filter((r) => r.headers['ce_type'] === type).map((r) => JSON.parse(Buffer.from(r.value).toString()) as T);
+  return records
+    .filter((r) => r.headers['ce_type'] === type)
+    .map((r) => JSON.parse(Buffer.from(r.value).toString()) as T);
 }
 const letters = () => typed<EventParked>(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-const names = () => typed<{ names: string[] }>(PA_CONSENT, 'pa.named.v1').then((all) => all.map((n) => n.names.join(' ').slice(0, 20)));
-const counts = async () => (await typed<Progress>(PA_CONSENT, PROGRESS_TYPE)).map((p) => p.outcomes?.map((o) => o.counts));
+const names = () =>
+  typed<{ names: string[] }>(PA_CONSENT, 'pa.named.v1').then((all) => all.map((n) => n.names.join(' ').slice(0, 20)));
+const counts = async () =>
+  (await typed<Progress>(PA_CONSENT, PROGRESS_TYPE)).map((p) => p.outcomes?.map((o) => o.counts));
 
 describe('an event of an older version', () => {
   it('ends in the same state as one of the newest', async () => {
-    await intake().handle(await publish(named('e1', 'm1', { name: 'Ada Lovelace' }, { type: 'payer.member-named.v1' }), named('e2', 'm2', { names: ['Ada', 'Lovelace'] })));
+    await intake().handle(
+      await publish(
+        named('e1', 'm1', { name: 'Ada Lovelace' }, { type: 'payer.member-named.v1' }),
+        named('e2', 'm2', { names: ['Ada', 'Lovelace'] }),
+      ),
+    );
     expect(await names()).toEqual(['Ada Lovelace', 'Ada Lovelace']);
     expect(await counts()).toEqual([[{ recorded: 2 }]]);
     expect(await letters()).toEqual([]);
@@ -97,7 +185,13 @@ describe('an event at which the platform fails', () => {
 
   it('becomes a dead letter and a hold; the events around it are recorded once', async () => {
     decide = failing;
-    await intake().handle(await publish(named('e1', 'm1', { names: ['Ada'] }), named('e2', 'm2', { names: ['Bad'] }), named('e3', 'm3', { names: ['Eve'] })));
+    await intake().handle(
+      await publish(
+        named('e1', 'm1', { names: ['Ada'] }),
+        named('e2', 'm2', { names: ['Bad'] }),
+        named('e3', 'm3', { names: ['Eve'] }),
+      ),
+    );
     expect(await names()).toEqual(['Ada', 'Eve']);
     expect(await letters()).toMatchObject([{ reason: 'internal-fault', parkedBy: 'consent', offset: 1 }]);
     expect(await typed<AccessHeld>(PA_CONSENT, 'pa.access-held.v1')).toMatchObject([{ member: 'm2' }]);
@@ -115,7 +209,12 @@ describe('an event at which the platform fails', () => {
   });
 
   it('is one where an upcaster throws, too', async () => {
-    await intake().handle(await publish(named('e1', 'm1', { nothing: true }, { type: 'payer.member-named.v1' }), named('e2', 'm2', { names: ['Ada'] })));
+    await intake().handle(
+      await publish(
+        named('e1', 'm1', { nothing: true }, { type: 'payer.member-named.v1' }),
+        named('e2', 'm2', { names: ['Ada'] }),
+      ),
+    );
     expect(await names()).toEqual(['Ada']);
     expect(await letters()).toMatchObject([{ reason: 'internal-fault' }]);
     expect(await typed<AccessHeld>(PA_CONSENT, 'pa.access-held.v1')).toMatchObject([{ member: 'm1' }]);
@@ -132,7 +231,11 @@ describe('an event at which the platform fails', () => {
 
   it('each of many is one, in one batch', async () => {
     decide = failing;
-    await intake().handle(await publish(...Array.from({ length: 10 }, (_, i) => named(`e${i}`, `m${i}`, { names: [i % 2 === 0 ? 'Bad' : `Name${i}`] }))));
+    await intake().handle(
+      await publish(
+        ...Array.from({ length: 10 }, (_, i) => named(`e${i}`, `m${i}`, { names: [i % 2 === 0 ? 'Bad' : `Name${i}`] })),
+      ),
+    );
     expect(await names()).toEqual(['Name1', 'Name3', 'Name5', 'Name7', 'Name9']);
     expect(await letters()).toHaveLength(5);
   });
@@ -154,7 +257,8 @@ it('an engine that is away makes the batch come again as it was', async () => {
 
 describe('an intake whose clock is an hour behind', () => {
   const HOUR = 3_600_000;
-  const present = (id: string, over: Partial<DomainEvent> = {}) => named(id, 'm1', { names: ['Ada'] }, { time: new Date(NOW).toISOString(), ...over });
+  const present = (id: string, over: Partial<DomainEvent> = {}) =>
+    named(id, 'm1', { names: ['Ada'] }, { time: new Date(NOW).toISOString(), ...over });
 
   it('takes an event of the present: the log says when it was appended', async () => {
     behind = HOUR;
@@ -171,7 +275,10 @@ describe('an intake whose clock is an hour behind', () => {
   it('does not let a producer say what the present is', async () => {
     behind = HOUR;
     const batch = await publish(present('e1'));
-    await intake().handle({ ...batch, records: batch.records.map((record) => ({ ...record, timestampBy: 'producer' as const })) });
+    await intake().handle({
+      ...batch,
+      records: batch.records.map((record) => ({ ...record, timestampBy: 'producer' as const })),
+    });
     expect([await names(), await letters()]).toMatchObject([[], [{ reason: 'time-in-future' }]]);
   });
 });

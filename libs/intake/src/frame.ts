@@ -7,7 +7,17 @@ import {
   RECORDED_AT_HEADER,
 } from '@provider-access/events';
 import {
-  type Batch, deadLetterId, Derivation, type DerivationOutput, EngineUnavailable, type LogRecord, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge,
+  type Batch,
+  deadLetterId,
+  Derivation,
+  type DerivationOutput,
+  EngineUnavailable,
+  type LogRecord,
+  type NewRecord,
+  type OutcomeRow,
+  park,
+  parked,
+  RecordTooLarge,
 } from '@provider-access/eventlog';
 import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
 import { TransactionTimes } from '@provider-access/state';
@@ -28,7 +38,9 @@ export interface Output {
 export type Taken =
   | {
       readonly ok: true;
-      /** `unchanged`: the event says what stands. `superseded`: it says something else, and a newer statement stands. */
+      /**
+       * `unchanged`: the event says what stands. `superseded`: it says something else, and a newer statement stands.
+       */
       readonly outcome: 'recorded' | 'unchanged' | 'superseded';
       /** `same-time`: recorded in place of an event of the same business time (ADR 0022). */
       readonly reason?: 'same-time';
@@ -38,15 +50,23 @@ export type Taken =
 export interface TakenFrom<E = PayerEvent> {
   readonly event: E & DomainEvent;
   readonly record: LogRecord;
-  /** When the event was appended, as an RFC 3339 instant. A producer may have set that, so it is never later than now. */
+  /**
+   * When the event was appended, as an RFC 3339 instant. A producer may have set that, so it is never later than now.
+   */
   readonly at: string;
   /** ms since the epoch. */
   readonly now: number;
 }
 
-/** What a service keeps while the frame works on one batch. The frame drops it and asks for a new one when the platform fails at an event of the batch. */
+/**
+ * What a service keeps while the frame works on one batch. The frame drops it and asks for a new one when the platform
+ * fails at an event of the batch.
+ */
 export interface Turn<E = PayerEvent> {
-  /** Called for each valid event, in order. @throws EngineUnavailable: the batch comes again. Anything else is a fault of the event. */
+  /**
+   * Called for each valid event, in order. @throws EngineUnavailable: the batch comes again. Anything else is a fault
+   * of the event.
+   */
   take(from: TakenFrom<E>): Promise<Taken>;
   /** What the batch as a whole adds, such as Groups that its events open. */
   readonly extra?: () => readonly Output[];
@@ -83,11 +103,14 @@ interface Read<E> {
 const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event becomes is larger than the log takes' };
 
 /**
- * The one way from a payer's topic to what a service derives from it: reads each record, has the role decide, derives, parks and holds what
+ * The one way from a payer's topic to what a service derives from it: reads each record, has the role decide, derives,
+ * parks and holds what
  * is at fault, tells the outcomes, and appends all of it with the progress of the service.
  *
- * An event can never stop its partition. When reading, deciding or encoding it throws anything but EngineUnavailable, the batch is
- * done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch come again as it was.
+ * An event can never stop its partition. When reading, deciding or encoding it throws anything but EngineUnavailable,
+ * the batch is
+ * done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch come again as
+ * it was.
  */
 export class Intake<E = PayerEvent> {
   private readonly ports: ServicePorts;
@@ -107,7 +130,11 @@ export class Intake<E = PayerEvent> {
     this.resolutions = new Resolutions(ports, { ...role, holds: this.holds });
     const { log, clock, metrics } = ports;
     this.derivation = new Derivation({
-      log, deriver: role.deriver, progressTopic: role.progressTopic, now: () => clock.now(), done: countOutcomes(metrics, role.deriver),
+      log,
+      deriver: role.deriver,
+      progressTopic: role.progressTopic,
+      now: () => clock.now(),
+      done: countOutcomes(metrics, role.deriver),
     });
   }
 
@@ -120,7 +147,8 @@ export class Intake<E = PayerEvent> {
   async handle(batch: Batch): Promise<void> {
     /** The events at which the platform failed, by their offset. */
     const faults = new Map<number, EventFault>();
-    // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised the time before (ADR 0023).
+    // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised
+    // the time before (ADR 0023).
     const newest = await this.transactionTimes.newest();
     const times: Times = { latest: this.latest.with(batch.records), newest };
     /** What is told of the dead letters, once for all attempts. */
@@ -136,7 +164,8 @@ export class Intake<E = PayerEvent> {
       if (failed === undefined) {
         // Everything is durable now: a hold must not end before what stands in its place is there.
         for (const telling of told.values()) await this.holds.appended(await telling);
-        for (const { name, deadLetter, matter, at } of attempt.replays) await this.resolutions.took(name, deadLetter, matter, later(at, newest));
+        for (const { name, deadLetter, matter, at } of attempt.replays)
+          await this.resolutions.took(name, deadLetter, matter, later(at, newest));
         return;
       }
       const { reason, error, offset } = failed;
@@ -150,7 +179,10 @@ export class Intake<E = PayerEvent> {
     }
   }
 
-  /** What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes again */
+  /**
+   * What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes
+   * again
+   */
   async resolved(batch: Batch): Promise<void> {
     // A member who becomes visible because a hold ends must be in the next delta.
     await this.resolutions.handle(batch, await this.transactionTimes.newest());
@@ -250,7 +282,10 @@ class Attempt<E> {
     return undefined;
   }
 
-  /** Whether it is about a resource of which another service decides. Asked once it is parsed: bytes can only say that it may be. */
+  /**
+   * Whether it is about a resource of which another service decides. Asked once it is parsed: bytes can only say that
+   * it may be.
+   */
   private isElsewhere(record: LogRecord, inbound: Inbound<E>): boolean {
     const { resources } = this.role.interest;
     const { type } = inbound;
@@ -293,10 +328,17 @@ class Attempt<E> {
     if (!this.role.reports(inbound.type)) return;
     const { outcome, reason } = taken;
     const told = outcome !== 'recorded' || reason !== undefined;
-    this.outcomes.push({ ...idOf(read), outcome, ...(reason !== undefined && { reason }), ...(told && { about: inbound.type }) });
+    this.outcomes.push({
+      ...idOf(read),
+      outcome,
+      ...(reason !== undefined && { reason }),
+      ...(told && { about: inbound.type }),
+    });
   }
 
-  /** Parks what is ours, and denies what might have ended access. A replay that fails again is held under both names. */
+  /**
+   * Parks what is ours, and denies what might have ended access. A replay that fails again is held under both names.
+   */
   private async refuse(read: Read<E>, fault: EventFault): Promise<void> {
     const { record, inbound } = read;
     const { batch, role } = this;
@@ -321,7 +363,10 @@ class Attempt<E> {
     });
   }
 
-  /** Notes that an event names a dead letter which it replays. An event that this service would not have parked ends no hold of this service. */
+  /**
+   * Notes that an event names a dead letter which it replays. An event that this service would not have parked ends no
+   * hold of this service.
+   */
   private noteReplay({ record, inbound }: Read<E>, at: string): void {
     const { event, type } = inbound;
     const deadLetter = event?.extensions?.['pareplayof'];
@@ -371,5 +416,8 @@ const later = (at: string, newest: number): string => instant(Math.max(Date.pars
 
 function idOf<E>({ record, inbound }: Read<E>): Pick<OutcomeRow, 'receipt' | 'event'> {
   const event = inbound.event as DomainEvent | undefined;
-  return { receipt: event?.extensions?.['pareceipt'] ?? record.headers['ce_pareceipt'], event: event?.id ?? record.headers['ce_id'] ?? '' };
+  return {
+    receipt: event?.extensions?.['pareceipt'] ?? record.headers['ce_pareceipt'],
+    event: event?.id ?? record.headers['ce_id'] ?? '',
+  };
 }

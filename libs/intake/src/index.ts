@@ -6,5 +6,14 @@ export { Resolutions } from './resolutions.ts';
 export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from './frame.ts';
 export { LatestTime } from './latest-time.ts';
 export { isResourceEvent } from './resources.ts';
-export { concerned, type Concerned, type Inbound, type InboundEvent, type InboundFault, type Interest, type Readable, readInbound } from './read.ts';
+export {
+  concerned,
+  type Concerned,
+  type Inbound,
+  type InboundEvent,
+  type InboundFault,
+  type Interest,
+  type Readable,
+  readInbound,
+} from './read.ts';
 export { MOST_IDS, TOO_MANY_IDS } from './too-many-ids.ts';

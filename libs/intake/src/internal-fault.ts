@@ -2,7 +2,8 @@ import type { EventFault } from '@provider-access/events';
 
 /** Of an event at which the platform failed. */
 export const INTERNAL_FAULT: EventFault = {
-  reason: 'internal-fault', detail: 'the platform failed at this event; the log of the service names the error',
+  reason: 'internal-fault',
+  detail: 'the platform failed at this event; the log of the service names the error',
 };
 
 /** An error as a log line may show it. */

@@ -3,7 +3,10 @@ import { patientOfConsent } from '@provider-access/pdex';
 import type { Hold } from './access-holds.ts';
 import { idMeant } from './meant-id.ts';
 
-/** What a payer's event is about: its type, and the members and providers that it names. Of a dead letter as far as it can be read. */
+/**
+ * What a payer's event is about: its type, and the members and providers that it names. Of a dead letter as far as it
+ * can be read.
+ */
 export interface Matter {
   /** In its newest version. undefined: no known type can be read. */
   readonly type: string | undefined;
@@ -35,17 +38,25 @@ export function matterOf(type: string | undefined, member: string | undefined, d
   const about = isObject(resource) ? resource['resourceType'] : resourceType;
   const patient = isObject(resource) && about === 'Consent' ? patientOfConsent(resource) : undefined;
   if (patient !== undefined) names.push(patient);
-  return { type: known, ...(typeof about === 'string' && RESTRICTING.has(about) && { resourceType: about }), names: [...new Set(names)] };
+  return {
+    type: known,
+    ...(typeof about === 'string' && RESTRICTING.has(about) && { resourceType: about }),
+    names: [...new Set(names)],
+  };
 }
 
 /** Whom a hold denies, as what its dead letter was about. */
 export function matterOfHold(held: Hold): Matter {
   const { eventType, member, others = [], providers = [] } = held;
-  return { type: eventType === UNKNOWN_TYPE ? undefined : eventType, names: [...(member === undefined ? [] : [member]), ...others, ...providers] };
+  return {
+    type: eventType === UNKNOWN_TYPE ? undefined : eventType,
+    names: [...(member === undefined ? [] : [member]), ...others, ...providers],
+  };
 }
 
 /**
- * What is wrong with an event, with whom its hold leaves out. Whoever reads the dead letter of a merge must know that the member of an id that
+ * What is wrong with an event, with whom its hold leaves out. Whoever reads the dead letter of a merge must know that
+ * the member of an id that
  * could not be read is not denied.
  */
 export function detailOfHeld(detail: string, held: Hold | undefined): string {
@@ -62,14 +73,18 @@ export function differenceOf(original: Matter, event: Matter): 'type' | 'subject
 
 const NPI = /^\d{10}$/;
 const TIN = /^\d{2}-?\d{7}$/;
-const matching = (value: unknown, pattern: RegExp): string | undefined => (typeof value === 'string' && pattern.test(value) ? value : undefined);
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const matching = (value: unknown, pattern: RegExp): string | undefined =>
+  typeof value === 'string' && pattern.test(value) ? value : undefined;
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Every provider identifier that can be read from the data and the subject of an event about a provider. */
 export function identifiersOf(data: unknown, subject: string | undefined): ReturnType<typeof providerKeys> {
   const { npi, tin } = isObject(data) ? data : {};
-  return [...new Set([
-    ...providerKeys({ npi: matching(npi, NPI), tin: matching(tin, TIN) }),
-    ...providerKeys({ npi: matching(subject, NPI), tin: matching(subject, TIN) }),
-  ])];
+  return [
+    ...new Set([
+      ...providerKeys({ npi: matching(npi, NPI), tin: matching(tin, TIN) }),
+      ...providerKeys({ npi: matching(subject, NPI), tin: matching(subject, TIN) }),
+    ]),
+  ];
 }

@@ -1,5 +1,15 @@
 import {
-  decodeEvent, type DomainEvent, type EventFault, isGap, isSubject, MAX_IDENTITY, PAYER_CONTRACT, PAYER_MEMBER_EVENTS, type PayerContract, type PayerEvent, typeOf,
+  decodeEvent,
+  type DomainEvent,
+  type EventFault,
+  isGap,
+  isSubject,
+  MAX_IDENTITY,
+  PAYER_CONTRACT,
+  PAYER_MEMBER_EVENTS,
+  type PayerContract,
+  type PayerEvent,
+  typeOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 
@@ -13,18 +23,24 @@ export interface Interest {
   /** Types in their newest version. */
   readonly types: ReadonlySet<string>;
   /**
-   * What belongs to no service: events of unknown types, and those whose envelope cannot be read. One service parks them. One watches them, because
+   * What belongs to no service: events of unknown types, and those whose envelope cannot be read. One service parks
+   * them. One watches them, because
    * a misspelt opt-out is among them. The others see only what may be a version of a type of theirs.
    */
   readonly strays: 'parked' | 'watched' | 'passed';
-  /** Of events about FHIR resources, only those about these resource types. The frame drops all others. Default: all. */
+  /**
+   * Of events about FHIR resources, only those about these resource types. The frame drops all others. Default: all.
+   */
   readonly resources?: ReadonlySet<string>;
 }
 
 /** One record that an intake has to look at. */
 export type Inbound<E = PayerEvent> = InboundEvent<E> | InboundFault;
 interface Common {
-  /** In its newest version; of a structured event that cannot be decoded the one that its bytes name. undefined: none of ours. */
+  /**
+   * In its newest version; of a structured event that cannot be decoded the one that its bytes name. undefined: none of
+   * ours.
+   */
   readonly type: string | undefined;
 }
 export interface InboundEvent<E = PayerEvent> extends Common {
@@ -37,21 +53,32 @@ export interface InboundFault extends Common {
   readonly fault: EventFault;
   /** As far as the envelope could be read. */
   readonly event?: DomainEvent;
-  /** The event belongs to no type that is known, or its envelope cannot be read: the service whose strays are `parked` parks it. */
+  /**
+   * The event belongs to no type that is known, or its envelope cannot be read: the service whose strays are `parked`
+   * parks it.
+   */
   readonly stray: boolean;
 }
 
-const OTHER_VERSION: EventFault = { reason: 'unknown-event-type', detail: 'this version of the event type is not known here' };
+const OTHER_VERSION: EventFault = {
+  reason: 'unknown-event-type',
+  detail: 'this version of the event type is not known here',
+};
 const bytes = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
- * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject and data. Pure.
+ * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject
+ * and data. Pure.
  * @param now ms since the epoch: the latest time that has passed for certain (`LatestTime`)
- * @returns undefined for what is somebody else's. Binary mode looks at the type before anything is parsed. An unknown version of a
+ * @returns undefined for what is somebody else's. Binary mode looks at the type before anything is parsed. An unknown
+ * version of a
  * type that the intake looks at is a fault, because an opt-out must not be passed over.
  */
 export function readInbound<E = PayerEvent>(
-  record: Readable, interest: Interest, now: number, contract: PayerContract<E> = PAYER_CONTRACT as unknown as PayerContract<E>,
+  record: Readable,
+  interest: Interest,
+  now: number,
+  contract: PayerContract<E> = PAYER_CONTRACT as unknown as PayerContract<E>,
 ): Inbound<E> | undefined {
   const header = typeOf(record);
   if (isGap(record)) return undefined;
@@ -71,7 +98,9 @@ export function readInbound<E = PayerEvent>(
   const misplaced = placeFault(record, event, contract);
   if (misplaced !== undefined) return { ok: false, type: found.type, fault: misplaced, event, stray: false };
   const read = contract.read(event, now);
-  return read.ok ? { ok: true, type: found.type, event: read.event as E & DomainEvent } : { ok: false, type: found.type, fault: read.fault, event, stray: false };
+  return read.ok
+    ? { ok: true, type: found.type, event: read.event as E & DomainEvent }
+    : { ok: false, type: found.type, fault: read.fault, event, stray: false };
 }
 
 type Class =
@@ -87,7 +116,9 @@ function classify<E>(type: string, { types, strays }: Interest, contract: PayerC
   const closest = contract.closest(type);
   if (closest !== undefined && types.has(closest)) return { kind: 'unknown', type: closest };
   // A version of a type that another service looks at is no misspelt opt-out: that service holds for it.
-  return strays === 'passed' || (strays === 'watched' && closest !== undefined) ? { kind: 'passed' } : { kind: 'unknown', type: undefined };
+  return strays === 'passed' || (strays === 'watched' && closest !== undefined)
+    ? { kind: 'passed' }
+    : { kind: 'unknown', type: undefined };
 }
 
 function stray(found: Class, event: DomainEvent | undefined): InboundFault | undefined {
@@ -96,14 +127,18 @@ function stray(found: Class, event: DomainEvent | undefined): InboundFault | und
 }
 
 /**
- * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events, or under a
+ * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events,
+ * or under a
  * key that is not the member's, would be handled beside what came before them instead of after it.
  */
 function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerContract<E>): EventFault | undefined {
   const topic = contract.definition(event.type)?.topic;
   if (topic !== record.topic) return { reason: 'wrong-topic', detail: `events of this type belong on ${topic}` };
   if (topic === PAYER_MEMBER_EVENTS && event.subject !== undefined && record.key !== event.subject) {
-    return { reason: 'key-names-another-member', detail: "the record's key must be the event's subject: order holds within a key" };
+    return {
+      reason: 'key-names-another-member',
+      detail: "the record's key must be the event's subject: order holds within a key",
+    };
   }
   return undefined;
 }

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AccessHeld, deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import {
+  type AccessHeld,
+  deadLetterTopic,
+  encodeEvent,
+  PA_CONSENT,
+  PAYER_MEMBER_EVENTS,
+} from '@provider-access/events';
 import { deadLetterId } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import type { ServicePorts } from '@provider-access/http';
@@ -24,11 +30,26 @@ beforeEach(async () => {
   log = openMemoryLog({ partitions: 1 });
   state = openMemoryState({ log });
   holds = new AccessHolds(state, 'consent');
-  const release = async (held: AccessHeld) =>
-    [{ topic: PA_CONSENT, record: derivedRecord({ deriver: 'consent', type: 'pa.access-released.v1', cause: { id: held.deadLetter, source: held.source }, at: AT, data: held }) }];
+  const release = async (held: AccessHeld) => [
+    {
+      topic: PA_CONSENT,
+      record: derivedRecord({
+        deriver: 'consent',
+        type: 'pa.access-released.v1',
+        cause: { id: held.deadLetter, source: held.source },
+        at: AT,
+        data: held,
+      }),
+    },
+  ];
   lines = [];
   const logger = { error: (details: object) => lines.push(details) };
-  resolutions = new Resolutions({ log, state, logger } as unknown as ServicePorts, { deriver: 'consent', topics: [PA_CONSENT], holds, release });
+  resolutions = new Resolutions({ log, state, logger } as unknown as ServicePorts, {
+    deriver: 'consent',
+    topics: [PA_CONSENT],
+    holds,
+    release,
+  });
   await holds.remember({ deadLetter: at(0), member: 'm1', source: 'urn:payer', eventType: OUT });
 });
 afterEach(async () => {
@@ -39,19 +60,35 @@ afterEach(async () => {
 let notes = 0;
 async function note(type: 'replayed' | 'discarded', data: Record<string, unknown>): Promise<void> {
   const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-  const event = { id: `n${++notes}`, source: 'urn:provider-access:resources', type: `pa.dead-letter-${type}.v1`, time: AT, subject: String(data['deadLetter']), data: { by: 'payer', at: AT, ...data } };
+  const event = {
+    id: `n${++notes}`,
+    source: 'urn:provider-access:resources',
+    type: `pa.dead-letter-${type}.v1`,
+    time: AT,
+    subject: String(data['deadLetter']),
+    data: { by: 'payer', at: AT, ...data },
+  };
   const [placed] = await log.append(topic, [encodeEvent(event)]);
   await resolutions.handle({ topic, partition: 0, records: await log.read(topic, 0, placed!.offset, 1) });
 }
 const replayedAs = (offset: number, deadLetter = at(0)): Promise<void> =>
-  note('replayed', { deadLetter, corrected: true, event: 'e1', place: { topic: PAYER_MEMBER_EVENTS, partition: 0, offset } });
-const took = (offset: number, deadLetter = at(0), what = matter()): Promise<void> => resolutions.took(at(offset), deadLetter, what, AT);
+  note('replayed', {
+    deadLetter,
+    corrected: true,
+    event: 'e1',
+    place: { topic: PAYER_MEMBER_EVENTS, partition: 0, offset },
+  });
+const took = (offset: number, deadLetter = at(0), what = matter()): Promise<void> =>
+  resolutions.took(at(offset), deadLetter, what, AT);
 const released = async (): Promise<string[]> =>
-  (await log.read(PA_CONSENT, 0, 0, 100)).map((r) => (JSON.parse(Buffer.from(r.value).toString()) as AccessHeld).deadLetter);
+  (await log.read(PA_CONSENT, 0, 0, 100)).map(
+    (r) => (JSON.parse(Buffer.from(r.value).toString()) as AccessHeld).deadLetter,
+  );
 
 describe('the hold of a dead letter', () => {
   it.each<[string, (() => Promise<void>)[]]>([
-    ['the event and then the note', [() => took(1), () => replayedAs(1)]], ['the note and then the event', [() => replayedAs(1), () => took(1)]],
+    ['the event and then the note', [() => took(1), () => replayedAs(1)]],
+    ['the note and then the event', [() => replayedAs(1), () => took(1)]],
     ['a discard', [() => note('discarded', { deadLetter: at(0), reason: 'a test' })]],
   ])('ends by %s', async (_what, steps) => {
     for (const [i, step] of steps.entries()) {
@@ -66,8 +103,14 @@ describe('the hold of a dead letter', () => {
     ['an event with the header of a replay, though another event was the replay', [() => replayedAs(2), () => took(1)]],
     ['an operator who replayed, while the event did not take effect', [() => replayedAs(1)]],
     ['a replay about another member', [() => replayedAs(1), () => took(1, at(0), matter({ names: ['m2'] }))]],
-    ['a replay of another type', [() => took(1, at(0), matter({ type: 'payer.member-opted-in.v1' })), () => replayedAs(1)]],
-    ['a note of the release before, which names no place', [() => took(1), () => note('replayed', { deadLetter: at(0), corrected: true, event: 'e1' })]],
+    [
+      'a replay of another type',
+      [() => took(1, at(0), matter({ type: 'payer.member-opted-in.v1' })), () => replayedAs(1)],
+    ],
+    [
+      'a note of the release before, which names no place',
+      [() => took(1), () => note('replayed', { deadLetter: at(0), corrected: true, event: 'e1' })],
+    ],
     ['the discard of another dead letter', [() => note('discarded', { deadLetter: at(9), reason: 'a test' })]],
   ])('does not end by %s; a discard ends it still', async (_what, steps) => {
     for (const step of steps) await step();
@@ -77,10 +120,13 @@ describe('the hold of a dead letter', () => {
   });
 
   it.each<[string, () => Promise<void>]>([
-    ['is replayed and takes effect', async () => {
-      await replayedAs(2, at(1));
-      await took(2, at(1));
-    }],
+    [
+      'is replayed and takes effect',
+      async () => {
+        await replayedAs(2, at(1));
+        await took(2, at(1));
+      },
+    ],
     ['is discarded', () => note('discarded', { deadLetter: at(1), reason: 'a test' })],
   ])('stays while its replay is a dead letter itself, and ends with it when that %s', async (_how, end) => {
     await replayedAs(1);
@@ -92,7 +138,14 @@ describe('the hold of a dead letter', () => {
 
   it('stays when the note about it cannot be read, and the notes behind it are read', async () => {
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-    const event = { id: 'broken', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: AT, subject: at(0), data: {} };
+    const event = {
+      id: 'broken',
+      source: 'urn:provider-access:resources',
+      type: 'pa.dead-letter-discarded.v1',
+      time: AT,
+      subject: at(0),
+      data: {},
+    };
     await log.append(topic, [{ ...encodeEvent(event), value: '{' }]);
     await resolutions.handle({ topic, partition: 0, records: await log.read(topic, 0, 0, 1) });
     expect([await released(), lines]).toEqual([[], [expect.objectContaining({ error: 'SyntaxError', offset: 0 })]]);

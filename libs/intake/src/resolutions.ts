@@ -19,12 +19,16 @@ export interface ResolutionsRole {
 type End = Matter | 'discarded';
 
 /**
- * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known: the dead-letter
- * topic says that an operator replayed it as the record at a place, and the record at that place took effect with the type and subject of the
- * original. Only the platform writes to the dead-letter topic. The header `ce_pareplayof` of an event is a hint where to look; any
+ * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known:
+ * the dead-letter
+ * topic says that an operator replayed it as the record at a place, and the record at that place took effect with the
+ * type and subject of the
+ * original. Only the platform writes to the dead-letter topic. The header `ce_pareplayof` of an event is a hint where
+ * to look; any
  * producer can set it, and it ends nothing.
  *
- * Either of the two may be known first. Each writes what it knows and reads the other afterwards, so the later one ends the
+ * Either of the two may be known first. Each writes what it knows and reads the other afterwards, so the later one ends
+ * the
  * hold. A replay that is parked again has a dead letter of its own; when that one ends, the first one ends too.
  */
 export class Resolutions {
@@ -60,7 +64,10 @@ export class Resolutions {
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         // The hold stays. Somebody can discard the dead letter again.
-        this.ports.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, ...placeOf(error) }, 'the platform failed at a note about a dead letter');
+        this.ports.logger.error(
+          { topic: record.topic, partition: record.partition, offset: record.offset, ...placeOf(error) },
+          'the platform failed at a note about a dead letter',
+        );
       }
     }
   }
@@ -71,7 +78,8 @@ export class Resolutions {
         return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
       case 'pa.dead-letter-replayed.v1': {
         const { deadLetter, place } = dataOf<DeadLetterReplayed>(record);
-        // Written by the release before: nothing says which event it was. Somebody discards the letter once it took effect.
+        // Written by the release before: nothing says which event it was. Somebody discards the letter once it took
+        // effect.
         if (place === undefined) return [];
         const { claims } = this.ports.state;
         const name = deadLetterId(place.topic, place.partition, place.offset);
@@ -110,4 +118,5 @@ export class Resolutions {
   }
 }
 
-const dataOf = <T>({ value }: LogRecord): T => JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as T;
+const dataOf = <T>({ value }: LogRecord): T =>
+  JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as T;

@@ -7,7 +7,8 @@ export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definit
 const bytesOf = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
- * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never parsed. JSON writes a word as
+ * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never
+ * parsed. JSON writes a word as
  * it is or with `\u` escapes, and in no other way: bytes with an escape are always parsed. Nothing is decided here.
  */
 export function namesNone(record: Readable, resources: ReadonlySet<string>): boolean {
@@ -17,11 +18,20 @@ export function namesNone(record: Readable, resources: ReadonlySet<string>): boo
   return !value.includes('\\u') && [...resources].every((resource) => !value.includes(`"${resource}"`));
 }
 
-/** Whether an event is about a resource of one of the types, or may be: of one that cannot be decoded only the bytes can say it. */
-export function isAbout(record: Readable, { type, event }: Pick<Inbound, 'type' | 'event'>, resources: ReadonlySet<string>): boolean {
+/**
+ * Whether an event is about a resource of one of the types, or may be: of one that cannot be decoded only the bytes can
+ * say it.
+ */
+export function isAbout(
+  record: Readable,
+  { type, event }: Pick<Inbound, 'type' | 'event'>,
+  resources: ReadonlySet<string>,
+): boolean {
   if (type === undefined || !isResourceEvent(type)) return false;
   if (event !== undefined) return typesIn(event.data).some((named) => resources.has(named));
-  const text = bytesOf(record).toString('utf8').replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const text = bytesOf(record)
+    .toString('utf8')
+    .replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return [...text.matchAll(/"resourceType"\s*:\s*"([A-Za-z]{1,64})"/g)].some(([, named]) => resources.has(named!));
 }
 
@@ -29,6 +39,9 @@ export function isAbout(record: Readable, { type, event }: Pick<Inbound, 'type' 
 function typesIn(data: unknown): string[] {
   if (typeof data !== 'object' || data === null) return [];
   const { resourceType, resource } = data as { resourceType?: unknown; resource?: unknown };
-  const inner = typeof resource === 'object' && resource !== null ? (resource as { resourceType?: unknown }).resourceType : undefined;
+  const inner =
+    typeof resource === 'object' && resource !== null
+      ? (resource as { resourceType?: unknown }).resourceType
+      : undefined;
   return [resourceType, inner].filter((named) => typeof named === 'string');
 }

@@ -12,14 +12,39 @@ afterEach(async () => {
 });
 
 const MINUTE = 60_000;
-async function process(database: string, uri: string, clockMs = 0): Promise<{ state: State; clock: { now(): number } }> {
+async function process(
+  database: string,
+  uri: string,
+  clockMs = 0,
+): Promise<{ state: State; clock: { now(): number } }> {
   const now = (): number => Date.now() + clockMs;
-  const state = await openMongoState({ uri, database, now, alignClock: true, applyIndexes: true, serverSelectionTimeoutMs: 2_000, socketTimeoutMs: 2_000 });
+  const state = await openMongoState({
+    uri,
+    database,
+    now,
+    alignClock: true,
+    applyIndexes: true,
+    serverSelectionTimeoutMs: 2_000,
+    socketTimeoutMs: 2_000,
+  });
   closing.push(() => state.close());
   return { state, clock: { now } };
 }
-function work({ state, clock }: { state: State; clock: { now(): number } }, holder: string, options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>): Workers {
-  const workers = new Workers({ work: state.work, queue: 'q', holder, clock, pollMs: 10, ttlMs: 1500, backoffMs: () => 0, ...options });
+function work(
+  { state, clock }: { state: State; clock: { now(): number } },
+  holder: string,
+  options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>,
+): Workers {
+  const workers = new Workers({
+    work: state.work,
+    queue: 'q',
+    holder,
+    clock,
+    pollMs: 10,
+    ttlMs: 1500,
+    backoffMs: () => 0,
+    ...options,
+  });
   closing.push(() => workers.stop());
   workers.start();
   return workers;
@@ -28,19 +53,28 @@ function work({ state, clock }: { state: State; clock: { now(): number } }, hold
 it('workers of three processes with clocks minutes apart do each item once, and again only what failed', async () => {
   const { uri } = await sharedMongo();
   const database = `jobs_${randomUUID().slice(0, 8)}`;
-  const processes = await Promise.all([process(database, uri), process(database, uri, 5 * MINUTE), process(database, uri, -5 * MINUTE)]);
+  const processes = await Promise.all([
+    process(database, uri),
+    process(database, uri, 5 * MINUTE),
+    process(database, uri, -5 * MINUTE),
+  ]);
   const done: string[] = [];
   const attempts = new Map<string, number>();
-  await processes[0]!.state.work.put('q', Array.from({ length: 40 }, (_, i) => ({ id: `i${i}`, payload: i })));
-  processes.forEach((p, i) => work(p, `h${i}`, {
-    concurrency: 2,
-    ttlMs: 10 * MINUTE,
-    handle: async (item) => {
-      attempts.set(item.id, item.attempts);
-      if (item.attempts === 1 && Number(item.payload) % 10 === 3) throw new Error('once');
-      done.push(item.id);
-    },
-  }));
+  await processes[0]!.state.work.put(
+    'q',
+    Array.from({ length: 40 }, (_, i) => ({ id: `i${i}`, payload: i })),
+  );
+  processes.forEach((p, i) =>
+    work(p, `h${i}`, {
+      concurrency: 2,
+      ttlMs: 10 * MINUTE,
+      handle: async (item) => {
+        attempts.set(item.id, item.attempts);
+        if (item.attempts === 1 && Number(item.payload) % 10 === 3) throw new Error('once');
+        done.push(item.id);
+      },
+    }),
+  );
   await eventually(async () => {
     const { ready, leased } = await processes[0]!.state.work.count('q');
     return ready + leased === 0;

@@ -166,7 +166,12 @@ export class Workers {
       }
       const handedBack = controller.signal.aborted;
       if (!handedBack) this.#options.failed?.(item, failure.error);
-      await tell(() => this.#options.work.release(item, handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts)));
+      await tell(() =>
+        this.#options.work.release(
+          item,
+          handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts),
+        ),
+      );
     } catch {
       // Neither done nor given back: the lease runs out and the item comes again.
     } finally {

@@ -11,19 +11,34 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
-function open(options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>, shared?: { state: State; clock: { at: number } }) {
+function open(
+  options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>,
+  shared?: { state: State; clock: { at: number } },
+) {
   const clock = shared?.clock ?? { at: 1_000_000 };
   const state = shared?.state ?? openMemoryState({ now: () => clock.at });
   if (!shared) opened.push(() => state.close());
-  const workers = new Workers({ work: state.work, queue: 'q', holder: 'me', clock: { now: () => clock.at }, pollMs: 5, ...options });
+  const workers = new Workers({
+    work: state.work,
+    queue: 'q',
+    holder: 'me',
+    clock: { now: () => clock.at },
+    pollMs: 5,
+    ...options,
+  });
   opened.push(() => workers.stop());
   workers.start();
   return { clock, state, workers };
 }
 
-const put = (state: State, ...ids: string[]): Promise<void> => state.work.put('q', ids.map((id) => ({ id, payload: { id } })));
+const put = (state: State, ...ids: string[]): Promise<void> =>
+  state.work.put(
+    'q',
+    ids.map((id) => ({ id, payload: { id } })),
+  );
 
-const whenAborted = (signal: AbortSignal): Promise<never> => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+const whenAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
 
 describe('Workers', () => {
   it('does each item once, in the order in which they were put, and marks it done', async () => {
@@ -178,16 +193,19 @@ describe('Workers', () => {
     const clock = { at: 5000 };
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());
-    const { workers } = open({
-      work: {
-        ...pass(state),
-        take: (queue, holder, ttl) => {
-          asked++;
-          return away ? Promise.reject(new Error('away')) : state.work.take(queue, holder, ttl);
+    const { workers } = open(
+      {
+        work: {
+          ...pass(state),
+          take: (queue, holder, ttl) => {
+            asked++;
+            return away ? Promise.reject(new Error('away')) : state.work.take(queue, holder, ttl);
+          },
         },
+        handle: async () => void done++,
       },
-      handle: async () => void done++,
-    }, { state, clock });
+      { state, clock },
+    );
     await put(state, 'a');
     await eventually(() => asked > 1);
     expect(workers.lastBeat()).toBe(0);
@@ -204,10 +222,16 @@ describe('Workers whose store is slow or away for a while', () => {
     opened.push(() => state.close());
     let handled = 0;
     let refused = 3;
-    const { workers } = open({
-      work: { ...pass(state), done: (item) => (refused-- > 0 ? Promise.reject(new Error('away')) : state.work.done(item)) },
-      handle: async () => void handled++,
-    }, { state, clock });
+    const { workers } = open(
+      {
+        work: {
+          ...pass(state),
+          done: (item) => (refused-- > 0 ? Promise.reject(new Error('away')) : state.work.done(item)),
+        },
+        handle: async () => void handled++,
+      },
+      { state, clock },
+    );
     await put(state, 'a');
     workers.notify();
     await eventually(async () => (await state.work.count('q')).ready + (await state.work.count('q')).leased === 0);
@@ -219,10 +243,13 @@ describe('Workers whose store is slow or away for a while', () => {
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());
     let asked = 0;
-    const { workers } = open({
-      work: { ...pass(state), done: () => (asked++, Promise.reject(new Error('away'))) },
-      handle: async () => {},
-    }, { state, clock });
+    const { workers } = open(
+      {
+        work: { ...pass(state), done: () => (asked++, Promise.reject(new Error('away'))) },
+        handle: async () => {},
+      },
+      { state, clock },
+    );
     await put(state, 'a');
     workers.notify();
     await eventually(() => asked > 0);
@@ -239,21 +266,24 @@ describe('Workers whose store is slow or away for a while', () => {
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     const seen: number[] = [];
     let stolen: WorkItem | undefined;
-    const { workers } = open({
-      ttlMs: 30,
-      work: {
-        ...pass(state),
-        take: async (queue, holder, ttl) => {
-          const item = await state.work.take(queue, holder, ttl);
-          if (item === undefined || stolen !== undefined) return item;
-          clock.at += 1000;
-          stolen = await state.work.take(queue, 'other', 1_000_000);
-          vi.advanceTimersByTime(20);
-          return item;
+    const { workers } = open(
+      {
+        ttlMs: 30,
+        work: {
+          ...pass(state),
+          take: async (queue, holder, ttl) => {
+            const item = await state.work.take(queue, holder, ttl);
+            if (item === undefined || stolen !== undefined) return item;
+            clock.at += 1000;
+            stolen = await state.work.take(queue, 'other', 1_000_000);
+            vi.advanceTimersByTime(20);
+            return item;
+          },
         },
+        handle: async (item) => void seen.push(item.fence),
       },
-      handle: async (item) => void seen.push(item.fence),
-    }, { state, clock });
+      { state, clock },
+    );
     await put(state, 'a');
     workers.notify();
     await eventually(() => stolen !== undefined && workers.lastBeat() > 0 && workers.active() === 0);
@@ -269,17 +299,20 @@ describe('Workers whose store is slow or away for a while', () => {
     const asked = deferred<void>();
     const answer = deferred<void>();
     let handled = 0;
-    const { workers } = open({
-      work: {
-        ...pass(state),
-        take: async (...a) => {
-          asked.resolve();
-          await answer.promise;
-          return state.work.take(...a);
+    const { workers } = open(
+      {
+        work: {
+          ...pass(state),
+          take: async (...a) => {
+            asked.resolve();
+            await answer.promise;
+            return state.work.take(...a);
+          },
         },
+        handle: async () => void handled++,
       },
-      handle: async () => void handled++,
-    }, { state, clock });
+      { state, clock },
+    );
     await put(state, 'a');
     await asked.promise;
     const stopped = workers.stop();
@@ -297,7 +330,10 @@ describe('Workers whose store is slow or away for a while', () => {
     const finish = deferred<void>();
     let beats = 0;
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
-    const { workers } = open({ ttlMs: 600, work: { ...pass(state), heartbeat: () => (beats++, gate.promise) }, handle: () => finish.promise }, { state, clock });
+    const { workers } = open(
+      { ttlMs: 600, work: { ...pass(state), heartbeat: () => (beats++, gate.promise) }, handle: () => finish.promise },
+      { state, clock },
+    );
     await put(state, 'a');
     workers.notify();
     await eventually(() => workers.active() === 1);
@@ -316,8 +352,14 @@ describe('Workers whose store is slow or away for a while', () => {
 /** The methods of a work store, bound: a class does not spread. */
 function pass({ work }: State): State['work'] {
   return {
-    put: (...a) => work.put(...a), take: (...a) => work.take(...a), heartbeat: (...a) => work.heartbeat(...a), done: (...a) => work.done(...a),
-    release: (...a) => work.release(...a), remove: (...a) => work.remove(...a), count: (...a) => work.count(...a), ready: (...a) => work.ready(...a),
+    put: (...a) => work.put(...a),
+    take: (...a) => work.take(...a),
+    heartbeat: (...a) => work.heartbeat(...a),
+    done: (...a) => work.done(...a),
+    release: (...a) => work.release(...a),
+    remove: (...a) => work.remove(...a),
+    count: (...a) => work.count(...a),
+    ready: (...a) => work.ready(...a),
   };
 }
 

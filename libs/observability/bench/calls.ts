@@ -1,4 +1,7 @@
-/** What a call of `Metrics` and a scrape cost: `node --conditions=@provider-access/source libs/observability/bench/calls.ts`. */
+/**
+ * What a call of `Metrics` and a scrape cost: `node --conditions=@provider-access/source
+ * libs/observability/bench/calls.ts`.
+ */
 import { Metrics } from '../src/index.ts';
 
 const CALLS = 300_000;
@@ -20,10 +23,15 @@ for (const enabled of [true, false]) {
     move: perCall(() => metrics.move('http_server_active_requests', { service: 'resources' }, 1)),
     request: perCall(() => metrics.request('resources', 'GET', '/fhir/:type/:id', 200, 3)),
   };
-  process.stdout.write(`${enabled ? 'on ' : 'off'} ${Object.entries(ns).map(([call, each]) => `${call} ${each.toFixed(0)} ns`).join(', ')}\n`);
+  process.stdout.write(
+    `${enabled ? 'on ' : 'off'} ${Object.entries(ns)
+      .map(([call, each]) => `${call} ${each.toFixed(0)} ns`)
+      .join(', ')}\n`,
+  );
 }
 const metrics = new Metrics({ process: true });
-for (let i = 0; i < 60; i++) for (const status of [200, 404, 503]) metrics.request('resources', 'GET', `/route/${i}`, status, 5);
+for (let i = 0; i < 60; i++)
+  for (const status of [200, 404, 503]) metrics.request('resources', 'GET', `/route/${i}`, status, 5);
 const scrapes: number[] = [];
 let bytes = 0;
 for (let i = 0; i < 50; i++) {

@@ -26,21 +26,75 @@ export const VIEW = pattern(/^[a-z][a-z0-9_-]{0,80}$/, 60);
 export const VERSION = pattern(/^[\w.+-]{1,64}$/, 4);
 
 /** What became of a payer event (`pa.progress.v1`); `refused` was never appended. */
-export const INTAKE_OUTCOME = ['recorded', 'unchanged', 'superseded', 'before-floor', 'not-served', 'parked', 'refused', OTHER] as const;
+export const INTAKE_OUTCOME = [
+  'recorded',
+  'unchanged',
+  'superseded',
+  'before-floor',
+  'not-served',
+  'parked',
+  'refused',
+  OTHER,
+] as const;
 export const PURPOSE = ['read', 'search', 'match', 'export', 'download', 'group', 'explain', OTHER] as const;
 export const DECISION = ['permit', ...DENIAL_REASONS, OTHER] as const;
 /** The reason of a refused token: the step of the check that failed, else the OAuth error. */
 export const TOKEN_REASON = [
-  'decode', 'alg', 'client', 'aud', 'time', 'key', 'signature', 'jti', 'client_id', 'not-approved', 'not-in-network',
-  'invalid_request', 'unsupported_grant_type', 'invalid_client', 'invalid_scope', 'unauthorized_client', 'slow_down', 'temporarily_unavailable', 'server_error',
-  'access_denied', 'insufficient_scope', 'invalid_client_metadata', 'invalid_token', 'not_found', OTHER,
+  'decode',
+  'alg',
+  'client',
+  'aud',
+  'time',
+  'key',
+  'signature',
+  'jti',
+  'client_id',
+  'not-approved',
+  'not-in-network',
+  'invalid_request',
+  'unsupported_grant_type',
+  'invalid_client',
+  'invalid_scope',
+  'unauthorized_client',
+  'slow_down',
+  'temporarily_unavailable',
+  'server_error',
+  'access_denied',
+  'insufficient_scope',
+  'invalid_client_metadata',
+  'invalid_token',
+  'not_found',
+  OTHER,
 ] as const;
 /** Why a registration left without an approval. */
 export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
 /** Actions of `pa.disclosure.v1`. */
-export const ACTION = ['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain', OTHER] as const;
+export const ACTION = [
+  'read',
+  'search',
+  'group-read',
+  'group-search',
+  'export-requested',
+  'download',
+  'token',
+  'explain',
+  OTHER,
+] as const;
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
-export const REFUSAL = [...DENIAL_REASONS, 'unknown-resource', 'group-unknown', 'group-of-another', 'token', 'invalid-request', 'invalid-value', 'required', 'not-supported', 'too-costly', 'unavailable', OTHER] as const;
+export const REFUSAL = [
+  ...DENIAL_REASONS,
+  'unknown-resource',
+  'group-unknown',
+  'group-of-another',
+  'token',
+  'invalid-request',
+  'invalid-value',
+  'required',
+  'not-supported',
+  'too-costly',
+  'unavailable',
+  OTHER,
+] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
 /** What a client may have of exports. */
 export const EXPORT_LIMIT = ['kick-offs', 'running', 'kept-bytes'] as const;

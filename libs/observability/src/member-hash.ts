@@ -14,8 +14,10 @@ function base32(bytes: Uint8Array): string {
 }
 
 /**
- * How log lines name a member: the first 16 bytes of HMAC-SHA-256 over the member id, in base32 (26 characters). The same in
- * all processes that share the keys, so that lines can be put together; without a key it tells nothing, and a list of all
+ * How log lines name a member: the first 16 bytes of HMAC-SHA-256 over the member id, in base32 (26 characters). The
+ * same in
+ * all processes that share the keys, so that lines can be put together; without a key it tells nothing, and a list of
+ * all
  * member ids does not turn it around.
  */
 export class MemberHash {
@@ -41,4 +43,5 @@ export class MemberHash {
 export const MEMBER_HASH = Symbol('MemberHash');
 
 // The prefix keeps it apart from whatever else may be keyed with the same secret one day.
-const hash = (key: Uint8Array, member: string): string => base32(createHmac('sha256', key).update('member\n').update(member).digest().subarray(0, 16));
+const hash = (key: Uint8Array, member: string): string =>
+  base32(createHmac('sha256', key).update('member\n').update(member).digest().subarray(0, 16));

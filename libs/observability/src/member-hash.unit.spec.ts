@@ -8,12 +8,20 @@ it('is the same wherever the key is the same, and another for another member or 
   const a = new MemberHash(() => [OLD]);
   expect(a.of('m-1')).toMatch(/^[a-z2-7]{26}$/);
   expect(new MemberHash(() => [OLD]).of('m-1')).toBe(a.of('m-1'));
-  expect(new Set([a.of('m-1'), a.of('m-2'), new MemberHash(() => [NEW]).of('m-1'), MemberHash.random().of('m-1')]).size).toBe(4);
+  expect(
+    new Set([a.of('m-1'), a.of('m-2'), new MemberHash(() => [NEW]).of('m-1'), MemberHash.random().of('m-1')]).size,
+  ).toBe(4);
 });
 it('is base32 of the first 16 bytes of the HMAC', () => {
   const bytes = createHmac('sha256', OLD).update('member\nm-1').digest().subarray(0, 16);
-  const bits = [...bytes].map((b) => b.toString(2).padStart(8, '0')).join('').padEnd(130, '0');
-  const text = bits.match(/.{5}/g)!.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]).join('');
+  const bits = [...bytes]
+    .map((b) => b.toString(2).padStart(8, '0'))
+    .join('')
+    .padEnd(130, '0');
+  const text = bits
+    .match(/.{5}/g)!
+    .map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)])
+    .join('');
   expect(new MemberHash(() => [OLD]).of('m-1')).toBe(text);
 });
 it('follows a rotation: the new key names, both can be looked for', () => {

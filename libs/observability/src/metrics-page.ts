@@ -2,29 +2,57 @@ import { METRICS, type MetricDefinition } from './catalogue.ts';
 import { Metrics } from './metrics.ts';
 
 /** What prom-client's metric objects have beside their documented parts. */
-interface Registered { readonly name: string; readonly help: string; readonly type: string; readonly labelNames: readonly string[] }
+interface Registered {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+}
 
 /**
- * docs/metrics.json: every metric with its type, help and labels, those of the process (prom-client's) as well. For whoever has to know
+ * docs/metrics.json: every metric with its type, help and labels, those of the process (prom-client's) as well. For
+ * whoever has to know
  * names and must not import this library: dashboards and alerts (libs/watch), the chart.
  */
 export function metricsPage(): string {
-  const own = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(([name, { type, help, labels, values, buckets }]) => [
-    name, { type, help, labels: Object.fromEntries(labels.map((label) => [label, valuesOf(values[label]!)])), ...(buckets !== undefined && { buckets }) },
-  ] as const);
+  const own = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(
+    ([name, { type, help, labels, values, buckets }]) =>
+      [
+        name,
+        {
+          type,
+          help,
+          labels: Object.fromEntries(labels.map((label) => [label, valuesOf(values[label]!)])),
+          ...(buckets !== undefined && { buckets }),
+        },
+      ] as const,
+  );
   const known = new Set(own.map(([name]) => name));
-  const process = (new Metrics({ process: true }).registry.getMetricsAsArray() as readonly unknown[] as readonly Registered[]).filter(({ name }) => !known.has(name)).map(({ name, help, type, labelNames }) => [
-    name, { type, help, labels: Object.fromEntries(labelNames.map((label) => [label, 'of Node'])) },
-  ] as const);
+  const process = (
+    new Metrics({ process: true }).registry.getMetricsAsArray() as readonly unknown[] as readonly Registered[]
+  )
+    .filter(({ name }) => !known.has(name))
+    .map(
+      ({ name, help, type, labelNames }) =>
+        [name, { type, help, labels: Object.fromEntries(labelNames.map((label) => [label, 'of Node'])) }] as const,
+    );
   return `${JSON.stringify({ metrics: Object.fromEntries([...own, ...process.toSorted(([a], [b]) => (a < b ? -1 : 1))]) }, undefined, 2)}\n`;
 }
 
-const valuesOf = (values: MetricDefinition['values'][string]): readonly string[] | string => ('form' in values ? String(values.form) : values);
+const valuesOf = (values: MetricDefinition['values'][string]): readonly string[] | string =>
+  'form' in values ? String(values.form) : values;
 
 /** Sections of the page, each from this metric of the table on. */
 const SECTIONS: Readonly<Record<string, string>> = {
-  http_server_request_duration_seconds: 'Requests', pa_log_appended_total: 'The log', pa_view_lag_records: 'Views and facts', pa_intake_events_total: 'Intake', pa_export_jobs: 'Exports',
-  pa_tokens_issued_total: 'Access', pa_slo_total: 'Service levels', pa_probe_runs_total: 'The synthetic probe', pa_engine_reachable: 'The process',
+  http_server_request_duration_seconds: 'Requests',
+  pa_log_appended_total: 'The log',
+  pa_view_lag_records: 'Views and facts',
+  pa_intake_events_total: 'Intake',
+  pa_export_jobs: 'Exports',
+  pa_tokens_issued_total: 'Access',
+  pa_slo_total: 'Service levels',
+  pa_probe_runs_total: 'The synthetic probe',
+  pa_engine_reachable: 'The process',
 };
 const HEAD = `# Metrics
 
@@ -47,11 +75,19 @@ as data, with every value of every label. Nothing else is measured.
 
 /** docs/metrics.md: the same for people. */
 export function metricsText(): string {
-  const rows = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(([name, { type, help, labels, buckets }]) => {
-    const section = SECTIONS[name] === undefined ? '' : `\n## ${SECTIONS[name]}\n\n| metric | type | labels | what |\n| --- | --- | --- | --- |\n`;
-    const bounds = buckets === undefined ? '' : ` (${buckets.map((bound) => String(bound)).join(', ')})`;
-    return `${section}| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help}${bounds} |\n`;
-  });
+  const rows = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(
+    ([name, { type, help, labels, buckets }]) => {
+      const section =
+        SECTIONS[name] === undefined
+          ? ''
+          : `\n## ${SECTIONS[name]}\n\n| metric | type | labels | what |\n| --- | --- | --- | --- |\n`;
+      const bounds = buckets === undefined ? '' : ` (${buckets.map((bound) => String(bound)).join(', ')})`;
+      return (
+        `${section}| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help}${bounds} ` +
+        '|\n'
+      );
+    },
+  );
   const node = `
 ## Node
 

@@ -1,5 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { METRICS, type CounterName, type GaugeName, type HistogramName, type LabelsOf, type MetricDefinition, type MetricName } from './catalogue.ts';
+import {
+  METRICS,
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type LabelsOf,
+  type MetricDefinition,
+  type MetricName,
+} from './catalogue.ts';
 import { OTHER, type LabelValues } from './labels.ts';
 
 const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
@@ -7,19 +15,28 @@ const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
 export interface MetricsOptions {
   /** False: nothing is measured and nothing costs. Default true. */
   readonly enabled?: boolean;
-  /** Memory, event loop delay, garbage collection and open handles of the process as well. Default false: once a process. */
+  /**
+   * Memory, event loop delay, garbage collection and open handles of the process as well. Default false: once a
+   * process.
+   */
   readonly process?: boolean;
 }
-export interface Sample<N extends MetricName = MetricName> { readonly labels: LabelsOf<N>; readonly value: number }
+export interface Sample<N extends MetricName = MetricName> {
+  readonly labels: LabelsOf<N>;
+  readonly value: number;
+}
 type Read<N extends GaugeName> = () => readonly Sample<N>[] | Promise<readonly Sample<N>[]>;
 /** Labels may be left out where the table has none. */
-type Labelled<N extends MetricName, Rest extends unknown[]> = keyof LabelsOf<N> extends never ? [labels?: Record<string, never>, ...Rest] : [labels: LabelsOf<N>, ...Rest];
+type Labelled<N extends MetricName, Rest extends unknown[]> = keyof LabelsOf<N> extends never
+  ? [labels?: Record<string, never>, ...Rest]
+  : [labels: LabelsOf<N>, ...Rest];
 
 /** A gauge that takes longer than this to read is left out of the scrape, ms. */
 const READ_MS = 2000;
 
 /**
- * Metrics of a process, in Prometheus' text format: those of the table (`catalogue.ts`), with the values that it knows. A value
+ * Metrics of a process, in Prometheus' text format: those of the table (`catalogue.ts`), with the values that it knows.
+ * A value
  * that is neither in its set nor of its form counts as `other`.
  */
 export class Metrics {
@@ -41,20 +58,32 @@ export class Metrics {
 
   /** A request that was answered; `route` is the pattern, `ms` the duration in milliseconds. */
   request(service: string, method: string, route: string, status: number, ms: number): void {
-    this.record('http_server_request_duration_seconds', { service, method, route, status: String(status) } as LabelsOf<'http_server_request_duration_seconds'>, ms / 1000);
+    this.record(
+      'http_server_request_duration_seconds',
+      { service, method, route, status: String(status) } as LabelsOf<'http_server_request_duration_seconds'>,
+      ms / 1000,
+    );
   }
   /** Adds to a counter. */
   count<N extends CounterName>(name: N, ...[labels, by = 1]: Labelled<N, [by?: number]>): void {
     if (this.enabled && by !== 0) this.counter(name).inc(this.guarded(name, labels), by);
   }
-  /** Counters that are there from the start, at 0 for all values that `labels` leaves open: a first event is an increase. */
+  /**
+   * Counters that are there from the start, at 0 for all values that `labels` leaves open: a first event is an
+   * increase.
+   */
   zero<N extends CounterName>(name: N, labels: Partial<LabelsOf<N>> = {}): void {
     if (!this.enabled) return;
     const { values }: MetricDefinition = METRICS[name];
     let sets: Record<string, string>[] = [{}];
     for (const [label, all] of Object.entries(values)) {
       const given = (labels as Record<string, string>)[label];
-      const each = given !== undefined ? [given] : Array.isArray(all) ? (all as readonly string[]).filter((value) => value !== OTHER) : [];
+      const each =
+        given !== undefined
+          ? [given]
+          : Array.isArray(all)
+            ? (all as readonly string[]).filter((value) => value !== OTHER)
+            : [];
       sets = sets.flatMap((set) => each.map((value) => ({ ...set, [label]: value })));
     }
     for (const set of sets) this.counter(name).inc(this.guarded(name, set), 0);
@@ -65,7 +94,13 @@ export class Metrics {
     let histogram = this.histograms.get(name);
     if (histogram === undefined) {
       const { help, labels: labelNames, buckets = [] }: MetricDefinition = METRICS[name];
-      histogram = new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [this.registry] });
+      histogram = new Histogram({
+        name,
+        help,
+        labelNames: [...labelNames],
+        buckets: [...buckets],
+        registers: [this.registry],
+      });
       this.histograms.set(name, histogram);
     }
     histogram.observe(this.guarded(name, labels), value);
@@ -78,7 +113,8 @@ export class Metrics {
     if (this.enabled) this.gauge(name).inc(this.guarded(name, labels), by);
   }
   /**
-   * A gauge that is read at each scrape. While it cannot be read there are no samples: no wrong ones. Several may read one
+   * A gauge that is read at each scrape. While it cannot be read there are no samples: no wrong ones. Several may read
+   * one
    * gauge; of the same labels the highest counts.
    * @returns ends it
    */
@@ -101,7 +137,10 @@ export class Metrics {
       ends.push(end);
       return end;
     };
-    return { metrics: Object.create(this, { read: { value: read } }) as Metrics, end: () => ends.splice(0).forEach((end) => end()) };
+    return {
+      metrics: Object.create(this, { read: { value: read } }) as Metrics,
+      end: () => ends.splice(0).forEach((end) => end()),
+    };
   }
 
   async text(): Promise<string> {
@@ -123,7 +162,13 @@ export class Metrics {
     let gauge = this.gauges.get(name);
     if (gauge === undefined) {
       const { help, labels }: MetricDefinition = METRICS[name];
-      gauge = new Gauge({ name, help, labelNames: [...labels], registers: [this.registry], collect: () => this.collect(name) });
+      gauge = new Gauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers: [this.registry],
+        collect: () => this.collect(name),
+      });
       this.gauges.set(name, gauge);
     }
     return gauge;
@@ -167,15 +212,24 @@ async function inTime(read: Read<GaugeName>): Promise<readonly Sample<GaugeName>
     timer = setTimeout(() => resolve([]), READ_MS);
   });
   try {
-    return await Promise.race([Promise.resolve().then(read).catch(() => []), late]);
+    return await Promise.race([
+      Promise.resolve()
+        .then(read)
+        .catch(() => []),
+      late,
+    ]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Exactly the labels of the table, each with a value that it may have. */
-function guardOf(values: Readonly<Record<string, LabelValues>>): (labels: Readonly<Record<string, string>>) => Record<string, string> {
-  const checks = Object.entries(values).map(([label, allowed]) => [label, 'form' in allowed ? formed(allowed.form, allowed.atMost) : among(allowed)] as const);
+function guardOf(
+  values: Readonly<Record<string, LabelValues>>,
+): (labels: Readonly<Record<string, string>>) => Record<string, string> {
+  const checks = Object.entries(values).map(
+    ([label, allowed]) => [label, 'form' in allowed ? formed(allowed.form, allowed.atMost) : among(allowed)] as const,
+  );
   return (labels) => {
     const own: Record<string, string> = {};
     for (const [label, check] of checks) own[label] = check(labels[label] ?? OTHER);

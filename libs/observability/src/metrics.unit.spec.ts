@@ -8,7 +8,9 @@ test.each(ALL)('%s is named and told as Prometheus asks for', (name, { type, hel
   expect(name).toMatch(/^(pa|http_server)_[a-z0-9_]+$/);
   expect(name.endsWith('_total')).toBe(type === 'counter');
   expect(help).toMatch(/^[A-Z0-9][^\n]{8,}[^.]$/);
-  expect(labels.filter((label) => !/^[a-z]+$/.test(label) || ['le', 'quantile', 'job', 'instance'].includes(label))).toEqual([]);
+  expect(
+    labels.filter((label) => !/^[a-z]+$/.test(label) || ['le', 'quantile', 'job', 'instance'].includes(label)),
+  ).toEqual([]);
   expect(buckets !== undefined).toBe(type === 'histogram');
   expect([...(buckets ?? [])].toSorted((a, b) => a - b)).toEqual(buckets ?? []);
 });
@@ -24,7 +26,11 @@ test('a counter counts, a histogram observes, a gauge moves', async () => {
   const text = await metrics.text();
   expect(text).toContain('pa_intake_events_total{service="resources",outcome="recorded"} 5');
   expect(text).toContain('pa_tokens_issued_total 1');
-  expect(text).toContain('http_server_request_duration_seconds_bucket{le="0.02",service="resources",method="GET",route="/fhir/:type/:id",status="200"} 1');
+  expect(text).toContain(
+    'http_server_request_duration_seconds_bucket{le="0.02",service="resources",method="GET",route="/fhir/:type/:id",status="200"} ' +
+      '' +
+      '1',
+  );
   expect(text).toContain('http_server_active_requests{service="auth"} 1');
   expect(text).toMatch(/process_resident_memory_bytes \d+/);
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/);
@@ -45,7 +51,9 @@ test('what a caller makes up is one value', async () => {
   for (let i = 0; i < 500; i++) metrics.request('resources', 'GET', `/route-${i}`, 200, 1);
   metrics.count('pa_token_refusals_total', { reason: 'made up' as 'jti' });
   const text = await metrics.text();
-  expect(text).toContain('http_server_request_duration_seconds_count{service="resources",method="other",route="other",status="404"} 500');
+  expect(text).toContain(
+    'http_server_request_duration_seconds_count{service="resources",method="other",route="other",status="404"} 500',
+  );
   expect(text.match(/_count\{/g)!.length).toBeLessThan(160);
   expect(text).toContain('pa_token_refusals_total{reason="other"} 1');
 });
@@ -63,7 +71,10 @@ test('a gauge of several series is read when scraped, and says nothing while it 
   let away = false;
   metrics.read('pa_view_builds', async () => {
     if (away) throw new Error('away');
-    return [{ labels: { view: 'a' }, value: 3 }, { labels: { view: 'b' }, value: 0 }];
+    return [
+      { labels: { view: 'a' }, value: 3 },
+      { labels: { view: 'b' }, value: 0 },
+    ];
   });
   const end = metrics.read('pa_view_builds', () => [{ labels: { view: 'a' }, value: 5 }]);
   expect(await metrics.text()).toMatch(/pa_view_builds\{view="a"\} 5\npa_view_builds\{view="b"\} 0/);

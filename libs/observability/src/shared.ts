@@ -2,7 +2,11 @@
 const SHARED_MS = 2000;
 
 /** Asks at most once in `ms`, however many callers read it, and also after a fault, so that measuring adds no load. */
-export function shared<T>(ask: () => Promise<T>, ms = SHARED_MS, now: () => number = () => performance.now()): () => Promise<T> {
+export function shared<T>(
+  ask: () => Promise<T>,
+  ms = SHARED_MS,
+  now: () => number = () => performance.now(),
+): () => Promise<T> {
   let answer: Promise<T> | undefined;
   let until = Number.NEGATIVE_INFINITY;
   return () => {

@@ -1,11 +1,17 @@
-/** Identifier systems, code systems, extension and profile URLs of the guides that this platform follows. Each is written here once. */
+/**
+ * Identifier systems, code systems, extension and profile URLs of the guides that this platform follows. Each is
+ * written here once.
+ */
 
 export const US_NPI = 'http://hl7.org/fhir/sid/us-npi';
 /** Employer identification number, used as TIN. */
 export const US_EIN = 'urn:oid:2.16.840.1.113883.4.4';
 export const ISO_4217 = 'urn:iso:std:iso:4217';
 export const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
-export const SUBSETTED = { system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue', code: 'SUBSETTED' } as const;
+export const SUBSETTED = {
+  system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
+  code: 'SUBSETTED',
+} as const;
 
 export const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/';
 export const CARIN_BB = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/';
@@ -29,8 +35,10 @@ export const GROUP_EXTENSIONS = {
 
 export const CLAIM_ADJUDICATION = 'http://terminology.hl7.org/CodeSystem/adjudication';
 export const C4BB_ADJUDICATION = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication';
-export const C4BB_ADJUDICATION_DISCRIMINATOR = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
-export const PDEX_ADJUDICATION_DISCRIMINATOR = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
+export const C4BB_ADJUDICATION_DISCRIMINATOR =
+  'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
+export const PDEX_ADJUDICATION_DISCRIMINATOR =
+  'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
 
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;
 export const REVIEW_ACTION_CODE = `${PDEX}extension-reviewActionCode`;

@@ -27,27 +27,42 @@ const NOT_IN_FORCE = new Set<unknown>(['draft', 'proposed', 'rejected', 'inactiv
 const ANYWHERE = new PayerDays();
 
 /**
- * What a FHIR R4 Consent says about Provider Access. Pure, for any JSON object with `resourceType: Consent`, valid or not. A deny provision, at
- * whatever depth, is an opt-out (PDex 2.2, pdex-provider-consent). What is not fully understood makes the opt-out global: an opt-out is never read as
+ * What a FHIR R4 Consent says about Provider Access. Pure, for any JSON object with `resourceType: Consent`, valid or
+ * not. A deny provision, at
+ * whatever depth, is an opt-out (PDex 2.2, pdex-provider-consent). What is not fully understood makes the opt-out
+ * global: an opt-out is never read as
  * less than it may mean. docs/adr/0019-fhir-consent.md has the rule for each element.
  * @param at ms since the epoch: a deny whose period was over before it says nothing
  * @param days when a day ends that the payer wrote; without it a day ends where it ends last on earth
  */
-export function readConsent(consent: Readonly<Record<string, unknown>>, at: number, days: PayerDays = ANYWHERE): ConsentReading {
+export function readConsent(
+  consent: Readonly<Record<string, unknown>>,
+  at: number,
+  days: PayerDays = ANYWHERE,
+): ConsentReading {
   if (NOT_IN_FORCE.has(consent['status']) || isAboutSomethingElse(consent)) return NONE;
   const { provision } = consent;
   if (!denies(provision) && !hasCode(consent['policyRule'], V3_ACT, ['OPTOUT', 'OPTOUTE'])) return NONE;
   const period = isObject(provision) && isObject(provision['period']) ? provision['period'] : {};
   if (wasOver(period['end'], at, days)) return NONE;
-  const targets = isObject(consent['modifierExtension']) || Array.isArray(consent['modifierExtension']) ? undefined : recipients(provision);
+  const targets =
+    isObject(consent['modifierExtension']) || Array.isArray(consent['modifierExtension'])
+      ? undefined
+      : recipients(provision);
   const effectiveFrom = dayOrInstant(period['start']);
   return {
-    kind: 'opt-out', scope: targets === undefined ? 'global' : 'provider-specific', ...(targets !== undefined && { targets }),
-    ...(effectiveFrom !== undefined && { effectiveFrom }), setBy: setBy(consent['performer']),
+    kind: 'opt-out',
+    scope: targets === undefined ? 'global' : 'provider-specific',
+    ...(targets !== undefined && { targets }),
+    ...(effectiveFrom !== undefined && { effectiveFrom }),
+    setBy: setBy(consent['performer']),
   };
 }
 
-/** Whether a period with this end was over. One that cannot be read has no end; neither has a time of day without a zone. */
+/**
+ * Whether a period with this end was over. One that cannot be read has no end; neither has a time of day without a
+ * zone.
+ */
 function wasOver(end: unknown, at: number, days: PayerDays): boolean {
   if (typeof end !== 'string' || dateRange(end) === undefined || (end.includes('T') && !isInstant(end))) return false;
   return days.restrictsUntil(end) <= at;
@@ -56,11 +71,17 @@ function wasOver(end: unknown, at: number, days: PayerDays): boolean {
 /** The member whom a Consent names by a literal reference to a Patient; undefined where it names none in that way. */
 export function patientOfConsent(consent: Readonly<Record<string, unknown>>): string | undefined {
   const { patient } = consent;
-  const reference = isObject(patient) && typeof patient['reference'] === 'string' ? parseReference(patient['reference']) : undefined;
-  return (reference?.kind === 'relative' || reference?.kind === 'absolute') && reference.type === 'Patient' ? reference.id : undefined;
+  const reference =
+    isObject(patient) && typeof patient['reference'] === 'string' ? parseReference(patient['reference']) : undefined;
+  return (reference?.kind === 'relative' || reference?.kind === 'absolute') && reference.type === 'Patient'
+    ? reference.id
+    : undefined;
 }
 
-/** Whether scope or category say that the Consent is about research, an advance directive, or another API than Provider Access. */
+/**
+ * Whether scope or category say that the Consent is about research, an advance directive, or another API than Provider
+ * Access.
+ */
 function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unknown>>): boolean {
   const scopes = codingsOf(scope);
   const elsewhere = (c: Coding): boolean => c.system === CONSENT_SCOPE && (c.code === 'research' || c.code === 'adr');
@@ -92,7 +113,12 @@ const DISCLOSE = { system: `${CODES}consentaction`, code: 'disclose' };
 
 /** The providers to whom disclosure is denied; undefined: to all, or it is not understood to whom. */
 function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
-  if (!isObject(provision) || provision['type'] !== 'deny' || Object.keys(provision).some((name) => !UNDERSTOOD.has(name))) return undefined;
+  if (
+    !isObject(provision) ||
+    provision['type'] !== 'deny' ||
+    Object.keys(provision).some((name) => !UNDERSTOOD.has(name))
+  )
+    return undefined;
   const { action, actor } = provision;
   if (action !== undefined && !(Array.isArray(action) && action.every((a) => isOnly(a, DISCLOSE)))) return undefined;
   const targets: ({ npi: string } | { tin: string })[] = [];
@@ -117,7 +143,10 @@ function identified(reference: unknown): { npi: string } | { tin: string } | und
   return system === US_EIN && isTin(value) ? { tin: value } : undefined;
 }
 
-interface Coding { readonly system: unknown; readonly code: unknown }
+interface Coding {
+  readonly system: unknown;
+  readonly code: unknown;
+}
 /** undefined when it is no CodeableConcept. */
 function codingsOf(concept: unknown): readonly Coding[] | undefined {
   if (!isObject(concept)) return undefined;
@@ -133,7 +162,9 @@ function isOnly(concept: unknown, { system, code }: Coding): boolean {
   return codings?.length === 1 && codings[0]!.system === system && codings[0]!.code === code;
 }
 
-/** A FHIR dateTime as a day or an instant; undefined for one that does not exist, and for one that stands for "no date". */
+/**
+ * A FHIR dateTime as a day or an instant; undefined for one that does not exist, and for one that stands for "no date".
+ */
 function dayOrInstant(value: unknown): string | undefined {
   if (typeof value !== 'string' || dateRange(value) === undefined || value.startsWith('9999')) return undefined;
   if (value.includes('T')) return isInstant(value) ? value : undefined;
@@ -142,7 +173,12 @@ function dayOrInstant(value: unknown): string | undefined {
 
 function setBy(performer: unknown): ConsentOptOut['setBy'] {
   const [first] = Array.isArray(performer) ? (performer as unknown[]) : [];
-  const reference = isObject(first) && typeof first['reference'] === 'string' ? parseReference(first['reference']) : undefined;
+  const reference =
+    isObject(first) && typeof first['reference'] === 'string' ? parseReference(first['reference']) : undefined;
   const type = reference?.kind === 'relative' || reference?.kind === 'absolute' ? reference.type : undefined;
-  return type === undefined || type === 'Patient' ? 'member' : type === 'RelatedPerson' ? 'personal-representative' : 'payer';
+  return type === undefined || type === 'Patient'
+    ? 'member'
+    : type === 'RelatedPerson'
+      ? 'personal-representative'
+      : 'payer';
 }

@@ -4,21 +4,35 @@ import { PayerDays } from './days/payer-days.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/';
 const concept = (system: string, code: string) => ({ coding: [{ system, code }] });
-const purpose = (code: string) => concept('http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose', code);
+const purpose = (code: string) =>
+  concept('http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose', code);
 const IDSCL = concept(`${CODES}v3-ActCode`, 'IDSCL');
 const NPI = 'http://hl7.org/fhir/sid/us-npi';
 const EIN = 'urn:oid:2.16.840.1.113883.4.4';
-const discloser = { role: concept(`${CODES}provenance-participant-type`, 'performer'), reference: { identifier: { system: NPI, value: '0123456789' } } };
-const recipient = (identifier: unknown, role: unknown = concept(`${CODES}v3-ParticipationType`, 'IRCP')) => ({ role, reference: { identifier } });
+const discloser = {
+  role: concept(`${CODES}provenance-participant-type`, 'performer'),
+  reference: { identifier: { system: NPI, value: '0123456789' } },
+};
+const recipient = (identifier: unknown, role: unknown = concept(`${CODES}v3-ParticipationType`, 'IRCP')) => ({
+  role,
+  reference: { identifier },
+});
 const DISCLOSE = [concept(`${CODES}consentaction`, 'disclose')];
 
 const AT = Date.UTC(2026, 5, 1);
 /** The example no-consent-1 of PDex 2.2. */
 const provision = { type: 'deny', period: { start: '2024-06-11' }, actor: [discloser], action: DISCLOSE };
 const consent = {
-  resourceType: 'Consent', id: 'no-consent-1', status: 'active', scope: concept(`${CODES}consentscope`, 'patient-privacy'), category: [IDSCL, purpose('provider-access')],
-  patient: { reference: 'Patient/1' }, performer: [{ reference: 'Patient/1' }], organization: [{ reference: 'Organization/Payer1-1' }],
-  policyRule: concept(`${CODES}consentpolicycodes`, 'cric'), provision,
+  resourceType: 'Consent',
+  id: 'no-consent-1',
+  status: 'active',
+  scope: concept(`${CODES}consentscope`, 'patient-privacy'),
+  category: [IDSCL, purpose('provider-access')],
+  patient: { reference: 'Patient/1' },
+  performer: [{ reference: 'Patient/1' }],
+  organization: [{ reference: 'Organization/Payer1-1' }],
+  policyRule: concept(`${CODES}consentpolicycodes`, 'cric'),
+  provision,
 };
 const read = (over: object = {}): ConsentReading => readConsent({ ...consent, ...over }, AT);
 const readProvision = (over: object): ConsentReading => read({ provision: { ...provision, ...over } });
@@ -28,15 +42,24 @@ it('the opt-out of the guide is a global opt-out from its start', () => expect(r
 
 describe('restricts nothing', () => {
   it.each<[string, object]>([
-    ...['draft', 'proposed', 'rejected', 'inactive', 'entered-in-error'].map((status): [string, object] => [`status ${status}`, { status }]),
+    ...['draft', 'proposed', 'rejected', 'inactive', 'entered-in-error'].map((status): [string, object] => [
+      `status ${status}`,
+      { status },
+    ]),
     ['permit', { provision: { ...provision, type: 'permit' } }],
     ['no provision', { provision: undefined }],
-    ['an attestation of treatment', { category: [IDSCL, concept('http://loinc.org', '64292-6')], provision: { type: 'permit', actor: [] } }],
+    [
+      'an attestation of treatment',
+      { category: [IDSCL, concept('http://loinc.org', '64292-6')], provision: { type: 'permit', actor: [] } },
+    ],
     ['a denial between payers', { category: [IDSCL, purpose('payer-to-payer')] }],
     ['a denial towards the apps of the member', { category: [purpose('patient-access')] }],
     ['a denial of research', { scope: concept(`${CODES}consentscope`, 'research') }],
     ['an advance directive', { scope: concept(`${CODES}consentscope`, 'adr') }],
-    ['a denial that was over before', { provision: { ...provision, period: { start: '2020-01-01', end: '2026-05-30' } } }],
+    [
+      'a denial that was over before',
+      { provision: { ...provision, period: { start: '2020-01-01', end: '2026-05-30' } } },
+    ],
   ])('%s', (_what, over) => expect(read(over)).toEqual({ kind: 'none' }));
 });
 
@@ -47,66 +70,139 @@ describe('is an opt-out for all providers, because it may mean them', () => {
     ['a category of two APIs', { category: [purpose('payer-to-payer'), purpose('provider-access')] }],
     ['a category that is no concept', { category: [purpose('payer-to-payer'), 'payer-to-payer'] }],
     ['a purpose that is not known', { category: [purpose('payer-to-payer'), purpose('everything')] }],
-    ['a scope of two codes', { scope: { coding: [{ system: `${CODES}consentscope`, code: 'research' }, { system: `${CODES}consentscope`, code: 'patient-privacy' }] } }],
+    [
+      'a scope of two codes',
+      {
+        scope: {
+          coding: [
+            { system: `${CODES}consentscope`, code: 'research' },
+            { system: `${CODES}consentscope`, code: 'patient-privacy' },
+          ],
+        },
+      },
+    ],
     ['no scope', { scope: undefined }],
     ['research by a system that is not known', { scope: concept('urn:mine', 'research') }],
     ['a status that is not known', { status: 'on' }],
     ['no status', { status: undefined }],
     ['a type that is not known', { provision: { ...provision, type: 'forbid' } }],
     ['a type that is no text', { provision: { ...provision, type: ['deny'] } }],
-    ['a permission with a denial inside', { provision: { ...provision, type: 'permit', provision: [{ type: 'deny' }] } }],
+    [
+      'a permission with a denial inside',
+      { provision: { ...provision, type: 'permit', provision: [{ type: 'deny' }] } },
+    ],
     ['a denial with a permission inside', { provision: { ...provision, provision: [{ type: 'permit' }] } }],
-    ['a denial three levels deep', { provision: { ...provision, type: 'permit', provision: [{ type: 'permit', provision: [{ type: 'deny' }] }] } }],
-    ['the end of its last day is not over everywhere', { provision: { ...provision, period: { start: '2024-06-11', end: '2026-05-31' } } }],
+    [
+      'a denial three levels deep',
+      { provision: { ...provision, type: 'permit', provision: [{ type: 'permit', provision: [{ type: 'deny' }] }] } },
+    ],
+    [
+      'the end of its last day is not over everywhere',
+      { provision: { ...provision, period: { start: '2024-06-11', end: '2026-05-31' } } },
+    ],
     ['an end that cannot be read', { provision: { ...provision, period: { start: '2024-06-11', end: '2020-02-30' } } }],
     ['an end that lies ahead', { provision: { ...provision, period: { start: '2024-06-11', end: '2027-01-01' } } }],
-    ['an action that is another', { provision: { ...provision, action: [concept(`${CODES}consentaction`, 'correct')] } }],
-    ['a use case that is not this one', { provision: { ...provision, action: [{ extension: [{ url: 'urn:x', valueBoolean: false }], coding: [] }] } }],
+    [
+      'an action that is another',
+      { provision: { ...provision, action: [concept(`${CODES}consentaction`, 'correct')] } },
+    ],
+    [
+      'a use case that is not this one',
+      { provision: { ...provision, action: [{ extension: [{ url: 'urn:x', valueBoolean: false }], coding: [] }] } },
+    ],
   ])('%s', (_what, over) => expect(read(over)).toEqual(GLOBAL));
   it('a policy of opting out', () => {
-    for (const code of ['OPTOUT', 'OPTOUTE']) expect(read({ policyRule: concept(`${CODES}v3-ActCode`, code), provision: undefined })).toEqual({ kind: 'opt-out', scope: 'global', setBy: 'member' });
+    for (const code of ['OPTOUT', 'OPTOUTE'])
+      expect(read({ policyRule: concept(`${CODES}v3-ActCode`, code), provision: undefined })).toEqual({
+        kind: 'opt-out',
+        scope: 'global',
+        setBy: 'member',
+      });
   });
 });
 
 describe('is an opt-out of the providers whom it names as recipients', () => {
   const barred = (...actor: unknown[]) => readProvision({ actor: [discloser, ...actor] });
   it('by NPI and by TIN', () => {
-    expect(barred(recipient({ system: NPI, value: '1234567893' }), recipient({ system: EIN, value: '12-3456789' })))
-      .toEqual({ ...GLOBAL, scope: 'provider-specific', targets: [{ npi: '1234567893' }, { tin: '12-3456789' }] });
+    expect(
+      barred(recipient({ system: NPI, value: '1234567893' }), recipient({ system: EIN, value: '12-3456789' })),
+    ).toEqual({ ...GLOBAL, scope: 'provider-specific', targets: [{ npi: '1234567893' }, { tin: '12-3456789' }] });
   });
   it.each<[string, unknown]>([
     ['a wrong check digit', recipient({ system: NPI, value: '1234567890' })],
     ['another system', recipient({ system: 'urn:x', value: '1234567893' })],
-    ['no identifier', { role: concept(`${CODES}v3-ParticipationType`, 'IRCP'), reference: { reference: 'Practitioner/1' } }],
+    [
+      'no identifier',
+      { role: concept(`${CODES}v3-ParticipationType`, 'IRCP'), reference: { reference: 'Practitioner/1' } },
+    ],
     ['another role', recipient({ system: NPI, value: '1234567893' }, concept(`${CODES}v3-ParticipationType`, 'CST'))],
-    ['two roles', recipient({ system: NPI, value: '1234567893' }, { coding: [{ system: `${CODES}v3-ParticipationType`, code: 'IRCP' }, { system: 'urn:x', code: 'x' }] })],
+    [
+      'two roles',
+      recipient(
+        { system: NPI, value: '1234567893' },
+        {
+          coding: [
+            { system: `${CODES}v3-ParticipationType`, code: 'IRCP' },
+            { system: 'urn:x', code: 'x' },
+          ],
+        },
+      ),
+    ],
     ['an extension', { ...recipient({ system: NPI, value: '1234567893' }), extension: [{ url: 'urn:x' }] }],
     ['nothing', null],
   ])('and of all when one of them has %s', (_what, actor) => {
     expect(barred(recipient({ system: NPI, value: '1234567893' }), actor)).toEqual(GLOBAL);
   });
-  it.each(['purpose', 'class', 'code', 'data', 'dataPeriod', 'securityLabel', 'extension', 'modifierExtension'])('and of all when %s narrows it', (element) => {
-    expect(readProvision({ actor: [recipient({ system: NPI, value: '1234567893' })], [element]: [{}] })).toEqual(GLOBAL);
-  });
+  it.each(['purpose', 'class', 'code', 'data', 'dataPeriod', 'securityLabel', 'extension', 'modifierExtension'])(
+    'and of all when %s narrows it',
+    (element) => {
+      expect(readProvision({ actor: [recipient({ system: NPI, value: '1234567893' })], [element]: [{}] })).toEqual(
+        GLOBAL,
+      );
+    },
+  );
   it('and of all when a modifier changes its meaning', () => {
-    expect(read({ modifierExtension: [{ url: 'urn:x' }], provision: { ...provision, actor: [recipient({ system: NPI, value: '1234567893' })] } })).toEqual(GLOBAL);
+    expect(
+      read({
+        modifierExtension: [{ url: 'urn:x' }],
+        provision: { ...provision, actor: [recipient({ system: NPI, value: '1234567893' })] },
+      }),
+    ).toEqual(GLOBAL);
   });
 });
 
 it.each<[unknown, string | undefined]>([
-  ['2024-06-11', '2024-06-11'], ['2024-06', '2024-06-01'], ['2024', '2024-01-01'], ['2024-06-11T10:00:00Z', '2024-06-11T10:00:00Z'],
-  ['2024-06-11T10:00:00', undefined], ['2024-02-30', undefined], ['9999-12-31', undefined], ['soon', undefined], [2024, undefined], [undefined, undefined],
+  ['2024-06-11', '2024-06-11'],
+  ['2024-06', '2024-06-01'],
+  ['2024', '2024-01-01'],
+  ['2024-06-11T10:00:00Z', '2024-06-11T10:00:00Z'],
+  ['2024-06-11T10:00:00', undefined],
+  ['2024-02-30', undefined],
+  ['9999-12-31', undefined],
+  ['soon', undefined],
+  [2024, undefined],
+  [undefined, undefined],
 ])('starting %j it counts from %j', (start, effectiveFrom) => {
   const { effectiveFrom: _, ...rest } = GLOBAL;
   expect(readProvision({ period: { start } })).toEqual(effectiveFrom === undefined ? rest : { ...rest, effectiveFrom });
 });
 
 it.each<[unknown, string]>([
-  [[{ reference: 'RelatedPerson/2' }], 'personal-representative'], [[{ reference: 'https://x.example/Patient/1' }], 'member'], [[{ reference: 'Practitioner/2' }], 'payer'], [undefined, 'member'], ['x', 'member'],
+  [[{ reference: 'RelatedPerson/2' }], 'personal-representative'],
+  [[{ reference: 'https://x.example/Patient/1' }], 'member'],
+  [[{ reference: 'Practitioner/2' }], 'payer'],
+  [undefined, 'member'],
+  ['x', 'member'],
 ])('set by %j', (performer, setBy) => expect(read({ performer })).toMatchObject({ setBy }));
 
 it.each<[unknown, string | undefined]>([
-  [{ reference: 'Patient/1' }, '1'], [{ reference: 'https://x.example/fhir/Patient/1' }, '1'], [{ reference: 'Group/1' }, undefined], [{ reference: '#p' }, undefined], [{ identifier: {} }, undefined], ['Patient/1', undefined], [undefined, undefined],
+  [{ reference: 'Patient/1' }, '1'],
+  [{ reference: 'https://x.example/fhir/Patient/1' }, '1'],
+  [{ reference: 'Group/1' }, undefined],
+  [{ reference: '#p' }, undefined],
+  [{ identifier: {} }, undefined],
+  ['Patient/1', undefined],
+  [undefined, undefined],
 ])('of the patient %j', (patient, id) => expect(patientOfConsent({ ...consent, patient })).toBe(id));
 
 it('never throws, whatever stands in place of an element, and denies unless it is sure', () => {
@@ -122,7 +218,11 @@ it('never throws, whatever stands in place of an element, and denies unless it i
 
 describe('the end of a denial', () => {
   const endsAt = (end: string, at: string, zones: readonly string[]): string =>
-    readConsent({ ...consent, provision: { ...provision, period: { start: '2024-06-11', end } } }, Date.parse(at), new PayerDays(zones)).kind;
+    readConsent(
+      { ...consent, provision: { ...provision, period: { start: '2024-06-11', end } } },
+      Date.parse(at),
+      new PayerDays(zones),
+    ).kind;
 
   it.each([
     ['in New York', ['America/New_York'], '2026-05-31', '2026-06-01T04:00:00Z'],

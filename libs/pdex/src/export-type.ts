@@ -14,23 +14,36 @@ export type ExportType = keyof typeof EXPORT_TYPES;
 export const ATTRIBUTION_LIST_TYPES = ['Group', 'Patient', 'Coverage'] as const;
 
 const BY_TEXT = new Map<string, ExportType>(
-  (Object.entries(EXPORT_TYPES) as [ExportType, string][]).flatMap(([name, canonical]) => [[canonical, name], ...(name === 'attribution-list' ? [] : [[name, name] as [string, ExportType]])]),
+  (Object.entries(EXPORT_TYPES) as [ExportType, string][]).flatMap(([name, canonical]) => [
+    [canonical, name],
+    ...(name === 'attribution-list' ? [] : [[name, name] as [string, ExportType]]),
+  ]),
 );
 
 export type ExportTypeParse =
   | { readonly ok: true; readonly exportType: ExportType }
-  /** `unknown`: no such code. `needs-since`: a delta must say since when; the server never infers it. `needs-types`: ATR's minimum is missing. */
+  /**
+   * `unknown`: no such code. `needs-since`: a delta must say since when; the server never infers it. `needs-types`:
+   * ATR's minimum is missing.
+   */
   | { readonly ok: false; readonly reason: 'unknown' | 'needs-since' | 'needs-types' };
 
 /**
  * Reads `exportType`: the full code, the code with `#` still encoded as `%23`, or the short form without prefix.
  * Absent means provider-delta with `_since`, provider-download without.
  */
-export function parseExportType(value: string | undefined, given: { readonly since: boolean; readonly types?: readonly string[] | undefined }): ExportTypeParse {
+export function parseExportType(
+  value: string | undefined,
+  given: { readonly since: boolean; readonly types?: readonly string[] | undefined },
+): ExportTypeParse {
   if (value === undefined) return { ok: true, exportType: given.since ? 'provider-delta' : 'provider-download' };
   const exportType = BY_TEXT.get(value.replace(/%23/i, '#'));
   if (exportType === undefined) return { ok: false, reason: 'unknown' };
   if (exportType === 'provider-delta' && !given.since) return { ok: false, reason: 'needs-since' };
-  if (exportType === 'attribution-list' && !ATTRIBUTION_LIST_TYPES.every((type) => given.types?.includes(type) ?? false)) return { ok: false, reason: 'needs-types' };
+  if (
+    exportType === 'attribution-list' &&
+    !ATTRIBUTION_LIST_TYPES.every((type) => given.types?.includes(type) ?? false)
+  )
+    return { ok: false, reason: 'needs-types' };
   return { ok: true, exportType };
 }

@@ -19,8 +19,13 @@ it.each([
 });
 
 it('gives the attribution list to who asks for its types, and reads every code that it publishes', () => {
-  expect(parseExportType('hl7.fhir.us.davinci-atr', { since: false, types: ['Group', 'Patient', 'Coverage', 'Location'] })).toEqual({ ok: true, exportType: 'attribution-list' });
+  expect(
+    parseExportType('hl7.fhir.us.davinci-atr', { since: false, types: ['Group', 'Patient', 'Coverage', 'Location'] }),
+  ).toEqual({ ok: true, exportType: 'attribution-list' });
   for (const [exportType, code] of Object.entries(EXPORT_TYPES)) {
-    expect(parseExportType(code, { since: true, types: ['Group', 'Patient', 'Coverage'] })).toEqual({ ok: true, exportType });
+    expect(parseExportType(code, { since: true, types: ['Group', 'Patient', 'Coverage'] })).toEqual({
+      ok: true,
+      exportType,
+    });
   }
 });

@@ -16,12 +16,29 @@ const CURRENCIES = new Set(
 const MONEY_ONLY = new Set(['USD', 'EUR', 'GBP', 'JPY', 'CNY', 'MXN', 'BRL', 'KRW', 'NZD', 'PLN', 'CZK', 'HUF']);
 const SYMBOLS = ['$', '€', '£', '¥', '₹', '¢'];
 const WORDS = new Set('usd,dollar,dollars,us dollar,us dollars,cent,cents,euro,euros,eur,gbp'.split(','));
-const FINANCIAL = new Set(
-  ['ExplanationOfBenefit', 'Claim', 'ClaimResponse', 'Coverage', 'Invoice', 'Account', 'ChargeItem'],
-);
+const FINANCIAL = new Set([
+  'ExplanationOfBenefit',
+  'Claim',
+  'ClaimResponse',
+  'Coverage',
+  'Invoice',
+  'Account',
+  'ChargeItem',
+]);
 
 /** Elements of R4 whose type is Money, where their name is not used for anything else. */
-const MONEY_ELEMENTS = new Set(['unitPrice', 'net', 'totalNet', 'totalGross', 'valueMoney', 'allowedMoney', 'usedMoney', 'costToBeneficiary', 'paymentAmount', 'priceOverride']);
+const MONEY_ELEMENTS = new Set([
+  'unitPrice',
+  'net',
+  'totalNet',
+  'totalGross',
+  'valueMoney',
+  'allowedMoney',
+  'usedMoney',
+  'costToBeneficiary',
+  'paymentAmount',
+  'priceOverride',
+]);
 
 /** The kind of resource around an object, and what holds the object. */
 interface Place {
@@ -65,8 +82,10 @@ function moneyIn(object: Record<string, unknown>, { key, parent, financial, exte
   if ('currency' in object || '_currency' in object) return 'currency';
   if ('costToBeneficiary' in object) return 'costToBeneficiary';
   if (MONEY_ELEMENTS.has(key)) return key;
-  if (key === 'payment' && ['date', 'amount', 'adjustment'].some((name) => name in object)) return 'payment beyond its type';
-  if (key === 'amount' && typeof object['value'] === 'number' && parent !== undefined && 'category' in parent) return 'amount';
+  if (key === 'payment' && ['date', 'amount', 'adjustment'].some((name) => name in object))
+    return 'payment beyond its type';
+  if (key === 'amount' && typeof object['value'] === 'number' && parent !== undefined && 'category' in parent)
+    return 'amount';
   const { url: text } = object;
   const url = isExtension(key) && typeof text === 'string' ? text.toLowerCase().split(/[/#-]/).at(-1) : undefined;
   if (url === 'currency') return 'extension of a currency';

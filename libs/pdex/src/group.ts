@@ -26,7 +26,14 @@ export interface GroupInput {
   readonly lastUpdated: string;
   readonly providerNpi?: string | undefined;
   readonly tin?: string | undefined;
-  readonly contract?: { readonly value: string; readonly system?: string | undefined; readonly from?: string | undefined; readonly to?: string | undefined } | undefined;
+  readonly contract?:
+    | {
+        readonly value: string;
+        readonly system?: string | undefined;
+        readonly from?: string | undefined;
+        readonly to?: string | undefined;
+      }
+    | undefined;
   readonly name?: string | undefined;
   readonly providerDisplay?: string | undefined;
   /** The payer: `Organization/payer-1`. */
@@ -46,19 +53,31 @@ export interface GroupInput {
  */
 export function groupResource(input: GroupInput): FhirResource {
   const { id, versionId, lastUpdated, providerNpi, tin, contract, payer, members, summary = false } = input;
-  const provider = providerNpi === undefined ? (tin === undefined ? undefined : { system: US_EIN, value: tin }) : { system: US_NPI, value: providerNpi };
+  const provider =
+    providerNpi === undefined
+      ? tin === undefined
+        ? undefined
+        : { system: US_EIN, value: tin }
+      : { system: US_NPI, value: providerNpi };
   const display = input.providerDisplay ?? input.name;
   const code = { system: MEMBER_ATTRIBUTION, code: PROVIDER_GROUP_CODE, display: 'PDex Provider Group' };
   const identifier = [
     ...(providerNpi === undefined ? [] : [{ system: US_NPI, value: providerNpi }]),
     ...(tin === undefined ? [] : [{ system: US_EIN, value: tin }]),
-    ...(contract === undefined ? [] : [{ ...(contract.system === undefined ? {} : { system: contract.system }), value: contract.value }]),
+    ...(contract === undefined
+      ? []
+      : [{ ...(contract.system === undefined ? {} : { system: contract.system }), value: contract.value }]),
   ];
   const contractPeriod = period(contract?.from, contract?.to);
   return {
     resourceType: 'Group',
     id,
-    meta: { versionId, lastUpdated, profile: [PDEX_PROFILES.providerGroup, ATR_PROFILES.group], ...(summary ? { tag: [SUBSETTED] } : {}) },
+    meta: {
+      versionId,
+      lastUpdated,
+      profile: [PDEX_PROFILES.providerGroup, ATR_PROFILES.group],
+      ...(summary ? { tag: [SUBSETTED] } : {}),
+    },
     extension: [
       { url: GROUP_EXTENSIONS.listStatus, valueCode: input.listStatus ?? 'open' },
       ...(contractPeriod === undefined ? [] : [{ url: GROUP_EXTENSIONS.contractPeriod, valuePeriod: contractPeriod }]),
@@ -69,12 +88,16 @@ export function groupResource(input: GroupInput): FhirResource {
     actual: true,
     code: { coding: [code] },
     ...(input.name === undefined ? {} : { name: input.name }),
-    quantity: input.quantity ?? new Set(members.filter((member) => member.inactive !== true).map(({ member }) => member)).size,
+    quantity:
+      input.quantity ?? new Set(members.filter((member) => member.inactive !== true).map(({ member }) => member)).size,
     managingEntity: { reference: payer.reference, ...(payer.display === undefined ? {} : { display: payer.display }) },
     characteristic: [
       {
         code: { coding: [code] },
-        valueReference: { ...(provider === undefined ? {} : { identifier: provider }), display: display ?? provider?.value ?? contract?.value ?? id },
+        valueReference: {
+          ...(provider === undefined ? {} : { identifier: provider }),
+          display: display ?? provider?.value ?? contract?.value ?? id,
+        },
         exclude: false,
         period: { start: lastUpdated.slice(0, 10) },
       },
@@ -84,11 +107,23 @@ export function groupResource(input: GroupInput): FhirResource {
 }
 
 /** One entry of Group.member: for lists too long to build at once. */
-export function groupMember({ member, coverageId, from, to, inactive = false, changeType, attributedProvider }: GroupMember): Readonly<Record<string, unknown>> {
+export function groupMember({
+  member,
+  coverageId,
+  from,
+  to,
+  inactive = false,
+  changeType,
+  attributedProvider,
+}: GroupMember): Readonly<Record<string, unknown>> {
   const extension = [
     ...(changeType === undefined ? [] : [{ url: GROUP_EXTENSIONS.changeType, valueCode: changeType }]),
-    ...(coverageId === undefined ? [] : [{ url: GROUP_EXTENSIONS.coverage, valueReference: { reference: `Coverage/${coverageId}` } }]),
-    ...(attributedProvider === undefined ? [] : [{ url: GROUP_EXTENSIONS.attributedProvider, valueReference: { reference: attributedProvider } }]),
+    ...(coverageId === undefined
+      ? []
+      : [{ url: GROUP_EXTENSIONS.coverage, valueReference: { reference: `Coverage/${coverageId}` } }]),
+    ...(attributedProvider === undefined
+      ? []
+      : [{ url: GROUP_EXTENSIONS.attributedProvider, valueReference: { reference: attributedProvider } }]),
   ];
   const attribution = period(from, to);
   return {

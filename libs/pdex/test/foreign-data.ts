@@ -25,7 +25,8 @@ export function foreignLines(set: string, type: string): string[] | undefined {
   const found = folder('foreign');
   const archive = found === undefined ? undefined : join(found, `${set}.tar.gz`);
   if (archive === undefined || !existsSync(archive)) return skipped(`foreign data ${set}`);
-  const names = execFileSync('tar', ['-tzf', archive], options).split('\n')
+  const names = execFileSync('tar', ['-tzf', archive], options)
+    .split('\n')
     .filter((name) => name.split('/').at(-1) === `${type}.ndjson` && !name.includes('derived'));
   return names.flatMap((name) => linesOf(archive, name));
 }
@@ -55,7 +56,7 @@ export function packages(): (() => unknown[])[] | undefined {
  */
 function* filesOf(archive: string): Generator<string> {
   const bytes = gunzipSync(readFileSync(archive));
-  for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
+  for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0;) {
     const name = bytes.toString('utf8', at, bytes.indexOf(0, at));
     const size = Number.parseInt(bytes.toString('latin1', at + 124, at + 136), 8);
     if (/\/[A-Z][A-Za-z]+-[^/]*\.json$/.test(name)) yield bytes.toString('utf8', at + 512, at + 512 + size);
@@ -64,8 +65,13 @@ function* filesOf(archive: string): Generator<string> {
 }
 
 function archivesIn(where: string): string[] {
-  return readdirSync(where).filter((name) => /\.t(ar\.)?gz$/.test(name)).sort().map((name) => join(where, name));
+  return readdirSync(where)
+    .filter((name) => /\.t(ar\.)?gz$/.test(name))
+    .sort()
+    .map((name) => join(where, name));
 }
 function linesOf(archive: string, ...names: string[]): string[] {
-  return execFileSync('tar', ['-xzOf', archive, ...names], options).split('\n').filter((line) => line !== '');
+  return execFileSync('tar', ['-xzOf', archive, ...names], options)
+    .split('\n')
+    .filter((line) => line !== '');
 }

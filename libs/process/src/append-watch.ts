@@ -24,11 +24,17 @@ export interface AppendWatch {
 const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: GAP_TYPE }, value: '{}' };
 
 /**
- * Tells readiness whether the log takes appends: a full disk and a partition without enough replicas still answer reads. An append that the engine
- * refused makes the next readiness check append one empty record (`pa.gap.v1`). The process is not ready until any append succeeds, so that a
- * process without traffic also becomes ready again. While appends succeed, nothing is added. While they fail, nothing is written.
+ * Tells readiness whether the log takes appends: a full disk and a partition without enough replicas still answer
+ * reads. An append that the engine
+ * refused makes the next readiness check append one empty record (`pa.gap.v1`). The process is not ready until any
+ * append succeeds, so that a
+ * process without traffic also becomes ready again. While appends succeed, nothing is added. While they fail, nothing
+ * is written.
  */
-export function watchAppends(log: EventLog, { topic, withinMs = 500, restMs = 15_000, now = () => performance.now() }: AppendWatchOptions): AppendWatch {
+export function watchAppends(
+  log: EventLog,
+  { topic, withinMs = 500, restMs = 15_000, now = () => performance.now() }: AppendWatchOptions,
+): AppendWatch {
   /** What the engine said to the last append, as long as no append has succeeded since. Its words are free of data. */
   let refusal: string | undefined;
   let probing: Promise<void> | undefined;
@@ -59,9 +65,12 @@ export function watchAppends(log: EventLog, { topic, withinMs = 500, restMs = 15
     if (refusal === undefined || now() - provenAt < restMs) return { ready: true };
     probing ??= probe();
     let timer: NodeJS.Timeout | undefined;
-    await Promise.race([probing, new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    })]);
+    await Promise.race([
+      probing,
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, withinMs);
+      }),
+    ]);
     clearTimeout(timer);
     return refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be appended (${refusal})` };
   };

@@ -4,7 +4,8 @@ import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { watchAppends } from './append-watch.ts';
 
 const given = [{ key: 'k', partitionKey: 'k', headers: {}, value: 'v' }];
-const types = async (log: EventLog, topic: string): Promise<(string | undefined)[]> => (await log.read(topic, 0, 0, 100)).map(({ headers }) => headers['ce_type']);
+const types = async (log: EventLog, topic: string): Promise<(string | undefined)[]> =>
+  (await log.read(topic, 0, 0, 100)).map(({ headers }) => headers['ce_type']);
 function watched() {
   const memory = openMemoryLog({ partitions: 1 });
   const clock = { now: 0 };
@@ -21,18 +22,26 @@ function watched() {
   return { memory, log, check, clock, disk };
 }
 
-test('is not ready after an append that the engine refused, and ready again when a probe goes through, without any traffic', async () => {
-  const { memory, log, check, disk } = watched();
-  expect(await check.check()).toEqual({ ready: true });
-  disk.full = true;
-  await expect(log.append('t', given)).rejects.toThrow(EngineUnavailable);
-  for (let i = 0; i < 3; i++) expect(await check.check()).toEqual({ ready: false, detail: 'nothing can be appended (the log file: database or disk is full)' });
-  disk.full = false;
-  expect(await check.check()).toEqual({ ready: true });
-  for (let i = 0; i < 20; i++) expect(await check.check()).toEqual({ ready: true });
-  // One empty record for the outage, and none while all is well.
-  expect(await types(memory, 'probes')).toEqual(['pa.gap.v1']);
-});
+test(
+  'is not ready after an append that the engine refused, and ready again when a probe goes through, without any ' +
+    'traffic',
+  async () => {
+    const { memory, log, check, disk } = watched();
+    expect(await check.check()).toEqual({ ready: true });
+    disk.full = true;
+    await expect(log.append('t', given)).rejects.toThrow(EngineUnavailable);
+    for (let i = 0; i < 3; i++)
+      expect(await check.check()).toEqual({
+        ready: false,
+        detail: 'nothing can be appended (the log file: database or disk is full)',
+      });
+    disk.full = false;
+    expect(await check.check()).toEqual({ ready: true });
+    for (let i = 0; i < 20; i++) expect(await check.check()).toEqual({ ready: true });
+    // One empty record for the outage, and none while all is well.
+    expect(await types(memory, 'probes')).toEqual(['pa.gap.v1']);
+  },
+);
 
 test('an append that succeeds makes it ready without a probe', async () => {
   const { memory, log, check, disk } = watched();
@@ -48,7 +57,9 @@ test('an append that succeeds makes it ready without a probe', async () => {
 test('a record that is too large says nothing about the log', async () => {
   const memory = openMemoryLog({ partitions: 1, maxRecordBytes: 10 });
   const { log, check } = watchAppends(memory, { topic: 'probes' });
-  await expect(log.append('payer.member-events', [{ ...given[0]!, value: 'x'.repeat(100) }])).rejects.toThrow(RecordTooLarge);
+  await expect(log.append('payer.member-events', [{ ...given[0]!, value: 'x'.repeat(100) }])).rejects.toThrow(
+    RecordTooLarge,
+  );
   expect(await check.check()).toEqual({ ready: true });
   expect(await types(memory, 'probes')).toEqual([]);
 });

@@ -9,7 +9,10 @@ export interface EngineProbeOptions {
   /** How long the engine may be away before that makes the process unready, ms: as long as reads go on without it. */
   readonly graceMs: number;
   readonly now: () => number;
-  /** While the engine is away. While it is there, a question waits for three times as long since the last answer. Default 1000. */
+  /**
+   * While the engine is away. While it is there, a question waits for three times as long since the last answer.
+   * Default 1000.
+   */
   readonly everyMs?: number;
   /** An answer that takes longer counts as none, ms. Default 3000. */
   readonly withinMs?: number;
@@ -18,7 +21,10 @@ export interface EngineProbeOptions {
 /** What others hear from the engine counts for so many intervals. */
 const QUIET = 3;
 
-/** Asks an engine in the background whether it is there: readiness and liveness look at the last answers, they do not wait for one. Answers to calls that the process makes anyway save the question. */
+/**
+ * Asks an engine in the background whether it is there: readiness and liveness look at the last answers, they do not
+ * wait for one. Answers to calls that the process makes anyway save the question.
+ */
 export class EngineProbe {
   readonly name: 'kafka' | 'mongodb';
   private readonly options: EngineProbeOptions;
@@ -33,7 +39,10 @@ export class EngineProbe {
     this.name = options.name;
     const everyMs = options.everyMs ?? 1000;
     this.quietMs = QUIET * everyMs;
-    this.polling = new Poll(() => (this.reachable() && performance.now() - this.heardAt < this.quietMs ? Promise.resolve() : this.ask()), everyMs);
+    this.polling = new Poll(
+      () => (this.reachable() && performance.now() - this.heardAt < this.quietMs ? Promise.resolve() : this.ask()),
+      everyMs,
+    );
   }
 
   /** Resolves after the first answer, or its absence. */
@@ -63,7 +72,9 @@ export class EngineProbe {
   }
   /** @returns ends it */
   gauge(metrics: Metrics): () => void {
-    return metrics.read('pa_engine_reachable', () => [{ labels: { engine: this.name }, value: this.reachable() ? 1 : 0 }]);
+    return metrics.read('pa_engine_reachable', () => [
+      { labels: { engine: this.name }, value: this.reachable() ? 1 : 0 },
+    ]);
   }
 
   /** The outcome of a call that something else made. A failure has the engine asked at the next turn. */
@@ -78,7 +89,15 @@ export class EngineProbe {
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), withinMs ?? 3000);
     });
-    const there = await Promise.race([Promise.resolve().then(probe).then(() => true, () => false), late]);
+    const there = await Promise.race([
+      Promise.resolve()
+        .then(probe)
+        .then(
+          () => true,
+          () => false,
+        ),
+      late,
+    ]);
     clearTimeout(timer);
     this.heard(there);
     if (there) {

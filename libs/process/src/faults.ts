@@ -1,7 +1,18 @@
 import { ConfigurationError } from '@provider-access/config';
 import { EngineUnavailable } from '@provider-access/eventlog';
 
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ERR_SOCKET_CLOSED']);
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ERR_SOCKET_CLOSED',
+]);
 
 /** Whether an error says that an engine is away or slow, rather than that something is wrong here. */
 export function isEngineAway(error: unknown): boolean {
@@ -12,7 +23,9 @@ export function isEngineAway(error: unknown): boolean {
   return false;
 }
 
-/** Errors that say themselves that a start cannot succeed until somebody changes something; their message is a sentence. */
+/**
+ * Errors that say themselves that a start cannot succeed until somebody changes something; their message is a sentence.
+ */
 const FINAL = new Set(['ConfigurationError', 'MissingIndexes', 'EnsureError']);
 
 /** A fault of configuration, or of what an administration step should have made: the start ends with its sentence. */
@@ -23,8 +36,18 @@ export function isConfigurationFault(error: unknown): error is Error {
 /** Where an unexpected error comes from, without its words: they may quote data. */
 export const traceOf = (error: unknown): { readonly error: string; readonly stack?: string } => ({
   error: error instanceof Error ? error.name : typeof error,
-  ...(error instanceof Error && { stack: (error.stack ?? '').split('\n').slice(1, 6).map((line) => line.trim()).join(' | ') }),
+  ...(error instanceof Error && {
+    stack: (error.stack ?? '')
+      .split('\n')
+      .slice(1, 6)
+      .map((line) => line.trim())
+      .join(' | '),
+  }),
 });
 
-/** Why an engine is away, as far as it can be told: the log's and the stores' own words are free of data, others are not taken. */
-export const reasonOf = (error: unknown): string => (error instanceof EngineUnavailable ? error.message : traceOf(error).error);
+/**
+ * Why an engine is away, as far as it can be told: the log's and the stores' own words are free of data, others are not
+ * taken.
+ */
+export const reasonOf = (error: unknown): string =>
+  error instanceof EngineUnavailable ? error.message : traceOf(error).error;

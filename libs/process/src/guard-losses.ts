@@ -10,15 +10,19 @@ export interface GuardOptions {
 }
 
 /**
- * A log whose groups stand still in front of records that retention removed unread, until an operator accepts that (`pa topics accept-loss`, an
- * event in `pa.registry`). A group without a committed offset counts as new while the service has derived nothing, and as forgotten afterwards:
+ * A log whose groups stand still in front of records that retention removed unread, until an operator accepts that (`pa
+ * topics accept-loss`, an
+ * event in `pa.registry`). A group without a committed offset counts as new while the service has derived nothing, and
+ * as forgotten afterwards:
  * Kafka forgets the offsets of groups that are away for `offsets.retention.minutes`.
  */
 export function guardLosses(log: EventLog, service: Service, { forgets = true }: GuardOptions = {}): EventLog {
   const own = TOPICS.filter(({ writers }) => writers.length === 1 && writers[0] === service).map(({ name }) => name);
   const accepted = acceptedLosses(log);
-  const isNew = async (): Promise<boolean> => Object.values(await log.head(own)).every((heads) => heads.every((head) => head === 0));
-  const ask = async (loss: Loss): Promise<boolean> => (!loss.begun && (!forgets || (await isNew()))) || (await accepted()).has(lossId(loss));
+  const isNew = async (): Promise<boolean> =>
+    Object.values(await log.head(own)).every((heads) => heads.every((head) => head === 0));
+  const ask = async (loss: Loss): Promise<boolean> =>
+    (!loss.begun && (!forgets || (await isNew()))) || (await accepted()).has(lossId(loss));
   return overlay(log, { subscribe: (options: SubscribeOptions) => log.subscribe({ ...options, accepted: ask }) });
 }
 
@@ -31,7 +35,8 @@ function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
       for (;;) {
         const records = await log.read(PA_REGISTRY, partition, next[partition] ?? 0, PAGE);
         for (const record of records) {
-          if (typeOf(record) === 'pa.restore-accepted.v1') ids.add((JSON.parse(Buffer.from(record.value).toString('utf8')) as RestoreAccepted).restore);
+          if (typeOf(record) === 'pa.restore-accepted.v1')
+            ids.add((JSON.parse(Buffer.from(record.value).toString('utf8')) as RestoreAccepted).restore);
         }
         const last = records.at(-1);
         if (last === undefined) break;

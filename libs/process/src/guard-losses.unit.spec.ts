@@ -7,11 +7,23 @@ import { guardLosses } from './guard-losses.ts';
 
 const M = 'payer.member-events';
 const given = (n: number) => ({ key: `${n}`, partitionKey: 'k', headers: {}, value: String(n) });
-const accepts = (restore: string) => encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: '2026-03-01T00:00:00Z', subject: restore, data: { restore, by: 'a', reason: 'b', at: '2026-03-01T00:00:00Z' } });
+const accepts = (restore: string) =>
+  encodeEvent({
+    id: `${restore}/accepted`,
+    source: 'urn:provider-access:admin',
+    type: 'pa.restore-accepted.v1',
+    time: '2026-03-01T00:00:00Z',
+    subject: restore,
+    data: { restore, by: 'a', reason: 'b', at: '2026-03-01T00:00:00Z' },
+  });
 const data = () => ({ topics: new Map(), commits: new Map<string, number>(), starts: new Map<string, number>() });
 async function following(log: EventLog) {
   const seen: string[] = [];
-  const subscription = await log.subscribe({ group: 'consent-intake', topics: [M], handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)) });
+  const subscription = await log.subscribe({
+    group: 'consent-intake',
+    topics: [M],
+    handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
+  });
   return { seen, subscription };
 }
 
@@ -45,7 +57,10 @@ test('a loss stops the group until the registry says that exactly this loss is a
 });
 
 test('a group without a committed offset is new while its service has derived nothing, and forgotten afterwards', async () => {
-  for (const [derived, expected] of [[false, ['1']], [true, []]] as const) {
+  for (const [derived, expected] of [
+    [false, ['1']],
+    [true, []],
+  ] as const) {
     const log = openMemoryLog({ partitions: 1 });
     await log.append(M, [given(0)]);
     await log.trim!(M, Infinity);

@@ -43,22 +43,35 @@ afterEach(async () => {
   await listening.close(0);
 });
 
-interface Peer { readonly socket: Socket; received: string; closed: boolean }
+interface Peer {
+  readonly socket: Socket;
+  received: string;
+  closed: boolean;
+}
 async function send(text: string): Promise<Peer> {
   const socket = connect((listening.server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(socket);
   const peer: Peer = { socket, received: '', closed: false };
-  socket.on('data', (data) => (peer.received += data.toString())).on('close', () => (peer.closed = true)).on('error', () => undefined);
+  socket
+    .on('data', (data) => (peer.received += data.toString()))
+    .on('close', () => (peer.closed = true))
+    .on('error', () => undefined);
   const before = requests;
   socket.write(text);
   await eventually(() => requests > before);
   return peer;
 }
 const request = (path: string, type: string, more: string[] = ['authorization: Bearer t'], body = 'a'): string =>
-  `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 3\r\n${more.map((line) => `${line}\r\n`).join('')}\r\n${body}`;
+  `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: ` +
+  `3\r\n${more.map((line) => `${line}\r\n`).join('')}\r\n${body}`;
 
 describe('a body', () => {
-  it.each([['/auth/token', 'application/x-www-form-urlencoded'], ['/auth/register', 'application/json'], ['/events', 'application/cloudevents+json'], ['/auth/token', 'application/x-ndjson']])('of %s (%s) that does not arrive in 60 s is answered 408, and the connection ends', async (path, type) => {
+  it.each([
+    ['/auth/token', 'application/x-www-form-urlencoded'],
+    ['/auth/register', 'application/json'],
+    ['/events', 'application/cloudevents+json'],
+    ['/auth/token', 'application/x-ndjson'],
+  ])('of %s (%s) that does not arrive in 60 s is answered 408, and the connection ends', async (path, type) => {
     const peer = await send(request(path, type));
     expect([...deadlines.running].map(({ ms }) => ms)).toEqual([60_000]);
     deadlines.pass();

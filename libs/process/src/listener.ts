@@ -6,7 +6,9 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 
 /** Longest time an NDJSON stream of events may take to arrive: that of a whole payer is long. */
 const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
-/** Longest time any other body may take. A sender who holds many connections with slow bodies would shut out all others. */
+/**
+ * Longest time any other body may take. A sender who holds many connections with slow bodies would shut out all others.
+ */
 const BODY_TIMEOUT_MS = 60_000;
 /** Longest time the head of a request may take, and how often connections are looked through for it. */
 const HEAD_TIMEOUT_MS = 30_000;
@@ -38,13 +40,15 @@ export function refuseRequest(request: IncomingMessage, response: ServerResponse
   response.writeHead(status, headers).end(body);
 }
 
-const hasBody = ({ headers }: IncomingMessage): boolean => headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 /** What payers publish at length. */
 const isStream = ({ url = '', headers }: IncomingMessage): boolean =>
   /^\/events\/?(\?|$)/.test(url) && /^application\/(x-)?ndjson\s*(;|$)/i.test(headers['content-type'] ?? '');
 
 /**
- * Ends the connection of a request whose body does not arrive in time. A stream of events has no limit while it is being
+ * Ends the connection of a request whose body does not arrive in time. A stream of events has no limit while it is
+ * being
  * answered: the answer to a caller without a token is over at once, and then the limit begins.
  */
 function boundBody(request: IncomingMessage, response: ServerResponse, after: After): void {
@@ -55,8 +59,15 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
     if (request.complete || socket.destroyed) return;
     if (!response.headersSent) {
       // Past the handler, which waits for the body and learns from the end of the connection that none comes.
-      const { status, headers, body } = renderRefusal(new Refusal('too-slow', `The body of a request must arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`), formatOf(request.url ?? '/'));
-      const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
+      const { status, headers, body } = renderRefusal(
+        new Refusal('too-slow', `The body of a request must arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`),
+        formatOf(request.url ?? '/'),
+      );
+      const lines = Object.entries({
+        ...headers,
+        'content-length': String(Buffer.byteLength(body)),
+        connection: 'close',
+      }).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.write(`HTTP/1.1 ${status} Request Timeout\r\n${lines.join('')}\r\n${body}`);
     }
     socket.destroySoon();
@@ -71,11 +82,20 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
 }
 
 /** Binds first, since the public URL may depend on the port; serves when the services are there. */
-export async function bind(options: { readonly HOST: string; readonly PORT: number }, after: After = timer): Promise<Listening> {
+export async function bind(
+  options: { readonly HOST: string; readonly PORT: number },
+  after: After = timer,
+): Promise<Listening> {
   const answering = new Set<ServerResponse>();
   let closing = false;
-  let handler: Handler = (request, response) => refuseRequest(request, response, new Refusal('unavailable', 'The platform is starting.', { retryAfter: 1 }));
-  const timeouts = { requestTimeout: STREAM_TIMEOUT_MS, headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: LOOK_THROUGH_MS, keepAliveTimeout: 65_000 };
+  let handler: Handler = (request, response) =>
+    refuseRequest(request, response, new Refusal('unavailable', 'The platform is starting.', { retryAfter: 1 }));
+  const timeouts = {
+    requestTimeout: STREAM_TIMEOUT_MS,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    connectionsCheckingInterval: LOOK_THROUGH_MS,
+    keepAliveTimeout: 65_000,
+  };
   const server = createServer(timeouts, (request, response) => {
     answering.add(response);
     response.once('close', () => answering.delete(response));
@@ -93,7 +113,8 @@ export async function bind(options: { readonly HOST: string; readonly PORT: numb
     address: `http://${isIPv6(address) ? `[${address}]` : address}:${port}`,
     serve: (next) => (handler = next),
     close(withinMs) {
-      // Said with the answer (`Connection: close`), so that nobody sends another request on a connection that is about to go.
+      // Said with the answer (`Connection: close`), so that nobody sends another request on a connection that is about
+      // to go.
       closing = true;
       for (const response of answering) response.shouldKeepAlive = false;
       return closeServer(server, withinMs);

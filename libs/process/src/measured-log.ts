@@ -1,20 +1,45 @@
-import { Backlog, type Batch, type EventLog, type NewRecord, type SubscribeOptions, type Subscription } from '@provider-access/eventlog';
+import {
+  Backlog,
+  type Batch,
+  type EventLog,
+  type NewRecord,
+  type SubscribeOptions,
+  type Subscription,
+} from '@provider-access/eventlog';
 import { type Metrics, shared } from '@provider-access/observability';
 
-interface Group { readonly group: string; readonly topics: readonly string[]; readonly backlog: Backlog }
-interface Lag { readonly topic: string; readonly group: string; readonly records: number; readonly since: number | undefined }
+interface Group {
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly backlog: Backlog;
+}
+interface Lag {
+  readonly topic: string;
+  readonly group: string;
+  readonly records: number;
+  readonly since: number | undefined;
+}
 
 /**
- * A log that measures what goes through it: records appended, batches handled, and how far each group that was subscribed here is behind,
- * over all partitions and whichever process handles them. How far is asked when it is read, never by who appends or handles.
+ * A log that measures what goes through it: records appended, batches handled, and how far each group that was
+ * subscribed here is behind,
+ * over all partitions and whichever process handles them. How far is asked when it is read, never by who appends or
+ * handles.
  */
 export function measureLog(log: EventLog, metrics: Metrics): EventLog {
   if (!metrics.enabled) return log;
   const groups = new Map<Subscription, Group>();
   const lag = shared(() => lagOf(log, [...groups.values()]));
   const ends = [
-    metrics.read('pa_log_lag_records', async () => (await lag()).map(({ topic, group, records }) => ({ labels: { topic, group }, value: records }))),
-    metrics.read('pa_log_oldest_unhandled_seconds', async () => (await lag()).map(({ topic, group, since }) => ({ labels: { topic, group }, value: since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000 }))),
+    metrics.read('pa_log_lag_records', async () =>
+      (await lag()).map(({ topic, group, records }) => ({ labels: { topic, group }, value: records })),
+    ),
+    metrics.read('pa_log_oldest_unhandled_seconds', async () =>
+      (await lag()).map(({ topic, group, since }) => ({
+        labels: { topic, group },
+        value: since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000,
+      })),
+    ),
   ];
 
   const written = new Set<string>();
@@ -48,7 +73,9 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
     };
     const subscription = await log.subscribe({ ...options, handle });
     const own: Subscription = {
-      position: () => subscription.position(), failure: () => subscription.failure(), lastPoll: () => subscription.lastPoll(),
+      position: () => subscription.position(),
+      failure: () => subscription.failure(),
+      lastPoll: () => subscription.lastPoll(),
       stop: async () => {
         groups.delete(own);
         await subscription.stop();
@@ -75,7 +102,9 @@ async function lagOf(log: EventLog, groups: readonly Group[]): Promise<readonly 
   const head = await log.head([...new Set(groups.flatMap(({ topics }) => topics))]);
   const lags = groups.map(async ({ group, topics, backlog }) => {
     const committed = await log.committed(group, topics);
-    return Promise.all(topics.map(async (topic) => ({ topic, group, ...(await backlog.behind(topic, committed, head)) })));
+    return Promise.all(
+      topics.map(async (topic) => ({ topic, group, ...(await backlog.behind(topic, committed, head)) })),
+    );
   });
   return (await Promise.all(lags)).flat();
 }

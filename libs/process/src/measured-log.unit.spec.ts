@@ -12,7 +12,8 @@ test('what is appended and handled is counted, and how far a group is behind', a
   const log = measureLog(memory, metrics);
   let stuck = true;
   const subscription = await log.subscribe({
-    group: 'resources-intake', topics: [PA_REGISTRY],
+    group: 'resources-intake',
+    topics: [PA_REGISTRY],
     handle: async () => {
       if (stuck) throw new Error('away');
     },
@@ -25,7 +26,9 @@ test('what is appended and handled is counted, and how far a group is behind', a
   expect(behind).toContain('pa_log_lag_records{topic="pa.registry",group="resources-intake"} 2');
   expect(Number(/pa_log_oldest_unhandled_seconds\{.*\} (.*)/.exec(behind)![1])).toBeGreaterThan(0);
   stuck = false;
-  await expect.poll(() => metrics.text(), { interval: 300 }).toMatch(/pa_log_lag_records\{.*\} 0\n[^]*pa_log_oldest_unhandled_seconds\{.*\} 0\n/);
+  await expect
+    .poll(() => metrics.text(), { interval: 300 })
+    .toMatch(/pa_log_lag_records\{.*\} 0\n[^]*pa_log_oldest_unhandled_seconds\{.*\} 0\n/);
   expect(await metrics.text()).toContain('pa_log_handled_total{topic="pa.registry",group="resources-intake"} 2');
   await subscription.stop();
   memory.faults.away = true;

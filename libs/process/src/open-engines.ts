@@ -1,7 +1,15 @@
 import type { Blobs } from '@provider-access/blob';
 import { openFsBlobs, RESERVE_BYTES } from '@provider-access/blob/fs';
 import { openS3Blobs } from '@provider-access/blob/s3';
-import { type FilesConnection, type FilesEnv, filesOptions, type KafkaEnv, kafkaOptions, type MongoEnv, mongoOptions } from '@provider-access/config';
+import {
+  type FilesConnection,
+  type FilesEnv,
+  filesOptions,
+  type KafkaEnv,
+  kafkaOptions,
+  type MongoEnv,
+  mongoOptions,
+} from '@provider-access/config';
 import { decidedBy } from '@provider-access/events';
 import { openKafkaLog } from '@provider-access/eventlog/kafka';
 import type { Logger } from '@provider-access/observability';
@@ -12,7 +20,12 @@ import { watchRoom } from './disk-room.ts';
 import { tidy } from './tidy.ts';
 
 /** Kafka, MongoDB and the file store as the environment names them. @throws ConfigurationError */
-export function openEngines(service: string, config: KafkaEnv & MongoEnv, files: FilesEnv | undefined, logger: Logger): Engines {
+export function openEngines(
+  service: string,
+  config: KafkaEnv & MongoEnv,
+  files: FilesEnv | undefined,
+  logger: Logger,
+): Engines {
   const kafka = kafkaOptions(config, service);
   const mongo = mongoOptions(config, service);
   const store = files === undefined ? undefined : filesOptions(files);
@@ -20,15 +33,18 @@ export function openEngines(service: string, config: KafkaEnv & MongoEnv, files:
   return {
     log: () => openKafkaLog({ ...kafka, logger }),
     views: () => openMongoViews(mongo),
-    // A service relays decisions to the topics that it may write. What instances agree on is read by majority, whatever views do.
+    // A service relays decisions to the topics that it may write. What instances agree on is read by majority, whatever
+    // views do.
     state: (log) => openMongoState({ ...mongo, readConcern: 'majority', log, logger, relayTopics: decidedBy(service) }),
-    ...(store !== undefined && { blobs: async () => {
-      const opened = openFiles(store);
-      // A start that has to wait for an engine opens them again.
-      if (!tidied) tidy(store, logger);
-      tidied = true;
-      return opened;
-    } }),
+    ...(store !== undefined && {
+      blobs: async () => {
+        const opened = openFiles(store);
+        // A start that has to wait for an engine opens them again.
+        if (!tidied) tidy(store, logger);
+        tidied = true;
+        return opened;
+      },
+    }),
     ...(store?.kind === 'fs' && {
       room: watchRoom({ folder: 'files', path: store.root, setting: 'FILES_DIR', minBytes: RESERVE_BYTES }),
     }),

@@ -7,29 +7,52 @@ import { refuseRequest } from './listener.ts';
 export type ProcessRoutes = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** What one check says. PHI-free. */
-export interface Finding { readonly service: string; readonly check: string; readonly detail?: string }
+export interface Finding {
+  readonly service: string;
+  readonly check: string;
+  readonly detail?: string;
+}
 
 /** Longest a check may take: whoever asks gives up after a second. */
 const CHECK_WITHIN_MS = 900;
 
-/** Ready when nothing fails. Notices are about what requests may find missing at every process alike: none is sent elsewhere for them. */
-export interface Readiness { readonly failing: readonly Finding[]; readonly notices: readonly Finding[] }
+/**
+ * Ready when nothing fails. Notices are about what requests may find missing at every process alike: none is sent
+ * elsewhere for them.
+ */
+export interface Readiness {
+  readonly failing: readonly Finding[];
+  readonly notices: readonly Finding[];
+}
 
 /** Runs the checks of each service side by side; one that fails or takes too long counts as not ready. */
-export async function readinessOf(checks: Readonly<Record<string, readonly ReadinessCheck[]>>, withinMs = CHECK_WITHIN_MS): Promise<Readiness> {
+export async function readinessOf(
+  checks: Readonly<Record<string, readonly ReadinessCheck[]>>,
+  withinMs = CHECK_WITHIN_MS,
+): Promise<Readiness> {
   const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
-  const results = await Promise.all(all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<{ ready: boolean; detail?: string }>((resolve) => {
-      timer = setTimeout(() => resolve({ ready: false, detail: 'the check takes too long' }), withinMs);
-    });
-    const result = await Promise.race([Promise.resolve().then(() => check.check()), late]).catch(() => ({ ready: false, detail: 'the check failed' }));
-    clearTimeout(timer);
-    return { ready: result.ready, finding: { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) } };
-  }));
+  const results = await Promise.all(
+    all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<{ ready: boolean; detail?: string }>((resolve) => {
+        timer = setTimeout(() => resolve({ ready: false, detail: 'the check takes too long' }), withinMs);
+      });
+      const result = await Promise.race([Promise.resolve().then(() => check.check()), late]).catch(() => ({
+        ready: false,
+        detail: 'the check failed',
+      }));
+      clearTimeout(timer);
+      return {
+        ready: result.ready,
+        finding: { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) },
+      };
+    }),
+  );
   return {
     failing: results.filter(({ ready }) => !ready).map(({ finding }) => finding),
-    notices: results.filter(({ ready, finding }) => ready && finding.detail !== undefined).map(({ finding }) => finding),
+    notices: results
+      .filter(({ ready, finding }) => ready && finding.detail !== undefined)
+      .map(({ finding }) => finding),
   };
 }
 
@@ -47,7 +70,8 @@ export interface ProcessRoutesOptions {
 export function answer(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
 }
-const json = (response: ServerResponse, status: number, body: unknown): void => answer(response, status, 'application/json', JSON.stringify(body));
+const json = (response: ServerResponse, status: number, body: unknown): void =>
+  answer(response, status, 'application/json', JSON.stringify(body));
 
 /** For so long callers of /metrics share an answer, ms: it costs milliseconds of CPU time and asks for no token. */
 const METRICS_SHARED_MS = 1000;
@@ -58,13 +82,23 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
   const own: NonNullable<ProcessRoutesOptions['routes']> = {
     '/health/live': async (_request, response) => {
       const stuck = options.stuck();
-      json(response, stuck === undefined ? 200 : 503, { live: stuck === undefined, ...(stuck !== undefined && { detail: stuck }) });
+      json(response, stuck === undefined ? 200 : 503, {
+        live: stuck === undefined,
+        ...(stuck !== undefined && { detail: stuck }),
+      });
     },
     '/health/ready': async (_request, response) => {
       const { failing, notices } = await options.ready();
-      json(response, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing, ...(notices.length > 0 && { notices }) });
+      json(response, failing.length === 0 ? 200 : 503, {
+        ready: failing.length === 0,
+        failing,
+        ...(notices.length > 0 && { notices }),
+      });
     },
-    ...(options.metrics.enabled && { '/metrics': async (_request: IncomingMessage, response: ServerResponse) => answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await measured()) }),
+    ...(options.metrics.enabled && {
+      '/metrics': async (_request: IncomingMessage, response: ServerResponse) =>
+        answer(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await measured()),
+    }),
     ...options.routes,
   };
   return (request, response) => {

@@ -19,5 +19,7 @@ export interface ProgressState {
 export function stuckReason({ now, probes, running, stuckMs = STUCK_MS }: ProgressState): string | undefined {
   if (probes.some((probe) => probe.reachableFor() < stuckMs)) return undefined;
   const standing = running.find(({ subscription }) => now - subscription.lastPoll() > stuckMs);
-  return standing === undefined ? undefined : `${standing.name} has not asked the log for ${Math.round((now - standing.subscription.lastPoll()) / 1000)} s`;
+  return standing === undefined
+    ? undefined
+    : `${standing.name} has not asked the log for ${Math.round((now - standing.subscription.lastPoll()) / 1000)} s`;
 }

@@ -7,12 +7,20 @@ afterEach(() => void vi.useRealTimers());
 const NOW = 10_000_000;
 async function probe(name: EngineProbe['name'], reachableFor: number): Promise<EngineProbe> {
   let at = NOW - reachableFor;
-  const one = new EngineProbe({ name, probe: () => (reachableFor > 0 ? Promise.resolve() : Promise.reject(new Error('away'))), graceMs: 0, now: () => at });
+  const one = new EngineProbe({
+    name,
+    probe: () => (reachableFor > 0 ? Promise.resolve() : Promise.reject(new Error('away'))),
+    graceMs: 0,
+    now: () => at,
+  });
   await one.ask();
   at = NOW;
   return one;
 }
-const polled = (name: string, ago: number): { name: string; subscription: { lastPoll: () => number } } => ({ name, subscription: { lastPoll: () => NOW - ago } });
+const polled = (name: string, ago: number): { name: string; subscription: { lastPoll: () => number } } => ({
+  name,
+  subscription: { lastPoll: () => NOW - ago },
+});
 
 test.each([
   ['everything moves', 1000, 1000, 10, undefined],
@@ -28,7 +36,13 @@ test.each([
 test('an engine that does not answer in time is away, from then on until it answers', async () => {
   let at = 0;
   let answers = false;
-  const one = new EngineProbe({ name: 'kafka', probe: () => (answers ? Promise.resolve() : new Promise(() => undefined)), graceMs: 100, now: () => at, withinMs: 5 });
+  const one = new EngineProbe({
+    name: 'kafka',
+    probe: () => (answers ? Promise.resolve() : new Promise(() => undefined)),
+    graceMs: 100,
+    now: () => at,
+    withinMs: 5,
+  });
   const ready = async (): Promise<boolean> => (await one.check().check()).ready;
   await one.ask();
   expect([one.reachable(), await ready()]).toEqual([false, true]);
@@ -43,7 +57,13 @@ test('an engine that does not answer in time is away, from then on until it answ
 test('an engine is asked only when no other call was answered lately, and at the next turn after one failed', async () => {
   vi.useFakeTimers();
   let asked = 0;
-  const one = new EngineProbe({ name: 'mongodb', probe: async () => void asked++, graceMs: 0, now: () => Date.now(), everyMs: 1000 });
+  const one = new EngineProbe({
+    name: 'mongodb',
+    probe: async () => void asked++,
+    graceMs: 0,
+    now: () => Date.now(),
+    everyMs: 1000,
+  });
   await one.start();
   expect(asked).toBe(1);
   await vi.advanceTimersByTimeAsync(2500);

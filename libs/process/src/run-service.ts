@@ -1,5 +1,22 @@
 import type { DynamicModule } from '@nestjs/common';
-import { type BusinessEnv, type FilesEnv, filesFaults, kafkaFaults, lacksTimeZone, listenFaults, misspelled, mongoFaults, NO_TIME_ZONE, type ProcessEnv, readConfig, refuse, secretFaults, telemetryFaults, telemetryOptions, type Environment } from '@provider-access/config';
+import {
+  type BusinessEnv,
+  type FilesEnv,
+  filesFaults,
+  kafkaFaults,
+  lacksTimeZone,
+  listenFaults,
+  misspelled,
+  mongoFaults,
+  NO_TIME_ZONE,
+  type ProcessEnv,
+  readConfig,
+  refuse,
+  secretFaults,
+  telemetryFaults,
+  telemetryOptions,
+  type Environment,
+} from '@provider-access/config';
 import type { Service } from '@provider-access/events';
 import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/http';
 import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/observability';
@@ -15,18 +32,30 @@ export interface ServiceDefinition<S extends z.ZodObject> {
   readonly name: Service;
   readonly schema: S;
   /** Called once an attempt of the start, with engines that are open. */
-  readonly register: (context: ServiceContext & { readonly secrets: Secrets }, config: z.infer<S>) => DynamicModule | Promise<DynamicModule>;
+  readonly register: (
+    context: ServiceContext & { readonly secrets: Secrets },
+    config: z.infer<S>,
+  ) => DynamicModule | Promise<DynamicModule>;
 }
 
 /**
  * Reads the environment of a service.
- * @throws ConfigurationError with a sentence for each variable that is wrong, contradicts another or looks misspelled, and for
+ * @throws ConfigurationError with a sentence for each variable that is wrong, contradicts another or looks misspelled,
+ * and for
  * each file that cannot be used
  */
 export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
   const files = 'FILES' in schema.shape ? filesFaults(config as unknown as FilesEnv) : [];
-  refuse([...misspelled(env, Object.keys(schema.shape)), ...listenFaults(config), ...telemetryFaults(config), ...kafkaFaults(config), ...mongoFaults(config), ...files, ...secretFaults(config)]);
+  refuse([
+    ...misspelled(env, Object.keys(schema.shape)),
+    ...listenFaults(config),
+    ...telemetryFaults(config),
+    ...kafkaFaults(config),
+    ...mongoFaults(config),
+    ...files,
+    ...secretFaults(config),
+  ]);
   return config;
 }
 
@@ -38,7 +67,11 @@ function fail(sentence: string): never {
 const sentenceOf = (error: unknown): string | undefined => {
   // What an administration step should have made in MongoDB. An EnsureError says the next step itself.
   if (error instanceof Error && error.name === 'EnsureError') return `MONGODB_DATABASE: ${error.message}`;
-  if (error instanceof Error && error.name === 'MissingIndexes') return `MONGODB_DATABASE: ${error.message}; \`pa views plan\` says what is missing there, \`pa views apply\` creates it`;
+  if (error instanceof Error && error.name === 'MissingIndexes')
+    return (
+      `MONGODB_DATABASE: ${error.message}; \`pa views plan\` says what is missing there, \`pa views apply\` ` +
+      'creates it'
+    );
   if (isConfigurationFault(error)) return error.message;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') return 'PORT: the port is taken; set PORT to another, or stop what listens there';
@@ -48,7 +81,8 @@ const sentenceOf = (error: unknown): string | undefined => {
 };
 
 /**
- * What `main.ts` of a service calls: configuration from the environment, engines, listener, signals. Ends the process: with 1
+ * What `main.ts` of a service calls: configuration from the environment, engines, listener, signals. Ends the process:
+ * with 1
  * and a sentence when it cannot start, with 0 after a signal.
  */
 export async function runService<S extends z.ZodObject>(definition: ServiceDefinition<S>): Promise<void> {
@@ -66,12 +100,25 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     // Auth alone limits by address.
     if (name === 'auth' && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
     // These two alone read what a payer's days mean.
-    if ((name === 'attribution' || name === 'consent') && lacksTimeZone(config as unknown as BusinessEnv)) logger.warn({}, NO_TIME_ZONE);
+    if ((name === 'attribution' || name === 'consent') && lacksTimeZone(config as unknown as BusinessEnv))
+      logger.warn({}, NO_TIME_ZONE);
     const secrets = await openSecrets(config, logger);
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
-    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } }, scopes);
+    const telemetry = await openTelemetry(
+      { ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } },
+      scopes,
+    );
     const running = await startService({
-      name, logger, telemetry, metrics, requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT, listen: config, trustProxy: config.TRUST_PROXY, tokens: secrets.staticTokens, freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
+      name,
+      logger,
+      telemetry,
+      metrics,
+      requestLog: config.REQUEST_LOG,
+      trustTraceparent: config.TRUST_TRACEPARENT,
+      listen: config,
+      trustProxy: config.TRUST_PROXY,
+      tokens: secrets.staticTokens,
+      freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
       register: (context) => register({ ...context, secrets }, config),
       listening: (address) => say(`listening on ${address}`),

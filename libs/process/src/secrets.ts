@@ -1,7 +1,17 @@
 import { MemberHash, type Logger } from '@provider-access/observability';
-import { openKeys, openSigningKeys, openTokens, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import {
+  openKeys,
+  openSigningKeys,
+  openTokens,
+  type Secret,
+  type SigningKeys,
+  StaticTokens,
+} from '@provider-access/smart';
 
-/** The secrets that the environment of a service names; the files are followed, so that a value can be replaced while it runs. */
+/**
+ * The secrets that the environment of a service names; the files are followed, so that a value can be replaced while it
+ * runs.
+ */
 export interface Secrets {
   /** Of administrators and of the payer, as far as the service has them. */
   readonly staticTokens: StaticTokens;
@@ -15,7 +25,10 @@ export interface Secrets {
 
 /** @throws ConfigurationError naming the variable whose file cannot be used */
 export async function openSecrets(config: Readonly<Record<string, unknown>>, logger: Logger): Promise<Secrets> {
-  const open = async <T>(role: string, how: (at: { role: string; file: string; logger: Logger }) => Promise<Secret<T>>): Promise<Secret<T> | undefined> => {
+  const open = async <T>(
+    role: string,
+    how: (at: { role: string; file: string; logger: Logger }) => Promise<Secret<T>>,
+  ): Promise<Secret<T> | undefined> => {
     const file = config[role];
     return typeof file === 'string' ? how({ role, file, logger }) : undefined;
   };
@@ -29,7 +42,10 @@ export async function openSecrets(config: Readonly<Record<string, unknown>>, log
   const hashes = await open('MEMBER_HASH_KEYS_FILE', openKeys);
   const pages = await open('PAGE_LINK_KEYS_FILE', openKeys);
   return {
-    staticTokens: new StaticTokens({ ...(administrator !== undefined && { administrator }), ...(payer !== undefined && { payer }) }),
+    staticTokens: new StaticTokens({
+      ...(administrator !== undefined && { administrator }),
+      ...(payer !== undefined && { payer }),
+    }),
     signingKeys: () => required('TOKEN_SIGNING_KEYS_FILE', signing),
     memberHash: () => {
       const keys = required('MEMBER_HASH_KEYS_FILE', hashes);

@@ -29,7 +29,11 @@ test('SIGTERM stops and ends with 0', async () => {
   expect([signals.codes, stop.mock.calls.length]).toEqual([[0], 1]);
 });
 
-test.each([['SIGTERM', 'SIGTERM', 143], ['SIGINT', 'SIGINT', 130], ['SIGTERM', 'SIGINT', 130]])('%s and then %s end at once', (first, second, code) => {
+test.each([
+  ['SIGTERM', 'SIGTERM', 143],
+  ['SIGINT', 'SIGINT', 130],
+  ['SIGTERM', 'SIGINT', 130],
+])('%s and then %s end at once', (first, second, code) => {
   const signals = new FakeProcess();
   endOnSignals({ stop: () => new Promise(() => undefined), withinMs: 60_000, logger: silentLogger, signals });
   signals.emit(first);
@@ -38,7 +42,10 @@ test.each([['SIGTERM', 'SIGTERM', 143], ['SIGINT', 'SIGINT', 130], ['SIGTERM', '
   expect(signals.codes).toEqual([code]);
 });
 
-test.each([['takes too long', () => new Promise<void>(() => undefined)], ['fails', () => Promise.reject(new Error('no'))]])('a stop that %s ends with 1', async (_how, stop) => {
+test.each([
+  ['takes too long', () => new Promise<void>(() => undefined)],
+  ['fails', () => Promise.reject(new Error('no'))],
+])('a stop that %s ends with 1', async (_how, stop) => {
   const signals = new FakeProcess();
   endOnSignals({ stop, withinMs: 5, logger: silentLogger, signals });
   signals.emit('SIGTERM');
@@ -48,10 +55,14 @@ test.each([['takes too long', () => new Promise<void>(() => undefined)], ['fails
 
 const named = (name: string, more: object = {}): Error => Object.assign(new Error('words'), { name, ...more });
 
-test('a rejection that nobody handles does not end the process; an exception does, unless it is the network\'s', () => {
+test("a rejection that nobody handles does not end the process; an exception does, unless it is the network's", () => {
   const signals = new FakeProcess();
   const said: unknown[] = [];
-  const logger = { ...silentLogger, warn: (fields: object) => void said.push(['warn', fields]), error: (fields: object) => void said.push(['error', fields]) } as unknown as typeof silentLogger;
+  const logger = {
+    ...silentLogger,
+    warn: (fields: object) => void said.push(['warn', fields]),
+    error: (fields: object) => void said.push(['error', fields]),
+  } as unknown as typeof silentLogger;
   surviveRejections(logger, signals);
   signals.emit('unhandledRejection', named('KafkaJSConnectionError'));
   signals.emit('unhandledRejection', new TypeError('member m1'));
@@ -64,8 +75,14 @@ test('a rejection that nobody handles does not end the process; an exception doe
 });
 
 test.each([
-  [new EngineUnavailable('x'), true], [named('KafkaJSNumberOfRetriesExceeded'), true], [named('MongoServerSelectionError'), true], [named('Error', { code: 'ECONNREFUSED' }), true],
-  [new Error('wrapped', { cause: named('Error', { code: 'ETIMEDOUT' }) }), true], [new TypeError('x'), false], ['text', false], [undefined, false],
+  [new EngineUnavailable('x'), true],
+  [named('KafkaJSNumberOfRetriesExceeded'), true],
+  [named('MongoServerSelectionError'), true],
+  [named('Error', { code: 'ECONNREFUSED' }), true],
+  [new Error('wrapped', { cause: named('Error', { code: 'ETIMEDOUT' }) }), true],
+  [new TypeError('x'), false],
+  ['text', false],
+  [undefined, false],
 ])('%s: an engine is away: %s', (error, away) => {
   expect(isEngineAway(error)).toBe(away);
 });

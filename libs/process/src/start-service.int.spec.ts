@@ -12,7 +12,13 @@ import { openMemoryState } from '@provider-access/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { watchRoom } from './disk-room.ts';
-import { startService, type Engines, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
+import {
+  startService,
+  type Engines,
+  type RunningService,
+  type ServiceContext,
+  type StartOptions,
+} from './start-service.ts';
 
 /** Engines in memory that can be away, and that say when they were closed. */
 class TestEngines implements Engines {
@@ -31,19 +37,26 @@ class TestEngines implements Engines {
     this.opened++;
     this.requireKafka();
     const { memory } = this;
-    const guarded = <A extends unknown[], R>(work: (...args: A) => Promise<R>) => async (...args: A): Promise<R> => {
-      this.requireKafka();
-      return work(...args);
-    };
+    const guarded =
+      <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        this.requireKafka();
+        return work(...args);
+      };
     return {
       append: guarded(async (...call: Parameters<EventLog['append']>) => {
         if (this.appendsFail) throw new EngineUnavailable('Kafka: NOT_ENOUGH_REPLICAS');
         return memory.append(...call);
       }),
-      subscribe: guarded(memory.subscribe.bind(memory)), follow: guarded(memory.follow.bind(memory)), head: guarded(memory.head.bind(memory)),
-      committed: guarded(memory.committed.bind(memory)), losses: guarded(memory.losses.bind(memory)), read: guarded(memory.read.bind(memory)),
+      subscribe: guarded(memory.subscribe.bind(memory)),
+      follow: guarded(memory.follow.bind(memory)),
+      head: guarded(memory.head.bind(memory)),
+      committed: guarded(memory.committed.bind(memory)),
+      losses: guarded(memory.losses.bind(memory)),
+      read: guarded(memory.read.bind(memory)),
       partitions: guarded(async (topic: string) => {
-        if (topic === this.missingTopic) throw Object.assign(new EngineUnavailable('Kafka: the topic does not exist'), { missingTopic: topic });
+        if (topic === this.missingTopic)
+          throw Object.assign(new EngineUnavailable('Kafka: the topic does not exist'), { missingTopic: topic });
         return memory.partitions(topic);
       }),
       close: async () => void this.closed.push('log'),
@@ -86,7 +99,12 @@ class TestController {
 }
 class TestModule {}
 const testModule = (checks: readonly ReadinessCheck[] = []): DynamicModule => ({
-  module: TestModule, controllers: [TestController], providers: [{ provide: VALUE, useValue: 'hello' }, { provide: READINESS, useFactory: () => checks }],
+  module: TestModule,
+  controllers: [TestController],
+  providers: [
+    { provide: VALUE, useValue: 'hello' },
+    { provide: READINESS, useFactory: () => checks },
+  ],
 });
 
 const running: RunningService[] = [];
@@ -94,7 +112,16 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((service) => service.stop(0)));
 });
 async function start(engines: Engines, options: Partial<StartOptions> = {}): Promise<RunningService> {
-  const service = await startService({ name: 'consent', register: () => testModule(), engines, listen: { HOST: '127.0.0.1', PORT: 0 }, logger: silentLogger, backoffMs: [1], probeEveryMs: 5, ...options });
+  const service = await startService({
+    name: 'consent',
+    register: () => testModule(),
+    engines,
+    listen: { HOST: '127.0.0.1', PORT: 0 },
+    logger: silentLogger,
+    backoffMs: [1],
+    probeEveryMs: 5,
+    ...options,
+  });
   service.started.catch(() => undefined);
   running.push(service);
   return service;
@@ -113,9 +140,19 @@ describe('a start', () => {
     const service = await start(engines);
     await eventually(() => engines.opened > 2);
     expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
-    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka (Kafka: no broker answers)' }] }]);
+    expect(await ready(service)).toEqual([
+      503,
+      {
+        ready: false,
+        failing: [{ service: 'consent', check: 'start', detail: 'waiting for Kafka (Kafka: no broker answers)' }],
+      },
+    ]);
     const early = await fetch(`${service.address}/fhir/hello`);
-    expect([early.status, early.headers.get('retry-after'), ((await early.json()) as { resourceType: string }).resourceType]).toEqual([503, '1', 'OperationOutcome']);
+    expect([
+      early.status,
+      early.headers.get('retry-after'),
+      ((await early.json()) as { resourceType: string }).resourceType,
+    ]).toEqual([503, '1', 'OperationOutcome']);
 
     engines.mongoAway = true;
     engines.kafkaAway = false;
@@ -143,8 +180,16 @@ describe('a start', () => {
     });
     await service.started;
     engines.appendsFail = true;
-    await expect(log!.append('pa.consent', [{ key: 'k', partitionKey: 'k', headers: {}, value: '{}' }])).rejects.toThrow(EngineUnavailable);
-    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'log', detail: 'nothing can be appended (Kafka: NOT_ENOUGH_REPLICAS)' }] }]);
+    await expect(
+      log!.append('pa.consent', [{ key: 'k', partitionKey: 'k', headers: {}, value: '{}' }]),
+    ).rejects.toThrow(EngineUnavailable);
+    expect(await ready(service)).toEqual([
+      503,
+      {
+        ready: false,
+        failing: [{ service: 'consent', check: 'log', detail: 'nothing can be appended (Kafka: NOT_ENOUGH_REPLICAS)' }],
+      },
+    ]);
     engines.appendsFail = false;
     expect(await ready(service)).toEqual([200, { ready: true, failing: [] }]);
   });
@@ -199,27 +244,38 @@ describe('a start', () => {
 
   test('of a port that is taken fails', async () => {
     const service = await start(new TestEngines());
-    await expect(start(new TestEngines(), { listen: { HOST: '127.0.0.1', PORT: Number(new URL(service.address).port) } })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(
+      start(new TestEngines(), { listen: { HOST: '127.0.0.1', PORT: Number(new URL(service.address).port) } }),
+    ).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });
 
 describe('while it runs', () => {
-  test('Kafka may be away for as long as reads go on without it; then readiness says so, liveness stays true, and it comes back by itself', async () => {
-    const engines = new TestEngines();
-    const clock = { at: Date.now(), now: () => clock.at };
-    const service = await start(engines, { clock, freshnessMs: 5000 });
-    await service.started;
-    engines.kafkaAway = true;
-    await eventually(async () => String((await ask(service, '/metrics'))[1]).includes('pa_engine_reachable{engine="kafka"} 0'));
-    expect((await ready(service))[0]).toBe(200);
-    clock.at += 6000;
-    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'kafka', detail: 'kafka has not answered for 6 s' }] }]);
-    clock.at += 3_600_000;
-    expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
-    expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
-    engines.kafkaAway = false;
-    await eventually(async () => (await ready(service))[0] === 200);
-  });
+  test(
+    'Kafka may be away for as long as reads go on without it; then readiness says so, liveness stays true, and it ' +
+      'comes back by itself',
+    async () => {
+      const engines = new TestEngines();
+      const clock = { at: Date.now(), now: () => clock.at };
+      const service = await start(engines, { clock, freshnessMs: 5000 });
+      await service.started;
+      engines.kafkaAway = true;
+      await eventually(async () =>
+        String((await ask(service, '/metrics'))[1]).includes('pa_engine_reachable{engine="kafka"} 0'),
+      );
+      expect((await ready(service))[0]).toBe(200);
+      clock.at += 6000;
+      expect(await ready(service)).toEqual([
+        503,
+        { ready: false, failing: [{ service: 'consent', check: 'kafka', detail: 'kafka has not answered for 6 s' }] },
+      ]);
+      clock.at += 3_600_000;
+      expect(await ask(service, '/health/live')).toEqual([200, { live: true }]);
+      expect(await ask(service, '/fhir/hello')).toEqual([200, 'hello']);
+      engines.kafkaAway = false;
+      await eventually(async () => (await ready(service))[0] === 200);
+    },
+  );
 
   test('without MongoDB it is not ready at once', async () => {
     const engines = new TestEngines();
@@ -232,20 +288,38 @@ describe('while it runs', () => {
 
   test('a check of the service is a reason; one that fails or hangs is too', async () => {
     const service = await start(new TestEngines(), {
-      register: () => testModule([{ name: 'facts', check: async () => ({ ready: false, detail: 'facts are older than 5000 ms' }) }, { name: 'broken', check: () => Promise.reject(new Error('secret words')) }]),
+      register: () =>
+        testModule([
+          { name: 'facts', check: async () => ({ ready: false, detail: 'facts are older than 5000 ms' }) },
+          { name: 'broken', check: () => Promise.reject(new Error('secret words')) },
+        ]),
     });
     await service.started;
-    expect(await ready(service)).toEqual([503, { ready: false, failing: [{ service: 'consent', check: 'facts', detail: 'facts are older than 5000 ms' }, { service: 'consent', check: 'broken', detail: 'the check failed' }] }]);
+    expect(await ready(service)).toEqual([
+      503,
+      {
+        ready: false,
+        failing: [
+          { service: 'consent', check: 'facts', detail: 'facts are older than 5000 ms' },
+          { service: 'consent', check: 'broken', detail: 'the check failed' },
+        ],
+      },
+    ]);
   });
 
   test('what no other process would do better is a notice, and no reason', async () => {
-    const service = await start(new TestEngines(), { register: () => testModule([{ name: 'storage', check: async () => ({ ready: true, detail: 'full' }) }]) });
+    const service = await start(new TestEngines(), {
+      register: () => testModule([{ name: 'storage', check: async () => ({ ready: true, detail: 'full' }) }]),
+    });
     await service.started;
-    expect(await ready(service)).toEqual([200, { ready: true, failing: [], notices: [{ service: 'consent', check: 'storage', detail: 'full' }] }]);
+    expect(await ready(service)).toEqual([
+      200,
+      { ready: true, failing: [], notices: [{ service: 'consent', check: 'storage', detail: 'full' }] },
+    ]);
   });
 
   test.each([
-    ['nobody\'s by default', undefined, '127.0.0.1'],
+    ["nobody's by default", undefined, '127.0.0.1'],
     ['one proxy in front: what it added', 1, '203.0.113.9'],
     ['two proxies', 2, '198.51.100.7'],
     ['its network', ['127.0.0.0/8'], '203.0.113.9'],
@@ -253,15 +327,22 @@ describe('while it runs', () => {
   ])('X-Forwarded-For is believed only where a proxy was named: %s', async (_whose, trustProxy, address) => {
     const service = await start(new TestEngines(), { trustProxy });
     await service.started;
-    expect(await (await fetch(`${service.address}/address`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })).text()).toBe(address);
+    expect(
+      await (
+        await fetch(`${service.address}/address`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })
+      ).text(),
+    ).toBe(address);
   });
 });
 
 test('a service without views says so to administrators', async () => {
   const token = 'a'.repeat(40);
-  const service = await start(new TestEngines(), { tokens: new StaticTokens({ administrator: token, payer: 'p'.repeat(40) }) });
+  const service = await start(new TestEngines(), {
+    tokens: new StaticTokens({ administrator: token, payer: 'p'.repeat(40) }),
+  });
   await service.started;
-  const views = (headers: Record<string, string>): Promise<Response> => fetch(`${service.address}/ops/views/consent`, { headers });
+  const views = (headers: Record<string, string>): Promise<Response> =>
+    fetch(`${service.address}/ops/views/consent`, { headers });
   expect((await views({})).status).toBe(401);
   expect((await views({ authorization: `Bearer ${'p'.repeat(40)}` })).status).toBe(401);
   expect(await (await views({ authorization: `Bearer ${token}` })).json()).toEqual({ views: [] });
@@ -285,14 +366,23 @@ describe('a stop', () => {
     const service = await start(engines, {
       register: ({ onClose }: ServiceContext) => {
         onClose('own', () => void engines.closed.push('own'));
-        return { module: SlowModule, controllers: [SlowController], providers: [{ provide: READINESS, useFactory: () => [] }] };
+        return {
+          module: SlowModule,
+          controllers: [SlowController],
+          providers: [{ provide: READINESS, useFactory: () => [] }],
+        };
       },
     });
     await service.started;
     const slow = fetch(`${service.address}/slow`);
     await isAsked;
     const stopped = service.stop(10_000);
-    await eventually(() => fetch(service.address).then(() => false, () => true));
+    await eventually(() =>
+      fetch(service.address).then(
+        () => false,
+        () => true,
+      ),
+    );
     expect(engines.closed).toEqual([]);
     answer('done');
     const { headers } = await slow.then(async (answered) => (expect(await answered.text()).toBe('done'), answered));

@@ -9,7 +9,16 @@ import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from
 import type { EventLog } from '@provider-access/eventlog';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import type { PresenceOptions } from '@provider-access/facts';
-import { createServiceApp, measureDecoded, READINESS, Refusal, systemClock, type Clock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import {
+  createServiceApp,
+  measureDecoded,
+  READINESS,
+  Refusal,
+  systemClock,
+  type Clock,
+  type ReadinessCheck,
+  type ServicePorts,
+} from '@provider-access/http';
 import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/state';
@@ -22,14 +31,24 @@ import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { measureLog } from './measured-log.ts';
-import { answer, processRoutes, readinessOf, type Readiness, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
+import {
+  answer,
+  processRoutes,
+  readinessOf,
+  type Readiness,
+  type ProcessRoutes,
+  type ProcessRoutesOptions,
+} from './process-routes.ts';
 import { stuckReason } from './progress.ts';
 import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { overlay } from './tracing/overlay.ts';
 import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
-/** Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the start. */
+/**
+ * Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the
+ * start.
+ */
 export interface Engines {
   log(): Promise<EventLog>;
   views(): Promise<Views>;
@@ -83,7 +102,10 @@ export interface RunningService {
   readonly address: string;
   /** Resolves when requests are served; rejects with a fault of configuration or a bug. */
   readonly started: Promise<void>;
-  /** Takes no more requests, hands back work, leaves groups, closes the engines. `withinMs` bounds the wait for requests that are being answered. */
+  /**
+   * Takes no more requests, hands back work, leaves groups, closes the engines. `withinMs` bounds the wait for requests
+   * that are being answered.
+   */
   stop(withinMs: number): Promise<void>;
 }
 
@@ -136,11 +158,18 @@ class ServiceProcess {
     this.tracing = this.telemetry.tracing(options.name);
     this.own = this.routes();
     listening.serve((request, response) => {
-      if (!this.own(request, response)) refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
+      if (!this.own(request, response))
+        refuseRequest(request, response, new Refusal('unavailable', 'The service is starting.', { retryAfter: 1 }));
     });
   }
   private routes(more?: ProcessRoutesOptions['routes']): ProcessRoutes {
-    return processRoutes({ ready: () => this.ready(), stuck: () => this.stuck(), metrics: this.metrics, logger: this.options.logger, ...(more !== undefined && { routes: more }) });
+    return processRoutes({
+      ready: () => this.ready(),
+      stuck: () => this.stuck(),
+      metrics: this.metrics,
+      logger: this.options.logger,
+      ...(more !== undefined && { routes: more }),
+    });
   }
 
   /** Until it runs or cannot run. */
@@ -152,7 +181,10 @@ class ServiceProcess {
   private async attempts(): Promise<void> {
     const { logger, name } = this.options;
     const backoff = this.options.backoffMs ?? BACKOFF_MS;
-    const telling = setInterval(() => logger.warn({ service: name, phase: this.phase, detail: this.reason }, 'still starting'), TELL_EVERY_MS);
+    const telling = setInterval(
+      () => logger.warn({ service: name, phase: this.phase, detail: this.reason }, 'still starting'),
+      TELL_EVERY_MS,
+    );
     telling.unref();
     try {
       for (let attempt = 0; !this.stopping.signal.aborted; attempt++) {
@@ -164,8 +196,13 @@ class ServiceProcess {
           if (this.stopping.signal.aborted) return;
           if (isConfigurationFault(error) || !isEngineAway(error)) throw error;
           this.reason = reasonOf(error);
-          logger.warn({ service: name, phase: this.phase, attempt: attempt + 1, detail: this.reason }, 'the start waits for an engine and tries again');
-          await delay(backoff[Math.min(attempt, backoff.length - 1)], undefined, { signal: this.stopping.signal }).catch(() => undefined);
+          logger.warn(
+            { service: name, phase: this.phase, attempt: attempt + 1, detail: this.reason },
+            'the start waits for an engine and tries again',
+          );
+          await delay(backoff[Math.min(attempt, backoff.length - 1)], undefined, {
+            signal: this.stopping.signal,
+          }).catch(() => undefined);
         }
       }
     } finally {
@@ -181,8 +218,12 @@ class ServiceProcess {
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
     const told = new Map<string, (answered: boolean) => void>();
-    const appends = watchAppends(guardLosses(measureLog(await engines.log(), metrics), name), { topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT });
-    const log = watchLog(heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)));
+    const appends = watchAppends(guardLosses(measureLog(await engines.log(), metrics), name), {
+      topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT,
+    });
+    const log = watchLog(
+      heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)),
+    );
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     this.phase = 'waiting for MongoDB';
@@ -215,22 +256,42 @@ class ServiceProcess {
       },
       onClose: (what, close) => closing.push(what, close),
     });
-    const app = await createServiceApp(module, { name, logger, metrics, strategy: new EventLogTransport({ log }), trustProxy, tracing, requestLog: this.options.requestLog, trustTraceparent: mayTrace(name, this.options.trustTraceparent === true) });
+    const app = await createServiceApp(module, {
+      name,
+      logger,
+      metrics,
+      strategy: new EventLogTransport({ log }),
+      trustProxy,
+      tracing,
+      requestLog: this.options.requestLog,
+      trustTraceparent: mayTrace(name, this.options.trustTraceparent === true),
+    });
     closing.push('service', () => app.close());
     await app.startAllMicroservices();
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');
     this.serve(app, log, probes, appends.check);
   }
 
-  private serve(app: NestFastifyApplication, log: WatchedLog, probes: readonly EngineProbe[], appends: ReadinessCheck): void {
+  private serve(
+    app: NestFastifyApplication,
+    log: WatchedLog,
+    probes: readonly EngineProbe[],
+    appends: ReadinessCheck,
+  ): void {
     this.log = log;
     this.probes = probes;
-    this.checks = [...probes.map((probe) => probe.check()), appends, ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
+    this.checks = [
+      ...probes.map((probe) => probe.check()),
+      appends,
+      ...app.get<ReadinessCheck[]>(READINESS, { strict: false }),
+    ];
     this.running = true;
     const fastify = app.getHttpAdapter().getInstance();
     const { routing } = fastify;
     const views = `/ops/views/${this.options.name}`;
-    const own = fastify.hasRoute({ method: 'GET', url: views }) ? this.own : this.routes({ [views]: (request, response) => this.noViews(request, response) });
+    const own = fastify.hasRoute({ method: 'GET', url: views })
+      ? this.own
+      : this.routes({ [views]: (request, response) => this.noViews(request, response) });
     this.listening.serve((request, response) => {
       if (!own(request, response)) routing(request, response);
     });
@@ -246,14 +307,29 @@ class ServiceProcess {
     const now = (): number => this.clock.now();
     const everyMs = this.options.probeEveryMs;
     return [
-      new EngineProbe({ name: 'kafka', probe: () => log.head([PA_REGISTRY]), graceMs: this.options.freshnessMs ?? 5000, now, everyMs }),
-      new EngineProbe({ name: 'mongodb', probe: () => state.claims.get('health', this.options.name), graceMs: 0, now, everyMs }),
+      new EngineProbe({
+        name: 'kafka',
+        probe: () => log.head([PA_REGISTRY]),
+        graceMs: this.options.freshnessMs ?? 5000,
+        now,
+        everyMs,
+      }),
+      new EngineProbe({
+        name: 'mongodb',
+        probe: () => state.claims.get('health', this.options.name),
+        graceMs: 0,
+        now,
+        everyMs,
+      }),
     ];
   }
 
   private async ready(): Promise<Readiness> {
     const { name } = this.options;
-    const not = (check: string, detail: string): Readiness => ({ failing: [{ service: name, check, detail }], notices: [] });
+    const not = (check: string, detail: string): Readiness => ({
+      failing: [{ service: name, check, detail }],
+      notices: [],
+    });
     if (this.stopping.signal.aborted) return not('stop', 'the service is stopping');
     if (!this.running) return not('start', this.reason === undefined ? this.phase : `${this.phase} (${this.reason})`);
     return readinessOf({ [name]: this.checks });
@@ -290,7 +366,9 @@ function heardBy<T extends object, K extends keyof T>(port: T, method: K, heard:
   });
 }
 
-/** @throws ConfigurationError naming the topics of the service that are not there; what an engine that is away throws */
+/**
+ * @throws ConfigurationError naming the topics of the service that are not there; what an engine that is away throws
+ */
 async function requireTopics(log: EventLog, service: Service): Promise<void> {
   const { reads, writes, heads } = topicsOf(service);
   const missing: string[] = [];
@@ -302,5 +380,8 @@ async function requireTopics(log: EventLog, service: Service): Promise<void> {
       missing.push(topic);
     }
   }
-  if (missing.length > 0) throw new ConfigurationError(`KAFKA_TOPIC_PREFIX: with it these topics are not there: ${missing.join(', ')}; \`pa topics apply\` creates them`);
+  if (missing.length > 0)
+    throw new ConfigurationError(
+      `KAFKA_TOPIC_PREFIX: with it these topics are not there: ${missing.join(', ')}; \`pa topics apply\` creates them`,
+    );
 }

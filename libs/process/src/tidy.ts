@@ -21,8 +21,12 @@ export function tidy(store: FilesConnection, logger: Pick<Logger, 'info' | 'warn
     logger.info({}, 'the file store does not list unfinished uploads: a lifecycle rule of the bucket must remove them');
   };
   // The text of EngineUnavailable is ours: the store's code and none of its words.
-  const reason = (error: unknown): object => (error instanceof EngineUnavailable ? { error: error.name, reason: error.message } : { error: error instanceof Error ? error.name : typeof error });
-  const run = (): void => void once().catch((error: unknown) => logger.warn(reason(error), 'unfinished files could not be removed'));
+  const reason = (error: unknown): object =>
+    error instanceof EngineUnavailable
+      ? { error: error.name, reason: error.message }
+      : { error: error instanceof Error ? error.name : typeof error };
+  const run = (): void =>
+    void once().catch((error: unknown) => logger.warn(reason(error), 'unfinished files could not be removed'));
   const timer = setInterval(run, TIDY_EVERY_MS).unref();
   run();
 }

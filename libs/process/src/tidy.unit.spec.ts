@@ -9,7 +9,10 @@ let server: Server;
 let answer: { status: number; code: string };
 let asked = 0;
 const told: [level: string, fields: object, text: string][] = [];
-const logger = { info: (fields: object, text: string) => void told.push(['info', fields, text]), warn: (fields: object, text: string) => void told.push(['warn', fields, text]) } as unknown as Logger;
+const logger = {
+  info: (fields: object, text: string) => void told.push(['info', fields, text]),
+  warn: (fields: object, text: string) => void told.push(['warn', fields, text]),
+} as unknown as Logger;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
@@ -18,7 +21,9 @@ beforeEach(async () => {
   told.length = asked = 0;
   server = createServer((_, response) => {
     asked += 1;
-    response.writeHead(answer.status, { 'content-type': 'application/xml' }).end(`<Error><Code>${answer.code}</Code><Message>about members/m1</Message></Error>`);
+    response
+      .writeHead(answer.status, { 'content-type': 'application/xml' })
+      .end(`<Error><Code>${answer.code}</Code><Message>about members/m1</Message></Error>`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
@@ -28,7 +33,18 @@ afterEach(() => {
   server.closeAllConnections();
   server.close();
 });
-const start = (): void => tidy({ kind: 's3', bucket: 'b', endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, region: 'r', forcePathStyle: true, partBytes: 8 * 1024 * 1024 }, logger);
+const start = (): void =>
+  tidy(
+    {
+      kind: 's3',
+      bucket: 'b',
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      region: 'r',
+      forcePathStyle: true,
+      partBytes: 8 * 1024 * 1024,
+    },
+    logger,
+  );
 
 it('asks a store that lists no uploads once, and says what removes them', async () => {
   answer = { status: 501, code: 'NotImplemented' };
@@ -42,7 +58,11 @@ it('asks a store that lists no uploads once, and says what removes them', async 
 it('says why it could not, without the words of the store, and asks again an hour later', async () => {
   answer = { status: 403, code: 'AccessDenied' };
   start();
-  const warning = ['warn', { error: 'EngineUnavailable', reason: 'the file store is away (AccessDenied)' }, 'unfinished files could not be removed'];
+  const warning = [
+    'warn',
+    { error: 'EngineUnavailable', reason: 'the file store is away (AccessDenied)' },
+    'unfinished files could not be removed',
+  ];
   await expect.poll(() => told).toEqual([warning]);
   vi.advanceTimersByTime(HOUR_MS);
   await expect.poll(() => told).toEqual([warning, warning]);

@@ -6,7 +6,11 @@ test('a watched log is the log, and knows what follows it until that stops', asy
   const memory = openMemoryLog();
   const log = watchLog(memory);
   const seen: string[] = [];
-  const subscription = await log.subscribe({ group: 'g', topics: ['pa.registry'], handle: async ({ records }) => void seen.push(...records.map((r) => r.key)) });
+  const subscription = await log.subscribe({
+    group: 'g',
+    topics: ['pa.registry'],
+    handle: async ({ records }) => void seen.push(...records.map((r) => r.key)),
+  });
   const following = await log.follow({ topics: ['pa.registry', 'pa.consent'], handle: () => undefined });
   expect(log.running().map((each) => each.name)).toEqual(['g', 'pa.registry pa.consent']);
   await log.append('pa.registry', [{ key: 'k', partitionKey: 'k', headers: {}, value: '{}' }]);

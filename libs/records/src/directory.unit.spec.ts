@@ -10,9 +10,20 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 const NPI = '1234567893';
-const organization = (name: string, npi?: string): string => JSON.stringify({ resourceType: 'Organization', id: 'o1', name, ...(npi !== undefined && { identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: npi }] }) });
+const organization = (name: string, npi?: string): string =>
+  JSON.stringify({
+    resourceType: 'Organization',
+    id: 'o1',
+    name,
+    ...(npi !== undefined && { identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: npi }] }),
+  });
 
-interface Said { readonly at: number; readonly line?: string; readonly member?: string; readonly type?: string }
+interface Said {
+  readonly at: number;
+  readonly line?: string;
+  readonly member?: string;
+  readonly type?: string;
+}
 async function entriesAfter(...said: readonly Said[]): Promise<readonly { readonly name: string }[]> {
   const [log, views] = [openMemoryLog(), openMemoryViews()];
   ends.push(() => log.close());
@@ -21,8 +32,24 @@ async function entriesAfter(...said: readonly Said[]): Promise<readonly { readon
   ends.push(() => set.stop());
   for (const { at, line, member = 'shared', type = 'Organization' } of said) {
     const time = new Date(at).toISOString();
-    const data = { member, type, id: 'o1', versionId: at, lastUpdated: time, businessTime: time, sequence: 0, ...(line === undefined ? { reason: 'deleted' } : { contentHash: 'x', references: [], tokens: [], line }) };
-    const record = encodeEvent({ id: `e${at}`, source: 'test', type: line === undefined ? 'pa.record-deleted.v1' : 'pa.record-accepted.v1', time, subject: member, data });
+    const data = {
+      member,
+      type,
+      id: 'o1',
+      versionId: at,
+      lastUpdated: time,
+      businessTime: time,
+      sequence: 0,
+      ...(line === undefined ? { reason: 'deleted' } : { contentHash: 'x', references: [], tokens: [], line }),
+    };
+    const record = encodeEvent({
+      id: `e${at}`,
+      source: 'test',
+      type: line === undefined ? 'pa.record-deleted.v1' : 'pa.record-accepted.v1',
+      time,
+      subject: member,
+      data,
+    });
     await log.append(PA_RECORDS, [{ ...record, key: `${member}/${type}/o1`, partitionKey: member }]);
   }
   const reader = views.reader(directory);
@@ -31,8 +58,12 @@ async function entriesAfter(...said: readonly Said[]): Promise<readonly { readon
 }
 
 it('knows whose an NPI is by the newest version, in whatever order versions arrive', async () => {
-  expect(await entriesAfter({ at: 1, line: organization('Old', NPI) }, { at: 2, line: organization('New', NPI) })).toEqual([{ resource: 'Organization/o1', name: 'New' }]);
-  expect(await entriesAfter({ at: 2, line: organization('New', NPI) }, { at: 1, line: organization('Old', NPI) })).toEqual([{ resource: 'Organization/o1', name: 'New' }]);
+  expect(
+    await entriesAfter({ at: 1, line: organization('Old', NPI) }, { at: 2, line: organization('New', NPI) }),
+  ).toEqual([{ resource: 'Organization/o1', name: 'New' }]);
+  expect(
+    await entriesAfter({ at: 2, line: organization('New', NPI) }, { at: 1, line: organization('Old', NPI) }),
+  ).toEqual([{ resource: 'Organization/o1', name: 'New' }]);
 });
 it('forgets an identifier that was taken away, and a resource that was deleted', async () => {
   expect(await entriesAfter({ at: 1, line: organization('A', NPI) }, { at: 2, line: organization('A') })).toEqual([]);

@@ -3,7 +3,15 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
 import { ProjectionSet } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
-import { lineText, locators, records, recordsReader, type RecordsReader, recordId, type StoredRecord } from './index.ts';
+import {
+  lineText,
+  locators,
+  records,
+  recordsReader,
+  type RecordsReader,
+  recordId,
+  type StoredRecord,
+} from './index.ts';
 
 const DAY = 86_400_000;
 let log: MemoryLog;
@@ -11,16 +19,36 @@ let set: ProjectionSet;
 let reader: RecordsReader;
 let n = 0;
 
-async function write(member: string, type: string, id: string, options: { day?: number; deleted?: boolean; references?: string[] } = {}): Promise<void> {
+async function write(
+  member: string,
+  type: string,
+  id: string,
+  options: { day?: number; deleted?: boolean; references?: string[] } = {},
+): Promise<void> {
   const at = new Date((options.day ?? 1) * DAY).toISOString();
   const common = { member, type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 };
-  const data = options.deleted === true ? { ...common, reason: 'deleted' } : { ...common, contentHash: 'h', references: options.references ?? [], tokens: [], line: JSON.stringify({ resourceType: type, id }) };
+  const data =
+    options.deleted === true
+      ? { ...common, reason: 'deleted' }
+      : {
+          ...common,
+          contentHash: 'h',
+          references: options.references ?? [],
+          tokens: [],
+          line: JSON.stringify({ resourceType: type, id }),
+        };
   const name = options.deleted === true ? 'pa.record-deleted.v1' : 'pa.record-accepted.v1';
-  await log.append(PA_RECORDS, [encodeEvent({ id: `e${(n += 1)}`, source: '/resources', type: name, time: at, data }, { key: recordId(member, type, id), partitionKey: member })]);
+  await log.append(PA_RECORDS, [
+    encodeEvent(
+      { id: `e${(n += 1)}`, source: '/resources', type: name, time: at, data },
+      { key: recordId(member, type, id), partitionKey: member },
+    ),
+  ]);
 }
 async function settled(): Promise<void> {
   const head = await log.head([PA_RECORDS]);
-  for (const view of [reader.views.records, reader.views.locators]) if (!(await view.waitFor(head, 60_000))) throw new Error('the views did not settle');
+  for (const view of [reader.views.records, reader.views.locators])
+    if (!(await view.waitFor(head, 60_000))) throw new Error('the views did not settle');
 }
 const names = async (found: AsyncIterable<StoredRecord>): Promise<string[]> => {
   const all: string[] = [];
@@ -52,7 +80,10 @@ describe('recordsReader', () => {
     expect(await names(reader.scanMember('m1'))).toEqual(['Condition/c1', 'Condition/c2', 'Observation/o1']);
     expect(await names(reader.scanMember('m1', { types: ['Observation', 'Patient'] }))).toEqual(['Observation/o1']);
     expect(await names(reader.scanMember('m1', { since: 2 * DAY }))).toEqual(['Condition/c1', 'Observation/o1']);
-    expect(await names(reader.scanMember('m1', { since: 3 * DAY, deleted: true }))).toEqual(['Condition/c3 gone', 'Observation/o1']);
+    expect(await names(reader.scanMember('m1', { since: 3 * DAY, deleted: true }))).toEqual([
+      'Condition/c3 gone',
+      'Observation/o1',
+    ]);
     expect(await names(reader.scanMember('nobody'))).toEqual([]);
   });
 

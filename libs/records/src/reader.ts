@@ -34,7 +34,8 @@ export interface RecordsReader {
 }
 
 const EMPTY = new Uint8Array(0);
-const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } => document['record'] as RecordPart & { line?: string | Uint8Array };
+const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
+  document['record'] as RecordPart & { line?: string | Uint8Array };
 
 function stored(document: ViewDocument): StoredRecord {
   const record = part(document);
@@ -43,9 +44,11 @@ function stored(document: ViewDocument): StoredRecord {
 }
 
 /** The line of a stored record as a Buffer on the same memory. */
-export const lineBytes = (record: StoredRecord): Buffer => Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength);
+export const lineBytes = (record: StoredRecord): Buffer =>
+  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength);
 /** The line of a stored record as text. */
-export const lineText = (record: StoredRecord): string => Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength).toString('utf8');
+export const lineText = (record: StoredRecord): string =>
+  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength).toString('utf8');
 
 /** Reads the two views. Errors of the store pass through. */
 export function recordsReader(views: Views): RecordsReader {
@@ -56,11 +59,20 @@ export function recordsReader(views: Views): RecordsReader {
     const document = await byLocator.get(locatorId(type, id));
     const locator = document?.['locator'] as LocatorPart | undefined;
     if (locator === undefined || locator.deleted === true) return [];
-    return [locator.member, ...Object.keys(locator.members).filter((m) => m !== locator.member && locator.members[m]?.deleted !== true).toSorted()];
+    return [
+      locator.member,
+      ...Object.keys(locator.members)
+        .filter((m) => m !== locator.member && locator.members[m]?.deleted !== true)
+        .toSorted(),
+    ];
   }
 
   /** Reads ids first and lines afterwards: few resources changed since, and the lines of the others are not loaded. */
-  async function* changed(equals: readonly string[], wanted: (r: RecordPart) => boolean, pageSize: number): AsyncGenerator<StoredRecord> {
+  async function* changed(
+    equals: readonly string[],
+    wanted: (r: RecordPart) => boolean,
+    pageSize: number,
+  ): AsyncGenerator<StoredRecord> {
     let ids: string[] = [];
     async function* load(): AsyncGenerator<StoredRecord> {
       const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
@@ -76,11 +88,15 @@ export function recordsReader(views: Views): RecordsReader {
 
   async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
     const { since, deleted = false, pageSize = PAGE } = options;
-    const wanted = (r: RecordPart): boolean => (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
-    const prefixes = options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
+    const wanted = (r: RecordPart): boolean =>
+      (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
+    const prefixes =
+      options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
     for (const equals of prefixes) {
       if (since !== undefined) yield* changed(equals, wanted, pageSize);
-      else for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize })) if (wanted(part(document))) yield stored(document);
+      else
+        for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize }))
+          if (wanted(part(document))) yield stored(document);
     }
   }
 
@@ -104,7 +120,13 @@ export function recordsReader(views: Views): RecordsReader {
       let last = after;
       while (found.length < limit) {
         const want = limit - found.length;
-        const documents = await byRecord.find({ index: 'by_type', equals: [member, type], ...(last !== undefined && { range: { gt: last } }), limit: want, bodies: LINE });
+        const documents = await byRecord.find({
+          index: 'by_type',
+          equals: [member, type],
+          ...(last !== undefined && { range: { gt: last } }),
+          limit: want,
+          bodies: LINE,
+        });
         for (const document of documents) if (part(document).deleted !== true) found.push(stored(document));
         if (documents.length < want) break;
         last = part(documents.at(-1)!).id;
@@ -113,4 +135,3 @@ export function recordsReader(views: Views): RecordsReader {
     },
   };
 }
-

@@ -1,6 +1,9 @@
 import type { RecordDeleted } from '@provider-access/events';
 
-/** Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may be called so. */
+/**
+ * Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may be
+ * called so.
+ */
 export const SHARED = 'shared';
 
 /** What the `records` view keeps of one resource beside its encoded line. Times are ms since the epoch. */
@@ -20,7 +23,10 @@ export interface RecordPart {
   readonly tie?: Tie;
   /** Hash of the accepted content; absent on a deleted record. */
   readonly contentHash?: string;
-  /** Hash of the resource as the payer sent it. Absent on a deleted record, and where an earlier release wrote the record. */
+  /**
+   * Hash of the resource as the payer sent it. Absent on a deleted record, and where an earlier release wrote the
+   * record.
+   */
   readonly sourceHash?: string;
   readonly serviceDate?: string;
   /** `Type/id` of every literal reference. */
@@ -44,7 +50,9 @@ export interface LocatorPart {
   readonly member: string;
   /** Nobody has it now. */
   readonly deleted?: true;
-  readonly members: Readonly<Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>>;
+  readonly members: Readonly<
+    Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>
+  >;
 }
 /** The versionId beside the data, so that the locator need not parse a resource for it. */
 export const VERSION_HEADER = 'ce_paversion';
@@ -60,14 +68,25 @@ export interface Tie {
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
 export const locatorId = (type: string, id: string): string => `${type}/${id}`;
 
-export interface VersionOrder { readonly businessTime: number; readonly sequence: number; readonly source?: string; readonly event?: string }
+export interface VersionOrder {
+  readonly businessTime: number;
+  readonly sequence: number;
+  readonly source?: string;
+  readonly event?: string;
+}
 
 /**
- * Negative when `a` is the older version. Business time, then sequence, then the event's source and id: a total order over
+ * Negative when `a` is the older version. Business time, then sequence, then the event's source and id: a total order
+ * over
  * distinct events, so that any order of arrival ends in the same state.
  */
 export function compareVersions(a: VersionOrder, b: VersionOrder): number {
-  return a.businessTime - b.businessTime || a.sequence - b.sequence || compareText(a.source ?? '', b.source ?? '') || compareText(a.event ?? '', b.event ?? '');
+  return (
+    a.businessTime - b.businessTime ||
+    a.sequence - b.sequence ||
+    compareText(a.source ?? '', b.source ?? '') ||
+    compareText(a.event ?? '', b.event ?? '')
+  );
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -108,19 +108,36 @@ export class AccessTokens {
 
   private async check(token: string): Promise<AccessToken | undefined> {
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => {
-        const key = typeof kid === 'string' ? this.keys(kid) : undefined;
-        if (key === undefined) throw new TypeError('unknown kid');
-        return key;
-      }, {
-        algorithms: ['ES256'], typ: 'at+jwt', issuer: this.issuer, audience: this.audience, currentDate: new Date(this.clock.now()),
-        requiredClaims: ['sub', 'client_id', 'scope', 'jti', 'iat', 'exp'],
-      });
+      const { payload, protectedHeader } = await jwtVerify(
+        token,
+        ({ kid }) => {
+          const key = typeof kid === 'string' ? this.keys(kid) : undefined;
+          if (key === undefined) throw new TypeError('unknown kid');
+          return key;
+        },
+        {
+          algorithms: ['ES256'],
+          typ: 'at+jwt',
+          issuer: this.issuer,
+          audience: this.audience,
+          currentDate: new Date(this.clock.now()),
+          requiredClaims: ['sub', 'client_id', 'scope', 'jti', 'iat', 'exp'],
+        },
+      );
       const { sub, client_id: client, scope, jti, iat, exp, approval } = payload;
       if (typeof client !== 'string' || client !== sub || typeof scope !== 'string') return undefined;
-      return { client, scopes: readGranted(scope), jti: jti!, issuedAt: iat!, expiresAt: exp!, kid: protectedHeader.kid!, ...(typeof approval === 'number' && { approval }) };
+      return {
+        client,
+        scopes: readGranted(scope),
+        jti: jti!,
+        issuedAt: iat!,
+        expiresAt: exp!,
+        kid: protectedHeader.kid!,
+        ...(typeof approval === 'number' && { approval }),
+      };
     } catch {
-      // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in memory).
+      // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in
+      // memory).
       return undefined;
     }
   }

@@ -39,10 +39,17 @@ export function approvedSince(client: ClientFacts | undefined): number | undefin
 }
 
 /** How often the client was approved: tokens name the approval under which they were issued. */
-export const approvals = (client: ClientFacts): number => client.history.filter((change) => change.status === 'approved').length;
+export const approvals = (client: ClientFacts): number =>
+  client.history.filter((change) => change.status === 'approved').length;
 
-export const noToken = (): Refusal => new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', { headers: { 'www-authenticate': 'Bearer' } });
-export const badToken = (): Refusal => new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+export const noToken = (): Refusal =>
+  new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+export const badToken = (): Refusal =>
+  new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', {
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  });
 
 /** Tokens with a wrong signature, a minute, client and address block: an honest client sends none. */
 const FORGED_PER_MINUTE = 60;
@@ -61,7 +68,10 @@ export class Authenticator {
     this.clients = clients;
   }
 
-  /** Answers without a promise for a token that was seen before. Throws Refusal (401; 429 after many forged tokens; 503 while the clients may be stale). */
+  /**
+   * Answers without a promise for a token that was seen before. Throws Refusal (401; 429 after many forged tokens; 503
+   * while the clients may be stale).
+   */
   authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
@@ -70,7 +80,8 @@ export class Authenticator {
     // A token that names no approved client is refused before its signature costs anything, because ids of clients are
     // random.
     const claimed = this.tokens.claimedBy(token);
-    if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined) return this.admit(undefined);
+    if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined)
+      return this.admit(undefined);
     return this.verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
   }
 
@@ -80,14 +91,20 @@ export class Authenticator {
    */
   private async verified(token: string, sender: string): Promise<SmartContext> {
     const wait = this.forged.take(sender);
-    if (wait > 0) throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', { retryAfter: wait });
+    if (wait > 0)
+      throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', {
+        retryAfter: wait,
+      });
     const verified = await this.tokens.verify(token);
     if (verified !== undefined) this.forged.giveBack(sender);
     return this.admit(verified);
   }
 
   private admit(token: AccessToken | undefined): SmartContext {
-    if (this.clients.current?.() === false) throw new Refusal('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
+    if (this.clients.current?.() === false)
+      throw new Refusal('unavailable', 'The server cannot check access at the moment. Repeat the request.', {
+        retryAfter: 1,
+      });
     if (!this.live(token)) throw badToken();
     return { client: token.client, scopes: token.scopes, jti: token.jti };
   }
@@ -100,7 +117,9 @@ export class Authenticator {
     if (client === undefined || since === undefined) return false;
     // Tokens of the release before name no approval. A token of an approval that this process does not know yet is of a
     // later one.
-    return token.approval === undefined ? token.issuedAt >= Math.floor(since / 1000) : token.approval >= approvals(client);
+    return token.approval === undefined
+      ? token.issuedAt >= Math.floor(since / 1000)
+      : token.approval >= approvals(client);
   }
 }
 
@@ -108,5 +127,7 @@ export class Authenticator {
 export function requireScope(scopes: GrantedScopes, type: string, interaction: Interaction): void {
   if (allows(scopes, type, interaction)) return;
   const needed = `system/${type}.${interaction}`;
-  throw new Refusal('insufficient-scope', `The scope of the access token does not permit this. It needs ${needed}.`, { headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${needed}"` } });
+  throw new Refusal('insufficient-scope', `The scope of the access token does not permit this. It needs ${needed}.`, {
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${needed}"` },
+  });
 }

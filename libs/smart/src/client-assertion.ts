@@ -1,4 +1,11 @@
-import { compactVerify, decodeJwt, decodeProtectedHeader, type JWK, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import {
+  compactVerify,
+  decodeJwt,
+  decodeProtectedHeader,
+  type JWK,
+  type JWTPayload,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import type { Claims } from '@provider-access/state';
 import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicMembers, type AssertionAlgorithm } from './client-keys.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
@@ -15,11 +22,16 @@ const MAX_LENGTH = 8192;
 /** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
 export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
 /** A client as the check needs it. Exactly one of `jwks` and `jwksUri`. */
-export interface AssertionClient { readonly jwks?: { readonly keys: readonly unknown[] }; readonly jwksUri?: string }
+export interface AssertionClient {
+  readonly jwks?: { readonly keys: readonly unknown[] };
+  readonly jwksUri?: string;
+}
 
 export type AssertionResult =
   | { readonly ok: true; readonly client: string; readonly jti: string }
-  /** `message` may be shown to the caller; `client` is what the assertion claims, undefined when it could not be read. */
+  /**
+   * `message` may be shown to the caller; `client` is what the assertion claims, undefined when it could not be read.
+   */
   | { readonly ok: false; readonly step: AssertionStep; readonly message: string; readonly client?: string };
 
 export interface AssertionInput {
@@ -35,11 +47,19 @@ export interface AssertionInput {
 }
 
 /** One message for every caller that is not let in, so that nobody learns which apps exist. */
-const NOT_ACTIVE = 'iss is not an active client here (registered, approved and not suspended), or client_assertion is not signed with its key.';
+const NOT_ACTIVE =
+  'iss is not an active client here (registered, approved and not suspended), or client_assertion is not signed ' +
+  'with its key.';
 
 type Failure = Extract<AssertionResult, { ok: false }>;
-const fail = (step: AssertionStep, message: string, client?: string): Failure => ({ ok: false, step, message, ...(client !== undefined && { client }) });
-const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value !== '' && value.length <= max;
+const fail = (step: AssertionStep, message: string, client?: string): Failure => ({
+  ok: false,
+  step,
+  message,
+  ...(client !== undefined && { client }),
+});
+const isText = (value: unknown, max: number): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= max;
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
 /** The client that an assertion claims to be from, unchecked, for counting. undefined when it cannot be read. */
@@ -70,10 +90,12 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
     return fail('decode', 'client_assertion is not a signed JWT (three base64url parts with JSON header and claims).');
   }
   const { alg } = header;
-  if (!(ASSERTION_ALGORITHMS as readonly unknown[]).includes(alg)) return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
+  if (!(ASSERTION_ALGORITHMS as readonly unknown[]).includes(alg))
+    return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
   const algorithm = alg as AssertionAlgorithm;
   if (header.crit !== undefined) return fail('decode', 'crit: no critical header is understood here.');
-  if (header.typ !== undefined && (typeof header.typ !== 'string' || header.typ.toUpperCase() !== 'JWT')) return fail('decode', 'typ of client_assertion must be JWT.');
+  if (header.typ !== undefined && (typeof header.typ !== 'string' || header.typ.toUpperCase() !== 'JWT'))
+    return fail('decode', 'typ of client_assertion must be JWT.');
 
   const { iss } = payload;
   if (!isText(iss, 256)) return fail('client', 'iss must be the client_id.');
@@ -91,10 +113,13 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if ('ok' in key) return { ...key, client: iss };
   if (!(await verifies(assertion, key, algorithm))) return fail('signature', NOT_ACTIVE, iss);
 
-  if (!isText(payload.jti, 512)) return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
+  if (!isText(payload.jti, 512))
+    return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
   // Kept for as long as `exp` lets it in, so that an expired jti need not be remembered.
   const fresh = await input.claims.insertOnce('jti', `${iss}|${payload.jti}`, (payload.exp! + SKEW) * 1000 + 1000);
-  return fresh ? { ok: true, client: iss, jti: payload.jti } : fail('jti', 'jti was used before: sign a new client_assertion for each request.', iss);
+  return fresh
+    ? { ok: true, client: iss, jti: payload.jti }
+    : fail('jti', 'jti was used before: sign a new client_assertion for each request.', iss);
 }
 
 function audienceFault(payload: JWTPayload, accepted: readonly string[]): Failure | undefined {
@@ -118,10 +143,20 @@ function timeFault(payload: JWTPayload, nowMs: number): Failure | undefined {
   return undefined;
 }
 
-async function selectKey(header: ProtectedHeaderParameters, algorithm: AssertionAlgorithm, client: AssertionClient, source: JwksSource): Promise<JWK | Failure> {
+async function selectKey(
+  header: ProtectedHeaderParameters,
+  algorithm: AssertionAlgorithm,
+  client: AssertionClient,
+  source: JwksSource,
+): Promise<JWK | Failure> {
   if (!isText(header.kid, 256)) return fail('key', 'kid must be in the header of client_assertion.');
-  if (header.jku !== undefined && (client.jwksUri === undefined || header.jku !== client.jwksUri)) return fail('key', 'jku must be the registered jwks_uri, or absent.');
-  const candidates = (keys: readonly unknown[]): JWK[] => keys.filter((k): k is JWK => typeof k === 'object' && k !== null && (k as JWK).kid === header.kid && algorithmOf(k as JWK) === algorithm);
+  if (header.jku !== undefined && (client.jwksUri === undefined || header.jku !== client.jwksUri))
+    return fail('key', 'jku must be the registered jwks_uri, or absent.');
+  const candidates = (keys: readonly unknown[]): JWK[] =>
+    keys.filter(
+      (k): k is JWK =>
+        typeof k === 'object' && k !== null && (k as JWK).kid === header.kid && algorithmOf(k as JWK) === algorithm,
+    );
   let found: JWK[];
   if (client.jwksUri === undefined) {
     found = candidates(client.jwks?.keys ?? []);
@@ -131,7 +166,8 @@ async function selectKey(header: ProtectedHeaderParameters, algorithm: Assertion
     if (!set.ok) return fail('key', `The registered jwks_uri does not give a key set: ${set.reason}.`);
     found = candidates(set.keys);
   }
-  if (found.length === 0) return fail('key', `No registered key has this kid and the type (kty) that ${algorithm} needs.`);
+  if (found.length === 0)
+    return fail('key', `No registered key has this kid and the type (kty) that ${algorithm} needs.`);
   if (found.length > 1) return fail('key', 'More than one registered key has this kid.');
   const fault = keyFault(found[0]);
   return fault === undefined ? found[0]! : fail('key', `The registered key with this kid ${fault}.`);

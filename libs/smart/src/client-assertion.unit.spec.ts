@@ -1,13 +1,23 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { base64url, exportSPKI, importJWK, type CryptoKey } from 'jose';
 import { claims, encode, keyPair, NOW, NOW_S, OnceStore, sign, TOKEN_URL, type KeyPair } from '../test/fixtures.ts';
-import { verifyClientAssertion, type AssertionClient, type AssertionInput, type AssertionResult } from './client-assertion.ts';
+import {
+  verifyClientAssertion,
+  type AssertionClient,
+  type AssertionInput,
+  type AssertionResult,
+} from './client-assertion.ts';
 import type { JwksResult } from './jwks-source.ts';
 
 const JWKS_URI = 'https://app.example/jwks.json';
 let es: KeyPair, rs: KeyPair, other: KeyPair, es256: KeyPair;
 beforeAll(async () => {
-  [es, rs, other, es256] = await Promise.all([keyPair('ES384', 'es'), keyPair('RS384', 'rs'), keyPair('ES384', 'es'), keyPair('ES256', 'es256')]) as [KeyPair, KeyPair, KeyPair, KeyPair];
+  [es, rs, other, es256] = (await Promise.all([
+    keyPair('ES384', 'es'),
+    keyPair('RS384', 'rs'),
+    keyPair('ES384', 'es'),
+    keyPair('ES256', 'es256'),
+  ])) as [KeyPair, KeyPair, KeyPair, KeyPair];
 });
 
 const clients = (): Record<string, AssertionClient> => ({
@@ -20,16 +30,32 @@ const clients = (): Record<string, AssertionClient> => ({
   'c-leaked': { jwks: { keys: [{ ...es.jwk, d: 'c2VjcmV0' }] } },
 });
 
-interface Overrides extends Partial<AssertionInput> { published?: JwksResult[]; fetched?: boolean[] }
+interface Overrides extends Partial<AssertionInput> {
+  published?: JwksResult[];
+  fetched?: boolean[];
+}
 function check(assertion: string, { published = [], fetched = [], ...over }: Overrides = {}): Promise<AssertionResult> {
   return verifyClientAssertion({
-    assertion, audiences: [TOKEN_URL], now: NOW, lookup: (id) => clients()[id], claims: new OnceStore(),
-    jwksSource: { get: (_url, options) => { fetched.push(options?.refresh ?? false); return Promise.resolve(published.shift() ?? { ok: false, reason: 'it cannot be reached' }); } },
+    assertion,
+    audiences: [TOKEN_URL],
+    now: NOW,
+    lookup: (id) => clients()[id],
+    claims: new OnceStore(),
+    jwksSource: {
+      get: (_url, options) => {
+        fetched.push(options?.refresh ?? false);
+        return Promise.resolve(published.shift() ?? { ok: false, reason: 'it cannot be reached' });
+      },
+    },
     ...over,
   });
 }
 const header = (over: Record<string, unknown> = {}) => ({ alg: 'ES384', kid: 'es', typ: 'JWT', ...over });
-const signed = (payload: Record<string, unknown> = {}, head: Record<string, unknown> = {}, key: CryptoKey | Uint8Array = es.privateKey) => sign(key, header(head), claims((payload['iss'] as string | undefined) ?? 'c-inline', payload));
+const signed = (
+  payload: Record<string, unknown> = {},
+  head: Record<string, unknown> = {},
+  key: CryptoKey | Uint8Array = es.privateKey,
+) => sign(key, header(head), claims((payload['iss'] as string | undefined) ?? 'c-inline', payload));
 
 describe('a good assertion', () => {
   it.each<[string, () => Promise<string>]>([
@@ -46,11 +72,22 @@ describe('a good assertion', () => {
     expect(await check(await make())).toMatchObject({ ok: true, jti: 'j-1' });
   });
   it('is checked against the published key set, with jku and without', async () => {
-    for (const head of [{}, { jku: JWKS_URI }]) expect(await check(await signed({ iss: 'c-url' }, head), { published: [{ ok: true, keys: [es.jwk] }] })).toMatchObject({ ok: true, client: 'c-url' });
+    for (const head of [{}, { jku: JWKS_URI }])
+      expect(
+        await check(await signed({ iss: 'c-url' }, head), { published: [{ ok: true, keys: [es.jwk] }] }),
+      ).toMatchObject({ ok: true, client: 'c-url' });
   });
   it('makes us fetch again once when the kid is new', async () => {
     const fetched: boolean[] = [];
-    expect(await check(await signed({ iss: 'c-url' }), { fetched, published: [{ ok: true, keys: [rs.jwk] }, { ok: true, keys: [es.jwk] }] })).toMatchObject({ ok: true });
+    expect(
+      await check(await signed({ iss: 'c-url' }), {
+        fetched,
+        published: [
+          { ok: true, keys: [rs.jwk] },
+          { ok: true, keys: [es.jwk] },
+        ],
+      }),
+    ).toMatchObject({ ok: true });
     expect(fetched).toEqual([false, true]);
   });
 });
@@ -60,26 +97,75 @@ describe('a bad assertion', () => {
     ['garbage', 'decode', /not a signed JWT/, () => Promise.resolve('garbage')],
     ['empty', 'decode', /not a signed JWT/, () => Promise.resolve('')],
     ['two parts', 'decode', /not a signed JWT/, () => Promise.resolve('e30.e30x')],
-    ['claims that are no JSON', 'decode', /not a signed JWT/, () => Promise.resolve(`${Buffer.from('{"alg":"ES384"}').toString('base64url')}.bm90anNvbg.x`)],
+    [
+      'claims that are no JSON',
+      'decode',
+      /not a signed JWT/,
+      () => Promise.resolve(`${Buffer.from('{"alg":"ES384"}').toString('base64url')}.bm90anNvbg.x`),
+    ],
     ['claims that are an array', 'decode', /not a signed JWT/, () => Promise.resolve(encode(header(), []))],
     ['huge', 'decode', /longer than 8192/, () => signed({ pad: 'x'.repeat(20_000) })],
     ['typ of an access token', 'decode', /typ/, () => signed({}, { typ: 'at+jwt' })],
     ['critical header', 'decode', /crit/, () => Promise.resolve(encode(header({ crit: ['exp'] }), claims('c-inline')))],
-    ['alg none', 'alg', /RS384 or ES384/, () => Promise.resolve(encode({ alg: 'none', kid: 'es' }, claims('c-inline'), ''))],
-    ['alg nOnE', 'alg', /RS384 or ES384/, () => Promise.resolve(encode({ alg: 'nOnE', kid: 'es' }, claims('c-inline'), ''))],
+    [
+      'alg none',
+      'alg',
+      /RS384 or ES384/,
+      () => Promise.resolve(encode({ alg: 'none', kid: 'es' }, claims('c-inline'), '')),
+    ],
+    [
+      'alg nOnE',
+      'alg',
+      /RS384 or ES384/,
+      () => Promise.resolve(encode({ alg: 'nOnE', kid: 'es' }, claims('c-inline'), '')),
+    ],
     ['no alg', 'alg', /RS384 or ES384/, () => Promise.resolve(encode({ kid: 'es' }, claims('c-inline')))],
-    ['alg as an array', 'alg', /RS384 or ES384/, () => Promise.resolve(encode({ alg: ['ES384'], kid: 'es' }, claims('c-inline')))],
-    ['HS256 with the public key as the secret', 'alg', /RS384/, async () => signed({}, { alg: 'HS256' }, Buffer.from(await exportSPKI((await importJWK(es.jwk, 'ES384')) as CryptoKey)))],
-    ['HS384 with the modulus as the secret', 'alg', /RS384/, () => signed({}, { alg: 'HS384', kid: 'rs' }, base64url.decode(rs.jwk.n!))],
-    ['RS256', 'alg', /RS384/, async () => signed({}, { alg: 'RS256', kid: 'rs' }, (await keyPair('RS256', 'rs')).privateKey)],
+    [
+      'alg as an array',
+      'alg',
+      /RS384 or ES384/,
+      () => Promise.resolve(encode({ alg: ['ES384'], kid: 'es' }, claims('c-inline'))),
+    ],
+    [
+      'HS256 with the public key as the secret',
+      'alg',
+      /RS384/,
+      async () =>
+        signed({}, { alg: 'HS256' }, Buffer.from(await exportSPKI((await importJWK(es.jwk, 'ES384')) as CryptoKey))),
+    ],
+    [
+      'HS384 with the modulus as the secret',
+      'alg',
+      /RS384/,
+      () => signed({}, { alg: 'HS384', kid: 'rs' }, base64url.decode(rs.jwk.n!)),
+    ],
+    [
+      'RS256',
+      'alg',
+      /RS384/,
+      async () => signed({}, { alg: 'RS256', kid: 'rs' }, (await keyPair('RS256', 'rs')).privateKey),
+    ],
     ['ES256', 'alg', /ES384/, () => signed({}, { alg: 'ES256' }, es256.privateKey)],
-    ['no iss', 'client', /iss/, () => signed({ iss: undefined as never, sub: 'c-inline' }).then(() => sign(es.privateKey, header(), { sub: 'c-inline', aud: TOKEN_URL, exp: NOW_S + 9, jti: 'x' }))],
+    [
+      'no iss',
+      'client',
+      /iss/,
+      () =>
+        signed({ iss: undefined as never, sub: 'c-inline' }).then(() =>
+          sign(es.privateKey, header(), { sub: 'c-inline', aud: TOKEN_URL, exp: NOW_S + 9, jti: 'x' }),
+        ),
+    ],
     ['iss that is a number', 'client', /iss/, () => signed({ iss: 7 })],
     ['sub other than iss', 'client', /sub/, () => signed({ sub: 'c-url' })],
     ['no sub', 'client', /sub/, () => signed({ sub: undefined })],
     ['unknown client', 'client', /not an active client/, () => signed({ iss: 'c-none' })],
     ['a name every object has', 'client', /not an active client/, () => signed({ iss: 'c-__proto__' })],
-    ['aud of another server', 'aud', /aud must be.*payer\.example/, () => signed({ aud: 'https://other.example/token' })],
+    [
+      'aud of another server',
+      'aud',
+      /aud must be.*payer\.example/,
+      () => signed({ aud: 'https://other.example/token' }),
+    ],
     ['aud with a slash more', 'aud', /aud/, () => signed({ aud: `${TOKEN_URL}/` })],
     ['aud also of another server', 'aud', /aud/, () => signed({ aud: [TOKEN_URL, 'https://other.example/token'] })],
     ['aud as an object', 'aud', /aud/, () => signed({ aud: { a: TOKEN_URL } })],
@@ -88,21 +174,49 @@ describe('a bad assertion', () => {
     ['exp more than five minutes ahead', 'time', /at most 300/, () => signed({ exp: NOW_S + 301 })],
     ['exp in milliseconds', 'time', /at most 300/, () => signed({ exp: NOW + 240_000 })],
     ['no exp', 'time', /exp must be there/, () => signed({ exp: undefined })],
-    ['exp as text', 'time', /exp must be there/, () => Promise.resolve(encode(header(), claims('c-inline', { exp: String(NOW_S + 60) })))],
+    [
+      'exp as text',
+      'time',
+      /exp must be there/,
+      () => Promise.resolve(encode(header(), claims('c-inline', { exp: String(NOW_S + 60) }))),
+    ],
     ['nbf in the future', 'time', /nbf/, () => signed({ nbf: NOW_S + 60 })],
     ['iat in the future', 'time', /iat/, () => signed({ iat: NOW_S + 60 })],
     ['iat as text', 'time', /iat/, () => Promise.resolve(encode(header(), claims('c-inline', { iat: 'now' })))],
     ['no kid', 'key', /kid must be/, () => signed({}, { kid: undefined })],
-    ['unknown kid', 'key', /^No registered key has this kid and the type \(kty\) that [ER]S384 needs\.$/, () => signed({}, { kid: 'nope' })],
-    ['kid of a key of another kty', 'key', /^No registered key has this kid and the type \(kty\) that [ER]S384 needs\.$/, () => signed({ iss: 'c-mismatch' })],
+    [
+      'unknown kid',
+      'key',
+      /^No registered key has this kid and the type \(kty\) that [ER]S384 needs\.$/,
+      () => signed({}, { kid: 'nope' }),
+    ],
+    [
+      'kid of a key of another kty',
+      'key',
+      /^No registered key has this kid and the type \(kty\) that [ER]S384 needs\.$/,
+      () => signed({ iss: 'c-mismatch' }),
+    ],
     ['two keys of one kid', 'key', /^More than one registered key has this kid/, () => signed({ iss: 'c-twins' })],
     ['a key on another curve', 'key', /crv other than P-384/, () => signed({ iss: 'c-p256' })],
     ['a key published with its private half', 'key', /secret member "d"/, () => signed({ iss: 'c-leaked' })],
     ['foreign jku', 'key', /jku/, () => signed({ iss: 'c-url' }, { jku: 'https://evil.example/jwks.json' })],
     ['jku with inline keys', 'key', /jku/, () => signed({}, { jku: JWKS_URI })],
-    ['published keys away', 'key', /jwks_uri does not give a key set: it cannot be reached/, () => signed({ iss: 'c-url' })],
+    [
+      'published keys away',
+      'key',
+      /jwks_uri does not give a key set: it cannot be reached/,
+      () => signed({ iss: 'c-url' }),
+    ],
     ['signed by another key', 'signature', /not signed with its key/, () => signed({}, {}, other.privateKey)],
-    ['changed claims', 'signature', /not signed with its key/, async () => { const [h, , s] = (await signed()).split('.'); return `${h}.${Buffer.from(JSON.stringify(claims('c-inline', { jti: 'j-2' }))).toString('base64url')}.${s}`; }],
+    [
+      'changed claims',
+      'signature',
+      /not signed with its key/,
+      async () => {
+        const [h, , s] = (await signed()).split('.');
+        return `${h}.${Buffer.from(JSON.stringify(claims('c-inline', { jti: 'j-2' }))).toString('base64url')}.${s}`;
+      },
+    ],
     ['no signature', 'signature', /not signed with its key/, async () => (await signed()).replace(/[^.]+$/, '')],
     ['no jti', 'jti', /jti/, () => signed({ jti: undefined })],
     ['empty jti', 'jti', /jti/, () => signed({ jti: '' })],
@@ -110,7 +224,10 @@ describe('a bad assertion', () => {
   ])('is refused: %s', async (_name, step, message, make) => {
     const store = new OnceStore();
     const assertion = await make();
-    const result = await check(assertion, { claims: store, lookup: (id) => (Object.hasOwn(clients(), id) ? clients()[id] : undefined) });
+    const result = await check(assertion, {
+      claims: store,
+      lookup: (id) => (Object.hasOwn(clients(), id) ? clients()[id] : undefined),
+    });
     expect(result).toMatchObject({ ok: false, step });
     expect((result as { message: string }).message).toMatch(message);
     // What is refused uses up no jti and shows nothing of the assertion.
@@ -118,13 +235,19 @@ describe('a bad assertion', () => {
     expect(JSON.stringify(result)).not.toContain(assertion.split('.')[2] || 'nothing to show');
   });
   it('gives a stranger no other words than a wrong signature', async () => {
-    const [stranger, forged] = await Promise.all([check(await signed({ iss: 'c-none' })), check(await signed({}, {}, other.privateKey))]);
+    const [stranger, forged] = await Promise.all([
+      check(await signed({ iss: 'c-none' })),
+      check(await signed({}, {}, other.privateKey)),
+    ]);
     expect((stranger as { message: string }).message).toBe((forged as { message: string }).message);
   });
   it('is fetched for once more, not again and again, when the kid stays unknown', async () => {
     const fetched: boolean[] = [];
     const published = [1, 2].map((): JwksResult => ({ ok: true, keys: [rs.jwk, null, 'x', { kid: 'es' }] }));
-    expect(await check(await signed({ iss: 'c-url' }), { fetched, published })).toMatchObject({ ok: false, step: 'key' });
+    expect(await check(await signed({ iss: 'c-url' }), { fetched, published })).toMatchObject({
+      ok: false,
+      step: 'key',
+    });
     expect(fetched).toEqual([false, true]);
   });
 });
@@ -141,13 +264,19 @@ describe('a replayed assertion', () => {
     const store = new OnceStore();
     await check(await signed({ exp: NOW_S + 60 }), { claims: store });
     const until = [...store.kept.values()][0]!;
-    expect(await check(await signed({ exp: NOW_S + 60 }), { now: until - 1 })).toMatchObject({ ok: false, step: 'time' });
+    expect(await check(await signed({ exp: NOW_S + 60 }), { now: until - 1 })).toMatchObject({
+      ok: false,
+      step: 'time',
+    });
   });
   it('is another one under another client', async () => {
     const store = new OnceStore();
-    for (const iss of ['c-inline', 'c-kinds']) expect(await check(await signed({ iss }), { claims: store })).toMatchObject({ ok: true, client: iss });
+    for (const iss of ['c-inline', 'c-kinds'])
+      expect(await check(await signed({ iss }), { claims: store })).toMatchObject({ ok: true, client: iss });
   });
   it('is neither accepted nor blamed on the client while the state is away', async () => {
-    await expect(check(await signed(), { claims: { insertOnce: () => Promise.reject(new Error('away')) } })).rejects.toThrow('away');
+    await expect(
+      check(await signed(), { claims: { insertOnce: () => Promise.reject(new Error('away')) } }),
+    ).rejects.toThrow('away');
   });
 });

@@ -9,26 +9,32 @@ const MIN_RSA_BITS = 2048;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /** The algorithm that a key of this type is for. */
-export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm | undefined => (jwk.kty === 'RSA' ? 'RS384' : jwk.kty === 'EC' ? 'ES384' : undefined);
+export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm | undefined =>
+  jwk.kty === 'RSA' ? 'RS384' : jwk.kty === 'EC' ? 'ES384' : undefined;
 
 /**
- * What is wrong with a client's public key (RSA of 2048 bits or more for RS384, EC P-384 for ES384), or undefined when it is
+ * What is wrong with a client's public key (RSA of 2048 bits or more for RS384, EC P-384 for ES384), or undefined when
+ * it is
  * good. The text names members, never their values.
  */
 export function keyFault(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'is not a JSON object';
   const key = jwk as Record<string, unknown>;
-  if (typeof key['kid'] !== 'string' || key['kid'] === '' || key['kid'].length > 256) return 'needs a kid of 1 to 256 characters';
+  if (typeof key['kid'] !== 'string' || key['kid'] === '' || key['kid'].length > 256)
+    return 'needs a kid of 1 to 256 characters';
   const secret = SECRET_MEMBERS.find((member) => Object.hasOwn(key, member));
-  if (secret !== undefined) return `holds the secret member "${secret}": register the public key, and replace this one, for it is known now`;
+  if (secret !== undefined)
+    return `holds the secret member "${secret}": register the public key, and replace this one, for it is known now`;
   if (key['use'] !== undefined && key['use'] !== 'sig') return 'has a use other than "sig"';
   const algorithm = algorithmOf(key);
   if (algorithm === undefined) return 'has a kty other than RSA and EC';
   if (key['alg'] !== undefined && key['alg'] !== algorithm) return `has an alg other than ${algorithm}`;
   const members = algorithm === 'RS384' ? ['n', 'e'] : ['x', 'y'];
-  for (const member of members) if (typeof key[member] !== 'string' || !BASE64URL.test(key[member])) return `needs "${member}" in base64url`;
+  for (const member of members)
+    if (typeof key[member] !== 'string' || !BASE64URL.test(key[member])) return `needs "${member}" in base64url`;
   if (algorithm === 'ES384' && key['crv'] !== 'P-384') return 'has a crv other than P-384';
-  if (algorithm === 'RS384' && rsaBits(key['n'] as string) < MIN_RSA_BITS) return `is an RSA key of less than ${MIN_RSA_BITS} bits`;
+  if (algorithm === 'RS384' && rsaBits(key['n'] as string) < MIN_RSA_BITS)
+    return `is an RSA key of less than ${MIN_RSA_BITS} bits`;
   return undefined;
 }
 

@@ -12,15 +12,26 @@ const server = createServer((request, response) => {
   requests.push(request);
   answer(request, response);
 });
-const keySet = (kid: string, headers: Record<string, string> = {}): typeof answer => (_request, response) => void response.writeHead(200, headers).end(JSON.stringify({ keys: [{ kid }] }));
-beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => {
-  url = `http://localhost:${(server.address() as AddressInfo).port}/jwks.json`;
-  resolve();
-})));
-afterAll(() => new Promise((resolve) => {
-  server.closeAllConnections();
-  server.close(resolve);
-}));
+const keySet =
+  (kid: string, headers: Record<string, string> = {}): typeof answer =>
+  (_request, response) =>
+    void response.writeHead(200, headers).end(JSON.stringify({ keys: [{ kid }] }));
+beforeAll(
+  () =>
+    new Promise<void>((resolve) =>
+      server.listen(0, '127.0.0.1', () => {
+        url = `http://localhost:${(server.address() as AddressInfo).port}/jwks.json`;
+        resolve();
+      }),
+    ),
+);
+afterAll(
+  () =>
+    new Promise((resolve) => {
+      server.closeAllConnections();
+      server.close(resolve);
+    }),
+);
 beforeEach(() => {
   requests = [];
   answer = keySet('a');
@@ -44,7 +55,15 @@ describe('caching', () => {
     answer = keySet('b');
     expect(await source.get(url)).toEqual(withKid('b'));
   });
-  it.each([['no-store', 0], ['max-age=0', 0], ['no-cache, max-age=99', 0], ['private', 60_000], ['max-age=100', 100_000], ['max-age=1e9', 60_000], ['max-age=99999999', 86_400_000]])('reads Cache-Control: %s', (header, ms) => {
+  it.each([
+    ['no-store', 0],
+    ['max-age=0', 0],
+    ['no-cache, max-age=99', 0],
+    ['private', 60_000],
+    ['max-age=100', 100_000],
+    ['max-age=1e9', 60_000],
+    ['max-age=99999999', 86_400_000],
+  ])('reads Cache-Control: %s', (header, ms) => {
     expect(freshness(header, undefined)).toBe(ms);
   });
   it('counts the Age that the answer already has, and keeps a minute without a header', () => {
@@ -139,17 +158,28 @@ describe('a bad answer', () => {
     ['no JSON', /not JSON/, (r) => void r.end('<html>')],
     ['no key set', /not a JWK Set/, (r) => void r.end('[]')],
     ['null', /not a JWK Set/, (r) => void r.end('null')],
-    ['1,000 keys', /more than 100 keys/, (r) => void r.end(JSON.stringify({ keys: Array.from({ length: 1000 }, () => ({})) }))],
+    [
+      '1,000 keys',
+      /more than 100 keys/,
+      (r) => void r.end(JSON.stringify({ keys: Array.from({ length: 1000 }, () => ({})) })),
+    ],
     ['200 KB', /larger than 100 KB/, (r) => void r.end(' '.repeat(200_000))],
     ['a cut connection', /cannot be reached/, (r) => void r.destroy()],
   ])('is told as it is: %s', async (_name, reason, give) => {
-    answer = (_request, response) => { give(response); };
+    answer = (_request, response) => {
+      give(response);
+    };
     const result = await cache().source.get(url);
     expect((result as { reason: string }).reason).toMatch(reason);
     expect(requests.length).toBe(1);
   });
-  it.each<[string, (response: ServerResponse) => void]>([['never comes', () => undefined], ['never ends', (r) => void r.write('{')]])('is not waited for when it %s', async (_name, give) => {
-    answer = (_request, response) => { give(response); };
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['never comes', () => undefined],
+    ['never ends', (r) => void r.write('{')],
+  ])('is not waited for when it %s', async (_name, give) => {
+    answer = (_request, response) => {
+      give(response);
+    };
     expect(await cache({ timeoutMs: 50 }).source.get(url)).toEqual({ ok: false, reason: 'it did not answer in time' });
   });
 });
@@ -159,30 +189,85 @@ describe('where a jwks_uri may lead', () => {
     expect(jwksUriFault('https://app.example/jwks', false)).toBeUndefined();
     expect(jwksUriFault('http://127.0.0.1:9/jwks', true)).toBeUndefined();
     expect(jwksUriFault('http://[::1]:9/jwks', true)).toBeUndefined();
-    for (const bad of ['http://app.example/jwks', 'http://127.0.0.1:9/jwks', 'http://localhost/jwks', 'file:///etc/passwd', 'data:application/json,{}', 'jwks.json', '', 'https://u:p@app.example/', 'https://app.example/#a', `https://app.example/${'a'.repeat(3000)}`]) {
+    for (const bad of [
+      'http://app.example/jwks',
+      'http://127.0.0.1:9/jwks',
+      'http://localhost/jwks',
+      'file:///etc/passwd',
+      'data:application/json,{}',
+      'jwks.json',
+      '',
+      'https://u:p@app.example/',
+      'https://app.example/#a',
+      `https://app.example/${'a'.repeat(3000)}`,
+    ]) {
       expect(jwksUriFault(bad, false)).toBeTypeOf('string');
     }
-    for (const bad of ['http://app.example/jwks', 'http://127.evil.example/jwks', 'ftp://127.0.0.1/']) expect(jwksUriFault(bad, true)).toBeTypeOf('string');
+    for (const bad of ['http://app.example/jwks', 'http://127.evil.example/jwks', 'ftp://127.0.0.1/'])
+      expect(jwksUriFault(bad, true)).toBeTypeOf('string');
   });
   it('is never a private address, also when only one of several is, and no connection is made', async () => {
-    for (const addresses of [['127.0.0.1'], ['10.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '192.168.0.1'], ['::1'], ['::ffff:127.0.0.1'], ['fd00::1'], ['fe80::1']]) {
-      const { source } = cache({ allowInsecure: false, resolve: () => Promise.resolve(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))) });
-      expect(await source.get(url.replace('http:', 'https:'))).toEqual({ ok: false, reason: 'its host is not on a public address' });
+    for (const addresses of [
+      ['127.0.0.1'],
+      ['10.0.0.1'],
+      ['169.254.169.254'],
+      ['8.8.8.8', '192.168.0.1'],
+      ['::1'],
+      ['::ffff:127.0.0.1'],
+      ['fd00::1'],
+      ['fe80::1'],
+    ]) {
+      const { source } = cache({
+        allowInsecure: false,
+        resolve: () =>
+          Promise.resolve(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))),
+      });
+      expect(await source.get(url.replace('http:', 'https:'))).toEqual({
+        ok: false,
+        reason: 'its host is not on a public address',
+      });
     }
     expect(requests.length).toBe(0);
   });
   it('knows public addresses', () => {
-    for (const [address, family] of [['8.8.8.8', 4], ['172.32.0.1', 4], ['2600::1', 6], ['2a00:1450::1', 6]] as const) expect(isPublicAddress({ address, family })).toBe(true);
-    for (const [address, family] of [['0.0.0.0', 4], ['100.64.0.1', 4], ['172.16.0.1', 4], ['255.255.255.255', 4], ['::', 6], ['64:ff9b::1', 6], ['2002:7f00:1::', 6], ['ff02::1', 6]] as const) expect(isPublicAddress({ address, family })).toBe(false);
+    for (const [address, family] of [
+      ['8.8.8.8', 4],
+      ['172.32.0.1', 4],
+      ['2600::1', 6],
+      ['2a00:1450::1', 6],
+    ] as const)
+      expect(isPublicAddress({ address, family })).toBe(true);
+    for (const [address, family] of [
+      ['0.0.0.0', 4],
+      ['100.64.0.1', 4],
+      ['172.16.0.1', 4],
+      ['255.255.255.255', 4],
+      ['::', 6],
+      ['64:ff9b::1', 6],
+      ['2002:7f00:1::', 6],
+      ['ff02::1', 6],
+    ] as const)
+      expect(isPublicAddress({ address, family })).toBe(false);
   });
   it('connects to the address that was checked, whatever the name says later', async () => {
     let asked = 0;
-    const { source } = cache({ resolve: () => { asked++; return loopback(); } });
+    const { source } = cache({
+      resolve: () => {
+        asked++;
+        return loopback();
+      },
+    });
     expect(await source.get(url)).toEqual(withKid('a'));
     expect(asked).toBe(1);
   });
   it('says when a name has no address', async () => {
-    expect(await cache({ resolve: () => Promise.resolve([]) }).source.get(url)).toEqual({ ok: false, reason: 'its host has no address' });
-    expect(await cache({ resolve: () => Promise.reject(new Error('ENOTFOUND')) }).source.get(url)).toEqual({ ok: false, reason: 'it cannot be reached' });
+    expect(await cache({ resolve: () => Promise.resolve([]) }).source.get(url)).toEqual({
+      ok: false,
+      reason: 'its host has no address',
+    });
+    expect(await cache({ resolve: () => Promise.reject(new Error('ENOTFOUND')) }).source.get(url)).toEqual({
+      ok: false,
+      reason: 'it cannot be reached',
+    });
   });
 });

@@ -5,13 +5,16 @@ import type { Clock } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
 
 /** Keys as published, unchecked; or the reason why there are none, which may be shown to the client. */
-export type JwksResult = { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
+export type JwksResult =
+  { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
 export interface JwksSource {
   /** `refresh`: the key was not found, so the set is fetched again unless that was done less than a minute ago. */
   get(url: string, options?: { readonly refresh?: boolean }): Promise<JwksResult>;
 }
 
-/** ms: without Cache-Control a key set is kept this long, and a refetch for an unknown kid happens at most this often. */
+/**
+ * ms: without Cache-Control a key set is kept this long, and a refetch for an unknown kid happens at most this often.
+ */
 const MIN_INTERVAL = 60_000;
 /** ms: a longer max-age is cut to this, because a key that its owner withdrew must go. */
 const MAX_AGE = 24 * 3600_000;
@@ -21,7 +24,10 @@ const FAILURE_KEPT = 30_000;
 /** Fetches at once. */
 const CONCURRENT = 32;
 
-/** A jwks_uri must be https, without user, password or fragment. With `allowInsecure` http on loopback is taken too (tests, demo). */
+/**
+ * A jwks_uri must be https, without user, password or fragment. With `allowInsecure` http on loopback is taken too
+ * (tests, demo).
+ */
 export function jwksUriFault(text: string, allowInsecure: boolean): string | undefined {
   if (text.length > 2048 || !URL.canParse(text)) return 'must be an absolute https URL';
   const url = new URL(text);
@@ -35,7 +41,10 @@ export function jwksUriFault(text: string, allowInsecure: boolean): string | und
 /** How long (ms) an answer may be kept, by Cache-Control and Age (RFC 9111 §5.2.2). */
 export function freshness(cacheControl: string | undefined, age: string | undefined): number {
   if (cacheControl === undefined) return MIN_INTERVAL;
-  const directives = cacheControl.toLowerCase().split(',').map((d) => d.trim());
+  const directives = cacheControl
+    .toLowerCase()
+    .split(',')
+    .map((d) => d.trim());
   if (directives.some((d) => d === 'no-store' || d === 'no-cache' || d.startsWith('no-cache='))) return 0;
   const maxAge = directives.map((d) => /^max-age="?(\d{1,10})"?$/.exec(d)?.[1]).find((v) => v !== undefined);
   if (maxAge === undefined) return MIN_INTERVAL;
@@ -43,7 +52,11 @@ export function freshness(cacheControl: string | undefined, age: string | undefi
   return Math.min(Math.max(0, Number(maxAge) - spent) * 1000, MAX_AGE);
 }
 
-interface Entry { keys: readonly unknown[]; goodUntil: number; lastAttempt: number }
+interface Entry {
+  keys: readonly unknown[];
+  goodUntil: number;
+  lastAttempt: number;
+}
 
 export interface JwksCacheOptions {
   readonly clock: Clock;
@@ -93,7 +106,8 @@ export class JwksCache implements JwksSource {
     const now = this.clock.now();
     const entry = this.entries.get(url);
     const failure = this.failures.get(url);
-    if (failure !== undefined && now < failure.until && !(entry !== undefined && now < entry.goodUntil)) return failure.result;
+    if (failure !== undefined && now < failure.until && !(entry !== undefined && now < entry.goodUntil))
+      return failure.result;
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
       if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
@@ -110,7 +124,9 @@ export class JwksCache implements JwksSource {
     }
     const result = await running;
     // A forced refetch that fails does not remove a set that is still fresh.
-    return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil ? { ok: true, keys: entry.keys } : result;
+    return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil
+      ? { ok: true, keys: entry.keys }
+      : result;
   }
 
   private kept({ keys }: Entry): JwksResult {
@@ -121,8 +137,13 @@ export class JwksCache implements JwksSource {
   private async load(url: string, now: number): Promise<JwksResult> {
     const fault = jwksUriFault(url, this.allowInsecure);
     if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
-    if (!(await this.turns.take(this.turnMs))) return { ok: false, reason: 'other key sets are fetched at this moment' };
-    const fetched = await fetchPinned(url, { allowPrivate: this.allowInsecure, timeoutMs: this.timeoutMs, ...(this.resolve !== undefined && { resolve: this.resolve }) }).finally(() => this.turns.end());
+    if (!(await this.turns.take(this.turnMs)))
+      return { ok: false, reason: 'other key sets are fetched at this moment' };
+    const fetched = await fetchPinned(url, {
+      allowPrivate: this.allowInsecure,
+      timeoutMs: this.timeoutMs,
+      ...(this.resolve !== undefined && { resolve: this.resolve }),
+    }).finally(() => this.turns.end());
     const result = fetched.ok ? readKeySet(fetched) : fetched;
     this.failures.delete(url);
     if (!result.ok) {
@@ -131,7 +152,11 @@ export class JwksCache implements JwksSource {
     } else if (fetched.ok) {
       this.entries.delete(url);
       if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!);
-      this.entries.set(url, { keys: result.keys, goodUntil: now + freshness(fetched.cacheControl, fetched.age), lastAttempt: now });
+      this.entries.set(url, {
+        keys: result.keys,
+        goodUntil: now + freshness(fetched.cacheControl, fetched.age),
+        lastAttempt: now,
+      });
     }
     return result;
   }
@@ -176,5 +201,7 @@ function readKeySet(fetched: FetchedText): JwksResult {
   }
   const keys = typeof body === 'object' && body !== null ? (body as { keys?: unknown }).keys : undefined;
   if (!Array.isArray(keys)) return { ok: false, reason: 'the answer is not a JWK Set' };
-  return keys.length > MAX_KEYS ? { ok: false, reason: `the key set holds more than ${MAX_KEYS} keys` } : { ok: true, keys };
+  return keys.length > MAX_KEYS
+    ? { ok: false, reason: `the key set holds more than ${MAX_KEYS} keys` }
+    : { ok: true, keys };
 }

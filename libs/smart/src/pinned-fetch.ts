@@ -6,26 +6,59 @@ import { dnsResolve, type Resolve, type ResolvedAddress, systemResolve } from '.
 /** Bytes. */
 const MAX_BODY = 100 * 1024;
 
-/** Addresses that are nobody's public server (IANA special-purpose registries): a URL of a client's must not lead there. */
+/**
+ * Addresses that are nobody's public server (IANA special-purpose registries): a URL of a client's must not lead there.
+ */
 const NOT_PUBLIC_4 = new BlockList();
 // A list of its own: BlockList also compares IPv4 addresses with IPv6 subnets, by their mapped form.
 const NOT_PUBLIC_6 = new BlockList();
 for (const [net, prefix] of [
-  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
-  ['192.88.99.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
-] as const) NOT_PUBLIC_4.addSubnet(net, prefix, 'ipv4');
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+] as const)
+  NOT_PUBLIC_4.addSubnet(net, prefix, 'ipv4');
 // Of IPv6 only 2000::/3 is public; within it what embeds or documents other addresses is not.
 for (const [net, prefix] of [
-  ['::', 3], ['4000::', 2], ['8000::', 1], ['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20],
-] as const) NOT_PUBLIC_6.addSubnet(net, prefix, 'ipv6');
+  ['::', 3],
+  ['4000::', 2],
+  ['8000::', 1],
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const)
+  NOT_PUBLIC_6.addSubnet(net, prefix, 'ipv6');
 
 const resolveByDns = dnsResolve();
 
-export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean => !(family === 6 ? NOT_PUBLIC_6.check(address, 'ipv6') : NOT_PUBLIC_4.check(address, 'ipv4'));
+export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean =>
+  !(family === 6 ? NOT_PUBLIC_6.check(address, 'ipv6') : NOT_PUBLIC_4.check(address, 'ipv4'));
 
-export interface FetchedText { readonly ok: true; readonly body: string; readonly cacheControl: string | undefined; readonly age: string | undefined }
+export interface FetchedText {
+  readonly ok: true;
+  readonly body: string;
+  readonly cacheControl: string | undefined;
+  readonly age: string | undefined;
+}
 export type FetchResult = FetchedText | { readonly ok: false; readonly reason: string };
-export interface PinnedFetchOptions { readonly allowPrivate: boolean; readonly timeoutMs: number; readonly resolve?: Resolve }
+export interface PinnedFetchOptions {
+  readonly allowPrivate: boolean;
+  readonly timeoutMs: number;
+  readonly resolve?: Resolve;
+}
 
 /**
  * GETs a small JSON text from a URL that somebody else chose. The name is resolved once, every address of it must be
@@ -36,10 +69,14 @@ export async function fetchPinned(text: string, options: PinnedFetchOptions): Pr
   const url = new URL(text);
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
-    const addresses = await withSignal((options.resolve ?? (options.allowPrivate ? systemResolve : resolveByDns))(url.hostname.replace(/^\[|\]$/g, '')), signal);
+    const addresses = await withSignal(
+      (options.resolve ?? (options.allowPrivate ? systemResolve : resolveByDns))(url.hostname.replace(/^\[|\]$/g, '')),
+      signal,
+    );
     const address = addresses[0];
     if (address === undefined) return { ok: false, reason: 'its host has no address' };
-    if (!options.allowPrivate && !addresses.every(isPublicAddress)) return { ok: false, reason: 'its host is not on a public address' };
+    if (!options.allowPrivate && !addresses.every(isPublicAddress))
+      return { ok: false, reason: 'its host is not on a public address' };
     return await get(url, address, signal);
   } catch {
     return { ok: false, reason: signal.aborted ? 'it did not answer in time' : 'it cannot be reached' };
@@ -54,8 +91,15 @@ function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function get(url: URL, { address, family }: ResolvedAddress, signal: AbortSignal): Promise<FetchResult> {
-  const pinned: LookupFunction = (_hostname, { all }, callback) => (all === true ? callback(null, [{ address, family }]) : callback(null, address, family));
-  const options: RequestOptions = { method: 'GET', headers: { accept: 'application/json', 'user-agent': 'provider-access' }, lookup: pinned, signal, agent: false };
+  const pinned: LookupFunction = (_hostname, { all }, callback) =>
+    all === true ? callback(null, [{ address, family }]) : callback(null, address, family);
+  const options: RequestOptions = {
+    method: 'GET',
+    headers: { accept: 'application/json', 'user-agent': 'provider-access' },
+    lookup: pinned,
+    signal,
+    agent: false,
+  };
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
       read(response).then((result) => {
@@ -79,5 +123,10 @@ async function read(response: IncomingMessage): Promise<FetchResult> {
     if (size > MAX_BODY) return { ok: false, reason: 'the answer is larger than 100 KB' };
     chunks.push(chunk);
   }
-  return { ok: true, body: Buffer.concat(chunks).toString('utf8'), cacheControl: response.headers['cache-control'], age: response.headers.age };
+  return {
+    ok: true,
+    body: Buffer.concat(chunks).toString('utf8'),
+    cacheControl: response.headers['cache-control'],
+    age: response.headers.age,
+  };
 }

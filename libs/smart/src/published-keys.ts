@@ -1,10 +1,15 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 
-/** The key that verifies tokens of a kid now; undefined for one that is unknown or was withdrawn. Asked for every request. */
+/**
+ * The key that verifies tokens of a kid now; undefined for one that is unknown or was withdrawn. Asked for every
+ * request.
+ */
 export type KeySource = (kid: string) => KeyObject | undefined;
 
 /** The part of `Parties` that is needed here: keys that were published and not withdrawn. */
-export interface PublishedSigningKeys { signingKey(kid: string): { readonly jwk: Readonly<Record<string, unknown>> } | undefined }
+export interface PublishedSigningKeys {
+  signingKey(kid: string): { readonly jwk: Readonly<Record<string, unknown>> } | undefined;
+}
 
 /**
  * The keys of `pa.registry`. Only P-256 keys for ES256, read by their public members alone: whatever else a JWK claims,

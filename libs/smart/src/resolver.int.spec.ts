@@ -2,7 +2,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dnsResolve, type Resolve } from './resolver.ts';
 
-/** A DNS server (RFC 1035 §4) that never answers for names that begin with `hang`, and knows one address for all others. */
+/**
+ * A DNS server (RFC 1035 §4) that never answers for names that begin with `hang`, and knows one address for all others.
+ */
 let server: Socket;
 let asked: string[];
 let resolve: Resolve;

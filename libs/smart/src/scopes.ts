@@ -4,14 +4,17 @@
  */
 export type Interaction = 'r' | 's';
 
-/** Canonicals of the match operation: PDex 2.2 writes one, its OperationDefinition the other. Opaque: "may call match". */
+/**
+ * Canonicals of the match operation: PDex 2.2 writes one, its OperationDefinition the other. Opaque: "may call match".
+ */
 export const MATCH_SCOPES = [
   'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/ProviderMemberMatch',
   'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/provider-member-match',
 ] as const;
 /** Strings that PDex 2.2 publishes and that are no SMART grammar, and what they mean. */
 const ALIASES: Readonly<Record<string, string>> = {
-  'system.Group.u?code=http://hl7.org/fhir/us/davinci-pdex/ValueSet/PDexMultiMemberMatchResultVS|pdexprovidergroup': 'system/Group.rs',
+  'system.Group.u?code=http://hl7.org/fhir/us/davinci-pdex/ValueSet/PDexMultiMemberMatchResultVS|pdexprovidergroup':
+    'system/Group.rs',
 };
 const V1: Readonly<Record<string, string>> = { read: 'rs', write: 'cud', '*': 'cruds' };
 const GRANTABLE = 'rs';
@@ -29,7 +32,10 @@ export interface ResourceScope {
   /** What follows `?`: the scope covers only a part of the type. */
   readonly params?: string;
 }
-export interface OperationScope { readonly kind: 'operation'; readonly canonical: string }
+export interface OperationScope {
+  readonly kind: 'operation';
+  readonly canonical: string;
+}
 export type Scope = ResourceScope | OperationScope;
 
 /** One scope, or undefined for what is malformed, out of order, or not a system scope. */
@@ -37,28 +43,46 @@ export function parseScope(text: string): Scope | undefined {
   if ((MATCH_SCOPES as readonly string[]).includes(text)) return { kind: 'operation', canonical: text };
   const match = GRAMMAR.exec(ALIASES[text] ?? text);
   if (match === null) return undefined;
-  const [, type, suffix, , params] = match as unknown as [string, string, string, string | undefined, string | undefined];
+  const [, type, suffix, , params] = match as unknown as [
+    string,
+    string,
+    string,
+    string | undefined,
+    string | undefined,
+  ];
   const v1 = Object.hasOwn(V1, suffix) ? V1[suffix] : undefined;
   // A v1 scope has no parameters in its grammar.
-  if (v1 !== undefined) return params === undefined ? { kind: 'resource', version: 1, type, interactions: v1 } : undefined;
-  return CRUDS.test(suffix) ? { kind: 'resource', version: 2, type, interactions: suffix, ...(params !== undefined && { params }) } : undefined;
+  if (v1 !== undefined)
+    return params === undefined ? { kind: 'resource', version: 1, type, interactions: v1 } : undefined;
+  return CRUDS.test(suffix)
+    ? { kind: 'resource', version: 2, type, interactions: suffix, ...(params !== undefined && { params }) }
+    : undefined;
 }
 
 /** Scopes of a space-separated list (RFC 6749 §3.3); the malformed ones are dropped. */
 export function parseScopes(list: string): readonly Scope[] {
-  return list.split(' ').filter((s) => s !== '').map(parseScope).filter((s) => s !== undefined);
+  return list
+    .split(' ')
+    .filter((s) => s !== '')
+    .map(parseScope)
+    .filter((s) => s !== undefined);
 }
 
-const format = (version: 1 | 2, type: string, interactions: string): string => `system/${type}.${version === 1 && interactions === 'rs' ? 'read' : interactions}`;
-const common = (...sets: readonly string[]): string => [...GRANTABLE].filter((i) => sets.every((s) => s.includes(i))).join('');
+const format = (version: 1 | 2, type: string, interactions: string): string =>
+  `system/${type}.${version === 1 && interactions === 'rs' ? 'read' : interactions}`;
+const common = (...sets: readonly string[]): string =>
+  [...GRANTABLE].filter((i) => sets.every((s) => s.includes(i))).join('');
 
 /** One asked scope against one registered: what both cover, or undefined. */
 function intersect(asked: ResourceScope, registered: ResourceScope): string | undefined {
-  // A restricted scope is granted as it is or not at all, and restrictions are not evaluated here: never wider than asked or registered.
+  // A restricted scope is granted as it is or not at all, and restrictions are not evaluated here: never wider than
+  // asked or registered.
   if (asked.params !== undefined || registered.params !== undefined) return undefined;
   if (asked.type !== '*' && registered.type !== '*' && asked.type !== registered.type) return undefined;
   const interactions = common(asked.interactions, registered.interactions);
-  return interactions === '' ? undefined : format(asked.version, asked.type === '*' ? registered.type : asked.type, interactions);
+  return interactions === ''
+    ? undefined
+    : format(asked.version, asked.type === '*' ? registered.type : asked.type, interactions);
 }
 
 /**

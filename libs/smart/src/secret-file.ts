@@ -79,7 +79,8 @@ export class SecretFile<T> implements Secret<T> {
       if (!changed) return;
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      if (this.fault !== error.message) logger?.warn({ detail: error.message }, 'a secret file cannot be used; what was read before stays in force');
+      if (this.fault !== error.message)
+        logger?.warn({ detail: error.message }, 'a secret file cannot be used; what was read before stays in force');
       this.fault = error.message;
       return;
     }
@@ -90,7 +91,11 @@ export class SecretFile<T> implements Secret<T> {
   }
 }
 
-const lines = (text: string): string[] => text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
+const lines = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 
 /** Tokens, one a line: all are accepted. Printable, without spaces, 32 characters or more. */
 export function parseTokens(text: string, role: string): readonly string[] {
@@ -98,7 +103,8 @@ export function parseTokens(text: string, role: string): readonly string[] {
   if (tokens.length === 0) throw new ConfigurationError(`${role}: names a file that holds no token`);
   tokens.forEach((token, i) => {
     if (token.length < 32) throw new ConfigurationError(`${role}: line ${i + 1} has less than 32 characters`);
-    if (!/^[\x21-\x7e]+$/.test(token)) throw new ConfigurationError(`${role}: line ${i + 1} has characters that a token cannot have`);
+    if (!/^[\x21-\x7e]+$/.test(token))
+      throw new ConfigurationError(`${role}: line ${i + 1} has characters that a token cannot have`);
   });
   return tokens;
 }
@@ -121,11 +127,17 @@ export interface SecretFileAt extends Omit<SecretFileOptions<unknown>, 'parse' |
   readonly create?: boolean;
 }
 /** Opens a file of which `newText` makes the first content, where that is allowed. @throws ConfigurationError */
-export function openSecretFile<T>({ create, ...where }: SecretFileAt, parse: SecretFileOptions<T>['parse'], newText: () => Promise<string>): Promise<SecretFile<T>> {
+export function openSecretFile<T>(
+  { create, ...where }: SecretFileAt,
+  parse: SecretFileOptions<T>['parse'],
+  newText: () => Promise<string>,
+): Promise<SecretFile<T>> {
   return SecretFile.open({ ...where, parse, ...(create === true && { create: newText }) });
 }
 const newValue = (): Promise<string> => Promise.resolve(`${randomBytes(32).toString('base64url')}\n`);
 /** Tokens of a role, one a line. @throws ConfigurationError */
-export const openTokens = (at: SecretFileAt): Promise<SecretFile<readonly string[]>> => openSecretFile(at, parseTokens, newValue);
+export const openTokens = (at: SecretFileAt): Promise<SecretFile<readonly string[]>> =>
+  openSecretFile(at, parseTokens, newValue);
 /** Symmetric keys (page links, member hashes), one a line. @throws ConfigurationError */
-export const openKeys = (at: SecretFileAt): Promise<SecretFile<readonly Buffer[]>> => openSecretFile(at, parseKeys, newValue);
+export const openKeys = (at: SecretFileAt): Promise<SecretFile<readonly Buffer[]>> =>
+  openSecretFile(at, parseKeys, newValue);

@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '@provider-access/config';
 import { keyPair, newFolder, NOW, SettableClock } from '../test/fixtures.ts';
-import { AccessTokens, fixedSecret, openKeys, openSigningKeys, openTokens, publishedKeys, SigningKeys, StaticTokens, TokenIssuer } from './index.ts';
+import {
+  AccessTokens,
+  fixedSecret,
+  openKeys,
+  openSigningKeys,
+  openTokens,
+  publishedKeys,
+  SigningKeys,
+  StaticTokens,
+  TokenIssuer,
+} from './index.ts';
 
 const [A, B] = ['a'.repeat(43), 'b'.repeat(43)];
 const ROLE = 'PAYER_TOKENS_FILE';
@@ -13,25 +23,40 @@ async function put(text: string, mode = 0o600): Promise<string> {
   await chmod(file, mode);
   return file;
 }
-const openTokensIn = async (text: string, mode?: number) => openTokens({ role: ROLE, file: await put(text, mode), everyMs: 0 });
+const openTokensIn = async (text: string, mode?: number) =>
+  openTokens({ role: ROLE, file: await put(text, mode), everyMs: 0 });
 
 describe('a secret file', () => {
   it.each<[string, () => Promise<string>, RegExp]>([
     ['that is not there', async () => join(await newFolder(), 'none'), /not there/],
-    ['that is a folder', async () => { const at = join(await newFolder(), 'd'); await mkdir(at); return at; }, /folder/],
+    [
+      'that is a folder',
+      async () => {
+        const at = join(await newFolder(), 'd');
+        await mkdir(at);
+        return at;
+      },
+      /folder/,
+    ],
     ['that is empty', () => put(' \n\n'), /empty/],
     ['that others may read', () => put(A, 0o604), /others may read/],
     ['that its group may write', () => put(A, 0o660), /group may write/],
     ['with a short token', () => put(`${A}\nshort`), /line 2 has less than 32 characters/],
     ['with a token of two words', () => put(`${A} ${B}`), /line 1 has characters/],
   ])('%s ends the start by a sentence that names its variable and no value', async (_name, file, text) => {
-    const error = await openTokens({ role: ROLE, file: await file(), everyMs: 0 }).then(() => undefined, (e: unknown) => e as Error);
+    const error = await openTokens({ role: ROLE, file: await file(), everyMs: 0 }).then(
+      () => undefined,
+      (e: unknown) => e as Error,
+    );
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error!.message).toMatch(new RegExp(`^${ROLE}: .*`));
     expect(error!.message).toMatch(text);
     for (const value of [A, B, 'short']) expect(error!.message).not.toContain(value);
   });
-  it.each([['c2hvcnQ', /less than 32 bytes/], ['not base64url at all, but long enough to be a key', /not base64url/]])('of keys refuses %j', async (text, message) => {
+  it.each([
+    ['c2hvcnQ', /less than 32 bytes/],
+    ['not base64url at all, but long enough to be a key', /not base64url/],
+  ])('of keys refuses %j', async (text, message) => {
     await expect(openKeys({ role: 'PAGE_LINK_KEYS_FILE', file: await put(text), everyMs: 0 })).rejects.toThrow(message);
   });
   it('may be read by its group, as mounted secrets are', async () => {
@@ -47,7 +72,12 @@ describe('a secret file', () => {
   it('takes over what is added, drops what is removed, and keeps what was good when it is broken', async () => {
     const file = await put(A);
     const warnings: string[] = [];
-    const secret = await openTokens({ role: ROLE, file, everyMs: 0, logger: { warn: (details) => warnings.push(JSON.stringify(details)) } });
+    const secret = await openTokens({
+      role: ROLE,
+      file,
+      everyMs: 0,
+      logger: { warn: (details) => warnings.push(JSON.stringify(details)) },
+    });
     const tokens = new StaticTokens({ payer: secret });
     let changes = 0;
     secret.onChange(() => changes++);
@@ -87,12 +117,18 @@ describe('the file of signing keys', () => {
     const { jwk, privateKey } = await keyPair(alg, kid);
     return { ...jwk, d: (await crypto.subtle.exportKey('jwk', privateKey)).d };
   };
-  const openIn = async (content: unknown) => openSigningKeys({ role: 'TOKEN_SIGNING_KEYS_FILE', file: await put(typeof content === 'string' ? content : JSON.stringify(content)), everyMs: 0 });
+  const openIn = async (content: unknown) =>
+    openSigningKeys({
+      role: 'TOKEN_SIGNING_KEYS_FILE',
+      file: await put(typeof content === 'string' ? content : JSON.stringify(content)),
+      everyMs: 0,
+    });
 
   it('is a JWK Set: its first key signs, and none of what is published is private', async () => {
     const { current } = await openIn({ keys: [await jwkOf('new'), await jwkOf('old')] });
     expect([current.first.kid, current.all.map((k) => k.kid)]).toEqual(['new', ['new', 'old']]);
-    for (const { publicJwk } of current.all) expect(Object.keys(publicJwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+    for (const { publicJwk } of current.all)
+      expect(Object.keys(publicJwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
   });
   it('names a key without a kid by its thumbprint, the same every time', async () => {
     const { kid: _none, ...jwk } = await jwkOf('x');
@@ -102,7 +138,12 @@ describe('the file of signing keys', () => {
   });
   it('of version 1 is still read, the newest first', async () => {
     const [a, b] = [await jwkOf('a'), await jwkOf('b')];
-    const { current } = await openIn({ keys: [{ kid: 'a', createdAt: '2026-01-01', privateJwk: a }, { kid: 'b', createdAt: '2026-02-01', privateJwk: b }] });
+    const { current } = await openIn({
+      keys: [
+        { kid: 'a', createdAt: '2026-01-01', privateJwk: a },
+        { kid: 'b', createdAt: '2026-02-01', privateJwk: b },
+      ],
+    });
     expect(current.all.map((k) => k.kid)).toEqual(['b', 'a']);
   });
   it('is made once with one key', async () => {
@@ -112,7 +153,10 @@ describe('the file of signing keys', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
   it.each<[string, () => Promise<unknown>]>([
-    ['not JSON', async () => '{'], ['no set', async () => ({})], ['no key', async () => ({ keys: [] })], ['null', async () => ({ keys: [null] })],
+    ['not JSON', async () => '{'],
+    ['no set', async () => ({})],
+    ['no key', async () => ({ keys: [] })],
+    ['null', async () => ({ keys: [null] })],
     ['a public key', async () => ({ keys: [{ ...(await jwkOf('a')), d: undefined }] })],
     ['a P-384 key', async () => ({ keys: [await jwkOf('a', 'ES384')] })],
     ['a symmetric key', async () => ({ keys: [{ kty: 'oct', k: A, kid: 'a' }] })],
@@ -130,8 +174,16 @@ describe('tokens and the keys of the registry', () => {
     const registry = new Map<string, { jwk: Record<string, unknown> }>();
     const { first } = await SigningKeys.open(join(await newFolder(), 'k.json'));
     const clock = new SettableClock();
-    const tokens = new AccessTokens({ keys: publishedKeys({ signingKey: (kid) => registry.get(kid) }), publicUrl: 'https://payer.example', clock });
-    const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://payer.example', clock }).issue('c-1', 'system/*.rs', NOW);
+    const tokens = new AccessTokens({
+      keys: publishedKeys({ signingKey: (kid) => registry.get(kid) }),
+      publicUrl: 'https://payer.example',
+      clock,
+    });
+    const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://payer.example', clock }).issue(
+      'c-1',
+      'system/*.rs',
+      NOW,
+    );
     return { registry, first, tokens, token, clock };
   };
   it('a key in the file counts only once it is published, and not any more when it is withdrawn, remembered or not', async () => {
@@ -159,14 +211,27 @@ describe('tokens and the keys of the registry', () => {
   it('a token of another deployment with the same keys is refused', async () => {
     const { registry, first, tokens, clock } = await setup();
     registry.set(first.kid, { jwk: { ...first.publicJwk } });
-    const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://test.payer.example', clock }).issue('c-1', 'system/*.rs');
+    const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://test.payer.example', clock }).issue(
+      'c-1',
+      'system/*.rs',
+    );
     expect(await tokens.verify(token)).toBeUndefined();
   });
   it('without a key that may sign, there is no token: 503', async () => {
-    await expect(new TokenIssuer({ key: () => undefined, publicUrl: 'https://payer.example', clock: new SettableClock() }).issue('c', 's')).rejects.toMatchObject({ status: 503 });
+    await expect(
+      new TokenIssuer({ key: () => undefined, publicUrl: 'https://payer.example', clock: new SettableClock() }).issue(
+        'c',
+        's',
+      ),
+    ).rejects.toMatchObject({ status: 503 });
   });
   it('several tokens of a role are accepted, of a fixed list too', () => {
     const tokens = new StaticTokens({ administrator: fixedSecret([A]), payer: [B, 'c'.repeat(40)] });
-    expect([A, B, 'c'.repeat(40), 'd'.repeat(40)].map((t) => tokens.roleOf(t))).toEqual(['administrator', 'payer', 'payer', undefined]);
+    expect([A, B, 'c'.repeat(40), 'd'.repeat(40)].map((t) => tokens.roleOf(t))).toEqual([
+      'administrator',
+      'payer',
+      'payer',
+      undefined,
+    ]);
   });
 });

@@ -4,14 +4,40 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
 
 /** Public half of a signing key as `GET /auth/jwks` and `pa.registry` show it. */
-export interface PublicSigningKey { readonly kid: string; readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string; readonly alg: 'ES256'; readonly use: 'sig' }
-export interface SigningKey { readonly kid: string; readonly privateKey: KeyObject; readonly publicJwk: PublicSigningKey }
+export interface PublicSigningKey {
+  readonly kid: string;
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+  readonly alg: 'ES256';
+  readonly use: 'sig';
+}
+export interface SigningKey {
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  readonly publicJwk: PublicSigningKey;
+}
 
 /** As a file holds it; `privateJwk` and `createdAt` are the format of version 1 (newest signs). */
-interface StoredKey { readonly kid?: unknown; readonly kty?: unknown; readonly crv?: unknown; readonly x?: unknown; readonly y?: unknown; readonly d?: unknown; readonly alg?: unknown; readonly use?: unknown; readonly createdAt?: string; readonly privateJwk?: object }
+interface StoredKey {
+  readonly kid?: unknown;
+  readonly kty?: unknown;
+  readonly crv?: unknown;
+  readonly x?: unknown;
+  readonly y?: unknown;
+  readonly d?: unknown;
+  readonly alg?: unknown;
+  readonly use?: unknown;
+  readonly createdAt?: string;
+  readonly privateJwk?: object;
+}
 
 /** RFC 7638, for a P-256 key. */
-const thumbprint = (x: string, y: string): string => createHash('sha256').update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y })).digest('base64url');
+const thumbprint = (x: string, y: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }))
+    .digest('base64url');
 
 /**
  * ES256 keys that sign our access tokens, in the order of preference. Only auth has them. Every service verifies with
@@ -33,7 +59,9 @@ export class SigningKeys {
   }
 }
 
-/** A JWK Set with private ES256 (P-256) keys. @throws ConfigurationError naming the role and the place, never a value */
+/**
+ * A JWK Set with private ES256 (P-256) keys. @throws ConfigurationError naming the role and the place, never a value
+ */
 export function parseSigningKeys(text: string, role: string): SigningKeys {
   let stored: { readonly keys?: unknown };
   try {
@@ -41,31 +69,48 @@ export function parseSigningKeys(text: string, role: string): SigningKeys {
   } catch {
     throw new ConfigurationError(`${role}: names a file that is not JSON`);
   }
-  if (!Array.isArray(stored?.keys) || stored.keys.length === 0) throw new ConfigurationError(`${role}: names a file that holds no key: a JWK Set {"keys": [...]} is needed`);
+  if (!Array.isArray(stored?.keys) || stored.keys.length === 0)
+    throw new ConfigurationError(`${role}: names a file that holds no key: a JWK Set {"keys": [...]} is needed`);
   const entries = stored.keys as StoredKey[];
   const all = ordered(entries).map((entry, i) => readKey(entry, `${role}: key ${i + 1}`));
-  if (new Set(all.map((key) => key.kid)).size < all.length) throw new ConfigurationError(`${role}: two keys have one kid`);
+  if (new Set(all.map((key) => key.kid)).size < all.length)
+    throw new ConfigurationError(`${role}: two keys have one kid`);
   return new SigningKeys(all);
 }
 
 /** Version 1 said by time which is the newest. */
 function ordered(entries: readonly StoredKey[]): readonly StoredKey[] {
   if (!entries.every((e) => typeof e?.privateJwk === 'object' && typeof e.createdAt === 'string')) return entries;
-  return [...entries].sort((a, b) => (a.createdAt! < b.createdAt! ? 1 : -1)).map(({ kid, privateJwk }) => ({ ...privateJwk, kid }));
+  return [...entries]
+    .sort((a, b) => (a.createdAt! < b.createdAt! ? 1 : -1))
+    .map(({ kid, privateJwk }) => ({ ...privateJwk, kid }));
 }
 
 function readKey(entry: StoredKey | null, place: string): SigningKey {
   const { kty, crv, x, y, d, alg, use, kid } = entry ?? {};
-  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string') throw new ConfigurationError(`${place} is not a private EC key on P-256 (kty, crv, x, y, d)`);
-  if ((alg !== undefined && alg !== 'ES256') || (use !== undefined && use !== 'sig')) throw new ConfigurationError(`${place} is for another alg than ES256 or another use than sig`);
-  if (kid !== undefined && (typeof kid !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(kid))) throw new ConfigurationError(`${place} has a kid that is not 1 to 128 letters, digits, dots, dashes and underscores`);
+  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string')
+    throw new ConfigurationError(`${place} is not a private EC key on P-256 (kty, crv, x, y, d)`);
+  if ((alg !== undefined && alg !== 'ES256') || (use !== undefined && use !== 'sig'))
+    throw new ConfigurationError(`${place} is for another alg than ES256 or another use than sig`);
+  if (kid !== undefined && (typeof kid !== 'string' || !/^[A-Za-z0-9._-]{1,128}$/.test(kid)))
+    throw new ConfigurationError(
+      `${place} has a kid that is not 1 to 128 letters, digits, dots, dashes and underscores`,
+    );
   const name = kid ?? thumbprint(x, y);
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey({ key: { kty, crv, x, y, d }, format: 'jwk' });
     // What is published must verify what `d` signs.
     const probe = Buffer.from(name);
-    if (!verify('sha256', probe, createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }), sign('sha256', probe, privateKey))) throw new TypeError('another key');
+    if (
+      !verify(
+        'sha256',
+        probe,
+        createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }),
+        sign('sha256', probe, privateKey),
+      )
+    )
+      throw new TypeError('another key');
   } catch {
     throw new ConfigurationError(`${place} is not a key: its d does not belong to its x and y`);
   }
@@ -79,4 +124,5 @@ async function newFile(): Promise<string> {
 }
 
 /** @throws ConfigurationError */
-export const openSigningKeys = (at: SecretFileAt): Promise<SecretFile<SigningKeys>> => openSecretFile(at, parseSigningKeys, newFile);
+export const openSigningKeys = (at: SecretFileAt): Promise<SecretFile<SigningKeys>> =>
+  openSecretFile(at, parseSigningKeys, newFile);

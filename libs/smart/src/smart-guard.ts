@@ -5,7 +5,9 @@ import type { Authenticator, SmartContext } from './authenticate.ts';
 /** Provided by the module that uses SmartGuard: an Authenticator. */
 export const SMART = Symbol('smart.Authenticator');
 
-export interface SmartRequest extends FastifyRequest { smart: SmartContext }
+export interface SmartRequest extends FastifyRequest {
+  smart: SmartContext;
+}
 
 /** Lets approved clients with a good access token in and sets `request.smart`. */
 @Injectable()

@@ -11,7 +11,10 @@ export type StaticRole = 'administrator' | 'payer';
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 /** What is kept of a secret, and compared: sha256, hex. */
 export const secretHash = (secret: string): string => hash('sha256', secret, 'hex');
-/** Tells tokens apart without showing them: the first eight digits of the hash (`printf %s TOKEN | sha256sum | cut -c1-8`). */
+/**
+ * Tells tokens apart without showing them: the first eight digits of the hash (`printf %s TOKEN | sha256sum | cut
+ * -c1-8`).
+ */
 export const tokenMark = (secret: string): string => secretHash(secret).slice(0, 8);
 /** Whether a secret has this hash; takes the same time whatever differs. */
 export function secretMatches(secret: string, expectedHash: string): boolean {
@@ -30,7 +33,8 @@ export type TokensOfRole = string | readonly string[] | Secret<readonly string[]
 
 /** The hashes of a role's tokens now; made anew only when the file was replaced. */
 function hashesOf(tokens: TokensOfRole): () => readonly string[] {
-  const secret = typeof tokens === 'string' ? fixedSecret([tokens]) : 'current' in tokens ? tokens : fixedSecret(tokens);
+  const secret =
+    typeof tokens === 'string' ? fixedSecret([tokens]) : 'current' in tokens ? tokens : fixedSecret(tokens);
   let from: readonly string[] | undefined;
   let hashes: readonly string[] = [];
   return () => {
@@ -43,21 +47,28 @@ function hashesOf(tokens: TokensOfRole): () => readonly string[] {
 export class StaticTokens {
   private readonly hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
   constructor(tokens: Readonly<Partial<Record<StaticRole, TokensOfRole>>>) {
-    this.hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(([role, of]) => [role, hashesOf(of)] as const);
+    this.hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(
+      ([role, of]) => [role, hashesOf(of)] as const,
+    );
   }
   /** The role whose token it is. */
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
     // Compares all of them, so that the time does not show which one fits.
-    for (const [role, hashes] of this.hashes) for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
+    for (const [role, hashes] of this.hashes)
+      for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
   }
   /** @throws Refusal 401 unless the request has the token of one of the roles */
   require(request: RequestWithHeaders, roles: readonly StaticRole[]): StaticRole {
     const token = bearerToken(request);
-    if (token === undefined) throw new Refusal('invalid-token', `This needs the ${roles.join(' or ')} token: Authorization: Bearer.`, { headers: { 'www-authenticate': 'Bearer' } });
+    if (token === undefined)
+      throw new Refusal('invalid-token', `This needs the ${roles.join(' or ')} token: Authorization: Bearer.`, {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
     const role = this.roleOf(token);
-    if (role === undefined || !roles.includes(role)) throw new Refusal('invalid-token', `This is not the ${roles.join(' or ')} token.`);
+    if (role === undefined || !roles.includes(role))
+      throw new Refusal('invalid-token', `This is not the ${roles.join(' or ')} token.`);
     return role;
   }
 }

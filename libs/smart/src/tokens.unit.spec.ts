@@ -4,27 +4,59 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '@provider-access/http';
 import { clientFacts, encode, keyPair, newFolder, NOW, NOW_S, SettableClock, sign } from '../test/fixtures.ts';
-import { AccessTokens, Authenticator, type KeySource, loadOrCreateToken, publishedKeys, readGranted, requireScope, secretHash, secretMatches, SigningKeys, StaticTokens, type SmartContext, TokenIssuer } from './index.ts';
+import {
+  AccessTokens,
+  Authenticator,
+  type KeySource,
+  loadOrCreateToken,
+  publishedKeys,
+  readGranted,
+  requireScope,
+  secretHash,
+  secretMatches,
+  SigningKeys,
+  StaticTokens,
+  type SmartContext,
+  TokenIssuer,
+} from './index.ts';
 
 const PUBLIC_URL = 'https://payer.example';
 let keys: SigningKeys;
 /** What pa.registry tells of keys. */
 let registry: Map<string, { jwk: Record<string, unknown> }>;
 const source = (): KeySource => publishedKeys({ signingKey: (kid) => registry.get(kid) });
-const issuer = (clock: SettableClock): TokenIssuer => new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock });
+const issuer = (clock: SettableClock): TokenIssuer =>
+  new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock });
 beforeAll(async () => {
   keys = await SigningKeys.open(join(await newFolder(), 'keys', 'token-signing.json'));
   registry = new Map([[keys.first.kid, { jwk: { ...keys.first.publicJwk } }]]);
 });
 
-function bench(history: Parameters<typeof clientFacts>[1] = [['pending', NOW - 9000], ['approved', NOW - 5000]]) {
+function bench(
+  history: Parameters<typeof clientFacts>[1] = [
+    ['pending', NOW - 9000],
+    ['approved', NOW - 5000],
+  ],
+) {
   const clock = new SettableClock();
   const verifying = new AccessTokens({ keys: source(), publicUrl: PUBLIC_URL, clock, capacity: 2 });
-  const tokens = Object.assign(verifying, { issue: (...of: Parameters<TokenIssuer['issue']>) => issuer(clock).issue(...of) });
-  const clients = new Map([['c-1', clientFacts('c-1', history)], ['c-2', clientFacts('c-2', [['approved', NOW - 5000]])]]);
+  const tokens = Object.assign(verifying, {
+    issue: (...of: Parameters<TokenIssuer['issue']>) => issuer(clock).issue(...of),
+  });
+  const clients = new Map([
+    ['c-1', clientFacts('c-1', history)],
+    ['c-2', clientFacts('c-2', [['approved', NOW - 5000]])],
+  ]);
   const authenticator = new Authenticator(tokens, { client: (id) => clients.get(id) });
-  const call = async (token: string | undefined): Promise<SmartContext> => authenticator.authenticate({ headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
-  const refused = async (token: string | undefined): Promise<Refusal> => call(token).then(() => { throw new Error('was let in'); }, (e: unknown) => e as Refusal);
+  const call = async (token: string | undefined): Promise<SmartContext> =>
+    authenticator.authenticate({ headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+  const refused = async (token: string | undefined): Promise<Refusal> =>
+    call(token).then(
+      () => {
+        throw new Error('was let in');
+      },
+      (e: unknown) => e as Refusal,
+    );
   return { clock, tokens, clients, call, refused, authenticator };
 }
 
@@ -33,7 +65,8 @@ describe('access tokens', () => {
     const { tokens, call } = bench();
     const { token, jti, expiresIn } = await tokens.issue('c-1', 'system/Patient.rs');
     expect(expiresIn).toBe(300);
-    for (let i = 0; i < 2; i++) expect(await call(token)).toMatchObject({ client: 'c-1', jti, scopes: { text: 'system/Patient.rs' } });
+    for (let i = 0; i < 2; i++)
+      expect(await call(token)).toMatchObject({ client: 'c-1', jti, scopes: { text: 'system/Patient.rs' } });
     expect(tokens.cached(token)).toBeDefined();
     tokens.drop('c-1');
     expect(tokens.cached(token)).toBeUndefined();
@@ -45,16 +78,32 @@ describe('access tokens', () => {
     clock.pass(299_000);
     await call(token);
     clock.pass(1000);
-    expect(await refused(token)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+    expect(await refused(token)).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   });
   it('die at once when the client is suspended, and stay dead when it is approved again', async () => {
     const { tokens, call, refused, clients, clock } = bench();
     const { token } = await tokens.issue('c-1', 'system/*.rs');
     await call(token);
-    clients.set('c-1', clientFacts('c-1', [['approved', NOW - 5000], ['suspended', NOW + 1000]]));
+    clients.set(
+      'c-1',
+      clientFacts('c-1', [
+        ['approved', NOW - 5000],
+        ['suspended', NOW + 1000],
+      ]),
+    );
     clock.pass(1000);
     await refused(token);
-    clients.set('c-1', clientFacts('c-1', [['approved', NOW - 5000], ['suspended', NOW + 1000], ['approved', NOW + 60_000]]));
+    clients.set(
+      'c-1',
+      clientFacts('c-1', [
+        ['approved', NOW - 5000],
+        ['suspended', NOW + 1000],
+        ['approved', NOW + 60_000],
+      ]),
+    );
     clock.pass(59_000);
     await refused(token);
     await call((await tokens.issue('c-1', 'system/*.rs', NOW + 60_000)).token);
@@ -64,44 +113,79 @@ describe('access tokens', () => {
   it('cost no signature check when they name no approved client', async () => {
     const { tokens, call, refused, clients } = bench();
     const verify = vi.spyOn(crypto.subtle, 'verify');
-    clients.set('c-3', clientFacts('c-3', [['approved', NOW - 5000], ['suspended', NOW - 4000]]));
-    for (const client of ['c-none', 'c-3', '__proto__']) expect(await refused((await tokens.issue(client, 'system/*.rs')).token)).toMatchObject({ status: 401 });
-    for (const junk of ['junk', 'a.b.c', 'e30.e30.e30', `e30.${Buffer.from('{"client_id":7}').toString('base64url')}.x`]) expect(await refused(junk)).toMatchObject({ status: 401 });
+    clients.set(
+      'c-3',
+      clientFacts('c-3', [
+        ['approved', NOW - 5000],
+        ['suspended', NOW - 4000],
+      ]),
+    );
+    for (const client of ['c-none', 'c-3', '__proto__'])
+      expect(await refused((await tokens.issue(client, 'system/*.rs')).token)).toMatchObject({ status: 401 });
+    for (const junk of [
+      'junk',
+      'a.b.c',
+      'e30.e30.e30',
+      `e30.${Buffer.from('{"client_id":7}').toString('base64url')}.x`,
+    ])
+      expect(await refused(junk)).toMatchObject({ status: 401 });
     expect(verify).not.toHaveBeenCalled();
     await call((await tokens.issue('c-1', 'system/*.rs')).token);
     expect(verify).toHaveBeenCalledTimes(1);
     verify.mockRestore();
   });
-  it('cost so many signature checks a minute when they are forged in the name of an approved client, and keep nobody else from theirs', async () => {
-    const { tokens, clock, authenticator } = bench();
-    const forger = (await keyPair('ES256', 'x')).privateKey;
-    const forge = (client: string, payload: Record<string, unknown> = {}): Promise<string> => sign(forger, { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid }, { ...good, sub: client, client_id: client, jti: String(Math.random()), ...payload });
-    const status = (token: string, ip: string): Promise<number> => Promise.resolve().then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` }, ip })).then(() => 200, (error: unknown) => (error as Refusal).status);
-    const remembered = (await tokens.issue('c-1', 'system/*.rs')).token;
-    expect(await status(remembered, '192.0.2.1')).toBe(200);
-    const verify = vi.spyOn(crypto.subtle, 'verify');
+  it(
+    'cost so many signature checks a minute when they are forged in the name of an approved client, and keep ' +
+      'nobody else from theirs',
+    async () => {
+      const { tokens, clock, authenticator } = bench();
+      const forger = (await keyPair('ES256', 'x')).privateKey;
+      const forge = (client: string, payload: Record<string, unknown> = {}): Promise<string> =>
+        sign(
+          forger,
+          { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid },
+          { ...good, sub: client, client_id: client, jti: String(Math.random()), ...payload },
+        );
+      const status = (token: string, ip: string): Promise<number> =>
+        Promise.resolve()
+          .then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` }, ip }))
+          .then(
+            () => 200,
+            (error: unknown) => (error as Refusal).status,
+          );
+      const remembered = (await tokens.issue('c-1', 'system/*.rs')).token;
+      expect(await status(remembered, '192.0.2.1')).toBe(200);
+      const verify = vi.spyOn(crypto.subtle, 'verify');
 
-    const answers: number[] = [];
-    for (let i = 0; i < 500; i++) answers.push(await status(await forge('c-1'), '192.0.2.1'));
-    expect([answers.filter((s) => s === 401).length, answers.filter((s) => s === 429).length, verify.mock.calls.length]).toEqual([60, 440, 60]);
-    // What no signature could make good is not counted: an honest client repeats a token that has expired.
-    for (let i = 0; i < 100; i++) expect(await status(await forge('c-2', { exp: NOW_S - 1 }), '192.0.2.1')).toBe(401);
-    expect(verify).toHaveBeenCalledTimes(60);
-    // The client itself goes on with the token that is known, from elsewhere with a new one, and others from the same address.
-    expect(await status(remembered, '192.0.2.1')).toBe(200);
-    expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.2')).toBe(200);
-    expect(await status((await tokens.issue('c-2', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
-    clock.pass(60_000);
-    expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
-    verify.mockRestore();
-  });
+      const answers: number[] = [];
+      for (let i = 0; i < 500; i++) answers.push(await status(await forge('c-1'), '192.0.2.1'));
+      expect([
+        answers.filter((s) => s === 401).length,
+        answers.filter((s) => s === 429).length,
+        verify.mock.calls.length,
+      ]).toEqual([60, 440, 60]);
+      // What no signature could make good is not counted: an honest client repeats a token that has expired.
+      for (let i = 0; i < 100; i++) expect(await status(await forge('c-2', { exp: NOW_S - 1 }), '192.0.2.1')).toBe(401);
+      expect(verify).toHaveBeenCalledTimes(60);
+      // The client itself goes on with the token that is known, from elsewhere with a new one, and others from the same
+      // address.
+      expect(await status(remembered, '192.0.2.1')).toBe(200);
+      expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.2')).toBe(200);
+      expect(await status((await tokens.issue('c-2', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
+      clock.pass(60_000);
+      expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.1')).toBe(200);
+      verify.mockRestore();
+    },
+  );
   it('hold when the approving clock is ahead of the issuing one', async () => {
     const { tokens, call } = bench([['approved', NOW + 5000]]);
     await call((await tokens.issue('c-1', 'system/*.rs', NOW + 5000)).token);
   });
   it('forget the least recently used first', async () => {
     const { tokens } = bench();
-    const [a, b, c] = await Promise.all([1, 2, 3].map(async () => (await tokens.issue('c-1', 'system/*.rs')).token)) as [string, string, string];
+    const [a, b, c] = (await Promise.all(
+      [1, 2, 3].map(async () => (await tokens.issue('c-1', 'system/*.rs')).token),
+    )) as [string, string, string];
     await tokens.verify(a);
     await tokens.verify(b);
     await tokens.verify(a);
@@ -109,8 +193,18 @@ describe('access tokens', () => {
     expect([a, b, c].map((t) => tokens.cached(t) !== undefined)).toEqual([true, false, true]);
   });
 
-  const good = { iss: PUBLIC_URL, sub: 'c-1', client_id: 'c-1', scope: 'system/*.rs', aud: `${PUBLIC_URL}/fhir`, iat: NOW_S, exp: NOW_S + 300, jti: 'x' };
-  const ours = (payload: Record<string, unknown>, header: Record<string, unknown> = {}) => sign(keys.first.privateKey, { alg: 'ES256', kid: keys.first.kid, typ: 'at+jwt', ...header }, payload as never);
+  const good = {
+    iss: PUBLIC_URL,
+    sub: 'c-1',
+    client_id: 'c-1',
+    scope: 'system/*.rs',
+    aud: `${PUBLIC_URL}/fhir`,
+    iat: NOW_S,
+    exp: NOW_S + 300,
+    jti: 'x',
+  };
+  const ours = (payload: Record<string, unknown>, header: Record<string, unknown> = {}) =>
+    sign(keys.first.privateKey, { alg: 'ES256', kid: keys.first.kid, typ: 'at+jwt', ...header }, payload as never);
   it('are accepted with exactly these claims', async () => {
     await bench().call(await ours(good));
   });
@@ -125,14 +219,35 @@ describe('access tokens', () => {
     ['without a scope', () => ours({ ...good, scope: undefined })],
     ['of an unknown client', () => ours({ ...good, sub: 'c-9', client_id: 'c-9' })],
     ['with alg none', () => Promise.resolve(encode({ alg: 'none', typ: 'at+jwt', kid: keys.first.kid }, good, ''))],
-    ['with HS256 and the public key as the secret', async () => sign(Buffer.from(createPublicKey(keys.first.privateKey).export({ type: 'spki', format: 'pem' }) as string), { alg: 'HS256', typ: 'at+jwt', kid: keys.first.kid }, good)],
-    ['signed by another ES256 key', async () => sign((await keyPair('ES256', 'x')).privateKey, { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid }, good)],
-    ['whose claims were changed', async () => { const [h, , s] = (await ours(good)).split('.'); return `${h}.${Buffer.from(JSON.stringify({ ...good, scope: 'system/*.cruds' })).toString('base64url')}.${s}`; }],
+    [
+      'with HS256 and the public key as the secret',
+      async () =>
+        sign(
+          Buffer.from(createPublicKey(keys.first.privateKey).export({ type: 'spki', format: 'pem' }) as string),
+          { alg: 'HS256', typ: 'at+jwt', kid: keys.first.kid },
+          good,
+        ),
+    ],
+    [
+      'signed by another ES256 key',
+      async () =>
+        sign((await keyPair('ES256', 'x')).privateKey, { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid }, good),
+    ],
+    [
+      'whose claims were changed',
+      async () => {
+        const [h, , s] = (await ours(good)).split('.');
+        return `${h}.${Buffer.from(JSON.stringify({ ...good, scope: 'system/*.cruds' })).toString('base64url')}.${s}`;
+      },
+    ],
     ['that is no JWT', () => Promise.resolve('garbage')],
     ['that is empty', () => Promise.resolve('')],
     ['of 100,000 characters', () => Promise.resolve('a'.repeat(100_000))],
   ])('are refused %s', async (_name, make) => {
-    expect(await bench().refused(await make())).toMatchObject({ kind: 'invalid-token', headers: { 'www-authenticate': 'Bearer error="invalid_token"' } });
+    expect(await bench().refused(await make())).toMatchObject({
+      kind: 'invalid-token',
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   });
   it('are asked for without an error when there is none', async () => {
     expect(await bench().refused(undefined)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
@@ -141,8 +256,12 @@ describe('access tokens', () => {
 
 it('requireScope names the scope that is missing', () => {
   requireScope(readGranted('system/Patient.rs'), 'Patient', 'r');
-  expect(() => { requireScope(readGranted('system/Patient.r system/Observation.rs?category=lab'), 'Patient', 's'); }).toThrow(/system\/Patient\.s/);
-  expect(() => { requireScope(readGranted('system/Observation.rs?category=lab'), 'Observation', 'r'); }).toThrow(Refusal);
+  expect(() => {
+    requireScope(readGranted('system/Patient.r system/Observation.rs?category=lab'), 'Patient', 's');
+  }).toThrow(/system\/Patient\.s/);
+  expect(() => {
+    requireScope(readGranted('system/Observation.rs?category=lab'), 'Observation', 'r');
+  }).toThrow(Refusal);
 });
 
 describe('static tokens', () => {
@@ -161,7 +280,8 @@ describe('static tokens', () => {
     const as = (authorization: string) => ({ headers: { authorization } });
     expect(tokens.require(as(`Bearer ${'a'.repeat(43)}`), ['administrator'])).toBe('administrator');
     expect(tokens.require(as(`bearer ${'b'.repeat(43)}`), ['administrator', 'payer'])).toBe('payer');
-    for (const bad of [`Bearer ${'b'.repeat(43)}`, 'Bearer ', 'Bearer a', `Basic ${'a'.repeat(43)}`, '']) expect(() => tokens.require(as(bad), ['administrator'])).toThrow(Refusal);
+    for (const bad of [`Bearer ${'b'.repeat(43)}`, 'Bearer ', 'Bearer a', `Basic ${'a'.repeat(43)}`, ''])
+      expect(() => tokens.require(as(bad), ['administrator'])).toThrow(Refusal);
     expect(() => tokens.require({ headers: {} }, ['payer'])).toThrow(/payer token/);
   });
   it('compare by hash, whatever the length', () => {

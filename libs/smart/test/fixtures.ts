@@ -19,17 +19,26 @@ export class SettableClock {
   }
 }
 
-export interface KeyPair { readonly privateKey: CryptoKey; readonly jwk: JWK }
+export interface KeyPair {
+  readonly privateKey: CryptoKey;
+  readonly jwk: JWK;
+}
 export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: string): Promise<KeyPair> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid } };
 }
 
 /** Compact JWS with exactly these parts. */
-export const encode = (header: object, payload: object, signature = 'c2ln'): string => `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${signature}`;
-export const sign = (key: CryptoKey | KeyObject | Uint8Array, header: { alg: string } & Record<string, unknown>, payload: JWTPayload): Promise<string> => new SignJWT(payload).setProtectedHeader(header).sign(key);
+export const encode = (header: object, payload: object, signature = 'c2ln'): string =>
+  `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${signature}`;
+export const sign = (
+  key: CryptoKey | KeyObject | Uint8Array,
+  header: { alg: string } & Record<string, unknown>,
+  payload: JWTPayload,
+): Promise<string> => new SignJWT(payload).setProtectedHeader(header).sign(key);
 
-export const claims = (client: string, over: Record<string, unknown> = {}): JWTPayload => ({ iss: client, sub: client, aud: TOKEN_URL, exp: NOW_S + 240, jti: 'j-1', ...over }) as JWTPayload;
+export const claims = (client: string, over: Record<string, unknown> = {}): JWTPayload =>
+  ({ iss: client, sub: client, aud: TOKEN_URL, exp: NOW_S + 240, jti: 'j-1', ...over }) as JWTPayload;
 
 /** The claims part of the state port, which `reopened` carries on as a restart does. */
 export class OnceStore {
@@ -46,6 +55,11 @@ export class OnceStore {
 }
 
 export const clientFacts = (client: string, history: readonly (readonly [ClientStatus, number])[]): ClientFacts => ({
-  client, name: 'An app', status: history.at(-1)![0], history: history.map(([status, at]) => ({ status, at: new Date(at).toISOString() })), providers: [], scope: 'system/*.rs',
+  client,
+  name: 'An app',
+  status: history.at(-1)![0],
+  history: history.map(([status, at]) => ({ status, at: new Date(at).toISOString() })),
+  providers: [],
+  scope: 'system/*.rs',
 });
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'smart-'));

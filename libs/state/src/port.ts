@@ -5,9 +5,16 @@ import type { NewRecord } from '@provider-access/eventlog';
  * counters.
  */
 
-export interface StreamHead<Snapshot = unknown> { readonly version: number; readonly snapshot: Snapshot }
-export interface StreamEvent { readonly topic: string; readonly record: NewRecord }
-export type AppendResult = { readonly ok: true; readonly version: number } | { readonly ok: false; readonly actual: number };
+export interface StreamHead<Snapshot = unknown> {
+  readonly version: number;
+  readonly snapshot: Snapshot;
+}
+export interface StreamEvent {
+  readonly topic: string;
+  readonly record: NewRecord;
+}
+export type AppendResult =
+  { readonly ok: true; readonly version: number } | { readonly ok: false; readonly actual: number };
 
 export interface Streams {
   /** undefined for a stream that does not exist (version 0). */
@@ -16,20 +23,34 @@ export interface Streams {
    * Compare-and-set of the head (version and snapshot after the events) together with the events still to publish.
    * Resolves once decided; `published` awaits the relay. Every record gets headers `pa_stream` and `pa_version`.
    */
-  append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult>;
+  append<S>(
+    stream: string,
+    expectedVersion: number,
+    events: readonly StreamEvent[],
+    snapshot: S,
+  ): Promise<AppendResult>;
   /**
    * Sets the head of a stream to what the log says, after the store was lost or restored from an older copy. It does so
    * only if the stored version is lower; events up to that version are in the log. Returns false otherwise.
    */
   restore<S>(stream: string, version: number, snapshot: S): Promise<boolean>;
-  /** Resolves when everything up to the version is in the log, with the log position after it (topic -> next offsets). */
-  published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined>;
+  /**
+   * Resolves when everything up to the version is in the log, with the log position after it (topic -> next offsets).
+   */
+  published(
+    stream: string,
+    version: number,
+    timeoutMs: number,
+  ): Promise<Readonly<Record<string, readonly number[]>> | undefined>;
 }
 
 export interface Claims {
   /** Insert once: the owner that holds the key now (the given one when it won or already had it). */
   claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string>;
-  claimMany(namespace: string, entries: readonly { key: string; owner: string; expiresAt?: number }[]): Promise<readonly string[]>;
+  claimMany(
+    namespace: string,
+    entries: readonly { key: string; owner: string; expiresAt?: number }[],
+  ): Promise<readonly string[]>;
   /**
    * Inserts once, and returns whether this call inserted it: for `jti`. False when the key exists and has not expired.
    */
@@ -39,7 +60,12 @@ export interface Claims {
   release(namespace: string, key: string, owner: string): Promise<boolean>;
 }
 
-export interface Lease { readonly name: string; readonly holder: string; readonly token: number; readonly expiresAt: number }
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  readonly token: number;
+  readonly expiresAt: number;
+}
 export interface Leases {
   /** undefined when another holds it. Tokens of one name only grow (fencing). */
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
@@ -56,11 +82,19 @@ export interface Counters {
 }
 
 /** Durable work items, for libs/jobs: claimed one at a time under a lease. */
-export interface WorkItem { readonly queue: string; readonly id: string; readonly payload: unknown; readonly attempts: number; readonly fence: number }
+export interface WorkItem {
+  readonly queue: string;
+  readonly id: string;
+  readonly payload: unknown;
+  readonly attempts: number;
+  readonly fence: number;
+}
 export interface Work {
   /** Idempotent by (queue, id). */
   put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void>;
-  /** The oldest item that is free (or whose lease ran out), leased under a fence that is bigger than any this id had. */
+  /**
+   * The oldest item that is free (or whose lease ran out), leased under a fence that is bigger than any this id had.
+   */
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined>;
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean>;
   /** Returns false when the fence is no longer valid; the result must not be used then. */
@@ -73,7 +107,11 @@ export interface Work {
   ready(queues: readonly string[]): Promise<readonly string[]>;
 }
 
-export interface Present { readonly holder: string; readonly data: unknown; /** ms since the epoch. */ readonly expiresAt: number }
+export interface Present {
+  readonly holder: string;
+  readonly data: unknown;
+  /** ms since the epoch. */ readonly expiresAt: number;
+}
 /**
  * The running processes and what each reports about itself, so that a caller can wait until all have passed something.
  */

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Appended, EventLog, NewRecord } from '@provider-access/eventlog';
 
-export interface OutboxEntry { readonly seq: number; readonly stream: string; readonly version: number; readonly topic: string; readonly record: NewRecord }
+export interface OutboxEntry {
+  readonly seq: number;
+  readonly stream: string;
+  readonly version: number;
+  readonly topic: string;
+  readonly record: NewRecord;
+}
 
 /** What the relay needs of a state store. */
 export interface Outbox {
@@ -56,7 +62,7 @@ export class Relay {
   }
 
   async #run(): Promise<void> {
-    for (let attempt = 0; !this.#stopping.signal.aborted; ) {
+    for (let attempt = 0; !this.#stopping.signal.aborted;) {
       this.#again = false;
       let doing = 'cannot be read';
       try {
@@ -69,13 +75,18 @@ export class Relay {
         const end = entries.findIndex((e) => e.topic !== first.topic);
         const run = end === -1 ? entries : entries.slice(0, end);
         doing = `cannot be appended to ${first.topic}`;
-        const appended = await this.#log.append(first.topic, run.map((e) => e.record));
+        const appended = await this.#log.append(
+          first.topic,
+          run.map((e) => e.record),
+        );
         await this.#outbox.markPublished(run, appended);
         this.#failure = undefined;
         attempt = 0;
       } catch (error) {
         this.#failure = `decided events ${doing} (${error instanceof Error ? error.name : 'error'})`;
-        await delay(BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)], undefined, { signal: this.#stopping.signal }).catch(() => {});
+        await delay(BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)], undefined, {
+          signal: this.#stopping.signal,
+        }).catch(() => {});
       }
     }
   }

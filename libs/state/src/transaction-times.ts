@@ -1,11 +1,15 @@
 import type { Streams } from './port.ts';
 
 const STREAM = 'export/transaction-time';
-interface Newest { readonly ms: number }
+interface Newest {
+  readonly ms: number;
+}
 
 /**
- * The newest transactionTime that an export was given: a time that only grows, shared by all processes (ADR 0023). An export raises it before it
- * reads positions of the log. Intakes read it after they were given a batch, and stamp what they derive no earlier. So what an
+ * The newest transactionTime that an export was given: a time that only grows, shared by all processes (ADR 0023). An
+ * export raises it before it
+ * reads positions of the log. Intakes read it after they were given a batch, and stamp what they derive no earlier. So
+ * what an
  * export cannot contain is never stamped before its transactionTime, whatever the clocks say.
  */
 export class TransactionTimes {

@@ -2,8 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { openEmbeddedState } from '../src/embedded/index.ts';
 
 /** A state store on a disk that is full for a while. Prints what each step said. */
-const limitFiles = (bytes: number | 'unlimited'): void => void execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
-const nameOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', (error: Error) => error.name);
+const limitFiles = (bytes: number | 'unlimited'): void =>
+  void execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
+const nameOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: Error) => error.name,
+  );
 
 const state = openEmbeddedState({ file: process.argv[2]! });
 await state.claims.claim('n', 'k1', 'a');

@@ -8,13 +8,25 @@ import { StreamReader } from '../src/stream-reader.ts';
 import type { State, StreamEvent } from '../src/port.ts';
 
 /** Clients of one new database; all are closed by `close`. */
-export function clientsOf(uri: string): { database: string; open(options?: Partial<MongoStateOptions>): Promise<State & { relayFailure(): string | undefined }>; close(): Promise<void> } {
+export function clientsOf(uri: string): {
+  database: string;
+  open(options?: Partial<MongoStateOptions>): Promise<State & { relayFailure(): string | undefined }>;
+  close(): Promise<void>;
+} {
   const database = `state_${randomUUID().slice(0, 8)}`;
   const opened: State[] = [];
   return {
     database,
     open: async (options = {}) => {
-      const state = await openMongoState({ uri, database, applyIndexes: true, relayPollMs: 5, relaySweepMs: 20, relayTtlMs: 600, ...options });
+      const state = await openMongoState({
+        uri,
+        database,
+        applyIndexes: true,
+        relayPollMs: 5,
+        relaySweepMs: 20,
+        relayTtlMs: 600,
+        ...options,
+      });
       opened.push(state);
       return state;
     },
@@ -25,10 +37,16 @@ export function clientsOf(uri: string): { database: string; open(options?: Parti
 }
 
 export const proxied = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
-export const event = (n: number | string, topic = 't.decided'): StreamEvent => ({ topic, record: { key: `k${n}`, partitionKey: 'one', headers: { ce_type: 'decided' }, value: JSON.stringify({ n }) } });
+export const event = (n: number | string, topic = 't.decided'): StreamEvent => ({
+  topic,
+  record: { key: `k${n}`, partitionKey: 'one', headers: { ce_type: 'decided' }, value: JSON.stringify({ n }) },
+});
 
 /** Versions of each stream as a reader sees them who drops what it has. */
-export async function seen(log: EventLog, topic = 't.decided'): Promise<Map<string, { version: number; n: unknown }[]>> {
+export async function seen(
+  log: EventLog,
+  topic = 't.decided',
+): Promise<Map<string, { version: number; n: unknown }[]>> {
   const reader = new StreamReader();
   const streams = new Map<string, { version: number; n: unknown }[]>();
   for (let p = 0; p < (await log.partitions(topic)); p++) {
@@ -36,7 +54,13 @@ export async function seen(log: EventLog, topic = 't.decided'): Promise<Map<stri
     for (const record of records) {
       if (!reader.isNew(record)) continue;
       const stream = record.headers['pa_stream']!;
-      streams.set(stream, [...(streams.get(stream) ?? []), { version: Number(record.headers['pa_version']), n: (JSON.parse(Buffer.from(record.value).toString()) as { n: unknown }).n }]);
+      streams.set(stream, [
+        ...(streams.get(stream) ?? []),
+        {
+          version: Number(record.headers['pa_version']),
+          n: (JSON.parse(Buffer.from(record.value).toString()) as { n: unknown }).n,
+        },
+      ]);
     }
   }
   return streams;
@@ -44,13 +68,29 @@ export async function seen(log: EventLog, topic = 't.decided'): Promise<Map<stri
 
 /** As a caller does: again while the engine is away. Any other failure is the test's. */
 export async function persist<T>(call: () => Promise<T>): Promise<T> {
-  const outcome = await eventually(() => call().then((value) => ({ value }), (error: unknown) => !(error instanceof EngineUnavailable) && { error }), { what: 'the engine is there' });
+  const outcome = await eventually(
+    () =>
+      call().then(
+        (value) => ({ value }),
+        (error: unknown) => !(error instanceof EngineUnavailable) && { error },
+      ),
+    { what: 'the engine is there' },
+  );
   if ('error' in outcome) throw outcome.error;
   return outcome.value;
 }
 
-/** Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. `made` is called after each. */
-export async function decide(state: State, stream: string, times: number, name: string, made?: () => void): Promise<{ version: number; n: string }[]> {
+/**
+ * Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. `made`
+ * is called after each.
+ */
+export async function decide(
+  state: State,
+  stream: string,
+  times: number,
+  name: string,
+  made?: () => void,
+): Promise<{ version: number; n: string }[]> {
   const mine: { version: number; n: string }[] = [];
   for (let i = 0; mine.length < times; i++) {
     const n = `${name}${i}`;

@@ -20,13 +20,28 @@ export function clinicalOf(t: Telling): void {
   const random = t.stream('visits');
   const span = Math.max(0, m.end - m.start - 9 * DAY);
   const targets: string[] = [];
-  for (let count = random.poisson((CLAIM_RATES.professional * m.use * m.burden * VISITS_WITH_DATA * span) / YEAR); count > 0; count--) {
+  for (
+    let count = random.poisson((CLAIM_RATES.professional * m.use * m.burden * VISITS_WITH_DATA * span) / YEAR);
+    count > 0;
+    count--
+  ) {
     visit(t, random, dayStart(m.start + random.unit() * span) + random.int(13, 21) * HOUR, targets);
   }
   legacyVisits(t);
   // Provenance as payers send it: one for hundreds of targets.
   for (let from = 0; from < targets.length; from += 250) {
-    t.tell('clinical', clinical.provenance(m, t.nextId('prov'), targets.slice(from, from + 250), m.end - 2 * DAY, m.home.practitioners[0]!, t.roster.payer), m.end - 2 * DAY);
+    t.tell(
+      'clinical',
+      clinical.provenance(
+        m,
+        t.nextId('prov'),
+        targets.slice(from, from + 250),
+        m.end - 2 * DAY,
+        m.home.practitioners[0]!,
+        t.roster.payer,
+      ),
+      m.end - 2 * DAY,
+    );
   }
 }
 
@@ -36,9 +51,21 @@ function standing(t: Telling): void {
   const random = t.stream('standing');
   const at = m.start + random.int(1, 20) * DAY + 10 * HOUR;
   const practitioners = m.home.practitioners;
-  t.tell('clinical', clinical.careTeam(m, `${m.id}-ct-1`, m.start, at, [practitioners[m.n % practitioners.length]!, practitioners[(m.n + 3) % practitioners.length]!]), at, at);
+  t.tell(
+    'clinical',
+    clinical.careTeam(m, `${m.id}-ct-1`, m.start, at, [
+      practitioners[m.n % practitioners.length]!,
+      practitioners[(m.n + 3) % practitioners.length]!,
+    ]),
+    at,
+    at,
+  );
   if (m.age >= 13) {
-    const [code, text] = random.weighted([[60, ['266919005', 'Never smoked tobacco']], [25, ['8517006', 'Ex-smoker']], [15, ['449868002', 'Smokes tobacco daily']]] as const);
+    const [code, text] = random.weighted([
+      [60, ['266919005', 'Never smoked tobacco']],
+      [25, ['8517006', 'Ex-smoker']],
+      [15, ['449868002', 'Smokes tobacco daily']],
+    ] as const);
     t.tell('clinical', clinical.smokingStatus(m, t.nextId('obs'), at, code, text), at);
   }
   if (random.chance(0.35)) t.tell('clinical', clinical.allergy(m, t.nextId('alg'), random.pick(ALLERGIES), at), at);
@@ -50,16 +77,27 @@ function problems(t: Telling): void {
   const { member: m } = t;
   const random = t.stream('problems');
   t.chronic.forEach((disease, i) => {
-    const onset = dayStart(m.legacyStart !== undefined && i === 0 ? m.legacyStart : m.start + random.unit() * (m.end - m.start) * 0.5);
+    const onset = dayStart(
+      m.legacyStart !== undefined && i === 0 ? m.legacyStart : m.start + random.unit() * (m.end - m.start) * 0.5,
+    );
     const noted = Math.max(onset, m.start) + DAY;
     const id = t.nextId('cond');
     t.tell('clinical', clinical.condition(m, id, disease, onset, noted, 'problem', 'active'), noted);
     const abated = onset + random.int(200, 900) * DAY;
-    if (random.chance(0.12) && abated < t.asOf - 30 * DAY && abated > FLOOR && abated > noted) t.tell('clinical', clinical.condition(m, id, disease, onset, abated, 'problem', 'resolved', abated), abated + DAY);
+    if (random.chance(0.12) && abated < t.asOf - 30 * DAY && abated > FLOOR && abated > noted)
+      t.tell(
+        'clinical',
+        clinical.condition(m, id, disease, onset, abated, 'problem', 'resolved', abated),
+        abated + DAY,
+      );
     if (i % 3 !== 0) return;
     const goalId = t.nextId('goal');
     t.tell('clinical', clinical.goal(m, goalId, disease, noted), noted);
-    t.tell('clinical', clinical.carePlan(m, t.nextId('plan'), noted, noted, disease, `${m.id}-ct-1`, goalId, 'active'), noted + HOUR);
+    t.tell(
+      'clinical',
+      clinical.carePlan(m, t.nextId('plan'), noted, noted, disease, `${m.id}-ct-1`, goalId, 'active'),
+      noted + HOUR,
+    );
   });
 }
 
@@ -75,14 +113,44 @@ function medications(t: Telling): void {
     const id = t.nextId('rx');
     const medicationId = random.chance(0.1) ? t.nextId('med') : undefined;
     if (medicationId !== undefined) t.tell('clinical', clinical.medication(m, medicationId, drug, at), at);
-    t.tell('clinical', clinical.medicationRequest(m, id, drug, at, undefined, practitioner, 'active', medicationId), at);
+    t.tell(
+      'clinical',
+      clinical.medicationRequest(m, id, drug, at, undefined, practitioner, 'active', medicationId),
+      at,
+    );
     const stopped = at + random.int(60, 300) * DAY;
     for (let refill = 0; refill < 6; refill++) {
       const filled = at + refill * 30 * DAY + random.int(0, 3) * DAY;
       if (filled > Math.min(stopped, m.end - DAY) || random.chance(0.3)) break;
-      t.tell('clinical', clinical.medicationDispense(m, t.nextId('disp'), drug, id, refill === 0, filled, random.pick(t.roster.pharmacies)), filled);
+      t.tell(
+        'clinical',
+        clinical.medicationDispense(
+          m,
+          t.nextId('disp'),
+          drug,
+          id,
+          refill === 0,
+          filled,
+          random.pick(t.roster.pharmacies),
+        ),
+        filled,
+      );
     }
-    if (stopped < t.asOf - 10 * DAY) t.tell('clinical', clinical.medicationRequest(m, id, drug, at, undefined, practitioner, random.chance(0.8) ? 'completed' : 'stopped', medicationId), stopped);
+    if (stopped < t.asOf - 10 * DAY)
+      t.tell(
+        'clinical',
+        clinical.medicationRequest(
+          m,
+          id,
+          drug,
+          at,
+          undefined,
+          practitioner,
+          random.chance(0.8) ? 'completed' : 'stopped',
+          medicationId,
+        ),
+        stopped,
+      );
   }
 }
 
@@ -92,7 +160,11 @@ function vaccines(t: Telling): void {
   const span = Math.max(0, m.end - m.start - 5 * DAY);
   for (let count = random.poisson((span / YEAR) * (m.age < 6 ? 3 : 1)); count > 0; count--) {
     const at = dayStart(m.start + random.unit() * span) + 16 * HOUR;
-    t.tell('clinical', clinical.immunization(m, t.nextId('imm'), random.pick(VACCINES), at, random.pick(m.home.practitioners)), at + HOUR);
+    t.tell(
+      'clinical',
+      clinical.immunization(m, t.nextId('imm'), random.pick(VACCINES), at, random.pick(m.home.practitioners)),
+      at + HOUR,
+    );
   }
 }
 
@@ -107,28 +179,65 @@ function visit(t: Telling, random: Random, at: number, targets: string[]): void 
     targets.push(`${resource.resourceType}/${resource.id}`);
     t.tell('clinical', resource, Math.min(time, t.asOf - HOUR));
   };
-  say(clinical.encounter(m, encounterId, at, end, inpatient, practitioner, disease, random.pick(OFFICE_VISITS).text, { organization: t.roster.hospital, location: t.roster.hospitalLocation }));
-  vitals(m.age, random).forEach(([profile, loinc, text, value]) => say(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)));
+  say(
+    clinical.encounter(m, encounterId, at, end, inpatient, practitioner, disease, random.pick(OFFICE_VISITS).text, {
+      organization: t.roster.hospital,
+      location: t.roster.hospitalLocation,
+    }),
+  );
+  vitals(m.age, random).forEach(([profile, loinc, text, value]) =>
+    say(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
+  );
   const note = clinical.noteText(m, disease, at, random);
   say(clinical.documentReference(m, t.nextId('doc'), note, at, encounterId, practitioner, random.pick(NOTE_TYPES)));
-  if (!disease.chronic && random.chance(0.5)) say(clinical.condition(m, t.nextId('cond'), disease, at, end, 'encounter', 'resolved', at + 12 * DAY < t.asOf ? at + 12 * DAY : at, encounterId));
+  if (!disease.chronic && random.chance(0.5))
+    say(
+      clinical.condition(
+        m,
+        t.nextId('cond'),
+        disease,
+        at,
+        end,
+        'encounter',
+        'resolved',
+        at + 12 * DAY < t.asOf ? at + 12 * DAY : at,
+        encounterId,
+      ),
+    );
   if (random.chance(0.45)) laboratory(t, random, at, encounterId, say);
   if (random.chance(0.2)) say(clinical.noteReport(m, t.nextId('rep'), note, at, encounterId, practitioner));
   if (random.chance(0.3)) {
     const service = random.pick(SERVICES);
-    if (random.chance(0.6)) say(clinical.serviceRequest(m, t.nextId('sr'), service, at, encounterId, practitioner, 'completed'));
+    if (random.chance(0.6))
+      say(clinical.serviceRequest(m, t.nextId('sr'), service, at, encounterId, practitioner, 'completed'));
     say(clinical.procedure(m, t.nextId('proc'), service, at + HOUR / 4, encounterId, practitioner));
   }
-  if (m.age >= 18 && random.chance(0.15)) say(clinical.screening(m, t.nextId('obs'), at, random.int(0, 18), encounterId, practitioner));
+  if (m.age >= 18 && random.chance(0.15))
+    say(clinical.screening(m, t.nextId('obs'), at, random.int(0, 18), encounterId, practitioner));
 }
 
-function laboratory(t: Telling, random: Random, at: number, encounterId: string, say: (resource: Resource, time?: number) => void): void {
+function laboratory(
+  t: Telling,
+  random: Random,
+  at: number,
+  encounterId: string,
+  say: (resource: Resource, time?: number) => void,
+): void {
   const { member: m } = t;
   const panel = random.pick(PANELS);
   const specimenId = random.chance(0.5) ? t.nextId('spec') : undefined;
   if (specimenId !== undefined) say(clinical.specimen(m, specimenId, at));
   const results = panel.tests.map((test) => {
-    const result = clinical.labResult(m, t.nextId('obs'), test, random, at, encounterId, specimenId, t.roster.laboratory);
+    const result = clinical.labResult(
+      m,
+      t.nextId('obs'),
+      test,
+      random,
+      at,
+      encounterId,
+      specimenId,
+      t.roster.laboratory,
+    );
     if (random.chance(PRELIMINARY_FIRST) && at + 4 * DAY < t.asOf) {
       say({ ...result, status: 'preliminary' }, at + 20 * HOUR);
       t.tell('clinical', result, at + 3 * DAY);
@@ -145,13 +254,28 @@ function vitals(age: number, random: Random): Vital[] {
   const weight = adult ? random.int(52, 120) : 5 + age * 3 + random.int(0, 4);
   const value = (amount: number, unit: string, code = unit): Json => ({ valueQuantity: quantity(amount, unit, code) });
   const all: Vital[] = [
-    ['us-core-blood-pressure', '85354-9', 'Blood pressure systolic and diastolic', clinical.bloodPressure(random.int(102, 165), random.int(60, 98))],
+    [
+      'us-core-blood-pressure',
+      '85354-9',
+      'Blood pressure systolic and diastolic',
+      clinical.bloodPressure(random.int(102, 165), random.int(60, 98)),
+    ],
     ['us-core-body-weight', '29463-7', 'Body weight', value(weight, 'kg')],
     ['us-core-heart-rate', '8867-4', 'Heart rate', value(random.int(55, 105), 'beats/minute', '/min')],
     ['us-core-body-height', '8302-2', 'Body height', value(height, 'cm')],
-    ['us-core-bmi', '39156-5', 'Body mass index (BMI) [Ratio]', value(Number((weight / (height / 100) ** 2).toFixed(1)), 'kg/m2')],
+    [
+      'us-core-bmi',
+      '39156-5',
+      'Body mass index (BMI) [Ratio]',
+      value(Number((weight / (height / 100) ** 2).toFixed(1)), 'kg/m2'),
+    ],
     ['us-core-respiratory-rate', '9279-1', 'Respiratory rate', value(random.int(12, 20), 'breaths/minute', '/min')],
-    ['us-core-body-temperature', '8310-5', 'Body temperature', value(Number((36.2 + random.unit() * 1.6).toFixed(1)), 'Cel')],
+    [
+      'us-core-body-temperature',
+      '8310-5',
+      'Body temperature',
+      value(Number((36.2 + random.unit() * 1.6).toFixed(1)), 'Cel'),
+    ],
   ];
   return all.slice(0, random.int(2, all.length));
 }
@@ -164,10 +288,25 @@ function legacyVisits(t: Telling): void {
   const practitioner = m.home.practitioners[0]!;
   for (let count = 2 + random.poisson(3); count > 0; count--) {
     const at = dayStart(m.legacyStart + random.unit() * (FLOOR - m.legacyStart - 3 * DAY)) + 15 * HOUR;
-    const old = (resource: Resource): void => t.add(recorded('clinical', resource, at + HOUR, at + DAY, 'before-floor'));
+    const old = (resource: Resource): void =>
+      t.add(recorded('clinical', resource, at + HOUR, at + DAY, 'before-floor'));
     const encounterId = t.nextId('enc');
-    old(clinical.encounter(m, encounterId, at, at + HOUR, false, practitioner, diseaseFor(t, 1, random.unit()), OFFICE_VISITS[0]!.text, { organization: t.roster.hospital, location: t.roster.hospitalLocation }));
-    vitals(m.age, random).forEach(([profile, loinc, text, value]) => old(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)));
+    old(
+      clinical.encounter(
+        m,
+        encounterId,
+        at,
+        at + HOUR,
+        false,
+        practitioner,
+        diseaseFor(t, 1, random.unit()),
+        OFFICE_VISITS[0]!.text,
+        { organization: t.roster.hospital, location: t.roster.hospitalLocation },
+      ),
+    );
+    vitals(m.age, random).forEach(([profile, loinc, text, value]) =>
+      old(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
+    );
     old(clinical.procedure(m, t.nextId('proc'), SERVICES[0]!, at, encounterId, practitioner));
     old(clinical.immunization(m, t.nextId('imm'), VACCINES[0]!, at, practitioner));
   }

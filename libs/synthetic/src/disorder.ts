@@ -24,9 +24,18 @@ export const DISORDER_RATES = {
 const OWNER_DISTANCE = 40;
 /** The type that is stolen; never deleted here, for a delete gives its id free. */
 const COVETED = 'CareTeam';
-const FAULTS: readonly Fault[] = ['resource-not-an-object', 'unknown-type', 'missing-id', 'wrong-json-type', 'names-another-member', 'owned-by-another-member'];
+const FAULTS: readonly Fault[] = [
+  'resource-not-an-object',
+  'unknown-type',
+  'missing-id',
+  'wrong-json-type',
+  'names-another-member',
+  'owned-by-another-member',
+];
 
-export interface Disordered extends Draft { readonly duplicateOf?: Draft }
+export interface Disordered extends Draft {
+  readonly duplicateOf?: Draft;
+}
 
 /** Adds the disorder and gives every event its final outcome; the result is in publish order. */
 export function disorder(seed: string | number, member: Member, drafts: readonly Draft[]): Disordered[] {
@@ -57,9 +66,12 @@ export function disorder(seed: string | number, member: Member, drafts: readonly
     const held = swapped.get(d.about);
     if (nth === of && held !== undefined) out.push({ ...held, published: published + days * HOUR });
     if (of > 1) continue;
-    if (random.chance(DISORDER_RATES.deleted) && d.time < member.end - 40 * DAY && d.resource.resourceType !== COVETED) out.push(deleted(d, d.time + 20 * DAY, published + 20 * DAY));
-    else if (fate < DISORDER_RATES.duplicate) out.push({ ...said, published: published + days * (DAY / 5), outcome: 'unchanged', duplicateOf: said });
-    else if (fate < DISORDER_RATES.duplicate + DISORDER_RATES.repeat) out.push({ ...said, time: d.time + 60_000, published: published + days * (DAY / 5) });
+    if (random.chance(DISORDER_RATES.deleted) && d.time < member.end - 40 * DAY && d.resource.resourceType !== COVETED)
+      out.push(deleted(d, d.time + 20 * DAY, published + 20 * DAY));
+    else if (fate < DISORDER_RATES.duplicate)
+      out.push({ ...said, published: published + days * (DAY / 5), outcome: 'unchanged', duplicateOf: said });
+    else if (fate < DISORDER_RATES.duplicate + DISORDER_RATES.repeat)
+      out.push({ ...said, time: d.time + 60_000, published: published + days * (DAY / 5) });
   }
   out.push(...poisonOf(seed, member, drafts));
   return settle(out);
@@ -69,15 +81,28 @@ export function disorder(seed: string | number, member: Member, drafts: readonly
 const DECIDES: ReadonlySet<string> = new Set(['Patient', 'Coverage']);
 
 function deleted(d: Draft, time: number, published: number): Draft {
-  return { type: DELETED, system: d.system, time, published, data: { resourceType: d.resource!.resourceType, id: d.resource!.id }, outcome: 'recorded', about: d.about, deleted: true };
+  return {
+    type: DELETED,
+    system: d.system,
+    time,
+    published,
+    data: { resourceType: d.resource!.resourceType, id: d.resource!.id },
+    outcome: 'recorded',
+    about: d.about,
+    deleted: true,
+  };
 }
 
 /**
- * Sorts by publish time and decides who wins: the same again is `unchanged`, and a version that is older than the one held, by
+ * Sorts by publish time and decides who wins: the same again is `unchanged`, and a version that is older than the one
+ * held, by
  * (business time, sequence), is `superseded`.
  */
 function settle(drafts: readonly Disordered[]): Disordered[] {
-  const sorted = drafts.map((d, i) => ({ d, i })).sort((a, b) => a.d.published - b.d.published || a.i - b.i).map(({ d }) => d);
+  const sorted = drafts
+    .map((d, i) => ({ d, i }))
+    .sort((a, b) => a.d.published - b.d.published || a.i - b.i)
+    .map(({ d }) => d);
   const held = new Map<string, Draft>();
   return sorted.map((d) => {
     if (d.outcome !== 'recorded' || (d.resource === undefined && d.deleted !== true)) return d;
@@ -90,7 +115,8 @@ function settle(drafts: readonly Disordered[]): Disordered[] {
 }
 
 const sequenceOf = (d: Draft): number => (d.data as { sequence?: number }).sequence ?? 0;
-const isOlder = (a: Draft, b: Draft): boolean => a.time < b.time || (a.time === b.time && sequenceOf(a) < sequenceOf(b));
+const isOlder = (a: Draft, b: Draft): boolean =>
+  a.time < b.time || (a.time === b.time && sequenceOf(a) < sequenceOf(b));
 
 function poisonOf(seed: string | number, member: Member, drafts: readonly Draft[]): Draft[] {
   const random = Random.keyed(seed, 'member', member.n, 'poison');
@@ -103,19 +129,37 @@ function poisonOf(seed: string | number, member: Member, drafts: readonly Draft[
   const time = model.time + HOUR;
   const id = `${member.id}-poison-1`;
   const good = { ...model.resource!, id };
-  const bad = (resource: unknown, about: string, published = model.published + HOUR): Draft[] => [{ type: RECORDED, system: 'clinical', time, published, data: { resource }, outcome: 'parked', fault, about }];
+  const bad = (resource: unknown, about: string, published = model.published + HOUR): Draft[] => [
+    { type: RECORDED, system: 'clinical', time, published, data: { resource }, outcome: 'parked', fault, about },
+  ];
   switch (fault) {
-    case 'resource-not-an-object': return bad('Observation: see attachment', 'Observation');
-    case 'unknown-type': return bad({ ...good, resourceType: 'Observatoin' }, `Observatoin/${id}`);
-    case 'missing-id': return bad({ ...good, id: undefined }, 'Observation');
-    case 'wrong-json-type': return bad({ ...good, valueQuantity: { value: 'seventy', unit: 'kg' }, component: undefined }, `Observation/${id}`);
-    case 'names-another-member': return bad({ ...good, subject: { reference: `Patient/${memberId(member.n + 1)}` } }, `Observation/${id}`);
+    case 'resource-not-an-object':
+      return bad('Observation: see attachment', 'Observation');
+    case 'unknown-type':
+      return bad({ ...good, resourceType: 'Observatoin' }, `Observatoin/${id}`);
+    case 'missing-id':
+      return bad({ ...good, id: undefined }, 'Observation');
+    case 'wrong-json-type':
+      return bad(
+        { ...good, valueQuantity: { value: 'seventy', unit: 'kg' }, component: undefined },
+        `Observation/${id}`,
+      );
+    case 'names-another-member':
+      return bad({ ...good, subject: { reference: `Patient/${memberId(member.n + 1)}` } }, `Observation/${id}`);
     case 'owned-by-another-member': {
       if (member.n <= OWNER_DISTANCE) return [];
       const team = drafts.find((d) => d.resource?.resourceType === COVETED)!.resource!;
       const stolen: Resource = { ...team, id: `${memberId(member.n - OWNER_DISTANCE)}-ct-1` };
-      return [{ ...recorded('clinical', stolen, time, last + DAY, 'parked'), fault, about: `${COVETED}/${stolen.id}`, resource: undefined }];
+      return [
+        {
+          ...recorded('clinical', stolen, time, last + DAY, 'parked'),
+          fault,
+          about: `${COVETED}/${stolen.id}`,
+          resource: undefined,
+        },
+      ];
     }
-    case 'unreadable-opt-out': return [];
+    case 'unreadable-opt-out':
+      return [];
   }
 }

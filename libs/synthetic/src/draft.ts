@@ -3,7 +3,14 @@ import type { Resource } from './profiles.ts';
 /** What a correct platform does with an event once it is in the log (docs/architecture.md#the-life-of-an-event). */
 export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
 /** What is wrong with a poison event. */
-export type Fault = 'resource-not-an-object' | 'unknown-type' | 'missing-id' | 'wrong-json-type' | 'names-another-member' | 'owned-by-another-member' | 'unreadable-opt-out';
+export type Fault =
+  | 'resource-not-an-object'
+  | 'unknown-type'
+  | 'missing-id'
+  | 'wrong-json-type'
+  | 'names-another-member'
+  | 'owned-by-another-member'
+  | 'unreadable-opt-out';
 
 /** An event before it has an id and a place in the stream. Times are ms UTC. */
 export interface Draft {
@@ -28,6 +35,21 @@ export const RECORDED = 'payer.resource-recorded.v1';
 export const DELETED = 'payer.resource-deleted.v1';
 export const AUTHORIZATION_CHANGED = 'payer.prior-authorization-changed.v1';
 
-export function recorded(system: string, resource: Resource, time: number, published: number, outcome: Outcome = 'recorded'): Draft {
-  return { type: RECORDED, system, time, published, data: { resource }, outcome, about: `${resource.resourceType}/${resource.id}`, resource };
+export function recorded(
+  system: string,
+  resource: Resource,
+  time: number,
+  published: number,
+  outcome: Outcome = 'recorded',
+): Draft {
+  return {
+    type: RECORDED,
+    system,
+    time,
+    published,
+    data: { resource },
+    outcome,
+    about: `${resource.resourceType}/${resource.id}`,
+    resource,
+  };
 }

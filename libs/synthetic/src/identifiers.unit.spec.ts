@@ -6,10 +6,11 @@ import { Random } from './random.ts';
 describe('identifiers', () => {
   it('knows the NPI of the regulation, and every single wrong digit of it', () => {
     expect(isNpi('1234567893')).toBe(true);
-    for (let i = 0; i < 10; i++) for (let d = 0; d < 10; d++) {
-      const other = `${'1234567893'.slice(0, i)}${d}${'1234567893'.slice(i + 1)}`;
-      expect(isNpi(other)).toBe(other === '1234567893');
-    }
+    for (let i = 0; i < 10; i++)
+      for (let d = 0; d < 10; d++) {
+        const other = `${'1234567893'.slice(0, i)}${d}${'1234567893'.slice(i + 1)}`;
+        expect(isNpi(other)).toBe(other === '1234567893');
+      }
     for (const bad of ['123456789', '12345678930', '0234567893', 'abcdefghij', '']) expect(isNpi(bad)).toBe(false);
   });
 
@@ -17,7 +18,7 @@ describe('identifiers', () => {
     for (let i = 0; i < 1_000; i++) expect(isNpi(npiOf(i * 97))).toBe(true);
   });
 
-  it('makes MBIs that can be nobody\'s: S in second place, no S, L, O, I, B, Z elsewhere', () => {
+  it("makes MBIs that can be nobody's: S in second place, no S, L, O, I, B, Z elsewhere", () => {
     for (let i = 0; i < 500; i++) {
       const mbi = mbiOf(Random.keyed('mbi', i));
       expect(mbi).toMatch(/^\dS/);
@@ -29,7 +30,11 @@ describe('identifiers', () => {
   });
 
   it('gives every provider of a roster its own NPI and every organization a TIN of nine digits', () => {
-    const { providerOrganizations: organizations } = syntheticPayer({ seed: 'x', members: 0, asOf: '2026-11-24T12:00:00Z' });
+    const { providerOrganizations: organizations } = syntheticPayer({
+      seed: 'x',
+      members: 0,
+      asOf: '2026-11-24T12:00:00Z',
+    });
     const npis = organizations.flatMap((o) => [o.npi, ...o.practitioners.map((p) => p.npi)]);
     expect(npis.every(isNpi)).toBe(true);
     expect(new Set(npis).size).toBe(npis.length);

@@ -2,7 +2,14 @@ import type { Outcome } from './draft.ts';
 import type { ExpectedEvent, HeldResource, MemberStory } from './story.ts';
 
 export type OutcomeCounts = Record<Outcome, number>;
-export const noOutcomes = (): OutcomeCounts => ({ recorded: 0, unchanged: 0, superseded: 0, 'before-floor': 0, 'not-served': 0, parked: 0 });
+export const noOutcomes = (): OutcomeCounts => ({
+  recorded: 0,
+  unchanged: 0,
+  superseded: 0,
+  'before-floor': 0,
+  'not-served': 0,
+  parked: 0,
+});
 
 /** What a correct platform holds of a member, and whom it shows it to, after the last event. */
 export interface MemberLedger {
@@ -34,7 +41,9 @@ function collect(value: unknown, into: Set<string>): void {
   else if (typeof value === 'object' && value !== null) {
     for (const [key, inner] of Object.entries(value)) {
       if (key !== 'reference') collect(inner, into);
-      else if (typeof inner === 'string') { if (SUPPORTING.test(inner)) into.add(inner); } else collect(inner, into);
+      else if (typeof inner === 'string') {
+        if (SUPPORTING.test(inner)) into.add(inner);
+      } else collect(inner, into);
     }
   }
 }
@@ -50,16 +59,32 @@ export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
     perType[resource.resourceType] = (perType[resource.resourceType] ?? 0) + 1;
     collect(resource, supporting);
   }
-  const out = member.optOut !== undefined && (member.optOut.back === undefined || member.optOut.back > asOf) ? member.optOut : undefined;
+  const out =
+    member.optOut !== undefined && (member.optOut.back === undefined || member.optOut.back > asOf)
+      ? member.optOut
+      : undefined;
   const covered = member.terminatedAt === undefined || member.terminatedAt > asOf;
   const optedOut = out !== undefined && out.targets === undefined;
   const optedOutOf = (out?.targets ?? []).map((o) => o.npi);
   const onHold = parked.some((e) => e.fault === 'unreadable-opt-out');
   const attributed = member.attributions.filter((a) => a.to === undefined || a.to > asOf).map((a) => a.organization);
   return {
-    n: member.n, member: member.id, covered, optedOut, optedOutOf, onHold, attributedTo: attributed.map((o) => o.npi),
-    visibleTo: covered && !optedOut && !onHold ? attributed.filter((o) => o.inNetwork && !optedOutOf.includes(o.npi)).map((o) => o.npi) : [],
-    outcomes, parked, resources: story.held, perType, supporting,
+    n: member.n,
+    member: member.id,
+    covered,
+    optedOut,
+    optedOutOf,
+    onHold,
+    attributedTo: attributed.map((o) => o.npi),
+    visibleTo:
+      covered && !optedOut && !onHold
+        ? attributed.filter((o) => o.inNetwork && !optedOutOf.includes(o.npi)).map((o) => o.npi)
+        : [],
+    outcomes,
+    parked,
+    resources: story.held,
+    perType,
+    supporting,
   };
 }
 
@@ -97,7 +122,12 @@ export interface Ledger {
   summary(): LedgerSummary;
 }
 
-export function ledgerOver(numbers: () => Iterable<number>, npis: readonly string[], member: (n: number) => MemberLedger, providerEvents: number): Ledger {
+export function ledgerOver(
+  numbers: () => Iterable<number>,
+  npis: readonly string[],
+  member: (n: number) => MemberLedger,
+  providerEvents: number,
+): Ledger {
   function* members(): IterableIterator<MemberLedger> {
     for (const n of numbers()) yield member(n);
   }
@@ -106,7 +136,21 @@ export function ledgerOver(numbers: () => Iterable<number>, npis: readonly strin
     outcomes.recorded += providerEvents;
     const faults: Record<string, number> = {};
     const perType: Record<string, number> = {};
-    const providers = new Map(npis.map((npi): [string, ProviderExpectation] => [npi, { npi, attributed: 0, members: 0, optedOut: 0, notCovered: 0, resources: 0, perType: {}, supporting: new Set() }]));
+    const providers = new Map(
+      npis.map((npi): [string, ProviderExpectation] => [
+        npi,
+        {
+          npi,
+          attributed: 0,
+          members: 0,
+          optedOut: 0,
+          notCovered: 0,
+          resources: 0,
+          perType: {},
+          supporting: new Set(),
+        },
+      ]),
+    );
     let resources = 0;
     let size = 0;
     for (const m of members()) {
@@ -116,10 +160,20 @@ export function ledgerOver(numbers: () => Iterable<number>, npis: readonly strin
       resources += add(perType, m.perType);
       for (const npi of m.attributedTo) count(providers.get(npi)!, m);
     }
-    return { members: size, events: Object.values(outcomes).reduce((a, b) => a + b, 0), outcomes, faults, resources, perType, providers };
+    return {
+      members: size,
+      events: Object.values(outcomes).reduce((a, b) => a + b, 0),
+      outcomes,
+      faults,
+      resources,
+      perType,
+      providers,
+    };
   };
   return {
-    member, members, summary,
+    member,
+    members,
+    summary,
     *visibleMembers(npi) {
       for (const m of members()) if (m.visibleTo.includes(npi)) yield m;
     },

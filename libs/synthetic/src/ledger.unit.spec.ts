@@ -11,7 +11,11 @@ import { syntheticPayer } from './payer.ts';
  * come and knows nothing
  * of how they were made. The ledger must say the same of every event and every member.
  */
-interface Version { readonly time: number; readonly sequence: number; readonly content?: string }
+interface Version {
+  readonly time: number;
+  readonly sequence: number;
+  readonly content?: string;
+}
 class Replayer {
   readonly held = new Map<string, Map<string, Version>>();
   readonly outcomes = new Map<string, Outcome>();
@@ -26,42 +30,81 @@ class Replayer {
     const key = `${event.source} ${event.id}`;
     if (this.#seen.has(key)) return 'unchanged';
     this.#seen.add(key);
-    return this.#apply(event.type, event.subject!, JSON.parse(JSON.stringify(event.data)) as Record<string, unknown>, Date.parse(event.time));
+    return this.#apply(
+      event.type,
+      event.subject!,
+      JSON.parse(JSON.stringify(event.data)) as Record<string, unknown>,
+      Date.parse(event.time),
+    );
   }
 
   #apply(type: string, subject: string, data: Record<string, unknown>, time: number): Outcome {
     const npi = (data['provider'] as { npi: string } | undefined)?.npi;
-    const at = (name: string): number => (typeof data[name] === 'string' ? Date.parse(data[name]) : Number.POSITIVE_INFINITY);
+    const at = (name: string): number =>
+      typeof data[name] === 'string' ? Date.parse(data[name]) : Number.POSITIVE_INFINITY;
     switch (type) {
-      case 'payer.member-enrolled.v1': this.coverage.set(subject, { from: at('from'), to: at('to') }); break;
-      case 'payer.member-terminated.v1': this.coverage.set(subject, { ...this.coverage.get(subject)!, to: at('to') }); break;
-      case 'payer.attribution-asserted.v1': this.attributions.set(`${subject} ${npi}`, { from: at('from'), to: at('to') }); break;
-      case 'payer.attribution-ended.v1': this.attributions.set(`${subject} ${npi}`, { ...this.attributions.get(`${subject} ${npi}`)!, to: at('to') }); break;
+      case 'payer.member-enrolled.v1':
+        this.coverage.set(subject, { from: at('from'), to: at('to') });
+        break;
+      case 'payer.member-terminated.v1':
+        this.coverage.set(subject, { ...this.coverage.get(subject)!, to: at('to') });
+        break;
+      case 'payer.attribution-asserted.v1':
+        this.attributions.set(`${subject} ${npi}`, { from: at('from'), to: at('to') });
+        break;
+      case 'payer.attribution-ended.v1':
+        this.attributions.set(`${subject} ${npi}`, { ...this.attributions.get(`${subject} ${npi}`)!, to: at('to') });
+        break;
       case 'payer.member-opted-out.v1':
         if (typeof data['scope'] !== 'string') return 'parked';
-        this.optOut.set(subject, data['targets'] === undefined ? {} : { targets: (data['targets'] as { npi: string }[]).map((t) => t.npi) });
+        this.optOut.set(
+          subject,
+          data['targets'] === undefined ? {} : { targets: (data['targets'] as { npi: string }[]).map((t) => t.npi) },
+        );
         break;
-      case 'payer.member-opted-in.v1': this.optOut.set(subject, null); break;
-      case 'payer.network-status-changed.v1': this.network.set(data['npi'] as string, data['status'] as string); break;
-      case 'payer.provider-recorded.v1': break;
-      case 'payer.resource-deleted.v1': this.#hold(subject, `${data['resourceType'] as string}/${data['id'] as string}`, { time, sequence: 0 }); break;
-      default: return this.#resource(subject, data, time);
+      case 'payer.member-opted-in.v1':
+        this.optOut.set(subject, null);
+        break;
+      case 'payer.network-status-changed.v1':
+        this.network.set(data['npi'] as string, data['status'] as string);
+        break;
+      case 'payer.provider-recorded.v1':
+        break;
+      case 'payer.resource-deleted.v1':
+        this.#hold(subject, `${data['resourceType'] as string}/${data['id'] as string}`, { time, sequence: 0 });
+        break;
+      default:
+        return this.#resource(subject, data, time);
     }
     return 'recorded';
   }
 
   #resource(subject: string, data: Record<string, unknown>, time: number): Outcome {
     const resource = data['resource'];
-    if (!isObject(resource) || typeof resource['resourceType'] !== 'string' || !KNOWN_R4_TYPES.has(resource['resourceType'])) return 'parked';
+    if (
+      !isObject(resource) ||
+      typeof resource['resourceType'] !== 'string' ||
+      !KNOWN_R4_TYPES.has(resource['resourceType'])
+    )
+      return 'parked';
     if (!isServedType(resource['resourceType'])) return 'not-served';
     if (typeof resource['id'] !== 'string' || checkShape(resource).length > 0) return 'parked';
-    const patient = resource['resourceType'] === 'Patient' ? resource['id'] : ((resource['subject'] ?? resource['patient'] ?? resource['beneficiary']) as { reference: string } | undefined)?.reference.slice('Patient/'.length);
+    const patient =
+      resource['resourceType'] === 'Patient'
+        ? resource['id']
+        : (
+            (resource['subject'] ?? resource['patient'] ?? resource['beneficiary']) as { reference: string } | undefined
+          )?.reference.slice('Patient/'.length);
     if (patient !== undefined && patient !== subject) return 'parked';
     const about = `${resource['resourceType']}/${resource['id']}`;
     if ((this.#owners.get(about) ?? subject) !== subject) return 'parked';
     if (beforeFloor(resource as FhirResource)) return 'before-floor';
     this.#owners.set(about, subject);
-    return this.#hold(subject, about, { time, sequence: (data['sequence'] as number | undefined) ?? 0, content: JSON.stringify(resource) });
+    return this.#hold(subject, about, {
+      time,
+      sequence: (data['sequence'] as number | undefined) ?? 0,
+      content: JSON.stringify(resource),
+    });
   }
 
   #hold(subject: string, about: string, next: Version): Outcome {
@@ -69,21 +112,35 @@ class Replayer {
     const mine = this.held.get(subject)!;
     const current = mine.get(about);
     if (current !== undefined && next.content === current.content) return 'unchanged';
-    if (current !== undefined && (next.time < current.time || (next.time === current.time && next.sequence < current.sequence))) return 'superseded';
+    if (
+      current !== undefined &&
+      (next.time < current.time || (next.time === current.time && next.sequence < current.sequence))
+    )
+      return 'superseded';
     mine.set(about, next);
     return 'recorded';
   }
 
   visibleTo(member: string, now: number, npis: readonly string[]): string[] {
-    const within = (i: { from: number; to: number } | undefined): boolean => i !== undefined && i.from <= now && now < i.to;
+    const within = (i: { from: number; to: number } | undefined): boolean =>
+      i !== undefined && i.from <= now && now < i.to;
     const out = this.optOut.get(member);
-    if (!within(this.coverage.get(member)) || (out !== undefined && out !== null && out.targets === undefined)) return [];
-    return npis.filter((npi) => within(this.attributions.get(`${member} ${npi}`)) && this.network.get(npi) === 'in-network' && out?.targets?.includes(npi) !== true);
+    if (!within(this.coverage.get(member)) || (out !== undefined && out !== null && out.targets === undefined))
+      return [];
+    return npis.filter(
+      (npi) =>
+        within(this.attributions.get(`${member} ${npi}`)) &&
+        this.network.get(npi) === 'in-network' &&
+        out?.targets?.includes(npi) !== true,
+    );
   }
 }
 
 const asOf = '2026-11-24T12:00:00Z';
-describe.each([['ledger-1', 50], [4711, 12]])('the ledger of seed %s', (seed, size) => {
+describe.each([
+  ['ledger-1', 50],
+  [4711, 12],
+])('the ledger of seed %s', (seed, size) => {
   const payer = syntheticPayer({ seed, members: size, asOf });
   const members: MemberLedger[] = [];
   let summary: LedgerSummary;
@@ -105,7 +162,8 @@ describe.each([['ledger-1', 50], [4711, 12]])('the ledger of seed %s', (seed, si
       const own = told.get(event.subject!);
       if (own === undefined) continue;
       const expected = own.outcomes[own.next++];
-      if (outcome !== expected) throw new Error(`${event.id} ${event.type}: the ledger says ${expected}, the replay ${outcome}`);
+      if (outcome !== expected)
+        throw new Error(`${event.id} ${event.type}: the ledger says ${expected}, the replay ${outcome}`);
     }
   });
 
@@ -120,7 +178,9 @@ describe.each([['ledger-1', 50], [4711, 12]])('the ledger of seed %s', (seed, si
     for (const m of members) {
       const replayed = [...(replayer.held.get(m.member) ?? [])].filter(([, v]) => v.content !== undefined);
       expect(replayed.map(([about]) => about).sort()).toEqual([...m.resources.keys()].sort());
-      for (const [about, v] of replayed) if (JSON.stringify(m.resources.get(about)!.resource) !== v.content) throw new Error(`${about}: another version won`);
+      for (const [about, v] of replayed)
+        if (JSON.stringify(m.resources.get(about)!.resource) !== v.content)
+          throw new Error(`${about}: another version won`);
       expect(Object.values(m.perType).reduce((a, b) => a + b, 0)).toBe(m.resources.size);
     }
   });
@@ -163,9 +223,14 @@ describe('the ledger', () => {
 
   it('walks the members that a provider may see', () => {
     const { ledger, providerOrganizations } = syntheticPayer({ seed: 'u', members: 5, asOf });
-    const walked = providerOrganizations.flatMap((o) => [...ledger.visibleMembers(o.npi)].map((m) => `${o.npi} ${m.member}`));
-    expect(walked.sort()).toEqual([...ledger.members()].flatMap((m) => m.visibleTo.map((npi) => `${npi} ${m.member}`)).sort());
+    const walked = providerOrganizations.flatMap((o) =>
+      [...ledger.visibleMembers(o.npi)].map((m) => `${o.npi} ${m.member}`),
+    );
+    expect(walked.sort()).toEqual(
+      [...ledger.members()].flatMap((m) => m.visibleTo.map((npi) => `${npi} ${m.member}`)).sort(),
+    );
   });
 
-  it('knows no provider outside the roster', () => expect(() => syntheticPayer({ seed: 'u', members: 1, asOf }).ledger.expectedForProvider('1234567893')).toThrow());
+  it('knows no provider outside the roster', () =>
+    expect(() => syntheticPayer({ seed: 'u', members: 1, asOf }).ledger.expectedForProvider('1234567893')).toThrow());
 });

@@ -5,7 +5,10 @@ import type { ProviderOrganization, Roster } from './roster.ts';
 
 /** Rates of what happens to members; the README and the specs quote them. */
 export const MEMBER_RATES = {
-  /** One of each block of 50 members opts out, always among the block's first 25; every fourth of those opts back in, every fourth names one provider only. */
+  /**
+   * One of each block of 50 members opts out, always among the block's first 25; every fourth of those opts back in,
+   * every fourth names one provider only.
+   */
   optOutBlock: 50,
   coverageTerminated: 0.03,
   attributionEnded: 0.03,
@@ -16,14 +19,31 @@ export const MEMBER_RATES = {
   lateEnrollment: 0.04,
 } as const;
 
-export type OptOutPlan = { readonly at: number; readonly back?: number; readonly targets?: readonly ProviderOrganization[] };
-export interface Attribution { readonly organization: ProviderOrganization; readonly from: number; readonly to?: number }
+export type OptOutPlan = {
+  readonly at: number;
+  readonly back?: number;
+  readonly targets?: readonly ProviderOrganization[];
+};
+export interface Attribution {
+  readonly organization: ProviderOrganization;
+  readonly from: number;
+  readonly to?: number;
+}
 
 /** Who the member is, before anything happens to them. Times are ms UTC. */
 export interface Member {
-  readonly n: number; readonly id: string; readonly mbi: string; readonly cardNumber: string;
-  readonly gender: 'female' | 'male'; readonly given: string; readonly family: string; readonly birth: number; readonly age: number;
-  readonly start: number; readonly end: number; readonly years: number;
+  readonly n: number;
+  readonly id: string;
+  readonly mbi: string;
+  readonly cardNumber: string;
+  readonly gender: 'female' | 'male';
+  readonly given: string;
+  readonly family: string;
+  readonly birth: number;
+  readonly age: number;
+  readonly start: number;
+  readonly end: number;
+  readonly years: number;
   /** Start of the years before the floor, for those who have them. */
   readonly legacyStart?: number;
   /** Multiplies every rate of use; mean 1 with a long tail. */
@@ -38,12 +58,82 @@ export interface Member {
   readonly lateEnrollment: boolean;
 }
 
-const FAMILY = ['Adams', 'Baker', 'Chen', 'Diaz', 'Edwards', 'Foster', 'Garcia', 'Hill', 'Ibrahim', 'Johnson', 'Kim', 'Lopez', 'Miller', 'Nguyen', 'Owens', 'Patel', 'Quinn', 'Rivera', 'Smith', 'Turner', 'Underwood', 'Vega', 'Walker', 'Young', 'Zimmer'] as const;
-const FEMALE = ['Ana', 'Beth', 'Clara', 'Dora', 'Emma', 'Fay', 'Gina', 'Hana', 'Ida', 'Joy', 'Kate', 'Lena', 'Maya', 'Nora', 'Olga', 'Rosa', 'Sara', 'Tina'] as const;
-const MALE = ['Adam', 'Ben', 'Carl', 'Dan', 'Eli', 'Finn', 'Gus', 'Henry', 'Ivan', 'Jack', 'Karl', 'Leo', 'Max', 'Noah', 'Omar', 'Paul', 'Ray', 'Sam', 'Tom'] as const;
+const FAMILY = [
+  'Adams',
+  'Baker',
+  'Chen',
+  'Diaz',
+  'Edwards',
+  'Foster',
+  'Garcia',
+  'Hill',
+  'Ibrahim',
+  'Johnson',
+  'Kim',
+  'Lopez',
+  'Miller',
+  'Nguyen',
+  'Owens',
+  'Patel',
+  'Quinn',
+  'Rivera',
+  'Smith',
+  'Turner',
+  'Underwood',
+  'Vega',
+  'Walker',
+  'Young',
+  'Zimmer',
+] as const;
+const FEMALE = [
+  'Ana',
+  'Beth',
+  'Clara',
+  'Dora',
+  'Emma',
+  'Fay',
+  'Gina',
+  'Hana',
+  'Ida',
+  'Joy',
+  'Kate',
+  'Lena',
+  'Maya',
+  'Nora',
+  'Olga',
+  'Rosa',
+  'Sara',
+  'Tina',
+] as const;
+const MALE = [
+  'Adam',
+  'Ben',
+  'Carl',
+  'Dan',
+  'Eli',
+  'Finn',
+  'Gus',
+  'Henry',
+  'Ivan',
+  'Jack',
+  'Karl',
+  'Leo',
+  'Max',
+  'Noah',
+  'Omar',
+  'Paul',
+  'Ray',
+  'Sam',
+  'Tom',
+] as const;
 
 /** Share of members, ages, use of services against a Medicare beneficiary. */
-const AGES: readonly (readonly [number, { readonly from: number; readonly to: number; readonly use: number }])[] = [[18, { from: 1, to: 17, use: 0.28 }], [26, { from: 18, to: 44, use: 0.38 }], [28, { from: 45, to: 64, use: 0.62 }], [28, { from: 65, to: 94, use: 1 }]];
+const AGES: readonly (readonly [number, { readonly from: number; readonly to: number; readonly use: number }])[] = [
+  [18, { from: 1, to: 17, use: 0.28 }],
+  [26, { from: 18, to: 44, use: 0.38 }],
+  [28, { from: 45, to: 64, use: 0.62 }],
+  [28, { from: 65, to: 94, use: 1 }],
+];
 
 export function memberOf(seed: string | number, n: number, asOf: number, roster: Roster): Member {
   const random = Random.keyed(seed, 'member', n, 'profile');
@@ -51,7 +141,15 @@ export function memberOf(seed: string | number, n: number, asOf: number, roster:
   const age = random.int(band.from, band.to);
   const birth = dayStart(asOf - age * YEAR - random.int(1, 360) * DAY);
   const gender = random.chance(0.52) ? 'female' : 'male';
-  const years = Math.min(random.weighted([[30, 1 + random.unit() * 2], [40, 3 + random.unit() * 3], [20, 6 + random.unit() * 2], [10, 8 + random.unit() * 2]]), age + 0.5);
+  const years = Math.min(
+    random.weighted([
+      [30, 1 + random.unit() * 2],
+      [40, 3 + random.unit() * 3],
+      [20, 6 + random.unit() * 2],
+      [10, 8 + random.unit() * 2],
+    ]),
+    age + 0.5,
+  );
   const start = Math.max(birth, dayStart(asOf - years * YEAR));
   const legacy = age >= 18 && random.chance(MEMBER_RATES.beforeFloor);
   const sigma = 0.55;
@@ -62,9 +160,24 @@ export function memberOf(seed: string | number, n: number, asOf: number, roster:
   const mbi = mbiOf(random);
   const id = memberId(n);
   return {
-    n, id, mbi, cardNumber: `NHP${random.int(100_000_000, 999_999_999)}`, gender, given: random.pick(gender === 'female' ? FEMALE : MALE), family: random.pick(FAMILY), birth, age,
-    start, end: terminatedAt ?? asOf - DAY, years: (asOf - start) / YEAR, burden, use: band.use, attributions, home: attributions[0]!.organization,
-    coverageId: `${id}-cov-1`, lateEnrollment: random.chance(MEMBER_RATES.lateEnrollment),
+    n,
+    id,
+    mbi,
+    cardNumber: `NHP${random.int(100_000_000, 999_999_999)}`,
+    gender,
+    given: random.pick(gender === 'female' ? FEMALE : MALE),
+    family: random.pick(FAMILY),
+    birth,
+    age,
+    start,
+    end: terminatedAt ?? asOf - DAY,
+    years: (asOf - start) / YEAR,
+    burden,
+    use: band.use,
+    attributions,
+    home: attributions[0]!.organization,
+    coverageId: `${id}-cov-1`,
+    lateEnrollment: random.chance(MEMBER_RATES.lateEnrollment),
     ...(legacy && { legacyStart: FLOOR - random.int(1, 4) * YEAR }),
     ...(terminatedAt !== undefined && { terminatedAt }),
     ...optOutOf(seed, n, start, asOf, attributions),
@@ -83,7 +196,13 @@ function attributionsOf(random: Random, start: number, asOf: number, roster: Ros
 }
 
 /** Exactly one member of each block of 50, so that even 25 members have an opt-out. */
-function optOutOf(seed: string | number, n: number, start: number, asOf: number, attributions: readonly Attribution[]): { optOut?: OptOutPlan } {
+function optOutOf(
+  seed: string | number,
+  n: number,
+  start: number,
+  asOf: number,
+  attributions: readonly Attribution[],
+): { optOut?: OptOutPlan } {
   const block = Math.floor((n - 1) / MEMBER_RATES.optOutBlock);
   const random = Random.keyed(seed, 'opt-out', block);
   if (n !== block * MEMBER_RATES.optOutBlock + random.int(1, 25)) return {};

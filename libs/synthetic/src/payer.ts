@@ -32,14 +32,17 @@ export interface SyntheticPayer {
 }
 
 /**
- * A payer that never was, as a pure function of seed and member number. Any number of members streams in constant memory.
+ * A payer that never was, as a pure function of seed and member number. Any number of members streams in constant
+ * memory.
  * @throws RangeError when `members`, `asOf` or a member number is out of range.
  */
 export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   const { seed, members, window = 10 } = options;
   const asOf = Date.parse(options.asOf);
-  if (Number.isNaN(asOf) || asOf < Date.UTC(2020, 0, 1)) throw new RangeError('asOf must be an instant in 2020 or later');
-  if (typeof members === 'number' && (!Number.isInteger(members) || members < 0)) throw new RangeError('members must be a whole number');
+  if (Number.isNaN(asOf) || asOf < Date.UTC(2020, 0, 1))
+    throw new RangeError('asOf must be an instant in 2020 or later');
+  if (typeof members === 'number' && (!Number.isInteger(members) || members < 0))
+    throw new RangeError('members must be a whole number');
   if (!Number.isInteger(window) || window < 1) throw new RangeError('window must be a positive whole number');
   const roster = rosterOf(seed, options.providers?.practitionersEach ?? 8);
   const unreadable = new Set(options.unreadableOptOuts ?? []);
@@ -57,48 +60,90 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   function* events(): IterableIterator<DomainEvent> {
     yield* providerEvents(roster);
     for (let first = 0; first < size; first += window) {
-      yield* interleave(Array.from({ length: Math.min(window, size - first) }, (_, i) => queueOf(memberEvents(numberAt(first + i)))));
+      yield* interleave(
+        Array.from({ length: Math.min(window, size - first) }, (_, i) => queueOf(memberEvents(numberAt(first + i)))),
+      );
     }
   }
 
   const member = (n: number): MemberLedger => ledgerOf(memberEvents(n), asOf);
   const npis = roster.organizations.map((o) => o.npi);
-  return { roster, providerOrganizations: roster.organizations, providerEvents: () => providerEvents(roster), memberEvents, events, ledger: ledgerOver(numbers, npis, member, countOf(roster)) };
+  return {
+    roster,
+    providerOrganizations: roster.organizations,
+    providerEvents: () => providerEvents(roster),
+    memberEvents,
+    events,
+    ledger: ledgerOver(numbers, npis, member, countOf(roster)),
+  };
 }
 
 const OPENED = Date.UTC(2014, 0, 2, 10);
 const LEFT = Date.UTC(2021, 5, 30);
-const countOf = (roster: Roster): number => roster.resources.length + roster.organizations.length + roster.organizations.filter((o) => !o.inNetwork).length;
+const countOf = (roster: Roster): number =>
+  roster.resources.length + roster.organizations.length + roster.organizations.filter((o) => !o.inNetwork).length;
 
 function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
   const source = `${PAYER}/providers`;
   for (const resource of roster.resources) {
-    yield { id: `provider.${resource.id}`, source, type: 'payer.provider-recorded.v1', time: instantOf(OPENED), subject: subjectOf(resource, roster), data: { resource } };
+    yield {
+      id: `provider.${resource.id}`,
+      source,
+      type: 'payer.provider-recorded.v1',
+      time: instantOf(OPENED),
+      subject: subjectOf(resource, roster),
+      data: { resource },
+    };
   }
   for (const o of roster.organizations) {
     const provider = { npi: o.npi, tin: o.tin };
-    yield { id: `network.${o.id}.1`, source, type: 'payer.network-status-changed.v1', time: instantOf(OPENED), subject: o.npi, data: { ...provider, status: 'in-network', from: '2014-01-02' } };
-    if (!o.inNetwork) yield { id: `network.${o.id}.2`, source, type: 'payer.network-status-changed.v1', time: instantOf(LEFT), subject: o.npi, data: { ...provider, status: 'out-of-network', from: '2021-06-30' } };
+    yield {
+      id: `network.${o.id}.1`,
+      source,
+      type: 'payer.network-status-changed.v1',
+      time: instantOf(OPENED),
+      subject: o.npi,
+      data: { ...provider, status: 'in-network', from: '2014-01-02' },
+    };
+    if (!o.inNetwork)
+      yield {
+        id: `network.${o.id}.2`,
+        source,
+        type: 'payer.network-status-changed.v1',
+        time: instantOf(LEFT),
+        subject: o.npi,
+        data: { ...provider, status: 'out-of-network', from: '2021-06-30' },
+      };
   }
 }
 
 /** NPI for people, organization id for organizations and their sites: the key of payer.provider-events. */
 function subjectOf(resource: Resource, roster: Roster): string {
-  const practitioner = roster.organizations.flatMap((o) => o.practitioners).find((p) => p.id === resource.id || p.role === resource.id);
+  const practitioner = roster.organizations
+    .flatMap((o) => o.practitioners)
+    .find((p) => p.id === resource.id || p.role === resource.id);
   if (practitioner !== undefined) return practitioner.npi;
   const managing = resource['managingOrganization'] as { reference: string } | undefined;
   return managing?.reference.slice('Organization/'.length) ?? resource.id;
 }
 
 /** A story still to be told, last event first, so that what was told is free to go. */
-interface Queue { readonly events: DomainEvent[]; readonly published: number[] }
-const queueOf = ({ events, published }: MemberStory): Queue => ({ events: [...events].reverse(), published: [...published].reverse() });
+interface Queue {
+  readonly events: DomainEvent[];
+  readonly published: number[];
+}
+const queueOf = ({ events, published }: MemberStory): Queue => ({
+  events: [...events].reverse(),
+  published: [...published].reverse(),
+});
 
 /** Merges by publish time; order within a member stays. */
 function* interleave(queues: readonly Queue[]): IterableIterator<DomainEvent> {
   for (;;) {
     let next: Queue | undefined;
-    for (const queue of queues) if (queue.events.length > 0 && (next === undefined || queue.published.at(-1)! < next.published.at(-1)!)) next = queue;
+    for (const queue of queues)
+      if (queue.events.length > 0 && (next === undefined || queue.published.at(-1)! < next.published.at(-1)!))
+        next = queue;
     if (next === undefined) return;
     next.published.pop();
     yield next.events.pop()!;

@@ -36,7 +36,8 @@ describe('syntheticPayer', () => {
     const roster = [...p.providerEvents()];
     expect(events.slice(0, roster.length)).toEqual(roster);
     let switches = 0;
-    for (let i = roster.length + 1; i < events.length; i++) if (events[i]!.subject !== events[i - 1]!.subject) switches++;
+    for (let i = roster.length + 1; i < events.length; i++)
+      if (events[i]!.subject !== events[i - 1]!.subject) switches++;
     expect(switches).toBeGreaterThan(events.length / 5);
     const ofOne = events.filter((e) => e.subject === 'm-000013');
     expect(ofOne).toEqual(p.memberEvents(13).events);
@@ -47,12 +48,17 @@ describe('syntheticPayer', () => {
     const whole = payer(25);
     const some = syntheticPayer({ seed: 's1', members: [13, 4], asOf });
     const events = [...some.events()];
-    expect(events).toHaveLength([...whole.providerEvents()].length + whole.memberEvents(13).events.length + whole.memberEvents(4).events.length);
-    for (const n of [13, 4]) expect(events.filter((e) => e.subject === whole.memberEvents(n).member.id)).toEqual(whole.memberEvents(n).events);
+    expect(events).toHaveLength(
+      [...whole.providerEvents()].length + whole.memberEvents(13).events.length + whole.memberEvents(4).events.length,
+    );
+    for (const n of [13, 4])
+      expect(events.filter((e) => e.subject === whole.memberEvents(n).member.id)).toEqual(whole.memberEvents(n).events);
     expect([...some.ledger.members()].map((m) => m.n)).toEqual([13, 4]);
     expect(some.ledger.summary().members).toBe(2);
-    const chosen = (npi: string) => [...whole.ledger.visibleMembers(npi)].map((m) => m.n).filter((n) => n === 13 || n === 4);
-    for (const { npi } of whole.providerOrganizations) expect([...some.ledger.visibleMembers(npi)].map((m) => m.n).sort()).toEqual(chosen(npi).sort());
+    const chosen = (npi: string) =>
+      [...whole.ledger.visibleMembers(npi)].map((m) => m.n).filter((n) => n === 13 || n === 4);
+    for (const { npi } of whole.providerOrganizations)
+      expect([...some.ledger.visibleMembers(npi)].map((m) => m.n).sort()).toEqual(chosen(npi).sort());
   });
 
   it('streams nothing but the roster for no members', () => {
@@ -62,14 +68,21 @@ describe('syntheticPayer', () => {
   });
 
   it.each([
-    ['half a member', { members: 1.5 }], ['less than none', { members: -1 }], ['no instant', { asOf: 'today' }], ['a past before CMS-0057', { asOf: '2010-01-01T00:00:00Z' }], ['an empty window', { window: 0 }],
-  ])('refuses %s', (_, wrong) => expect(() => syntheticPayer({ seed: 1, members: 1, asOf, ...wrong })).toThrow(RangeError));
+    ['half a member', { members: 1.5 }],
+    ['less than none', { members: -1 }],
+    ['no instant', { asOf: 'today' }],
+    ['a past before CMS-0057', { asOf: '2010-01-01T00:00:00Z' }],
+    ['an empty window', { window: 0 }],
+  ])('refuses %s', (_, wrong) =>
+    expect(() => syntheticPayer({ seed: 1, members: 1, asOf, ...wrong })).toThrow(RangeError),
+  );
   it('has no member 0', () => expect(() => payer(1).memberEvents(0)).toThrow(RangeError));
 
   it('publishes events that keep the contract, none of the future; only what is meant to be broken is broken', () => {
     const p = syntheticPayer({ seed: 's1', members: 25, asOf, unreadableOptOuts: [5] });
     const ids = new Set<string>();
-    const check = (type: string, data: unknown): boolean => PAYER_EVENTS[type as PayerEventType].schema.safeParse(json(data)).success;
+    const check = (type: string, data: unknown): boolean =>
+      PAYER_EVENTS[type as PayerEventType].schema.safeParse(json(data)).success;
     for (const e of p.providerEvents()) expect(check(e.type, e.data)).toBe(true);
     for (let n = 1; n <= 25; n++) {
       const story = p.memberEvents(n);

@@ -29,7 +29,8 @@ export type Resource = { resourceType: string; id: string; [element: string]: un
 export type Json = Record<string, unknown>;
 
 export const coded = (system: string, code: string, display?: string, text?: string): Json => ({
-  coding: [display === undefined ? { system, code } : { system, code, display }], ...(text !== undefined && { text }),
+  coding: [display === undefined ? { system, code } : { system, code, display }],
+  ...(text !== undefined && { text }),
 });
 export const reference = (type: string, id: string): Json => ({ reference: `${type}/${id}` });
 export const quantity = (value: number, unit: string, code = unit): Json => ({ value, unit, system: UCUM, code });

@@ -7,7 +7,13 @@ describe('Random', () => {
   it('gives the same stream for the same key and another for another', () => {
     const first = draw(Random.keyed('s', 'member', 57, 'claims'));
     expect(draw(Random.keyed('s', 'member', 57, 'claims'))).toEqual(first);
-    for (const key of [['s', 'member', 57, 'visits'], ['s', 'member', 58, 'claims'], ['t', 'member', 57, 'claims'], ['s', 'member', 5, '7', 'claims']] as const) expect(draw(Random.keyed(...key))).not.toEqual(first);
+    for (const key of [
+      ['s', 'member', 57, 'visits'],
+      ['s', 'member', 58, 'claims'],
+      ['t', 'member', 57, 'claims'],
+      ['s', 'member', 5, '7', 'claims'],
+    ] as const)
+      expect(draw(Random.keyed(...key))).not.toEqual(first);
   });
 
   it('is uniform over streams that differ in one digit', () => {
@@ -36,7 +42,13 @@ describe('Random', () => {
 
   it('follows weights, and never picks a weight of zero', () => {
     const random = Random.keyed('weights');
-    const picks = Array.from({ length: 2_000 }, () => random.weighted([[1, 'a'], [3, 'b'], [0, 'c']] as const));
+    const picks = Array.from({ length: 2_000 }, () =>
+      random.weighted([
+        [1, 'a'],
+        [3, 'b'],
+        [0, 'c'],
+      ] as const),
+    );
     expect(picks.filter((p) => p === 'b').length / picks.length).toBeCloseTo(0.75, 1);
     expect(picks).not.toContain('c');
   });

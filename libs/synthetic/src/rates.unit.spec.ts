@@ -9,7 +9,22 @@ const MEMBERS = 300;
 const payer = syntheticPayer({ seed: 'rates', members: MEMBERS, asOf });
 
 /** What is counted of each story; the stories themselves are not kept. */
-const sum = { events: 0, years: 0, use: 0, duplicates: 0, recorded: 0, unchanged: 0, authorizations: 0, denied: 0, overturned: 0, cancelled: 0, claims: 0, poison: 0, deleted: 0, late: 0 };
+const sum = {
+  events: 0,
+  years: 0,
+  use: 0,
+  duplicates: 0,
+  recorded: 0,
+  unchanged: 0,
+  authorizations: 0,
+  denied: 0,
+  overturned: 0,
+  cancelled: 0,
+  claims: 0,
+  poison: 0,
+  deleted: 0,
+  late: 0,
+};
 const perKind: Record<string, number> = {};
 const types = new Set<string>();
 const sizes: number[] = [];
@@ -41,7 +56,9 @@ function tally(story: MemberStory): void {
     else {
       sum.claims++;
       if (resource['status'] === 'cancelled') sum.cancelled++;
-      const kind = (resource['meta'] as { profile: string[] }).profile[0]!.split('C4BB-ExplanationOfBenefit-')[1]!.replace('-Basis', '');
+      const kind = (resource['meta'] as { profile: string[] }).profile[0]!.split(
+        'C4BB-ExplanationOfBenefit-',
+      )[1]!.replace('-Basis', '');
       if ((resource['billablePeriod'] as { end: string }).end >= '2016-02-01') perKind[kind] = (perKind[kind] ?? 0) + 1;
     }
   }
@@ -65,7 +82,12 @@ describe('300 members', () => {
   });
 
   it('have claims at the rates of Medicare, scaled by their use', () => {
-    for (const [kind, rate] of [['Professional-NonClinician', CLAIM_RATES.professional], ['Outpatient-Institutional', CLAIM_RATES.outpatient], ['Pharmacy', CLAIM_RATES.pharmacy]] as const) between((perKind[kind] ?? 0) / sum.use, rate * 0.85, rate * 1.15);
+    for (const [kind, rate] of [
+      ['Professional-NonClinician', CLAIM_RATES.professional],
+      ['Outpatient-Institutional', CLAIM_RATES.outpatient],
+      ['Pharmacy', CLAIM_RATES.pharmacy],
+    ] as const)
+      between((perKind[kind] ?? 0) / sum.use, rate * 0.85, rate * 1.15);
     between((perKind['Inpatient-Institutional'] ?? 0) / sum.use, 0.15, 0.35);
     between(sum.cancelled / sum.claims, 0.02, 0.065);
   });
@@ -79,8 +101,28 @@ describe('300 members', () => {
 
   it('have every type of resource that the platform is asked for', () => {
     expect([...types].sort()).toEqual([
-      'AllergyIntolerance', 'CarePlan', 'CareTeam', 'Condition', 'Coverage', 'Device', 'DiagnosticReport', 'DocumentReference', 'Encounter', 'ExplanationOfBenefit', 'Goal', 'Immunization', 'Medication', 'MedicationDispense',
-      'MedicationRequest', 'Observation', 'Patient', 'Procedure', 'Provenance', 'RelatedPerson', 'ServiceRequest', 'Specimen',
+      'AllergyIntolerance',
+      'CarePlan',
+      'CareTeam',
+      'Condition',
+      'Coverage',
+      'Device',
+      'DiagnosticReport',
+      'DocumentReference',
+      'Encounter',
+      'ExplanationOfBenefit',
+      'Goal',
+      'Immunization',
+      'Medication',
+      'MedicationDispense',
+      'MedicationRequest',
+      'Observation',
+      'Patient',
+      'Procedure',
+      'Provenance',
+      'RelatedPerson',
+      'ServiceRequest',
+      'Specimen',
     ]);
   });
 
@@ -96,7 +138,9 @@ describe('300 members', () => {
     const end = Date.parse(asOf);
     for (const seed of ['a', 'b', 3]) {
       const { roster } = syntheticPayer({ seed, members: 1, asOf });
-      const out = Array.from({ length: 1_000 }, (_, i) => memberOf(seed, i + 1, end, roster)).filter((m) => m.optOut !== undefined);
+      const out = Array.from({ length: 1_000 }, (_, i) => memberOf(seed, i + 1, end, roster)).filter(
+        (m) => m.optOut !== undefined,
+      );
       expect(out).toHaveLength(20);
       expect(out[0]!.n).toBeLessThanOrEqual(25);
       expect(out.filter((m) => m.optOut!.back !== undefined)).toHaveLength(5);

@@ -7,9 +7,20 @@ import type { Member } from './member.ts';
 import { PAYER, type Resource } from './profiles.ts';
 import type { Roster } from './roster.ts';
 
-export interface ExpectedEvent { readonly event: string; readonly source: string; readonly type: string; readonly outcome: Outcome; readonly about: string; readonly fault?: Fault }
+export interface ExpectedEvent {
+  readonly event: string;
+  readonly source: string;
+  readonly type: string;
+  readonly outcome: Outcome;
+  readonly about: string;
+  readonly fault?: Fault;
+}
 /** A resource as it is held in the end (before redaction) and how many versions of it were recorded. */
-export interface HeldResource { readonly resource: Resource; readonly versions: number; readonly businessTime: number }
+export interface HeldResource {
+  readonly resource: Resource;
+  readonly versions: number;
+  readonly businessTime: number;
+}
 
 /** All about one member: the events in the order in which the payer publishes them, and what becomes of each. */
 export interface MemberStory {
@@ -23,9 +34,25 @@ export interface MemberStory {
   readonly held: ReadonlyMap<string, HeldResource>;
 }
 
-export function tellStory(seed: string | number, member: Member, roster: Roster, asOf: number, unreadableOptOut: boolean): MemberStory {
+export function tellStory(
+  seed: string | number,
+  member: Member,
+  roster: Roster,
+  asOf: number,
+  unreadableOptOut: boolean,
+): MemberStory {
   const drafts = historyOf(seed, member, roster, asOf);
-  if (unreadableOptOut) drafts.push({ type: 'payer.member-opted-out.v1', system: 'preferences', time: asOf - 3_600_000, published: asOf, data: { scope: 42 }, outcome: 'parked', fault: 'unreadable-opt-out', about: 'payer.member-opted-out.v1' });
+  if (unreadableOptOut)
+    drafts.push({
+      type: 'payer.member-opted-out.v1',
+      system: 'preferences',
+      time: asOf - 3_600_000,
+      published: asOf,
+      data: { scope: 42 },
+      outcome: 'parked',
+      fault: 'unreadable-opt-out',
+      about: 'payer.member-opted-out.v1',
+    });
   const settled = disorder(seed, member, drafts);
   const ids = new Map<Draft, string>();
   const events: DomainEvent[] = [];
@@ -36,7 +63,14 @@ export function tellStory(seed: string | number, member: Member, roster: Roster,
     ids.set(draft, id);
     const source = `${PAYER}/${draft.system}`;
     events.push({ id, source, type: draft.type, time: instantOf(draft.time), subject: member.id, data: draft.data });
-    expected.push({ event: id, source, type: draft.type, outcome: draft.outcome, about: draft.about, ...(draft.fault !== undefined && { fault: draft.fault }) });
+    expected.push({
+      event: id,
+      source,
+      type: draft.type,
+      outcome: draft.outcome,
+      about: draft.about,
+      ...(draft.fault !== undefined && { fault: draft.fault }),
+    });
     hold(held, draft);
   });
   return { member, events, published: settled.map((d) => d.published), expected, held };
@@ -45,5 +79,10 @@ export function tellStory(seed: string | number, member: Member, roster: Roster,
 function hold(held: Map<string, HeldResource>, draft: Disordered): void {
   if (draft.outcome !== 'recorded') return;
   if (draft.deleted === true) held.delete(draft.about);
-  else if (draft.resource !== undefined) held.set(draft.about, { resource: draft.resource, versions: (held.get(draft.about)?.versions ?? 0) + 1, businessTime: draft.time });
+  else if (draft.resource !== undefined)
+    held.set(draft.about, {
+      resource: draft.resource,
+      versions: (held.get(draft.about)?.versions ?? 0) + 1,
+      businessTime: draft.time,
+    });
 }

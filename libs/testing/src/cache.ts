@@ -6,7 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Where fetched engines are kept: `$PROVIDER_ACCESS_CACHE`, else `provider-access` in the user's cache folder. */
 export function cacheFolder(): string {
-  return process.env.PROVIDER_ACCESS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'provider-access');
+  return (
+    process.env.PROVIDER_ACCESS_CACHE ??
+    join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'provider-access')
+  );
 }
 
 /** e.g. `kafka-4.3.1-linux-x64`: another version, system or architecture is another folder. */
@@ -64,7 +67,9 @@ function take(lock: string): boolean {
   return false;
 }
 
-/** Whether a process with this id runs (one of another user counts, one that ended and was not yet waited for does not). */
+/**
+ * Whether a process with this id runs (one of another user counts, one that ended and was not yet waited for does not).
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -88,9 +93,17 @@ export function has(program: string, args: readonly string[] = ['--version']): b
 }
 
 /** Runs a program to its end; an Error with the end of what it printed when it fails. `progress` gets its lines. */
-export function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; progress?: (line: string) => void } = {}): Promise<string> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; progress?: (line: string) => void } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...args], { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, [...args], {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let printed = '';
     const collect = (chunk: Buffer) => {
       printed += chunk.toString();
@@ -99,6 +112,14 @@ export function run(program: string, args: readonly string[], options: { cwd?: s
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(printed) : reject(new Error(`${program} ${args[0] ?? ''} failed (${code}):\n${printed.trimEnd().split('\n').slice(-25).join('\n')}`))));
+    child.once('close', (code) =>
+      code === 0
+        ? resolve(printed)
+        : reject(
+            new Error(
+              `${program} ${args[0] ?? ''} failed (${code}):\n${printed.trimEnd().split('\n').slice(-25).join('\n')}`,
+            ),
+          ),
+    );
   });
 }

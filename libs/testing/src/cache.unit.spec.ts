@@ -25,7 +25,11 @@ describe('the cache of engines', () => {
       await new Promise((resolve) => setImmediate(resolve));
       writeFileSync(temporary, 'whole');
     };
-    expect(await Promise.all([cached(target, make), cached(target, make), cached(target, make)])).toEqual([target, target, target]);
+    expect(await Promise.all([cached(target, make), cached(target, make), cached(target, make)])).toEqual([
+      target,
+      target,
+      target,
+    ]);
     expect([made, readFileSync(target, 'utf8')]).toEqual([1, 'whole']);
   });
 
@@ -53,7 +57,9 @@ describe('the cache of engines', () => {
   });
 
   test('says what a program printed when it failed', async () => {
-    await expect(run(process.execPath, ['-e', 'console.error("no such crate"); process.exit(3)'])).rejects.toThrow(/failed \(3\):\nno such crate/);
+    await expect(run(process.execPath, ['-e', 'console.error("no such crate"); process.exit(3)'])).rejects.toThrow(
+      /failed \(3\):\nno such crate/,
+    );
     expect(has('no-such-program-at-all')).toBe(false);
   });
 });

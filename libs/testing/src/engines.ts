@@ -41,12 +41,17 @@ export async function startEngines(options: EnginesOptions = {}): Promise<Engine
   const stop = async () => {
     await Promise.all(started.map((engine) => engine.stop()));
   };
-  const given = async (name: string, what: string, address: (value: string) => string | undefined): Promise<boolean> => {
+  const given = async (
+    name: string,
+    what: string,
+    address: (value: string) => string | undefined,
+  ): Promise<boolean> => {
     const value = process.env[name];
     if (!value) return false;
     // Left in a shell after `e2e/engines/down`, most likely.
     const [, host, port] = /^(.*):(\d+)$/.exec(address(value) ?? '') ?? [];
-    if (host && port && !(await answers(Number(port), 3000, host))) throw new Error(`${name} is set and ${host}:${port} does not answer: unset ${name} to have one started.`);
+    if (host && port && !(await answers(Number(port), 3000, host)))
+      throw new Error(`${name} is set and ${host}:${port} does not answer: unset ${name} to have one started.`);
     env[name] = value;
     progress?.(`${what}: the one of ${name}`);
     return true;
@@ -56,7 +61,9 @@ export async function startEngines(options: EnginesOptions = {}): Promise<Engine
       const kafka = await startKafka({ brokers: options.brokers, folder: place('kafka'), detached, progress });
       started.push({ pids: kafka.pids().filter((pid) => pid !== undefined), stop: kafka.stop });
       env.KAFKA_BROKERS = kafka.brokers.join(',');
-      progress?.(`Kafka: ${KAFKA_VERSION}, ${kafka.brokers.length === 1 ? 'one broker' : `${kafka.brokers.length} brokers`}`);
+      progress?.(
+        `Kafka: ${KAFKA_VERSION}, ${kafka.brokers.length === 1 ? 'one broker' : `${kafka.brokers.length} brokers`}`,
+      );
     }
     if (!(await given('MONGODB_URI', 'MongoDB', (value) => /^mongodb:\/\/(?:[^@/]*@)?([^,/?]+)/.exec(value)?.[1]))) {
       const { name } = await buildSecantus(progress);
@@ -68,7 +75,14 @@ export async function startEngines(options: EnginesOptions = {}): Promise<Engine
     if (!(await given('S3_ENDPOINT', 'S3', (value) => /^https?:\/\/([^/]+)/.exec(value)?.[1]))) {
       const s3 = await startS3({ folder: place('s3'), detached, progress });
       started.push({ pids: [s3.pid], stop: s3.stop });
-      Object.assign(env, { S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region, S3_PATH_STYLE: 'true', AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey });
+      Object.assign(env, {
+        S3_ENDPOINT: s3.endpoint,
+        S3_BUCKET: s3.bucket,
+        S3_REGION: s3.region,
+        S3_PATH_STYLE: 'true',
+        AWS_ACCESS_KEY_ID: s3.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      });
       progress?.(`S3: SeaweedFS ${SEAWEED_VERSION}`);
     }
   } catch (error) {

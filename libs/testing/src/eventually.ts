@@ -26,7 +26,10 @@ const shortened = (source: string): string => (source.length > 200 ? `${source.s
  *
  * The test's own timeout should be longer than the bound, so that the message of this function is the one that is seen.
  */
-export async function eventually<T>(attempt: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<Exclude<T, false>> {
+export async function eventually<T>(
+  attempt: () => T | Promise<T>,
+  options: EventuallyOptions = {},
+): Promise<Exclude<T, false>> {
   const { timeout, interval } = { ...DEFAULTS, ...options };
   const start = now();
   let attempts = 0;
@@ -49,7 +52,10 @@ export async function eventually<T>(attempt: () => T | Promise<T>, options: Even
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   const what = options.what ?? shortened(attempt.toString());
-  throw new Error(`waited ${Math.round(now() - start)} ms and ${attempts} attempts for: ${what}\nthe last failure: ${reason(last)}`, { cause: last });
+  throw new Error(
+    `waited ${Math.round(now() - start)} ms and ${attempts} attempts for: ${what}\nthe last failure: ${reason(last)}`,
+    { cause: last },
+  );
 }
 
 /** The result of an attempt, or `EXPIRED` when it takes longer than what remains of the bound. */

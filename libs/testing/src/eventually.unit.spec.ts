@@ -6,7 +6,10 @@ afterEach(() => {
 });
 
 const message = (attempt: () => unknown, what?: string): Promise<string> =>
-  eventually(attempt, { timeout: 30, interval: 2, ...(what !== undefined && { what }) }).then(() => 'it succeeded', (error: Error) => error.message);
+  eventually(attempt, { timeout: 30, interval: 2, ...(what !== undefined && { what }) }).then(
+    () => 'it succeeded',
+    (error: Error) => error.message,
+  );
 
 describe('eventually', () => {
   test('attempts again until the condition holds, and returns what the attempt returned', async () => {
@@ -44,16 +47,22 @@ describe('eventually', () => {
 
   test('names what it waited for and the last failure, and keeps the failure as the cause', async () => {
     const fault = new Error('503');
-    expect(await message(() => Promise.reject(fault), 'the member is visible')).toMatch(/^waited \d+ ms and \d+ attempts for: the member is visible\nthe last failure: 503$/);
+    expect(await message(() => Promise.reject(fault), 'the member is visible')).toMatch(
+      /^waited \d+ ms and \d+ attempts for: the member is visible\nthe last failure: 503$/,
+    );
     await expect(eventually(() => Promise.reject(fault), { timeout: 1 })).rejects.toMatchObject({ cause: fault });
   });
 
   test('names the condition by its source when the test gives no words', async () => {
-    expect(await message(() => [1, 2].includes(3))).toMatch(/for: \(\) => \[1, 2\]\.includes\(3\)\nthe last failure: the condition is false$/);
+    expect(await message(() => [1, 2].includes(3))).toMatch(
+      /for: \(\) => \[1, 2\]\.includes\(3\)\nthe last failure: the condition is false$/,
+    );
   });
 
   test('names an attempt that does not end', async () => {
-    expect(await message(() => new Promise(() => {}), 'an answer')).toMatch(/1 attempts for: an answer\nthe last failure: the last attempt has not ended$/);
+    expect(await message(() => new Promise(() => {}), 'an answer')).toMatch(
+      /1 attempts for: an answer\nthe last failure: the last attempt has not ended$/,
+    );
   });
 
   test('makes one attempt even without any time', async () => {

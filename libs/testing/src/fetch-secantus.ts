@@ -18,13 +18,15 @@ export interface MongoCommand {
 }
 
 /**
- * The MongoDB-compatible server SecantusDB: built by cargo once per machine, or, when there is no Rust for that, its Python
+ * The MongoDB-compatible server SecantusDB: built by cargo once per machine, or, when there is no Rust for that, its
+ * Python
  * variant by pip (same flags, 2 to 10 times slower). TEST_MONGO=rust or python decides; Errors say what is missing.
  */
 export async function buildSecantus(progress?: (line: string) => void): Promise<MongoCommand> {
   const folder = join(cacheFolder(), cacheKey('secantus-rs', SECANTUS_VERSION));
   const wanted = process.env.TEST_MONGO;
-  if (wanted !== undefined && wanted !== 'rust' && wanted !== 'python') throw new Error(`TEST_MONGO is rust or python, not ${wanted}.`);
+  if (wanted !== undefined && wanted !== 'rust' && wanted !== 'python')
+    throw new Error(`TEST_MONGO is rust or python, not ${wanted}.`);
   if (wanted === 'python') return python(progress);
   if (existsSync(folder)) return rust(folder);
   const lacking = rustLacking();
@@ -32,7 +34,11 @@ export async function buildSecantus(progress?: (line: string) => void): Promise<
     await cached(folder, (made) => build(made, progress));
     return rust(folder);
   }
-  if (wanted === 'rust') throw new Error(`The MongoDB-compatible server for tests is built by cargo: ${lacking} (https://rustup.rs), or let TEST_MONGO=python take the slower one.`);
+  if (wanted === 'rust')
+    throw new Error(
+      `The MongoDB-compatible server for tests is built by cargo: ${lacking} (https://rustup.rs), or let ` +
+        'TEST_MONGO=python take the slower one.',
+    );
   progress?.(`${lacking}: taking the Python variant of the MongoDB-compatible server`);
   return python(progress);
 }
@@ -46,7 +52,21 @@ function rust(folder: string): MongoCommand {
 async function build(made: string, progress?: (line: string) => void): Promise<void> {
   progress?.(`building SecantusDB ${SECANTUS_VERSION} with cargo (4 minutes, once)`);
   const root = `${made}-root`;
-  await run('cargo', ['install', 'secantus-mdb', '--version', SECANTUS_VERSION, '--root', root, '--locked', '--ignore-rust-version', '--quiet'], { env: { CARGO_TARGET_DIR: `${made}-target` }, progress });
+  await run(
+    'cargo',
+    [
+      'install',
+      'secantus-mdb',
+      '--version',
+      SECANTUS_VERSION,
+      '--root',
+      root,
+      '--locked',
+      '--ignore-rust-version',
+      '--quiet',
+    ],
+    { env: { CARGO_TARGET_DIR: `${made}-target` }, progress },
+  );
   mkdirSync(made);
   renameSync(join(root, 'bin', 'secantusd-rs'), join(made, 'secantusd-rs'));
 }
@@ -61,12 +81,39 @@ function rustLacking(): string | undefined {
 }
 
 async function python(progress?: (line: string) => void): Promise<MongoCommand> {
-  const version = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' });
-  if (version.error || version.status !== 0) throw new Error('The MongoDB-compatible server for tests needs Rust (cargo) to be built, or Python 3 with pip: neither `cargo` nor `python3` was found.');
-  const folder = await cached(join(cacheFolder(), cacheKey('secantus-py', `${SECANTUS_PYTHON_VERSION}-python${version.stdout.trim()}`)), async (made) => {
-    if (!has('python3', ['-m', 'pip', '--version'])) throw new Error('The MongoDB-compatible server for tests needs Rust (cargo) to be built, or pip: install one (Debian: apt-get install python3-pip).');
-    progress?.(`fetching SecantusDB ${SECANTUS_PYTHON_VERSION} with pip (once)`);
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', made, `SecantusDB==${SECANTUS_PYTHON_VERSION}`]);
+  const version = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+    encoding: 'utf8',
   });
-  return { name: `SecantusDB ${SECANTUS_PYTHON_VERSION} (Python)`, command: 'python3', args: ['-c', 'import sys; from secantus.cli import main; sys.exit(main())'], env: { PYTHONPATH: folder } };
+  if (version.error || version.status !== 0)
+    throw new Error(
+      'The MongoDB-compatible server for tests needs Rust (cargo) to be built, or Python 3 with pip: neither ' +
+        '`cargo` nor `python3` was found.',
+    );
+  const folder = await cached(
+    join(cacheFolder(), cacheKey('secantus-py', `${SECANTUS_PYTHON_VERSION}-python${version.stdout.trim()}`)),
+    async (made) => {
+      if (!has('python3', ['-m', 'pip', '--version']))
+        throw new Error(
+          'The MongoDB-compatible server for tests needs Rust (cargo) to be built, or pip: install one (Debian: ' +
+            'apt-get install python3-pip).',
+        );
+      progress?.(`fetching SecantusDB ${SECANTUS_PYTHON_VERSION} with pip (once)`);
+      await run('python3', [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--disable-pip-version-check',
+        '--target',
+        made,
+        `SecantusDB==${SECANTUS_PYTHON_VERSION}`,
+      ]);
+    },
+  );
+  return {
+    name: `SecantusDB ${SECANTUS_PYTHON_VERSION} (Python)`,
+    command: 'python3',
+    args: ['-c', 'import sys; from secantus.cli import main; sys.exit(main())'],
+    env: { PYTHONPATH: folder },
+  };
 }

@@ -9,16 +9,31 @@ export interface FrameId {
 }
 
 /**
- * Kafka (https://kafka.apache.org/protocol): int32 length of what follows, then in a request int16 api key, int16 version,
- * int32 correlation id; in an answer int32 correlation id. MongoDB (wire protocol): int32 LE length with itself, int32 LE
+ * Kafka (https://kafka.apache.org/protocol): int32 length of what follows, then in a request int16 api key, int16
+ * version,
+ * int32 correlation id; in an answer int32 correlation id. MongoDB (wire protocol): int32 LE length with itself, int32
+ * LE
  * request id, int32 LE response to.
  */
 const HEADERS = {
-  kafka: { bytes: 12, least: 8, length: (b: Buffer) => b.readInt32BE(0) + 4, id: (b: Buffer): FrameId => ({ own: b.length >= 12 ? b.readInt32BE(8) : -1, answered: b.readInt32BE(4) }) },
-  mongo: { bytes: 16, least: 16, length: (b: Buffer) => b.readInt32LE(0), id: (b: Buffer): FrameId => ({ own: b.readInt32LE(4), answered: b.readInt32LE(8) }) },
+  kafka: {
+    bytes: 12,
+    least: 8,
+    length: (b: Buffer) => b.readInt32BE(0) + 4,
+    id: (b: Buffer): FrameId => ({ own: b.length >= 12 ? b.readInt32BE(8) : -1, answered: b.readInt32BE(4) }),
+  },
+  mongo: {
+    bytes: 16,
+    least: 16,
+    length: (b: Buffer) => b.readInt32LE(0),
+    id: (b: Buffer): FrameId => ({ own: b.readInt32LE(4), answered: b.readInt32LE(8) }),
+  },
 };
 
-/** Cuts a stream into whole messages; without a protocol each chunk counts as one. A message for which `keep` is false ends it. */
+/**
+ * Cuts a stream into whole messages; without a protocol each chunk counts as one. A message for which `keep` is false
+ * ends it.
+ */
 export class Frames {
   readonly #protocol: Protocol | undefined;
   readonly #keep: (frame: Buffer, id: FrameId) => boolean;
@@ -75,14 +90,27 @@ export class Frames {
 }
 
 /** Api keys of Kafka requests that tests ask for (https://kafka.apache.org/protocol#protocol_api_keys). */
-export const KAFKA_API = { produce: 0, fetch: 1, metadata: 3, offsetCommit: 8, joinGroup: 11, heartbeat: 12, syncGroup: 14, createTopics: 19, initProducerId: 22 } as const;
+export const KAFKA_API = {
+  produce: 0,
+  fetch: 1,
+  metadata: 3,
+  offsetCommit: 8,
+  joinGroup: 11,
+  heartbeat: 12,
+  syncGroup: 14,
+  createTopics: 19,
+  initProducerId: 22,
+} as const;
 
 /** The api key of a whole Kafka request. */
 export function kafkaRequest(frame: Buffer): number {
   return frame.readInt16BE(4);
 }
 
-/** The command of a whole, uncompressed OP_MSG, e.g. `insert`: the name of the first element of its body; undefined for other messages. */
+/**
+ * The command of a whole, uncompressed OP_MSG, e.g. `insert`: the name of the first element of its body; undefined for
+ * other messages.
+ */
 export function mongoCommand(frame: Buffer): string | undefined {
   const OP_MSG = 2013;
   // Header 16, flags 4, section kind 1, document length 4, element type 1, then the name up to a zero byte.

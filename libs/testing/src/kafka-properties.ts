@@ -19,10 +19,16 @@ export interface Listener {
 const MAX_MESSAGE_BYTES = String(16 * 1024 * 1024);
 
 /**
- * A broker that is also a controller. Brokers speak to each other on a listener of their own, so what a test does to the
+ * A broker that is also a controller. Brokers speak to each other on a listener of their own, so what a test does to
+ * the
  * clients' one (a proxy, TLS, SASL) does not reach them.
  */
-export function baseProperties(node: NodePorts, nodes: readonly NodePorts[], data: string, extra: readonly Listener[]): Record<string, string> {
+export function baseProperties(
+  node: NodePorts,
+  nodes: readonly NodePorts[],
+  data: string,
+  extra: readonly Listener[],
+): Record<string, string> {
   const replication = String(nodes.length);
   const listeners = [
     { name: 'CLIENT', protocol: 'PLAINTEXT', port: node.client, advertised: node.advertised },
@@ -35,15 +41,22 @@ export function baseProperties(node: NodePorts, nodes: readonly NodePorts[], dat
     'controller.quorum.voters': nodes.map(({ id, controller }) => `${id}@${LOOPBACK}:${controller}`).join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INTERNAL',
-    listeners: [...listeners.map(({ name, port }) => `${name}://${LOOPBACK}:${port}`), `CONTROLLER://${LOOPBACK}:${node.controller}`].join(','),
+    listeners: [
+      ...listeners.map(({ name, port }) => `${name}://${LOOPBACK}:${port}`),
+      `CONTROLLER://${LOOPBACK}:${node.controller}`,
+    ].join(','),
     'advertised.listeners': listeners.map(({ name, advertised }) => `${name}://${LOOPBACK}:${advertised}`).join(','),
-    'listener.security.protocol.map': [...listeners.map(({ name, protocol }) => `${name}:${protocol}`), 'CONTROLLER:PLAINTEXT'].join(','),
+    'listener.security.protocol.map': [
+      ...listeners.map(({ name, protocol }) => `${name}:${protocol}`),
+      'CONTROLLER:PLAINTEXT',
+    ].join(','),
     'log.dirs': data,
     'auto.create.topics.enable': 'false',
     'default.replication.factor': replication,
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
-    // With the defaults a killed broker takes 12 s to come back. A broker that pauses for longer than its session is fenced,
+    // With the defaults a killed broker takes 12 s to come back. A broker that pauses for longer than its session is
+    // fenced,
     // and then no topic can be created: one second was too short for a busy machine.
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '200',

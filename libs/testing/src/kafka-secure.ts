@@ -22,14 +22,19 @@ export interface KafkaSecure {
 }
 
 const MECHANISMS = {
-  PLAIN: `org.apache.kafka.common.security.plain.PlainLoginModule required user_${KAFKA_USER.username}="${KAFKA_USER.password}";`,
+  PLAIN:
+    'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
+    `user_${KAFKA_USER.username}="${KAFKA_USER.password}";`,
   'SCRAM-SHA-256': 'org.apache.kafka.common.security.scram.ScramLoginModule required;',
   'SCRAM-SHA-512': 'org.apache.kafka.common.security.scram.ScramLoginModule required;',
   OAUTHBEARER: 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;',
 };
 
 /** Ports, broker properties and the clients' side of the listeners TLS, SASL and SASLTLS. */
-export async function secureListeners(folder: string, count: number): Promise<{ listeners: Listener[][]; properties: Record<string, string>; clients: KafkaSecure }> {
+export async function secureListeners(
+  folder: string,
+  count: number,
+): Promise<{ listeners: Listener[][]; properties: Record<string, string>; clients: KafkaSecure }> {
   const certificates = await makeCertificates(join(folder, 'certificates'));
   const keyStore = join(folder, 'certificates', 'server-chain.pem');
   writeFileSync(keyStore, [certificates.server.key, certificates.server.cert, certificates.ca].join('\n'));
@@ -50,10 +55,23 @@ export async function secureListeners(folder: string, count: number): Promise<{ 
     'sasl.enabled.mechanisms': Object.keys(MECHANISMS).join(','),
   };
   for (const name of ['sasl', 'sasltls']) {
-    for (const [mechanism, module] of Object.entries(MECHANISMS)) properties[`listener.name.${name}.${mechanism.toLowerCase()}.sasl.jaas.config`] = module;
+    for (const [mechanism, module] of Object.entries(MECHANISMS))
+      properties[`listener.name.${name}.${mechanism.toLowerCase()}.sasl.jaas.config`] = module;
   }
-  const addresses = (name: string) => listeners.map((of) => `${LOOPBACK}:${of.find((listener) => listener.name === name)!.port}`);
-  return { listeners, properties, clients: { tls: addresses('TLS'), sasl: addresses('SASL'), saslTls: addresses('SASLTLS'), certificates, ...KAFKA_USER, token } };
+  const addresses = (name: string) =>
+    listeners.map((of) => `${LOOPBACK}:${of.find((listener) => listener.name === name)!.port}`);
+  return {
+    listeners,
+    properties,
+    clients: {
+      tls: addresses('TLS'),
+      sasl: addresses('SASL'),
+      saslTls: addresses('SASLTLS'),
+      certificates,
+      ...KAFKA_USER,
+      token,
+    },
+  };
 }
 
 function token(seconds = 3600): string {

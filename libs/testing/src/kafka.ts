@@ -46,7 +46,10 @@ export interface Kafka {
   stop(): Promise<void>;
 }
 
-/** Apache Kafka in KRaft mode on free loopback ports, ready to serve when this resolves. Fetched by Maven the first time. */
+/**
+ * Apache Kafka in KRaft mode on free loopback ports, ready to serve when this resolves. Fetched by Maven the first
+ * time.
+ */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const lib = await fetchKafka(options.progress);
   const archive = await classArchive(lib, async (flags) => {
@@ -72,10 +75,22 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
     mkdirSync(data, { recursive: true });
     if (!existsSync(join(data, 'meta.properties'))) {
       copyFileSync(checkpoint, join(data, 'bootstrap.checkpoint'));
-      writeFileSync(join(data, 'meta.properties'), `version=1\nnode.id=${node.id}\ncluster.id=${KAFKA_CLUSTER}\ndirectory.id=${directoryId(node.id)}\n`);
+      writeFileSync(
+        join(data, 'meta.properties'),
+        `version=1\nnode.id=${node.id}\ncluster.id=${KAFKA_CLUSTER}\ndirectory.id=${directoryId(node.id)}\n`,
+      );
     }
-    const properties = { ...baseProperties(node, nodes, data, secure?.listeners[i] ?? []), ...secure?.properties, ...options.properties };
-    writeFileSync(join(folder, `server-${node.id}.properties`), Object.entries(properties).map(([key, value]) => `${key}=${value}\n`).join(''));
+    const properties = {
+      ...baseProperties(node, nodes, data, secure?.listeners[i] ?? []),
+      ...secure?.properties,
+      ...options.properties,
+    };
+    writeFileSync(
+      join(folder, `server-${node.id}.properties`),
+      Object.entries(properties)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    );
   }
 
   const running: (ServerProcess | undefined)[] = nodes.map(() => undefined);
@@ -86,14 +101,22 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
     const server = ServerProcess.start({
       name: `Kafka broker ${i}`,
       command: 'java',
-      args: [...javaArguments(lib, ['-Xmx256m', ...LOGGING, ...flags]), 'kafka.Kafka', join(folder, `server-${i + 1}.properties`)],
+      args: [
+        ...javaArguments(lib, ['-Xmx256m', ...LOGGING, ...flags]),
+        'kafka.Kafka',
+        join(folder, `server-${i + 1}.properties`),
+      ],
       logFile: logFile(i),
       temporary: options.folder === undefined ? folder : undefined,
       detached: options.detached,
     });
     running[i] = server;
     const { client } = nodes[i]!;
-    await server.ready(async () => readFileSync(logFile(i), 'utf8').slice(before).includes('Kafka Server started') && (await answers(client)), 300_000);
+    await server.ready(
+      async () =>
+        readFileSync(logFile(i), 'utf8').slice(before).includes('Kafka Server started') && (await answers(client)),
+      300_000,
+    );
   };
   const stop = async () => {
     // Without a quorum SIGTERM waits for the controllers that are gone.
@@ -131,7 +154,11 @@ export async function sharedKafka(): Promise<{ brokers: string[] }> {
 }
 
 /** Quiet but for the line that says that it is up. */
-const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info', '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+const LOGGING = [
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
+  '-Dorg.slf4j.simpleLogger.showDateTime=true',
+];
 
 /** Kafka's Uuid: 16 bytes, base64url. */
 function directoryId(node: number): string {

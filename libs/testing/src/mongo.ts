@@ -43,11 +43,33 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
   const storage = options.storage ?? mkdtempSync(join(tmpdir(), 'provider-access-mongo-'));
   mkdirSync(storage, { recursive: true });
   const port = options.port ?? (await freePort());
-  const flags = ['--host', LOOPBACK, '--port', String(port), '--storage-path', join(storage, 'data'), '--enable-test-commands', '--cache-size', '1G', '--log-level', 'WARNING', ...(options.sync === false ? [] : ['--sync-on-commit']), ...(options.args ?? [])];
+  const flags = [
+    '--host',
+    LOOPBACK,
+    '--port',
+    String(port),
+    '--storage-path',
+    join(storage, 'data'),
+    '--enable-test-commands',
+    '--cache-size',
+    '1G',
+    '--log-level',
+    'WARNING',
+    ...(options.sync === false ? [] : ['--sync-on-commit']),
+    ...(options.args ?? []),
+  ];
   let server: ServerProcess | undefined;
   const start = async () => {
     if (server?.alive) throw new Error('The MongoDB-compatible server already runs.');
-    server = ServerProcess.start({ name: 'The MongoDB-compatible server', command, args: [...args, ...flags], env, logFile: join(storage, 'server.log'), temporary: options.storage === undefined ? storage : undefined, detached: options.detached });
+    server = ServerProcess.start({
+      name: 'The MongoDB-compatible server',
+      command,
+      args: [...args, ...flags],
+      env,
+      logFile: join(storage, 'server.log'),
+      temporary: options.storage === undefined ? storage : undefined,
+      detached: options.detached,
+    });
     await server.ready(() => answers(port), 60_000);
   };
   await start();

@@ -1,6 +1,9 @@
 import { connect, createServer } from 'node:net';
 
-/** Where test servers listen. TEST_SERVERS_HOST: another address of this machine, which processes in other network namespaces can reach. */
+/**
+ * Where test servers listen. TEST_SERVERS_HOST: another address of this machine, which processes in other network
+ * namespaces can reach.
+ */
 export const LOOPBACK = process.env.TEST_SERVERS_HOST ?? '127.0.0.1';
 
 /** Ports handed out by this process: one is not given twice, even before its server listens. */

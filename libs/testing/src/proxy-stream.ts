@@ -9,7 +9,10 @@ interface Piece {
 /** More than this held back, and the sender has to wait, as it would with a network's window. */
 const HELD_BYTES = 4 * 1024 * 1024;
 
-/** One direction of one connection: passes on bytes, the end and a reset of `source` to `sink`, late or not at all if told so. */
+/**
+ * One direction of one connection: passes on bytes, the end and a reset of `source` to `sink`, late or not at all if
+ * told so.
+ */
 export class Stream {
   readonly #source: Socket;
   readonly #sink: Socket;
@@ -96,8 +99,7 @@ export class Stream {
       // Not a reset: that could overtake what was answered before.
       this.#sink.destroySoon();
       this.#source.resetAndDestroy();
-    }
-    else if (what === 'end') this.#sink.end();
+    } else if (what === 'end') this.#sink.end();
     else {
       this.#held -= what.length;
       if (!this.#sink.destroyed) this.#sink.write(what);

@@ -27,7 +27,9 @@ export interface TcpProxy {
   readonly port: number;
   /** Open connections. */
   connections(): number;
-  /** Bytes vanish for now: nothing passes, not even the end of a connection, and nobody is told. New connections too. */
+  /**
+   * Bytes vanish for now: nothing passes, not even the end of a connection, and nobody is told. New connections too.
+   */
   pause(direction?: Direction): void;
   /** What was held passes, in its order. */
   resume(direction?: Direction): void;
@@ -36,12 +38,16 @@ export interface TcpProxy {
   /** Resets all open connections, at both ends. New ones are served. */
   cut(): void;
   /**
-   * The next `n` requests, or every request for which the predicate is true, reach the server; the answer is swallowed and
+   * The next `n` requests, or every request for which the predicate is true, reach the server; the answer is swallowed
+   * and
    * the connection closed, after the answers before it. `dropAnswers(0)` ends it. `dropped()` counts.
    */
   dropAnswers(which: number | RequestPredicate): void;
   dropped(): number;
-  /** Every request for which the predicate is true is lost on its way, and its connection with it: the server never hears of it. Without one it ends. */
+  /**
+   * Every request for which the predicate is true is lost on its way, and its connection with it: the server never
+   * hears of it. Without one it ends.
+   */
   loseRequests(which?: RequestPredicate): void;
   lost(): number;
   /** New connections are refused (nothing listens) until `accept`. Open ones live on. */
@@ -57,7 +63,9 @@ interface Pair {
   reset(): void;
 }
 
-/** A TCP proxy in front of a server on whose network a test has faults happen. Forwards faithfully until told otherwise. */
+/**
+ * A TCP proxy in front of a server on whose network a test has faults happen. Forwards faithfully until told otherwise.
+ */
 export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
   const port = await freePort();
   const pairs = new Set<Pair>();

@@ -28,7 +28,11 @@ class Client {
   }
 
   async has(text: string): Promise<void> {
-    while (this.text !== text) await Promise.race([once(this.socket, 'data'), this.over.then((how) => expect.fail(`${how} after ${this.text.length} bytes`))]);
+    while (this.text !== text)
+      await Promise.race([
+        once(this.socket, 'data'),
+        this.over.then((how) => expect.fail(`${how} after ${this.text.length} bytes`)),
+      ]);
   }
 }
 

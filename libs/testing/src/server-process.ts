@@ -19,7 +19,8 @@ export interface ServerCommand {
 
 /**
  * A server as a process of its own group, with a watchdog: a shell that reads a pipe of which this process holds the
- * other end. When this process ends for whatever reason, kill -9 included, the system closes the pipe and the shell kills
+ * other end. When this process ends for whatever reason, kill -9 included, the system closes the pipe and the shell
+ * kills
  * the server and removes its temporary folder. A line in the pipe dismisses the watchdog.
  */
 export class ServerProcess {
@@ -49,7 +50,11 @@ export class ServerProcess {
   static start(command: ServerCommand): ServerProcess {
     const log = openSync(command.logFile, 'a');
     try {
-      const child = spawn(command.command, [...command.args], { detached: true, stdio: ['ignore', log, log], env: { ...process.env, ...command.env } });
+      const child = spawn(command.command, [...command.args], {
+        detached: true,
+        stdio: ['ignore', log, log],
+        env: { ...process.env, ...command.env },
+      });
       return new ServerProcess(command, child);
     } finally {
       closeSync(log);
@@ -60,7 +65,9 @@ export class ServerProcess {
     return this.#alive;
   }
 
-  /** Resolves when `ready` does; an Error with the end of its log when it exits before or takes longer than `timeoutMs`. */
+  /**
+   * Resolves when `ready` does; an Error with the end of its log when it exits before or takes longer than `timeoutMs`.
+   */
   async ready(ready: () => Promise<boolean> | boolean, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -76,7 +83,9 @@ export class ServerProcess {
 
   /** The last 30 lines of its log. */
   logTail(): string {
-    return existsSync(this.#command.logFile) ? readFileSync(this.#command.logFile, 'utf8').trimEnd().split('\n').slice(-30).join('\n') : '(no log)';
+    return existsSync(this.#command.logFile)
+      ? readFileSync(this.#command.logFile, 'utf8').trimEnd().split('\n').slice(-30).join('\n')
+      : '(no log)';
   }
 
   /** A server alone does not keep this process up, but waiting for its end must. */
@@ -109,7 +118,10 @@ sleep 0.2
 rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }`;
 
 function watch(pid: number, temporary: string | undefined): ChildProcess {
-  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', String(pid), temporary ?? ''], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', String(pid), temporary ?? ''], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   watchdog.on('error', () => undefined);
   watchdog.stdin.on('error', () => undefined);
   watchdog.unref();

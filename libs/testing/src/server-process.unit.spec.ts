@@ -67,7 +67,12 @@ describe('a server of the tests', () => {
 
   test('that ends while it starts: the error has its name and what it said', async () => {
     const logFile = join(folder, 'failing.log');
-    const server = ServerProcess.start({ name: 'Broker 7', command: '/bin/sh', args: ['-c', 'echo port in use; exit 1'], logFile });
+    const server = ServerProcess.start({
+      name: 'Broker 7',
+      command: '/bin/sh',
+      args: ['-c', 'echo port in use; exit 1'],
+      logFile,
+    });
     await expect(server.ready(() => false, 10_000)).rejects.toThrow(/Broker 7 ended while it started:\nport in use/);
     await server.stop();
   });
@@ -75,7 +80,12 @@ describe('a server of the tests', () => {
   test('that is not there, or is never ready', async () => {
     mkdirSync(join(folder, 'logs'), { recursive: true });
     const logFile = join(folder, 'logs', 'log');
-    await expect(ServerProcess.start({ name: 'Nothing', command: join(folder, 'no-such-program'), args: [], logFile }).ready(() => false, 10_000)).rejects.toThrow('Nothing ended while it started');
+    await expect(
+      ServerProcess.start({ name: 'Nothing', command: join(folder, 'no-such-program'), args: [], logFile }).ready(
+        () => false,
+        10_000,
+      ),
+    ).rejects.toThrow('Nothing ended while it started');
     const slow = ServerProcess.start({ name: 'Slow', command: 'sleep', args: ['1000'], logFile });
     await expect(slow.ready(() => false, 50)).rejects.toThrow('Slow was not ready after 50 ms');
     expect(slow.alive).toBe(false);

@@ -6,7 +6,17 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTopic, metadata } from '../test/kafka-wire.ts';
 import { MongoConnection } from '../test/mongo-wire.ts';
-import { answers, eventually, isAlive, KAFKA_API, kafkaRequest, startKafka, startMongo, startS3, tcpProxy } from './index.ts';
+import {
+  answers,
+  eventually,
+  isAlive,
+  KAFKA_API,
+  kafkaRequest,
+  startKafka,
+  startMongo,
+  startS3,
+  tcpProxy,
+} from './index.ts';
 import type { Kafka, Mongo, TcpProxy } from './index.ts';
 
 describe('Kafka', () => {
@@ -92,7 +102,12 @@ describe('the MongoDB-compatible server', () => {
       try {
         for (let i = 0; ; i += 1) {
           sent += 1;
-          const written = await connection.n({ insert: 'kept', documents: [{ _id: `${writer}-${i}` }], writeConcern: { w: 'majority', j: true }, $db: 'engines' });
+          const written = await connection.n({
+            insert: 'kept',
+            documents: [{ _id: `${writer}-${i}` }],
+            writeConcern: { w: 'majority', j: true },
+            $db: 'engines',
+          });
           acknowledged += written;
           if (acknowledged === 300) void mongo.kill();
         }
@@ -129,7 +144,10 @@ describe('all engines', () => {
 process.stdout.write(JSON.stringify((await startEngines()).pids));
 setInterval(() => {}, 1000);`;
     const { KAFKA_BROKERS: _k, MONGODB_URI: _m, S3_ENDPOINT: _s, ...env } = process.env;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'], env });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env,
+    });
     const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
     const pids = JSON.parse(chunk.toString()) as number[];
     expect(pids.map(isAlive)).toEqual([true, true, true]);

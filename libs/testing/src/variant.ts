@@ -6,7 +6,9 @@ declare module 'vitest' {
     deployment: 'standalone' | 'processes' | 'cluster';
     /** How many times a spec about crashes kills the platform. */
     kills: number;
-    /** Seed of every random choice. It is fixed in `npm test` and `.ci/run`; the long suites draw and print a new one. */
+    /**
+     * Seed of every random choice. It is fixed in `npm test` and `.ci/run`; the long suites draw and print a new one.
+     */
     seed: number;
     /** True in the suites of `npm run test:long`, which try more cases than `.ci/run` has time for. */
     long: boolean;
@@ -14,7 +16,12 @@ declare module 'vitest' {
 }
 
 /** The values that the suite of this spec was configured with (`.ci/vitest.base.mjs`, `e2e/vitest.config.mjs`). */
-export const variant = { deployment: inject('deployment'), kills: inject('kills'), seed: inject('seed'), long: inject('long') };
+export const variant = {
+  deployment: inject('deployment'),
+  kills: inject('kills'),
+  seed: inject('seed'),
+  long: inject('long'),
+};
 
 /** How many cases a property test tries that names a number of its own: twenty times as many in the long suites. */
 export const cases = (count: number): number => (variant.long ? 20 * count : count);

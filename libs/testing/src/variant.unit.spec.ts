@@ -7,7 +7,11 @@ describe('random choices', () => {
     expect(variant.seed).toBe(inject('seed'));
     expect(fc.readConfigureGlobal().seed).toBe(inject('seed'));
     const drawn: number[][] = [[], []];
-    for (const numbers of drawn) fc.assert(fc.property(fc.integer(), (n) => void numbers.push(n)), { numRuns: 10 });
+    for (const numbers of drawn)
+      fc.assert(
+        fc.property(fc.integer(), (n) => void numbers.push(n)),
+        { numRuns: 10 },
+      );
     expect(drawn[0]).toEqual(drawn[1]);
   });
 

@@ -25,14 +25,34 @@ async function ask(broker: string, apiKey: number, version: number, body: Buffer
   const closed = once(socket, 'close').then(() => Promise.reject(new Error('the connection was closed')));
   closed.catch(() => undefined);
   let answer: Buffer = Buffer.alloc(0);
-  while (answer.length < 4 || answer.length < 4 + answer.readInt32BE(0)) answer = Buffer.concat([answer, ((await Promise.race([once(socket, 'data'), closed])) as [Buffer])[0]]);
+  while (answer.length < 4 || answer.length < 4 + answer.readInt32BE(0))
+    answer = Buffer.concat([answer, ((await Promise.race([once(socket, 'data'), closed])) as [Buffer])[0]]);
   socket.destroy();
   return answer.subarray(8);
 }
 
 /** The error code of CreateTopics (v2) for one topic: 0 created, 36 exists. */
-export async function createTopic(broker: string, topic: string, partitions: number, replication: number): Promise<number> {
-  const answer = await ask(broker, CREATE_TOPICS, 2, Buffer.concat([int32(1), text(topic), int32(partitions), int16(replication), int32(0), int32(0), int32(10_000), Buffer.from([0])]));
+export async function createTopic(
+  broker: string,
+  topic: string,
+  partitions: number,
+  replication: number,
+): Promise<number> {
+  const answer = await ask(
+    broker,
+    CREATE_TOPICS,
+    2,
+    Buffer.concat([
+      int32(1),
+      text(topic),
+      int32(partitions),
+      int16(replication),
+      int32(0),
+      int32(0),
+      int32(10_000),
+      Buffer.from([0]),
+    ]),
+  );
   // int32 throttle, int32 count, string name, int16 error
   return answer.readInt16BE(8 + 2 + Buffer.byteLength(topic));
 }
@@ -59,5 +79,8 @@ export async function metadata(broker: string, topic: string): Promise<{ brokers
   }
   string();
   // int32 controller, int32 count of topics, int16 error
-  return { brokers: brokers.sort(([a], [b]) => a - b).map(([, address]) => address), topic: answer.readInt16BE(at + 8) };
+  return {
+    brokers: brokers.sort(([a], [b]) => a - b).map(([, address]) => address),
+    topic: answer.readInt16BE(at + 8),
+  };
 }

@@ -9,7 +9,8 @@ import type { Projection } from '../src/port.ts';
 
 /**
  * Projecting and reading beside what the driver does by itself on the same server in the same minute. Run:
- * `node --conditions=@provider-access/source libs/views/bench/mongo.ts [records]`. The server is the tests' one (see libs/testing), not a
+ * `node --conditions=@provider-access/source libs/views/bench/mongo.ts [records]`. The server is the tests' one (see
+ * libs/testing), not a
  * mongod: what is said here is what the adapter adds, not how fast MongoDB is.
  */
 const COUNT = Number(process.argv[2] ?? 5000);
@@ -28,13 +29,24 @@ for (const sync of [true, false]) {
   const views = await openMongoViews(options);
   const client = clientOf(options);
   const log = openMemoryLog({ partitions: 4 });
-  process.stdout.write(`${sync ? 'journalled at each write' : 'not journalled'}, ${COUNT} records of 1 KB in batches of 1000\n`);
+  process.stdout.write(
+    `${sync ? 'journalled at each write' : 'not journalled'}, ${COUNT} records of 1 KB in batches of 1000\n`,
+  );
 
   const bare = client.db('bench').collection<{ _id: string }>('bare');
   await bare.createIndex({ 'item.group': 1, 'item.n': 1, _id: 1 });
   await timed('bare bulkWrite of upserts by _id, one index', COUNT, async () => {
     for (let i = 0; i < COUNT; i += 1000) {
-      await bare.bulkWrite(Array.from({ length: Math.min(1000, COUNT - i) }, (_, j) => ({ updateOne: { filter: { _id: `k${i + j}` }, update: { $set: { item: { n: i + j, group: `g${(i + j) % 50}` }, line } }, upsert: true } })), { ordered: false });
+      await bare.bulkWrite(
+        Array.from({ length: Math.min(1000, COUNT - i) }, (_, j) => ({
+          updateOne: {
+            filter: { _id: `k${i + j}` },
+            update: { $set: { item: { n: i + j, group: `g${(i + j) % 50}` }, line } },
+            upsert: true,
+          },
+        })),
+        { ordered: false },
+      );
     }
   });
   const project = async (projection: Projection, topic: string): Promise<void> => {
@@ -43,9 +55,15 @@ for (const sync of [true, false]) {
     await views.reader(projection).waitFor(await log.head([topic]), 600_000);
     await set.stop();
   };
-  await log.append('t.items', Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i, group: `g${i % 50}`, tags: [`t${i % 9}`], line })));
+  await log.append(
+    't.items',
+    Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i, group: `g${i % 50}`, tags: [`t${i % 9}`], line })),
+  );
   await timed('project blind documents (two indexes, a body)', COUNT, () => project(items, 't.items'));
-  await log.append('t.left', Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i })));
+  await log.append(
+    't.left',
+    Array.from({ length: COUNT }, (_, i) => record(`k${i}`, { n: i })),
+  );
   await timed('project documents that are read first', COUNT, () => project(totals, 't.left'));
 
   const reader = views.reader(items);
@@ -60,13 +78,15 @@ for (const sync of [true, false]) {
     for (const id of some) await views.reader(totals).get(id);
   });
   await timed('bare find of 20 by index', 500, async () => {
-    for (let i = 0; i < 500; i++) await bare.find({ 'item.group': `g${i % 50}` }, { sort: { 'item.n': 1, _id: 1 }, limit: 20 }).toArray();
+    for (let i = 0; i < 500; i++)
+      await bare.find({ 'item.group': `g${i % 50}` }, { sort: { 'item.n': 1, _id: 1 }, limit: 20 }).toArray();
   });
   await timed('find of 20 by index', 500, async () => {
     for (let i = 0; i < 500; i++) await reader.find({ index: 'by_group', equals: [`g${i % 50}`], limit: 20 });
   });
   await timed('find of 20 by index behind a position', 500, async () => {
-    for (let i = 0; i < 500; i++) await reader.find({ index: 'by_group', equals: [`g${i % 50}`], limit: 20, after: { values: [1000], id: 'k' } });
+    for (let i = 0; i < 500; i++)
+      await reader.find({ index: 'by_group', equals: [`g${i % 50}`], limit: 20, after: { values: [1000], id: 'k' } });
   });
   await timed('position', 500, async () => {
     for (let i = 0; i < 500; i++) await reader.position();

@@ -33,7 +33,11 @@ export interface ViewContext {
 }
 
 /** A partition whose checkpoint the store has lost: this process had read further. */
-export interface Lost { readonly topic: string; readonly partition: number; readonly until: number }
+export interface Lost {
+  readonly topic: string;
+  readonly partition: number;
+  readonly until: number;
+}
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -58,7 +62,9 @@ export class BuildWriter {
   async reload(): Promise<readonly Lost[]> {
     const before = this.#checkpoints;
     this.#checkpoints = await this.#stored();
-    return [...before.values()].flatMap(({ topic, partition, next }) => (next > this.next(topic, partition) ? [{ topic, partition, until: next }] : []));
+    return [...before.values()].flatMap(({ topic, partition, next }) =>
+      next > this.next(topic, partition) ? [{ topic, partition, until: next }] : [],
+    );
   }
 
   async #stored(): Promise<Map<string, Checkpoint>> {
@@ -97,26 +103,44 @@ export class BuildWriter {
   async fill(topic: string, partition: number, until: number, signal: AbortSignal): Promise<void> {
     while (this.next(topic, partition) < until) {
       signal.throwIfAborted();
-      const records = (await this.#context.log.read(topic, partition, this.next(topic, partition), this.#context.maxRecords)).filter((r) => r.offset < until);
+      const records = (
+        await this.#context.log.read(topic, partition, this.next(topic, partition), this.#context.maxRecords)
+      ).filter((r) => r.offset < until);
       if (records.length === 0) await this.#process(topic, partition, [], until);
       else await this.#process(topic, partition, records, records.at(-1)!.offset + 1);
       await nextTurn();
     }
   }
 
-  async #process(topic: string, partition: number, records: readonly LogRecord[], until: number, failing?: Failing): Promise<void> {
+  async #process(
+    topic: string,
+    partition: number,
+    records: readonly LogRecord[],
+    until: number,
+    failing?: Failing,
+  ): Promise<void> {
     const { store, projection, logger } = this.#context;
     const evolve = projection.topics[topic]!;
     let from = this.next(topic, partition);
     for (let attempt = 0; ; attempt++) {
       const incarnation = store.incarnation();
-      const { ops, progress, passedOver, stop } = await evolveBatch(evolve, { topic, partition, records }, async (ids) => {
-        const parts = await store.parts(projection, this.build, evolve.part, ids);
-        if (store.shared) await store.verify(projection, this.build, topic, partition, from);
-        return parts;
-      }, failing);
+      const { ops, progress, passedOver, stop } = await evolveBatch(
+        evolve,
+        { topic, partition, records },
+        async (ids) => {
+          const parts = await store.parts(projection, this.build, evolve.part, ids);
+          if (store.shared) await store.verify(projection, this.build, topic, partition, from);
+          return parts;
+        },
+        failing,
+      );
       const next = Math.max(stop?.offset ?? until, from);
-      const checkpoint: Checkpoint = { topic, partition, next, progress: await this.#progress(topic, partition, next, progress) };
+      const checkpoint: Checkpoint = {
+        topic,
+        partition,
+        next,
+        progress: await this.#progress(topic, partition, next, progress),
+      };
       let refused: number;
       try {
         refused = (await store.apply(projection, this.build, ops, checkpoint, from, incarnation)).length;
@@ -130,7 +154,8 @@ export class BuildWriter {
         throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
       }
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
-      for (const { offset, sentence } of passedOver) logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
+      for (const { offset, sentence } of passedOver)
+        logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
       if (store.incarnation() !== incarnation && attempt < 20) {
         // The engine changed during the write of the checkpoint, so the documents before it may be lost. Parts that are
         // still there are skipped.
@@ -147,7 +172,9 @@ export class BuildWriter {
     if (error instanceof DocumentTooLarge) return true;
     if (error instanceof EngineUnavailable || error instanceof CheckpointMoved) return false;
     const bodies = (part: string): string[] =>
-      (this.#context.projection.bodies ?? []).flatMap((path) => (path.startsWith(`${part}.`) ? [path.slice(part.length + 1)] : []));
+      (this.#context.projection.bodies ?? []).flatMap((path) =>
+        path.startsWith(`${part}.`) ? [path.slice(part.length + 1)] : [],
+      );
     return ops.some(({ part, value }) => {
       try {
         encodePart(value, bodies(part));
@@ -160,10 +187,18 @@ export class BuildWriter {
 
   /** Finds the record whose document cannot be written, and passes over it. */
   async #oneByOne(
-    topic: string, partition: number, records: readonly LogRecord[], until: number, failing: Failing | undefined, error: unknown,
+    topic: string,
+    partition: number,
+    records: readonly LogRecord[],
+    until: number,
+    failing: Failing | undefined,
+    error: unknown,
   ): Promise<void> {
     if (records.length === 1) {
-      const why = error instanceof DocumentTooLarge ? error.message : `${this.#view}: a document of ${topic}/${partition} at offset ${records[0]!.offset} cannot be written`;
+      const why =
+        error instanceof DocumentTooLarge
+          ? error.message
+          : `${this.#view}: a document of ${topic}/${partition} at offset ${records[0]!.offset} cannot be written`;
       if (failing === 'afresh') throw new ProjectionStopped(why);
       if (failing === undefined) this.#context.logger?.error({ view: this.#view, topic, partition }, why);
       return this.#process(topic, partition, records, until, failing === undefined ? 'with-part' : 'afresh');
@@ -177,12 +212,22 @@ export class BuildWriter {
    * positions of the other partitions. If other processes write the store too, these positions are read from the store,
    * because this process may not know them yet.
    */
-  async #progress(topic: string, partition: number, next: number, heard: readonly ProgressEntry[]): Promise<readonly ProgressEntry[]> {
+  async #progress(
+    topic: string,
+    partition: number,
+    next: number,
+    heard: readonly ProgressEntry[],
+  ): Promise<readonly ProgressEntry[]> {
     const known = this.#checkpoints.get(keyOf(topic, partition))?.progress ?? [];
     if (heard.length === 0) return known;
     const all = this.#context.store.shared ? await this.#stored() : this.#checkpoints;
     const others = [...all.values()].filter((c) => c.topic !== topic || c.partition !== partition);
     const ahead: Checkpoint = { topic, partition, next, progress: known };
-    return withProgress(known, heard, topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]), others.flatMap((c) => c.progress));
+    return withProgress(
+      known,
+      heard,
+      topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]),
+      others.flatMap((c) => c.progress),
+    );
   }
 }

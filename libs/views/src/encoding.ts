@@ -11,7 +11,8 @@ export interface EncodedPart {
 const utf8 = new TextEncoder();
 
 export function encodePart(value: unknown, bodyFields: readonly string[]): EncodedPart {
-  if (bodyFields.length === 0 || typeof value !== 'object' || value === null) return { json: JSON.stringify(value), bodies: [] };
+  if (bodyFields.length === 0 || typeof value !== 'object' || value === null)
+    return { json: JSON.stringify(value), bodies: [] };
   const rest: Record<string, unknown> = { ...(value as Record<string, unknown>) };
   const bodies = bodyFields.map((field) => {
     const body = rest[field];
@@ -25,7 +26,8 @@ export function encodePart(value: unknown, bodyFields: readonly string[]): Encod
 }
 
 /** Has the part already seen this record? */
-export const isNewer = (position: PartPosition, partition: number, offset: number): boolean => offset > (position[partition] ?? -1);
+export const isNewer = (position: PartPosition, partition: number, offset: number): boolean =>
+  offset > (position[partition] ?? -1);
 
 export const samePosition = (a: PartPosition, b: PartPosition): boolean => {
   const keys = Object.keys(a);
@@ -38,7 +40,10 @@ export class DocumentDigest {
   #count = 0;
 
   /** Parts by name in ascending order, each with its JSON and its bodies. */
-  add(id: string, parts: readonly { part: string; json: string; bodies: readonly (Uint8Array | undefined | null)[] }[]): void {
+  add(
+    id: string,
+    parts: readonly { part: string; json: string; bodies: readonly (Uint8Array | undefined | null)[] }[],
+  ): void {
     const hash = createHash('sha256').update(id);
     for (const { part, json, bodies } of parts) {
       hash.update(`\0${part}\0${json}`);

@@ -10,7 +10,10 @@ import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
  * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No
  * protected data: the key is a hash.
  */
-export interface Stop { readonly offset: number; readonly sentence: string }
+export interface Stop {
+  readonly offset: number;
+  readonly sentence: string;
+}
 
 /** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
 export interface PassedOver {
@@ -31,13 +34,17 @@ export interface Evolved {
 const hashed = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
 
 const failure = (record: LogRecord, key: string, what: string, error: unknown): string =>
-  `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} (${error instanceof Error ? error.name : 'no error object'})`;
+  `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} ` +
+  `(${error instanceof Error ? error.name : 'no error object'})`;
 
 /**
  * A newer version wrote the record, and this version does not know what it means. This version waits in front of it;
  * the newer one reads it.
  */
-const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({ offset, sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it` });
+const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({
+  offset,
+  sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it`,
+});
 
 /** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */
 export const PASSED_OVER_ID = '~passed-over';
@@ -45,11 +52,18 @@ export const PASSED_OVER_ID = '~passed-over';
  * The part of one topic: how many records, and when the oldest was appended (ms since the epoch). The order in which
  * they came does not matter.
  */
-export interface PassedOverNote { readonly passedOver: { readonly records: number; readonly since: number } }
+export interface PassedOverNote {
+  readonly passedOver: { readonly records: number; readonly since: number };
+}
 
 function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
-  const { records, since } = (known as PassedOverNote | null | undefined)?.passedOver ?? { records: 0, since: Infinity };
-  return { passedOver: { records: records + news.length, since: Math.min(since, ...news.map(({ timestamp }) => timestamp)) } };
+  const { records, since } = (known as PassedOverNote | null | undefined)?.passedOver ?? {
+    records: 0,
+    since: Infinity,
+  };
+  return {
+    passedOver: { records: records + news.length, since: Math.min(since, ...news.map(({ timestamp }) => timestamp)) },
+  };
 }
 
 /**
@@ -68,13 +82,20 @@ export type Failing = 'with-part' | 'afresh';
  * not be written.
  */
 export async function evolveBatch(
-  topic: TopicEvolve, batch: Batch, load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>, failing?: Failing,
+  topic: TopicEvolve,
+  batch: Batch,
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+  failing?: Failing,
 ): Promise<Evolved> {
   const progress: { readonly offset: number; readonly entry: ProgressEntry }[] = [];
   const work: { record: LogRecord; keys: readonly string[] }[] = [];
   const passedOver: PassedOver[] = [];
   const passOver = (record: LogRecord, key: string, what: string, error: unknown): void =>
-    void passedOver.push({ offset: record.offset, timestamp: record.timestamp, sentence: failure(record, key, what, error) });
+    void passedOver.push({
+      offset: record.offset,
+      timestamp: record.timestamp,
+      sentence: failure(record, key, what, error),
+    });
   let stop: Stop | undefined;
   for (const record of batch.records) {
     const unknown = unknownType(record);
@@ -110,7 +131,8 @@ export async function evolveBatch(
           news = true;
           const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
           const value = next(topic.blind ? undefined : (current ?? undefined), id);
-          if (value !== undefined) ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
+          if (value !== undefined)
+            ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
         }
       } catch (error) {
         for (const [id, op] of before) {
@@ -143,11 +165,22 @@ export async function evolveBatch(
   const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
   const passed = passedOver.filter(({ offset }) => offset < until);
   const note = passed.length === 0 ? undefined : await noteOf(topic, batch.partition, passed, load);
-  return { ops: [...ops.values(), ...(note === undefined ? [] : [note])], progress: heard, passedOver: passed, ...(stop && { stop }) };
+  return {
+    ops: [...ops.values(), ...(note === undefined ? [] : [note])],
+    progress: heard,
+    passedOver: passed,
+    ...(stop && { stop }),
+  };
 }
 
 /** What the part of a document becomes by a record at which its projection failed. */
-function partOfFailed(topic: TopicEvolve, part: unknown, record: LogRecord, id: string, failing: Failing | undefined): unknown {
+function partOfFailed(
+  topic: TopicEvolve,
+  part: unknown,
+  record: LogRecord,
+  id: string,
+  failing: Failing | undefined,
+): unknown {
   if (topic.failed === undefined) return null;
   if (failing === 'afresh') return topic.failed(undefined, record, id);
   try {
@@ -159,11 +192,23 @@ function partOfFailed(topic: TopicEvolve, part: unknown, record: LogRecord, id: 
 
 /** undefined when the view has noted all of it before. */
 async function noteOf(
-  topic: TopicEvolve, partition: number, passed: readonly PassedOver[], load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+  topic: TopicEvolve,
+  partition: number,
+  passed: readonly PassedOver[],
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
 ): Promise<ViewOp | undefined> {
   const stored = (await load([PASSED_OVER_ID])).get(PASSED_OVER_ID);
   const base = stored?.position ?? {};
   const news = passed.filter(({ offset }) => isNewer(base, partition, offset));
   const last = news.at(-1);
-  return last && { id: PASSED_OVER_ID, part: topic.part, partition, offset: last.offset, value: noted(stored?.value, news), base };
+  return (
+    last && {
+      id: PASSED_OVER_ID,
+      part: topic.part,
+      partition,
+      offset: last.offset,
+      value: noted(stored?.value, news),
+      base,
+    }
+  );
 }

@@ -32,8 +32,10 @@ export interface TopicEvolve<Part = unknown> {
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
   /**
-   * The part after a record at which `evolve` threw, or whose document could not be written: as with `evolve`, `null` removes it and `undefined`
-   * leaves it. The view goes on behind the record, so the part must not show or permit what the record may have taken back. Called
+   * The part after a record at which `evolve` threw, or whose document could not be written: as with `evolve`, `null`
+   * removes it and `undefined`
+   * leaves it. The view goes on behind the record, so the part must not show or permit what the record may have taken
+   * back. Called
    * with an undefined part when the part that is there cannot be used. Pure, as `evolve`. Default: the part is removed.
    */
   failed?(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
@@ -49,18 +51,25 @@ export interface Projection {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each topic has a part type of its own
   readonly topics: Readonly<Record<string, TopicEvolve<any>>>;
   readonly indexes: readonly IndexDefinition[];
-  /** Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one part.field each. */
+  /**
+   * Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one
+   * part.field each.
+   */
   readonly bodies?: readonly string[];
-  /** How long records may wait for more before they are projected, ms. Default 0. For views that no answer waits for. */
+  /**
+   * How long records may wait for more before they are projected, ms. Default 0. For views that no answer waits for.
+   */
   readonly lingerMs?: number;
   /**
-   * Documents that `get` may keep decoded, for views that every request reads. The store is asked each time: one is used
+   * Documents that `get` may keep decoded, for views that every request reads. The store is asked each time: one is
+   * used
    * again only while the positions of its parts are the same. Default 0.
    */
   readonly keepDecoded?: number;
 }
 
-export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string => `${p.owner}_${p.name}_v${p.version}`;
+export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string =>
+  `${p.owner}_${p.name}_v${p.version}`;
 
 /** What a view has passed. `derived` holds positions of inbound topics, known through progress events. */
 export interface ViewPosition {
@@ -87,7 +96,8 @@ export interface FindQuery {
   /** Body paths to load. Default none. */
   readonly bodies?: readonly string[];
   /**
-   * `indexed`: fields of declared indexes are enough (and the bodies asked for): others may be missing, a boolean may come as
+   * `indexed`: fields of declared indexes are enough (and the bodies asked for): others may be missing, a boolean may
+   * come as
    * 0 or 1. Spares a parse a document.
    */
   readonly fields?: 'all' | 'indexed';
@@ -96,7 +106,10 @@ export interface FindQuery {
 export interface ViewReader {
   get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined>;
   /** In the order of ids; missing ones are undefined. */
-  getMany(ids: readonly string[], options?: { bodies?: readonly string[] }): Promise<readonly (ViewDocument | undefined)[]>;
+  getMany(
+    ids: readonly string[],
+    options?: { bodies?: readonly string[] },
+  ): Promise<readonly (ViewDocument | undefined)[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
   /** Keyset pages of `find` until the end; safe while written to. */
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
@@ -104,14 +117,18 @@ export interface ViewReader {
   position(): Promise<ViewPosition>;
   /**
    * Resolves true once the view has passed `position`, false after the timeout. Positions of inbound (payer) topics are
-   * awaited through progress; `derivers` names who must have passed them (default: every deriver this view has heard of,
+   * awaited through progress; `derivers` names who must have passed them (default: every deriver this view has heard
+   * of,
    * and at least the named ones).
    */
   waitFor(position: Position, timeoutMs: number, derivers?: readonly string[]): Promise<boolean>;
 }
 
 export interface ViewStatus {
-  readonly view: string; readonly version: number; readonly documents: number; readonly position: ViewPosition;
+  readonly view: string;
+  readonly version: number;
+  readonly documents: number;
+  readonly position: ViewPosition;
   /** Heads of the view's topics at about the same time: what is between them and `position` is its lag. */
   readonly head: Position;
   /** The replaced build that `rollback` swaps in again. */
@@ -126,7 +143,12 @@ export interface ViewStatus {
  * How far a view is behind one of its topics: the number of records over all partitions, and when the oldest record
  * that the view does not show was appended (ms since the epoch). Records that the view passed over count for the age.
  */
-export interface ViewLag { readonly view: string; readonly topic: string; readonly behind: number; readonly since?: number }
+export interface ViewLag {
+  readonly view: string;
+  readonly topic: string;
+  readonly behind: number;
+  readonly since?: number;
+}
 
 export interface Views {
   /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */

@@ -72,11 +72,14 @@ export class PositionWatch {
         if (this.#waiters.size === 0) this.#rest();
       };
       const waiter: Waiter = {
-        target, derivers, since: this.#questions, late: false,
+        target,
+        derivers,
+        since: this.#questions,
+        late: false,
         settle: (passed) => (leave(), resolve(passed)),
         fail: (error) => (leave(), reject(error as Error)),
       };
-      const timer = setTimeout(() => (waiter.late = true, this.#ask(false)), Math.max(timeoutMs, 0));
+      const timer = setTimeout(() => ((waiter.late = true), this.#ask(false)), Math.max(timeoutMs, 0));
       this.#waiters.add(waiter);
       this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), () => this.#ask(false));
       this.#intervalMs = this.#pace.firstMs;

@@ -16,7 +16,9 @@ it('asks the store for all who wait together, and wakes each when its own positi
   views.store.checkpoints = (...args) => (questions++, checkpoints(...args));
   // No time passes, so nobody asks because of it.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const waiting = Array.from({ length: 100 }, (_, i) => views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 60_000));
+  const waiting = Array.from({ length: 100 }, (_, i) =>
+    views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 60_000),
+  );
   const done = new Set<number>();
   waiting.forEach((w, i) => void w.then(() => done.add(i)));
   await views.store.apply(items, 'live', [], checkpoint(1));

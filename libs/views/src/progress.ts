@@ -6,14 +6,23 @@ import type { Checkpoint, ProgressEntry } from './store.ts';
 
 /**
  * Progress of derivers as a view hears of it. Entries are kept with the checkpoint of the partition they came on; what
- * they mean (is `after` passed?) is decided when asked, over all partitions, so that several instances may share a view.
+ * they mean (is `after` passed?) is decided when asked, over all partitions, so that several instances may share a
+ * view.
  */
 
 /** The entry of a `pa.progress.v1` record, undefined for any other record. */
 export function progressOf(record: LogRecord): ProgressEntry | undefined {
   if (record.headers['ce_type'] !== PROGRESS_TYPE) return undefined;
-  const p = JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as ProgressEntry;
-  return { deriver: p.deriver, topic: p.topic, partition: p.partition, next: p.next, ...(p.after !== undefined && { after: p.after }) };
+  const p = JSON.parse(
+    Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
+  ) as ProgressEntry;
+  return {
+    deriver: p.deriver,
+    topic: p.topic,
+    partition: p.partition,
+    next: p.next,
+    ...(p.after !== undefined && { after: p.after }),
+  };
 }
 
 const passed = (at: Position, entry: ProgressEntry): boolean => {
@@ -38,7 +47,8 @@ function byKey(entries: readonly ProgressEntry[]): ProgressEntry[][] {
 }
 
 /**
- * How many of the entries of one deriver and inbound partition, in ascending order, hold. One that waits holds back those
+ * How many of the entries of one deriver and inbound partition, in ascending order, hold. One that waits holds back
+ * those
  * behind it. `after` is cumulative, so this changes the answer only after a late append of an instance that lost its
  * partition, and then on the safe side (docs/architecture.md#progress).
  */
@@ -48,19 +58,30 @@ function holding(at: Position, entries: readonly ProgressEntry[]): number {
 }
 
 /**
- * Adds entries to those of a partition; what holds is folded into one entry a deriver and inbound partition. `others` are
+ * Adds entries to those of a partition; what holds is folded into one entry a deriver and inbound partition. `others`
+ * are
  * the entries of the view's other partitions: a deriver's progress may have come on them before.
  */
-export function withProgress(entries: readonly ProgressEntry[], added: readonly ProgressEntry[], at: Position, others: readonly ProgressEntry[] = []): readonly ProgressEntry[] {
+export function withProgress(
+  entries: readonly ProgressEntry[],
+  added: readonly ProgressEntry[],
+  at: Position,
+  others: readonly ProgressEntry[] = [],
+): readonly ProgressEntry[] {
   // Folded first: an older entry that is delivered again must not hold back what was reached.
   const reached = new Map(entries.filter((e) => e.after === undefined).map((e) => [keyOf(e), e.next]));
-  const news = added.filter((e) => e.next > (reached.get(keyOf(e)) ?? -1)).map((e) => (e.after === undefined ? { ...e, after: {} } : e));
+  const news = added
+    .filter((e) => e.next > (reached.get(keyOf(e)) ?? -1))
+    .map((e) => (e.after === undefined ? { ...e, after: {} } : e));
   const mine = new Set([...entries, ...news]);
   return byKey([...others, ...mine]).flatMap((group) => {
     if (!group.some((e) => mine.has(e))) return [];
     const held = holding(at, group);
     const last = group[held - 1];
-    return [...(last ? [{ deriver: last.deriver, topic: last.topic, partition: last.partition, next: last.next }] : []), ...group.slice(held).filter((e) => mine.has(e))];
+    return [
+      ...(last ? [{ deriver: last.deriver, topic: last.topic, partition: last.partition, next: last.next }] : []),
+      ...group.slice(held).filter((e) => mine.has(e)),
+    ];
   });
 }
 
@@ -75,8 +96,13 @@ export function topicPosition(topics: readonly string[], checkpoints: readonly C
   return position;
 }
 
-/** Where a position names more than the log has, of topics whose head is given: asked for after the position was known. */
-export function beyond(at: Position, head: Position): { readonly topic: string; readonly partition: number; readonly at: number; readonly head: number } | undefined {
+/**
+ * Where a position names more than the log has, of topics whose head is given: asked for after the position was known.
+ */
+export function beyond(
+  at: Position,
+  head: Position,
+): { readonly topic: string; readonly partition: number; readonly at: number; readonly head: number } | undefined {
   for (const [topic, offsets] of Object.entries(at)) {
     const ends = head[topic];
     const partition = ends === undefined ? -1 : offsets.findIndex((next, p) => next > (ends[p] ?? 0));

@@ -48,10 +48,17 @@ export class ProjectionSet {
       checkProjection(projection);
       const name = collectionName(projection);
       if (runners.has(name)) throw new Error(`${name} is there twice`);
-      runners.set(name, new ProjectionRunner({
-        log: options.log, store: options.views.store, projection, logger: options.logger, maxRecords: options.maxRecords ?? 1000,
-        verifyMs: options.verifyMs ?? (options.views.store.shared ? VERIFY_MS : 0),
-      }));
+      runners.set(
+        name,
+        new ProjectionRunner({
+          log: options.log,
+          store: options.views.store,
+          projection,
+          logger: options.logger,
+          maxRecords: options.maxRecords ?? 1000,
+          verifyMs: options.verifyMs ?? (options.views.store.shared ? VERIFY_MS : 0),
+        }),
+      );
     }
     this.#runners = runners;
   }
@@ -87,7 +94,10 @@ export class ProjectionSet {
     return undefined;
   }
 
-  /** For readiness: a view that cannot advance, or a notice of what views do not show although they are up to date. PHI-free. */
+  /**
+   * For readiness: a view that cannot advance, or a notice of what views do not show although they are up to date.
+   * PHI-free.
+   */
   async check(): Promise<{ readonly ready: boolean; readonly detail?: string }> {
     const failure = this.failure();
     if (failure !== undefined) return { ready: false, detail: failure };
@@ -99,10 +109,17 @@ export class ProjectionSet {
   #lookForNotice(): void {
     if (performance.now() - this.#noticeAskedAt < NOTICE_MS) return;
     this.#noticeAskedAt = performance.now();
-    Promise.all([...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() }))).then((counts) => {
-      const lacking = counts.filter(({ records }) => records > 0).map(({ view, records }) => `${view} passed over ${records} records at which its projection failed`);
-      this.#notice = lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
-    }, () => undefined); // the store is away: what was known stays
+    Promise.all(
+      [...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() })),
+    ).then(
+      (counts) => {
+        const lacking = counts
+          .filter(({ records }) => records > 0)
+          .map(({ view, records }) => `${view} passed over ${records} records at which its projection failed`);
+        this.#notice = lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
+      },
+      () => undefined,
+    ); // the store is away: what was known stays
   }
 
   /** Oldest of the last successful polls (ms since the epoch); Infinity without projections. */

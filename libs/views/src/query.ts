@@ -6,7 +6,10 @@ export class UndeclaredQuery extends Error {
   override readonly name = 'UndeclaredQuery';
 }
 
-export interface Bound { readonly op: '>' | '>=' | '<' | '<='; readonly value: Scalar }
+export interface Bound {
+  readonly op: '>' | '>=' | '<' | '<=';
+  readonly value: Scalar;
+}
 
 /** A query, checked: equality on a prefix, at most one range on the next field, keyset after it, in index order. */
 export interface QueryPlan {
@@ -25,7 +28,8 @@ export interface QueryPlan {
 
 const MAX_LIMIT = 10_000;
 const OPS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
-const scalar = (value: unknown): value is Scalar => typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+const scalar = (value: unknown): value is Scalar =>
+  typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
 
 /** Throws UndeclaredQuery; never names a value. */
 export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
@@ -33,10 +37,12 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   const refuse = (why: string): never => {
     throw new UndeclaredQuery(`${view}: ${why}`);
   };
-  const index = projection.indexes.find((i) => i.name === query.index) ?? refuse(`no index "${query.index}" is declared`);
+  const index =
+    projection.indexes.find((i) => i.name === query.index) ?? refuse(`no index "${query.index}" is declared`);
   const equals = query.equals ?? [];
   const where = `index "${index.name}"`;
-  if (equals.length > index.fields.length) refuse(`${where} has ${index.fields.length} fields, ${equals.length} values were given`);
+  if (equals.length > index.fields.length)
+    refuse(`${where} has ${index.fields.length} fields, ${equals.length} values were given`);
   if (!equals.every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
   const rest = index.fields.slice(equals.length);
   if (index.array && rest.length > 0) refuse(`${where} is an array index: it needs equality on all its fields`);
@@ -49,21 +55,33 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     bounds.push({ op, value });
   }
   const count = (ops: readonly string[]): number => bounds.filter((b) => ops.includes(b.op)).length;
-  if (count(['>', '>=']) > 1 || count(['<', '<=']) > 1) refuse(`${where}: a range has one lower and one upper bound at most`);
+  if (count(['>', '>=']) > 1 || count(['<', '<=']) > 1)
+    refuse(`${where}: a range has one lower and one upper bound at most`);
   if (query.after !== undefined) {
-    if (query.after.values.length !== rest.length) refuse(`${where}: after needs a value for each of the ${rest.length} fields behind the equality prefix`);
-    if (!query.after.values.every(scalar) || typeof query.after.id !== 'string') refuse(`${where}: after holds scalars and an id`);
+    if (query.after.values.length !== rest.length)
+      refuse(`${where}: after needs a value for each of the ${rest.length} fields behind the equality prefix`);
+    if (!query.after.values.every(scalar) || typeof query.after.id !== 'string')
+      refuse(`${where}: after holds scalars and an id`);
   }
-  if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT) refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
+  if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT)
+    refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
   return {
-    index, equals, rest, bounds, descending: query.order === 'desc', limit: query.limit, bodies: checkBodies(projection, query.bodies), indexedOnly: query.fields === 'indexed',
+    index,
+    equals,
+    rest,
+    bounds,
+    descending: query.order === 'desc',
+    limit: query.limit,
+    bodies: checkBodies(projection, query.bodies),
+    indexedOnly: query.fields === 'indexed',
     ...(query.after !== undefined && { after: query.after }),
   };
 }
 
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
   for (const path of bodies) {
-    if (!projection.bodies?.includes(path)) throw new UndeclaredQuery(`${collectionName(projection)}: no body "${path}" is declared`);
+    if (!projection.bodies?.includes(path))
+      throw new UndeclaredQuery(`${collectionName(projection)}: no body "${path}" is declared`);
   }
   return bodies;
 }
@@ -89,15 +107,18 @@ export function checkProjection(projection: Projection): void {
   for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(part)) refuse(`"${part}" is no name for a part`);
   const known = (path: string): void => {
     const [part, fields] = splitPath(path);
-    if (!parts.includes(part) || fields.length === 0 || fields.includes('')) refuse(`"${path}" is not part.field of a part that a topic writes`);
+    if (!parts.includes(part) || fields.length === 0 || fields.includes(''))
+      refuse(`"${path}" is not part.field of a part that a topic writes`);
   };
   const names = new Set<string>();
   for (const index of projection.indexes) {
-    if (!/^[a-z][a-z0-9_]*$/.test(index.name) || names.has(index.name)) refuse(`"${index.name}" is no name for an index, or there twice`);
+    if (!/^[a-z][a-z0-9_]*$/.test(index.name) || names.has(index.name))
+      refuse(`"${index.name}" is no name for an index, or there twice`);
     names.add(index.name);
     if (index.fields.length === 0) refuse(`index "${index.name}" has no fields`);
     index.fields.forEach(known);
-    if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1) refuse(`array index "${index.name}" spans several parts`);
+    if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
+      refuse(`array index "${index.name}" spans several parts`);
     if (index.array && index.unique) refuse(`array index "${index.name}" cannot be unique`);
   }
   for (const body of projection.bodies ?? []) {

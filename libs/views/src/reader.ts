@@ -23,7 +23,10 @@ export class StoreReader implements ViewReader {
     return (await this.#store.getMany(this.#projection, [id], checkBodies(this.#projection, options?.bodies)))[0];
   }
 
-  async getMany(ids: readonly string[], options?: { bodies?: readonly string[] }): Promise<readonly (ViewDocument | undefined)[]> {
+  async getMany(
+    ids: readonly string[],
+    options?: { bodies?: readonly string[] },
+  ): Promise<readonly (ViewDocument | undefined)[]> {
     return this.#store.getMany(this.#projection, ids, checkBodies(this.#projection, options?.bodies));
   }
 
@@ -38,14 +41,20 @@ export class StoreReader implements ViewReader {
     return this.#pages(first, plan.rest.map(splitPath));
   }
 
-  async *#pages(first: FindQuery, paths: readonly (readonly [string, readonly string[]])[]): AsyncGenerator<ViewDocument> {
+  async *#pages(
+    first: FindQuery,
+    paths: readonly (readonly [string, readonly string[]])[],
+  ): AsyncGenerator<ViewDocument> {
     let query = first;
     for (;;) {
       const page = await this.#store.find(this.#projection, query);
       yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < query.limit) return;
-      query = { ...query, after: { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id } };
+      query = {
+        ...query,
+        after: { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id },
+      };
     }
   }
 

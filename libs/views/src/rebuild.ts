@@ -78,7 +78,8 @@ export class Rebuild {
   rollback(graceMs: number): Promise<RebuildResult> {
     return this.#run(graceMs, false, async () => {
       const { store, projection } = this.#context;
-      if ((await store.builds(projection, true))!.building !== undefined) throw new RebuildRefused(`${this.#view} is being rebuilt: abandon that first`);
+      if ((await store.builds(projection, true))!.building !== undefined)
+        throw new RebuildRefused(`${this.#view} is being rebuilt: abandon that first`);
       const build = await store.reopen(projection);
       if (build === undefined) throw new RebuildRefused(`${this.#view} has no previous build`);
       return build;
@@ -97,7 +98,8 @@ export class Rebuild {
   }
 
   #run(graceMs: number, compare: boolean, begin: () => Promise<number>): Promise<RebuildResult> {
-    if (this.#running !== undefined) return Promise.reject(new RebuildRefused(`${this.#view} is being rebuilt already`));
+    if (this.#running !== undefined)
+      return Promise.reject(new RebuildRefused(`${this.#view} is being rebuilt already`));
     const abort = new AbortController();
     const run = begin().then((build) => this.#leased(build, graceMs, compare, abort));
     const done = run.catch(() => undefined).finally(() => (this.#running = undefined));
@@ -107,11 +109,15 @@ export class Rebuild {
 
   async #leased(build: number, graceMs: number, compare: boolean, abort: AbortController): Promise<RebuildResult> {
     const { store, projection } = this.#context;
-    if (!(await store.lease(projection, build, this.#holder, LEASE_MS))) throw new RebuildRefused(`${this.#view} is being rebuilt by another instance`);
+    if (!(await store.lease(projection, build, this.#holder, LEASE_MS)))
+      throw new RebuildRefused(`${this.#view} is being rebuilt by another instance`);
     const renewing = setInterval(() => {
-      store.lease(projection, build, this.#holder, LEASE_MS).then((held) => {
-        if (!held) abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was taken over or abandoned`));
-      }, () => undefined); // the store is away: the work itself finds out
+      store.lease(projection, build, this.#holder, LEASE_MS).then(
+        (held) => {
+          if (!held) abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was taken over or abandoned`));
+        },
+        () => undefined,
+      ); // the store is away: the work itself finds out
     }, LEASE_MS / 3);
     try {
       return await this.#build(build, graceMs, compare, AbortSignal.any([abort.signal, this.#stopping]));
@@ -144,7 +150,10 @@ export class Rebuild {
       return old;
     });
     if (older !== undefined) await store.dropBuild(projection, older).catch(() => undefined); // else the next start drops it
-    logger?.info({ view: this.#view, build, equal: compared?.equal, before: compared?.live.count, after: compared?.rebuilt.count }, 'view swapped in');
+    logger?.info(
+      { view: this.#view, build, equal: compared?.equal, before: compared?.live.count, after: compared?.rebuilt.count },
+      'view swapped in',
+    );
     return { view: this.#view, build, ...compared, dropped: this.#dropLater(replaced, graceMs) };
   }
 
@@ -159,7 +168,9 @@ export class Rebuild {
   async #sealed<T>(writer: BuildWriter, signal: AbortSignal, work: () => Promise<T>, lift = false): Promise<T> {
     const { store, projection, log } = this.#context;
     const head = await log.head(Object.keys(projection.topics));
-    const partitions = Object.entries(head).flatMap(([topic, offsets]) => offsets.map((_, partition) => ({ topic, partition })));
+    const partitions = Object.entries(head).flatMap(([topic, offsets]) =>
+      offsets.map((_, partition) => ({ topic, partition })),
+    );
     let last: readonly Checkpoint[];
     try {
       last = await store.seal(projection, partitions);
@@ -173,10 +184,15 @@ export class Rebuild {
     }
   }
 
-  async #compare(writer: BuildWriter, signal: AbortSignal): Promise<{ live: Digest; rebuilt: Digest; equal: boolean } | undefined> {
+  async #compare(
+    writer: BuildWriter,
+    signal: AbortSignal,
+  ): Promise<{ live: Digest; rebuilt: Digest; equal: boolean } | undefined> {
     const { store, projection } = this.#context;
     const { live } = (await store.builds(projection))!;
-    const snapshot = await this.#live.exclusive(() => this.#sealed(writer, signal, () => store.snapshot(projection, [live, writer.build]), true));
+    const snapshot = await this.#live.exclusive(() =>
+      this.#sealed(writer, signal, () => store.snapshot(projection, [live, writer.build]), true),
+    );
     try {
       if (!samePosition(snapshot.positions(live), snapshot.positions(writer.build))) return undefined;
       const [before, after] = [await snapshot.digest(live), await snapshot.digest(writer.build)];
@@ -192,7 +208,7 @@ export class Rebuild {
    */
   async #approach(writer: BuildWriter, signal: AbortSignal): Promise<void> {
     let gap = Infinity;
-    for (let vain = 0, failures = 0; vain < PATIENCE; ) {
+    for (let vain = 0, failures = 0; vain < PATIENCE;) {
       try {
         await writer.reload();
         const goal = await this.#target();
@@ -231,7 +247,8 @@ async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal):
 /** Records between two positions, by offsets. Offsets that compaction removed count too. */
 export function behind(at: Position, goal: Position): number {
   let sum = 0;
-  for (const [topic, offsets] of Object.entries(goal)) offsets.forEach((next, p) => (sum += Math.max(0, next - (at[topic]?.[p] ?? 0))));
+  for (const [topic, offsets] of Object.entries(goal))
+    offsets.forEach((next, p) => (sum += Math.max(0, next - (at[topic]?.[p] ?? 0))));
   return sum;
 }
 

@@ -67,14 +67,18 @@ export class ProjectionRunner {
     this.#backlog = new Backlog(context.log);
     this.projection = context.projection;
     this.view = collectionName(context.projection);
-    this.#rebuild = new Rebuild(context, {
-      exclusive: (work) => this.#exclusive(work),
-      stopped: () => this.#failures.size > 0,
-      adopt: (writer) => {
-        this.#live = writer;
-        this.#failures.clear();
+    this.#rebuild = new Rebuild(
+      context,
+      {
+        exclusive: (work) => this.#exclusive(work),
+        stopped: () => this.#failures.size > 0,
+        adopt: (writer) => {
+          this.#live = writer;
+          this.#failures.clear();
+        },
       },
-    }, this.#stopping.signal);
+      this.#stopping.signal,
+    );
   }
 
   get #topics(): readonly string[] {
@@ -108,7 +112,10 @@ export class ProjectionRunner {
   async caughtUp(): Promise<void> {
     const { store, log, logger } = this.#context;
     const goal = await log.head(this.#topics);
-    for (let told = performance.now(); !this.#stopping.signal.aborted && this.#failures.size === 0 && this.#foreign === undefined; ) {
+    for (
+      let told = performance.now();
+      !this.#stopping.signal.aborted && this.#failures.size === 0 && this.#foreign === undefined;
+    ) {
       const left = behind(topicPosition(this.#topics, await store.checkpoints(this.projection, 'live')), goal);
       if (left === 0) return;
       if (performance.now() - told > TELL_EVERY_MS) {
@@ -150,7 +157,11 @@ export class ProjectionRunner {
       head,
       ...(builds?.previous !== undefined && { previous: builds.previous }),
       ...(builds?.building !== undefined && {
-        rebuilding: { version: builds.building, position: topicPosition(this.#topics, await store.checkpoints(this.projection, builds.building)), head },
+        rebuilding: {
+          version: builds.building,
+          position: topicPosition(this.#topics, await store.checkpoints(this.projection, builds.building)),
+          head,
+        },
       }),
       ...(failure !== undefined && { failure }),
       ...(passedOver > 0 && { passedOver }),
@@ -165,10 +176,12 @@ export class ProjectionRunner {
   /** What the live build noted of them, by topic. */
   async #notes(): Promise<ReadonlyMap<string, PassedOverNote['passedOver']>> {
     const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], []);
-    return new Map(this.#topics.flatMap((topic) => {
-      const note = document?.[this.projection.topics[topic]!.part] as PassedOverNote | undefined;
-      return note === undefined ? [] : [[topic, note.passedOver] as const];
-    }));
+    return new Map(
+      this.#topics.flatMap((topic) => {
+        const note = document?.[this.projection.topics[topic]!.part] as PassedOverNote | undefined;
+        return note === undefined ? [] : [[topic, note.passedOver] as const];
+      }),
+    );
   }
 
   /**
@@ -180,11 +193,13 @@ export class ProjectionRunner {
     const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
     const head = await log.head(this.#topics);
     const notes = await this.#notes();
-    return Promise.all(this.#topics.map(async (topic) => {
-      const { records, since: waiting = Infinity } = await this.#backlog.behind(topic, position, head);
-      const since = Math.min(waiting, notes.get(topic)?.since ?? Infinity);
-      return { view: this.view, topic, behind: records, ...(since !== Infinity && { since }) };
-    }));
+    return Promise.all(
+      this.#topics.map(async (topic) => {
+        const { records, since: waiting = Infinity } = await this.#backlog.behind(topic, position, head);
+        const since = Math.min(waiting, notes.get(topic)?.since ?? Infinity);
+        return { view: this.view, topic, behind: records, ...(since !== Infinity && { since }) };
+      }),
+    );
   }
 
   /** Builds that this runner keeps up to date: the live one, and one that is built beside it. */
@@ -217,16 +232,21 @@ export class ProjectionRunner {
         const writer = await this.#current();
         // A record before the checkpoint: a redelivery, or an older copy of the log whose offsets begin again below
         // those that were read.
-        if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition)) await this.#sameLog();
+        if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
+          await this.#sameLog();
         await writer.handle(batch, this.#stopping.signal);
         this.#failures.delete(keyOf(topic, partition));
         return;
       } catch (error) {
         if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
         if (!(error instanceof CheckpointMoved)) throw error;
-        if (attempt >= ATTEMPTS || this.#stopping.signal.aborted) throw new EngineUnavailable(`${this.view}: the checkpoint of ${topic}/${partition} keeps moving`);
+        if (attempt >= ATTEMPTS || this.#stopping.signal.aborted)
+          throw new EngineUnavailable(`${this.view}: the checkpoint of ${topic}/${partition} keeps moving`);
         await this.#reload();
-        if (attempt > 1) await delay(Math.min(2 ** attempt, WAIT_MS), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+        if (attempt > 1)
+          await delay(Math.min(2 ** attempt, WAIT_MS), undefined, { signal: this.#stopping.signal }).catch(
+            () => undefined,
+          );
       }
     }
   }
@@ -243,13 +263,16 @@ export class ProjectionRunner {
       place = beyond(position, await this.#context.log.head(this.#topics));
     }
     if (place === undefined) return;
-    this.#foreign = `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ${place.head}: an older copy of the log was restored (docs/backup.md)`;
+    this.#foreign =
+      `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ` +
+      `${place.head}: an older copy of the log was restored (docs/backup.md)`;
     this.#context.logger?.error({ view: this.view, topic: place.topic, partition: place.partition }, this.#foreign);
     throw new EngineUnavailable(this.#foreign);
   }
 
   #note(topic: string, partition: number, { message }: ProjectionStopped): void {
-    if (this.#failures.get(keyOf(topic, partition)) !== message) this.#context.logger?.error({ view: this.view, topic, partition }, message);
+    if (this.#failures.get(keyOf(topic, partition)) !== message)
+      this.#context.logger?.error({ view: this.view, topic, partition }, message);
     this.#failures.set(keyOf(topic, partition), message);
   }
 
@@ -282,7 +305,10 @@ export class ProjectionRunner {
     const lost = await writer.reload();
     this.#live = writer;
     for (const { topic, partition, until } of lost) {
-      this.#context.logger?.error({ view: this.view, topic, partition, until, next: writer.next(topic, partition) }, 'the view store forgot what it had: reading it from the log again');
+      this.#context.logger?.error(
+        { view: this.view, topic, partition, until, next: writer.next(topic, partition) },
+        'the view store forgot what it had: reading it from the log again',
+      );
       this.#inBackground(this.#catchUp(topic, partition, until));
     }
   }
@@ -315,7 +341,9 @@ export class ProjectionRunner {
         return;
       } catch (error) {
         if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
-        await delay(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)], undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+        await delay(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)], undefined, {
+          signal: this.#stopping.signal,
+        }).catch(() => undefined);
         if (error instanceof CheckpointMoved) await this.#exclusive(() => this.#reload()).catch(() => undefined);
       }
     }
@@ -326,13 +354,18 @@ export class ProjectionRunner {
    * incarnation changed (which it sees without a question), while a view lacks something, and from time to time.
    */
   async #verify(): Promise<void> {
-    for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted; ) {
-      await delay(Math.min(this.#verifyMs, LOOK_MS), undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+    for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted;) {
+      await delay(Math.min(this.#verifyMs, LOOK_MS), undefined, { signal: this.#stopping.signal, ref: false }).catch(
+        () => undefined,
+      );
       if (this.#stopping.signal.aborted) return;
       const now = this.#context.store.incarnation();
       if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;
       asked = performance.now();
-      incarnation = await this.#exclusive(() => this.#reload()).then(() => now, () => undefined); // away: the next one
+      incarnation = await this.#exclusive(() => this.#reload()).then(
+        () => now,
+        () => undefined,
+      ); // away: the next one
       await this.#dropExpired().catch(() => undefined);
     }
   }
@@ -340,7 +373,8 @@ export class ProjectionRunner {
   async #dropExpired(): Promise<void> {
     const { store } = this.#context;
     const { previous, keepUntil } = (await store.builds(this.projection)) ?? {};
-    if (previous !== undefined && keepUntil !== undefined && keepUntil < Date.now()) await store.dropBuild(this.projection, previous);
+    if (previous !== undefined && keepUntil !== undefined && keepUntil < Date.now())
+      await store.dropBuild(this.projection, previous);
   }
 
   /** One at a time, in the order of the calls: a batch, a swap, a reload. */

@@ -30,7 +30,8 @@ export interface ViewOp {
    */
   readonly base?: PartPosition;
   /**
-   * W3C trace context of the write, if it is recorded. A store that other processes read keeps it beside the part, outside of what
+   * W3C trace context of the write, if it is recorded. A store that other processes read keeps it beside the part,
+   * outside of what
    * is compared or found by, until the part is written again; `traceOf` gives it back.
    */
   readonly trace?: string;
@@ -54,12 +55,17 @@ export interface ProgressEntry {
   readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-/** Another writer moved the checkpoint, the build is sealed, or the store lost what it had: read it again and go on from there. */
+/**
+ * Another writer moved the checkpoint, the build is sealed, or the store lost what it had: read it again and go on from
+ * there.
+ */
 export class CheckpointMoved extends Error {
   override readonly name = 'CheckpointMoved';
 }
 
-/** A document larger than the engine holds. Nothing of its batch was checkpointed; names the view and a hash of the id. */
+/**
+ * A document larger than the engine holds. Nothing of its batch was checkpointed; names the view and a hash of the id.
+ */
 export class DocumentTooLarge extends Error {
   override readonly name = 'DocumentTooLarge';
 }
@@ -82,7 +88,10 @@ export interface Builds {
 /** A physical collection of a view: `live` is looked up at each call, a number names one build. */
 export type Build = 'live' | number;
 
-export interface Digest { readonly count: number; readonly hash: string }
+export interface Digest {
+  readonly count: number;
+  readonly hash: string;
+}
 
 /** Both builds as they were at one moment, while writing goes on. */
 export interface ViewSnapshot {
@@ -93,39 +102,67 @@ export interface ViewSnapshot {
 }
 
 export interface ViewStore {
-  /** Whether other processes write it too: then positions are asked for again and again, and what was written may be lost elsewhere. */
+  /**
+   * Whether other processes write it too: then positions are asked for again and again, and what was written may be
+   * lost elsewhere.
+   */
   readonly shared: boolean;
-  /** Told of each look-up of a document that may be kept decoded (`Projection.keepDecoded`), whether it was. Absent where none are kept. */
+  /**
+   * Told of each look-up of a document that may be kept decoded (`Projection.keepDecoded`), whether it was. Absent
+   * where none are kept.
+   */
   looked?: ((kept: boolean) => void) | undefined;
   /**
-   * Another number whenever the engine may have forgotten what it acknowledged: a connection was lost, another server is
+   * Another number whenever the engine may have forgotten what it acknowledged: a connection was lost, another server
+   * is
    * primary. Always the same in a store of one process.
    */
   incarnation(): number;
   /**
-   * Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed without its version.
+   * Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed
+   * without its version.
    * Answers the number of the live build that it looked at: another process may have swapped in the next one meanwhile.
    */
   ensure(projection: Projection): Promise<number>;
   /** Undefined before the first `ensure`. `fresh` asks the engine, else an answer may be as old as a second. */
   builds(projection: Projection, fresh?: boolean): Promise<Builds | undefined>;
-  parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>>;
+  parts(
+    projection: Projection,
+    build: Build,
+    part: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredPart>>;
   /**
    * Applies operations, then the checkpoint (only when no operation was refused for its `base`). Ids refused for their
-   * base are returned; an operation that is not newer is dropped without a word. A checkpoint never survives documents that did not.
-   * With `from` the checkpoint is saved only where the stored one stands there (0: none yet) and the build is not sealed, else
-   * CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over what was not written. With `incarnation` it
+   * base are returned; an operation that is not newer is dropped without a word. A checkpoint never survives documents
+   * that did not.
+   * With `from` the checkpoint is saved only where the stored one stands there (0: none yet) and the build is not
+   * sealed, else
+   * CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over what was not written. With
+   * `incarnation` it
    * is not saved either when the engine is another by then: what was read before, or just written, may be gone.
    */
-  apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]>;
+  apply(
+    projection: Projection,
+    build: Build,
+    ops: readonly ViewOp[],
+    checkpoint?: Checkpoint,
+    from?: number,
+    incarnation?: number,
+  ): Promise<readonly string[]>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
   /**
-   * CheckpointMoved unless the stored checkpoint stands at `from`. In a shared store asked after `parts` and before `apply`: parts that the
+   * CheckpointMoved unless the stored checkpoint stands at `from`. In a shared store asked after `parts` and before
+   * `apply`: parts that the
    * store has forgotten something of must not be carried on from, or the records in between would count as seen.
    */
   verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void>;
 
-  getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]>;
+  getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): Promise<readonly (ViewDocument | undefined)[]>;
   find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]>;
   count(projection: Projection, build: Build): Promise<number>;
 
@@ -139,15 +176,25 @@ export interface ViewStore {
    */
   lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean>;
   release(projection: Projection, build: number, holder: string): Promise<void>;
-  /** No conditional checkpoint of the live build is saved from here on, until `unseal` or a lease of the builder that ran out. Gives the last ones. */
-  seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]>;
+  /**
+   * No conditional checkpoint of the live build is saved from here on, until `unseal` or a lease of the builder that
+   * ran out. Gives the last ones.
+   */
+  seal(
+    projection: Projection,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<readonly Checkpoint[]>;
   unseal(projection: Projection): Promise<void>;
   /**
-   * Tells every reader that the live build will be replaced, and resolves when none goes by what it remembers any more, until the swap or
+   * Tells every reader that the live build will be replaced, and resolves when none goes by what it remembers any more,
+   * until the swap or
    * `unseal`. Writing goes on. A swap without it waits as long while nothing can be written.
    */
   announceSwap(projection: Projection): Promise<void>;
-  /** Makes the building build the live one, atomically and for every read that begins after. Returns the build it replaces, which is kept as `previous` until dropped. */
+  /**
+   * Makes the building build the live one, atomically and for every read that begins after. Returns the build it
+   * replaces, which is kept as `previous` until dropped.
+   */
   swap(projection: Projection, build: number, keepUntil?: number): Promise<number>;
   /** Drops a build that is not live (the building one: it is given up). */
   dropBuild(projection: Projection, build: number): Promise<void>;

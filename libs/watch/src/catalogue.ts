@@ -5,18 +5,27 @@ import { GROUPS } from './alerts/index.ts';
 export const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
 
 /** Measured by kube-state-metrics, for rules that say `optional`. */
-export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = { kube_job_failed: ['namespace', 'job_name', 'condition'] };
+export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
+  kube_job_failed: ['namespace', 'job_name', 'condition'],
+};
 
-interface Row { readonly type: string; readonly labels: Readonly<Record<string, unknown>> | readonly string[] }
+interface Row {
+  readonly type: string;
+  readonly labels: Readonly<Record<string, unknown>> | readonly string[];
+}
 
 /**
- * Every series that can exist and its labels: `docs/metrics.json` (generated from the catalogue of libs/observability), our
+ * Every series that can exist and its labels: `docs/metrics.json` (generated from the catalogue of libs/observability),
+ * our
  * recordings, and kube-state-metrics.
  */
 export function knownSeries(): ReadonlyMap<string, ReadonlySet<string>> {
-  const { metrics } = JSON.parse(readFileSync(new URL('../../../docs/metrics.json', import.meta.url), 'utf8')) as { metrics: Readonly<Record<string, Row>> };
+  const { metrics } = JSON.parse(readFileSync(new URL('../../../docs/metrics.json', import.meta.url), 'utf8')) as {
+    metrics: Readonly<Record<string, Row>>;
+  };
   const known = new Map<string, ReadonlySet<string>>();
-  const add = (name: string, labels: readonly string[]): void => void known.set(name, new Set([...labels, ...TARGET_LABELS]));
+  const add = (name: string, labels: readonly string[]): void =>
+    void known.set(name, new Set([...labels, ...TARGET_LABELS]));
   for (const [name, { type, labels }] of Object.entries(metrics)) {
     const names = Array.isArray(labels) ? (labels as string[]) : Object.keys(labels);
     if (type === 'histogram') {

@@ -15,6 +15,17 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 
 /** docs/watching.md with its generated parts renewed: each stands between `<!-- name -->` and `<!-- end -->`. */
 export function watchingPage(current: string): string {
-  const parts: Readonly<Record<string, string>> = { alerts: alertTable(), dashboards: dashboardTable(), inhibit: `\`\`\`yaml\n${inhibitRules()}\n\`\`\`` };
-  return Object.entries(parts).reduce((page, [name, text]) => page.replace(new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- end -->)`), (_, start: string, end: string) => `${start}${text}\n${end}`), current);
+  const parts: Readonly<Record<string, string>> = {
+    alerts: alertTable(),
+    dashboards: dashboardTable(),
+    inhibit: `\`\`\`yaml\n${inhibitRules()}\n\`\`\``,
+  };
+  return Object.entries(parts).reduce(
+    (page, [name, text]) =>
+      page.replace(
+        new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- end -->)`),
+        (_, start: string, end: string) => `${start}\n${text}\n\n${end}`,
+      ),
+    current,
+  );
 }

@@ -19,7 +19,9 @@ describe('generated files are current (npm run generate -w libs/watch writes the
     await expect(text).toMatchFileSnapshot(join(root, file));
   });
   test.each(['dashboards', 'alerts'])('there are no others in files/%s', (folder) => {
-    const expected = [...generated.keys()].filter((file) => file.includes(`/${folder}/`)).map((file) => file.split('/').at(-1)!);
+    const expected = [...generated.keys()]
+      .filter((file) => file.includes(`/${folder}/`))
+      .map((file) => file.split('/').at(-1)!);
     expect(readdirSync(join(root, 'charts/provider-access/files', folder)).sort()).toEqual(expected.sort());
   });
   test('the tables of docs/watching.md', async () => {
@@ -28,8 +30,17 @@ describe('generated files are current (npm run generate -w libs/watch writes the
 });
 
 const expressions = [
-  ...GROUPS.flatMap(({ recordings = [], alerts }) => [...recordings.map(({ record, expr }) => [record, expr(ofRelease)] as const), ...alerts.map((alert) => [alertName(alert), alert.expr(ofRelease)] as const)]),
-  ...DASHBOARDS.flatMap(({ name, rows }) => rows.flatMap(({ panels }) => panels.flatMap(({ title, queries }) => queries.map(({ expr }, i) => [`${name}: ${title} ${i + 1}`, expr(ofDashboard)] as const)))),
+  ...GROUPS.flatMap(({ recordings = [], alerts }) => [
+    ...recordings.map(({ record, expr }) => [record, expr(ofRelease)] as const),
+    ...alerts.map((alert) => [alertName(alert), alert.expr(ofRelease)] as const),
+  ]),
+  ...DASHBOARDS.flatMap(({ name, rows }) =>
+    rows.flatMap(({ panels }) =>
+      panels.flatMap(({ title, queries }) =>
+        queries.map(({ expr }, i) => [`${name}: ${title} ${i + 1}`, expr(ofDashboard)] as const),
+      ),
+    ),
+  ),
 ];
 describe('expressions speak of what is measured', () => {
   const known = knownSeries();
@@ -44,7 +55,11 @@ describe('expressions speak of what is measured', () => {
     }
     for (const label of grouping) expect([...labels]).toContain(label);
     // What one metric has not, no grouping can bring.
-    for (const label of grouping) expect(selectors.some(({ metric }) => known.get(metric)!.has(label)), `by (${label})`).toBe(true);
+    for (const label of grouping)
+      expect(
+        selectors.some(({ metric }) => known.get(metric)!.has(label)),
+        `by (${label})`,
+      ).toBe(true);
   });
 });
 
@@ -57,11 +72,24 @@ describe('alerts', () => {
   test.each(ALERTS)('$name keeps the labels that its texts name', (alert) => {
     const { selectors, grouping } = namesIn(alert.expr(ofRelease));
     const kept = new Set([...grouping, ...selectors.flatMap(({ labels }) => labels)]);
-    const recorded = GROUPS.flatMap(({ recordings = [] }) => recordings).filter(({ record }) => selectors.some(({ metric }) => metric === record)).flatMap(({ labels }) => labels);
-    for (const [, label] of `${alert.summary} ${alert.description}`.matchAll(/\$labels\.(\w+)/g)) expect([...kept, ...recorded]).toContain(label);
+    const recorded = GROUPS.flatMap(({ recordings = [] }) => recordings)
+      .filter(({ record }) => selectors.some(({ metric }) => metric === record))
+      .flatMap(({ labels }) => labels);
+    for (const [, label] of `${alert.summary} ${alert.description}`.matchAll(/\$labels\.(\w+)/g))
+      expect([...kept, ...recorded]).toContain(label);
   });
   test.each(GROUPS)('$name is one group as Prometheus and a PrometheusRule take it', ({ name, alerts }) => {
-    const { groups } = parse(generated.get(`charts/provider-access/files/alerts/${name}.yaml`)!) as { groups: { name: string; rules: { alert?: string; expr: string; labels?: Record<string, string>; annotations?: Record<string, string> }[] }[] };
+    const { groups } = parse(generated.get(`charts/provider-access/files/alerts/${name}.yaml`)!) as {
+      groups: {
+        name: string;
+        rules: {
+          alert?: string;
+          expr: string;
+          labels?: Record<string, string>;
+          annotations?: Record<string, string>;
+        }[];
+      }[];
+    };
     expect(groups.map((group) => group.name)).toEqual([`provider-access.${name}`]);
     const written = groups[0]!.rules.filter(({ alert }) => alert !== undefined);
     expect(written.map(({ alert }) => alert)).toEqual(alerts.map(alertName));
@@ -102,32 +130,65 @@ describe('runbooks', () => {
     const variables = read('docs/configuration.md');
     for (const file of readdirSync(folder)) {
       const text = readFileSync(join(folder, file), 'utf8');
-      for (const [name] of text.matchAll(/\b(pa|http|nodejs|process)_[a-z0-9_]+\b/g)) expect([...known.keys()].some((metric) => metric === name || metric.startsWith(`${name}_`)), `${file}: ${name}`).toBe(true);
-      for (const [, name] of text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)) expect(variables, `${file}: ${name}`).toContain(`\`${name}\``);
+      for (const [name] of text.matchAll(/\b(pa|http|nodejs|process)_[a-z0-9_]+\b/g))
+        expect(
+          [...known.keys()].some((metric) => metric === name || metric.startsWith(`${name}_`)),
+          `${file}: ${name}`,
+        ).toBe(true);
+      for (const [, name] of text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g))
+        expect(variables, `${file}: ${name}`).toContain(`\`${name}\``);
     }
   });
 });
 
 describe('dashboards', () => {
-  interface Target { readonly refId: string; readonly expr: string; readonly datasource: { readonly uid: string } }
-  interface PanelJson { readonly id: number; readonly type: string; readonly title: string; readonly description?: string; readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }; readonly targets?: readonly Target[] }
-  interface File { readonly uid: string; readonly schemaVersion: number; readonly panels: readonly PanelJson[]; readonly templating: { readonly list: readonly { readonly name: string }[] } }
-  const files = DASHBOARDS.map(({ name }) => [name, JSON.parse(generated.get(`charts/provider-access/files/dashboards/${name}.json`)!) as File] as const);
+  interface Target {
+    readonly refId: string;
+    readonly expr: string;
+    readonly datasource: { readonly uid: string };
+  }
+  interface PanelJson {
+    readonly id: number;
+    readonly type: string;
+    readonly title: string;
+    readonly description?: string;
+    readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+    readonly targets?: readonly Target[];
+  }
+  interface File {
+    readonly uid: string;
+    readonly schemaVersion: number;
+    readonly panels: readonly PanelJson[];
+    readonly templating: { readonly list: readonly { readonly name: string }[] };
+  }
+  const files = DASHBOARDS.map(
+    ({ name }) =>
+      [name, JSON.parse(generated.get(`charts/provider-access/files/dashboards/${name}.json`)!) as File] as const,
+  );
 
   test('have the uids on which links rest', () => {
-    expect(files.map(([, { uid }]) => uid)).toEqual(['road', 'intake', 'exports', 'access', 'engines'].map((name) => `provider-access-${name}`));
+    expect(files.map(([, { uid }]) => uid)).toEqual(
+      ['road', 'intake', 'exports', 'access', 'engines'].map((name) => `provider-access-${name}`),
+    );
   });
   test.each(files)('%s: panels lie side by side, say what they tell, and ask the chosen data source', (_, file) => {
     expect(file.schemaVersion).toBe(41);
     expect(file.templating.list.map(({ name }) => name)).toEqual(['datasource', 'namespace']);
     expect(new Set(file.panels.map(({ id }) => id)).size).toBe(file.panels.length);
     const taken = new Set<string>();
-    for (const { type, title, description, gridPos: { x, y, w, h }, targets } of file.panels) {
+    for (const {
+      type,
+      title,
+      description,
+      gridPos: { x, y, w, h },
+      targets,
+    } of file.panels) {
       expect(x + w).toBeLessThanOrEqual(24);
-      for (let i = x; i < x + w; i += 1) for (let j = y; j < y + h; j += 1) {
-        expect(taken.has(`${i}/${j}`), `${title} lies over another`).toBe(false);
-        taken.add(`${i}/${j}`);
-      }
+      for (let i = x; i < x + w; i += 1)
+        for (let j = y; j < y + h; j += 1) {
+          expect(taken.has(`${i}/${j}`), `${title} lies over another`).toBe(false);
+          taken.add(`${i}/${j}`);
+        }
       if (type === 'row') continue;
       expect(description, title).toMatch(/\w.*\./);
       for (const { expr, datasource } of targets!) {
@@ -137,8 +198,14 @@ describe('dashboards', () => {
     }
   });
   test('every metric of the platform is in one of them', () => {
-    const shown = new Set(expressions.filter(([label]) => label.includes(': ')).flatMap(([, expr]) => namesIn(expr).selectors.map(({ metric }) => metric.replace(/_(bucket|sum|count)$/, ''))));
-    const all = Object.keys((JSON.parse(read('docs/metrics.json')) as { metrics: Record<string, unknown> }).metrics).filter((name) => !/^(process|nodejs)_/.test(name));
+    const shown = new Set(
+      expressions
+        .filter(([label]) => label.includes(': '))
+        .flatMap(([, expr]) => namesIn(expr).selectors.map(({ metric }) => metric.replace(/_(bucket|sum|count)$/, ''))),
+    );
+    const all = Object.keys(
+      (JSON.parse(read('docs/metrics.json')) as { metrics: Record<string, unknown> }).metrics,
+    ).filter((name) => !/^(process|nodejs)_/.test(name));
     expect(all.filter((name) => !shown.has(name)).sort()).toEqual([]);
   });
 });

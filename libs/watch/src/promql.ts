@@ -1,10 +1,14 @@
-/** What an expression speaks of: its metrics with the labels that each is selected by, and the labels it groups and matches by. */
+/**
+ * What an expression speaks of: its metrics with the labels that each is selected by, and the labels it groups and
+ * matches by.
+ */
 export interface Spoken {
   readonly selectors: readonly { readonly metric: string; readonly labels: readonly string[] }[];
   readonly grouping: readonly string[];
 }
 
-const TOKEN = /(?<space>\s+)|(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<number>\d[\w.]*)|(?<variable>\$\w+|\$\{\w+\})|(?<word>[a-zA-Z_][\w:]*)|(?<sign>[=!<>]=|[=!]~|[-+*/%^(){}[\],=<>:@])/y;
+const TOKEN =
+  /(?<space>\s+)|(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<number>\d[\w.]*)|(?<variable>\$\w+|\$\{\w+\})|(?<word>[a-zA-Z_][\w:]*)|(?<sign>[=!<>]=|[=!]~|[-+*/%^(){}[\],=<>:@])/y;
 /** They are followed by a list of labels in brackets. */
 const LABEL_LISTS = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 const WORDS = new Set([...LABEL_LISTS, 'and', 'or', 'unless', 'bool', 'offset', 'atan2', 'inf', 'nan', 'start', 'end']);
@@ -20,7 +24,8 @@ export function namesIn(expr: string): Spoken {
   let i = 0;
   const until = (end: string): string[] => {
     const words: string[] = [];
-    for (i += 1; i < tokens.length && tokens[i]!.text !== end; i += 1) if (tokens[i]!.kind === 'word') words.push(tokens[i]!.text);
+    for (i += 1; i < tokens.length && tokens[i]!.text !== end; i += 1)
+      if (tokens[i]!.kind === 'word') words.push(tokens[i]!.text);
     return words;
   };
   for (; i < tokens.length; i += 1) {

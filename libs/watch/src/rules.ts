@@ -1,5 +1,6 @@
 /**
- * `page` wakes somebody: providers or members are without something now, or a service level is about to be missed. `ticket`
+ * `page` wakes somebody: providers or members are without something now, or a service level is about to be missed.
+ * `ticket`
  * waits for the next working day. What needs no person is no alert.
  */
 export type Severity = 'page' | 'ticket';
@@ -47,14 +48,18 @@ export const PREFIX = 'ProviderAccess';
 export const alertName = (alert: Pick<AlertRule, 'name'>): string => `${PREFIX}${alert.name}`;
 
 /**
- * The matcher that the chart replaces with the release's namespace. It matches everything, also series without the label: the
+ * The matcher that the chart replaces with the release's namespace. It matches everything, also series without the
+ * label: the
  * files are valid as they are, wherever only one release is watched.
  */
 export const RELEASE = 'namespace=~".*"';
 /** What the chart replaces with the place of the runbooks. */
 export const RUNBOOKS = 'https://runbooks.invalid/';
 
-const selector = (release: string): Of => (metric, matchers = '') => `${metric}{${[release, matchers].filter((part) => part !== '').join(',')}}`;
+const selector =
+  (release: string): Of =>
+  (metric, matchers = '') =>
+    `${metric}{${[release, matchers].filter((part) => part !== '').join(',')}}`;
 export const ofRelease: Of = selector(RELEASE);
 /** The same for dashboards, where the release is a variable. */
 export const ofDashboard: Of = selector('namespace=~"$namespace"');

@@ -4,10 +4,14 @@ import { aclRows, type AclRule, aclRules, aclScript } from './acls.ts';
 import { DECLARATIONS, viewGroup } from './services.ts';
 
 const rules = aclRules();
-const covers = (rule: AclRule, name: string): boolean => (rule.pattern === 'literal' ? rule.name === name : name.startsWith(rule.name));
+const covers = (rule: AclRule, name: string): boolean =>
+  rule.pattern === 'literal' ? rule.name === name : name.startsWith(rule.name);
 const may = (who: string, operation: AclRule['operation'], resource: AclRule['resource'], name: string): boolean =>
-  rules.some((r) => r.principal === `User:${who}` && r.operation === operation && r.resource === resource && covers(r, name));
-const writable = (who: string): string[] => TOPICS.map(({ name }) => name).filter((name) => may(who, 'Write', 'topic', name));
+  rules.some(
+    (r) => r.principal === `User:${who}` && r.operation === operation && r.resource === resource && covers(r, name),
+  );
+const writable = (who: string): string[] =>
+  TOPICS.map(({ name }) => name).filter((name) => may(who, 'Write', 'topic', name));
 
 test('a payer writes its two topics and nothing else, not even dead letters, and reads nothing', () => {
   expect(writable('payer')).toEqual([...PAYER_TOPICS]);
@@ -25,20 +29,29 @@ test.each(SERVICES)('%s writes what it is declared to write, and no topic of ano
   }
 });
 
-test.each(SERVICES)('%s reads every topic that its subscriptions and views take, in groups that no other service may join', (service) => {
-  const { subscriptions, projections } = DECLARATIONS.find((d) => d.service === service)!;
-  const consumed = [...subscriptions, ...projections.map((p) => ({ group: viewGroup(p), topics: Object.keys(p.topics) }))];
-  for (const { group, topics } of consumed) {
-    expect(may(service, 'Read', 'group', group)).toBe(true);
-    for (const topic of topics) expect(may(service, 'Read', 'topic', topic), topic).toBe(true);
-    for (const other of [...SERVICES, 'payer', 'admin'].filter((s) => s !== service)) expect(may(other, 'Read', 'group', group)).toBe(false);
-  }
-});
+test.each(SERVICES)(
+  '%s reads every topic that its subscriptions and views take, in groups that no other service may join',
+  (service) => {
+    const { subscriptions, projections } = DECLARATIONS.find((d) => d.service === service)!;
+    const consumed = [
+      ...subscriptions,
+      ...projections.map((p) => ({ group: viewGroup(p), topics: Object.keys(p.topics) })),
+    ];
+    for (const { group, topics } of consumed) {
+      expect(may(service, 'Read', 'group', group)).toBe(true);
+      for (const topic of topics) expect(may(service, 'Read', 'topic', topic), topic).toBe(true);
+      for (const other of [...SERVICES, 'payer', 'admin'].filter((s) => s !== service))
+        expect(may(other, 'Read', 'group', group)).toBe(false);
+    }
+  },
+);
 
 test('who decides may see whether an intake has lost events, and joins no group of others', () => {
   for (const group of ['consent-intake', 'attribution-intake', 'attribution-providers', 'resources-intake']) {
-    for (const service of ['attribution', 'consent', 'resources', 'export']) expect(may(service, 'Describe', 'group', group), `${service} ${group}`).toBe(true);
-    for (const other of ['auth', 'payer', 'admin']) expect(may(other, 'Describe', 'group', group), `${other} ${group}`).toBe(false);
+    for (const service of ['attribution', 'consent', 'resources', 'export'])
+      expect(may(service, 'Describe', 'group', group), `${service} ${group}`).toBe(true);
+    for (const other of ['auth', 'payer', 'admin'])
+      expect(may(other, 'Describe', 'group', group), `${other} ${group}`).toBe(false);
   }
 });
 
@@ -49,7 +62,9 @@ test('who only looks at heads reads nothing', () => {
 
 test('who applies topics reads and writes no record, and changes no ACL', () => {
   const own = rules.filter((r) => r.principal === 'User:admin');
-  expect(new Set(own.map((r) => r.operation))).toEqual(new Set(['Create', 'Describe', 'DescribeConfigs', 'AlterConfigs']));
+  expect(new Set(own.map((r) => r.operation))).toEqual(
+    new Set(['Create', 'Describe', 'DescribeConfigs', 'AlterConfigs']),
+  );
   expect(new Set(own.map((r) => r.name))).toEqual(new Set(TOPICS.map(({ name }) => name)));
 });
 
@@ -72,13 +87,24 @@ test('the script and the table say exactly the rules', () => {
   const lines = aclScript(rules).filter((l) => l.startsWith('$KAFKA_ACLS'));
   const said = lines.flatMap((line) => {
     const words = line.split(' ');
-    const all = (option: string): string[] => words.flatMap((w, i) => (w === option ? [words[i + 1]!.replace(/^'|'$/g, '')] : []));
-    return (['topic', 'group'] as const).flatMap((resource) => all(`--${resource}`).flatMap((name) => all('--operation').map((operation) => JSON.stringify([all('--allow-principal')[0], resource, all('--resource-pattern-type')[0], name, operation]))));
+    const all = (option: string): string[] =>
+      words.flatMap((w, i) => (w === option ? [words[i + 1]!.replace(/^'|'$/g, '')] : []));
+    return (['topic', 'group'] as const).flatMap((resource) =>
+      all(`--${resource}`).flatMap((name) =>
+        all('--operation').map((operation) =>
+          JSON.stringify([all('--allow-principal')[0], resource, all('--resource-pattern-type')[0], name, operation]),
+        ),
+      ),
+    );
   });
-  expect(said.toSorted()).toEqual(rules.map((r) => JSON.stringify([r.principal, r.resource, r.pattern, r.name, r.operation])).toSorted());
+  expect(said.toSorted()).toEqual(
+    rules.map((r) => JSON.stringify([r.principal, r.resource, r.pattern, r.name, r.operation])).toSorted(),
+  );
   expect(aclRows(rules)).toContainEqual(['User:consent', 'topic', 'pa.consent', 'Read, Write, Describe']);
 });
 
 test('a principal with a quote stays one word of the shell', () => {
-  expect(aclScript(aclRules({ principalPrefix: "User:O'Neil " })).join('\n')).toContain(`--allow-principal 'User:O'\\''Neil payer'`);
+  expect(aclScript(aclRules({ principalPrefix: "User:O'Neil " })).join('\n')).toContain(
+    `--allow-principal 'User:O'\\''Neil payer'`,
+  );
 });

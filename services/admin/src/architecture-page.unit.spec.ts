@@ -8,7 +8,11 @@ import { DECLARATIONS } from './services.ts';
 const page = readFileSync(join(import.meta.dirname, '../../../docs/architecture.md'), 'utf8');
 const section = page.slice(page.indexOf('## What each service owns'), page.indexOf('## Routes'));
 const rowOf = (service: string): readonly string[] =>
-  section.split('\n').find((line) => line.startsWith(`| ${service} |`))?.split('|').slice(1, -1) ?? [];
+  section
+    .split('\n')
+    .find((line) => line.replaceAll(/ +\|/g, ' |').startsWith(`| ${service} |`))
+    ?.split('|')
+    .slice(1, -1) ?? [];
 const names = (cell: string | undefined): string[] => [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
 
 /** Topics that several services write: the text above the table names them. */
@@ -18,7 +22,11 @@ describe.each([...DECLARATIONS])('docs/architecture.md, $service', ({ service, p
   test('names the topics that it alone writes', () => {
     const [, , topics] = rowOf(service);
     const owned = TOPICS.filter(({ name, writers }) => !SHARED.has(name) && writers[0] === service);
-    expect(names(topics).filter((name) => name.startsWith('pa.')).sort()).toEqual(owned.map(({ name }) => name).sort());
+    expect(
+      names(topics)
+        .filter((name) => name.startsWith('pa.'))
+        .sort(),
+    ).toEqual(owned.map(({ name }) => name).sort());
   });
 
   test('names the views that it keeps up', () => {

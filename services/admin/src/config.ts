@@ -1,24 +1,47 @@
-import { kafkaEnv, kafkaOptions, mongoEnv, mongoOptions, readConfig, refuse, topicsEnv, topicsFaults, whole, type Environment } from '@provider-access/config';
+import {
+  kafkaEnv,
+  kafkaOptions,
+  mongoEnv,
+  mongoOptions,
+  readConfig,
+  refuse,
+  topicsEnv,
+  topicsFaults,
+  whole,
+  type Environment,
+} from '@provider-access/config';
 import { DEFAULT_PAYER_RETENTION_DAYS, type TopicChoices } from '@provider-access/events';
 import { z } from 'zod';
 import type { AclOptions } from './acls.ts';
 
 /** Replication of every topic, and what the settings of topics depend on. */
-export interface TopicPlanSettings extends TopicChoices { readonly replication: number; readonly minInsyncReplicas: number }
+export interface TopicPlanSettings extends TopicChoices {
+  readonly replication: number;
+  readonly minInsyncReplicas: number;
+}
 
 export const topicsConfig = z.object({
-  ...kafkaEnv, ...topicsEnv,
-  PAYER_RETENTION_DAYS: whole(1, 36_500).default(DEFAULT_PAYER_RETENTION_DAYS).describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
+  ...kafkaEnv,
+  ...topicsEnv,
+  PAYER_RETENTION_DAYS: whole(1, 36_500)
+    .default(DEFAULT_PAYER_RETENTION_DAYS)
+    .describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
 });
 export const viewsConfig = z.object(mongoEnv);
-export const aclsConfig = z.object({ KAFKA_TOPIC_PREFIX: kafkaEnv.KAFKA_TOPIC_PREFIX, KAFKA_GROUP_PREFIX: kafkaEnv.KAFKA_GROUP_PREFIX });
+export const aclsConfig = z.object({
+  KAFKA_TOPIC_PREFIX: kafkaEnv.KAFKA_TOPIC_PREFIX,
+  KAFKA_GROUP_PREFIX: kafkaEnv.KAFKA_GROUP_PREFIX,
+});
 
 /** @throws ConfigurationError */
 export function topicsFromEnv(env: Environment) {
   const config = readConfig(topicsConfig, env);
   refuse(topicsFaults(config));
   const settings: TopicPlanSettings = {
-    partitions: config.KAFKA_PARTITIONS, replication: config.KAFKA_REPLICATION, minInsyncReplicas: config.KAFKA_MIN_INSYNC_REPLICAS, payerRetentionDays: config.PAYER_RETENTION_DAYS,
+    partitions: config.KAFKA_PARTITIONS,
+    replication: config.KAFKA_REPLICATION,
+    minInsyncReplicas: config.KAFKA_MIN_INSYNC_REPLICAS,
+    payerRetentionDays: config.PAYER_RETENTION_DAYS,
     ...(config.KAFKA_MAX_RECORD_BYTES !== undefined && { inboundRecordBytes: config.KAFKA_MAX_RECORD_BYTES }),
   };
   return { connection: kafkaOptions(config, 'admin'), settings };
@@ -29,6 +52,9 @@ export const viewsFromEnv = (env: Environment) => mongoOptions(readConfig(viewsC
 
 /** The prefixes that the services have; a group prefix that is not set is the topic prefix, as for them. */
 export function aclOptionsFromEnv(env: Environment): AclOptions {
-  const { KAFKA_TOPIC_PREFIX: topicPrefix = '', KAFKA_GROUP_PREFIX: groupPrefix = topicPrefix } = readConfig(aclsConfig, env);
+  const { KAFKA_TOPIC_PREFIX: topicPrefix = '', KAFKA_GROUP_PREFIX: groupPrefix = topicPrefix } = readConfig(
+    aclsConfig,
+    env,
+  );
   return { topicPrefix, groupPrefix };
 }

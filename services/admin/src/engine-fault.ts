@@ -14,11 +14,17 @@ export const EXIT = {
   unauthorized: 4,
 } as const;
 
-/** Why an engine did not do it, for people: without the words of the engine, which may hold addresses with credentials. */
-export interface EngineFault { readonly exit: number; readonly message: string }
+/**
+ * Why an engine did not do it, for people: without the words of the engine, which may hold addresses with credentials.
+ */
+export interface EngineFault {
+  readonly exit: number;
+  readonly message: string;
+}
 
 const MONGO_UNAUTHORIZED = new Set([13, 18]);
-const KAFKA_UNAUTHORIZED = /AUTHORIZATION_FAILED|KafkaJSSASLAuthenticationError|KafkaJSUnsupportedSaslMechanism|not authorized|Authentication failed|SASL/i;
+const KAFKA_UNAUTHORIZED =
+  /AUTHORIZATION_FAILED|KafkaJSSASLAuthenticationError|KafkaJSUnsupportedSaslMechanism|not authorized|Authentication failed|SASL/i;
 
 /** Names, types and codes along the chain of causes: adapters wrap what their client throws. */
 function* chain(error: unknown): Generator<{ name: string; type: string; code: unknown; message: string }> {
@@ -33,15 +39,38 @@ function* chain(error: unknown): Generator<{ name: string; type: string; code: u
   }
 }
 
-/** undefined: no fault of an engine or of the configuration but a bug, which is thrown on. `target` names the engine and where it was sought. */
+/**
+ * undefined: no fault of an engine or of the configuration but a bug, which is thrown on. `target` names the engine and
+ * where it was sought.
+ */
 export function engineFault(error: unknown, target: string): EngineFault | undefined {
-  if (error instanceof ConfigurationError || error instanceof CopyRefused) return { exit: EXIT.usage, message: error.message };
+  if (error instanceof ConfigurationError || error instanceof CopyRefused)
+    return { exit: EXIT.usage, message: error.message };
   const links = [...chain(error)];
-  if (links.some(({ name, type, code, message }) => KAFKA_UNAUTHORIZED.test(`${name} ${type} ${message}`) || (typeof code === 'number' && name.startsWith('Mongo') && MONGO_UNAUTHORIZED.has(code)))) {
-    return { exit: EXIT.unauthorized, message: `${target} refused these credentials, or they may not do this: \`acls\` says what each principal needs` };
+  if (
+    links.some(
+      ({ name, type, code, message }) =>
+        KAFKA_UNAUTHORIZED.test(`${name} ${type} ${message}`) ||
+        (typeof code === 'number' && name.startsWith('Mongo') && MONGO_UNAUTHORIZED.has(code)),
+    )
+  ) {
+    return {
+      exit: EXIT.unauthorized,
+      message: `${target} refused these credentials, or they may not do this: \`acls\` says what each principal needs`,
+    };
   }
-  const away = links.find(({ name, code }) => /^KafkaJS|^Mongo|^EngineUnavailable$/.test(name) || (typeof code === 'string' && /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|EPIPE|ERR_TLS|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)));
+  const away = links.find(
+    ({ name, code }) =>
+      /^KafkaJS|^Mongo|^EngineUnavailable$/.test(name) ||
+      (typeof code === 'string' &&
+        /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|EPIPE|ERR_TLS|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)),
+  );
   if (away === undefined) return undefined;
-  const codes = links.map(({ code, type }) => (typeof code === 'string' ? code : type)).filter((c) => c !== '' && c !== undefined && /^[A-Z0-9_]+$/.test(c));
-  return { exit: EXIT.unavailable, message: `${target} cannot be reached or did not answer (${[...new Set([away.name, ...codes])].join(', ')})` };
+  const codes = links
+    .map(({ code, type }) => (typeof code === 'string' ? code : type))
+    .filter((c) => c !== '' && c !== undefined && /^[A-Z0-9_]+$/.test(c));
+  return {
+    exit: EXIT.unavailable,
+    message: `${target} cannot be reached or did not answer (${[...new Set([away.name, ...codes])].join(', ')})`,
+  };
 }

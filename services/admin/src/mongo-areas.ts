@@ -1,10 +1,19 @@
 import { applyState, planState, type IndexPlan, type MongoOptions as StateOptions } from '@provider-access/state/mongo';
-import { applyViews, planViews, type MongoOptions as ViewsOptions, type PlannedView } from '@provider-access/views/mongo';
+import {
+  applyViews,
+  planViews,
+  type MongoOptions as ViewsOptions,
+  type PlannedView,
+} from '@provider-access/views/mongo';
 import type { Area, Row } from './report.ts';
 import { PROJECTIONS } from './services.ts';
 
-const DROP_BY_HAND = 'state: an index of that name is another than declared. Drop it by hand (dropIndex) when nobody else needs it, then apply.';
-const NEW_VERSION = 'views: what is there was made for another definition. A projection that changes gets a new version, which is built beside the old one.';
+const DROP_BY_HAND =
+  'state: an index of that name is another than declared. Drop it by hand (dropIndex) when nobody else needs it, ' +
+  'then apply.';
+const NEW_VERSION =
+  'views: what is there was made for another definition. A projection that changes gets a new version, which is ' +
+  'built beside the old one.';
 
 function viewRow({ collection, index, state }: PlannedView): Row {
   const base = { area: 'views' as const, what: `${collection} ${index}`, shouldBe: 'as declared' };
@@ -21,8 +30,12 @@ function viewRow({ collection, index, state }: PlannedView): Row {
 }
 
 const stateRow = ({ collection, index, state }: IndexPlan): Row => ({
-  area: 'state', what: `${collection} ${index}`, is: state === 'present' ? 'as declared' : state, shouldBe: 'as declared',
-  action: state === 'present' ? 'none' : state === 'missing' ? 'create' : 'by hand', ...(state === 'different' && { note: DROP_BY_HAND }),
+  area: 'state',
+  what: `${collection} ${index}`,
+  is: state === 'present' ? 'as declared' : state,
+  shouldBe: 'as declared',
+  action: state === 'present' ? 'none' : state === 'missing' ? 'create' : 'by hand',
+  ...(state === 'different' && { note: DROP_BY_HAND }),
 });
 
 /** Says what it found; what still differs afterwards is among it as `by hand`. */
@@ -38,8 +51,16 @@ const area = (name: Row['area'], plan: () => Promise<readonly Row[]>, apply: () 
 
 /** Every view of every service, with the indexes of its builds. */
 export const viewsArea = (options: ViewsOptions): Area =>
-  area('views', async () => (await planViews(options, PROJECTIONS)).map(viewRow), () => applyViews(options, PROJECTIONS));
+  area(
+    'views',
+    async () => (await planViews(options, PROJECTIONS)).map(viewRow),
+    () => applyViews(options, PROJECTIONS),
+  );
 
 /** What instances must agree on: the indexes of its collections. */
 export const stateArea = (options: StateOptions): Area =>
-  area('state', async () => (await planState(options)).map(stateRow), () => applyState(options));
+  area(
+    'state',
+    async () => (await planState(options)).map(stateRow),
+    () => applyState(options),
+  );

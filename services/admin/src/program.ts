@@ -25,9 +25,15 @@ export interface Copies {
   acceptLoss(said: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
-export interface OpenArea { readonly target: string; readonly areas: readonly Area[] }
+export interface OpenArea {
+  readonly target: string;
+  readonly areas: readonly Area[];
+}
 
-export interface Streams { out(line: string): void; error(line: string): void }
+export interface Streams {
+  out(line: string): void;
+  error(line: string): void;
+}
 
 /** An engine did not do it; carries what the message needs. */
 class AreaFailed extends Error {
@@ -61,7 +67,11 @@ export function createProgram(declared: Declared, streams: Streams, done: (exit:
     const rows: Row[] = [];
     for (const open of opens) rows.push(...(await rowsOf(open, 'plan')));
     const differ = differing(rows);
-    tell(json, rows, [...planLines(rows), '', differ.length === 0 ? 'All is as declared.' : `${differ.length} of ${rows.length} differ.`]);
+    tell(json, rows, [
+      ...planLines(rows),
+      '',
+      differ.length === 0 ? 'All is as declared.' : `${differ.length} of ${rows.length} differ.`,
+    ]);
   };
   const apply = async (opens: readonly OpenArea[], json: boolean): Promise<void> => {
     const rows: Row[] = [];
@@ -77,18 +87,34 @@ export function createProgram(declared: Declared, streams: Streams, done: (exit:
   };
 
   const program = new Command('provider-access-admin')
-    .description('Topics, indexes and access rules of the Provider Access platform. Never shrinks or deletes; may run any number of times, also at once.')
-    .exitOverride().configureOutput({ writeOut: (text) => streams.out(text.trimEnd()), writeErr: (text) => streams.error(text.trimEnd()) })
-    .addHelpText('after', `
+    .description(
+      'Topics, indexes and access rules of the Provider Access platform. Never shrinks or deletes; may run any ' +
+        'number of times, also at once.',
+    )
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => streams.out(text.trimEnd()),
+      writeErr: (text) => streams.error(text.trimEnd()),
+    })
+    .addHelpText(
+      'after',
+      `
 Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs (verify, apply) · 3 an engine cannot be reached · 4 not authorized
 Environment: KAFKA_BROKERS, KAFKA_TOPIC_PREFIX, KAFKA_TLS…, KAFKA_SASL…, KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_MIN_INSYNC_REPLICAS,
-PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
+PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`,
+    );
   const withJson = (command: Command): Command => command.option('--json', 'the result as one JSON object', false);
-  interface Json { readonly json: boolean }
+  interface Json {
+    readonly json: boolean;
+  }
 
   const topics = program.command('topics').description('topics of Kafka with their settings');
-  withJson(topics.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.topics()], o.json));
-  withJson(topics.command('apply')).description('creates missing topics and sets their settings; never fewer or more partitions').action((o: Json) => apply([declared.topics()], o.json));
+  withJson(topics.command('plan'))
+    .description('what is, what should be, what `apply` would do')
+    .action((o: Json) => plan([declared.topics()], o.json));
+  withJson(topics.command('apply'))
+    .description('creates missing topics and sets their settings; never fewer or more partitions')
+    .action((o: Json) => apply([declared.topics()], o.json));
 
   const copying = async <T>(work: (copies: Copies, told: (line: string) => void) => Promise<T>): Promise<T> => {
     const copies = declared.copies();
@@ -98,42 +124,88 @@ PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`);
       throw new AreaFailed(copies.target, error);
     }
   };
-  topics.command('dump').argument('<folder>', 'empty or not there yet; it will hold health data').description('copies every topic into a folder while all goes on (docs/backup.md)')
-    .action(async (folder: string) => say([`Copied as of ${await copying((copies, told) => copies.dump(folder, told))}.`]));
-  topics.command('load').argument('<folder>', 'what `dump` wrote').description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
-    .action(async (folder: string) => say([`Restored as of ${await copying((copies, told) => copies.load(folder, told))}. Nothing is decided until \`topics accept\` says that payers have published what came after it.`]));
-  topics.command('accept').requiredOption('--reason <text>', 'why all that came after the copy is there again').option('--by <name>', 'who says so', 'administrator')
+  topics
+    .command('dump')
+    .argument('<folder>', 'empty or not there yet; it will hold health data')
+    .description('copies every topic into a folder while all goes on (docs/backup.md)')
+    .action(async (folder: string) =>
+      say([`Copied as of ${await copying((copies, told) => copies.dump(folder, told))}.`]),
+    );
+  topics
+    .command('load')
+    .argument('<folder>', 'what `dump` wrote')
+    .description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
+    .action(async (folder: string) =>
+      say([
+        `Restored as of ${await copying((copies, told) => copies.load(folder, told))}. Nothing is decided until ` +
+          `\`topics accept\` says that payers have published what came after it.`,
+      ]),
+    );
+  topics
+    .command('accept')
+    .requiredOption('--reason <text>', 'why all that came after the copy is there again')
+    .option('--by <name>', 'who says so', 'administrator')
     .description('confirms that payers have re-sent everything since the backup; until then, all reads answer 503')
     .action(async (said: { readonly by: string; readonly reason: string }) => {
       const accepted = await copying((copies) => copies.accept(said));
-      say([accepted === 0 ? 'There is no restore that waits to be accepted.' : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`]);
-    });
-
-  topics.command('accept-loss').requiredOption('--reason <text>', 'why the platform may go on without these records').option('--by <name>', 'who says so', 'administrator')
-    .description('accepts that retention removed records before the platform read them: it goes on with what is left')
-    .action(async (said: { readonly by: string; readonly reason: string }) => {
-      const losses = await copying((copies) => copies.acceptLoss(said));
-      say(losses.length === 0 ? ['Nothing was lost: every consumer group has read what retention removed.'] : [
-        ...table(['group', 'partition', 'records lost'], losses.map(({ group, topic, partition, from, to }) => [group, `${topic}/${partition}`, `${from} to ${to - 1}`])),
-        '', 'Accepted. The groups go on with what is left, within seconds.',
+      say([
+        accepted === 0
+          ? 'There is no restore that waits to be accepted.'
+          : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`,
       ]);
     });
 
+  topics
+    .command('accept-loss')
+    .requiredOption('--reason <text>', 'why the platform may go on without these records')
+    .option('--by <name>', 'who says so', 'administrator')
+    .description('accepts that retention removed records before the platform read them: it goes on with what is left')
+    .action(async (said: { readonly by: string; readonly reason: string }) => {
+      const losses = await copying((copies) => copies.acceptLoss(said));
+      say(
+        losses.length === 0
+          ? ['Nothing was lost: every consumer group has read what retention removed.']
+          : [
+              ...table(
+                ['group', 'partition', 'records lost'],
+                losses.map(({ group, topic, partition, from, to }) => [
+                  group,
+                  `${topic}/${partition}`,
+                  `${from} to ${to - 1}`,
+                ]),
+              ),
+              '',
+              'Accepted. The groups go on with what is left, within seconds.',
+            ],
+      );
+    });
+
   const views = program.command('views').description('collections and indexes of MongoDB, of views and of state');
-  withJson(views.command('plan')).description('what is, what should be, what `apply` would do').action((o: Json) => plan([declared.views()], o.json));
-  withJson(views.command('apply')).description('creates missing collections and indexes').action((o: Json) => apply([declared.views()], o.json));
+  withJson(views.command('plan'))
+    .description('what is, what should be, what `apply` would do')
+    .action((o: Json) => plan([declared.views()], o.json));
+  withJson(views.command('apply'))
+    .description('creates missing collections and indexes')
+    .action((o: Json) => apply([declared.views()], o.json));
 
-  withJson(program.command('plan')).description('what `apply` would do').action((o: Json) => plan([declared.topics(), declared.views()], o.json));
-  withJson(program.command('apply')).description('all in order: topics, then collections and indexes').action((o: Json) => apply([declared.topics(), declared.views()], o.json));
-  withJson(program.command('verify')).description('exits 0 when all is as declared, else 2 and says what differs').action(async (o: Json) => {
-    const rows = [...(await rowsOf(declared.topics(), 'plan')), ...(await rowsOf(declared.views(), 'plan'))];
-    const differ = differing(rows);
-    tell(o.json, rows, differ.length === 0 ? ['All is as declared.'] : planLines(differ));
-    if (differ.length > 0) done(EXIT.differs);
-  });
+  withJson(program.command('plan'))
+    .description('what `apply` would do')
+    .action((o: Json) => plan([declared.topics(), declared.views()], o.json));
+  withJson(program.command('apply'))
+    .description('all in order: topics, then collections and indexes')
+    .action((o: Json) => apply([declared.topics(), declared.views()], o.json));
+  withJson(program.command('verify'))
+    .description('exits 0 when all is as declared, else 2 and says what differs')
+    .action(async (o: Json) => {
+      const rows = [...(await rowsOf(declared.topics(), 'plan')), ...(await rowsOf(declared.views(), 'plan'))];
+      const differ = differing(rows);
+      tell(o.json, rows, differ.length === 0 ? ['All is as declared.'] : planLines(differ));
+      if (differ.length > 0) done(EXIT.differs);
+    });
 
-  withJson(program.command('acls')).description('who may do what in Kafka: a script of kafka-acls.sh lines; asks no broker')
-    .option('--principal-prefix <text>', 'before the names payer, admin and the services\'', 'User:')
+  withJson(program.command('acls'))
+    .description('who may do what in Kafka: a script of kafka-acls.sh lines; asks no broker')
+    .option('--principal-prefix <text>', "before the names payer, admin and the services'", 'User:')
     .option('--table', 'a table instead of the script', false)
     .action((o: Json & { readonly principalPrefix: string; readonly table: boolean }) => {
       const rules = aclRules({ ...declared.aclOptions(), principalPrefix: o.principalPrefix });
@@ -151,7 +223,8 @@ export async function run(argv: readonly string[], declared: Declared, streams: 
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const fault = error instanceof AreaFailed ? engineFault(error.cause, error.target) : engineFault(error, 'an engine');
+    const fault =
+      error instanceof AreaFailed ? engineFault(error.cause, error.target) : engineFault(error, 'an engine');
     if (fault === undefined) throw error instanceof AreaFailed ? error.cause : error;
     streams.error(fault.message);
     return fault.exit;

@@ -6,8 +6,21 @@ import type { Area, Row } from './report.ts';
 
 const same = (what: string): Row => ({ area: 'topics', what, is: '12', shouldBe: '12', action: 'none' });
 const missing: Row = { area: 'topics', what: 'pa.consent', is: 'missing', shouldBe: '12 partitions', action: 'create' };
-const partitions: Row = { area: 'topics', what: 'pa.records partitions', is: '6', shouldBe: '12', action: 'by hand', note: 'docs/topics.md says the way.' };
-const index: Row = { area: 'views', what: 'facts_groups_v1 by_provider', is: 'missing', shouldBe: 'group.providers', action: 'create' };
+const partitions: Row = {
+  area: 'topics',
+  what: 'pa.records partitions',
+  is: '6',
+  shouldBe: '12',
+  action: 'by hand',
+  note: 'docs/topics.md says the way.',
+};
+const index: Row = {
+  area: 'views',
+  what: 'facts_groups_v1 by_provider',
+  is: 'missing',
+  shouldBe: 'group.providers',
+  action: 'create',
+};
 
 /** An engine that remembers what was applied. */
 function area(name: Area['name'], rows: readonly Row[]) {
@@ -26,23 +39,51 @@ function area(name: Area['name'], rows: readonly Row[]) {
 }
 const copies: Copies = {
   target: 'Kafka at k:1',
-  dump: (folder, told) => (told(`pa.consent: 3 records`), folder === 'full' ? Promise.reject(new CopyRefused('full is not empty')) : Promise.resolve('2026-03-01T00:00:00.000Z')),
+  dump: (folder, told) => (
+    told(`pa.consent: 3 records`),
+    folder === 'full'
+      ? Promise.reject(new CopyRefused('full is not empty'))
+      : Promise.resolve('2026-03-01T00:00:00.000Z')
+  ),
   load: () => Promise.resolve('2026-03-01T00:00:00.000Z'),
   accept: ({ reason }) => Promise.resolve(reason === 'nothing' ? 0 : 1),
-  acceptLoss: ({ reason }) => Promise.resolve(reason === 'nothing' ? [] : [{ group: 'consent-intake', topic: 'payer.member-events', partition: 3, from: 7, to: 12, begun: true }]),
+  acceptLoss: ({ reason }) =>
+    Promise.resolve(
+      reason === 'nothing'
+        ? []
+        : [{ group: 'consent-intake', topic: 'payer.member-events', partition: 3, from: 7, to: 12, begun: true }],
+    ),
 };
-interface Said { code: number; out: string; error: string }
+interface Said {
+  code: number;
+  out: string;
+  error: string;
+}
 async function admin(argv: readonly string[], declared: Partial<Declared>): Promise<Said> {
   const said: Said = { code: -1, out: '', error: '' };
-  const none = { topics: () => ({ target: 'Kafka at k:1', areas: [] }), views: () => ({ target: 'MongoDB at m:1', areas: [] }), aclOptions: () => ({}), copies: () => copies };
-  said.code = await run(argv, { ...none, ...declared }, { out: (line) => (said.out += `${line}\n`), error: (line) => (said.error += `${line}\n`) });
+  const none = {
+    topics: () => ({ target: 'Kafka at k:1', areas: [] }),
+    views: () => ({ target: 'MongoDB at m:1', areas: [] }),
+    aclOptions: () => ({}),
+    copies: () => copies,
+  };
+  said.code = await run(
+    argv,
+    { ...none, ...declared },
+    { out: (line) => (said.out += `${line}\n`), error: (line) => (said.error += `${line}\n`) },
+  );
   return said;
 }
 const topics = (...rows: readonly Row[]) => {
   const one = area('topics', rows);
   return { one, topics: () => ({ target: 'Kafka at k:1', areas: [one] }) };
 };
-const fails = (error: unknown) => ({ topics: () => ({ target: 'Kafka at k:1', areas: [{ name: 'topics' as const, plan: () => Promise.reject(error), apply: () => Promise.reject(error) }] }) });
+const fails = (error: unknown) => ({
+  topics: () => ({
+    target: 'Kafka at k:1',
+    areas: [{ name: 'topics' as const, plan: () => Promise.reject(error), apply: () => Promise.reject(error) }],
+  }),
+});
 
 test('plan shows what is, what should be and what would be done, and changes nothing', async () => {
   const { one, ...declared } = topics(same('pa.groups'), missing, partitions);
@@ -58,7 +99,10 @@ test('plan shows what is, what should be and what would be done, and changes not
 
 test('plan without a part is of all, in order', async () => {
   const views = area('views', [index]);
-  const { code, out } = await admin(['plan'], { ...topics(missing), views: () => ({ target: 'MongoDB at m:1', areas: [views] }) });
+  const { code, out } = await admin(['plan'], {
+    ...topics(missing),
+    views: () => ({ target: 'MongoDB at m:1', areas: [views] }),
+  });
   expect([code, views.state.applied]).toEqual([0, 0]);
   expect(out).toMatch(/pa\.consent[\s\S]*facts_groups_v1 by_provider[\s\S]*2 of 2 differ\./);
 });
@@ -82,15 +126,25 @@ test('a second apply has nothing to do', async () => {
 
 test('apply alone goes over topics, then views', async () => {
   const order: string[] = [];
-  const noting = (name: Area['name']): Area => ({ name, plan: async () => [], apply: async () => (order.push(name), []) });
-  await admin(['apply'], { topics: () => ({ target: 'k', areas: [noting('topics')] }), views: () => ({ target: 'm', areas: [noting('views'), noting('state')] }) });
+  const noting = (name: Area['name']): Area => ({
+    name,
+    plan: async () => [],
+    apply: async () => (order.push(name), []),
+  });
+  await admin(['apply'], {
+    topics: () => ({ target: 'k', areas: [noting('topics')] }),
+    views: () => ({ target: 'm', areas: [noting('views'), noting('state')] }),
+  });
   expect(order).toEqual(['topics', 'views', 'state']);
 });
 
 test('verify exits 0 when all is as declared, 2 with what differs', async () => {
   expect(await admin(['verify'], topics(same('pa.groups')))).toMatchObject({ code: 0, out: 'All is as declared.\n' });
   const views = area('views', [index]);
-  const differs = await admin(['verify'], { ...topics(same('pa.groups')), views: () => ({ target: 'm', areas: [views] }) });
+  const differs = await admin(['verify'], {
+    ...topics(same('pa.groups')),
+    views: () => ({ target: 'm', areas: [views] }),
+  });
   expect(differs.code).toBe(2);
   expect(differs.out).toContain('facts_groups_v1 by_provider');
   expect(differs.out).not.toContain('pa.groups');
@@ -103,11 +157,33 @@ test('--json is one object', async () => {
 });
 
 test.each([
-  [Object.assign(new Error('Connection error: connect ECONNREFUSED'), { name: 'KafkaJSNumberOfRetriesExceeded', cause: Object.assign(new Error('x'), { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' }) }), 3, /^Kafka at k:1 cannot be reached or did not answer \(KafkaJSNumberOfRetriesExceeded, ECONNREFUSED\)/],
+  [
+    Object.assign(new Error('Connection error: connect ECONNREFUSED'), {
+      name: 'KafkaJSNumberOfRetriesExceeded',
+      cause: Object.assign(new Error('x'), { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' }),
+    }),
+    3,
+    /^Kafka at k:1 cannot be reached or did not answer \(KafkaJSNumberOfRetriesExceeded, ECONNREFUSED\)/,
+  ],
   [Object.assign(new Error('wrapped'), { name: 'EngineUnavailable' }), 3, /cannot be reached/],
-  [Object.assign(new Error('wrapped'), { name: 'EngineUnavailable', cause: Object.assign(new Error('no'), { name: 'KafkaJSProtocolError', type: 'TOPIC_AUTHORIZATION_FAILED' }) }), 4, /refused these credentials/],
-  [Object.assign(new Error('bad password hunter2'), { name: 'KafkaJSSASLAuthenticationError' }), 4, /refused these credentials/],
-  [Object.assign(new Error('not authorized on db'), { name: 'MongoServerError', code: 13 }), 4, /refused these credentials/],
+  [
+    Object.assign(new Error('wrapped'), {
+      name: 'EngineUnavailable',
+      cause: Object.assign(new Error('no'), { name: 'KafkaJSProtocolError', type: 'TOPIC_AUTHORIZATION_FAILED' }),
+    }),
+    4,
+    /refused these credentials/,
+  ],
+  [
+    Object.assign(new Error('bad password hunter2'), { name: 'KafkaJSSASLAuthenticationError' }),
+    4,
+    /refused these credentials/,
+  ],
+  [
+    Object.assign(new Error('not authorized on db'), { name: 'MongoServerError', code: 13 }),
+    4,
+    /refused these credentials/,
+  ],
   [Object.assign(new Error('mongodb://user:hunter2@h'), { name: 'MongoServerSelectionError' }), 3, /cannot be reached/],
   [new ConfigurationError('KAFKA_BROKERS: must be set'), 1, /^KAFKA_BROKERS: must be set/],
 ])('%s exits %i in one sentence without the words of the engine', async (error, code, sentence) => {
@@ -125,16 +201,35 @@ test('a bug is thrown, not dressed as an engine', async () => {
 });
 
 test('a missing setting is named', async () => {
-  const said = await admin(['topics', 'plan'], { topics: () => { throw new ConfigurationError('KAFKA_BROKERS: must be set'); } });
+  const said = await admin(['topics', 'plan'], {
+    topics: () => {
+      throw new ConfigurationError('KAFKA_BROKERS: must be set');
+    },
+  });
   expect(said).toMatchObject({ code: 1, error: 'KAFKA_BROKERS: must be set\n' });
 });
 
 test('acls asks no engine', async () => {
-  const nothing = { topics: () => { throw new Error('asked'); }, views: () => { throw new Error('asked'); } };
-  const script = await admin(['acls', '--principal-prefix', 'User:pa-'], { ...nothing, aclOptions: () => ({ topicPrefix: 'prod.' }) });
+  const nothing = {
+    topics: () => {
+      throw new Error('asked');
+    },
+    views: () => {
+      throw new Error('asked');
+    },
+  };
+  const script = await admin(['acls', '--principal-prefix', 'User:pa-'], {
+    ...nothing,
+    aclOptions: () => ({ topicPrefix: 'prod.' }),
+  });
   expect(script.code).toBe(0);
-  expect(script.out).toContain("--allow-principal 'User:pa-payer' --operation Write --operation Describe --resource-pattern-type literal --topic 'prod.payer.member-events'");
-  expect((await admin(['acls', '--table'], nothing)).out).toMatch(/User:consent +topic +pa\.consent +Read, Write, Describe/);
+  expect(script.out).toContain(
+    "--allow-principal 'User:pa-payer' --operation Write --operation Describe --resource-pattern-type literal " +
+      "--topic 'prod.payer.member-events'",
+  );
+  expect((await admin(['acls', '--table'], nothing)).out).toMatch(
+    /User:consent +topic +pa\.consent +Read, Write, Describe/,
+  );
 });
 
 test.each([[[]], [['topics']], [['topics', 'delete']], [['verify', '--now']]])('%j is wrong usage', async (argv) => {
@@ -147,11 +242,19 @@ test('help is not', async () => {
 test.each([
   [['topics', 'dump', 'new'], 0, /pa\.consent: 3 records\nCopied as of 2026-03-01T00:00:00\.000Z\./],
   [['topics', 'dump', 'full'], 1, /^full is not empty$/m],
-  [['topics', 'load', 'copy'], 0, /Restored as of 2026-03-01T00:00:00\.000Z\. Nothing is decided until `topics accept`/],
+  [
+    ['topics', 'load', 'copy'],
+    0,
+    /Restored as of 2026-03-01T00:00:00\.000Z\. Nothing is decided until `topics accept`/,
+  ],
   [['topics', 'accept', '--reason', 'published again'], 0, /^Accepted the restore\.$/m],
   [['topics', 'accept', '--reason', 'nothing'], 0, /no restore that waits/],
   [['topics', 'accept'], 1, /--reason/],
-  [['topics', 'accept-loss', '--reason', 'published again'], 0, /consent-intake\s+payer\.member-events\/3\s+7 to 11[^]*Accepted/],
+  [
+    ['topics', 'accept-loss', '--reason', 'published again'],
+    0,
+    /consent-intake\s+payer\.member-events\/3\s+7 to 11[^]*Accepted/,
+  ],
   [['topics', 'accept-loss', '--reason', 'nothing'], 0, /^Nothing was lost/],
   [['topics', 'accept-loss'], 1, /--reason/],
 ] as const)('%j', async (argv, code, text) => {

@@ -23,14 +23,21 @@ export const differing = (rows: readonly Row[]): readonly Row[] => rows.filter((
 /** Columns padded to the widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
-  const line = (cells: readonly string[]): string => cells.map((c, i) => c.padEnd(widths[i]!)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => c.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd();
   return [line(header), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)];
 }
 
 export function planLines(rows: readonly Row[]): readonly string[] {
   const notes = [...new Set(rows.map(({ note }) => note).filter((n) => n !== undefined))];
   return [
-    ...table(['area', 'what', 'is', 'should be', 'action'], rows.map((r) => [r.area, r.what, r.is, r.shouldBe, r.action])),
+    ...table(
+      ['area', 'what', 'is', 'should be', 'action'],
+      rows.map((r) => [r.area, r.what, r.is, r.shouldBe, r.action]),
+    ),
     ...(notes.length > 0 ? ['', ...notes] : []),
   ];
 }

@@ -22,7 +22,10 @@ const consumed: Readonly<Record<Service, Omit<ServiceDeclaration, 'service'>>> =
   export: { subscriptions: Object.values(EXPORT_SUBSCRIPTIONS), projections: EXPORT_PROJECTIONS },
 };
 
-export const DECLARATIONS: readonly ServiceDeclaration[] = SERVICES.map((service) => ({ service, ...consumed[service] }));
+export const DECLARATIONS: readonly ServiceDeclaration[] = SERVICES.map((service) => ({
+  service,
+  ...consumed[service],
+}));
 /** Every view of the platform, each kept by one service. */
 export const PROJECTIONS: readonly Projection[] = DECLARATIONS.flatMap(({ projections }) => projections);
 
@@ -30,10 +33,16 @@ export const PROJECTIONS: readonly Projection[] = DECLARATIONS.flatMap(({ projec
 export const viewGroup = (projection: Projection): string => `view/${collectionName(projection)}`;
 
 /** A consumer group, or every group whose name begins so. */
-export interface GroupPattern { readonly name: string; readonly pattern: 'literal' | 'prefixed' }
+export interface GroupPattern {
+  readonly name: string;
+  readonly pattern: 'literal' | 'prefixed';
+}
 
 /** Groups of a service. A view's group is allowed in every version: the next one starts beside the one that runs. */
 export const groupsOf = ({ subscriptions, projections }: ServiceDeclaration): readonly GroupPattern[] => [
   ...subscriptions.map(({ group }): GroupPattern => ({ name: group, pattern: 'literal' })),
-  ...projections.map((p): GroupPattern => ({ name: viewGroup(p).slice(0, -String(p.version).length), pattern: 'prefixed' })),
+  ...projections.map((p): GroupPattern => ({
+    name: viewGroup(p).slice(0, -String(p.version).length),
+    pattern: 'prefixed',
+  })),
 ];

@@ -22,9 +22,19 @@ Generated from \`libs/events/src/topics.ts\` (\`npm run topics-page -w services/
 ${row(['topic', 'key', 'partitions', 'kept', 'cleanup', 'record at most', 'written by', 'read by', 'heads seen by'])}
 ${row(Array.from({ length: 9 }, () => '---'))}
 ${TOPICS.map(({ name, key, spread, writers, readers, heads }) => {
-    const { partitions, compacted, retentionMs, maxRecordBytes } = settings.get(name)!;
-    return row([`\`${name}\``, key, `${partitions} (${spread})`, kept(retentionMs), compacted ? 'compact' : retentionMs === 'unlimited' ? 'none' : 'delete', `${maxRecordBytes / MIB} MiB`, writers.join(', '), readers.join(', '), heads.join(', ') || '—']);
-  }).join('\n')}
+  const { partitions, compacted, retentionMs, maxRecordBytes } = settings.get(name)!;
+  return row([
+    `\`${name}\``,
+    key,
+    `${partitions} (${spread})`,
+    kept(retentionMs),
+    compacted ? 'compact' : retentionMs === 'unlimited' ? 'none' : 'delete',
+    `${maxRecordBytes / MIB} MiB`,
+    writers.join(', '),
+    readers.join(', '),
+    heads.join(', ') || '—',
+  ]);
+}).join('\n')}
 
 \`max.message.bytes\` is the record's size and 64 KiB for the batch around it. Everything is written with \`acks=all\`; \`KAFKA_REPLICATION\` (3) and
 \`KAFKA_MIN_INSYNC_REPLICAS\` (2) hold for every topic. All names get \`KAFKA_TOPIC_PREFIX\`, all groups \`KAFKA_GROUP_PREFIX\`.
@@ -34,9 +44,9 @@ ${TOPICS.map(({ name, key, spread, writers, readers, heads }) => {
 ${row(['service', 'group', 'topics'])}
 ${row(['---', '---', '---'])}
 ${DECLARATIONS.flatMap(({ service, subscriptions, projections }) => [
-    ...subscriptions.map(({ group, topics }) => row([service, `\`${group}\``, code(topics)])),
-    ...projections.map((p) => row([service, `\`${viewGroup(p)}\``, code(Object.keys(p.topics))])),
-  ]).join('\n')}
+  ...subscriptions.map(({ group, topics }) => row([service, `\`${group}\``, code(topics)])),
+  ...projections.map((p) => row([service, `\`${viewGroup(p)}\``, code(Object.keys(p.topics))])),
+]).join('\n')}
 
 Every service also follows ${code(followed.filter((topic) => !fromView.includes(topic)))} from the beginning, and ${code(fromView)} from where \`${collectionName(sourceHolds)}\` stands, in memory.
 

@@ -1,7 +1,17 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ATTRIBUTION_PROJECTIONS } from '@provider-access/attribution';
 import { consentConfig, ConsentModule } from '@provider-access/consent';
-import { deadLetterTopic, encodeEvent, PA_CONSENT, PA_RECORDS, PAYER_MEMBER_EVENTS, SERVICES, TOPICS, topicsOf, typeOf } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  encodeEvent,
+  PA_CONSENT,
+  PA_RECORDS,
+  PAYER_MEMBER_EVENTS,
+  SERVICES,
+  TOPICS,
+  topicsOf,
+  typeOf,
+} from '@provider-access/events';
 import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/eventlog';
 import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/eventlog/kafka';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -27,7 +37,12 @@ const settings = { partitions: 2, replication: 1, minInsyncReplicas: 1 };
 
 let kafka: Kafka;
 const logs: EventLog[] = [];
-const as = (user: string): KafkaConnection & typeof PREFIXES => ({ brokers: kafka.secure!.sasl, clientId: user, ...PREFIXES, sasl: { mechanism: 'plain', username: user, password: () => passwordOf(user) } });
+const as = (user: string): KafkaConnection & typeof PREFIXES => ({
+  brokers: kafka.secure!.sasl,
+  clientId: user,
+  ...PREFIXES,
+  sasl: { mechanism: 'plain', username: user, password: () => passwordOf(user) },
+});
 const logOf = async (user: string): Promise<EventLog> => {
   const log = await openKafkaLog({ ...as(user), readTimeoutMs: 5000, deliveryTimeoutMs: 5000 });
   logs.push(log);
@@ -42,7 +57,9 @@ beforeAll(async () => {
       // The brokers themselves and this test's own set-up, on the plain listener.
       'super.users': 'User:ANONYMOUS',
       'allow.everyone.if.no.acl.found': 'false',
-      'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${USERS.map((u) => `user_${u}="${passwordOf(u)}"`).join(' ')};`,
+      'listener.name.sasl.plain.sasl.jaas.config':
+        'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
+        `${USERS.map((u) => `user_${u}="${passwordOf(u)}"`).join(' ')};`,
     },
   });
   await applyAcls({ brokers: kafka.brokers, clientId: 'setup' }, aclRules({ ...PREFIXES }));
@@ -53,8 +70,20 @@ afterAll(async () => {
   await kafka?.stop();
 });
 
-const optOut = (member: string) => encodeEvent({ id: `e-${member}`, source: '/payer', type: 'payer.member-opted-out.v1', time: '2026-01-01T00:00:00Z', subject: member, data: {} });
-const attempt = (log: EventLog, topic: string): Promise<string> => log.append(topic, [optOut('m')]).then(() => 'appended', (error: Error) => error.message);
+const optOut = (member: string) =>
+  encodeEvent({
+    id: `e-${member}`,
+    source: '/payer',
+    type: 'payer.member-opted-out.v1',
+    time: '2026-01-01T00:00:00Z',
+    subject: member,
+    data: {},
+  });
+const attempt = (log: EventLog, topic: string): Promise<string> =>
+  log.append(topic, [optOut('m')]).then(
+    () => 'appended',
+    (error: Error) => error.message,
+  );
 async function records(log: EventLog, topic: string): Promise<LogRecord[]> {
   const found: LogRecord[] = [];
   for (let p = 0; p < (await log.partitions(topic)); p++) found.push(...(await log.read(topic, p, 0, 1000)));
@@ -65,7 +94,18 @@ test('who runs admin creates every topic with the printed rights, and finds all 
   expect(await planTopics(as(ADMIN_PRINCIPAL), desiredTopics(settings))).toEqual([]);
   const said: string[] = [];
   const area = topicsArea(as(ADMIN_PRINCIPAL), settings);
-  expect(await run(['verify'], { topics: () => ({ target: 'Kafka', areas: [area] }), views: () => ({ target: 'MongoDB', areas: [] }), aclOptions: () => ({}), copies: noCopies }, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(0);
+  expect(
+    await run(
+      ['verify'],
+      {
+        topics: () => ({ target: 'Kafka', areas: [area] }),
+        views: () => ({ target: 'MongoDB', areas: [] }),
+        aclOptions: () => ({}),
+        copies: noCopies,
+      },
+      { out: (l) => said.push(l), error: (l) => said.push(l) },
+    ),
+  ).toBe(0);
   expect(said).toEqual(['All is as declared.']);
 });
 
@@ -89,7 +129,12 @@ async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void
   try {
     await facts.start();
     const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
-    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig.parse({}) }), { name: 'consent', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) });
+    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig.parse({}) }), {
+      name: 'consent',
+      logger: silentLogger,
+      metrics: ports.metrics,
+      strategy: new EventLogTransport({ log }),
+    });
     await app.startAllMicroservices();
     await work(log);
   } finally {
@@ -100,63 +145,106 @@ async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void
   }
 }
 
-test('consent does its work as itself, and writes no topic of another', () => withConsent(async (log) => {
-  const payer = await logOf(PAYER_PRINCIPAL);
-  await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
-  await eventually(async () => {
-    expect((await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent')).toHaveLength(1);
-    expect(Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS])).flat().some((next) => next > 0)).toBe(true);
-  });
-  expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
-}));
+test('consent does its work as itself, and writes no topic of another', () =>
+  withConsent(async (log) => {
+    const payer = await logOf(PAYER_PRINCIPAL);
+    await payer.append(PAYER_MEMBER_EVENTS, [optOut('m-consent')]);
+    await eventually(async () => {
+      expect(
+        (await records(log, PA_CONSENT)).filter((r) => typeOf(r) === 'pa.opted-out.v1' && r.key === 'm-consent'),
+      ).toHaveLength(1);
+      expect(
+        Object.values(await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))
+          .flat()
+          .some((next) => next > 0),
+      ).toBe(true);
+    });
+    expect(await attempt(log, PA_RECORDS)).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+  }));
 
-test('no header that the payer sets on Kafka ends a hold, and a note that only the platform can write does', () => withConsent(async (log) => {
-  const payer = await logOf(PAYER_PRINCIPAL);
-  const said = (id: string, type: string, data: object, more: object = {}) =>
-    encodeEvent({ id, source: '/payer', type: `payer.member-${type}.v1`, time: new Date().toISOString(), subject: 'm-held', data, ...more });
-  const told = async (type: string): Promise<number> => (await records(log, PA_CONSENT)).filter((r) => typeOf(r) === type && r.key === 'm-held').length;
-  const [parked] = await payer.append(PAYER_MEMBER_EVENTS, [said('broken', 'opted-out', { scope: 'everything' })]);
-  await eventually(async () => expect(await told('pa.access-held.v1')).toBe(1));
+test('no header that the payer sets on Kafka ends a hold, and a note that only the platform can write does', () =>
+  withConsent(async (log) => {
+    const payer = await logOf(PAYER_PRINCIPAL);
+    const said = (id: string, type: string, data: object, more: object = {}) =>
+      encodeEvent({
+        id,
+        source: '/payer',
+        type: `payer.member-${type}.v1`,
+        time: new Date().toISOString(),
+        subject: 'm-held',
+        data,
+        ...more,
+      });
+    const told = async (type: string): Promise<number> =>
+      (await records(log, PA_CONSENT)).filter((r) => typeOf(r) === type && r.key === 'm-held').length;
+    const [parked] = await payer.append(PAYER_MEMBER_EVENTS, [said('broken', 'opted-out', { scope: 'everything' })]);
+    await eventually(async () => expect(await told('pa.access-held.v1')).toBe(1));
 
-  const deadLetter = deadLetterId(PAYER_MEMBER_EVENTS, parked!.partition, parked!.offset);
-  const claim = { extensions: { pareplayof: deadLetter } };
-  const claims = await payer.append(PAYER_MEMBER_EVENTS, [said('out', 'opted-out', {}, claim), said('in', 'opted-in', {}, claim)]);
-  const { partition, offset } = claims.at(-1)!;
-  // Committed only after everything that the events become is in the log.
-  await eventually(async () => expect((await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![partition]).toBeGreaterThan(offset));
-  expect([await told('pa.opted-in.v1'), await told('pa.access-released.v1')]).toEqual([1, 0]);
+    const deadLetter = deadLetterId(PAYER_MEMBER_EVENTS, parked!.partition, parked!.offset);
+    const claim = { extensions: { pareplayof: deadLetter } };
+    const claims = await payer.append(PAYER_MEMBER_EVENTS, [
+      said('out', 'opted-out', {}, claim),
+      said('in', 'opted-in', {}, claim),
+    ]);
+    const { partition, offset } = claims.at(-1)!;
+    // Committed only after everything that the events become is in the log.
+    await eventually(async () =>
+      expect(
+        (await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![partition],
+      ).toBeGreaterThan(offset),
+    );
+    expect([await told('pa.opted-in.v1'), await told('pa.access-released.v1')]).toEqual([1, 0]);
 
-  const note = (by: string) => encodeEvent({
-    id: `note-of-${by}`, source: '/notes', type: 'pa.dead-letter-discarded.v1', time: new Date().toISOString(), subject: deadLetter,
-    data: { deadLetter, by, reason: 'a test', at: new Date().toISOString() },
-  });
-  const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-  await expect(payer.append(topic, [note('payer')])).rejects.toThrow(/AUTHORIZATION_FAILED|does not exist/);
-  await (await logOf('resources')).append(topic, [note('resources')]);
-  await eventually(async () => expect(await told('pa.access-released.v1')).toBe(1));
-}));
+    const note = (by: string) =>
+      encodeEvent({
+        id: `note-of-${by}`,
+        source: '/notes',
+        type: 'pa.dead-letter-discarded.v1',
+        time: new Date().toISOString(),
+        subject: deadLetter,
+        data: { deadLetter, by, reason: 'a test', at: new Date().toISOString() },
+      });
+    const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
+    await expect(payer.append(topic, [note('payer')])).rejects.toThrow(/AUTHORIZATION_FAILED|does not exist/);
+    await (await logOf('resources')).append(topic, [note('resources')]);
+    await eventually(async () => expect(await told('pa.access-released.v1')).toBe(1));
+  }));
 
-test.each(SERVICES)('%s appends to what it is declared to write, sees what it is declared to read, and nothing else', async (service) => {
-  const log = await logOf(service);
-  const { writes, reads, heads } = topicsOf(service);
-  for (const { name } of TOPICS) {
-    const appended = await attempt(log, name);
-    if (writes.includes(name)) expect(appended, name).toBe('appended');
-    else expect(appended, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
-    const read = await log.read(name, 0, 0, 1).then(() => 'read', (error: Error) => error.message);
-    if (reads.includes(name)) expect(read, name).toBe('read');
-    else expect(read, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
-  }
-  await log.head([...writes, ...reads, ...heads]);
-});
+test.each(SERVICES)(
+  '%s appends to what it is declared to write, sees what it is declared to read, and nothing else',
+  async (service) => {
+    const log = await logOf(service);
+    const { writes, reads, heads } = topicsOf(service);
+    for (const { name } of TOPICS) {
+      const appended = await attempt(log, name);
+      if (writes.includes(name)) expect(appended, name).toBe('appended');
+      else expect(appended, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+      const read = await log.read(name, 0, 0, 1).then(
+        () => 'read',
+        (error: Error) => error.message,
+      );
+      if (reads.includes(name)) expect(read, name).toBe('read');
+      else expect(read, name).toMatch(/AUTHORIZATION_FAILED|does not exist/);
+    }
+    await log.head([...writes, ...reads, ...heads]);
+  },
+);
 
 test('a stranger is told that it may not, in one sentence and with its own exit code', async () => {
   const said: string[] = [];
-  const declared = { topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }), views: () => ({ target: '', areas: [] }), aclOptions: () => ({}), copies: noCopies };
+  const declared = {
+    topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }),
+    views: () => ({ target: '', areas: [] }),
+    aclOptions: () => ({}),
+    copies: noCopies,
+  };
   expect(await run(['topics', 'apply'], declared, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(4);
   expect(said).toHaveLength(1);
   const wrong = { ...as('payer'), sasl: { mechanism: 'plain' as const, username: 'payer', password: () => 'wrong' } };
-  const refused = { ...declared, topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(wrong, settings)] }) };
+  const refused = {
+    ...declared,
+    topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(wrong, settings)] }),
+  };
   expect(await run(['topics', 'plan'], refused, { out: (l) => said.push(l), error: (l) => said.push(l) })).toBe(4);
   expect(said.join('\n')).not.toContain('wrong');
 });

@@ -9,61 +9,148 @@ import { RecordedServices } from './recorded-services.ts';
 /** A day of the platform, short: everything that makes a service touch the log. */
 const house = new RecordedServices();
 let n = 0;
-const event = (type: string, subject: string, data: unknown) => ({ specversion: '1.0', id: `e${++n}`, source: '/payer', type, time: '2026-01-02T00:00:00Z', subject, datacontenttype: 'application/json', data });
+const event = (type: string, subject: string, data: unknown) => ({
+  specversion: '1.0',
+  id: `e${++n}`,
+  source: '/payer',
+  type,
+  time: '2026-01-02T00:00:00Z',
+  subject,
+  datacontenttype: 'application/json',
+  data,
+});
 const NPI = '1234567893';
 type Asked = Parameters<RecordedServices['call']>;
-const answered = (...asked: Asked): ReturnType<RecordedServices['call']> => eventually(async () => {
-  const answer = await house.call(...asked);
-  if (answer.status !== 200) throw new Error(JSON.stringify(answer));
-  return answer;
-}, { what: asked.slice(0, 3).join(' ') });
+const answered = (...asked: Asked): ReturnType<RecordedServices['call']> =>
+  eventually(
+    async () => {
+      const answer = await house.call(...asked);
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+      return answer;
+    },
+    { what: asked.slice(0, 3).join(' ') },
+  );
 
 beforeAll(async () => {
   await house.start();
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
-  const registered = await house.call('auth', 'POST', '/auth/register', '', { client_name: 'An EHR', jwks: { keys: [jwk] }, scope: 'system/*.rs', contacts: ['mailto:dev@app.example'], npi: NPI });
+  const registered = await house.call('auth', 'POST', '/auth/register', '', {
+    client_name: 'An EHR',
+    jwks: { keys: [jwk] },
+    scope: 'system/*.rs',
+    contacts: ['mailto:dev@app.example'],
+    npi: NPI,
+  });
   const { client_id: client } = JSON.parse(registered.body) as { client_id: string };
   await house.publish(
     event('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2025-01-01' }),
-    event('payer.provider-recorded.v1', NPI, { resource: { resourceType: 'Practitioner', id: 'pr1', identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI }] } }),
+    event('payer.provider-recorded.v1', NPI, {
+      resource: {
+        resourceType: 'Practitioner',
+        id: 'pr1',
+        identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI }],
+      },
+    }),
     event('payer.member-enrolled.v1', 'm1', { coverageId: 'c1', from: '2025-01-01' }),
     event('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI }, from: '2025-01-01' }),
-    event('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] } }),
-    event('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'ExplanationOfBenefit', id: 'eob1', status: 'active', use: 'claim', type: { text: 'x' }, created: '2026-01-01', insurer: { display: 'x' }, provider: { display: 'x' }, outcome: 'complete', insurance: [{ focal: true, coverage: { display: 'x' } }], patient: { reference: 'Patient/m1' } } }),
+    event('payer.resource-recorded.v1', 'm1', {
+      resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] },
+    }),
+    event('payer.resource-recorded.v1', 'm1', {
+      resource: {
+        resourceType: 'ExplanationOfBenefit',
+        id: 'eob1',
+        status: 'active',
+        use: 'claim',
+        type: { text: 'x' },
+        created: '2026-01-01',
+        insurer: { display: 'x' },
+        provider: { display: 'x' },
+        outcome: 'complete',
+        insurance: [{ focal: true, coverage: { display: 'x' } }],
+        patient: { reference: 'Patient/m1' },
+      },
+    }),
     event('payer.member-opted-out.v1', 'm2', {}),
   );
   // What POST /events would have refused, and an opt-out in the wrong topic: each service parks its own.
-  const raw = (type: string, subject: string) => encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
-  await house.log.append(PAYER_MEMBER_EVENTS, ['payer.resource-recorded.v1', 'payer.attribution-ended.v1', 'payer.member-opted-out.v1'].map((type) => raw(type, 'm3')));
-  await house.log.append(PAYER_PROVIDER_EVENTS, [raw('payer.provider-recorded.v1', NPI), raw('payer.network-status-changed.v1', NPI), raw('payer.member-opted-out.v1', 'm3')]);
-  const letters = await eventually(async () => {
-    const { deadLetters } = JSON.parse((await answered('resources', 'GET', '/events/dead-letters?status=open', house.administrator)).body) as { deadLetters: { id: string }[] };
-    return deadLetters.length === 6 && deadLetters;
-  }, { what: 'six dead letters' });
+  const raw = (type: string, subject: string) =>
+    encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
+  await house.log.append(
+    PAYER_MEMBER_EVENTS,
+    ['payer.resource-recorded.v1', 'payer.attribution-ended.v1', 'payer.member-opted-out.v1'].map((type) =>
+      raw(type, 'm3'),
+    ),
+  );
+  await house.log.append(PAYER_PROVIDER_EVENTS, [
+    raw('payer.provider-recorded.v1', NPI),
+    raw('payer.network-status-changed.v1', NPI),
+    raw('payer.member-opted-out.v1', 'm3'),
+  ]);
+  const letters = await eventually(
+    async () => {
+      const { deadLetters } = JSON.parse(
+        (await answered('resources', 'GET', '/events/dead-letters?status=open', house.administrator)).body,
+      ) as { deadLetters: { id: string }[] };
+      return deadLetters.length === 6 && deadLetters;
+    },
+    { what: 'six dead letters' },
+  );
   for (const letter of letters) {
-    const answer = await house.call('resources', 'POST', `/events/dead-letters/${letter.id}/discard`, house.administrator, { reason: 'a test' });
+    const answer = await house.call(
+      'resources',
+      'POST',
+      `/events/dead-letters/${letter.id}/discard`,
+      house.administrator,
+      { reason: 'a test' },
+    );
     expect(answer.status).toBe(200);
   }
-  expect((await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, { identifiers: [{ npi: NPI, evidence: 'a test' }] })).status).toBe(200);
+  expect(
+    (
+      await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, {
+        identifiers: [{ npi: NPI, evidence: 'a test' }],
+      })
+    ).status,
+  ).toBe(200);
 
   const { token } = await house.tokens.issue(client, 'system/*.rs', Date.now());
   await answered('resources', 'GET', '/fhir/Patient/m1', token);
-  const found = await answered('attribution', 'GET', `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`, token);
+  const found = await answered(
+    'attribution',
+    'GET',
+    `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`,
+    token,
+  );
   const group = (JSON.parse(found.body) as { entry: { resource: { id: string } }[] }).entry[0]!.resource.id;
-  const accepted = await house.call('attribution', 'GET', `/fhir/Group/${group}/$export`, token, undefined, { prefer: 'respond-async', accept: 'application/fhir+json' });
+  const accepted = await house.call('attribution', 'GET', `/fhir/Group/${group}/$export`, token, undefined, {
+    prefer: 'respond-async',
+    accept: 'application/fhir+json',
+  });
   expect(accepted.status).toBe(202);
   const path = (url: string): string => url.replace('https://pa.example.org', '');
   const manifest = await answered('export', 'GET', path(accepted.location!), token);
   const file = (JSON.parse(manifest.body) as { output: { url: string }[] }).output[0]!.url;
   expect((await house.call('export', 'GET', path(file), token)).status).toBe(200);
-  expect((await house.call('attribution', 'POST', '/ops/probe', house.administrator, { at: '2026-01-02T00:00:00Z', ok: true, steps: [] })).status).toBe(202);
+  expect(
+    (
+      await house.call('attribution', 'POST', '/ops/probe', house.administrator, {
+        at: '2026-01-02T00:00:00Z',
+        ok: true,
+        steps: [],
+      })
+    ).status,
+  ).toBe(202);
   expect((await house.call('attribution', 'GET', '/ops/slo', house.administrator)).status).toBe(200);
   // A token that cannot be had is a disclosure refused: auth audits it.
-  await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', { 'content-type': 'application/x-www-form-urlencoded' });
+  await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', {
+    'content-type': 'application/x-www-form-urlencoded',
+  });
   // What is still under way; what never comes is told by the tests below, by name.
-  // eslint-disable-next-line no-restricted-syntax -- not reaching it is a failure of the tests below, which name what is missing
-  await eventually(() => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t))), { timeout: 30_000 }).catch(() => undefined);
+  const allWritten = (): boolean => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t)));
+  // eslint-disable-next-line no-restricted-syntax -- the tests below fail and name what is missing
+  await eventually(allWritten, { timeout: 30_000 }).catch(() => undefined);
 });
 afterAll(() => house.stop());
 
@@ -82,14 +169,28 @@ test.each(SERVICES)('%s looks at heads of what it is declared to look at', (serv
 });
 
 test.each(SERVICES)('%s asks about losses of the groups that it may describe', (service) => {
-  const may = aclRules().filter((rule) => rule.principal === `User:${service}` && rule.resource === 'group' && rule.operation === 'Describe').map(({ name }) => name);
+  const may = aclRules()
+    .filter(
+      (rule) => rule.principal === `User:${service}` && rule.resource === 'group' && rule.operation === 'Describe',
+    )
+    .map(({ name }) => name);
   expect([...house.uses[service].asked].filter((group) => !may.includes(group))).toEqual([]);
   // Everybody who decides asks about every group that takes in what payers publish on their topics.
-  const intakes = DECLARATIONS.flatMap(({ subscriptions }) => subscriptions).filter(({ topics }) => topics.some((t) => t === PAYER_MEMBER_EVENTS || t === PAYER_PROVIDER_EVENTS));
-  expect([...house.uses[service].asked].toSorted()).toEqual(service === 'auth' ? [] : intakes.map(({ group }) => group).toSorted());
+  const intakes = DECLARATIONS.flatMap(({ subscriptions }) => subscriptions).filter(({ topics }) =>
+    topics.some((t) => t === PAYER_MEMBER_EVENTS || t === PAYER_PROVIDER_EVENTS),
+  );
+  expect([...house.uses[service].asked].toSorted()).toEqual(
+    service === 'auth' ? [] : intakes.map(({ group }) => group).toSorted(),
+  );
 });
 
-test.each(DECLARATIONS)('the consumer groups of $service are those that its index says', ({ service, subscriptions, projections }) => {
-  const declared = [...subscriptions.map(({ group, topics }) => [group, topics] as const), ...projections.map((p) => [viewGroup(p), Object.keys(p.topics)] as const)];
-  expect(Object.fromEntries(house.uses[service].groups)).toEqual(Object.fromEntries(declared));
-});
+test.each(DECLARATIONS)(
+  'the consumer groups of $service are those that its index says',
+  ({ service, subscriptions, projections }) => {
+    const declared = [
+      ...subscriptions.map(({ group, topics }) => [group, topics] as const),
+      ...projections.map((p) => [viewGroup(p), Object.keys(p.topics)] as const),
+    ];
+    expect(Object.fromEntries(house.uses[service].groups)).toEqual(Object.fromEntries(declared));
+  },
+);

@@ -20,11 +20,27 @@ beforeAll(async () => {
   ({ uri } = await sharedMongo());
 });
 
-interface Said { readonly code: number; readonly text: string; rows(): { area: string; what: string; is: string; shouldBe: string; action: string }[] }
+interface Said {
+  readonly code: number;
+  readonly text: string;
+  rows(): { area: string; what: string; is: string; shouldBe: string; action: string }[];
+}
 async function admin(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Said> {
   const said: string[] = [];
-  const all = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', MONGODB_URI: uri, MONGODB_DATABASE: database, ...env };
-  const code = await run(argv, declaredFromEnv(all), { out: (line) => said.push(line), error: (line) => said.push(line) });
+  const all = {
+    KAFKA_BROKERS: brokers.join(','),
+    KAFKA_TOPIC_PREFIX: prefix,
+    KAFKA_PARTITIONS: '4',
+    KAFKA_REPLICATION: '1',
+    KAFKA_MIN_INSYNC_REPLICAS: '1',
+    MONGODB_URI: uri,
+    MONGODB_DATABASE: database,
+    ...env,
+  };
+  const code = await run(argv, declaredFromEnv(all), {
+    out: (line) => said.push(line),
+    error: (line) => said.push(line),
+  });
   return { code, text: said.join('\n'), rows: () => (JSON.parse(said[0]!) as { rows: never[] }).rows };
 }
 const connection = (topicPrefix: string): KafkaConnection => ({ brokers, clientId: 'test', topicPrefix });
@@ -33,13 +49,23 @@ test('everything is missing at first, made by two at once, and then nothing is l
   const before = await admin(['verify', '--json']);
   expect(before.code).toBe(2);
   expect(before.rows().every(({ action }) => action === 'create')).toBe(true);
-  expect(before.rows().filter(({ area }) => area === 'topics').map(({ what }) => what)).toEqual(TOPICS.map(({ name }) => prefix + name));
+  expect(
+    before
+      .rows()
+      .filter(({ area }) => area === 'topics')
+      .map(({ what }) => what),
+  ).toEqual(TOPICS.map(({ name }) => prefix + name));
 
   const both = await Promise.all([admin(['apply']), admin(['apply'])]);
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
-  expect(both[0].text + both[1].text).toContain(`created ${prefix}pa.consent: 4 partitions, replication 1, kept unlimited`);
+  expect(both[0].text + both[1].text).toContain(
+    `created ${prefix}pa.consent: 4 partitions, replication 1, kept unlimited`,
+  );
 
-  for (const plan of [['topics', 'plan', '--json'], ['views', 'plan', '--json']]) {
+  for (const plan of [
+    ['topics', 'plan', '--json'],
+    ['views', 'plan', '--json'],
+  ]) {
     const after = await admin(plan);
     expect(after.rows().filter(({ action }) => action !== 'none')).toEqual([]);
   }
@@ -51,7 +77,8 @@ test('services start on what was applied, and topics have what is declared', asy
   const log = await openKafkaLog(connection(prefix));
   const views = await openMongoViews({ uri, database });
   try {
-    for (const { name, partitions } of topicSettings({ partitions: 4 })) expect(await log.partitions(name), name).toBe(partitions);
+    for (const { name, partitions } of topicSettings({ partitions: 4 }))
+      expect(await log.partitions(name), name).toBe(partitions);
     for (const projection of PROJECTIONS) await views.store.ensure(projection);
     await (await openMongoState({ uri, database, log, relayTopics: [] })).close();
   } finally {
@@ -66,16 +93,26 @@ test('what was changed behind its back is set again; what would lose something i
   // As somebody else might have made them.
   const changed = desiredTopics({ partitions: 4, replication: 1, minInsyncReplicas: 1 }).map((topic) => {
     switch (topic.name) {
-      case 'pa.consent': return { ...topic, retentionMs: DAY };
-      case 'pa.records': return { ...topic, partitions: 2 };
-      case 'pa.members': return { ...topic, compacted: true };
-      case 'payer.member-events': return { ...topic, retentionMs: 365 * DAY };
-      case 'payer.provider-events': return { ...topic, retentionMs: DAY };
-      default: return topic;
+      case 'pa.consent':
+        return { ...topic, retentionMs: DAY };
+      case 'pa.records':
+        return { ...topic, partitions: 2 };
+      case 'pa.members':
+        return { ...topic, compacted: true };
+      case 'payer.member-events':
+        return { ...topic, retentionMs: 365 * DAY };
+      case 'payer.provider-events':
+        return { ...topic, retentionMs: DAY };
+      default:
+        return topic;
     }
   });
   await applyTopics(connection(other), changed);
-  const differing = async (): Promise<unknown> => (await admin(['topics', 'plan', '--json'], env)).rows().filter(({ action }) => action !== 'none').map(({ what, is, shouldBe, action }) => [what.slice(other.length), is, shouldBe, action]);
+  const differing = async (): Promise<unknown> =>
+    (await admin(['topics', 'plan', '--json'], env))
+      .rows()
+      .filter(({ action }) => action !== 'none')
+      .map(({ what, is, shouldBe, action }) => [what.slice(other.length), is, shouldBe, action]);
   const byHand = ['pa.records partitions', '2', '4', 'by hand'];
   expect(await differing()).toEqual([
     ['payer.provider-events retention.ms', '1 days', '30 days', 'change'],
@@ -96,12 +133,23 @@ test('what was changed behind its back is set again; what would lose something i
 
 test('engines that are not there are said in one sentence each, without what the connection string hides', async () => {
   const kafka = await admin(['topics', 'apply'], { KAFKA_BROKERS: '127.0.0.1:1' });
-  expect(kafka).toMatchObject({ code: 3, text: expect.stringMatching(/^Kafka at 127\.0\.0\.1:1 cannot be reached or did not answer \(.*ECONNREFUSED.*\)$/) as string });
-  const mongo = await admin(['views', 'plan'], { MONGODB_URI: 'mongodb://someone:hunter2@127.0.0.1:1/?directConnection=true', MONGODB_SERVER_SELECTION_TIMEOUT_MS: '300' });
+  expect(kafka).toMatchObject({
+    code: 3,
+    text: expect.stringMatching(
+      /^Kafka at 127\.0\.0\.1:1 cannot be reached or did not answer \(.*ECONNREFUSED.*\)$/,
+    ) as string,
+  });
+  const mongo = await admin(['views', 'plan'], {
+    MONGODB_URI: 'mongodb://someone:hunter2@127.0.0.1:1/?directConnection=true',
+    MONGODB_SERVER_SELECTION_TIMEOUT_MS: '300',
+  });
   expect(mongo.code).toBe(3);
   expect(mongo.text).toMatch(/^MongoDB at 127\.0\.0\.1:1 cannot be reached/);
   expect(mongo.text).not.toContain('hunter2');
-  expect(await admin(['verify'], { KAFKA_BROKERS: '' })).toMatchObject({ code: 1, text: expect.stringContaining('KAFKA_BROKERS: must be set') as string });
+  expect(await admin(['verify'], { KAFKA_BROKERS: '' })).toMatchObject({
+    code: 1,
+    text: expect.stringContaining('KAFKA_BROKERS: must be set') as string,
+  });
 });
 
 test.each(PROJECTIONS)('every query shape of $owner $name is answered from its index', async (projection) => {

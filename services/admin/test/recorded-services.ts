@@ -16,7 +16,14 @@ import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/http';
 import { Metrics, silentLogger } from '@provider-access/observability';
 import { ResourcesModule } from '@provider-access/resources';
-import { fixedSecret, loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import {
+  fixedSecret,
+  loadOrCreateToken,
+  openKeys,
+  SigningKeys,
+  StaticTokens,
+  TokenIssuer,
+} from '@provider-access/smart';
 import type { State } from '@provider-access/state';
 import { openMemoryState } from '@provider-access/state/memory';
 import { openMemoryViews } from '@provider-access/views/memory';
@@ -35,7 +42,11 @@ function recording(log: EventLog, use: Use): EventLog {
   const add = (set: Set<string>, topics: readonly string[]): void => topics.forEach((t) => set.add(t));
   return {
     append: (topic, records) => (use.writes.add(topic), log.append(topic, records)),
-    subscribe: (options) => (use.groups.set(options.group, options.topics), add(use.reads, options.topics), log.subscribe(options)),
+    subscribe: (options) => (
+      use.groups.set(options.group, options.topics),
+      add(use.reads, options.topics),
+      log.subscribe(options)
+    ),
     follow: (options) => (add(use.reads, options.topics), log.follow(options)),
     head: (topics) => (add(use.heads, topics), log.head(topics)),
     committed: (group, topics) => log.committed(group, topics),
@@ -47,9 +58,16 @@ function recording(log: EventLog, use: Use): EventLog {
 }
 
 const PUBLIC_URL = 'https://pa.example.org';
-interface Answer { readonly status: number; readonly body: string; readonly location: string | undefined }
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly location: string | undefined;
+}
 
-/** What a test may set: a clock for each service and for the log, ms that it is ahead; one state store for all, as in a cluster. */
+/**
+ * What a test may set: a clock for each service and for the log, ms that it is ahead; one state store for all, as in a
+ * cluster.
+ */
 export interface RecordedOptions {
   readonly ahead?: Partial<Record<Service | 'log', number>>;
   readonly oneState?: boolean;
@@ -59,7 +77,13 @@ export interface RecordedOptions {
 export class RecordedServices {
   readonly folder = mkdtempSync(join(tmpdir(), 'admin-'));
   readonly log: MemoryLog;
-  readonly uses: Record<Service, Use> = { auth: new Use(), attribution: new Use(), consent: new Use(), resources: new Use(), export: new Use() };
+  readonly uses: Record<Service, Use> = {
+    auth: new Use(),
+    attribution: new Use(),
+    consent: new Use(),
+    resources: new Use(),
+    export: new Use(),
+  };
   readonly apps = {} as Record<Service, NestFastifyApplication>;
   private readonly views = openMemoryViews();
   private readonly closing: (() => Promise<unknown>)[] = [];
@@ -80,7 +104,14 @@ export class RecordedServices {
   private ports(service: Service): ServicePorts {
     const log = recording(this.log, this.uses[service]);
     const state = this.options.oneState === true ? (this.state ??= this.openState(this.log)) : this.openState(log);
-    return { log, views: this.views, state, clock: { ...systemClock, now: () => this.time(service) }, logger: silentLogger, metrics: new Metrics() };
+    return {
+      log,
+      views: this.views,
+      state,
+      clock: { ...systemClock, now: () => this.time(service) },
+      logger: silentLogger,
+      metrics: new Metrics(),
+    };
   }
   private openState(log: EventLog): State {
     const state = openMemoryState({ log });
@@ -89,7 +120,12 @@ export class RecordedServices {
   }
   private async run(service: Service, module: (ports: ServicePorts) => DynamicModule): Promise<void> {
     const ports = this.ports(service);
-    const app = await createServiceApp(module(ports), { name: service, logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log: ports.log }) });
+    const app = await createServiceApp(module(ports), {
+      name: service,
+      logger: silentLogger,
+      metrics: ports.metrics,
+      strategy: new EventLogTransport({ log: ports.log }),
+    });
     this.apps[service] = app;
     this.closing.push(() => app.close());
     await app.startAllMicroservices();
@@ -105,20 +141,52 @@ export class RecordedServices {
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
     const env = { PUBLIC_URL };
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await this.apps.export.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: body }) });
+      const answer = await this.apps.export
+        .getHttpAdapter()
+        .getInstance()
+        .inject({
+          method: method as 'GET',
+          url,
+          headers: headers as Record<string, string>,
+          ...(body !== undefined && { payload: body }),
+        });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
-    await this.run('attribution', (ports) => AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, staticTokens }));
+    await this.run('attribution', (ports) =>
+      AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, staticTokens }),
+    );
     await this.run('consent', (ports) => ConsentModule.register({ ports, config: consentConfig.parse({}) }));
-    await this.run('resources', (ports) => ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }));
+    await this.run('resources', (ports) =>
+      ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }),
+    );
     const blobs = openFsBlobs({ root: file('files') });
-    await this.run('export', (ports) => ExportModule.register({ ports, blobs, staticTokens, facts: { pollMs: 50 }, config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 } }));
+    await this.run('export', (ports) =>
+      ExportModule.register({
+        ports,
+        blobs,
+        staticTokens,
+        facts: { pollMs: 50 },
+        config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 },
+      }),
+    );
     const details = new ClientDetails();
     const parties = new Parties(details);
     await parties.start({ log: recording(this.log, this.uses.auth), views: this.views });
     this.closing.push(() => parties.stop());
-    const readers = (['attribution', 'resources', 'export'] as const).map((name) => this.apps[name].get(Facts, { strict: false }).parties);
-    await this.run('auth', (ports) => AuthModule.register({ ports, config: { publicUrl: PUBLIC_URL }, parties, details, keys: fixedSecret(keys), staticTokens, readers }));
+    const readers = (['attribution', 'resources', 'export'] as const).map(
+      (name) => this.apps[name].get(Facts, { strict: false }).parties,
+    );
+    await this.run('auth', (ports) =>
+      AuthModule.register({
+        ports,
+        config: { publicUrl: PUBLIC_URL },
+        parties,
+        details,
+        keys: fixedSecret(keys),
+        staticTokens,
+        readers,
+      }),
+    );
     return this;
   }
 
@@ -129,17 +197,44 @@ export class RecordedServices {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async call(service: Service, method: 'GET' | 'POST', url: string, token: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    const answer = await this.apps[service].getHttpAdapter().getInstance().inject({
-      method, url, headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    return { status: answer.statusCode, body: answer.payload, location: answer.headers['content-location'] as string | undefined };
+  async call(
+    service: Service,
+    method: 'GET' | 'POST',
+    url: string,
+    token: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    const answer = await this.apps[service]
+      .getHttpAdapter()
+      .getInstance()
+      .inject({
+        method,
+        url,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+    return {
+      status: answer.statusCode,
+      body: answer.payload,
+      location: answer.headers['content-location'] as string | undefined,
+    };
   }
 
   /** Publishes as the payer by POST /events and waits until every service has handled it. */
   async publish(...events: readonly object[]): Promise<void> {
-    const answer = await this.call('resources', 'POST', '/events', this.payer, events.map((e) => JSON.stringify(e)).join('\n'), { 'content-type': 'application/x-ndjson' });
+    const answer = await this.call(
+      'resources',
+      'POST',
+      '/events',
+      this.payer,
+      events.map((e) => JSON.stringify(e)).join('\n'),
+      { 'content-type': 'application/x-ndjson' },
+    );
     if (answer.status !== 200) throw new Error(`publish: ${answer.status} ${answer.body}`);
     const { summary } = JSON.parse(answer.body.trim().split('\n').at(-1)!) as { summary: { receipt: string } };
     await this.call('resources', 'GET', `/events/receipts/${summary.receipt}?wait=10`, this.payer);

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, type DomainEvent, encodeEvent, PA_AUDIT, PA_GROUPS, PA_MEMBERS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DomainEvent,
+  encodeEvent,
+  PA_AUDIT,
+  PA_GROUPS,
+  PA_MEMBERS,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
 import { groups } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/state/memory';
 import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
@@ -14,19 +24,33 @@ afterEach(() => h.stop());
 
 describe('Group', () => {
   it('is found by NPI and read with its members by the client of that provider', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('not-covered'));
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      enrolled('m2'),
+      attributed('m2'),
+      attributed('not-covered'),
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const bundle = await find(h, app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
     expect(bundle.total).toBe(1);
     const { resource, fullUrl } = bundle.entry![0]!;
     expect(fullUrl).toBe(`https://pa.example/fhir/Group/${resource.id}`);
     expect(members(resource)).toEqual(['Patient/m1', 'Patient/m2']);
-    expect(resource).toMatchObject({ resourceType: 'Group', quantity: 2, member: [{ period: { start: '2025-01-01T00:00:00.000Z' } }, {}] });
+    expect(resource).toMatchObject({
+      resourceType: 'Group',
+      quantity: 2,
+      member: [{ period: { start: '2025-01-01T00:00:00.000Z' } }, {}],
+    });
     const read = await h.get(`/fhir/Group/${resource.id}`, app);
     expect(read.json()).toEqual(resource);
     expect(read.headers['content-type']).toContain('application/fhir+json');
     expect(await typed(h, PA_AUDIT, 'pa.disclosure.v1')).toMatchObject(
-      expect.arrayContaining([expect.objectContaining({ action: 'group-read', outcome: 'released', members: ['m1', 'm2'] }), expect.objectContaining({ action: 'group-search', outcome: 'released' })]),
+      expect.arrayContaining([
+        expect.objectContaining({ action: 'group-read', outcome: 'released', members: ['m1', 'm2'] }),
+        expect.objectContaining({ action: 'group-search', outcome: 'released' }),
+      ]),
     );
   });
 
@@ -34,7 +58,10 @@ describe('Group', () => {
     await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'));
     const [own, other] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${OTHER_NPI}`])];
     const { id } = await onlyGroup(h, own);
-    const [foreign, unknown] = [await h.get(`/fhir/Group/${id}`, other), await h.get(`/fhir/Group/${'a'.repeat(26)}`, other)];
+    const [foreign, unknown] = [
+      await h.get(`/fhir/Group/${id}`, other),
+      await h.get(`/fhir/Group/${'a'.repeat(26)}`, other),
+    ];
     expect(foreign.statusCode).toBe(404);
     expect(foreign.rawPayload.equals(unknown.rawPayload)).toBe(true);
     const { date: _d1, ...fh } = foreign.headers;
@@ -53,31 +80,51 @@ describe('Group', () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await find(h, app)).total).toBe(1);
-    await h.publish(payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'out-of-network', from: '2026-05-01' }));
+    await h.publish(
+      payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'out-of-network', from: '2026-05-01' }),
+    );
     expect((await find(h, app)).total).toBe(0);
   });
 
   it('leaves out who opted out, in members and quantity', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    await h.consentSays('pa.opted-out.v1', 'm1', { scope: 'global', effective: '2026-05-01T00:00:00.000Z', businessTime: '2026-05-01T00:00:00.000Z', setBy: 'member' });
+    await h.consentSays('pa.opted-out.v1', 'm1', {
+      scope: 'global',
+      effective: '2026-05-01T00:00:00.000Z',
+      businessTime: '2026-05-01T00:00:00.000Z',
+      setBy: 'member',
+    });
     const group = await onlyGroup(h, app);
     expect(members(group)).toEqual(['Patient/m2']);
     expect(group.quantity).toBe(1);
-    expect(await find(h, app, '?_summary=true')).toMatchObject({ entry: [{ resource: { quantity: 1, meta: { tag: [{ code: 'SUBSETTED' }] } } }] });
+    expect(await find(h, app, '?_summary=true')).toMatchObject({
+      entry: [{ resource: { quantity: 1, meta: { tag: [{ code: 'SUBSETTED' }] } } }],
+    });
   });
 
   it('is minted once by provider and contract, and keeps its id', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), attributed('m1'), payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract: 'k1' }, from: '2025-01-01' }));
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      attributed('m1'),
+      payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract: 'k1' }, from: '2025-01-01' }),
+    );
     expect(await typed(h, PA_GROUPS, 'pa.group-opened.v1')).toHaveLength(2);
     expect((await find(h, await h.app1('c1', [`npi|${NPI}`]))).total).toBe(2);
   });
 
   it('pages with links of its own, and refuses what it does not know', async () => {
-    await h.publish(inNetwork(), ...['k1', 'k2', 'k3'].map((contract) => payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract }, from: '2025-01-01' })));
+    await h.publish(
+      inNetwork(),
+      ...['k1', 'k2', 'k3'].map((contract) =>
+        payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract }, from: '2025-01-01' }),
+      ),
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const ids: string[] = [];
-    for (let url: string | undefined = '/fhir/Group?_count=2&code=pdexprovidergroup'; url !== undefined; ) {
+    for (let url: string | undefined = '/fhir/Group?_count=2&code=pdexprovidergroup'; url !== undefined;) {
       const page: BundleJson = (await h.get(url, app)).json<BundleJson>();
       expect(page.total).toBe(3);
       ids.push(...page.entry!.map((e) => e.resource.id));
@@ -95,12 +142,22 @@ describe('Group', () => {
   it('passes $export and $davinci-data-export on unchanged', async () => {
     const seen: unknown[] = [];
     h.forwardExport = async (request) => {
-      seen.push([request.method, request.url, request.body === undefined ? undefined : Buffer.from(request.body).toString('utf8'), request.headers['prefer']]);
+      seen.push([
+        request.method,
+        request.url,
+        request.body === undefined ? undefined : Buffer.from(request.body).toString('utf8'),
+        request.headers['prefer'],
+      ]);
       return { status: 202, headers: { 'content-location': 'https://pa.example/fhir/bulk/1' }, body: '' };
     };
     const kickOff = await h.get('/fhir/Group/g1/$export?_type=Patient', { prefer: 'respond-async' });
     expect([kickOff.statusCode, kickOff.headers['content-location']]).toEqual([202, 'https://pa.example/fhir/bulk/1']);
-    await h.app.inject({ method: 'POST', url: '/fhir/Group/g1/$davinci-data-export', headers: { 'content-type': 'application/fhir+json' }, payload: '{"resourceType" : "Parameters"}' });
+    await h.app.inject({
+      method: 'POST',
+      url: '/fhir/Group/g1/$davinci-data-export',
+      headers: { 'content-type': 'application/fhir+json' },
+      payload: '{"resourceType" : "Parameters"}',
+    });
     expect(seen).toEqual([
       ['GET', '/fhir/Group/g1/$export?_type=Patient', undefined, 'respond-async'],
       ['POST', '/fhir/Group/g1/$davinci-data-export', '{"resourceType" : "Parameters"}', undefined],
@@ -172,7 +229,9 @@ describe('facts that cannot be trusted', () => {
 describe('intake', () => {
   const outcomes = async (): Promise<Record<string, number>> => {
     const counts: Record<string, number> = {};
-    for (const p of await typed(h, 'pa.attribution', PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
+    for (const p of await typed(h, 'pa.attribution', PROGRESS_TYPE))
+      for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[])
+        for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
     return counts;
   };
   const receipt = { extensions: { pareceipt: 'r-1' } };
@@ -188,27 +247,51 @@ describe('intake', () => {
   it('parks what is at fault, with its reason, and denies until it is discarded', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
-    await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: 'not an npi' }, to: '2025-06-01' }), ...receipt });
+    await h.publish({
+      ...payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: 'not an npi' }, to: '2025-06-01' }),
+      ...receipt,
+    });
     expect((await onlyGroup(h, app)).quantity).toBe(0);
     const [letter] = await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
     expect(letter).toMatchObject({ reason: 'invalid-data', parkedBy: 'attribution' });
     expect(await outcomes()).toEqual({ parked: 1 });
     const deadLetter = letter!['deadLetter'] as string;
-    await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+    await h.log.append(deadLetterTopic(PAYER_MEMBER_EVENTS), [
+      encodeEvent({
+        id: 'd',
+        source: 'urn:provider-access:resources',
+        type: 'pa.dead-letter-discarded.v1',
+        time: '2026-06-01T12:00:00.000Z',
+        subject: deadLetter,
+        data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' },
+      }),
+    ]);
     await expect.poll(async () => (await onlyGroup(h, app)).quantity).toBe(1);
   });
 
   const discard = async (topic: string, deadLetter: string): Promise<void> => {
-    await h.log.append(deadLetterTopic(topic), [encodeEvent({ id: 'd', source: 'urn:provider-access:resources', type: 'pa.dead-letter-discarded.v1', time: '2026-06-01T12:00:00.000Z', subject: deadLetter, data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' } })]);
+    await h.log.append(deadLetterTopic(topic), [
+      encodeEvent({
+        id: 'd',
+        source: 'urn:provider-access:resources',
+        type: 'pa.dead-letter-discarded.v1',
+        time: '2026-06-01T12:00:00.000Z',
+        subject: deadLetter,
+        data: { deadLetter, by: 'payer', reason: 'test', at: '2026-06-01T12:00:00.000Z' },
+      }),
+    ]);
   };
   const put = async (topic: string, event: DomainEvent, key = event.subject): Promise<void> => {
-    await h.log.append(topic, [encodeEvent({ ...event, extensions: { pareceipt: 'r-1', ...event.extensions } }, { key: key! })]);
+    await h.log.append(topic, [
+      encodeEvent({ ...event, extensions: { pareceipt: 'r-1', ...event.extensions } }, { key: key! }),
+    ]);
     await h.facts.access.waitForPayer(await h.payerHead(), 60_000);
     await h.settle();
   };
 
   it.each([
-    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'], ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
+    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'],
+    ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
   ])('parks and holds an end %s until it is discarded', async (_, topic, key, reason) => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
@@ -221,7 +304,8 @@ describe('intake', () => {
   });
 
   it.each([
-    ['that cannot be read', PAYER_PROVIDER_EVENTS, { npi: NPI, status: 'gone', from: 'x' }, 'invalid-data'], ['among member events', PAYER_MEMBER_EVENTS, { npi: NPI, status: 'in-network', from: '2025-01-01' }, 'wrong-topic'],
+    ['that cannot be read', PAYER_PROVIDER_EVENTS, { npi: NPI, status: 'gone', from: 'x' }, 'invalid-data'],
+    ['among member events', PAYER_MEMBER_EVENTS, { npi: NPI, status: 'in-network', from: '2025-01-01' }, 'wrong-topic'],
     ['that names its provider only as its subject', PAYER_PROVIDER_EVENTS, {}, 'invalid-data'],
   ])('a network status %s denies its provider until it is replayed or discarded', async (_, topic, data, reason) => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
@@ -239,7 +323,12 @@ describe('intake', () => {
     await expect.poll(network).toBe('in-network');
     await put(topic, { ...bad, id: `${bad.id}-again` });
     expect(network()).toBe('out-of-network');
-    await discard(topic, (await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== letter!['deadLetter'])!['deadLetter'] as string);
+    await discard(
+      topic,
+      (await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1')).find(
+        (l) => l['deadLetter'] !== letter!['deadLetter'],
+      )!['deadLetter'] as string,
+    );
     await expect.poll(network).toBe('in-network');
     expect((await onlyGroup(h, app)).quantity).toBe(1);
   });
@@ -278,7 +367,15 @@ describe('intake', () => {
 
   // Finding M3 (SECURITY.md): the one who opted out may be the one whose id goes.
   it('a merge that cannot be read denies both ids until it is discarded', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), enrolled('m3'), attributed('m3'));
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      enrolled('m2'),
+      attributed('m2'),
+      enrolled('m3'),
+      attributed('m3'),
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await onlyGroup(h, app)).quantity).toBe(3);
     await put(PAYER_PROVIDER_EVENTS, payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }), 'm1');
@@ -298,7 +395,13 @@ describe('intake', () => {
   });
 
   it('an event without a subject that might have ended access denies everybody', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      { ...enrolled('m2'), source: 'urn:other' },
+      { ...attributed('m2'), source: 'urn:other' },
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
     expect((await onlyGroup(h, app)).quantity).toBe(0);
@@ -306,7 +409,13 @@ describe('intake', () => {
   it('an event without a subject that might have ended access denies its whole source, where the operator chose so', async () => {
     await h.stop();
     h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), { ...enrolled('m2'), source: 'urn:other' }, { ...attributed('m2'), source: 'urn:other' });
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      { ...enrolled('m2'), source: 'urn:other' },
+      { ...attributed('m2'), source: 'urn:other' },
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
     expect(members(await onlyGroup(h, app))).toEqual(['Patient/m2']);
@@ -314,7 +423,12 @@ describe('intake', () => {
 
   it.each([
     ['not JSON', '{"to":', 'not-json', {}],
-    ['time in the future', '{"to":"2026-01-01"}', 'time-in-future', { ce_time: new Date(START + 600_000).toISOString() }],
+    [
+      'time in the future',
+      '{"to":"2026-01-01"}',
+      'time-in-future',
+      { ce_time: new Date(START + 600_000).toISOString() },
+    ],
     ['no time', '{"to":"2026-01-01"}', 'not-a-cloudevent', { ce_time: '' }],
   ])('%s', async (_name, value, reason, headers) => {
     const { headers: good } = encodeEvent(payerEvent('payer.member-terminated.v1', 'm1', {}));
@@ -324,8 +438,23 @@ describe('intake', () => {
   });
 
   it('Coverages say who is covered; one that cannot be read denies; other resources are not looked at', async () => {
-    const coverage = (extra: object, id = 'c1') => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id, status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' }, ...extra } });
-    await h.publish(inNetwork(), attributed('m1'), payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1' } }));
+    const coverage = (extra: object, id = 'c1') =>
+      payerEvent('payer.resource-recorded.v1', 'm1', {
+        resource: {
+          resourceType: 'Coverage',
+          id,
+          status: 'active',
+          beneficiary: { reference: 'Patient/m1' },
+          payor: [{ reference: 'Organization/payer' }],
+          period: { start: '2024' },
+          ...extra,
+        },
+      });
+    await h.publish(
+      inNetwork(),
+      attributed('m1'),
+      payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Patient', id: 'm1' } }),
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await onlyGroup(h, app)).quantity).toBe(0);
     await h.publish(coverage({}));
@@ -337,35 +466,87 @@ describe('intake', () => {
     expect((await h.facts.access.facts('m1'))!.holds).toHaveLength(1);
   });
 
-  it('a Coverage that a nightly dump repeats with its own time leaves a termination as it is, with the time of the dump it covers again', async () => {
-    const time = (minutesAgo: number): { time: string } => ({ time: new Date(h.now - minutesAgo * 60_000).toISOString() });
-    const open = (minutesAgo: number) => payerEvent('payer.resource-recorded.v1', 'm1', { resource: { resourceType: 'Coverage', id: 'cov-m1', status: 'active', beneficiary: { reference: 'Patient/m1' }, payor: [{ reference: 'Organization/payer' }], period: { start: '2024' } } }, time(minutesAgo));
-    await h.publish(inNetwork(), attributed('m1'), open(30));
-    const app = await h.app1('c1', [`npi|${NPI}`]);
-    expect((await onlyGroup(h, app)).quantity).toBe(1);
-    await h.publish(payerEvent('payer.member-terminated.v1', 'm1', { coverageId: 'cov-m1', to: '2025-01-31' }, time(20)));
-    expect((await onlyGroup(h, app)).quantity).toBe(0);
-    await h.publish(open(30));
-    expect((await onlyGroup(h, app)).quantity).toBe(0);
-    await h.publish(open(10));
-    expect((await onlyGroup(h, app)).quantity).toBe(1);
-  });
+  it(
+    'a Coverage that a nightly dump repeats with its own time leaves a termination as it is, with the time of the ' +
+      'dump it covers again',
+    async () => {
+      const time = (minutesAgo: number): { time: string } => ({
+        time: new Date(h.now - minutesAgo * 60_000).toISOString(),
+      });
+      const open = (minutesAgo: number) =>
+        payerEvent(
+          'payer.resource-recorded.v1',
+          'm1',
+          {
+            resource: {
+              resourceType: 'Coverage',
+              id: 'cov-m1',
+              status: 'active',
+              beneficiary: { reference: 'Patient/m1' },
+              payor: [{ reference: 'Organization/payer' }],
+              period: { start: '2024' },
+            },
+          },
+          time(minutesAgo),
+        );
+      await h.publish(inNetwork(), attributed('m1'), open(30));
+      const app = await h.app1('c1', [`npi|${NPI}`]);
+      expect((await onlyGroup(h, app)).quantity).toBe(1);
+      await h.publish(
+        payerEvent('payer.member-terminated.v1', 'm1', { coverageId: 'cov-m1', to: '2025-01-31' }, time(20)),
+      );
+      expect((await onlyGroup(h, app)).quantity).toBe(0);
+      await h.publish(open(30));
+      expect((await onlyGroup(h, app)).quantity).toBe(0);
+      await h.publish(open(10));
+      expect((await onlyGroup(h, app)).quantity).toBe(1);
+    },
+  );
 
-  it.each<[string, Record<string, unknown>]>([['with PAYER_IDENTIFIERS', { PAYER_IDENTIFIERS: 'urn:payer|1' }], ['without it', {}]])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
+  it.each<[string, Record<string, unknown>]>([
+    ['with PAYER_IDENTIFIERS', { PAYER_IDENTIFIERS: 'urn:payer|1' }],
+    ['without it', {}],
+  ])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
     await h.stop();
     h = await new Harness().start(config);
-    const coverage = (member: string, payor: object, more: object = {}) => payerEvent('payer.resource-recorded.v1', member, { resource: { resourceType: 'Coverage', id: `cob-${member}`, status: 'active', beneficiary: { reference: `Patient/${member}` }, payor: [payor], ...more } });
+    const coverage = (member: string, payor: object, more: object = {}) =>
+      payerEvent('payer.resource-recorded.v1', member, {
+        resource: {
+          resourceType: 'Coverage',
+          id: `cob-${member}`,
+          status: 'active',
+          beneficiary: { reference: `Patient/${member}` },
+          payor: [payor],
+          ...more,
+        },
+      });
     const other = { identifier: { system: 'urn:payer', value: '2' } };
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'), attributed('m3'), coverage('m1', other), coverage('m2', other, { status: 'cancelled' }), coverage('m3', other));
+    await h.publish(
+      inNetwork(),
+      enrolled('m1'),
+      attributed('m1'),
+      enrolled('m2'),
+      attributed('m2'),
+      attributed('m3'),
+      coverage('m1', other),
+      coverage('m2', other, { status: 'cancelled' }),
+      coverage('m3', other),
+    );
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect(members(await onlyGroup(h, app))).toEqual(['Patient/m1', 'Patient/m2']);
     const later = { time: new Date(START - 30_000).toISOString() };
-    await h.publish({ ...payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-01-01' }), ...later }, { ...coverage('m1', other, { period: { start: '2026-01-02' } }), ...later });
+    await h.publish(
+      { ...payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-01-01' }), ...later },
+      { ...coverage('m1', other, { period: { start: '2026-01-02' } }), ...later },
+    );
     expect(members(await onlyGroup(h, app))).toEqual(['Patient/m2']);
   });
 
   it('a merge is known under both ids', async () => {
     await h.publish(payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }));
-    expect([(await h.facts.access.facts('m1'))!.mergedWith, (await h.facts.access.facts('m2'))!.mergedWith]).toEqual([['m2'], ['m1']]);
+    expect([(await h.facts.access.facts('m1'))!.mergedWith, (await h.facts.access.facts('m2'))!.mergedWith]).toEqual([
+      ['m2'],
+      ['m1'],
+    ]);
   });
 });

@@ -3,8 +3,24 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, disclosures, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { Facts, FACTS_PROJECTIONS, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
-import { AccessTokens, Authenticator, publishedKeys, SMART, SmartGuard, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import {
+  PORTS,
+  measureViews,
+  READINESS,
+  type ReadinessCheck,
+  type ServicePorts,
+  viewsController,
+} from '@provider-access/http';
+import {
+  AccessTokens,
+  Authenticator,
+  publishedKeys,
+  SMART,
+  SmartGuard,
+  STATIC_TOKENS,
+  type StaticTokens,
+  StaticTokenGuard,
+} from '@provider-access/smart';
 import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
 import { PayerDays } from '@provider-access/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
@@ -40,7 +56,9 @@ export interface AttributionOptions {
   readonly days?: PayerDays;
 }
 
-/** The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels. */
+/**
+ * The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels.
+ */
 export const PROJECTIONS_RUN = [...FACTS_PROJECTIONS, disclosures, serviceLevels];
 
 @Module({})
@@ -48,7 +66,11 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   private readonly projections: ProjectionSet;
   private readonly facts: Facts;
   private readonly adapter: HttpAdapterHost;
-  constructor(@Inject(PROJECTIONS) projections: ProjectionSet, @Inject(Facts) facts: Facts, @Inject(HttpAdapterHost) adapter: HttpAdapterHost) {
+  constructor(
+    @Inject(PROJECTIONS) projections: ProjectionSet,
+    @Inject(Facts) facts: Facts,
+    @Inject(HttpAdapterHost) adapter: HttpAdapterHost,
+  ) {
     this.projections = projections;
     this.facts = facts;
     this.adapter = adapter;
@@ -58,13 +80,31 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
     const { config, memberHash = MemberHash.random(), days = new PayerDays() } = options;
     const ports: ServicePorts = { ...options.ports, memberHash };
     const { log, views, clock, logger, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, logger, service: 'attribution', boundMs: config.FACTS_BOUND_MS, presence: options.presence });
+    const facts = new Facts({
+      log,
+      views,
+      clock,
+      metrics,
+      logger,
+      service: 'attribution',
+      boundMs: config.FACTS_BOUND_MS,
+      presence: options.presence,
+    });
     const projections = new ProjectionSet({ log, views, projections: PROJECTIONS_RUN, logger });
     measureViews(ports.metrics, projections);
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:attribution', tracing: ports.tracing });
     return {
       module: AttributionModule,
-      controllers: [IntakeController, GroupSearchController, GroupExportController, GroupReadController, ExplainController, DisclosuresController, SloController, viewsController('attribution', StaticTokenGuard('administrator'))],
+      controllers: [
+        IntakeController,
+        GroupSearchController,
+        GroupExportController,
+        GroupReadController,
+        ExplainController,
+        DisclosuresController,
+        SloController,
+        viewsController('attribution', StaticTokenGuard('administrator')),
+      ],
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: CONFIG, useValue: config },
@@ -72,14 +112,41 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: PROJECTIONS, useValue: projections },
         { provide: ProjectionSet, useExisting: PROJECTIONS },
         { provide: FORWARD_EXPORT, useValue: tracedForward(options.forwardExport, ports.tracing) },
-        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock, metrics }), facts.parties) },
+        {
+          provide: SMART,
+          useValue: new Authenticator(
+            new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.PUBLIC_URL, clock, metrics }),
+            facts.parties,
+          ),
+        },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: Audit, useValue: audit },
-        { provide: ServiceLevels, useFactory: () => new ServiceLevels({ log, views, facts, clock, metrics, calendar: new BusinessCalendar(options.calendar), ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }) }) },
+        {
+          provide: ServiceLevels,
+          useFactory: () =>
+            new ServiceLevels({
+              log,
+              views,
+              facts,
+              clock,
+              metrics,
+              calendar: new BusinessCalendar(options.calendar),
+              ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }),
+            }),
+        },
         { provide: MEMBER_HASH, useValue: memberHash },
         { provide: GroupView, useValue: new GroupView(ports, facts, config) },
-        { provide: MemberEventsIntake, useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT, { days, payer: payerIdentity(config.PAYER_IDENTIFIERS, config.PAYER_ORGANIZATION) }) },
-        { provide: ProviderEventsIntake, useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
+        {
+          provide: MemberEventsIntake,
+          useValue: new MemberEventsIntake(ports, facts, config.UNREADABLE_CONSENT, {
+            days,
+            payer: payerIdentity(config.PAYER_IDENTIFIERS, config.PAYER_ORGANIZATION),
+          }),
+        },
+        {
+          provide: ProviderEventsIntake,
+          useValue: new ProviderEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days),
+        },
         SmartGuard,
         { provide: READINESS, useValue: readiness(facts, projections) },
       ],

@@ -5,15 +5,35 @@ import { isPayerIdentifier } from './domain/payer-identity.ts';
 /** Settings of attribution: environment variables, read once by the runner. */
 export const attributionConfig = z.object({
   PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
-  PAYER_ORGANIZATION: z.string().regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>').default('Organization/payer').describe('The payer, as `Group.managingEntity` names it.'),
-  PAYER_IDENTIFIERS: z.string().transform((text) => text.split(',').map((one) => one.trim()).filter((one) => one !== ''))
-    .refine((all) => all.length > 0 && all.every(isPayerIdentifier), 'must be system|value, Organization/<id> or URLs of an Organization, separated by commas').optional()
-    .describe('How payors of Coverages name this payer: `urn:oid:2.16.840.1.113883.6.300|12345,Organization/our-plan`. Only these Coverages, and those of `PAYER_ORGANIZATION`, make a member covered. '
-      + 'Without it, only those of `PAYER_ORGANIZATION` do, and others can still end coverage (docs/coverage.md).'),
+  PAYER_ORGANIZATION: z
+    .string()
+    .regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>')
+    .default('Organization/payer')
+    .describe('The payer, as `Group.managingEntity` names it.'),
+  PAYER_IDENTIFIERS: z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+    )
+    .refine(
+      (all) => all.length > 0 && all.every(isPayerIdentifier),
+      'must be system|value, Organization/<id> or URLs of an Organization, separated by commas',
+    )
+    .optional()
+    .describe(
+      'How payors of Coverages name this payer: `urn:oid:2.16.840.1.113883.6.300|12345,Organization/our-plan`. ' +
+        'Only these Coverages, and those of `PAYER_ORGANIZATION`, make a member covered. ' +
+        'Without it, only those of `PAYER_ORGANIZATION` do, and others can still end coverage (docs/coverage.md).',
+    ),
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
-  MAX_GROUP_MEMBERS: whole(1, 50_000_000).default(50_000).describe('A Group with more permitted members is only read with `_summary=true`.'),
+  MAX_GROUP_MEMBERS: whole(1, 50_000_000)
+    .default(50_000)
+    .describe('A Group with more permitted members is only read with `_summary=true`.'),
 });
 export type AttributionConfig = z.infer<typeof attributionConfig>;
 
@@ -22,7 +42,9 @@ export const attributionEnv = z.object({
   ...processEnv,
   ...attributionConfig.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
-  EXPORT_URL: baseUrl.describe('Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.'),
+  EXPORT_URL: baseUrl.describe(
+    'Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.',
+  ),
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE,
   ...businessEnv,

@@ -140,7 +140,8 @@ describe('a span of one day', () => {
       verdicts.push(await verdictAt(Date.parse(at)));
     expect(verdicts).toEqual(['not-covered', 'permit', 'permit', 'not-covered']);
   });
-  // No moment is on 1 July in UTC+14 and in UTC-12. The event is no fault: it also says that the coverage of before is over.
+  // No moment is on 1 July in UTC+14 and in UTC-12. The event is no fault: it also says that the coverage of before is
+  // over.
   it('gives no access where there is no such time, and ends what was there before', async () => {
     await started([]);
     const parked = async (): Promise<number> =>

@@ -5,9 +5,17 @@ import { attributionEnv } from './config.ts';
 import { forwardOverHttp } from './operations/group/forward-over-http.ts';
 
 await runService({
-  name: 'attribution', schema: attributionEnv,
-  register: ({ ports, presence, secrets }, config) => AttributionModule.register({
-    ports, presence, config, staticTokens: secrets.staticTokens, memberHash: secrets.memberHash(),
-    calendar: calendarRules(config), days: payerDays(config), forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
-  }),
+  name: 'attribution',
+  schema: attributionEnv,
+  register: ({ ports, presence, secrets }, config) =>
+    AttributionModule.register({
+      ports,
+      presence,
+      config,
+      staticTokens: secrets.staticTokens,
+      memberHash: secrets.memberHash(),
+      calendar: calendarRules(config),
+      days: payerDays(config),
+      forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
+    }),
 });

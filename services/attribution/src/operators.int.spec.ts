@@ -16,30 +16,57 @@ describe('operators', () => {
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await h.get('/ops/explain?client=c1&member=m1', app)).statusCode).toBe(401);
     h.now += 1000;
-    expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({ decision: 'permit', memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] } });
-    expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({ decision: 'deny', reason: 'client-not-approved', now: { decision: 'permit' } });
+    expect((await h.get('/ops/explain?client=c1&member=m1', admin)).json()).toMatchObject({
+      decision: 'permit',
+      memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] },
+    });
+    expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({
+      decision: 'deny',
+      reason: 'client-not-approved',
+      now: { decision: 'permit' },
+    });
     for (const at of ['2024-06-01', '2024-06-01T00:00:00', '2024-02-30T00:00:00Z', 'soon', '']) {
       const refused = await h.get(`/ops/explain?client=c1&member=m1&at=${at}`, admin);
-      expect([refused.statusCode, refused.body], at).toEqual([400, expect.stringContaining('2026-07-01T00:00:00-05:00')]);
+      expect([refused.statusCode, refused.body], at).toEqual([
+        400,
+        expect.stringContaining('2026-07-01T00:00:00-05:00'),
+      ]);
     }
-    expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({ decision: 'deny', reason: 'member-unknown', memberFacts: null });
-    const hashes = await Promise.all(['m1', 'm1', 'nobody'].map(async (member) => ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash));
+    expect((await h.get('/ops/explain?client=c1&member=nobody', admin)).json()).toMatchObject({
+      decision: 'deny',
+      reason: 'member-unknown',
+      memberFacts: null,
+    });
+    const hashes = await Promise.all(
+      ['m1', 'm1', 'nobody'].map(
+        async (member) =>
+          ((await h.get(`/ops/explain?client=c1&member=${member}`, admin)).json() as { memberHash: string }).memberHash,
+      ),
+    );
     expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);
     expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
     // It is the operator who looked: no disclosure to the client that was asked about.
     const looked = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['action'] === 'explain');
-    expect([looked.length > 0, new Set(looked.map((entry) => entry['client']))]).toEqual([true, new Set(['administrator'])]);
+    expect([looked.length > 0, new Set(looked.map((entry) => entry['client']))]).toEqual([
+      true,
+      new Set(['administrator']),
+    ]);
   });
   it('list disclosures of a member', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     await find(h, await h.app1('c1', [`npi|${NPI}`]));
-    await expect.poll(async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures).toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
+    await expect
+      .poll(
+        async () => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures,
+      )
+      .toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
   });
   it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     await h.app1('c1', [`npi|${NPI}`]);
     for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
-    const listed = async (): Promise<unknown[]> => (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
+    const listed = async (): Promise<unknown[]> =>
+      (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
     // Each look is the administrator's, and none of the member's resources was given to anybody.
     const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
     await expect.poll(listed).toMatchObject([look, look, look]);
@@ -51,18 +78,32 @@ describe('operators', () => {
     for (let i = 0; i < 10; i++) expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
     for (let i = 0; i < 10; i++) await find(h, app);
     await h.publish(enrolled('m2'), attributed('m2'));
-    await expect.poll(async () => members((await h.get(`/fhir/Group/${id}`, app)).json())).toEqual(['Patient/m1', 'Patient/m2']);
+    await expect
+      .poll(async () => members((await h.get(`/fhir/Group/${id}`, app)).json()))
+      .toEqual(['Patient/m1', 'Patient/m2']);
     const released = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['outcome'] === 'released');
     expect(released.map(({ action, members: of, perMember, group }) => [action, of, perMember, group])).toEqual(
-      expect.arrayContaining([['group-search', ['m1'], [1], id], ['group-read', ['m1'], [1], id], ['group-read', ['m2'], [1], id]]),
+      expect.arrayContaining([
+        ['group-search', ['m1'], [1], id],
+        ['group-read', ['m1'], [1], id],
+        ['group-read', ['m2'], [1], id],
+      ]),
     );
     expect(released).toHaveLength(3);
   });
   it('list and rebuild views', async () => {
     await h.publish(enrolled('m1'));
-    expect((await h.get('/ops/views/attribution', admin)).json<{ views: { view: string }[] }>().views.map((v) => v.view)).toEqual(expect.arrayContaining(['facts_members_v1']));
-    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/nothing/rebuild', headers: admin })).statusCode).toBe(404);
-    expect((await h.app.inject({ method: 'POST', url: '/ops/views/attribution/members/rebuild', headers: admin })).statusCode).toBe(200);
+    expect(
+      (await h.get('/ops/views/attribution', admin)).json<{ views: { view: string }[] }>().views.map((v) => v.view),
+    ).toEqual(expect.arrayContaining(['facts_members_v1']));
+    expect(
+      (await h.app.inject({ method: 'POST', url: '/ops/views/attribution/nothing/rebuild', headers: admin }))
+        .statusCode,
+    ).toBe(404);
+    expect(
+      (await h.app.inject({ method: 'POST', url: '/ops/views/attribution/members/rebuild', headers: admin }))
+        .statusCode,
+    ).toBe(200);
     expect((await h.facts.access.facts('m1'))!.coverage).toHaveLength(1);
   });
 });

@@ -5,5 +5,8 @@ import type { BatchPattern } from '@provider-access/eventlog/transport';
 export const SUBSCRIPTIONS = {
   members: { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] },
   providers: { group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS] },
-  deadLetters: { group: 'attribution-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)] },
+  deadLetters: {
+    group: 'attribution-dead-letters',
+    topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)],
+  },
 } as const satisfies Readonly<Record<string, BatchPattern>>;

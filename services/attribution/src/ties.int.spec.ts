@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
 
-interface Groups { entry?: { resource: { member?: { entity: { reference: string } }[] } }[] }
+interface Groups {
+  entry?: { resource: { member?: { entity: { reference: string } }[] } }[];
+}
 /** The business time of every statement here. */
 const TIME = '2025-06-01T12:00:00Z';
 
@@ -48,8 +50,11 @@ describe('an attribution and its end with one business time', () => {
 describe('network statuses of one provider with one business time', () => {
   it('the later append stands, alone and in one batch, and a repetition changes nothing', async () => {
     const providers = [NPI, OTHER_NPI];
-    const said = (npi: string, n: number, status: string): DomainEvent =>
-      ({ ...inNetwork(npi, status), id: `status-${n}`, time: TIME });
+    const said = (npi: string, n: number, status: string): DomainEvent => ({
+      ...inNetwork(npi, status),
+      id: `status-${n}`,
+      time: TIME,
+    });
     const statuses = async (): Promise<unknown[]> => {
       await h.settle();
       return providers.map((npi) => h.facts.parties.network(`npi|${npi}`).at(-1)?.status);

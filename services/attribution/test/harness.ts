@@ -3,7 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { deadLetterTopic, type DomainEvent, encodeEvent, PA_CONSENT, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type ProviderKey } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DomainEvent,
+  encodeEvent,
+  PA_CONSENT,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  type ProviderKey,
+} from '@provider-access/events';
 import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -110,7 +119,10 @@ export class Harness {
         encodeEvent(event),
       ]);
   }
-  /** What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it lies. */
+  /**
+   * What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it
+   * lies.
+   */
   async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     const topic = event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
     const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
@@ -204,23 +216,38 @@ export class Harness {
 
 /** The same state, which notes what is asked of streams and claims. */
 function countedState<S extends State>(state: S, calls: string[]): S {
-  const counting = <T extends object>(port: T, name: string): T => new Proxy(port, {
-    get: (target, method) => {
-      const value: unknown = Reflect.get(target, method, target);
-      if (typeof value !== 'function') return value;
-      return (...args: unknown[]): unknown => {
-        calls.push(`${name}.${String(method)}`);
-        return Reflect.apply(value, target, args) as unknown;
-      };
-    },
-  });
+  const counting = <T extends object>(port: T, name: string): T =>
+    new Proxy(port, {
+      get: (target, method) => {
+        const value: unknown = Reflect.get(target, method, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          calls.push(`${name}.${String(method)}`);
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
   return { ...state, streams: counting(state.streams, 'streams'), claims: counting(state.claims, 'claims') };
 }
 
 let n = 0;
-export const payerEvent = (type: string, subject: string | undefined, data: unknown, more: Partial<DomainEvent> = {}): DomainEvent => ({
-  id: `e-${++n}`, source: 'urn:payer', type, time: instant(START - 60_000), data, ...(subject !== undefined && { subject }), ...more,
+export const payerEvent = (
+  type: string,
+  subject: string | undefined,
+  data: unknown,
+  more: Partial<DomainEvent> = {},
+): DomainEvent => ({
+  id: `e-${++n}`,
+  source: 'urn:payer',
+  type,
+  time: instant(START - 60_000),
+  data,
+  ...(subject !== undefined && { subject }),
+  ...more,
 });
-export const enrolled = (member: string): DomainEvent => payerEvent('payer.member-enrolled.v1', member, { coverageId: `cov-${member}`, from: '2025-01-01' });
-export const attributed = (member: string, npi = NPI): DomainEvent => payerEvent('payer.attribution-asserted.v1', member, { provider: { npi }, from: '2025-01-01' });
-export const inNetwork = (npi = NPI, status = 'in-network'): DomainEvent => payerEvent('payer.network-status-changed.v1', npi, { npi, status, from: '2025-01-01' });
+export const enrolled = (member: string): DomainEvent =>
+  payerEvent('payer.member-enrolled.v1', member, { coverageId: `cov-${member}`, from: '2025-01-01' });
+export const attributed = (member: string, npi = NPI): DomainEvent =>
+  payerEvent('payer.attribution-asserted.v1', member, { provider: { npi }, from: '2025-01-01' });
+export const inNetwork = (npi = NPI, status = 'in-network'): DomainEvent =>
+  payerEvent('payer.network-status-changed.v1', npi, { npi, status, from: '2025-01-01' });

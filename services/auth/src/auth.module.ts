@@ -3,8 +3,26 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, SampledRefusals } from '@provider-access/audit';
 import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
-import { behindUntrustedProxy, NO_TRUSTED_PROXY, READINESS, type ReadinessCheck, RequestLimits, type ServicePorts } from '@provider-access/http';
-import { AccessTokens, Authenticator, JwksCache, type JwksSource, publishedKeys, type Secret, type SigningKeys, STATIC_TOKENS, type StaticTokens, TokenIssuer } from '@provider-access/smart';
+import {
+  behindUntrustedProxy,
+  NO_TRUSTED_PROXY,
+  READINESS,
+  type ReadinessCheck,
+  RequestLimits,
+  type ServicePorts,
+} from '@provider-access/http';
+import {
+  AccessTokens,
+  Authenticator,
+  JwksCache,
+  type JwksSource,
+  publishedKeys,
+  type Secret,
+  type SigningKeys,
+  STATIC_TOKENS,
+  type StaticTokens,
+  TokenIssuer,
+} from '@provider-access/smart';
 import { AUTH, type Auth, type AuthParties } from './auth.ts';
 import { Clients } from './clients.ts';
 import { authConfig, type AuthConfigInput } from './config.ts';
@@ -46,20 +64,47 @@ const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-function createAuth({ ports, config: input, parties, details, keys, staticTokens, readers = [], presence, jwksSource }: AuthOptions): Auth {
+function createAuth({
+  ports,
+  config: input,
+  parties,
+  details,
+  keys,
+  staticTokens,
+  readers = [],
+  presence,
+  jwksSource,
+}: AuthOptions): Auth {
   const config = authConfig.parse(input);
   ports.metrics.zero('pa_tokens_issued_total');
   ports.metrics.zero('pa_token_refusals_total');
   ports.metrics.zero('pa_registrations_dropped_total');
   const { log, clock, metrics } = ports;
   const { publicUrl } = config;
-  const registry = new Registry(ports, parties, [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])], config.acknowledgeWithinMs);
+  const registry = new Registry(
+    ports,
+    parties,
+    [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])],
+    config.acknowledgeWithinMs,
+  );
   const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:auth', tracing: ports.tracing });
-  const applications = new Applications(ports, { capacity: config.registrationsWaiting, keepMs: KEEP_REGISTRATIONS_MS });
+  const applications = new Applications(ports, {
+    capacity: config.registrationsWaiting,
+    keepMs: KEEP_REGISTRATIONS_MS,
+  });
   const signing = new SigningRing({ ports, keys, parties, registry, presence });
   const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
   return {
-    ports, config, parties, registry, applications, clients: new Clients(details, applications), identifiers: new Identifiers(ports, parties), signing, tokens, staticTokens,
+    ports,
+    config,
+    parties,
+    registry,
+    applications,
+    clients: new Clients(details, applications),
+    identifiers: new Identifiers(ports, parties),
+    signing,
+    tokens,
+    staticTokens,
     ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
     issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
     authenticator: new Authenticator(tokens, parties),
@@ -106,20 +151,42 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
 
   static register(options: AuthOptions): DynamicModule {
     const auth = createAuth(options);
-    const readiness: ReadinessCheck[] = [{
-      name: 'registry',
-      check: () => {
-        const failure = auth.parties.failure();
-        return Promise.resolve({ ready: auth.parties.ready() && failure === undefined, ...(failure !== undefined && { detail: failure }) });
+    const readiness: ReadinessCheck[] = [
+      {
+        name: 'registry',
+        check: () => {
+          const failure = auth.parties.failure();
+          return Promise.resolve({
+            ready: auth.parties.ready() && failure === undefined,
+            ...(failure !== undefined && { detail: failure }),
+          });
+        },
       },
-    }, {
-      name: 'signing key',
-      check: () => Promise.resolve(auth.signing.key() === undefined ? { ready: false, detail: 'no signing key of the file is known to every process yet' } : { ready: true }),
-    }];
+      {
+        name: 'signing key',
+        check: () =>
+          Promise.resolve(
+            auth.signing.key() === undefined
+              ? { ready: false, detail: 'no signing key of the file is known to every process yet' }
+              : { ready: true },
+          ),
+      },
+    ];
     return {
       module: AuthModule,
-      controllers: [RegistrationController, TokenController, IntrospectionController, DiscoveryController, ReviewController, SigningKeysController],
-      providers: [{ provide: AUTH, useValue: auth }, { provide: STATIC_TOKENS, useValue: options.staticTokens }, { provide: READINESS, useFactory: (): ReadinessCheck[] => readiness }],
+      controllers: [
+        RegistrationController,
+        TokenController,
+        IntrospectionController,
+        DiscoveryController,
+        ReviewController,
+        SigningKeysController,
+      ],
+      providers: [
+        { provide: AUTH, useValue: auth },
+        { provide: STATIC_TOKENS, useValue: options.staticTokens },
+        { provide: READINESS, useFactory: (): ReadinessCheck[] => readiness },
+      ],
     };
   }
 

@@ -11,7 +11,25 @@ import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
 
 /** The part of the party facts that auth reads. */
-export type AuthParties = Pick<Parties, 'client' | 'boundTo' | 'registryVersion' | 'network' | 'signingKey' | 'signingKeys' | 'withdrawnKey' | 'position' | 'derived' | 'waitFor' | 'onChange' | 'ready' | 'failure' | 'current' | 'seenBy' | 'decisionTime'>;
+export type AuthParties = Pick<
+  Parties,
+  | 'client'
+  | 'boundTo'
+  | 'registryVersion'
+  | 'network'
+  | 'signingKey'
+  | 'signingKeys'
+  | 'withdrawnKey'
+  | 'position'
+  | 'derived'
+  | 'waitFor'
+  | 'onChange'
+  | 'ready'
+  | 'failure'
+  | 'current'
+  | 'seenBy'
+  | 'decisionTime'
+>;
 
 /** Shared by the controllers: one object for each container, and nothing at module level. */
 export interface Auth {

@@ -25,7 +25,9 @@ export class Clients {
     const known = new Set(registered);
     return [
       ...registered.filter((id) => status === undefined || this.details.get(id)!.status === status),
-      ...waiting.filter((e) => !known.has(e.client) && (status === undefined || e.status === status)).map((e) => e.client),
+      ...waiting
+        .filter((e) => !known.has(e.client) && (status === undefined || e.status === status))
+        .map((e) => e.client),
     ];
   }
 }

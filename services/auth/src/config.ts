@@ -26,10 +26,19 @@ export const authEnv = z.object({
   ...processEnv,
   TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
-  ALLOW_INSECURE_JWKS: flag.default(false).describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
+  ALLOW_INSECURE_JWKS: flag
+    .default(false)
+    .describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
-  AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000).default(20).describe('Registrations a minute and address (IPv4, or /64 of IPv6) before 429.'),
-  AUTH_REFUSALS_PER_MINUTE: whole(1, 100_000).default(60).describe('Refused token requests a minute and address (IPv4, or /64 of IPv6) before 429, in each instance. Counted apart for each client that was approved.'),
+  AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
+    .default(20)
+    .describe('Registrations a minute and address (IPv4, or /64 of IPv6) before 429.'),
+  AUTH_REFUSALS_PER_MINUTE: whole(1, 100_000)
+    .default(60)
+    .describe(
+      'Refused token requests a minute and address (IPv4, or /64 of IPv6) before 429, in each instance. Counted ' +
+        'apart for each client that was approved.',
+    ),
 });
 export type AuthConfig = z.infer<typeof authConfig>;
 export type AuthConfigInput = z.input<typeof authConfig>;

@@ -2,12 +2,19 @@ import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/http';
 
 /** Parameters of a form, each at most once (RFC 6749 §3.2). @throws Refusal 400 invalid_request */
-export function readForm(request: Pick<FastifyRequest, 'headers' | 'body'>): Readonly<Record<string, string | undefined>> {
+export function readForm(
+  request: Pick<FastifyRequest, 'headers' | 'body'>,
+): Readonly<Record<string, string | undefined>> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded') throw new Refusal('invalid-request', 'Content-Type must be application/x-www-form-urlencoded.');
+  if (type !== 'application/x-www-form-urlencoded')
+    throw new Refusal('invalid-request', 'Content-Type must be application/x-www-form-urlencoded.');
   const form: Record<string, string | undefined> = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries((request.body ?? {}) as Record<string, unknown>)) {
-    if (typeof value !== 'string') throw new Refusal('invalid-request', /^[a-z_]{1,40}$/.test(name) ? `${name} is given more than once.` : 'A parameter is given more than once.');
+    if (typeof value !== 'string')
+      throw new Refusal(
+        'invalid-request',
+        /^[a-z_]{1,40}$/.test(name) ? `${name} is given more than once.` : 'A parameter is given more than once.',
+      );
     form[name] = value;
   }
   return form;

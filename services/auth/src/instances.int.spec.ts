@@ -6,7 +6,14 @@ import { decodeProtectedHeader } from 'jose';
 import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
 import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
 import { silentLogger } from '@provider-access/observability';
-import { AccessTokens, Authenticator, publishedKeys, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
+import {
+  AccessTokens,
+  Authenticator,
+  publishedKeys,
+  type Secret,
+  SigningKeys,
+  TokenIssuer,
+} from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
 import type { State } from '@provider-access/state';
 import { eventually } from '@provider-access/testing';
@@ -51,30 +58,50 @@ afterEach(async () => {
   await log.close();
 });
 const presenceOf = (holder: string): PresenceOptions => ({ port: state.presence, holder, everyMs: 5 });
-async function instance(holder: string, keys: Secret<SigningKeys>, config: Record<string, unknown> = {}): Promise<Bench> {
+async function instance(
+  holder: string,
+  keys: Secret<SigningKeys>,
+  config: Record<string, unknown> = {},
+): Promise<Bench> {
   const bench = await Bench.start({ log, state, keys, presence: presenceOf(holder), config, now: NOW });
   running.push(bench);
   return bench;
 }
 /** Another service's process: it decides by its own parties. */
-async function reader(holder: string): Promise<{ parties: Parties; accepts(token: string): Promise<number>; stop(): Promise<void> }> {
+async function reader(
+  holder: string,
+): Promise<{ parties: Parties; accepts(token: string): Promise<number>; stop(): Promise<void> }> {
   const parties = new Parties();
   await parties.start({ log, views: openMemoryViews() });
   const presence = new PartiesPresence(parties, log, presenceOf(holder));
   await presence.start();
   const clock = { now: () => NOW };
-  const authenticator = new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: PUBLIC_URL, clock }), parties);
+  const authenticator = new Authenticator(
+    new AccessTokens({ keys: publishedKeys(parties), publicUrl: PUBLIC_URL, clock }),
+    parties,
+  );
   const made = {
     parties,
-    accepts: async (token: string) => Promise.resolve().then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` } })).then(() => 200, (e: { status: number }) => e.status),
-    stop: async () => { await presence.stop(); await parties.stop(); },
+    accepts: async (token: string) =>
+      Promise.resolve()
+        .then(() => authenticator.authenticate({ headers: { authorization: `Bearer ${token}` } }))
+        .then(
+          () => 200,
+          (e: { status: number }) => e.status,
+        ),
+    stop: async () => {
+      await presence.stop();
+      await parties.stop();
+    },
   };
   running.push(made);
   return made;
 }
-const tokenOf = async (bench: Bench, app: App): Promise<string> => (await bench.token(app)).body['access_token'] as string;
+const tokenOf = async (bench: Bench, app: App): Promise<string> =>
+  (await bench.token(app)).body['access_token'] as string;
 const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid;
-const kids = async (bench: Bench): Promise<string[]> => ((await bench.call('GET', '/auth/jwks')).body['keys'] as { kid: string }[]).map((k) => k.kid).sort();
+const kids = async (bench: Bench): Promise<string[]> =>
+  ((await bench.call('GET', '/auth/jwks')).body['keys'] as { kid: string }[]).map((k) => k.kid).sort();
 
 describe('two instances of auth', () => {
   it('with one file publish a key once, and each verifies what the other gives', async () => {
@@ -82,7 +109,11 @@ describe('two instances of auth', () => {
     const [a, b] = [await instance('a', keys), await instance('b', keys)];
     const app = await a.approved();
     const tokens = [await tokenOf(a, app), await tokenOf(b, app)];
-    for (const bench of [a, b]) for (const token of tokens) expect((await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active']).toBe(true);
+    for (const bench of [a, b])
+      for (const token of tokens)
+        expect(
+          (await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active'],
+        ).toBe(true);
     expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-published.v1')).toHaveLength(1);
     expect(await kids(b)).toEqual([one.first.kid]);
   });
@@ -134,9 +165,13 @@ describe('two instances of auth', () => {
   });
   it('count registrations of an address together', async () => {
     const keys = new Keys(one);
-    const [a, b] = [await instance('a', keys, { registrationsPerMinute: 2 }), await instance('b', keys, { registrationsPerMinute: 2 })];
+    const [a, b] = [
+      await instance('a', keys, { registrationsPerMinute: 2 }),
+      await instance('b', keys, { registrationsPerMinute: 2 }),
+    ];
     const statuses = [];
-    for (const bench of [a, b, a, b]) statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata() })).status);
+    for (const bench of [a, b, a, b])
+      statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata() })).status);
     expect(statuses).toEqual([201, 201, 429, 429]);
   });
 });
@@ -214,7 +249,11 @@ describe('signing keys', () => {
   it('a token of a key that is in the file and not published is refused, and one of no key we know: 401', async () => {
     const a = await instance('a', new Keys(one));
     const app = await a.approved();
-    const { token } = await new TokenIssuer({ key: () => two.first, publicUrl: PUBLIC_URL, clock: a.clock }).issue(app.id, 'system/*.rs', NOW);
+    const { token } = await new TokenIssuer({ key: () => two.first, publicUrl: PUBLIC_URL, clock: a.clock }).issue(
+      app.id,
+      'system/*.rs',
+      NOW,
+    );
     expect((await a.call('POST', '/auth/introspect', { form: { token }, token })).status).toBe(401);
   });
 
@@ -226,11 +265,17 @@ describe('signing keys', () => {
     const token = await tokenOf(a, app);
     expect([kidOf(token), await service.accepts(token)]).toEqual([one.first.kid, 200]);
     const withdraw = () => b.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`, { token: ADMINISTRATOR });
-    for (let i = 0; i < 2; i++) expect(await withdraw()).toMatchObject({ status: 200, body: { signing: two.first.kid, keys: [{ kid: two.first.kid }] } });
+    for (let i = 0; i < 2; i++)
+      expect(await withdraw()).toMatchObject({
+        status: 200,
+        body: { signing: two.first.kid, keys: [{ kid: two.first.kid }] },
+      });
     expect(await service.accepts(token)).toBe(401);
     expect(await kids(a)).toEqual([two.first.kid]);
     expect(kidOf(await tokenOf(a, app))).toBe(two.first.kid);
-    expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data)).toEqual([{ kid: one.first.kid, reason: 'compromised', by: 'administrator' }]);
+    expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data)).toEqual([
+      { kid: one.first.kid, reason: 'compromised', by: 'administrator' },
+    ]);
     // An instance that starts with it anew does not bring it back.
     const c = await instance('c', new Keys(one, two));
     expect([kidOf(await tokenOf(c, app)), await kids(c)]).toEqual([two.first.kid, [two.first.kid]]);
@@ -239,7 +284,10 @@ describe('signing keys', () => {
     const a = await instance('a', new Keys(one));
     expect((await a.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`)).status).toBe(401);
     expect((await a.call('POST', '/auth/signing-keys/none/withdraw', { token: ADMINISTRATOR })).status).toBe(404);
-    expect((await a.call('GET', '/auth/signing-keys', { token: ADMINISTRATOR })).body).toEqual({ signing: one.first.kid, keys: [{ kid: one.first.kid }] });
+    expect((await a.call('GET', '/auth/signing-keys', { token: ADMINISTRATOR })).body).toEqual({
+      signing: one.first.kid,
+      keys: [{ kid: one.first.kid }],
+    });
   });
 
   it('that no instance has in its file any more is withdrawn when its last token has expired', async () => {
@@ -247,11 +295,24 @@ describe('signing keys', () => {
     const other = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', other)];
     let now = 0;
-    const ring = new SigningRing({ ports: { state, clock: a.clock, logger: silentLogger }, keys, parties: a.parties, registry: { acknowledge: async () => { await a.parties.waitFor(await log.head(['pa.registry']), 60_000); } }, presence: presenceOf('ring'), now: () => now });
+    const ring = new SigningRing({
+      ports: { state, clock: a.clock, logger: silentLogger },
+      keys,
+      parties: a.parties,
+      registry: {
+        acknowledge: async () => {
+          await a.parties.waitFor(await log.head(['pa.registry']), 60_000);
+        },
+      },
+      presence: presenceOf('ring'),
+      now: () => now,
+    });
     const rounds = async (ms: number): Promise<string[]> => {
       now += ms;
       await ring.round();
-      return (await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data.kid as string);
+      return (await a.registry())
+        .filter((r) => r.type === 'pa.signing-key-withdrawn.v1')
+        .map((r) => r.data.kid as string);
     };
     keys.put(two);
     expect(await rounds(0)).toEqual([]);
@@ -270,7 +331,9 @@ describe('signing keys', () => {
 
   it('with the kid of another one that was published does not sign', async () => {
     await instance('a', new Keys(one));
-    const stranger = new SigningKeys([{ ...two.first, kid: one.first.kid, publicJwk: { ...two.first.publicJwk, kid: one.first.kid } }]);
+    const stranger = new SigningKeys([
+      { ...two.first, kid: one.first.kid, publicJwk: { ...two.first.publicJwk, kid: one.first.kid } },
+    ]);
     const b = await instance('b', { current: stranger, onChange: () => () => undefined });
     const app = await b.approved();
     expect((await b.token(app)).status).toBe(503);

@@ -10,10 +10,14 @@ const PAGE = 1000;
  * of pa.registry from its beginning; undefined when the log has nothing about the client.
  * @throws EngineUnavailable
  */
-export async function recallClient(log: Pick<EventLog, 'partitions' | 'read'>, client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
+export async function recallClient(
+  log: Pick<EventLog, 'partitions' | 'read'>,
+  client: string,
+  stream: string,
+): Promise<StreamHead<ClientState> | undefined> {
   const partition = partitionFor(client, await log.partitions(PA_REGISTRY));
   let head: StreamHead<ClientState> | undefined;
-  for (let from = 0; ; ) {
+  for (let from = 0; ;) {
     const records = await log.read(PA_REGISTRY, partition, from, PAGE);
     for (const { headers, value } of records) {
       const version = Number(headers['pa_version']);

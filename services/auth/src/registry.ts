@@ -6,20 +6,35 @@ import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState 
 import { recallClient } from './recall.ts';
 
 /** What this process knows of the log: the version of each client's stream that is there. */
-export interface RegistryKnowledge { registryVersion(stream: string): number }
+export interface RegistryKnowledge {
+  registryVersion(stream: string): number;
+}
 
 /** A reader that must know a change before the change is acknowledged. */
-export interface RegistryReader { waitFor(position: Position, timeoutMs: number): Promise<boolean> }
+export interface RegistryReader {
+  waitFor(position: Position, timeoutMs: number): Promise<boolean>;
+}
 
 export const SOURCE = 'urn:provider-access:auth';
 /** How many processes may race to decide about one client. One of them wins each round. */
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
-const later = (): Refusal => new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', { retryAfter: 5 });
+const later = (): Refusal =>
+  new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', {
+    retryAfter: 5,
+  });
 
-/** The events of a decision, with the registration before them where it is not in the log yet. @throws Refusal 404, 409, 400 */
-function decideFrom(command: ClientCommand, state: ClientState | undefined, application: AppRegistered | undefined): readonly ClientEvent[] {
-  const registered: readonly ClientEvent[] = state === undefined && application !== undefined ? [{ type: 'pa.app-registered.v1', data: application }] : [];
+/**
+ * The events of a decision, with the registration before them where it is not in the log yet. @throws Refusal 404, 409,
+ * 400
+ */
+function decideFrom(
+  command: ClientCommand,
+  state: ClientState | undefined,
+  application: AppRegistered | undefined,
+): readonly ClientEvent[] {
+  const registered: readonly ClientEvent[] =
+    state === undefined && application !== undefined ? [{ type: 'pa.app-registered.v1', data: application }] : [];
   const decision = decide(command, registered.reduce<ClientState | undefined>(evolve, state));
   if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
   return [...registered, ...decision.events];
@@ -30,11 +45,18 @@ function decideFrom(command: ClientCommand, state: ClientState | undefined, appl
  * them.
  */
 export class Registry {
-  private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & { readonly log: Pick<EventLog, 'partitions' | 'read'> };
+  private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & {
+    readonly log: Pick<EventLog, 'partitions' | 'read'>;
+  };
   private readonly known: RegistryKnowledge;
   private readonly readers: readonly RegistryReader[];
   private readonly timeoutMs: number;
-  constructor(ports: Registry['ports'], known: RegistryKnowledge, readers: readonly RegistryReader[], timeoutMs: number) {
+  constructor(
+    ports: Registry['ports'],
+    known: RegistryKnowledge,
+    readers: readonly RegistryReader[],
+    timeoutMs: number,
+  ) {
     this.ports = ports;
     this.known = known;
     this.readers = readers;
@@ -58,7 +80,14 @@ export class Registry {
       const time = instant(this.ports.clock.now());
       const events = decided.map((event, i): StreamEvent => ({
         topic: PA_REGISTRY,
-        record: encodeEvent({ id: `${client}/${version + i + 1}`, source: SOURCE, type: event.type, time, subject: client, data: event.data }),
+        record: encodeEvent({
+          id: `${client}/${version + i + 1}`,
+          source: SOURCE,
+          type: event.type,
+          time,
+          subject: client,
+          data: event.data,
+        }),
       }));
       const snapshot = decided.reduce(evolve, head?.snapshot as ClientState);
       const result = await streams.append(stream, version, events, snapshot);
@@ -78,7 +107,10 @@ export class Registry {
    * although it was acknowledged.
    */
   private async head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
-    const { state: { streams }, log } = this.ports;
+    const {
+      state: { streams },
+      log,
+    } = this.ports;
     const head = await streams.load<ClientState>(stream);
     if (this.known.registryVersion(stream) <= (head?.version ?? 0)) return head;
     const recalled = await recallClient(log, client, stream);
@@ -86,7 +118,10 @@ export class Registry {
     return streams.load<ClientState>(stream);
   }
 
-  /** Resolves when every reader knows this version of a stream of pa.registry. @throws Refusal 503 when they do not follow in time */
+  /**
+   * Resolves when every reader knows this version of a stream of pa.registry. @throws Refusal 503 when they do not
+   * follow in time
+   */
   async acknowledge(stream: string, version: number): Promise<void> {
     const position = await this.ports.state.streams.published(stream, version, this.timeoutMs);
     if (position === undefined) throw later();

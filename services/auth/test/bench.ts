@@ -29,8 +29,16 @@ export const NPI = '1234567893';
 export const NPI_2 = '1245319599';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-export interface Answer { readonly status: number; readonly headers: Record<string, string | undefined>; readonly body: Record<string, any> }
-export interface App { readonly id: string; readonly token: string; readonly uri: string }
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | undefined>;
+  readonly body: Record<string, any>;
+}
+export interface App {
+  readonly id: string;
+  readonly token: string;
+  readonly uri: string;
+}
 
 let serial = 0;
 let keyFile: string | undefined;
@@ -44,7 +52,18 @@ export async function prepare(): Promise<void> {
   keyFile = join(mkdtempSync(join(tmpdir(), 'auth-')), 'token-signing.json');
 }
 
-export interface BenchOptions { readonly config?: Partial<AuthConfigInput>; readonly readers?: readonly RegistryReader[]; readonly log?: MemoryLog; readonly stateFile?: string; readonly now?: number; readonly keys?: Secret<SigningKeys>; readonly presence?: PresenceOptions; readonly state?: State; readonly logger?: Logger; readonly jwks?: JwksSource }
+export interface BenchOptions {
+  readonly config?: Partial<AuthConfigInput>;
+  readonly readers?: readonly RegistryReader[];
+  readonly log?: MemoryLog;
+  readonly stateFile?: string;
+  readonly now?: number;
+  readonly keys?: Secret<SigningKeys>;
+  readonly presence?: PresenceOptions;
+  readonly state?: State;
+  readonly logger?: Logger;
+  readonly jwks?: JwksSource;
+}
 
 /** The auth service over in-memory engines and a clock that is set. */
 export class Bench {
@@ -69,12 +88,29 @@ export class Bench {
     const { log, clock } = bench;
     const state = options.state ?? openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
     bench.sharesState = options.state !== undefined;
-    bench.ports = { log, state, clock, logger: options.logger ?? silentLogger, metrics: new Metrics(), views: openMemoryViews() };
+    bench.ports = {
+      log,
+      state,
+      clock,
+      logger: options.logger ?? silentLogger,
+      metrics: new Metrics(),
+      views: openMemoryViews(),
+    };
     await bench.parties.start(bench.ports);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
-      AuthModule.register({ ports: bench.ports, config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config }, parties: bench.parties, details: bench.details, keys, staticTokens, ...(options.readers !== undefined && { readers: options.readers }), ...(options.presence !== undefined && { presence: options.presence }), ...(options.jwks !== undefined && { jwksSource: options.jwks }) }),
+      AuthModule.register({
+        ports: bench.ports,
+        config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config },
+        parties: bench.parties,
+        details: bench.details,
+        keys,
+        staticTokens,
+        ...(options.readers !== undefined && { readers: options.readers }),
+        ...(options.presence !== undefined && { presence: options.presence }),
+        ...(options.jwks !== undefined && { jwksSource: options.jwks }),
+      }),
       { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
     );
     return bench;
@@ -87,51 +123,153 @@ export class Bench {
     if (!this.sharesState) await this.ports.state.close();
   }
 
-  async call(method: 'GET' | 'POST', url: string, options: { json?: unknown; form?: string | Record<string, string>; body?: string; type?: string; token?: string; headers?: Record<string, string>; address?: string } = {}): Promise<Answer> {
+  async call(
+    method: 'GET' | 'POST',
+    url: string,
+    options: {
+      json?: unknown;
+      form?: string | Record<string, string>;
+      body?: string;
+      type?: string;
+      token?: string;
+      headers?: Record<string, string>;
+      address?: string;
+    } = {},
+  ): Promise<Answer> {
     const { json, form, body, type, token } = options;
-    const payload = json !== undefined ? JSON.stringify(json) : form !== undefined ? (typeof form === 'string' ? form : new URLSearchParams(form).toString()) : body;
-    const contentType = type ?? (json !== undefined ? 'application/json' : form !== undefined ? 'application/x-www-form-urlencoded' : undefined);
-    const response = await this.app.getHttpAdapter().getInstance().inject({
-      method, url, ...(payload !== undefined && { payload }), ...(options.address !== undefined && { remoteAddress: options.address }),
-      headers: { ...(contentType !== undefined && { 'content-type': contentType }), ...(token !== undefined && { authorization: `Bearer ${token}` }), ...options.headers },
-    });
-    return { status: response.statusCode, headers: response.headers as Record<string, string | undefined>, body: JSON.parse(response.body || '{}') as Record<string, any> };
+    const payload =
+      json !== undefined
+        ? JSON.stringify(json)
+        : form !== undefined
+          ? typeof form === 'string'
+            ? form
+            : new URLSearchParams(form).toString()
+          : body;
+    const contentType =
+      type ??
+      (json !== undefined ? 'application/json' : form !== undefined ? 'application/x-www-form-urlencoded' : undefined);
+    const response = await this.app
+      .getHttpAdapter()
+      .getInstance()
+      .inject({
+        method,
+        url,
+        ...(payload !== undefined && { payload }),
+        ...(options.address !== undefined && { remoteAddress: options.address }),
+        headers: {
+          ...(contentType !== undefined && { 'content-type': contentType }),
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...options.headers,
+        },
+      });
+    return {
+      status: response.statusCode,
+      headers: response.headers as Record<string, string | undefined>,
+      body: JSON.parse(response.body || '{}') as Record<string, any>,
+    };
   }
 
   metadata(over: Record<string, unknown> = {}): Record<string, unknown> {
-    return { client_name: 'An EHR', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['mailto:dev@app.example'], npi: NPI, tin: '12-3456789', ...over };
+    return {
+      client_name: 'An EHR',
+      jwks: { keys: [publicJwk] },
+      scope: 'system/*.rs',
+      contacts: ['mailto:dev@app.example'],
+      npi: NPI,
+      tin: '12-3456789',
+      ...over,
+    };
   }
   async register(over: Record<string, unknown> = {}): Promise<App> {
     const { status, body } = await this.call('POST', '/auth/register', { json: this.metadata(over) });
     if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);
-    return { id: body['client_id'] as string, token: body['registration_access_token'] as string, uri: body['registration_client_uri'] as string };
+    return {
+      id: body['client_id'] as string,
+      token: body['registration_access_token'] as string,
+      uri: body['registration_client_uri'] as string,
+    };
   }
   /** By default an approval binds what the app claims, with evidence, whoever else has it. */
   async review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json?: unknown): Promise<Answer> {
     return this.decide(app, verb, json ?? (verb === 'approve' ? await this.approval(app) : { reason: 'because' }));
   }
   async approval(app: App | string, over: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
-    const { body } = await this.call('GET', `/auth/clients/${typeof app === 'string' ? app : app.id}`, { token: ADMINISTRATOR });
-    const identifiers = (body['identifiers'] ?? [{ npi: NPI }]) as { npi?: string; tin?: string; bound_to?: { client_id: string }[] }[];
+    const { body } = await this.call('GET', `/auth/clients/${typeof app === 'string' ? app : app.id}`, {
+      token: ADMINISTRATOR,
+    });
+    const identifiers = (body['identifiers'] ?? [{ npi: NPI }]) as {
+      npi?: string;
+      tin?: string;
+      bound_to?: { client_id: string }[];
+    }[];
     return {
-      identifiers: identifiers.map(({ npi, tin }) => ({ ...(npi !== undefined && { npi }), ...(tin !== undefined && { tin }), evidence: 'Contract 7' })),
-      sharedWith: [...new Set(identifiers.flatMap((i) => (i.bound_to ?? []).map((c) => c.client_id)))], ...over,
+      identifiers: identifiers.map(({ npi, tin }) => ({
+        ...(npi !== undefined && { npi }),
+        ...(tin !== undefined && { tin }),
+        evidence: 'Contract 7',
+      })),
+      sharedWith: [...new Set(identifiers.flatMap((i) => (i.bound_to ?? []).map((c) => c.client_id)))],
+      ...over,
     };
   }
   decide(app: App | string, verb: 'approve' | 'reject' | 'suspend', json: unknown): Promise<Answer> {
-    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json, token: ADMINISTRATOR });
+    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, {
+      json,
+      token: ADMINISTRATOR,
+    });
   }
-  async network(provider: string, status: 'in-network' | 'out-of-network', from = '2020-01-01T00:00:00.000Z'): Promise<void> {
+  async network(
+    provider: string,
+    status: 'in-network' | 'out-of-network',
+    from = '2020-01-01T00:00:00.000Z',
+  ): Promise<void> {
     const time = new Date(this.clock.ms).toISOString();
-    await this.log.append(PA_PROVIDERS, [encodeEvent({ id: `n-${++serial}`, source: 'test', type: 'pa.network-status-recorded.v1', time, subject: provider, data: { provider, status, from, businessTime: time } })]);
+    await this.log.append(PA_PROVIDERS, [
+      encodeEvent({
+        id: `n-${++serial}`,
+        source: 'test',
+        type: 'pa.network-status-recorded.v1',
+        time,
+        subject: provider,
+        data: { provider, status, from, businessTime: time },
+      }),
+    ]);
     await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 60_000);
   }
   /** As the service resources records it, and the view shows it. */
-  async inDirectory(resource: { readonly resourceType: string; readonly id: string; readonly [name: string]: unknown }, versionId = 1): Promise<void> {
+  async inDirectory(
+    resource: { readonly resourceType: string; readonly id: string; readonly [name: string]: unknown },
+    versionId = 1,
+  ): Promise<void> {
     const { resourceType: type, id } = resource;
     const time = new Date(this.clock.ms + versionId).toISOString();
-    const data = { member: 'shared', type, id, versionId, lastUpdated: time, businessTime: time, sequence: 0, contentHash: 'x', references: [], tokens: [], line: JSON.stringify(resource) };
-    await this.log.append(PA_RECORDS, [{ ...encodeEvent({ id: `r-${++serial}`, source: 'test', type: 'pa.record-accepted.v1', time, subject: 'shared', data }), key: `shared/${type}/${id}`, partitionKey: 'shared' }]);
+    const data = {
+      member: 'shared',
+      type,
+      id,
+      versionId,
+      lastUpdated: time,
+      businessTime: time,
+      sequence: 0,
+      contentHash: 'x',
+      references: [],
+      tokens: [],
+      line: JSON.stringify(resource),
+    };
+    await this.log.append(PA_RECORDS, [
+      {
+        ...encodeEvent({
+          id: `r-${++serial}`,
+          source: 'test',
+          type: 'pa.record-accepted.v1',
+          time,
+          subject: 'shared',
+          data,
+        }),
+        key: `shared/${type}/${id}`,
+        partitionKey: 'shared',
+      },
+    ]);
     if (this.directory === undefined) {
       this.directory = new ProjectionSet({ log: this.log, views: this.ports.views, projections: [directory] });
       await this.directory.start();
@@ -145,12 +283,30 @@ export class Bench {
     await this.review(app, 'approve');
     return app;
   }
-  assertion(client: string, over: Record<string, unknown> = {}, key: CryptoKey = privateKey, header: Record<string, unknown> = {}): Promise<string> {
-    const payload = { iss: client, sub: client, aud: `${PUBLIC_URL}/auth/token`, exp: Math.floor(this.clock.ms / 1000) + 240, jti: `j-${++serial}`, ...over };
+  assertion(
+    client: string,
+    over: Record<string, unknown> = {},
+    key: CryptoKey = privateKey,
+    header: Record<string, unknown> = {},
+  ): Promise<string> {
+    const payload = {
+      iss: client,
+      sub: client,
+      aud: `${PUBLIC_URL}/auth/token`,
+      exp: Math.floor(this.clock.ms / 1000) + 240,
+      jti: `j-${++serial}`,
+      ...over,
+    };
     return new SignJWT(payload).setProtectedHeader({ alg: 'ES384', kid: 'k1', typ: 'JWT', ...header }).sign(key);
   }
   async form(app: App, over: Record<string, string | undefined> = {}): Promise<Record<string, string>> {
-    const all = { grant_type: 'client_credentials', scope: 'system/*.rs', client_assertion_type: ASSERTION_TYPE, client_assertion: over['client_assertion'] ?? (await this.assertion(app.id)), ...over };
+    const all = {
+      grant_type: 'client_credentials',
+      scope: 'system/*.rs',
+      client_assertion_type: ASSERTION_TYPE,
+      client_assertion: over['client_assertion'] ?? (await this.assertion(app.id)),
+      ...over,
+    };
     return Object.fromEntries(Object.entries(all).filter((e): e is [string, string] => e[1] !== undefined));
   }
   async token(app: App, over: Record<string, string | undefined> = {}): Promise<Answer> {

@@ -39,7 +39,10 @@ interface Cost {
   readonly viewBytes: number;
   readonly documentBytes: number;
 }
-/** What one statement writes and asks for, and how large what is kept of the member is afterwards. Reports of progress do not count. */
+/**
+ * What one statement writes and asks for, and how large what is kept of the member is afterwards. Reports of progress
+ * do not count.
+ */
 async function costOf(event: DomainEvent, member: string): Promise<Cost> {
   const before = records().map(({ length }) => length);
   h.calls.length = 0;
@@ -57,9 +60,7 @@ async function costOf(event: DomainEvent, member: string): Promise<Cost> {
   };
 }
 /** The n-th event, with an id of its own that is as long as all others. */
-type Nth = (
-  n: number,
-) => Readonly<Record<string, unknown>> & {
+type Nth = (n: number) => Readonly<Record<string, unknown>> & {
   readonly type: 'out' | 'in' | 'Consent';
   readonly time?: number;
   readonly source?: string;

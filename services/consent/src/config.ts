@@ -9,4 +9,10 @@ export const consentConfig = z.object({
 export type ConsentConfig = z.infer<typeof consentConfig>;
 
 /** Environment of a process of consent. */
-export const consentEnv = z.object({ ...processEnv, ...consentConfig.shape, ...businessEnv, ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE, MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE });
+export const consentEnv = z.object({
+  ...processEnv,
+  ...consentConfig.shape,
+  ...businessEnv,
+  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE,
+});

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE, toStructured } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  encodeEvent,
+  PA_CONSENT,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PROGRESS_TYPE,
+  toStructured,
+} from '@provider-access/events';
 import { EngineUnavailable, partitionFor } from '@provider-access/eventlog';
 import { openMemoryState } from '@provider-access/state/memory';
 import { ConsentRegister } from './intake/consent-register.ts';
@@ -16,17 +24,23 @@ afterEach(() => h.stop());
 
 async function typed(topic: string, type: string): Promise<Record<string, unknown>[]> {
   const out: Record<string, unknown>[] = [];
-  for (let p = 0; p < (await h.log.partitions(topic)); p++) for (const r of await h.log.read(topic, p, 0, 1000)) if (r.headers['ce_type'] === type) out.push(JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>);
+  for (let p = 0; p < (await h.log.partitions(topic)); p++)
+    for (const r of await h.log.read(topic, p, 0, 1000))
+      if (r.headers['ce_type'] === type)
+        out.push(JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>);
   return out;
 }
 async function outcomes(): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const p of await typed(PA_CONSENT, PROGRESS_TYPE)) for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[]) for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
+  for (const p of await typed(PA_CONSENT, PROGRESS_TYPE))
+    for (const o of (p['outcomes'] ?? []) as { counts: Record<string, number> }[])
+      for (const [k, v] of Object.entries(o.counts)) counts[k] = (counts[k] ?? 0) + v;
   return counts;
 }
 const receipt = { extensions: { pareceipt: 'r-1' } };
 const letters = () => typed(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
-const discard = (deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promise<void> => h.discard(deadLetter, topic);
+const discard = (deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promise<void> =>
+  h.discard(deadLetter, topic);
 
 describe('opt-out', () => {
   it('denies at once, an opt-in permits again, and late or repeated events change nothing', async () => {
@@ -40,18 +54,25 @@ describe('opt-out', () => {
     expect(await outcomes()).toEqual({ recorded: 2, unchanged: 2 });
     expect(await typed(PA_CONSENT, 'pa.opted-out.v1')).toHaveLength(1);
   });
-  it('that is older than the one that stands is unchanged when it says the same, and superseded when it says something else', async () => {
-    const older = (data: object, minutes: number) =>
-      payerEvent('payer.member-opted-out.v1', 'm1', data, { ...receipt, time: new Date(START - minutes * 60_000).toISOString() });
-    const someone = { scope: 'provider-specific', targets: [{ npi: '1000000012' }] };
-    await h.publish(older({}, 10));
-    expect(await outcomes()).toEqual({ recorded: 1 });
-    await h.publish(older({}, 20));
-    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1 });
-    await h.publish(older(someone, 30));
-    expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1, superseded: 1 });
-    expect(await h.verdict('m1')).toBe('opted-out');
-  });
+  it(
+    'that is older than the one that stands is unchanged when it says the same, and superseded when it says ' +
+      'something else',
+    async () => {
+      const older = (data: object, minutes: number) =>
+        payerEvent('payer.member-opted-out.v1', 'm1', data, {
+          ...receipt,
+          time: new Date(START - minutes * 60_000).toISOString(),
+        });
+      const someone = { scope: 'provider-specific', targets: [{ npi: '1000000012' }] };
+      await h.publish(older({}, 10));
+      expect(await outcomes()).toEqual({ recorded: 1 });
+      await h.publish(older({}, 20));
+      expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1 });
+      await h.publish(older(someone, 30));
+      expect(await outcomes()).toEqual({ recorded: 1, unchanged: 1, superseded: 1 });
+      expect(await h.verdict('m1')).toBe('opted-out');
+    },
+  );
   it('wins over an opt-in that was said before it and arrives after it', async () => {
     const back = optedIn('m1');
     await h.publish(optedOut('m1'), back);
@@ -107,9 +128,21 @@ describe('opt-out', () => {
 });
 
 describe('two ids of one person', () => {
-  it.each([['as their ids fall', async () => 'm1'], ['in two partitions', async () => h.elsewhere('m1', 'x')]])('%s: an opt-out of either holds for both, whichever comes first', async (_name, other) => {
+  it.each([
+    ['as their ids fall', async () => 'm1'],
+    ['in two partitions', async () => h.elsewhere('m1', 'x')],
+  ])('%s: an opt-out of either holds for both, whichever comes first', async (_name, other) => {
     const far = await other();
-    const pairs = far === 'm1' ? [['a1', 'a1-old'], ['a2', 'a2-old']] : [[far, 'm1'], [await h.elsewhere('m1', 'y'), 'm1']];
+    const pairs =
+      far === 'm1'
+        ? [
+            ['a1', 'a1-old'],
+            ['a2', 'a2-old'],
+          ]
+        : [
+            [far, 'm1'],
+            [await h.elsewhere('m1', 'y'), 'm1'],
+          ];
     const [[keep, gone], [keep2, gone2]] = pairs as [[string, string], [string, string]];
     for (const m of new Set([keep, gone, keep2, gone2])) await h.member(m);
     await h.publish(optedOut(gone), merged(keep, gone));
@@ -123,40 +156,56 @@ describe('two ids of one person', () => {
       const [a, b] = [`${far}-a${round}`, `m1-b${round}`];
       await h.member(a);
       await h.member(b);
-      await Promise.all([merged(a, b), optedOut(b)].map((event) => h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)])));
+      await Promise.all(
+        [merged(a, b), optedOut(b)].map((event) => h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)])),
+      );
       await h.passed();
       expect([await h.verdict(a), await h.verdict(b)]).toEqual(['opted-out', 'opted-out']);
     }
   });
   // Finding H1 (SECURITY.md): Kafka writes an append by partition, and one of them may fail. The process may also die
   // between two.
-  it.each(['the first', 'the second', 'none'])('an opt-out reaches both when %s of two partitions took it and the rest failed', async (which) => {
-    const far = await h.elsewhere('m1', 'x');
-    await h.member(far);
-    await h.publish(merged(far, 'm1'));
-    const append = h.log.append.bind(h.log);
-    let failures = 1;
-    h.log.append = async (topic, records) => {
-      const partitions = new Set(await Promise.all(records.map(async (r) => partitionFor(r.partitionKey, await h.log.partitions(topic)))));
-      if (topic !== PA_CONSENT || partitions.size < 2 || failures-- <= 0) return append(topic, records);
-      const [first, second] = [...partitions];
-      const kept = which === 'none' ? undefined : which === 'the first' ? first : second;
-      const taken = [];
-      for (const r of records) if (partitionFor(r.partitionKey, await h.log.partitions(topic)) === kept) taken.push(r);
-      if (taken.length > 0) await append(topic, taken);
-      throw new EngineUnavailable('one partition has no leader');
-    };
-    await h.publish(optedOut('m1'));
-    expect(failures).toBeLessThan(1);
-    expect([await h.verdict('m1'), await h.verdict(far)]).toEqual(['opted-out', 'opted-out']);
-  });
+  it.each(['the first', 'the second', 'none'])(
+    'an opt-out reaches both when %s of two partitions took it and the rest failed',
+    async (which) => {
+      const far = await h.elsewhere('m1', 'x');
+      await h.member(far);
+      await h.publish(merged(far, 'm1'));
+      const append = h.log.append.bind(h.log);
+      let failures = 1;
+      h.log.append = async (topic, records) => {
+        const partitions = new Set(
+          await Promise.all(records.map(async (r) => partitionFor(r.partitionKey, await h.log.partitions(topic)))),
+        );
+        if (topic !== PA_CONSENT || partitions.size < 2 || failures-- <= 0) return append(topic, records);
+        const [first, second] = [...partitions];
+        const kept = which === 'none' ? undefined : which === 'the first' ? first : second;
+        const taken = [];
+        for (const r of records)
+          if (partitionFor(r.partitionKey, await h.log.partitions(topic)) === kept) taken.push(r);
+        if (taken.length > 0) await append(topic, taken);
+        throw new EngineUnavailable('one partition has no leader');
+      };
+      await h.publish(optedOut('m1'));
+      expect(failures).toBeLessThan(1);
+      expect([await h.verdict('m1'), await h.verdict(far)]).toEqual(['opted-out', 'opted-out']);
+    },
+  );
   it('an opt-in under either id ends it for both; a third id joins them', async () => {
     await h.member('m2');
     await h.member('m3');
     await h.publish(optedOut('m1'), merged('m2', 'm1'), merged('m3', 'm2'));
-    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['opted-out', 'opted-out', 'opted-out']);
+    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual([
+      'opted-out',
+      'opted-out',
+      'opted-out',
+    ]);
     await h.publish(optedIn('m3'));
-    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual(['permit', 'permit', 'permit']);
+    expect([await h.verdict('m1'), await h.verdict('m2'), await h.verdict('m3')]).toEqual([
+      'permit',
+      'permit',
+      'permit',
+    ]);
   });
 });
 
@@ -167,7 +216,10 @@ describe('a state store that was lost', () => {
     const published = await typed(PA_CONSENT, 'pa.opted-out.v1');
     const register = new ConsentRegister(openMemoryState(), recallFrom(h.log, h.facts));
     const { records } = await register.merge('m2', 'm1');
-    expect(records.map((r) => [r.headers['ce_subject'], r.headers['ce_type']]).sort()).toEqual([['m2', 'pa.opted-in.v1'], ['m2', 'pa.opted-out.v1']]);
+    expect(records.map((r) => [r.headers['ce_subject'], r.headers['ce_type']]).sort()).toEqual([
+      ['m2', 'pa.opted-in.v1'],
+      ['m2', 'pa.opted-out.v1'],
+    ]);
     await h.log.append(PA_CONSENT, [...records]);
     await h.passed();
     expect([await h.verdict('m1'), await h.verdict('m2')]).toEqual(['opted-out', 'opted-out']);
@@ -180,7 +232,11 @@ describe('a state store that was lost', () => {
 });
 
 describe('an opt-out that cannot be read', () => {
-  const broken = (headers: Record<string, string> = {}) => ({ ...encodeEvent(optedOut('m1')), value: '{"scope":', headers: { ...encodeEvent(optedOut('m1')).headers, ...headers } });
+  const broken = (headers: Record<string, string> = {}) => ({
+    ...encodeEvent(optedOut('m1')),
+    value: '{"scope":',
+    headers: { ...encodeEvent(optedOut('m1')).headers, ...headers },
+  });
   it('denies its member until it is discarded', async () => {
     await h.publishRaw(broken());
     expect(await h.verdict('m1')).toBe('on-hold');
@@ -200,24 +256,30 @@ describe('an opt-out that cannot be read', () => {
     expect(await h.verdict('m1')).toBe('permit');
   });
   it.each([
-    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'], ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
-  ])('or lies %s: parked once, denies until it is discarded or replayed in its place', async (_, topic, key, reason) => {
-    const misplaced = optedOut('m1', receipt);
-    await h.log.append(topic, [encodeEvent(misplaced, { key })]);
-    await expect.poll(() => h.verdict('m1')).toBe('on-hold');
-    const parked = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
-    expect(parked.map((l) => [l['reason'], l['parkedBy']])).toEqual([[reason, 'consent']]);
-    await h.passed();
-    expect(await outcomes()).toEqual({ parked: 1 });
-    await h.replay(parked[0]!['deadLetter'] as string, misplaced, topic);
-    await expect.poll(() => h.verdict('m1')).toBe('opted-out');
-    await h.publish(optedIn('m1'));
-    await h.log.append(topic, [encodeEvent(optedOut('m1', receipt), { key })]);
-    await expect.poll(() => h.verdict('m1')).toBe('on-hold');
-    const again = (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find((l) => l['deadLetter'] !== parked[0]!['deadLetter']);
-    await discard(again!['deadLetter'] as string, topic);
-    await expect.poll(() => h.verdict('m1')).toBe('permit');
-  });
+    ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'],
+    ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
+  ])(
+    'or lies %s: parked once, denies until it is discarded or replayed in its place',
+    async (_, topic, key, reason) => {
+      const misplaced = optedOut('m1', receipt);
+      await h.log.append(topic, [encodeEvent(misplaced, { key })]);
+      await expect.poll(() => h.verdict('m1')).toBe('on-hold');
+      const parked = await typed(deadLetterTopic(topic), 'pa.event-parked.v1');
+      expect(parked.map((l) => [l['reason'], l['parkedBy']])).toEqual([[reason, 'consent']]);
+      await h.passed();
+      expect(await outcomes()).toEqual({ parked: 1 });
+      await h.replay(parked[0]!['deadLetter'] as string, misplaced, topic);
+      await expect.poll(() => h.verdict('m1')).toBe('opted-out');
+      await h.publish(optedIn('m1'));
+      await h.log.append(topic, [encodeEvent(optedOut('m1', receipt), { key })]);
+      await expect.poll(() => h.verdict('m1')).toBe('on-hold');
+      const again = (await typed(deadLetterTopic(topic), 'pa.event-parked.v1')).find(
+        (l) => l['deadLetter'] !== parked[0]!['deadLetter'],
+      );
+      await discard(again!['deadLetter'] as string, topic);
+      await expect.poll(() => h.verdict('m1')).toBe('permit');
+    },
+  );
   // Finding H4 (SECURITY.md): a portal that never spoke of anybody before is a source of nobody.
   it('names nobody and comes from a source that never spoke before: everybody is denied until it is discarded', async () => {
     const { ce_subject: _, ...headers } = broken().headers;
@@ -243,18 +305,33 @@ describe('an opt-out that cannot be read', () => {
     await h.publishRaw(broken());
     expect(await h.verdict('m2')).toBe('on-hold');
   });
-  it.each(['binary', 'structured'])('of a version that is not known here (%s): denies until it is resolved', async (mode) => {
-    const unknown = { ...optedOut('m1'), type: 'payer.member-opted-out.v2' };
-    if (mode === 'binary') await h.publish(unknown);
-    else await h.publishRaw({ key: 'm1', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value: JSON.stringify(toStructured(unknown)) });
-    expect(await h.verdict('m1')).toBe('on-hold');
-    // Resources parks it, as every type that is not known, under the same name.
-    expect(await letters()).toEqual([]);
-    const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
-    await discard(hold!['deadLetter'] as string);
-    await expect.poll(() => h.verdict('m1')).toBe('permit');
-  });
-  it.each(['payer.member-optedout.v1', 'Payer.Member-Opted-Out.V1', 'payer.member-opted-out.v1 ', 'pa.gap.v1', 'pa.opted-in.v1'])('is misspelt, or of a type of ours (%s): denies its member until it is discarded', async (type) => {
+  it.each(['binary', 'structured'])(
+    'of a version that is not known here (%s): denies until it is resolved',
+    async (mode) => {
+      const unknown = { ...optedOut('m1'), type: 'payer.member-opted-out.v2' };
+      if (mode === 'binary') await h.publish(unknown);
+      else
+        await h.publishRaw({
+          key: 'm1',
+          partitionKey: 'm1',
+          headers: { 'content-type': 'application/cloudevents+json' },
+          value: JSON.stringify(toStructured(unknown)),
+        });
+      expect(await h.verdict('m1')).toBe('on-hold');
+      // Resources parks it, as every type that is not known, under the same name.
+      expect(await letters()).toEqual([]);
+      const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
+      await discard(hold!['deadLetter'] as string);
+      await expect.poll(() => h.verdict('m1')).toBe('permit');
+    },
+  );
+  it.each([
+    'payer.member-optedout.v1',
+    'Payer.Member-Opted-Out.V1',
+    'payer.member-opted-out.v1 ',
+    'pa.gap.v1',
+    'pa.opted-in.v1',
+  ])('is misspelt, or of a type of ours (%s): denies its member until it is discarded', async (type) => {
     await h.publish({ ...optedOut('m1'), type });
     expect(await h.verdict('m1')).toBe('on-hold');
     const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
@@ -263,8 +340,14 @@ describe('an opt-out that cannot be read', () => {
     await expect.poll(() => h.verdict('m1')).toBe('permit');
   });
   it('in structured mode, broken: denies under the name that its bytes give', async () => {
-    const value = '{"specversion":"1.0","type":"payer.member-opted-out.v1","source":"urn:payer","subject":"m1","id":"x","time":';
-    await h.publishRaw({ key: 'm1', partitionKey: 'm1', headers: { 'content-type': 'application/cloudevents+json' }, value });
+    const value =
+      '{"specversion":"1.0","type":"payer.member-opted-out.v1","source":"urn:payer","subject":"m1","id":"x","time":';
+    await h.publishRaw({
+      key: 'm1',
+      partitionKey: 'm1',
+      headers: { 'content-type': 'application/cloudevents+json' },
+      value,
+    });
     expect(await h.verdict('m1')).toBe('on-hold');
     expect(await letters()).toEqual([]);
   });

@@ -29,16 +29,36 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
   private readonly facts: Facts;
   private readonly intake: ConsentEventsIntake;
   private readonly levels: EffectiveLevels;
-  constructor(@Inject(Facts) facts: Facts, @Inject(ConsentEventsIntake) intake: ConsentEventsIntake, @Inject(EffectiveLevels) levels: EffectiveLevels) {
+  constructor(
+    @Inject(Facts) facts: Facts,
+    @Inject(ConsentEventsIntake) intake: ConsentEventsIntake,
+    @Inject(EffectiveLevels) levels: EffectiveLevels,
+  ) {
     this.facts = facts;
     this.intake = intake;
     this.levels = levels;
   }
 
-  static register({ ports: given, config, presence, memberHash, calendar, days = new PayerDays() }: ConsentOptions): DynamicModule {
+  static register({
+    ports: given,
+    config,
+    presence,
+    memberHash,
+    calendar,
+    days = new PayerDays(),
+  }: ConsentOptions): DynamicModule {
     const ports: ServicePorts = { ...given, ...(memberHash !== undefined && { memberHash }) };
     const { log, views, clock, logger, metrics } = ports;
-    const facts = new Facts({ log, views, clock, metrics, logger, service: 'consent', boundMs: config.FACTS_BOUND_MS, presence });
+    const facts = new Facts({
+      log,
+      views,
+      clock,
+      metrics,
+      logger,
+      service: 'consent',
+      boundMs: config.FACTS_BOUND_MS,
+      presence,
+    });
     const readiness: ReadinessCheck[] = [{ name: 'consent.facts', check: async () => facts.check() }];
     return {
       module: ConsentModule,
@@ -46,8 +66,21 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: PORTS, useValue: ports },
         { provide: Facts, useValue: facts },
-        { provide: EffectiveLevels, useValue: new EffectiveLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }), facts, log, claims: ports.state.claims, clock, calendar: new BusinessCalendar(calendar) }) },
-        { provide: ConsentEventsIntake, useValue: new ConsentEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days) },
+        {
+          provide: EffectiveLevels,
+          useValue: new EffectiveLevels({
+            ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }),
+            facts,
+            log,
+            claims: ports.state.claims,
+            clock,
+            calendar: new BusinessCalendar(calendar),
+          }),
+        },
+        {
+          provide: ConsentEventsIntake,
+          useValue: new ConsentEventsIntake(ports, facts, config.UNREADABLE_CONSENT, days),
+        },
         { provide: READINESS, useValue: readiness },
       ],
     };

@@ -15,7 +15,9 @@ const OUT = 'payer.member-opted-out.v1';
 const unreadable = (member: string | undefined = 'm1') => payerEvent(OUT, member, { scope: 'everything' });
 /** Publishes an event that becomes a dead letter. */
 async function parked(event = unreadable()): Promise<string> {
-  const [{ partition, offset }] = (await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)])) as [{ partition: number; offset: number }];
+  const [{ partition, offset }] = (await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)])) as [
+    { partition: number; offset: number },
+  ];
   await h.passed();
   return deadLetterId(PAYER_MEMBER_EVENTS, partition, offset);
 }
@@ -24,7 +26,10 @@ const hint = (deadLetter: string) => ({ extensions: { pareplayof: deadLetter } }
 async function handled(): Promise<void> {
   const goal = (await h.log.head(['payer.member-events.dead-letter']))['payer.member-events.dead-letter']!;
   const done = async (): Promise<boolean> => {
-    const committed = (await h.log.committed('consent-dead-letters', ['payer.member-events.dead-letter']))['payer.member-events.dead-letter'] ?? [];
+    const committed =
+      (await h.log.committed('consent-dead-letters', ['payer.member-events.dead-letter']))[
+        'payer.member-events.dead-letter'
+      ] ?? [];
     return goal.every((next, partition) => next === 0 || (committed[partition] ?? 0) >= next);
   };
   await expect.poll(done).toBe(true);
@@ -34,7 +39,9 @@ async function handled(): Promise<void> {
 // Finding M5 (SECURITY.md).
 describe('no header of a producer ends a hold', () => {
   it.each([
-    ['an opt-out of the member himself', () => optedOut('m1')], ['an opt-in of the member himself', () => optedIn('m1')], ['an opt-out of another member', () => optedOut('m2')],
+    ['an opt-out of the member himself', () => optedOut('m1')],
+    ['an opt-in of the member himself', () => optedIn('m1')],
+    ['an opt-out of another member', () => optedOut('m2')],
   ])('%s that says it replays the dead letter', async (_what, event) => {
     const letter = await parked();
     await h.publish({ ...event(), ...hint(letter) });
@@ -66,7 +73,8 @@ describe('a replay ends the hold', () => {
   });
 
   it.each([
-    ['about another member', () => optedOut('m2')], ['of another type', () => optedIn('m1')],
+    ['about another member', () => optedOut('m2')],
+    ['of another type', () => optedIn('m1')],
     ['that is no opt-out of anybody', () => payerEvent(OUT, 'm1', { scope: 'still wrong' })],
   ])('and not one %s', async (_what, event) => {
     const letter = await parked();
@@ -74,7 +82,13 @@ describe('a replay ends the hold', () => {
     await handled();
     expect(await h.verdict('m1')).toBe('on-hold');
     await h.discard(letter);
-    await expect.poll(async () => (await h.facts.access.facts('m1'))!.holds.some(({ deadLetter, to }) => deadLetter === letter && to === undefined)).toBe(false);
+    await expect
+      .poll(async () =>
+        (await h.facts.access.facts('m1'))!.holds.some(
+          ({ deadLetter, to }) => deadLetter === letter && to === undefined,
+        ),
+      )
+      .toBe(false);
   });
 
   it('of a dead letter that names nobody: whoever it turns out to be about', async () => {
@@ -89,16 +103,46 @@ describe('a replay ends the hold', () => {
     const append = h.log.append.bind(h.log);
     let failing = true;
     h.log.append = async (topic, records) => {
-      if (failing && topic === PA_CONSENT && records.some(({ headers }) => headers['ce_type'] === 'pa.opted-out.v1')) throw new EngineUnavailable('a broker is away');
+      if (failing && topic === PA_CONSENT && records.some(({ headers }) => headers['ce_type'] === 'pa.opted-out.v1'))
+        throw new EngineUnavailable('a broker is away');
       return append(topic, records);
     };
-    await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent({ ...optedOut('m1'), ...hint(letter) })]).then(async ([place]) => {
-      const { partition, offset } = place!;
-      const data = { deadLetter: letter, by: 'payer', at: '2026-06-01T12:00:00.000Z', corrected: true, event: 'e', place: { topic: PAYER_MEMBER_EVENTS, partition, offset } };
-      await append('payer.member-events.dead-letter', [encodeEvent({ id: 'n', source: 'urn:provider-access:resources', type: 'pa.dead-letter-replayed.v1', time: data.at, subject: letter, data })]);
-    });
-    const goal = (await h.log.head(['payer.member-events.dead-letter']))['payer.member-events.dead-letter']!.reduce((a, b) => a + b, 0);
-    await expect.poll(async () => ((await h.log.committed('consent-dead-letters', ['payer.member-events.dead-letter']))['payer.member-events.dead-letter'] ?? []).reduce((a, b) => a + b, 0)).toBe(goal);
+    await h.log
+      .append(PAYER_MEMBER_EVENTS, [encodeEvent({ ...optedOut('m1'), ...hint(letter) })])
+      .then(async ([place]) => {
+        const { partition, offset } = place!;
+        const data = {
+          deadLetter: letter,
+          by: 'payer',
+          at: '2026-06-01T12:00:00.000Z',
+          corrected: true,
+          event: 'e',
+          place: { topic: PAYER_MEMBER_EVENTS, partition, offset },
+        };
+        await append('payer.member-events.dead-letter', [
+          encodeEvent({
+            id: 'n',
+            source: 'urn:provider-access:resources',
+            type: 'pa.dead-letter-replayed.v1',
+            time: data.at,
+            subject: letter,
+            data,
+          }),
+        ]);
+      });
+    const goal = (await h.log.head(['payer.member-events.dead-letter']))['payer.member-events.dead-letter']!.reduce(
+      (a, b) => a + b,
+      0,
+    );
+    await expect
+      .poll(async () =>
+        (
+          (await h.log.committed('consent-dead-letters', ['payer.member-events.dead-letter']))[
+            'payer.member-events.dead-letter'
+          ] ?? []
+        ).reduce((a, b) => a + b, 0),
+      )
+      .toBe(goal);
     expect((await h.facts.access.facts('m1'))!.holds.filter(({ to }) => to === undefined)).toHaveLength(1);
     failing = false;
     await h.passed();

@@ -4,8 +4,15 @@ import { consentEnv } from './config.ts';
 import { ConsentModule } from './consent.module.ts';
 
 await runService({
-  name: 'consent', schema: consentEnv,
-  register: ({ ports, presence, secrets }, config) => ConsentModule.register({
-    ports, presence, config, memberHash: secrets.memberHash(), calendar: calendarRules(config), days: payerDays(config),
-  }),
+  name: 'consent',
+  schema: consentEnv,
+  register: ({ ports, presence, secrets }, config) =>
+    ConsentModule.register({
+      ports,
+      presence,
+      config,
+      memberHash: secrets.memberHash(),
+      calendar: calendarRules(config),
+      days: payerDays(config),
+    }),
 });

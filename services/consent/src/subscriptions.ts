@@ -7,5 +7,8 @@ export const SUBSCRIPTIONS = {
   payer: { group: 'consent-intake', topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS] },
   /** Its own: until an opt-out has effect. */
   levels: { group: 'consent-service-levels', topics: [PA_CONSENT], maxRecords: 20 },
-  deadLetters: { group: 'consent-dead-letters', topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)] },
+  deadLetters: {
+    group: 'consent-dead-letters',
+    topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)],
+  },
 } as const satisfies Readonly<Record<string, BatchPattern>>;

@@ -1,6 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { deadLetterTopic, type DomainEvent, encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DomainEvent,
+  encodeEvent,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+} from '@provider-access/events';
 import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
@@ -22,10 +33,20 @@ export class Harness {
   now = START;
   readonly log = openMemoryLog({ now: () => this.now });
   readonly state = openMemoryState({ log: this.log, now: () => this.now });
-  /** What was asked of the state store (`streams.load NAME`), and the documents that were written into the members' facts, since somebody emptied them. */
+  /**
+   * What was asked of the state store (`streams.load NAME`), and the documents that were written into the members'
+   * facts, since somebody emptied them.
+   */
   readonly calls: string[] = [];
   readonly written: unknown[] = [];
-  readonly ports: ServicePorts = { log: this.log, views: this.views(), state: this.counted(), clock: { now: () => this.now }, logger: silentLogger, metrics: new Metrics() };
+  readonly ports: ServicePorts = {
+    log: this.log,
+    views: this.views(),
+    state: this.counted(),
+    clock: { now: () => this.now },
+    logger: silentLogger,
+    metrics: new Metrics(),
+  };
   readonly transport = new EventLogTransport({ log: this.log });
   readonly facts = new Facts({ log: this.log, views: this.ports.views, clock: this.ports.clock });
   readonly projections = new ProjectionSet({ log: this.log, views: this.ports.views, projections: FACTS_PROJECTIONS });
@@ -37,16 +58,51 @@ export class Harness {
   async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
-      const derivation = new Derivation({ log: this.log, deriver: 'attribution', progressTopic: topic, now: () => this.now });
+      const derivation = new Derivation({
+        log: this.log,
+        deriver: 'attribution',
+        progressTopic: topic,
+        now: () => this.now,
+      });
       return (batch: Batch): Promise<void> => derivation.complete(batch, { outputs: [], outcomes: [] });
     };
-    this.attribution = await this.log.subscribe({ group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS], handle: progress(PA_ATTRIBUTION) });
-    this.providers = await this.log.subscribe({ group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS], handle: progress(PA_PROVIDERS) });
+    this.attribution = await this.log.subscribe({
+      group: 'attribution-intake',
+      topics: [PAYER_MEMBER_EVENTS],
+      handle: progress(PA_ATTRIBUTION),
+    });
+    this.providers = await this.log.subscribe({
+      group: 'attribution-providers',
+      topics: [PAYER_PROVIDER_EVENTS],
+      handle: progress(PA_PROVIDERS),
+    });
     const at = '2025-01-01T00:00:00.000Z';
-    await this.ours(PA_REGISTRY, 'pa.app-registered.v1', 'c1', { client: 'c1', name: 'c1', scope: '', contacts: [], npis: [], tins: [], registrationTokenHash: 'x', registeredAt: at });
-    await this.ours(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [`npi|${NPI}`], scope: '', by: 'test' });
-    await this.ours(PA_PROVIDERS, 'pa.network-status-recorded.v1', `npi|${NPI}`, { provider: `npi|${NPI}`, status: 'in-network', from: at, businessTime: at });
-    this.app = await createServiceApp(ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config), days }), { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport });
+    await this.ours(PA_REGISTRY, 'pa.app-registered.v1', 'c1', {
+      client: 'c1',
+      name: 'c1',
+      scope: '',
+      contacts: [],
+      npis: [],
+      tins: [],
+      registrationTokenHash: 'x',
+      registeredAt: at,
+    });
+    await this.ours(PA_REGISTRY, 'pa.app-approved.v1', 'c1', {
+      client: 'c1',
+      providers: [`npi|${NPI}`],
+      scope: '',
+      by: 'test',
+    });
+    await this.ours(PA_PROVIDERS, 'pa.network-status-recorded.v1', `npi|${NPI}`, {
+      provider: `npi|${NPI}`,
+      status: 'in-network',
+      from: at,
+      businessTime: at,
+    });
+    this.app = await createServiceApp(
+      ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config), days }),
+      { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport },
+    );
     await this.app.startAllMicroservices();
     await this.facts.start();
     return this;
@@ -62,12 +118,34 @@ export class Harness {
   /** What attribution would have published of a covered and attributed member. */
   async member(member: string, source = 'urn:payer'): Promise<void> {
     const from = '2025-01-01T00:00:00.000Z';
-    await this.ours(PA_MEMBERS, 'pa.coverage-changed.v1', member, { member, coverageId: 'c', from, businessTime: from, sequence: 0 }, source);
-    await this.ours(PA_ATTRIBUTION, 'pa.member-attributed.v1', member, { member, group: 'g1', providers: [`npi|${NPI}`], from, businessTime: from }, source);
+    await this.ours(
+      PA_MEMBERS,
+      'pa.coverage-changed.v1',
+      member,
+      { member, coverageId: 'c', from, businessTime: from, sequence: 0 },
+      source,
+    );
+    await this.ours(
+      PA_ATTRIBUTION,
+      'pa.member-attributed.v1',
+      member,
+      { member, group: 'g1', providers: [`npi|${NPI}`], from, businessTime: from },
+      source,
+    );
     await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 60_000);
   }
   private async ours(topic: string, type: string, subject: string, data: unknown, source = 'urn:payer'): Promise<void> {
-    await this.log.append(topic, [encodeEvent({ id: randomUUID(), source: 'urn:test', type, time: '2025-01-01T00:00:00.000Z', subject, data, extensions: { pasource: source } })]);
+    await this.log.append(topic, [
+      encodeEvent({
+        id: randomUUID(),
+        source: 'urn:test',
+        type,
+        time: '2025-01-01T00:00:00.000Z',
+        subject,
+        data,
+        extensions: { pasource: source },
+      }),
+    ]);
   }
 
   /** Appends payer events, one after another, and waits until the facts have passed them. */
@@ -75,10 +153,15 @@ export class Harness {
     for (const event of events) await this.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
     await this.passed();
   }
-  /** What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it lies. */
+  /**
+   * What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it
+   * lies.
+   */
   async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
-    const [{ partition, offset }] = (await this.log.append(PAYER_MEMBER_EVENTS, [record])) as [{ partition: number; offset: number }];
+    const [{ partition, offset }] = (await this.log.append(PAYER_MEMBER_EVENTS, [record])) as [
+      { partition: number; offset: number },
+    ];
     const place = { topic: PAYER_MEMBER_EVENTS, partition, offset };
     await this.note('replayed', deadLetter, { corrected: true, event: event.id, place }, parkedOn);
     await this.passed();
@@ -86,9 +169,21 @@ export class Harness {
   discard(deadLetter: string, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     return this.note('discarded', deadLetter, { reason: 'test' }, parkedOn);
   }
-  private async note(what: 'replayed' | 'discarded', deadLetter: string, data: object, parkedOn: string): Promise<void> {
+  private async note(
+    what: 'replayed' | 'discarded',
+    deadLetter: string,
+    data: object,
+    parkedOn: string,
+  ): Promise<void> {
     const at = instant(this.now);
-    const event = { id: randomUUID(), source: 'urn:provider-access:resources', type: `pa.dead-letter-${what}.v1`, time: at, subject: deadLetter, data: { deadLetter, by: 'payer', at, ...data } };
+    const event = {
+      id: randomUUID(),
+      source: 'urn:provider-access:resources',
+      type: `pa.dead-letter-${what}.v1`,
+      time: at,
+      subject: deadLetter,
+      data: { deadLetter, by: 'payer', at, ...data },
+    };
     await this.log.append(deadLetterTopic(parkedOn), [encodeEvent(event)]);
   }
   async publishRaw(record: NewRecord): Promise<void> {
@@ -96,7 +191,10 @@ export class Harness {
     await this.passed();
   }
   async passed(): Promise<void> {
-    if (!(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000))) throw new Error('the facts did not pass the events');
+    if (
+      !(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000))
+    )
+      throw new Error('the facts did not pass the events');
     await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 60_000);
     await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 60_000);
     await this.facts.freshness.poll();
@@ -106,17 +204,22 @@ export class Harness {
     return decision.permit ? 'permit' : decision.reason;
   }
   private counted(): State {
-    const counting = <T extends object>(port: T, name: string): T => new Proxy(port, {
-      get: (target, method) => {
-        const value: unknown = Reflect.get(target, method, target);
-        if (typeof value !== 'function') return value;
-        return (...args: unknown[]): unknown => {
-          this.calls.push(`${name}.${String(method)} ${String(args[0])}`);
-          return Reflect.apply(value, target, args) as unknown;
-        };
-      },
-    });
-    return { ...this.state, streams: counting(this.state.streams, 'streams'), claims: counting(this.state.claims, 'claims') };
+    const counting = <T extends object>(port: T, name: string): T =>
+      new Proxy(port, {
+        get: (target, method) => {
+          const value: unknown = Reflect.get(target, method, target);
+          if (typeof value !== 'function') return value;
+          return (...args: unknown[]): unknown => {
+            this.calls.push(`${name}.${String(method)} ${String(args[0])}`);
+            return Reflect.apply(value, target, args) as unknown;
+          };
+        },
+      });
+    return {
+      ...this.state,
+      streams: counting(this.state.streams, 'streams'),
+      claims: counting(this.state.claims, 'claims'),
+    };
   }
   private views(): ServicePorts['views'] {
     const views = openMemoryViews();
@@ -135,11 +238,24 @@ export class Harness {
 }
 
 let n = 0;
-export const payerEvent = (type: string, subject: string | undefined, data: unknown, more: Partial<DomainEvent> = {}): DomainEvent => ({
-  id: `e-${++n}`, source: 'urn:payer', type, time: instant(START - 60_000 + n), data, ...(subject !== undefined && { subject }), ...more,
+export const payerEvent = (
+  type: string,
+  subject: string | undefined,
+  data: unknown,
+  more: Partial<DomainEvent> = {},
+): DomainEvent => ({
+  id: `e-${++n}`,
+  source: 'urn:payer',
+  type,
+  time: instant(START - 60_000 + n),
+  data,
+  ...(subject !== undefined && { subject }),
+  ...more,
 });
-export const optedOut = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-out.v1', member, {}, more);
-export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent => payerEvent('payer.member-opted-in.v1', member, {}, more);
+export const optedOut = (member: string, more: Partial<DomainEvent> = {}): DomainEvent =>
+  payerEvent('payer.member-opted-out.v1', member, {}, more);
+export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent =>
+  payerEvent('payer.member-opted-in.v1', member, {}, more);
 export const merged = (survivor: string, retired: string, more: Partial<DomainEvent> = {}): DomainEvent =>
   payerEvent('payer.members-merged.v1', survivor, { from: retired }, more);
 

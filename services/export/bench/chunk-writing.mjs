@@ -1,4 +1,5 @@
-// Resources/s of writing chunks (decide, scan, deflate, index, files) against `gzip -1` of the same bytes and against a copy.
+// Resources/s of writing chunks (decide, scan, deflate, index, files) against `gzip -1` of the same bytes and against a
+// copy.
 // node --conditions=@provider-access/source bench/chunk-writing.mjs [members=300] [resources a member=400]
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, statSync, createWriteStream } from 'node:fs';
@@ -18,14 +19,46 @@ const [members = 300, each = 400] = process.argv.slice(2).map(Number);
 const folder = mkdtempSync(join(tmpdir(), 'bench-'));
 const at = '2020-01-01T00:00:00.000Z';
 const provider = 'npi|1234567893';
-const TYPES = ['Condition', 'Coverage', 'Encounter', 'ExplanationOfBenefit', 'MedicationRequest', 'Observation', 'Patient', 'Procedure'];
+const TYPES = [
+  'Condition',
+  'Coverage',
+  'Encounter',
+  'ExplanationOfBenefit',
+  'MedicationRequest',
+  'Observation',
+  'Patient',
+  'Procedure',
+];
 let seed = 1;
 const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
-const coding = () => ({ coding: [{ system: 'http://snomed.info/sct', code: String(100000 + random(90000)), display: `Finding number ${random(4000)} of the catalogue` }] });
+const coding = () => ({
+  coding: [
+    {
+      system: 'http://snomed.info/sct',
+      code: String(100000 + random(90000)),
+      display: `Finding number ${random(4000)} of the catalogue`,
+    },
+  ],
+});
 const resource = (type, id, member) => ({
-  resourceType: type, id, meta: { versionId: '1', lastUpdated: at, profile: [`http://hl7.org/fhir/us/core/StructureDefinition/us-core-${type.toLowerCase()}|6.1.0`] },
-  status: 'final', category: [coding()], code: coding(), subject: { reference: `Patient/${member}` }, effectiveDateTime: new Date(1.5e12 + random(2e9) * 100).toISOString(),
-  item: Array.from({ length: 1 + random(6) }, (_, i) => ({ sequence: i + 1, productOrService: coding(), quantity: { value: random(100) }, locationCodeableConcept: coding() })),
+  resourceType: type,
+  id,
+  meta: {
+    versionId: '1',
+    lastUpdated: at,
+    profile: [`http://hl7.org/fhir/us/core/StructureDefinition/us-core-${type.toLowerCase()}|6.1.0`],
+  },
+  status: 'final',
+  category: [coding()],
+  code: coding(),
+  subject: { reference: `Patient/${member}` },
+  effectiveDateTime: new Date(1.5e12 + random(2e9) * 100).toISOString(),
+  item: Array.from({ length: 1 + random(6) }, (_, i) => ({
+    sequence: i + 1,
+    productOrService: coding(),
+    quantity: { value: random(100) },
+    locationCodeableConcept: coding(),
+  })),
 });
 try {
   const log = openEmbeddedLog({ file: join(folder, 'log.sqlite') });
@@ -34,31 +67,105 @@ try {
   await set.start();
   const names = Array.from({ length: members }, (_, i) => `m${i}`);
   let event = 0;
-  const append = (topic, list) => log.append(topic, list.map((e) => encodeEvent({ id: `e${event++}`, source: 'urn:bench', time: at, ...e }, { key: e.key ?? e.subject, partitionKey: e.subject })));
-  await append('pa.members', names.map((member) => ({ type: 'pa.coverage-changed.v1', subject: member, data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 } })));
-  await append('pa.attribution', names.map((member) => ({ type: 'pa.member-attributed.v1', subject: member, data: { member, group: 'g', providers: [provider], from: at, businessTime: at } })));
+  const append = (topic, list) =>
+    log.append(
+      topic,
+      list.map((e) =>
+        encodeEvent(
+          { id: `e${event++}`, source: 'urn:bench', time: at, ...e },
+          { key: e.key ?? e.subject, partitionKey: e.subject },
+        ),
+      ),
+    );
+  await append(
+    'pa.members',
+    names.map((member) => ({
+      type: 'pa.coverage-changed.v1',
+      subject: member,
+      data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 },
+    })),
+  );
+  await append(
+    'pa.attribution',
+    names.map((member) => ({
+      type: 'pa.member-attributed.v1',
+      subject: member,
+      data: { member, group: 'g', providers: [provider], from: at, businessTime: at },
+    })),
+  );
   for (const member of names) {
-    await append('pa.records', Array.from({ length: each }, (_, i) => {
-      const type = TYPES[i % TYPES.length];
-      const id = `${member}-${i}`;
-      return { type: 'pa.record-accepted.v1', subject: member, key: recordId(member, type, id), data: { member, type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0, contentHash: '', references: ['Practitioner/p'], tokens: [], line: JSON.stringify(resource(type, id, member)) } };
-    }));
+    await append(
+      'pa.records',
+      Array.from({ length: each }, (_, i) => {
+        const type = TYPES[i % TYPES.length];
+        const id = `${member}-${i}`;
+        return {
+          type: 'pa.record-accepted.v1',
+          subject: member,
+          key: recordId(member, type, id),
+          data: {
+            member,
+            type,
+            id,
+            versionId: 1,
+            lastUpdated: at,
+            businessTime: at,
+            sequence: 0,
+            contentHash: '',
+            references: ['Practitioner/p'],
+            tokens: [],
+            line: JSON.stringify(resource(type, id, member)),
+          },
+        };
+      }),
+    );
   }
-  for (const [projection, topics] of [[memberFacts, ['pa.members', 'pa.attribution']], [records, ['pa.records']]]) {
-    if (!(await views.reader(projection).waitFor(await log.head(topics), 600_000))) throw new Error('a view did not get there');
+  for (const [projection, topics] of [
+    [memberFacts, ['pa.members', 'pa.attribution']],
+    [records, ['pa.records']],
+  ]) {
+    if (!(await views.reader(projection).waitFor(await log.head(topics), 600_000)))
+      throw new Error('a view did not get there');
   }
   await set.stop();
 
   const blobs = openFsBlobs({ root: join(folder, 'files') });
-  const client = { client: 'c', name: 'c', status: 'approved', history: [{ status: 'approved', at }], providers: [provider], scope: '' };
-  const sources = { records: recordsReader(views), facts: views.reader(memberFacts), blobs, clock: { now: () => Date.now() } };
+  const client = {
+    client: 'c',
+    name: 'c',
+    status: 'approved',
+    history: [{ status: 'approved', at }],
+    providers: [provider],
+    scope: '',
+  };
+  const sources = {
+    records: recordsReader(views),
+    facts: views.reader(memberFacts),
+    blobs,
+    clock: { now: () => Date.now() },
+  };
   const run = async (fence) => {
     const started = performance.now();
     let resources = 0;
     let plain = 0;
     for (let i = 0; i < members; i += 250) {
-      const summary = await writeChunk({ job: 'bench', chunk: i / 250, fence, client: 'c', group: 'g', types: [...TYPES, 'Practitioner'], members: names.slice(i, i + 250), party: { client, network: [[provider, [{ status: 'in-network', from: at }]]], sourceHolds: [] } }, sources);
-      for (const part of summary.parts) { resources += part.resources; plain += part.plain; }
+      const summary = await writeChunk(
+        {
+          job: 'bench',
+          chunk: i / 250,
+          fence,
+          client: 'c',
+          group: 'g',
+          types: [...TYPES, 'Practitioner'],
+          members: names.slice(i, i + 250),
+          party: { client, network: [[provider, [{ status: 'in-network', from: at }]]], sourceHolds: [] },
+        },
+        sources,
+      );
+      for (const part of summary.parts) {
+        resources += part.resources;
+        plain += part.plain;
+      }
     }
     return { seconds: (performance.now() - started) / 1000, resources, plain };
   };
@@ -67,15 +174,29 @@ try {
 
   const file = join(folder, 'all.ndjson');
   const out = createWriteStream(file);
-  for (const member of names) for await (const record of sources.records.scanMember(member)) if (!out.write(Buffer.concat([record.line, Buffer.from('\n')]))) await once(out, 'drain');
+  for (const member of names)
+    for await (const record of sources.records.scanMember(member))
+      if (!out.write(Buffer.concat([record.line, Buffer.from('\n')]))) await once(out, 'drain');
   out.end();
   await once(out, 'finish');
-  const timed = (f) => { const s = performance.now(); f(); return (performance.now() - s) / 1000; };
+  const timed = (f) => {
+    const s = performance.now();
+    f();
+    return (performance.now() - s) / 1000;
+  };
   const gzip = timed(() => execFileSync('sh', ['-c', `gzip -1 -c ${file} > ${file}.gz`]));
   const copy = timed(() => copyFileSync(file, `${file}.copy`));
   const mb = chunk.plain / 1e6;
-  const row = (name, seconds) => ({ name, seconds: +seconds.toFixed(2), 'resources/s': Math.round(chunk.resources / seconds), 'MB/s': Math.round(mb / seconds), 'of gzip -1': +(gzip / seconds).toFixed(2) });
-  console.log(`${chunk.resources} resources, ${mb.toFixed(0)} MB, ${Math.round(statSync(`${file}.gz`).size / 1e6)} MB as gzip -1`);
+  const row = (name, seconds) => ({
+    name,
+    seconds: +seconds.toFixed(2),
+    'resources/s': Math.round(chunk.resources / seconds),
+    'MB/s': Math.round(mb / seconds),
+    'of gzip -1': +(gzip / seconds).toFixed(2),
+  });
+  console.log(
+    `${chunk.resources} resources, ${mb.toFixed(0)} MB, ${Math.round(statSync(`${file}.gz`).size / 1e6)} MB as gzip -1`,
+  );
   console.table([row('chunks, one thread', chunk.seconds), row('gzip -1', gzip), row('copy', copy)]);
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // A status request of a sealed job: how long it takes, and how long it keeps the event loop to itself.
-// node bench/manifest.mjs [members=20000] [types=8], over what `npm run build` made (decorators do not run from source here).
+// node bench/manifest.mjs [members=20000] [types=8], over what `npm run build` made (decorators do not run from source
+// here).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,13 +28,65 @@ try {
   const set = new ProjectionSet({ log, views, projections: [memberFacts] });
   await set.start();
   const append = async (topic, list) => {
-    for (let i = 0; i < list.length; i += 1000) await log.append(topic, list.slice(i, i + 1000).map((e) => encodeEvent({ id: `e${event++}`, source: 'urn:bench', time: at, ...e }, { key: e.subject, partitionKey: e.subject })));
+    for (let i = 0; i < list.length; i += 1000)
+      await log.append(
+        topic,
+        list
+          .slice(i, i + 1000)
+          .map((e) =>
+            encodeEvent(
+              { id: `e${event++}`, source: 'urn:bench', time: at, ...e },
+              { key: e.subject, partitionKey: e.subject },
+            ),
+          ),
+      );
   };
-  await append('pa.registry', [{ type: 'pa.app-registered.v1', subject: 'c', data: { client: 'c', name: 'c', scope: 'system/*.rs', contacts: [], npis: [], tins: [], registrationTokenHash: 'h', registeredAt: at } }, { type: 'pa.app-approved.v1', subject: 'c', data: { client: 'c', providers: [provider], scope: 'system/*.rs', by: 'bench' } }]);
-  await append('pa.providers', [{ type: 'pa.network-status-recorded.v1', subject: provider, data: { provider, status: 'in-network', from: at, businessTime: at } }]);
-  await append('pa.members', names.map((member) => ({ type: 'pa.coverage-changed.v1', subject: member, data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 } })));
-  await append('pa.attribution', names.map((member) => ({ type: 'pa.member-attributed.v1', subject: member, data: { member, group: 'g', providers: [provider], from: at, businessTime: at } })));
-  if (!(await views.reader(memberFacts).waitFor(await log.head(['pa.members', 'pa.attribution']), 600_000))) throw new Error('the facts did not get there');
+  await append('pa.registry', [
+    {
+      type: 'pa.app-registered.v1',
+      subject: 'c',
+      data: {
+        client: 'c',
+        name: 'c',
+        scope: 'system/*.rs',
+        contacts: [],
+        npis: [],
+        tins: [],
+        registrationTokenHash: 'h',
+        registeredAt: at,
+      },
+    },
+    {
+      type: 'pa.app-approved.v1',
+      subject: 'c',
+      data: { client: 'c', providers: [provider], scope: 'system/*.rs', by: 'bench' },
+    },
+  ]);
+  await append('pa.providers', [
+    {
+      type: 'pa.network-status-recorded.v1',
+      subject: provider,
+      data: { provider, status: 'in-network', from: at, businessTime: at },
+    },
+  ]);
+  await append(
+    'pa.members',
+    names.map((member) => ({
+      type: 'pa.coverage-changed.v1',
+      subject: member,
+      data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 },
+    })),
+  );
+  await append(
+    'pa.attribution',
+    names.map((member) => ({
+      type: 'pa.member-attributed.v1',
+      subject: member,
+      data: { member, group: 'g', providers: [provider], from: at, businessTime: at },
+    })),
+  );
+  if (!(await views.reader(memberFacts).waitFor(await log.head(['pa.members', 'pa.attribution']), 600_000)))
+    throw new Error('the facts did not get there');
   const facts = new Facts({ log, views, clock: { now: () => Date.now() } });
   await facts.start();
 
@@ -42,13 +95,30 @@ try {
   for (let chunk = 0; chunk * CHUNK < members; chunk++) {
     for (let t = 0; t < types; t++) {
       const index = new PartIndexBuilder(`T${t}`);
-      for (const member of names.slice(chunk * CHUNK, (chunk + 1) * CHUNK)) index.add([member], { resources: 10, plain: 1000, compressed: 300, crc: 1 });
+      for (const member of names.slice(chunk * CHUNK, (chunk + 1) * CHUNK))
+        index.add([member], { resources: 10, plain: 1000, compressed: 300, crc: 1 });
       await blobs.put(`jobs/j/${chunk}/T${t}.index`, index.encode());
-      files.push({ file: `T${t}-${chunk}-0.ndjson`, kind: 'output', type: `T${t}`, part: 'none', index: `jobs/j/${chunk}/T${t}.index`, resources: 1, plain: 1, compressed: 1 });
+      files.push({
+        file: `T${t}-${chunk}-0.ndjson`,
+        kind: 'output',
+        type: `T${t}`,
+        part: 'none',
+        index: `jobs/j/${chunk}/T${t}.index`,
+        resources: 1,
+        plain: 1,
+        compressed: 1,
+      });
     }
   }
   await blobs.put('jobs/j/manifest.json', JSON.stringify({ v: 1, files, dropped: [] }));
-  const job = { job: 'j', client: 'c', group: 'g', transactionTime: at, request: '', sealed: { manifest: 'jobs/j/manifest.json', sealedAt: at, expiresAt: at } };
+  const job = {
+    job: 'j',
+    client: 'c',
+    group: 'g',
+    transactionTime: at,
+    request: '',
+    sealed: { manifest: 'jobs/j/manifest.json', sealedAt: at, expiresAt: at },
+  };
   const releases = new Releases(blobs, facts.access);
   const rows = [];
   for (const name of ['first', 'again', 'once more']) {
@@ -56,7 +126,13 @@ try {
     delay.enable();
     const started = performance.now();
     const body = await manifestBody(job, releases, { publicUrl: '', covers: () => true });
-    rows.push({ request: name, ms: Math.round(performance.now() - started), 'longest turn, ms': Math.round(delay.max / 1e6), files: body.output.length, resources: body.output.reduce((n, f) => n + f.count, 0) });
+    rows.push({
+      request: name,
+      ms: Math.round(performance.now() - started),
+      'longest turn, ms': Math.round(delay.max / 1e6),
+      files: body.output.length,
+      resources: body.output.reduce((n, f) => n + f.count, 0),
+    });
     delay.disable();
   }
   console.log(`${members} members, ${files.length} files`);

@@ -2,7 +2,8 @@ import { businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 
-const count = (fallback: number) => z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
+const count = (fallback: number) =>
+  z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
 
 /** Environment of the export service; every limit has a default (docs/regulation.md#limits). */
 export const exportConfig = z.object({
@@ -12,8 +13,13 @@ export const exportConfig = z.object({
   EXPORT_KICK_OFFS_PER_HOUR: count(60).describe('Kick-offs an hour and client before 429.'),
   EXPORT_POLLS_PER_MINUTE: count(120).describe('Status requests a minute and job before 429.'),
   EXPORT_KEEP_HOURS: count(72).describe('How long files of an export are kept.'),
-  EXPORT_KEPT_MIB_PER_CLIENT: count(20_480).describe('MiB of export files that a client may have kept. At this size the next kick-off is 429 until an export is deleted or expires; exports that run are completed.'),
-  EXPORT_LEASE_SECONDS: count(30).describe('How long work of a process that died waits before another takes it over. A living one renews its lease.'),
+  EXPORT_KEPT_MIB_PER_CLIENT: count(20_480).describe(
+    'MiB of export files that a client may have kept. At this size the next kick-off is 429 until an export is ' +
+      'deleted or expires; exports that run are completed.',
+  ),
+  EXPORT_LEASE_SECONDS: count(30).describe(
+    'How long work of a process that died waits before another takes it over. A living one renews its lease.',
+  ),
 });
 
 /** Environment of a process of export. */
@@ -61,14 +67,33 @@ export interface ExportConfig {
 const HOUR = 3_600_000;
 const MIB = 1024 * 1024;
 export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
-  chunkMembers: 250, writers: 1, runningPerClient: 3, kickOffsPerHour: 60, pollsPerMinute: 120, keepMs: 72 * HOUR, keptBytesPerClient: 20_480 * MIB, graceMs: HOUR, skewMarginMs: 1000, waitMs: 10_000,
-  attempts: 12, leaseMs: 30_000, pollMs: 2000,
+  chunkMembers: 250,
+  writers: 1,
+  runningPerClient: 3,
+  kickOffsPerHour: 60,
+  pollsPerMinute: 120,
+  keepMs: 72 * HOUR,
+  keptBytesPerClient: 20_480 * MIB,
+  graceMs: HOUR,
+  skewMarginMs: 1000,
+  waitMs: 10_000,
+  attempts: 12,
+  leaseMs: 30_000,
+  pollMs: 2000,
 };
 
 /** Turns the environment into the options of the module. */
 export function exportConfigOf(env: z.infer<typeof exportConfig>, publicUrl: string): ExportConfig {
   return {
-    ...EXPORT_DEFAULTS, publicUrl, chunkMembers: env.EXPORT_CHUNK_MEMBERS, writers: env.EXPORT_WRITERS, runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
-    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR, pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE, keepMs: env.EXPORT_KEEP_HOURS * HOUR, keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB, leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
+    ...EXPORT_DEFAULTS,
+    publicUrl,
+    chunkMembers: env.EXPORT_CHUNK_MEMBERS,
+    writers: env.EXPORT_WRITERS,
+    runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
+    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR,
+    pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE,
+    keepMs: env.EXPORT_KEEP_HOURS * HOUR,
+    keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
+    leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
   };
 }

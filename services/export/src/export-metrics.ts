@@ -5,7 +5,11 @@ import type { ViewReader } from '@provider-access/views';
 import { isRunning, type Job, type JobCommand, type JobStatus } from './domain/job/job.ts';
 
 type State = LabelsOf<'pa_export_jobs'>['state'];
-const STATES: readonly (readonly [State, JobStatus])[] = [['queued', 'requested'], ['running', 'writing'], ['sealed', 'sealed']];
+const STATES: readonly (readonly [State, JobStatus])[] = [
+  ['queued', 'requested'],
+  ['running', 'writing'],
+  ['sealed', 'sealed'],
+];
 /** The highest number of jobs of a state that the metric counts. */
 const COUNTED = 5000;
 const JOBS_EVERY_MS = 10_000;
@@ -13,19 +17,46 @@ const JOBS_EVERY_MS = 10_000;
 const CHUNKS_EVERY_MS = 3000;
 
 /** What waits and runs over all processes: jobs from an index of the view, chunks from the queue of the workers. */
-export function measureExports(metrics: Metrics, { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock }): void {
-  for (const name of ['pa_export_jobs_total', 'pa_export_refusals_total', 'pa_export_chunks_total', 'pa_export_written_resources_total', 'pa_export_written_bytes_total', 'pa_export_downloaded_bytes_total'] as const) metrics.zero(name);
-  const byState = shared(() => Promise.all(STATES.map(async ([state, status]) => {
-    const found = await jobs.find({ index: 'by_status', equals: [status], limit: COUNTED, fields: 'indexed' });
-    const oldest = (found[0]?.['job'] as Pick<Job, 'requestedAt'> | undefined)?.requestedAt;
-    return { state, count: found.length, since: oldest === undefined ? undefined : Date.parse(oldest) };
-  })), JOBS_EVERY_MS);
-  metrics.read('pa_export_jobs', async () => (await byState()).map(({ state, count }) => ({ labels: { state }, value: count })));
-  metrics.read('pa_export_oldest_seconds', async () => (await byState()).map(({ state, since }) => ({ labels: { state }, value: since === undefined ? 0 : Math.max(0, clock.now() - since) / 1000 })));
+export function measureExports(
+  metrics: Metrics,
+  { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock },
+): void {
+  for (const name of [
+    'pa_export_jobs_total',
+    'pa_export_refusals_total',
+    'pa_export_chunks_total',
+    'pa_export_written_resources_total',
+    'pa_export_written_bytes_total',
+    'pa_export_downloaded_bytes_total',
+  ] as const)
+    metrics.zero(name);
+  const byState = shared(
+    () =>
+      Promise.all(
+        STATES.map(async ([state, status]) => {
+          const found = await jobs.find({ index: 'by_status', equals: [status], limit: COUNTED, fields: 'indexed' });
+          const oldest = (found[0]?.['job'] as Pick<Job, 'requestedAt'> | undefined)?.requestedAt;
+          return { state, count: found.length, since: oldest === undefined ? undefined : Date.parse(oldest) };
+        }),
+      ),
+    JOBS_EVERY_MS,
+  );
+  metrics.read('pa_export_jobs', async () =>
+    (await byState()).map(({ state, count }) => ({ labels: { state }, value: count })),
+  );
+  metrics.read('pa_export_oldest_seconds', async () =>
+    (await byState()).map(({ state, since }) => ({
+      labels: { state },
+      value: since === undefined ? 0 : Math.max(0, clock.now() - since) / 1000,
+    })),
+  );
   const chunks = shared(() => work.count('export-chunk'), CHUNKS_EVERY_MS);
   metrics.read('pa_export_chunks', async () => {
     const { ready, leased } = await chunks();
-    return [{ labels: { state: 'queued' as const }, value: ready }, { labels: { state: 'running' as const }, value: leased }];
+    return [
+      { labels: { state: 'queued' as const }, value: ready },
+      { labels: { state: 'running' as const }, value: leased },
+    ];
   });
 }
 
@@ -33,7 +64,8 @@ export function measureExports(metrics: Metrics, { jobs, work, clock }: { readon
 export function measureDecision(metrics: Metrics, command: JobCommand, before: Job | undefined, now: number): void {
   const ended = (outcome: LabelsOf<'pa_export_jobs_total'>['outcome']): void => {
     metrics.count('pa_export_jobs_total', { outcome });
-    if (before !== undefined && isRunning(before)) metrics.record('pa_export_duration_seconds', { outcome }, (now - Date.parse(before.requestedAt)) / 1000);
+    if (before !== undefined && isRunning(before))
+      metrics.record('pa_export_duration_seconds', { outcome }, (now - Date.parse(before.requestedAt)) / 1000);
   };
   switch (command.kind) {
     case 'write-chunk':
@@ -41,10 +73,14 @@ export function measureDecision(metrics: Metrics, command: JobCommand, before: J
       metrics.count('pa_export_written_resources_total', {}, command.data.resources);
       metrics.count('pa_export_written_bytes_total', {}, command.data.bytes);
       return;
-    case 'seal': return ended('completed');
-    case 'fail': return ended('failed');
-    case 'expire': return ended('expired');
+    case 'seal':
+      return ended('completed');
+    case 'fail':
+      return ended('failed');
+    case 'expire':
+      return ended('expired');
     // Deleting what is complete is not an export that was cancelled.
-    case 'cancel': return before !== undefined && isRunning(before) ? ended('cancelled') : undefined;
+    case 'cancel':
+      return before !== undefined && isRunning(before) ? ended('cancelled') : undefined;
   }
 }

@@ -1,14 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import { type DynamicModule, Inject, Module, type BeforeApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, LevelLedger } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/blob';
 import { Facts, groups, memberships, type PresenceOptions } from '@provider-access/facts';
-import { measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import {
+  measureViews,
+  READINESS,
+  type ReadinessCheck,
+  type ServicePorts,
+  viewsController,
+} from '@provider-access/http';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { recordsReader } from '@provider-access/records';
-import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import {
+  AccessTokens,
+  Authenticator,
+  publishedKeys,
+  SMART,
+  STATIC_TOKENS,
+  type StaticTokens,
+  StaticTokenGuard,
+} from '@provider-access/smart';
 import { ProjectionSet } from '@provider-access/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
@@ -52,7 +73,12 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
   private readonly projections: ProjectionSet;
   private readonly context: ExportContext;
   private readonly work: ExportWork;
-  constructor(@Inject(HttpAdapterHost) adapter: HttpAdapterHost, @Inject(ProjectionSet) projections: ProjectionSet, @Inject(EXPORT) context: ExportContext, @Inject(ExportWork) work: ExportWork) {
+  constructor(
+    @Inject(HttpAdapterHost) adapter: HttpAdapterHost,
+    @Inject(ProjectionSet) projections: ProjectionSet,
+    @Inject(EXPORT) context: ExportContext,
+    @Inject(ExportWork) work: ExportWork,
+  ) {
     this.adapter = adapter;
     this.projections = projections;
     this.context = context;
@@ -63,7 +89,16 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const { ports, blobs } = options;
     const { log, views, state, clock, logger, metrics } = ports;
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...options.config };
-    const facts = new Facts({ log, views, clock, metrics, logger, service: 'export', presence: options.presence, ...options.facts });
+    const facts = new Facts({
+      log,
+      views,
+      clock,
+      metrics,
+      logger,
+      service: 'export',
+      presence: options.presence,
+      ...options.facts,
+    });
     const projections = new ProjectionSet({ log, views, projections: [exportJobs], logger });
     measureViews(metrics, projections);
     const jobs = views.reader(exportJobs);
@@ -73,23 +108,70 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
     const records = recordsReader(views);
     const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:export', tracing: ports.tracing });
     const context: ExportContext = {
-      ports, config, blobs, facts, audit, records, streams, slots, releases: new Releases(blobs, facts.access), downloads: new DownloadNotes(ports),
+      ports,
+      config,
+      blobs,
+      facts,
+      audit,
+      records,
+      streams,
+      slots,
+      releases: new Releases(blobs, facts.access),
+      downloads: new DownloadNotes(ports),
       views: { jobs, groups: views.reader(groups), memberships: views.reader(memberships) },
     };
-    const chunks: ChunkWriting = config.writers > 0 ? new ChunkPool(views, blobs, config.writers) : { write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock }), close: async () => undefined };
+    const chunks: ChunkWriting =
+      config.writers > 0
+        ? new ChunkPool(views, blobs, config.writers)
+        : {
+            write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock }),
+            close: async () => undefined,
+          };
     const work = new ExportWork({
-      ports, config, blobs, streams, slots, access: facts.access, parties: facts.parties, audit, records, facts: facts.reader, memberships: context.views.memberships, chunks, holder: `export-${randomUUID()}`,
+      ports,
+      config,
+      blobs,
+      streams,
+      slots,
+      access: facts.access,
+      parties: facts.parties,
+      audit,
+      records,
+      facts: facts.reader,
+      memberships: context.views.memberships,
+      chunks,
+      holder: `export-${randomUUID()}`,
     });
     return {
       module: ExportModule,
-      controllers: [ExportController, StatusController, DownloadController, viewsController('export', StaticTokenGuard('administrator')), FollowExportsController, LevelsController],
+      controllers: [
+        ExportController,
+        StatusController,
+        DownloadController,
+        viewsController('export', StaticTokenGuard('administrator')),
+        FollowExportsController,
+        LevelsController,
+      ],
       providers: [
         { provide: EXPORT, useValue: context },
         { provide: Facts, useValue: facts },
         { provide: ProjectionSet, useValue: projections },
         { provide: ExportWork, useValue: work },
-        { provide: AnsweredLevels, useValue: new AnsweredLevels({ ledger: new LevelLedger({ log, clock, metrics, service: 'export', objectives: ['answered'] }), calendar: new BusinessCalendar(options.calendar), load: (job) => streams.load(job) }) },
-        { provide: SMART, useValue: new Authenticator(new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock, metrics }), facts.parties) },
+        {
+          provide: AnsweredLevels,
+          useValue: new AnsweredLevels({
+            ledger: new LevelLedger({ log, clock, metrics, service: 'export', objectives: ['answered'] }),
+            calendar: new BusinessCalendar(options.calendar),
+            load: (job) => streams.load(job),
+          }),
+        },
+        {
+          provide: SMART,
+          useValue: new Authenticator(
+            new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl: config.publicUrl, clock, metrics }),
+            facts.parties,
+          ),
+        },
         { provide: STATIC_TOKENS, useValue: options.staticTokens },
         { provide: READINESS, useFactory: () => readiness(context, projections, work) },
       ],
@@ -100,7 +182,8 @@ export class ExportModule implements OnModuleInit, BeforeApplicationShutdown, On
   async onModuleInit(): Promise<void> {
     const fastify = this.adapter.httpAdapter.getInstance<FastifyInstance>();
     // Nest takes forms too; FHIR does not here.
-    if (fastify.hasContentTypeParser('application/x-www-form-urlencoded')) fastify.removeContentTypeParser('application/x-www-form-urlencoded');
+    if (fastify.hasContentTypeParser('application/x-www-form-urlencoded'))
+      fastify.removeContentTypeParser('application/x-www-form-urlencoded');
     for (const type of ['application/fhir+json', 'application/json']) {
       if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
       // A kick-off without parameters has no body, whatever its Content-Type says.
@@ -136,9 +219,19 @@ function readiness({ facts, ports }: ExportContext, projections: ProjectionSet, 
       name: 'views',
       check: () => projections.check(),
     },
-    { name: 'workers', check: async () => (ports.clock.now() - work.lastBeat() < STALE_MS ? { ready: true } : { ready: false, detail: 'no worker has asked for work for 15 s' }) },
+    {
+      name: 'workers',
+      check: async () =>
+        ports.clock.now() - work.lastBeat() < STALE_MS
+          ? { ready: true }
+          : { ready: false, detail: 'no worker has asked for work for 15 s' },
+    },
     // All processes share the storage. Downloads and status requests go on, and would not if each process left its
     // Service.
-    { name: 'storage', check: async () => (work.storageFull() ? { ready: true, detail: 'the file storage is full: exports wait' } : { ready: true }) },
+    {
+      name: 'storage',
+      check: async () =>
+        work.storageFull() ? { ready: true, detail: 'the file storage is full: exports wait' } : { ready: true },
+    },
   ];
 }

@@ -16,22 +16,34 @@ describe('a member who opts out', () => {
   let interference: Interference = () => undefined;
   beforeEach(async () => {
     interference = () => undefined;
-    platform = await Platform.start({ chunkMembers: 10 }, (blobs) => interfered(blobs, (action, name) => interference(action, name)));
+    platform = await Platform.start({ chunkMembers: 10 }, (blobs) =>
+      interfered(blobs, (action, name) => interference(action, name)),
+    );
     await platform.client('c1');
     await platform.group();
     await platform.members(MEMBERS);
     await platform.resources([
-      ...MEMBERS.flatMap((member) => [{ member, type: 'Patient', id: member, references: [`Organization/of-${member}`, 'Organization/all'] }, { member, type: 'Observation', id: `${member}-o` }]),
-      ...MEMBERS.map((member) => ({ member: 'shared', type: 'Organization', id: `of-${member}` })), { member: 'shared', type: 'Organization', id: 'all' },
+      ...MEMBERS.flatMap((member) => [
+        { member, type: 'Patient', id: member, references: [`Organization/of-${member}`, 'Organization/all'] },
+        { member, type: 'Observation', id: `${member}-o` },
+      ]),
+      ...MEMBERS.map((member) => ({ member: 'shared', type: 'Organization', id: `of-${member}` })),
+      { member: 'shared', type: 'Organization', id: 'all' },
     ]);
   });
   afterEach(() => platform.dispose());
 
-  const idsIn = async (job: string): Promise<string[]> => Object.values(await platform.lines(await platform.manifest(job))).flat().map((r) => r.id).toSorted();
-  const everything = (members: readonly string[]): string[] => [...members.flatMap((m) => [m, `${m}-o`, `of-${m}`]), 'all'].toSorted();
+  const idsIn = async (job: string): Promise<string[]> =>
+    Object.values(await platform.lines(await platform.manifest(job)))
+      .flat()
+      .map((r) => r.id)
+      .toSorted();
+  const everything = (members: readonly string[]): string[] =>
+    [...members.flatMap((m) => [m, `${m}-o`, `of-${m}`]), 'all'].toSorted();
   const stored = async (): Promise<string> => {
     let text = '';
-    for await (const { name } of platform.blobs.list('jobs/')) if (name.endsWith('.index')) text += Buffer.from((await platform.blobs.get(name))!).toString();
+    for await (const { name } of platform.blobs.list('jobs/'))
+      if (name.endsWith('.index')) text += Buffer.from((await platform.blobs.get(name))!).toString();
     return text;
   };
   const holdAt = (where: (name: string) => boolean): Gate => {
@@ -107,8 +119,15 @@ describe('a member who opts out', () => {
   });
 
   describe.each(['identity', 'gzip'])('between the decision and the first byte (%s)', (coding) => {
-    /** What one download is answered while `happens` comes about after it was decided upon, before a byte of the file was sent. */
-    const meanwhile = async (url: string, happens: () => Promise<unknown>, headers: Record<string, string> = {}): Promise<Response> => {
+    /**
+     * What one download is answered while `happens` comes about after it was decided upon, before a byte of the file
+     * was sent.
+     */
+    const meanwhile = async (
+      url: string,
+      happens: () => Promise<unknown>,
+      headers: Record<string, string> = {},
+    ): Promise<Response> => {
       let once = false;
       interference = (action) => {
         if (action !== 'range' || once) return undefined;
@@ -123,14 +142,24 @@ describe('a member who opts out', () => {
     it('is decided anew: the file without them', async () => {
       const [file] = (await platform.manifest(await platform.kickOff('?_type=Patient'))).output;
       const answer = await meanwhile(file!.url, () => platform.optOut('m1'));
-      expect([answer.status, (await answer.text()).split('\n').filter((l) => l !== '').map((l) => (JSON.parse(l) as { id: string }).id)]).toEqual([200, ['m2', 'm3', 'm4']]);
+      expect([
+        answer.status,
+        (await answer.text())
+          .split('\n')
+          .filter((l) => l !== '')
+          .map((l) => (JSON.parse(l) as { id: string }).id),
+      ]).toEqual([200, ['m2', 'm3', 'm4']]);
     });
 
     it('a range of what the file was before becomes the whole of what it is', async () => {
       const [file] = (await platform.manifest(await platform.kickOff('?_type=Patient'))).output;
       const etag = (await platform.fetch(file!.url, { headers: { 'accept-encoding': coding } })).headers.get('etag')!;
       const answer = await meanwhile(file!.url, () => platform.optOut('m1'), { range: 'bytes=0-', 'if-range': etag });
-      expect([answer.status, answer.headers.get('content-range'), answer.headers.get('etag') === etag]).toEqual([200, null, false]);
+      expect([answer.status, answer.headers.get('content-range'), answer.headers.get('etag') === etag]).toEqual([
+        200,
+        null,
+        false,
+      ]);
       expect(await answer.text()).not.toContain('"m1"');
     });
 
@@ -142,7 +171,9 @@ describe('a member who opts out', () => {
       const never = await platform.fetch(`${job}/Goal-9-9.ndjson`);
       expect([answer.status, await answer.text()]).toEqual([404, await never.text()]);
       // Nor do headers of the file that it would have been.
-      expect(['etag', 'content-encoding', 'accept-ranges', 'expires'].map((header) => answer.headers.get(header))).toEqual([null, null, null, null]);
+      expect(
+        ['etag', 'content-encoding', 'accept-ranges', 'expires'].map((header) => answer.headers.get(header)),
+      ).toEqual([null, null, null, null]);
     });
 
     it('a job that is deleted meanwhile is not there', async () => {
@@ -157,10 +188,18 @@ describe('a member who opts out', () => {
     const job = await platform.kickOff();
     const manifest = await platform.manifest(job);
     expect(JSON.stringify(manifest)).not.toContain('m1');
-    const audit: { outcome: string; reason?: string; members: string[]; job?: string; file?: string; resources: number }[] = [];
+    const audit: {
+      outcome: string;
+      reason?: string;
+      members: string[];
+      job?: string;
+      file?: string;
+      resources: number;
+    }[] = [];
     await platform.lines(manifest);
     for (let p = 0; p < (await platform.log.partitions('pa.audit')); p++) {
-      for (const record of await platform.log.read('pa.audit', p, 0, 1000)) audit.push(JSON.parse(Buffer.from(record.value).toString()));
+      for (const record of await platform.log.read('pa.audit', p, 0, 1000))
+        audit.push(JSON.parse(Buffer.from(record.value).toString()));
     }
     expect(audit.find((a) => a.outcome === 'refused')).toMatchObject({ reason: 'opted-out', members: ['m1'] });
     const files = audit.filter((a) => a.file !== undefined);
@@ -178,17 +217,39 @@ describe('in the middle of a download', () => {
     await platform.group();
     await platform.members(MEMBERS);
     // More than one stretch a member, and what no compression makes small.
-    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 12 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-${i}`, text: randomBytes(150_000).toString('base64') }))));
+    await platform.resources(
+      MEMBERS.flatMap((member) =>
+        Array.from({ length: 12 }, (_, i) => ({
+          member,
+          type: 'DocumentReference',
+          id: `${member}-${i}`,
+          text: randomBytes(150_000).toString('base64'),
+        })),
+      ),
+    );
   });
   afterAll(() => platform.dispose());
 
-  const network = (status: string, at: string): Promise<void> => platform.append('pa.providers', [{ type: 'pa.network-status-recorded.v1', subject: NPI, data: { provider: NPI, status, from: at, businessTime: at } }]);
+  const network = (status: string, at: string): Promise<void> =>
+    platform.append('pa.providers', [
+      {
+        type: 'pa.network-status-recorded.v1',
+        subject: NPI,
+        data: { provider: NPI, status, from: at, businessTime: at },
+      },
+    ]);
   // Each row undoes what it did: the next begins with a client that may see everybody.
   const rows: Record<string, { ends(job: string): Promise<unknown>; undo(): Promise<unknown> }> = {
     'a member who opts out': { ends: () => platform.optOut('m4'), undo: () => platform.optIn('m4') },
-    'a provider who leaves the network': { ends: () => network('out-of-network', '2021-01-01T00:00:00.000Z'), undo: () => network('in-network', '2021-01-02T00:00:00.000Z') },
+    'a provider who leaves the network': {
+      ends: () => network('out-of-network', '2021-01-01T00:00:00.000Z'),
+      undo: () => network('in-network', '2021-01-02T00:00:00.000Z'),
+    },
     'a client that is suspended': { ends: () => platform.suspend('c1'), undo: () => platform.approve('c1') },
-    'a job that is deleted': { ends: async (job) => expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202), undo: async () => undefined },
+    'a job that is deleted': {
+      ends: async (job) => expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202),
+      undo: async () => undefined,
+    },
   };
   it.each(Object.keys(rows))('%s ends it: the connection is cut', async (what) => {
     const job = await platform.kickOff('?_type=DocumentReference');
@@ -199,7 +260,8 @@ describe('in the middle of a download', () => {
     let text = Buffer.from((await reader.read()).value!).toString();
     await rows[what]!.ends(job);
     const rest = (async (): Promise<void> => {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) text += Buffer.from(next.value).toString();
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        text += Buffer.from(next.value).toString();
     })();
     await expect(rest).rejects.toThrow();
     expect(text).toContain('"m1-');
@@ -222,7 +284,10 @@ describe('in the middle of a download', () => {
       socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.name));
       socket.once('end', () => resolve('an ordinary end'));
     });
-    socket.write(`GET ${new URL(file!.url).pathname} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer ${await platform.token()}\r\naccept-encoding: identity\r\n\r\n`);
+    socket.write(
+      `GET ${new URL(file!.url).pathname} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer ` +
+        `${await platform.token()}\r\naccept-encoding: identity\r\n\r\n`,
+    );
     await eventually(() => received.includes('"m1-'));
     await platform.optOut('m4');
     socket.on('data', () => socket.resume()).resume();
@@ -252,7 +317,16 @@ describe('another client', () => {
     const token = await platform.token('c2');
     const unknown = `/fhir/bulk/${'a'.repeat(26)}`;
     const answers = [];
-    for (const [path, method] of [[job, 'GET'], [unknown, 'GET'], [file!.url, 'GET'], [`${unknown}/Patient-0-0.ndjson`, 'GET'], [`${job}/nothing`, 'GET'], [job, 'DELETE'], [unknown, 'DELETE'], ['/fhir/bulk/..%2f..%2fetc', 'GET']] as const) {
+    for (const [path, method] of [
+      [job, 'GET'],
+      [unknown, 'GET'],
+      [file!.url, 'GET'],
+      [`${unknown}/Patient-0-0.ndjson`, 'GET'],
+      [`${job}/nothing`, 'GET'],
+      [job, 'DELETE'],
+      [unknown, 'DELETE'],
+      ['/fhir/bulk/..%2f..%2fetc', 'GET'],
+    ] as const) {
       const response = await platform.fetch(path, { token, method });
       answers.push([response.status, await response.text(), response.headers.get('content-type')]);
     }
@@ -289,6 +363,9 @@ describe('another client', () => {
     expect(manifest.output.map((f) => f.type)).toEqual(['Patient']);
     expect((await platform.fetch(coverage.url, { token: narrow })).status).toBe(403);
     expect((await platform.fetch(`/fhir/Group/${GROUP}/$export?_type=Coverage`, { token: narrow })).status).toBe(403);
-    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { token: await platform.token('c1', 'system/Patient.rs') })).status).toBe(403);
+    expect(
+      (await platform.fetch(`/fhir/Group/${GROUP}/$export`, { token: await platform.token('c1', 'system/Patient.rs') }))
+        .status,
+    ).toBe(403);
   });
 });

@@ -26,14 +26,27 @@ async function populated(config: Parameters<typeof Platform.start>[0] = {}): Pro
     { member: 'm2', type: 'Observation', id: 'm2-1', text: text() },
   ]);
 }
-const downloads = async (): Promise<Disclosure[]> => (await platform.events('pa.audit')).map(({ data }) => data as Disclosure).filter(({ action }) => action === 'download');
+const downloads = async (): Promise<Disclosure[]> =>
+  (await platform.events('pa.audit'))
+    .map(({ data }) => data as Disclosure)
+    .filter(({ action }) => action === 'download');
 const fileOf = async (job: string): Promise<string> => (await platform.manifest(job)).output[0]!.url;
 
 it('counts the resources of each member in a file, not those of the request', async () => {
   await populated();
   const job = await platform.kickOff('?_type=Observation');
   await (await platform.fetch(await fileOf(job))).text();
-  expect(await downloads()).toMatchObject([{ client: 'c1', outcome: 'released', members: ['m1', 'm2'], perMember: [3, 1], resources: 4, group: GROUP, types: ['Observation'] }]);
+  expect(await downloads()).toMatchObject([
+    {
+      client: 'c1',
+      outcome: 'released',
+      members: ['m1', 'm2'],
+      perMember: [3, 1],
+      resources: 4,
+      group: GROUP,
+      types: ['Observation'],
+    },
+  ]);
 });
 
 it('names the members whose bytes a range has, each once an hour however many ranges follow', async () => {
@@ -49,7 +62,10 @@ it('names the members whose bytes a range has, each once an hour however many ra
   expect((await downloads()).map(({ members, perMember }) => [members, perMember])).toEqual([[['m1'], [3]]]);
   for (let i = 1; i <= 20; i++) expect(await byteAt(length - i)).toEqual([206, 1]);
   await (await platform.fetch(url)).text();
-  expect((await downloads()).map(({ members, perMember }) => [members, perMember])).toEqual([[['m1'], [3]], [['m2'], [1]]]);
+  expect((await downloads()).map(({ members, perMember }) => [members, perMember])).toEqual([
+    [['m1'], [3]],
+    [['m2'], [1]],
+  ]);
   platform.clock.offset += HOUR;
   // The facts are confirmed by the new clock first.
   await expect.poll(() => byteAt(0)).toEqual([206, 1]);
@@ -60,15 +76,22 @@ it('notes how much of a file left once a minute, with the number of requests', a
   const ended = vi.spyOn(DownloadNotes.prototype, 'ended');
   await populated();
   const url = await fileOf(await platform.kickOff('?_type=Observation'));
-  const notes = async (): Promise<unknown[][]> => (await platform.events('pa.exports')).filter(({ type }) => type === 'pa.export-downloaded.v1').map(({ data }) => [data['bytes'], data['complete'], data['count']]);
+  const notes = async (): Promise<unknown[][]> =>
+    (await platform.events('pa.exports'))
+      .filter(({ type }) => type === 'pa.export-downloaded.v1')
+      .map(({ data }) => [data['bytes'], data['complete'], data['count']]);
   const whole = (await (await platform.fetch(url)).arrayBuffer()).byteLength;
   await expect.poll(notes).toEqual([[whole, true, undefined]]);
   const etag = (await platform.fetch(url, { method: 'HEAD' })).headers.get('etag')!;
-  for (let i = 0; i < 50; i++) await (await platform.fetch(url, { headers: { range: `bytes=${i}-${i}`, 'if-range': etag } })).arrayBuffer();
+  for (let i = 0; i < 50; i++)
+    await (await platform.fetch(url, { headers: { range: `bytes=${i}-${i}`, 'if-range': etag } })).arrayBuffer();
   await expect.poll(() => ended.mock.calls.length).toBe(51);
   // What is counted is written at the end of the minute, or of the process.
   await platform.main.app.close();
-  expect(await notes()).toEqual([[whole, true, undefined], [50, true, 50]]);
+  expect(await notes()).toEqual([
+    [whole, true, undefined],
+    [50, true, 50],
+  ]);
 });
 
 it('records what another process releases, which knows nothing of the first', async () => {
@@ -76,33 +99,52 @@ it('records what another process releases, which knows nothing of the first', as
   const url = await fileOf(await platform.kickOff('?_type=Observation'));
   await (await platform.fetch(url)).text();
   const other = await platform.another();
-  await (await fetch(other.url + url.replace('http://test', ''), { headers: { authorization: `Bearer ${await platform.token()}` } })).text();
-  expect((await downloads()).map(({ members }) => members)).toEqual([['m1', 'm2'], ['m1', 'm2']]);
+  await (
+    await fetch(other.url + url.replace('http://test', ''), {
+      headers: { authorization: `Bearer ${await platform.token()}` },
+    })
+  ).text();
+  expect((await downloads()).map(({ members }) => members)).toEqual([
+    ['m1', 'm2'],
+    ['m1', 'm2'],
+  ]);
 });
 
-it('keeps so many bytes for a client: the next export waits until one is deleted or expires, and other clients do not', async () => {
-  // Observations are some 12 KB compressed.
-  await populated({ keptBytesPerClient: 20_000, keepMs: 10 * HOUR, graceMs: 0 });
-  const kickOff = (token?: string): Promise<Response> => platform.fetch(`/fhir/Group/${GROUP}/$export`, token === undefined ? {} : { token });
-  const first = await platform.kickOff();
-  await platform.manifest(first);
-  platform.clock.offset += HOUR;
-  const second = await platform.kickOff();
-  await platform.manifest(second);
+it(
+  'keeps so many bytes for a client: the next export waits until one is deleted or expires, and other clients do ' +
+    'not',
+  async () => {
+    // Observations are some 12 KB compressed.
+    await populated({ keptBytesPerClient: 20_000, keepMs: 10 * HOUR, graceMs: 0 });
+    const kickOff = (token?: string): Promise<Response> =>
+      platform.fetch(`/fhir/Group/${GROUP}/$export`, token === undefined ? {} : { token });
+    const first = await platform.kickOff();
+    await platform.manifest(first);
+    platform.clock.offset += HOUR;
+    const second = await platform.kickOff();
+    await platform.manifest(second);
 
-  const refused = await kickOff();
-  expect(refused.status).toBe(429);
-  // The first export expires ten hours after its seal, and one of them has passed: then there is room.
-  const seconds = Number(refused.headers.get('retry-after'));
-  expect(seconds).toBeGreaterThan(8.9 * 3600);
-  expect(seconds).toBeLessThanOrEqual(9 * 3600);
-  const outcome = (await refused.json()) as { resourceType: string; issue: { code: string; diagnostics?: string; details?: { text: string } }[] };
-  expect([outcome.resourceType, outcome.issue[0]!.code, JSON.stringify(outcome)]).toEqual(['OperationOutcome', 'throttled', expect.stringContaining('Delete an export') as string]);
+    const refused = await kickOff();
+    expect(refused.status).toBe(429);
+    // The first export expires ten hours after its seal, and one of them has passed: then there is room.
+    const seconds = Number(refused.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(8.9 * 3600);
+    expect(seconds).toBeLessThanOrEqual(9 * 3600);
+    const outcome = (await refused.json()) as {
+      resourceType: string;
+      issue: { code: string; diagnostics?: string; details?: { text: string } }[];
+    };
+    expect([outcome.resourceType, outcome.issue[0]!.code, JSON.stringify(outcome)]).toEqual([
+      'OperationOutcome',
+      'throttled',
+      expect.stringContaining('Delete an export') as string,
+    ]);
 
-  expect((await kickOff(await platform.token('c2'))).status).toBe(202);
-  expect((await platform.fetch(second, { method: 'DELETE' })).status).toBe(202);
-  expect((await kickOff()).status).toBe(202);
-});
+    expect((await kickOff(await platform.token('c2'))).status).toBe(202);
+    expect((await platform.fetch(second, { method: 'DELETE' })).status).toBe(202);
+    expect((await kickOff()).status).toBe(202);
+  },
+);
 
 it('has room again when an export has expired', async () => {
   await populated({ keptBytesPerClient: 1000, keepMs: 10 * HOUR, graceMs: 0 });

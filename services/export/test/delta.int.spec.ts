@@ -17,16 +17,26 @@ describe('a delta', () => {
     await platform.group();
     await platform.members(['m1', 'm2', 'm3']);
     await platform.resources([
-      ...['m1', 'm2', 'm3'].flatMap((member) => [{ member, type: 'Patient', id: member, references: ['Organization/old', 'Organization/changing'] }, { member, type: 'Observation', id: `${member}-o` }]),
-      { member: 'shared', type: 'Organization', id: 'old' }, { member: 'shared', type: 'Organization', id: 'changing' }, { member: 'shared', type: 'Organization', id: 'new' },
+      ...['m1', 'm2', 'm3'].flatMap((member) => [
+        { member, type: 'Patient', id: member, references: ['Organization/old', 'Organization/changing'] },
+        { member, type: 'Observation', id: `${member}-o` },
+      ]),
+      { member: 'shared', type: 'Organization', id: 'old' },
+      { member: 'shared', type: 'Organization', id: 'changing' },
+      { member: 'shared', type: 'Organization', id: 'new' },
     ]);
   });
   afterEach(() => platform.dispose());
   const now = (): string => new Date(platform.clock.now()).toISOString();
-  const ids = (lines: Record<string, { id: string }[]>): Record<string, string[]> => Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.map((r) => r.id).toSorted()]));
+  const ids = (lines: Record<string, { id: string }[]>): Record<string, string[]> =>
+    Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.map((r) => r.id).toSorted()]));
   const delta = async (since: string, query = '') => {
     const manifest = await platform.manifest(await platform.kickOff(`?_since=${since}${query}`));
-    return { output: ids(await platform.lines(manifest)), deleted: (await platform.lines(manifest, 'deleted'))['Bundle'] ?? [], manifest };
+    return {
+      output: ids(await platform.lines(manifest)),
+      deleted: (await platform.lines(manifest, 'deleted'))['Bundle'] ?? [],
+      manifest,
+    };
   };
 
   it('without changes is empty', async () => {
@@ -36,14 +46,26 @@ describe('a delta', () => {
 
   it('holds what was accepted since, at the very instant too, and what that refers to', async () => {
     const since = await later(platform);
-    await platform.resources([{ member: 'm2', type: 'Observation', id: 'm2-o', version: 2, at: since, text: 'new', references: ['Organization/new'] }]);
+    await platform.resources([
+      {
+        member: 'm2',
+        type: 'Observation',
+        id: 'm2-o',
+        version: 2,
+        at: since,
+        text: 'new',
+        references: ['Organization/new'],
+      },
+    ]);
     const { output } = await delta(since);
     expect(output).toEqual({ Observation: ['m2-o'], Organization: ['new'] });
   });
 
   it('holds a supporting resource that changed although nothing that refers to it did', async () => {
     const since = await later(platform);
-    await platform.resources([{ member: 'shared', type: 'Organization', id: 'changing', version: 2, at: now(), text: 'moved' }]);
+    await platform.resources([
+      { member: 'shared', type: 'Organization', id: 'changing', version: 2, at: now(), text: 'moved' },
+    ]);
     expect((await delta(since)).output).toEqual({ Organization: ['changing'] });
     expect((await delta(since, '&_type=Patient')).output).toEqual({});
   });
@@ -51,7 +73,10 @@ describe('a delta', () => {
   it('holds everything of a member attributed since', async () => {
     const since = await later(platform);
     await platform.members(['m4'], { from: now() });
-    await platform.resources([{ member: 'm4', type: 'Patient', id: 'm4' }, { member: 'm4', type: 'Observation', id: 'm4-o' }]);
+    await platform.resources([
+      { member: 'm4', type: 'Patient', id: 'm4' },
+      { member: 'm4', type: 'Observation', id: 'm4-o' },
+    ]);
     expect((await delta(since)).output).toEqual({ Patient: ['m4'], Observation: ['m4-o'] });
   });
 
@@ -60,7 +85,11 @@ describe('a delta', () => {
     const since = await later(platform);
     expect((await delta(since)).output).toEqual({});
     await platform.optIn('m1');
-    expect((await delta(since)).output).toEqual({ Patient: ['m1'], Observation: ['m1-o'], Organization: ['changing', 'old'] });
+    expect((await delta(since)).output).toEqual({
+      Patient: ['m1'],
+      Observation: ['m1-o'],
+      Organization: ['changing', 'old'],
+    });
   });
 
   it('lists true deletes, and neither opt-outs nor what moved to another member', async () => {
@@ -71,9 +100,13 @@ describe('a delta', () => {
     await platform.deleted('m1', 'Goal', 'moves', 'merged');
     await platform.resources([{ member: 'm3', type: 'Goal', id: 'moves', at: now() }]);
     const { deleted, output } = await delta(since);
-    const entries = (bundles: typeof deleted): unknown[] => bundles.flatMap((b) => (b as unknown as { entry: unknown[] }).entry);
+    const entries = (bundles: typeof deleted): unknown[] =>
+      bundles.flatMap((b) => (b as unknown as { entry: unknown[] }).entry);
     expect(deleted[0]).toMatchObject({ resourceType: 'Bundle', type: 'transaction' });
-    expect(entries(deleted)).toEqual([{ request: { method: 'DELETE', url: 'Observation/m1-o' } }, { request: { method: 'DELETE', url: 'Observation/m2-o' } }]);
+    expect(entries(deleted)).toEqual([
+      { request: { method: 'DELETE', url: 'Observation/m1-o' } },
+      { request: { method: 'DELETE', url: 'Observation/m2-o' } },
+    ]);
     expect(output).toEqual({ Goal: ['moves'] });
     await platform.optOut('m2');
     expect(entries((await delta(since)).deleted)).toEqual([{ request: { method: 'DELETE', url: 'Observation/m1-o' } }]);
@@ -100,19 +133,27 @@ describe('resources without a patient', () => {
   });
   afterEach(() => platform.dispose());
 
-  it('go along once when several members have them, in the version accepted last, and stay while one of these may be seen', async () => {
-    await platform.resources([
-      { member: 'm1', type: 'Medication', id: 'both', at: '2024-01-01T00:00:00.000Z', text: 'older' }, { member: 'm2', type: 'Medication', id: 'both', at: '2025-01-01T00:00:00.000Z', text: 'newer' },
-      { member: 'm1', type: 'Medication', id: 'mine' },
-    ]);
-    const job = await platform.kickOff();
-    const medications = async () => ((await platform.lines(await platform.manifest(job)))['Medication'] ?? []).map((m) => `${m.id} ${m['text'] as string}`).toSorted();
-    expect(await medications()).toEqual(['both newer', 'mine ']);
-    await platform.optOut('m1');
-    expect(await medications()).toEqual(['both newer']);
-    await platform.optOut('m2');
-    expect(await medications()).toEqual([]);
-  });
+  it(
+    'go along once when several members have them, in the version accepted last, and stay while one of these may ' +
+      'be seen',
+    async () => {
+      await platform.resources([
+        { member: 'm1', type: 'Medication', id: 'both', at: '2024-01-01T00:00:00.000Z', text: 'older' },
+        { member: 'm2', type: 'Medication', id: 'both', at: '2025-01-01T00:00:00.000Z', text: 'newer' },
+        { member: 'm1', type: 'Medication', id: 'mine' },
+      ]);
+      const job = await platform.kickOff();
+      const medications = async () =>
+        ((await platform.lines(await platform.manifest(job)))['Medication'] ?? [])
+          .map((m) => `${m.id} ${m['text'] as string}`)
+          .toSorted();
+      expect(await medications()).toEqual(['both newer', 'mine ']);
+      await platform.optOut('m1');
+      expect(await medications()).toEqual(['both newer']);
+      await platform.optOut('m2');
+      expect(await medications()).toEqual([]);
+    },
+  );
 
   it('do not go along with a Provenance that names a medication, stored with its targets by an earlier release', async () => {
     const references = ['Medication/before-2016', 'Medication/current', 'Practitioner/author', 'Organization/payer'];
@@ -126,22 +167,36 @@ describe('resources without a patient', () => {
     ]);
     const brought = async (query: string) => {
       const lines = await platform.lines(await platform.manifest(await platform.kickOff(query)));
-      return ['Medication', 'Practitioner', 'Organization'].map((type) => (lines[type] ?? []).map(({ id }) => id).toSorted());
+      return ['Medication', 'Practitioner', 'Organization'].map((type) =>
+        (lines[type] ?? []).map(({ id }) => id).toSorted(),
+      );
     };
     expect(await brought('')).toEqual([['current'], ['author'], ['payer']]);
     // A delta brings what changed for those that did not change themselves.
     const since = await later(platform);
-    await platform.resources(['before-2016', 'current'].map((id) => ({ member: 'shared', type: 'Medication', id, version: 2, at: since, text: 'new' })));
+    await platform.resources(
+      ['before-2016', 'current'].map((id) => ({
+        member: 'shared',
+        type: 'Medication',
+        id,
+        version: 2,
+        at: since,
+        text: 'new',
+      })),
+    );
     expect(await brought(`?_since=${since}`)).toEqual([['current'], [], []]);
   });
 
   it('that lead to one another in a circle end', async () => {
     await platform.resources([
-      { member: 'm1', type: 'Patient', id: 'm1', references: ['Organization/a'] }, { member: 'm2', type: 'Patient', id: 'm2', references: ['Organization/missing'] },
-      { member: 'shared', type: 'Organization', id: 'a', references: ['Organization/b'] }, { member: 'shared', type: 'Organization', id: 'b', references: ['Organization/a', 'Organization/b'] },
+      { member: 'm1', type: 'Patient', id: 'm1', references: ['Organization/a'] },
+      { member: 'm2', type: 'Patient', id: 'm2', references: ['Organization/missing'] },
+      { member: 'shared', type: 'Organization', id: 'a', references: ['Organization/b'] },
+      { member: 'shared', type: 'Organization', id: 'b', references: ['Organization/a', 'Organization/b'] },
     ]);
     const job = await platform.kickOff('?_type=Patient,Organization');
-    const organizations = async () => ((await platform.lines(await platform.manifest(job)))['Organization'] ?? []).map((o) => o.id);
+    const organizations = async () =>
+      ((await platform.lines(await platform.manifest(job)))['Organization'] ?? []).map((o) => o.id);
     expect(await organizations()).toEqual(['a', 'b']);
     await platform.optOut('m1');
     expect(await organizations()).toEqual([]);

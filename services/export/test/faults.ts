@@ -8,14 +8,31 @@ export type Interference = (action: BlobAction, name: string) => Promise<void> |
 /** The same files with somebody in between. */
 export function interfered(blobs: Blobs, interfere: Interference): Blobs {
   return {
-    put: async (name, content) => { await interfere('put', name); return blobs.put(name, content); },
-    writer: async (name) => { await interfere('writer', name); return blobs.writer(name); },
-    get: async (name) => { await interfere('get', name); return blobs.get(name); },
+    put: async (name, content) => {
+      await interfere('put', name);
+      return blobs.put(name, content);
+    },
+    writer: async (name) => {
+      await interfere('writer', name);
+      return blobs.writer(name);
+    },
+    get: async (name) => {
+      await interfere('get', name);
+      return blobs.get(name);
+    },
     range: (name, start, end): Readable => {
       const waits = interfere('range', name);
-      return waits === undefined ? blobs.range(name, start, end) : Readable.from(after(waits, () => blobs.range(name, start, end)), { objectMode: false });
+      return waits === undefined
+        ? blobs.range(name, start, end)
+        : Readable.from(
+            after(waits, () => blobs.range(name, start, end)),
+            { objectMode: false },
+          );
     },
-    stat: (name) => blobs.stat(name), list: (prefix) => blobs.list(prefix), delete: (name) => blobs.delete(name), deletePrefix: (prefix) => blobs.deletePrefix(prefix),
+    stat: (name) => blobs.stat(name),
+    list: (prefix) => blobs.list(prefix),
+    delete: (name) => blobs.delete(name),
+    deletePrefix: (prefix) => blobs.deletePrefix(prefix),
     remote: blobs.remote,
   };
 }

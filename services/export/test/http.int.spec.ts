@@ -21,7 +21,16 @@ beforeAll(async () => {
   await platform.group();
   const members = Array.from({ length: 120 }, (_, i) => `m${String(i).padStart(3, '0')}`);
   await platform.members(members);
-  await platform.resources(members.flatMap((member, i) => Array.from({ length: 5 }, (_, n) => ({ member, type: 'Observation', id: `${member}-${n}`, text: `é ${randomBytes(i * 5).toString('hex')}` }))));
+  await platform.resources(
+    members.flatMap((member, i) =>
+      Array.from({ length: 5 }, (_, n) => ({
+        member,
+        type: 'Observation',
+        id: `${member}-${n}`,
+        text: `é ${randomBytes(i * 5).toString('hex')}`,
+      })),
+    ),
+  );
   for (let i = 0; i < 120; i += 7) await platform.optOut(members[i]!);
   const manifest = await platform.manifest(await platform.kickOff());
   // Left out after it was written: the file is filtered while it is read.
@@ -33,14 +42,21 @@ beforeAll(async () => {
 afterAll(() => platform.dispose());
 
 /** Without fetch's own decoding. */
-const raw = (headers: Record<string, string> = {}, method = 'GET'): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> =>
+const raw = (
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> =>
   new Promise((resolve, reject) => {
     httpRequest(url, { method, headers: { authorization: `Bearer ${token}`, ...headers } }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }));
-    }).on('error', reject).end();
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }),
+      );
+    })
+      .on('error', reject)
+      .end();
   });
 
 describe('a file', () => {
@@ -48,7 +64,12 @@ describe('a file', () => {
     const gzip = await raw({ 'accept-encoding': 'gzip' });
     const plain = await raw();
     for (const { headers, body } of [gzip, plain]) {
-      expect(headers).toMatchObject({ 'content-type': 'application/fhir+ndjson', vary: 'Accept-Encoding', 'accept-ranges': 'bytes', 'content-length': String(body.length) });
+      expect(headers).toMatchObject({
+        'content-type': 'application/fhir+ndjson',
+        vary: 'Accept-Encoding',
+        'accept-ranges': 'bytes',
+        'content-length': String(body.length),
+      });
       expect(headers.etag).toMatch(/^"[\w-]{32}"$/);
       expect(Date.parse(headers.expires!)).toBeGreaterThan(Date.now());
     }
@@ -63,14 +84,35 @@ describe('a file', () => {
     const head = await raw({ 'accept-encoding': coding }, 'HEAD');
     const get = await raw({ 'accept-encoding': coding });
     expect([head.status, head.body.length]).toEqual([200, 0]);
-    for (const name of ['content-length', 'etag', 'content-type', 'content-encoding', 'accept-ranges', 'expires', 'vary']) expect(head.headers[name]).toBe(get.headers[name]);
+    for (const name of [
+      'content-length',
+      'etag',
+      'content-type',
+      'content-encoding',
+      'accept-ranges',
+      'expires',
+      'vary',
+    ])
+      expect(head.headers[name]).toBe(get.headers[name]);
   });
 
   it.each(['gzip', 'identity'])('is resumed byte for byte under its ETag (%s)', async (coding) => {
     const whole = await raw({ 'accept-encoding': coding });
     const tag = whole.headers.etag!;
     const length = whole.body.length;
-    const points = [0, 1, 5, 9, 10, 11, Math.floor(length / 3), Math.floor(length / 2), length - 11, length - 9, length - 1];
+    const points = [
+      0,
+      1,
+      5,
+      9,
+      10,
+      11,
+      Math.floor(length / 3),
+      Math.floor(length / 2),
+      length - 11,
+      length - 9,
+      length - 1,
+    ];
     for (const start of points) {
       for (const end of [start, Math.min(length - 1, start + 777), length - 1]) {
         const part = await raw({ 'accept-encoding': coding, range: `bytes=${start}-${end}`, 'if-range': tag });
@@ -93,7 +135,11 @@ describe('a file', () => {
   it('refuses a range behind its end, and knows what the client has', async () => {
     const { headers, body } = await raw();
     const behind = await raw({ range: `bytes=${body.length}-`, 'if-range': headers.etag! });
-    expect([behind.status, behind.headers['content-range'], behind.headers['content-type']]).toEqual([416, `bytes */${body.length}`, 'application/fhir+json; charset=utf-8']);
+    expect([behind.status, behind.headers['content-range'], behind.headers['content-type']]).toEqual([
+      416,
+      `bytes */${body.length}`,
+      'application/fhir+json; charset=utf-8',
+    ]);
     const known = await raw({ 'if-none-match': headers.etag! });
     expect([known.status, known.body.length]).toEqual([304, 0]);
   });
@@ -118,7 +164,9 @@ describe('the same lines come out of', () => {
   it('curl, compressed and not', async (context) => {
     if (!(await tool('curl', ['--version']))) return context.skip();
     for (const option of [['--compressed'], []]) {
-      const { stdout } = await run('curl', ['-sSf', ...option, '-H', `Authorization: Bearer ${token}`, url], { maxBuffer: 64e6 });
+      const { stdout } = await run('curl', ['-sSf', ...option, '-H', `Authorization: Bearer ${token}`, url], {
+        maxBuffer: 64e6,
+      });
       expect(stdout).toBe(text);
     }
   });
@@ -138,7 +186,9 @@ describe('the same lines come out of', () => {
   });
   it('python3', async (context) => {
     if (!(await tool('python3', ['--version']))) return context.skip();
-    const program = 'import gzip,sys,urllib.request as u;r=u.urlopen(u.Request(sys.argv[1],headers={"Authorization":"Bearer "+sys.argv[2],"Accept-Encoding":"gzip"}));sys.stdout.buffer.write(gzip.decompress(r.read()))';
+    const program =
+      'import gzip,sys,urllib.request as u;r=u.urlopen(u.Request(sys.argv[1],headers={"Authorization":"Bearer ' +
+      '"+sys.argv[2],"Accept-Encoding":"gzip"}));sys.stdout.buffer.write(gzip.decompress(r.read()))';
     expect((await run('python3', ['-c', program, url, token], { maxBuffer: 64e6 })).stdout).toBe(text);
   });
   it('fetch', async () => {
@@ -147,11 +197,20 @@ describe('the same lines come out of', () => {
 });
 
 describe('a kick-off', () => {
-  const post = (body: string, type = 'application/fhir+json', operation = '$export', query = '') => platform.fetch(`/fhir/Group/${GROUP}/${operation}${query}`, { method: 'POST', body, headers: { 'content-type': type } });
+  const post = (body: string, type = 'application/fhir+json', operation = '$export', query = '') =>
+    platform.fetch(`/fhir/Group/${GROUP}/${operation}${query}`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': type },
+    });
   const parameters = (...parameter: unknown[]): string => JSON.stringify({ resourceType: 'Parameters', parameter });
 
   it('takes POST with Parameters, with either type of JSON, and with nothing', async () => {
-    for (const [body, type] of [[parameters({ name: '_type', valueString: 'Patient' }), 'application/fhir+json'], [parameters(), 'application/json'], ['', 'application/fhir+json']] as const) {
+    for (const [body, type] of [
+      [parameters({ name: '_type', valueString: 'Patient' }), 'application/fhir+json'],
+      [parameters(), 'application/json'],
+      ['', 'application/fhir+json'],
+    ] as const) {
       const response = await post(body, type, '$davinci-data-export');
       expect(response.status).toBe(202);
       expect(response.headers.get('content-location')).toMatch(/^http:\/\/test\/fhir\/bulk\/[a-z2-7]{26}$/);
@@ -164,46 +223,94 @@ describe('a kick-off', () => {
   it('repeats its URL in the manifest and warns in error files when lenient', async () => {
     const path = `/fhir/Group/${GROUP}/$export?_type=Observation,Nonsense&_typeFilter=x`;
     const response = await platform.fetch(path, { headers: { prefer: 'respond-async, handling=lenient' } });
-    expect([response.status, response.headers.get('preference-applied')]).toEqual([202, 'respond-async, handling=lenient']);
+    expect([response.status, response.headers.get('preference-applied')]).toEqual([
+      202,
+      'respond-async, handling=lenient',
+    ]);
     const manifest = await platform.manifest(response.headers.get('content-location')!.replace('http://test', ''));
     expect(manifest.request).toBe(`http://test${path}`);
     expect(manifest.error).toMatchObject([{ type: 'OperationOutcome', count: 2 }]);
     const outcomes = (await platform.lines(manifest, 'error'))['OperationOutcome']!;
-    expect(outcomes.map((o) => (o['issue'] as { severity: string; expression: string[] }[])[0]).map((i) => [i!.severity, i!.expression[0]])).toEqual([['warning', '_typeFilter'], ['warning', '_type']]);
+    expect(
+      outcomes
+        .map((o) => (o['issue'] as { severity: string; expression: string[] }[])[0])
+        .map((i) => [i!.severity, i!.expression[0]]),
+    ).toEqual([
+      ['warning', '_typeFilter'],
+      ['warning', '_type'],
+    ]);
   });
 
   it.each([
-    ['?_type=Nonsense', 400, 'value'], ['?_since=2999-01-01T00:00:00Z', 400, 'value'], ['?_since=then', 400, 'value'], ['?_outputFormat=csv', 400, 'not-supported'], ['?_typeFilter=a', 400, 'not-supported'],
-    ['?patient=Patient/1', 400, 'not-supported'], ['?_elements=id', 400, 'not-supported'], ['?exportType=x', 400, 'not-supported'],
+    ['?_type=Nonsense', 400, 'value'],
+    ['?_since=2999-01-01T00:00:00Z', 400, 'value'],
+    ['?_since=then', 400, 'value'],
+    ['?_outputFormat=csv', 400, 'not-supported'],
+    ['?_typeFilter=a', 400, 'not-supported'],
+    ['?patient=Patient/1', 400, 'not-supported'],
+    ['?_elements=id', 400, 'not-supported'],
+    ['?exportType=x', 400, 'not-supported'],
   ])('%s is refused with an OperationOutcome that names it', async (query, status, code) => {
     const response = await platform.fetch(`/fhir/Group/${GROUP}/$export${query}`);
-    const outcome = (await response.json()) as { resourceType: string; issue: { code: string; expression: string[] }[] };
+    const outcome = (await response.json()) as {
+      resourceType: string;
+      issue: { code: string; expression: string[] }[];
+    };
     expect([response.status, outcome.resourceType, outcome.issue[0]!.code]).toEqual([status, 'OperationOutcome', code]);
     expect(query).toContain(outcome.issue[0]!.expression[0]);
   });
 
-  it.each([['not json', 'application/fhir+json', 400], ['{"resourceType":"Patient"}', 'application/fhir+json', 400], ['[]', 'application/json', 400], ['a=b', 'application/x-www-form-urlencoded', 415], ['<a/>', 'application/xml', 415]])('body %s as %s is %d', async (body, type, status) => {
+  it.each([
+    ['not json', 'application/fhir+json', 400],
+    ['{"resourceType":"Patient"}', 'application/fhir+json', 400],
+    ['[]', 'application/json', 400],
+    ['a=b', 'application/x-www-form-urlencoded', 415],
+    ['<a/>', 'application/xml', 415],
+  ])('body %s as %s is %d', async (body, type, status) => {
     const response = await post(body, type);
     expect(response.status).toBe(status);
     expect(((await response.json()) as { resourceType: string }).resourceType).toBe('OperationOutcome');
   });
 
   it('with the same name in body and URL, another method or Accept is refused', async () => {
-    expect((await post(parameters({ name: '_type', valueString: 'Patient' }), 'application/fhir+json', '$export', '?_type=Patient')).status).toBe(400);
+    expect(
+      (
+        await post(
+          parameters({ name: '_type', valueString: 'Patient' }),
+          'application/fhir+json',
+          '$export',
+          '?_type=Patient',
+        )
+      ).status,
+    ).toBe(400);
     expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { method: 'PUT' })).status).toBe(405);
-    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { headers: { accept: 'text/html' } })).status).toBe(406);
-    expect((await post(parameters({ name: 'exportType', valueCanonical: 'hl7.fhir.us.davinci-pdex#provider-delta' }), 'application/fhir+json', '$davinci-data-export')).status).toBe(400);
+    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { headers: { accept: 'text/html' } })).status).toBe(
+      406,
+    );
+    expect(
+      (
+        await post(
+          parameters({ name: 'exportType', valueCanonical: 'hl7.fhir.us.davinci-pdex#provider-delta' }),
+          'application/fhir+json',
+          '$davinci-data-export',
+        )
+      ).status,
+    ).toBe(400);
   });
 });
 
 describe('/ops/views/export', () => {
   it('is the administrator’s: tells positions and rebuilds', async () => {
     expect((await platform.fetch('/ops/views/export')).status).toBe(401);
-    const list = (await (await platform.fetch('/ops/views/export', { token: ADMIN })).json()) as { views: { view: string; documents: number }[] };
+    const list = (await (await platform.fetch('/ops/views/export', { token: ADMIN })).json()) as {
+      views: { view: string; documents: number }[];
+    };
     expect(list.views).toMatchObject([{ view: 'export_jobs_v2' }]);
     const rebuilt = await platform.fetch('/ops/views/export/jobs/rebuild', { token: ADMIN, method: 'POST' });
     expect(rebuilt.status).toBe(200);
     expect((await platform.fetch('/ops/views/export/none/rebuild', { token: ADMIN, method: 'POST' })).status).toBe(404);
-    expect(Buffer.from(await (await platform.fetch(url.replace(platform.url, ''))).arrayBuffer()).toString()).toBe(text);
+    expect(Buffer.from(await (await platform.fetch(url.replace(platform.url, ''))).arrayBuffer()).toString()).toBe(
+      text,
+    );
   });
 });

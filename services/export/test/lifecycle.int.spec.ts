@@ -17,57 +17,87 @@ async function populated(...[config, wrap, engine]: Parameters<typeof Platform.s
   await platform.group();
   await platform.members(MEMBERS);
   await platform.resources([
-    ...MEMBERS.flatMap((member) => [{ member, type: 'Patient', id: member, references: ['Organization/payer'] }, { member, type: 'Observation', id: `${member}-o`, references: ['Practitioner/p'] }]),
-    { member: 'shared', type: 'Organization', id: 'payer' }, { member: 'shared', type: 'Practitioner', id: 'p' },
+    ...MEMBERS.flatMap((member) => [
+      { member, type: 'Patient', id: member, references: ['Organization/payer'] },
+      { member, type: 'Observation', id: `${member}-o`, references: ['Practitioner/p'] },
+    ]),
+    { member: 'shared', type: 'Organization', id: 'payer' },
+    { member: 'shared', type: 'Practitioner', id: 'p' },
   ]);
   return platform;
 }
 const expected = [...MEMBERS, ...MEMBERS.map((m) => `${m}-o`), 'payer', 'p'].toSorted();
-const idsIn = async (job: string): Promise<string[]> => Object.values(await platform.lines(await platform.manifest(job))).flat().map((r) => r.id).toSorted();
+const idsIn = async (job: string): Promise<string[]> =>
+  Object.values(await platform.lines(await platform.manifest(job)))
+    .flat()
+    .map((r) => r.id)
+    .toSorted();
 
 describe('a process that dies', () => {
   // Every kind of file that a job writes, before and after it is there.
-  it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'manifest.json'])('at %s goes on after the restart: nothing missing, nothing twice', async (where) => {
-    let dead = false;
-    const died = new Gate();
-    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
-      if (dead || (action !== 'range' && action !== 'get' && name.includes(where))) {
-        dead = true;
-        void died.pass();
-        throw new Error('this process is dead');
-      }
-    }), 'embedded');
-    const job = await platform.kickOff();
-    await died.reached;
-    await platform.restart({ chunkMembers: 2 });
-    expect(await idsIn(job)).toEqual(expected);
-  });
+  it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'manifest.json'])(
+    'at %s goes on after the restart: nothing missing, nothing twice',
+    async (where) => {
+      let dead = false;
+      const died = new Gate();
+      await populated(
+        { attempts: 1_000_000 },
+        (blobs) =>
+          interfered(blobs, (action, name) => {
+            if (dead || (action !== 'range' && action !== 'get' && name.includes(where))) {
+              dead = true;
+              void died.pass();
+              throw new Error('this process is dead');
+            }
+          }),
+        'embedded',
+      );
+      const job = await platform.kickOff();
+      await died.reached;
+      await platform.restart({ chunkMembers: 2 });
+      expect(await idsIn(job)).toEqual(expected);
+    },
+  );
 
   it('with its state store gone on with from the log: nothing missing, nothing twice, and it can be deleted', async () => {
     let dead = false;
     const died = new Gate();
-    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
-      if (dead || (action !== 'range' && action !== 'get' && name.includes('/1/'))) {
-        dead = true;
-        void died.pass();
-        throw new Error('this process is dead');
-      }
-    }), 'embedded');
+    await populated(
+      { attempts: 1_000_000 },
+      (blobs) =>
+        interfered(blobs, (action, name) => {
+          if (dead || (action !== 'range' && action !== 'get' && name.includes('/1/'))) {
+            dead = true;
+            void died.pass();
+            throw new Error('this process is dead');
+          }
+        }),
+      'embedded',
+    );
     const job = await platform.kickOff();
     await died.reached;
     await platform.close();
     for (const end of ['', '-wal', '-shm']) await rm(join(platform.folder, `state.sqlite${end}`), { force: true });
     await platform.open({ chunkMembers: 2 });
     expect(await idsIn(job)).toEqual(expected);
-    expect((await platform.streams().execute({ kind: 'cancel', data: { job: job.split('/').at(-1)!, reason: 'test', at: new Date().toISOString() } })).ok).toBe(true);
+    expect(
+      (
+        await platform.streams().execute({
+          kind: 'cancel',
+          data: { job: job.split('/').at(-1)!, reason: 'test', at: new Date().toISOString() },
+        })
+      ).ok,
+    ).toBe(true);
     await expect.poll(async () => (await platform.fetch(job)).status).toBe(404);
   });
 
   it('in the middle of a chunk is replaced by a higher fence, and its own result is refused', async () => {
     let failures = 2;
-    await populated({}, (blobs) => interfered(blobs, (action, name) => {
-      if (action === 'put' && name.endsWith('chunk.json') && failures-- > 0) throw new Error('gone');
-    }));
+    await populated({}, (blobs) =>
+      interfered(blobs, (action, name) => {
+        if (action === 'put' && name.endsWith('chunk.json') && failures-- > 0) throw new Error('gone');
+      }),
+    );
     const job = await platform.kickOff();
     expect(await idsIn(job)).toEqual(expected);
     const id = job.split('/').at(-1)!;
@@ -82,36 +112,57 @@ describe('a process that dies', () => {
   });
 
   // Before anything is written, and when all is written but not yet said.
-  it.each(['writer', 'put'])('or seems dead while another does its chunk (it waits at %s): what it brings late is refused', async (where) => {
-    const gate = new Gate();
-    let once = false;
-    await populated({ chunkMembers: 10 }, (blobs) => interfered(blobs, (action, name) => {
-      if (once || action !== where || !/\/0\/\d+\//.test(name) || (where === 'put' && !name.endsWith('chunk.json'))) return;
-      once = true;
-      return gate.pass();
-    }));
-    const job = await platform.kickOff();
-    const id = job.split('/').at(-1)!;
-    await gate.reached;
-    platform.clock.offset += 31_000;
-    const item = (await platform.state.work.take('export-chunk', 'another', 30_000))!;
-    expect(item.payload).toEqual({ job: id, chunk: 0 });
-    await platform.writeAsAnother(item, MEMBERS);
-    gate.letThrough();
-    expect(await idsIn(job)).toEqual(expected);
-    const { written } = (await platform.streams().load(id))!;
-    expect(written).toEqual([item.fence]);
-    const events = (await platform.events('pa.exports')).filter((e) => e.type === 'pa.export-chunk-written.v1');
-    expect(events.map((e) => e.data['fence'])).toEqual([item.fence]);
-  });
+  it.each(['writer', 'put'])(
+    'or seems dead while another does its chunk (it waits at %s): what it brings late is refused',
+    async (where) => {
+      const gate = new Gate();
+      let once = false;
+      await populated({ chunkMembers: 10 }, (blobs) =>
+        interfered(blobs, (action, name) => {
+          if (once || action !== where || !/\/0\/\d+\//.test(name) || (where === 'put' && !name.endsWith('chunk.json')))
+            return;
+          once = true;
+          return gate.pass();
+        }),
+      );
+      const job = await platform.kickOff();
+      const id = job.split('/').at(-1)!;
+      await gate.reached;
+      platform.clock.offset += 31_000;
+      const item = (await platform.state.work.take('export-chunk', 'another', 30_000))!;
+      expect(item.payload).toEqual({ job: id, chunk: 0 });
+      await platform.writeAsAnother(item, MEMBERS);
+      gate.letThrough();
+      expect(await idsIn(job)).toEqual(expected);
+      const { written } = (await platform.streams().load(id))!;
+      expect(written).toEqual([item.fence]);
+      const events = (await platform.events('pa.exports')).filter((e) => e.type === 'pa.export-chunk-written.v1');
+      expect(events.map((e) => e.data['fence'])).toEqual([item.fence]);
+    },
+  );
 
   it('a result that comes after its lease was lost changes nothing', async () => {
     await populated();
     const streams: JobStreams = platform.streams();
-    const data = { job: 'x', client: 'c1', group: GROUP, operation: '$export' as const, request: '', types: ['Patient'], warnings: [], positions: {}, transactionTime: '', requestedAt: '' };
+    const data = {
+      job: 'x',
+      client: 'c1',
+      group: GROUP,
+      operation: '$export' as const,
+      request: '',
+      types: ['Patient'],
+      warnings: [],
+      positions: {},
+      transactionTime: '',
+      requestedAt: '',
+    };
     await streams.execute({ kind: 'request', data });
     await streams.execute({ kind: 'plan', data: { job: 'x', members: 1, chunks: 2, plan: '' } });
-    const chunk = (fence: number) => streams.execute({ kind: 'write-chunk', data: { job: 'x', chunk: 0, fence, summary: '', members: 0, refused: 0, resources: 0, bytes: 0 } });
+    const chunk = (fence: number) =>
+      streams.execute({
+        kind: 'write-chunk',
+        data: { job: 'x', chunk: 0, fence, summary: '', members: 0, refused: 0, resources: 0, bytes: 0 },
+      });
     expect((await chunk(1_000_007)).ok).toBe(true);
     expect(await chunk(1_000_006)).toMatchObject({ ok: false, refusal: 'stale-fence' });
   });
@@ -120,9 +171,11 @@ describe('a process that dies', () => {
 describe('a disk that is full', () => {
   it('makes the job wait, says so in readiness, and costs nothing', async () => {
     let full = true;
-    await populated({ attempts: 1_000_000 }, (blobs) => interfered(blobs, (action, name) => {
-      if (full && action === 'writer' && name.startsWith('jobs/')) throw new BlobStoreFull('full');
-    }));
+    await populated({ attempts: 1_000_000 }, (blobs) =>
+      interfered(blobs, (action, name) => {
+        if (full && action === 'writer' && name.startsWith('jobs/')) throw new BlobStoreFull('full');
+      }),
+    );
     const job = await platform.kickOff();
     const storage = async () => (await platform.readiness()).find((c) => c.name === 'storage')!;
     await expect.poll(storage).toMatchObject({ ready: true, detail: expect.stringContaining('full') as string });
@@ -134,14 +187,19 @@ describe('a disk that is full', () => {
   });
 
   it('for too long fails the job by name, and never leaves a part of it', async () => {
-    await populated({ attempts: 3 }, (blobs) => interfered(blobs, (action, name) => {
-      if (action === 'writer' && name.includes('/1/')) throw new BlobStoreFull('full');
-    }));
+    await populated({ attempts: 3 }, (blobs) =>
+      interfered(blobs, (action, name) => {
+        if (action === 'writer' && name.includes('/1/')) throw new BlobStoreFull('full');
+      }),
+    );
     const job = await platform.kickOff();
     const response = await platform.finish(job);
     const outcome = (await response.json()) as { resourceType: string; issue: { diagnostics: string }[] };
     expect(response.status).toBe(500);
-    expect(outcome).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ diagnostics: expect.stringContaining('storage') as string }] });
+    expect(outcome).toMatchObject({
+      resourceType: 'OperationOutcome',
+      issue: [{ diagnostics: expect.stringContaining('storage') as string }],
+    });
     expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
     expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202);
     expect((await platform.fetch(job)).status).toBe(404);
@@ -165,7 +223,9 @@ describe('a job', () => {
 
   it('is deleted: running or done, with its files, and is not there any more', async () => {
     const gate = new Gate();
-    await populated({ leaseMs: 200 }, (blobs) => interfered(blobs, (action, name) => (action === 'put' && name.endsWith('/1.json') ? gate.pass() : undefined)));
+    await populated({ leaseMs: 200 }, (blobs) =>
+      interfered(blobs, (action, name) => (action === 'put' && name.endsWith('/1.json') ? gate.pass() : undefined)),
+    );
     const running = await platform.kickOff();
     await gate.reached;
     expect((await platform.fetch(running, { method: 'DELETE' })).status).toBe(202);
@@ -182,7 +242,9 @@ describe('a job', () => {
   it('expires after its time: gone at once, its files a while later', async () => {
     await populated({ graceMs: 50 });
     const job = await platform.kickOff();
-    const { output: [file] } = await platform.manifest(job);
+    const {
+      output: [file],
+    } = await platform.manifest(job);
     const response = await platform.fetch(job);
     expect(Date.parse(response.headers.get('expires')!) - Date.now()).toBeGreaterThan(71 * 3_600_000);
     platform.clock.offset = 73 * 3_600_000;
@@ -192,9 +254,11 @@ describe('a job', () => {
   });
 
   it('that failed says so for as long as others are kept, then is gone; its files go at once', async () => {
-    await populated({ attempts: 1, graceMs: 50, leaseMs: 50 }, (blobs) => interfered(blobs, (action, name) => {
-      if (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name)) throw new Error('gone');
-    }));
+    await populated({ attempts: 1, graceMs: 50, leaseMs: 50 }, (blobs) =>
+      interfered(blobs, (action, name) => {
+        if (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name)) throw new Error('gone');
+      }),
+    );
     const job = await platform.kickOff();
     expect((await platform.finish(job)).status).toBe(500);
     await expect.poll(async () => platform.fileNames()).toEqual([]);
@@ -208,7 +272,16 @@ describe('a job', () => {
   it('that expires while a file is on its way to the client lets it arrive whole', async () => {
     // Less than what the facts may be old: the clock must not end the download by that.
     await populated({ keepMs: 30_000, graceMs: 10_000 });
-    await platform.resources(MEMBERS.flatMap((member) => Array.from({ length: 10 }, (_, i) => ({ member, type: 'DocumentReference', id: `${member}-d${i}`, text: randomBytes(120_000).toString('base64') }))));
+    await platform.resources(
+      MEMBERS.flatMap((member) =>
+        Array.from({ length: 10 }, (_, i) => ({
+          member,
+          type: 'DocumentReference',
+          id: `${member}-d${i}`,
+          text: randomBytes(120_000).toString('base64'),
+        })),
+      ),
+    );
     const job = await platform.kickOff('?_type=DocumentReference');
     const { output } = await platform.manifest(job);
     const response = await platform.fetch(output[0]!.url);
@@ -226,14 +299,17 @@ describe('a job', () => {
 
   it('is one of so many at a time, and the next may start when one is done', async () => {
     const gate = new Gate();
-    await populated({ runningPerClient: 2 }, (blobs) => interfered(blobs, (action, name) => (action === 'put' && name.includes('/plan/') ? gate.pass() : undefined)));
+    await populated({ runningPerClient: 2 }, (blobs) =>
+      interfered(blobs, (action, name) => (action === 'put' && name.includes('/plan/') ? gate.pass() : undefined)),
+    );
     const answers = await Promise.all([1, 2, 3].map(() => platform.fetch(`/fhir/Group/${GROUP}/$export`)));
     expect(answers.map((a) => a.status).toSorted()).toEqual([202, 202, 429]);
     const refused = answers.find((a) => a.status === 429)!;
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(((await refused.json()) as { resourceType: string }).resourceType).toBe('OperationOutcome');
     gate.letThrough();
-    for (const accepted of answers.filter((a) => a.status === 202)) await platform.manifest(accepted.headers.get('content-location')!);
+    for (const accepted of answers.filter((a) => a.status === 202))
+      await platform.manifest(accepted.headers.get('content-location')!);
     await expect.poll(async () => (await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(202);
   });
 
@@ -248,9 +324,15 @@ describe('a job', () => {
 
   it('shows honest progress and when to ask again', async () => {
     const gate = new Gate();
-    await populated({}, (blobs) => interfered(blobs, (action, name) => (action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name) ? gate.pass() : undefined)));
+    await populated({}, (blobs) =>
+      interfered(blobs, (action, name) =>
+        action === 'put' && /\/2\/\d+\/chunk\.json$/.test(name) ? gate.pass() : undefined,
+      ),
+    );
     const job = await platform.kickOff();
-    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress')).toBe('2 of 3 chunks written, 66 %');
+    await expect
+      .poll(async () => (await platform.fetch(job)).headers.get('x-progress'))
+      .toBe('2 of 3 chunks written, 66 %');
     const retry = Number((await platform.fetch(job)).headers.get('retry-after'));
     expect(retry >= 1 && retry <= 5).toBe(true);
     gate.letThrough();

@@ -20,9 +20,20 @@ describe('parts', () => {
     const members = ['m1', 'm2', 'm3', 'm4', 'm5'];
     await platform.members(members);
     await platform.resources([
-      ...members.flatMap((member) => Array.from({ length: 2 }, (_, i) => ({ member, type: 'Observation', id: `${member}-o${i}`, references: Array.from({ length: 3 }, (__, n) => `Organization/${member}-${n}`) }))),
-      ...members.flatMap((member) => Array.from({ length: 3 }, (_, i) => ({ member, type: 'Goal', id: `${member}-g${i}`, text: 'x'.repeat(900) }))),
-      ...members.flatMap((member) => Array.from({ length: 3 }, (_, n) => ({ member: 'shared', type: 'Organization', id: `${member}-${n}` }))),
+      ...members.flatMap((member) =>
+        Array.from({ length: 2 }, (_, i) => ({
+          member,
+          type: 'Observation',
+          id: `${member}-o${i}`,
+          references: Array.from({ length: 3 }, (__, n) => `Organization/${member}-${n}`),
+        })),
+      ),
+      ...members.flatMap((member) =>
+        Array.from({ length: 3 }, (_, i) => ({ member, type: 'Goal', id: `${member}-g${i}`, text: 'x'.repeat(900) })),
+      ),
+      ...members.flatMap((member) =>
+        Array.from({ length: 3 }, (_, n) => ({ member: 'shared', type: 'Organization', id: `${member}-${n}` })),
+      ),
     ]);
     const manifest = await platform.manifest(await platform.kickOff());
     const files = Object.groupBy(manifest.output, (f) => f.type);
@@ -37,7 +48,9 @@ describe('parts', () => {
       expect(text.length).toBeLessThanOrEqual(partLimits.plain);
     }
     const lines = await platform.lines(manifest);
-    expect(Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, new Set(all.map((r) => r.id)).size]))).toEqual({ Observation: 10, Goal: 15, Organization: 15 });
+    expect(
+      Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, new Set(all.map((r) => r.id)).size])),
+    ).toEqual({ Observation: 10, Goal: 15, Organization: 15 });
     expect(new Set(manifest.output.map((f) => f.url)).size).toBe(manifest.output.length);
   });
 });
@@ -47,7 +60,10 @@ describe('a chunk', () => {
   const LINE = 4 * KB;
   const TYPES = ['Condition', 'DocumentReference', 'Observation'];
   // One whose data is many times what may be in memory, and many that are large.
-  it.each([['of one enormous member', 1, 1500], ['of 30 large members', 30, 50]])('%s holds no more than its limits in memory', async (_, count, each) => {
+  it.each([
+    ['of one enormous member', 1, 1500],
+    ['of 30 large members', 30, 50],
+  ])('%s holds no more than its limits in memory', async (_, count, each) => {
     platform = await Platform.start();
     await platform.client('c1');
     await platform.group();
@@ -67,16 +83,36 @@ describe('a chunk', () => {
           held += line.length;
           read += line.length;
           most = Math.max(most, held);
-          yield { member, type: TYPES[Math.floor((i * TYPES.length) / each)]!, id: `${i}`, references: [], line } as unknown as StoredRecord;
+          yield {
+            member,
+            type: TYPES[Math.floor((i * TYPES.length) / each)]!,
+            id: `${i}`,
+            references: [],
+            line,
+          } as unknown as StoredRecord;
         }
       },
     } as unknown as RecordsReader;
-    const blobs: Blobs = { ...platform.blobs, put: (name, content) => platform.blobs.put(name, content), async writer(name) {
-      const writer = await platform.blobs.writer(name);
-      return { write: async (bytes) => { held -= bytes.byteLength; await writer.write(bytes); }, commit: () => writer.commit(), abort: () => writer.abort() };
-    } };
+    const blobs: Blobs = {
+      ...platform.blobs,
+      put: (name, content) => platform.blobs.put(name, content),
+      async writer(name) {
+        const writer = await platform.blobs.writer(name);
+        return {
+          write: async (bytes) => {
+            held -= bytes.byteLength;
+            await writer.write(bytes);
+          },
+          commit: () => writer.commit(),
+          abort: () => writer.abort(),
+        };
+      },
+    };
     const facts: ViewReader = platform.reader(memberFacts);
-    const task: ChunkTask = { ...platform.taskOf({ job: 'j', chunk: 0, fence: 1, group: 'g-one', types: TYPES, members }), limits };
+    const task: ChunkTask = {
+      ...platform.taskOf({ job: 'j', chunk: 0, fence: 1, group: 'g-one', types: TYPES, members }),
+      limits,
+    };
     const summary = await writeChunk(task, { records, facts, blobs, clock: platform.clock });
     expect(summary.released).toEqual(members);
     expect(summary.parts.reduce((n, part) => n + part.resources, 0)).toBe(count * each);

@@ -7,7 +7,21 @@ import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openFsBlobs } from '@provider-access/blob/fs';
 import type { Blobs } from '@provider-access/blob';
-import { encodeEvent, type ProviderKey, typeOf, PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PROGRESS_TYPE } from '@provider-access/events';
+import {
+  encodeEvent,
+  type ProviderKey,
+  typeOf,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_GROUPS,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_RECORDS,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
@@ -35,10 +49,16 @@ export const ADMIN = 'administrator-token-of-32-characters!';
 export const ALL = 'system/*.rs';
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
-/** `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither. */
+/**
+ * `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither.
+ */
 export type Engine = 'embedded' | 'memory';
 
-export interface ExportProcess { readonly app: NestFastifyApplication; readonly url: string; close(): Promise<void> }
+export interface ExportProcess {
+  readonly app: NestFastifyApplication;
+  readonly url: string;
+  close(): Promise<void>;
+}
 /** What `derivedEventId` adds for the payer's source and the member: the same clock said everything here. */
 const ONE_SOURCE = 'urn-payer0';
 
@@ -48,7 +68,12 @@ export class Platform {
   url = '';
   log!: EventLog;
   blobs!: Blobs;
-  clock: Clock & { offset: number } = { offset: 0, now() { return Date.now() + this.offset; } };
+  clock: Clock & { offset: number } = {
+    offset: 0,
+    now() {
+      return Date.now() + this.offset;
+    },
+  };
   private app!: NestFastifyApplication;
   /** The first process. */
   main!: ExportProcess;
@@ -66,7 +91,11 @@ export class Platform {
     this.engine = engine;
   }
 
-  static async start(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b, engine: Engine = 'memory'): Promise<Platform> {
+  static async start(
+    config: Partial<ExportConfig> = {},
+    wrap: (blobs: Blobs) => Blobs = (b) => b,
+    engine: Engine = 'memory',
+  ): Promise<Platform> {
     const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')), engine);
     await platform.open(config, wrap);
     return platform;
@@ -78,43 +107,92 @@ export class Platform {
     const now = (): number => this.clock.now();
     this.log = memory ? openMemoryLog() : openEmbeddedLog({ file: join(folder, 'log.sqlite') });
     this.views = memory ? openMemoryViews() : openEmbeddedViews({ file: join(folder, 'views.sqlite') });
-    this.state = memory ? openMemoryState({ log: this.log, now }) : openEmbeddedState({ file: join(folder, 'state.sqlite'), log: this.log, now });
+    this.state = memory
+      ? openMemoryState({ log: this.log, now })
+      : openEmbeddedState({ file: join(folder, 'state.sqlite'), log: this.log, now });
     this.blobs = wrap(openFsBlobs({ root: join(folder, 'files') }));
-    const projections = new ProjectionSet({ log: this.log, views: this.views, projections: [...FACTS_PROJECTIONS, records, locators] });
+    const projections = new ProjectionSet({
+      log: this.log,
+      views: this.views,
+      projections: [...FACTS_PROJECTIONS, records, locators],
+    });
     await projections.start();
     const { first } = await SigningKeys.open(join(folder, 'keys.json'));
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'http://test', clock: this.clock });
-    await this.log.append(PA_REGISTRY, [encodeEvent({ id: 'k', source: 'urn:provider-access:auth', type: 'pa.signing-key-published.v1', time: new Date().toISOString(), subject: first.kid, data: { kid: first.kid, jwk: first.publicJwk } })]);
+    await this.log.append(PA_REGISTRY, [
+      encodeEvent({
+        id: 'k',
+        source: 'urn:provider-access:auth',
+        type: 'pa.signing-key-published.v1',
+        time: new Date().toISOString(),
+        subject: first.kid,
+        data: { kid: first.kid, jwk: first.publicJwk },
+      }),
+    ]);
     const main = await this.process(config, this.blobs);
     this.main = main;
     this.app = main.app;
     this.url = main.url;
     this.closers = [
-      () => Promise.all([main, ...this.others.splice(0)].map((p) => p.close())), () => projections.stop(), () => this.state.close(), () => this.log.close(), () => this.views.close(),
+      () => Promise.all([main, ...this.others.splice(0)].map((p) => p.close())),
+      () => projections.stop(),
+      () => this.state.close(),
+      () => this.log.close(),
+      () => this.views.close(),
     ];
   }
   /** One more process of the export service over the same engines. */
-  async another(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b, state: (state: State) => State = (x) => x): Promise<ExportProcess> {
-    const process = await this.process(config, wrap(openFsBlobs({ root: join(this.folder, 'files') })), state(this.state));
+  async another(
+    config: Partial<ExportConfig> = {},
+    wrap: (blobs: Blobs) => Blobs = (b) => b,
+    state: (state: State) => State = (x) => x,
+  ): Promise<ExportProcess> {
+    const process = await this.process(
+      config,
+      wrap(openFsBlobs({ root: join(this.folder, 'files') })),
+      state(this.state),
+    );
     this.others.push(process);
     return process;
   }
   private async process(config: Partial<ExportConfig>, blobs: Blobs, state = this.state): Promise<ExportProcess> {
     const metrics = new Metrics();
-    const logger = { ...silentLogger, warn: (fields: { error?: unknown }) => { this.failures.push(String(fields.error)); } };
+    const logger = {
+      ...silentLogger,
+      warn: (fields: { error?: unknown }) => {
+        this.failures.push(String(fields.error));
+      },
+    };
     const ports = { log: this.log, views: this.views, state, clock: this.clock, logger, metrics };
     const module = ExportModule.register({
-      ports, blobs, staticTokens: new StaticTokens({ administrator: ADMIN }), facts: { pollMs: 50, boundMs: 60_000 },
-      config: { publicUrl: 'http://test', pollMs: 20, backoffMs: () => 5, skewMarginMs: 0, writers: 0, pollsPerMinute: 100_000, ...config },
+      ports,
+      blobs,
+      staticTokens: new StaticTokens({ administrator: ADMIN }),
+      facts: { pollMs: 50, boundMs: 60_000 },
+      config: {
+        publicUrl: 'http://test',
+        pollMs: 20,
+        backoffMs: () => 5,
+        skewMarginMs: 0,
+        writers: 0,
+        pollsPerMinute: 100_000,
+        ...config,
+      },
     });
-    const app = await createServiceApp(module, { name: 'export', logger: silentLogger, metrics, strategy: new EventLogTransport({ log: this.log }) });
+    const app = await createServiceApp(module, {
+      name: 'export',
+      logger: silentLogger,
+      metrics,
+      strategy: new EventLogTransport({ log: this.log }),
+    });
     await app.startAllMicroservices();
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     const server = createServer((request, response) => fastify.routing(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     let closed = false;
     return {
-      app, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      app,
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       async close() {
         if (closed) return;
         closed = true;
@@ -146,7 +224,20 @@ export class Platform {
   }
   /** What c1 asks for, with party facts that permit it. */
   taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
-    const party = { client: { client: 'c1', name: 'c1', status: 'approved' as const, history: [{ status: 'approved' as const, at: LONG_AGO }], providers: [NPI as ProviderKey], scope: ALL }, network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const], sourceHolds: [], identities: [], asOf: undefined };
+    const party = {
+      client: {
+        client: 'c1',
+        name: 'c1',
+        status: 'approved' as const,
+        history: [{ status: 'approved' as const, at: LONG_AGO }],
+        providers: [NPI as ProviderKey],
+        scope: ALL,
+      },
+      network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const],
+      sourceHolds: [],
+      identities: [],
+      asOf: undefined,
+    };
     return { ...of, client: 'c1', party };
   }
   reader(projection: Projection): ViewReader {
@@ -157,16 +248,37 @@ export class Platform {
     const { job: id, chunk } = item.payload as { job: string; chunk: number };
     const job = (await this.streams().load(id))!;
     const task = this.taskOf({ job: id, chunk, fence: item.fence, group: job.group, types: job.types, members });
-    const summary = await writeChunk(task, { records: recordsReader(this.views), facts: this.views.reader(memberFacts), blobs: this.blobs, clock: this.clock });
+    const summary = await writeChunk(task, {
+      records: recordsReader(this.views),
+      facts: this.views.reader(memberFacts),
+      blobs: this.blobs,
+      clock: this.clock,
+    });
     const name = summaryOf(id, chunk, item.fence);
     await this.blobs.put(name, JSON.stringify(summary));
-    const executed = await this.streams().execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: members.length, refused: 0, resources: 0, bytes: 0 } });
+    const executed = await this.streams().execute({
+      kind: 'write-chunk',
+      data: {
+        job: id,
+        chunk,
+        fence: item.fence,
+        summary: name,
+        members: members.length,
+        refused: 0,
+        resources: 0,
+        bytes: 0,
+      },
+    });
     if (!executed.ok || !(await this.state.work.done(item))) throw new Error('the other was refused');
   }
   async events(topic: string): Promise<{ type: string; data: Record<string, unknown> }[]> {
     const found: { type: string; data: Record<string, unknown> }[] = [];
     for (let p = 0; p < (await this.log.partitions(topic)); p++) {
-      for (const record of await this.log.read(topic, p, 0, 1000)) found.push({ type: typeOf(record)!, data: JSON.parse(Buffer.from(record.value).toString()) as Record<string, unknown> });
+      for (const record of await this.log.read(topic, p, 0, 1000))
+        found.push({
+          type: typeOf(record)!,
+          data: JSON.parse(Buffer.from(record.value).toString()) as Record<string, unknown>,
+        });
     }
     return found;
   }
@@ -176,83 +288,223 @@ export class Platform {
     return names;
   }
   readiness(): Promise<{ name: string; ready: boolean; detail?: string }[]> {
-    return Promise.all(this.app.get<ReadinessCheck[]>(READINESS, { strict: false }).map(async (c) => ({ name: c.name, ...(await c.check()) })));
+    return Promise.all(
+      this.app
+        .get<ReadinessCheck[]>(READINESS, { strict: false })
+        .map(async (c) => ({ name: c.name, ...(await c.check()) })),
+    );
   }
 
   /** Appends facts of ours and waits until every view that reads them has passed them. */
-  async append(topic: string, events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[]): Promise<void> {
+  async append(
+    topic: string,
+    events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[],
+  ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
-    const encoded: NewRecord[] = events.map((e) => encodeEvent({ id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`, source: 'urn:test', type: e.type, time: e.at ?? at, subject: e.subject, data: e.data, extensions: { pasource: 'urn:payer' } }, { key: e.key ?? e.subject, partitionKey: e.subject }));
+    const encoded: NewRecord[] = events.map((e) =>
+      encodeEvent(
+        {
+          id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`,
+          source: 'urn:test',
+          type: e.type,
+          time: e.at ?? at,
+          subject: e.subject,
+          data: e.data,
+          extensions: { pasource: 'urn:payer' },
+        },
+        { key: e.key ?? e.subject, partitionKey: e.subject },
+      ),
+    );
     await this.log.append(topic, encoded);
     const head = await this.log.head([topic]);
     for (const projection of [memberFacts, memberships, groups, records, locators]) {
-      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000))) throw new Error(`${projection.name} did not pass ${topic}`);
+      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
+        throw new Error(`${projection.name} did not pass ${topic}`);
     }
     // Clients are in the memory of the process: the next request is to know them.
-    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000))) throw new Error('the parties did not pass the registry');
+    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
+      throw new Error('the parties did not pass the registry');
   }
   /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
   async published(): Promise<void> {
-    const record = encodeEvent({ id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} }, { key: 'm', partitionKey: 'm' });
+    const record = encodeEvent(
+      { id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
+      { key: 'm', partitionKey: 'm' },
+    );
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);
   }
   /** Every intake says that it is through with all that the payer published. */
   async derived(): Promise<void> {
-    for (const [topic, derivers] of [[PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }], [PAYER_PROVIDER_EVENTS, { attribution: PA_PROVIDERS, resources: PA_RECORDS }]] as const) {
+    for (const [topic, derivers] of [
+      [PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }],
+      [PAYER_PROVIDER_EVENTS, { attribution: PA_PROVIDERS, resources: PA_RECORDS }],
+    ] as const) {
       const heads = (await this.log.head([topic]))[topic] ?? [];
       for (const [deriver, to] of Object.entries(derivers)) {
-        await this.append(to, heads.map((next, partition) => ({ type: PROGRESS_TYPE, subject: deriver, key: `progress/${deriver}/${topic}/${partition}`, data: { deriver, topic, partition, next } })));
+        await this.append(
+          to,
+          heads.map((next, partition) => ({
+            type: PROGRESS_TYPE,
+            subject: deriver,
+            key: `progress/${deriver}/${topic}/${partition}`,
+            data: { deriver, topic, partition, next },
+          })),
+        );
       }
     }
   }
   async client(client: string, provider = NPI): Promise<void> {
     const at = LONG_AGO;
     await this.append(PA_REGISTRY, [
-      { type: 'pa.app-registered.v1', subject: client, at, data: { client, name: client, scope: ALL, contacts: [], npis: [], tins: [], registrationTokenHash: 'h', registeredAt: at } },
-      { type: 'pa.app-approved.v1', subject: client, at, data: { client, providers: [provider], scope: ALL, by: 'test' } },
+      {
+        type: 'pa.app-registered.v1',
+        subject: client,
+        at,
+        data: {
+          client,
+          name: client,
+          scope: ALL,
+          contacts: [],
+          npis: [],
+          tins: [],
+          registrationTokenHash: 'h',
+          registeredAt: at,
+        },
+      },
+      {
+        type: 'pa.app-approved.v1',
+        subject: client,
+        at,
+        data: { client, providers: [provider], scope: ALL, by: 'test' },
+      },
     ]);
-    await this.append(PA_PROVIDERS, [{ type: 'pa.network-status-recorded.v1', subject: provider, at, data: { provider, status: 'in-network', from: at, businessTime: at } }]);
+    await this.append(PA_PROVIDERS, [
+      {
+        type: 'pa.network-status-recorded.v1',
+        subject: provider,
+        at,
+        data: { provider, status: 'in-network', from: at, businessTime: at },
+      },
+    ]);
   }
   approve(client: string, provider = NPI): Promise<void> {
-    return this.append(PA_REGISTRY, [{ type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } }]);
+    return this.append(PA_REGISTRY, [
+      { type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } },
+    ]);
   }
   suspend(client: string): Promise<void> {
-    return this.append(PA_REGISTRY, [{ type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } }]);
+    return this.append(PA_REGISTRY, [
+      { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } },
+    ]);
   }
   async group(group = GROUP, provider = NPI): Promise<void> {
-    await this.append(PA_GROUPS, [{ type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } }]);
+    await this.append(PA_GROUPS, [
+      { type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } },
+    ]);
   }
   /** Covered since and attributed since `from`. */
-  async members(members: readonly string[], { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {}): Promise<void> {
-    await this.append(PA_MEMBERS, members.map((member) => ({ type: 'pa.coverage-changed.v1', subject: member, at: LONG_AGO, data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 } })));
-    await this.append(PA_ATTRIBUTION, members.map((member) => ({ type: 'pa.member-attributed.v1', subject: member, at: from, data: { member, group, providers: [provider], from, businessTime: from } })));
+  async members(
+    members: readonly string[],
+    { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},
+  ): Promise<void> {
+    await this.append(
+      PA_MEMBERS,
+      members.map((member) => ({
+        type: 'pa.coverage-changed.v1',
+        subject: member,
+        at: LONG_AGO,
+        data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 },
+      })),
+    );
+    await this.append(
+      PA_ATTRIBUTION,
+      members.map((member) => ({
+        type: 'pa.member-attributed.v1',
+        subject: member,
+        at: from,
+        data: { member, group, providers: [provider], from, businessTime: from },
+      })),
+    );
   }
   async optOut(member: string): Promise<void> {
     const at = new Date(this.clock.now() - 1).toISOString();
-    await this.append(PA_CONSENT, [{ type: 'pa.opted-out.v1', subject: member, data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' } }]);
+    await this.append(PA_CONSENT, [
+      {
+        type: 'pa.opted-out.v1',
+        subject: member,
+        data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' },
+      },
+    ]);
   }
   async optIn(member: string): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
-    await this.append(PA_CONSENT, [{ type: 'pa.opted-in.v1', subject: member, data: { member, effective: at, businessTime: at, setBy: 'member' } }]);
+    await this.append(PA_CONSENT, [
+      { type: 'pa.opted-in.v1', subject: member, data: { member, effective: at, businessTime: at, setBy: 'member' } },
+    ]);
   }
-  async resources(list: readonly { member: string; type: string; id: string; references?: readonly string[]; text?: string; at?: string; version?: number }[]): Promise<void> {
-    await this.append(PA_RECORDS, list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
-      type: 'pa.record-accepted.v1', subject: member, key: recordId(member, type, id), at,
-      data: { member, type, id, versionId: version, lastUpdated: at, businessTime: at, sequence: 0, contentHash: text, references, tokens: [], line: JSON.stringify({ resourceType: type, id, text }) },
-    })));
+  async resources(
+    list: readonly {
+      member: string;
+      type: string;
+      id: string;
+      references?: readonly string[];
+      text?: string;
+      at?: string;
+      version?: number;
+    }[],
+  ): Promise<void> {
+    await this.append(
+      PA_RECORDS,
+      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
+        type: 'pa.record-accepted.v1',
+        subject: member,
+        key: recordId(member, type, id),
+        at,
+        data: {
+          member,
+          type,
+          id,
+          versionId: version,
+          lastUpdated: at,
+          businessTime: at,
+          sequence: 0,
+          contentHash: text,
+          references,
+          tokens: [],
+          line: JSON.stringify({ resourceType: type, id, text }),
+        },
+      })),
+    );
   }
   async deleted(member: string, type: string, id: string, reason = 'deleted'): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
-    await this.append(PA_RECORDS, [{ type: 'pa.record-deleted.v1', subject: member, key: recordId(member, type, id), data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason } }]);
+    await this.append(PA_RECORDS, [
+      {
+        type: 'pa.record-deleted.v1',
+        subject: member,
+        key: recordId(member, type, id),
+        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason },
+      },
+    ]);
   }
 
-  async fetch(path: string, options: { token?: string; method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Response> {
+  async fetch(
+    path: string,
+    options: { token?: string; method?: string; headers?: Record<string, string>; body?: string } = {},
+  ): Promise<Response> {
     const token = options.token ?? (await this.token());
-    return fetch(this.url + path.replace('http://test', ''), { method: options.method ?? 'GET', headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'identity', ...options.headers }, ...(options.body !== undefined && { body: options.body }) });
+    return fetch(this.url + path.replace('http://test', ''), {
+      method: options.method ?? 'GET',
+      headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'identity', ...options.headers },
+      ...(options.body !== undefined && { body: options.body }),
+    });
   }
   /** Path of the job. */
   async kickOff(query = '', options: { token?: string; group?: string } = {}): Promise<string> {
-    const response = await this.fetch(`/fhir/Group/${options.group ?? GROUP}/$export${query}`, { ...(options.token !== undefined && { token: options.token }), headers: { prefer: 'respond-async' } });
+    const response = await this.fetch(`/fhir/Group/${options.group ?? GROUP}/$export${query}`, {
+      ...(options.token !== undefined && { token: options.token }),
+      headers: { prefer: 'respond-async' },
+    });
     if (response.status !== 202) throw new Error(`kick-off ${response.status}: ${await response.text()}`);
     return response.headers.get('content-location')!.replace('http://test', '');
   }
@@ -269,15 +521,30 @@ export class Platform {
     return (await response.json()) as ManifestBody;
   }
   /** Every line of a manifest's output, parsed, by type. */
-  async lines(manifest: ManifestBody, list: 'output' | 'deleted' | 'error' = 'output'): Promise<Record<string, { id: string; [key: string]: unknown }[]>> {
+  async lines(
+    manifest: ManifestBody,
+    list: 'output' | 'deleted' | 'error' = 'output',
+  ): Promise<Record<string, { id: string; [key: string]: unknown }[]>> {
     const found: Record<string, { id: string }[]> = {};
     for (const { url, type } of manifest[list]) {
       const response = await this.fetch(url);
       if (response.status !== 200) throw new Error(`file ${response.status}`);
       const text = await response.text();
-      (found[type] ??= []).push(...text.split('\n').filter((l) => l !== '').map((l) => JSON.parse(l) as { id: string }));
+      (found[type] ??= []).push(
+        ...text
+          .split('\n')
+          .filter((l) => l !== '')
+          .map((l) => JSON.parse(l) as { id: string }),
+      );
     }
     return found;
   }
 }
-export interface ManifestBody { transactionTime: string; request: string; requiresAccessToken: boolean; output: { type: string; url: string; count: number }[]; deleted: { type: string; url: string; count: number }[]; error: { type: string; url: string; count: number }[] }
+export interface ManifestBody {
+  transactionTime: string;
+  request: string;
+  requiresAccessToken: boolean;
+  output: { type: string; url: string; count: number }[];
+  deleted: { type: string; url: string; count: number }[];
+  error: { type: string; url: string; count: number }[];
+}

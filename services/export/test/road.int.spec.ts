@@ -17,7 +17,12 @@ describe('an export', () => {
     await platform.resources([
       ...[...members, 'stranger', 'unattributed'].flatMap((member) => [
         { member, type: 'Patient', id: member, references: ['Organization/payer'] },
-        ...Array.from({ length: 3 }, (_, i) => ({ member, type: 'Observation', id: `${member}-o${i}`, references: [`Patient/${member}`, 'PractitionerRole/r1', 'Medication/shared-1'] })),
+        ...Array.from({ length: 3 }, (_, i) => ({
+          member,
+          type: 'Observation',
+          id: `${member}-o${i}`,
+          references: [`Patient/${member}`, 'PractitionerRole/r1', 'Medication/shared-1'],
+        })),
       ]),
       { member: 'shared', type: 'Organization', id: 'payer' },
       { member: 'shared', type: 'Organization', id: 'clinic', references: ['Organization/parent'] },
@@ -35,9 +40,21 @@ describe('an export', () => {
   it('brings everything of the Group in scope, what it refers to, and nothing else', async () => {
     const job = await platform.kickOff();
     const manifest = await platform.manifest(job);
-    expect(manifest).toMatchObject({ request: `http://test/fhir/Group/${GROUP}/$export`, requiresAccessToken: true, deleted: [], error: [] });
+    expect(manifest).toMatchObject({
+      request: `http://test/fhir/Group/${GROUP}/$export`,
+      requiresAccessToken: true,
+      deleted: [],
+      error: [],
+    });
     const lines = await platform.lines(manifest);
-    expect(Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.length]))).toEqual({ Patient: 8, Observation: 24, Organization: 3, PractitionerRole: 1, Practitioner: 1, Medication: 1 });
+    expect(Object.fromEntries(Object.entries(lines).map(([type, all]) => [type, all.length]))).toEqual({
+      Patient: 8,
+      Observation: 24,
+      Organization: 3,
+      PractitionerRole: 1,
+      Practitioner: 1,
+      Medication: 1,
+    });
     expect(lines['Organization']!.map((o) => o.id).toSorted()).toEqual(['clinic', 'parent', 'payer']);
     expect(new Set(lines['Observation']!.map((o) => o.id)).size).toBe(24);
     for (const { url, count } of manifest.output) {
@@ -56,11 +73,15 @@ describe('an export', () => {
     const { request } = await import('node:http');
     const raw = await new Promise<Buffer>((resolve, reject) => {
       void platform.token().then((token) => {
-        const r = request(platform.url + file!.url.replace('http://test', ''), { headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'gzip' } }, (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (c: Buffer) => chunks.push(c));
-          response.on('end', () => resolve(Buffer.concat(chunks)));
-        });
+        const r = request(
+          platform.url + file!.url.replace('http://test', ''),
+          { headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'gzip' } },
+          (response) => {
+            const chunks: Buffer[] = [];
+            response.on('data', (c: Buffer) => chunks.push(c));
+            response.on('end', () => resolve(Buffer.concat(chunks)));
+          },
+        );
         r.on('error', reject);
         r.end();
       });

@@ -12,7 +12,8 @@ async function populated(...[config, wrap]: Parameters<typeof Platform.start>): 
   await platform.members(['m1', 'm2']);
   await platform.resources(['m1', 'm2'].map((member) => ({ member, type: 'Patient', id: member })));
 }
-const patients = async (job: string): Promise<string[]> => ((await platform.lines(await platform.manifest(job)))['Patient'] ?? []).map((r) => r.id).toSorted();
+const patients = async (job: string): Promise<string[]> =>
+  ((await platform.lines(await platform.manifest(job)))['Patient'] ?? []).map((r) => r.id).toSorted();
 
 describe('while the intake of the payer’s events stands still', () => {
   it('a kick-off answers 503 and leaves nothing behind', async () => {
@@ -22,26 +23,35 @@ describe('while the intake of the payer’s events stands still', () => {
     expect([refused.status, refused.headers.get('content-location')]).toEqual([503, null]);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(((await refused.json()) as { issue: { code: string }[] }).issue[0]!.code).toBe('transient');
-    expect([await platform.events('pa.exports'), await platform.events('pa.audit'), await platform.fileNames()]).toEqual([[], [], []]);
+    expect([
+      await platform.events('pa.exports'),
+      await platform.events('pa.audit'),
+      await platform.fileNames(),
+    ]).toEqual([[], [], []]);
     // The only slot is free.
     await platform.derived();
     expect(await patients(await platform.kickOff())).toEqual(['m1', 'm2']);
   });
 
   // Stale before a chunk is written, and behind when all are written: the second is what seal waits for.
-  it.each([['a chunk', '/plan/', 61_000, 'chunk.json'], ['the seal', '/1/', 0, 'manifest.json']])('%s waits, however often it is tried, and releases nothing', async (_, where, older, then) => {
+  it.each([
+    ['a chunk', '/plan/', 61_000, 'chunk.json'],
+    ['the seal', '/1/', 0, 'manifest.json'],
+  ])('%s waits, however often it is tried, and releases nothing', async (_, where, older, then) => {
     const gate = new Gate();
     let once = false;
     let fails = false;
-    await populated({ waitMs: 20 }, (blobs) => interfered(blobs, (action, name) => {
-      if (fails && action === 'put' && name.endsWith(then)) {
-        fails = false;
-        throw new Error('once');
-      }
-      if (once || action !== 'put' || !name.includes(where)) return;
-      once = true;
-      return gate.pass();
-    }));
+    await populated({ waitMs: 20 }, (blobs) =>
+      interfered(blobs, (action, name) => {
+        if (fails && action === 'put' && name.endsWith(then)) {
+          fails = false;
+          throw new Error('once');
+        }
+        if (once || action !== 'put' || !name.includes(where)) return;
+        once = true;
+        return gate.pass();
+      }),
+    );
     const job = await platform.kickOff();
     await gate.reached;
     await platform.published();
@@ -66,7 +76,21 @@ describe('a job whose views have less than there was at its kick-off', () => {
     await platform.published();
     const positions = await platform.log.head(['payer.member-events', 'payer.provider-events']);
     const now = new Date(platform.clock.now()).toISOString();
-    await platform.streams().execute({ kind: 'request', data: { job: 'early', client: 'c1', group: GROUP, operation: '$export', request: 'http://test/x', types: ['Patient'], warnings: [], positions: Object.fromEntries(Object.entries(positions).map(([t, o]) => [t, [...o]])), transactionTime: now, requestedAt: now } });
+    await platform.streams().execute({
+      kind: 'request',
+      data: {
+        job: 'early',
+        client: 'c1',
+        group: GROUP,
+        operation: '$export',
+        request: 'http://test/x',
+        types: ['Patient'],
+        warnings: [],
+        positions: Object.fromEntries(Object.entries(positions).map(([t, o]) => [t, [...o]])),
+        transactionTime: now,
+        requestedAt: now,
+      },
+    });
     const status = async (): Promise<string | undefined> => (await platform.streams().load('early'))?.status;
     await expect.poll(() => platform.failures.length).toBeGreaterThan(2);
     expect([await status(), await platform.fileNames()]).toEqual(['requested', []]);

@@ -1,14 +1,38 @@
-import { type DynamicModule, Module, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, LevelLedger } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
 import { Derivation } from '@provider-access/eventlog';
 import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, countOutcomes, measureViews, READINESS, type ReadinessCheck, type ServicePorts, viewsController } from '@provider-access/http';
+import {
+  PORTS,
+  countOutcomes,
+  measureViews,
+  READINESS,
+  type ReadinessCheck,
+  type ServicePorts,
+  viewsController,
+} from '@provider-access/http';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
 import { recordsReader } from '@provider-access/records';
-import { AccessTokens, Authenticator, publishedKeys, type Secret, SMART, STATIC_TOKENS, type StaticTokens, StaticTokenGuard } from '@provider-access/smart';
+import {
+  AccessTokens,
+  Authenticator,
+  publishedKeys,
+  type Secret,
+  SMART,
+  STATIC_TOKENS,
+  type StaticTokens,
+  StaticTokenGuard,
+} from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/state';
 import { ProjectionSet } from '@provider-access/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
@@ -72,44 +96,123 @@ class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
   }
 }
 
-function providers({ ports, config: input, staticTokens, pageKeys, presence, serviceLevels }: ResourcesOptions): Provider[] {
+function providers({
+  ports,
+  config: input,
+  staticTokens,
+  pageKeys,
+  presence,
+  serviceLevels,
+}: ResourcesOptions): Provider[] {
   const config = resourcesConfig.parse(input);
   const { log, views, state, clock, logger, metrics } = ports;
-  const ledger = new LevelLedger({ log, clock, metrics, service: 'resources', objectives: ['claims-visible', 'prior-authorization-visible'] });
+  const ledger = new LevelLedger({
+    log,
+    clock,
+    metrics,
+    service: 'resources',
+    objectives: ['claims-visible', 'prior-authorization-visible'],
+  });
   return [
     { provide: PORTS, useValue: ports },
     { provide: CONFIG, useValue: config },
-    { provide: Facts, useFactory: () => new Facts({ log, views, clock, metrics, logger, service: 'resources', boundMs: config.boundMs, pollMs: config.pollMs, presence }) },
-    { provide: Audit, useFactory: () => new Audit({ log, clock, metrics, source: 'urn:provider-access:resources', tracing: ports.tracing }) },
-    { provide: ProjectionSet, useFactory: () => {
-      const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
-      measureViews(metrics, projections);
-      measureDeadLetters(metrics, views.reader(deadLetters));
-      return projections;
-    } },
+    {
+      provide: Facts,
+      useFactory: () =>
+        new Facts({
+          log,
+          views,
+          clock,
+          metrics,
+          logger,
+          service: 'resources',
+          boundMs: config.boundMs,
+          pollMs: config.pollMs,
+          presence,
+        }),
+    },
+    {
+      provide: Audit,
+      useFactory: () =>
+        new Audit({ log, clock, metrics, source: 'urn:provider-access:resources', tracing: ports.tracing }),
+    },
+    {
+      provide: ProjectionSet,
+      useFactory: () => {
+        const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
+        measureViews(metrics, projections);
+        measureDeadLetters(metrics, views.reader(deadLetters));
+        return projections;
+      },
+    },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: STATIC_TOKENS, useValue: staticTokens },
     {
-      provide: SMART, inject: [Facts],
-      useFactory: ({ parties }: Facts) => new Authenticator(new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock, metrics }), parties),
+      provide: SMART,
+      inject: [Facts],
+      useFactory: ({ parties }: Facts) =>
+        new Authenticator(
+          new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock, metrics }),
+          parties,
+        ),
     },
     { provide: PageLinks, useValue: new PageLinks(pageKeys) },
-    { provide: EventAppender, inject: [Facts], useFactory: (facts: Facts) => new EventAppender(log, facts.access, metrics) },
     {
-      provide: RecordIntake, inject: [RECORDS, ReadingThread, Facts],
-      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) => new RecordIntake({
-        log, reader, reading, claims: state.claims, leases: state.leases, transactionTimes: new TransactionTimes(state.streams),
-        mergedWith: async (member) => ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
-        factsPassed: async (timeoutMs) => facts.access.waitForPayer(await facts.access.payerHead(), timeoutMs),
-        clock, logger, floor: config.floor, levels: ledger, levelsSince: serviceLevels?.since,
-        derivation: new Derivation({ log, deriver: 'resources', progressTopic: PA_RECORDS, now: () => clock.now(), done: countOutcomes(metrics, 'resources') }),
-      }),
+      provide: EventAppender,
+      inject: [Facts],
+      useFactory: (facts: Facts) => new EventAppender(log, facts.access, metrics),
     },
-    { provide: VisibleLevels, inject: [RECORDS], useFactory: (reader: ReturnType<typeof recordsReader>) => new VisibleLevels({ ledger, log, reader, deadLetters: views.reader(deadLetters), clock, calendar: new BusinessCalendar(serviceLevels?.calendar) }) },
-    { provide: ReadingThread, useFactory: () => new ReadingThread() },
-    { provide: Background, inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread], useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) => new Background(host, projections, facts, reading) },
     {
-      provide: READINESS, inject: [ProjectionSet, Facts, RecordIntake],
+      provide: RecordIntake,
+      inject: [RECORDS, ReadingThread, Facts],
+      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) =>
+        new RecordIntake({
+          log,
+          reader,
+          reading,
+          claims: state.claims,
+          leases: state.leases,
+          transactionTimes: new TransactionTimes(state.streams),
+          mergedWith: async (member) =>
+            ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
+          factsPassed: async (timeoutMs) => facts.access.waitForPayer(await facts.access.payerHead(), timeoutMs),
+          clock,
+          logger,
+          floor: config.floor,
+          levels: ledger,
+          levelsSince: serviceLevels?.since,
+          derivation: new Derivation({
+            log,
+            deriver: 'resources',
+            progressTopic: PA_RECORDS,
+            now: () => clock.now(),
+            done: countOutcomes(metrics, 'resources'),
+          }),
+        }),
+    },
+    {
+      provide: VisibleLevels,
+      inject: [RECORDS],
+      useFactory: (reader: ReturnType<typeof recordsReader>) =>
+        new VisibleLevels({
+          ledger,
+          log,
+          reader,
+          deadLetters: views.reader(deadLetters),
+          clock,
+          calendar: new BusinessCalendar(serviceLevels?.calendar),
+        }),
+    },
+    { provide: ReadingThread, useFactory: () => new ReadingThread() },
+    {
+      provide: Background,
+      inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread],
+      useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) =>
+        new Background(host, projections, facts, reading),
+    },
+    {
+      provide: READINESS,
+      inject: [ProjectionSet, Facts, RecordIntake],
       useFactory: (projections: ProjectionSet, facts: Facts, intake: RecordIntake): ReadinessCheck[] => [
         { name: 'facts', check: async () => facts.check() },
         {
@@ -138,7 +241,17 @@ export class ResourcesModule {
   static register(options: ResourcesOptions): DynamicModule {
     return {
       module: ResourcesModule,
-      controllers: [IntakeController, LevelsController, EventsController, ReceiptsController, DeadLettersController, viewsController('resources', StaticTokenGuard('administrator')), MetadataController, SearchController, ReadController],
+      controllers: [
+        IntakeController,
+        LevelsController,
+        EventsController,
+        ReceiptsController,
+        DeadLettersController,
+        viewsController('resources', StaticTokenGuard('administrator')),
+        MetadataController,
+        SearchController,
+        ReadController,
+      ],
       providers: providers(options),
       exports: [READINESS],
     };

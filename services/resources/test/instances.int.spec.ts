@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
+import {
+  encodeEvent,
+  fromStructured,
+  PA_RECORDS,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PAYER_TOPICS,
+} from '@provider-access/events';
 import { Derivation, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { silentLogger } from '@provider-access/observability';
@@ -20,28 +27,66 @@ const PARTITIONS = 2;
 const MEMBERS = ['m0', 'm1', 'm2', 'm3'];
 const START = Date.UTC(2025, 5, 1);
 
-interface Given { readonly member: string; readonly id: number; readonly time: number; readonly text: number; readonly kind: 'accept' | 'delete' | 'shared' | 'contested' }
-/** What becomes of a batch: committed; killed after its outputs; or a zombie whose appends arrive late, or after an answer was lost. */
+interface Given {
+  readonly member: string;
+  readonly id: number;
+  readonly time: number;
+  readonly text: number;
+  readonly kind: 'accept' | 'delete' | 'shared' | 'contested';
+}
+/**
+ * What becomes of a batch: committed; killed after its outputs; or a zombie whose appends arrive late, or after an
+ * answer was lost.
+ */
 type Fate = 'commit' | 'killed' | 'zombie' | 'lost-answer';
-interface Step { readonly topic: number; readonly partition: number; readonly instance: number; readonly size: number; readonly fate: Fate }
+interface Step {
+  readonly topic: number;
+  readonly partition: number;
+  readonly instance: number;
+  readonly size: number;
+  readonly fate: Fate;
+}
 
 /** One process: its own memory over the common engines. */
 class Instance {
   readonly intake: RecordIntake;
   private gate: Promise<void> | undefined;
   private open: (() => void) | undefined;
-  constructor(log: EventLog, reader: RecordsReader, state: ReturnType<typeof openMemoryState>, mergedWith?: (member: string) => Promise<readonly string[]>) {
-    const late = new Proxy(log, { get: (target, name: keyof EventLog) => (name === 'append'
-      ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (await this.gate, target.append(topic, list))
-      : (target[name] as (...args: unknown[]) => unknown).bind(target)) });
+  constructor(
+    log: EventLog,
+    reader: RecordsReader,
+    state: ReturnType<typeof openMemoryState>,
+    mergedWith?: (member: string) => Promise<readonly string[]>,
+  ) {
+    const late = new Proxy(log, {
+      get: (target, name: keyof EventLog) =>
+        name === 'append'
+          ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (
+              await this.gate,
+              target.append(topic, list)
+            )
+          : (target[name] as (...args: unknown[]) => unknown).bind(target),
+    });
     this.intake = new RecordIntake({
-      log: late, reader, claims: state.claims, leases: state.leases, transactionTimes: { newest: () => Promise.resolve(0) }, ...(mergedWith !== undefined && { mergedWith }), clock: { now: () => Date.now() }, logger: silentLogger, floor: '2016-01-01',
-      reading: { read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))) },
+      log: late,
+      reader,
+      claims: state.claims,
+      leases: state.leases,
+      transactionTimes: { newest: () => Promise.resolve(0) },
+      ...(mergedWith !== undefined && { mergedWith }),
+      clock: { now: () => Date.now() },
+      logger: silentLogger,
+      floor: '2016-01-01',
+      reading: {
+        read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))),
+      },
       derivation: new Derivation({ log: late, deriver: 'resources', progressTopic: PA_RECORDS }),
     });
   }
   hold(): void {
-    this.gate = new Promise((resolve) => { this.open = resolve; });
+    this.gate = new Promise((resolve) => {
+      this.open = resolve;
+    });
   }
   release(): void {
     this.open?.();
@@ -91,9 +136,12 @@ class World {
     const batch = { topic, partition, records: list };
     if (fate === 'zombie') {
       instance.hold();
-      this.zombies.push({ instance, running: instance.intake.handle(batch).catch((error: unknown) => {
-        if (!(error instanceof EngineUnavailable)) throw error;
-      }) });
+      this.zombies.push({
+        instance,
+        running: instance.intake.handle(batch).catch((error: unknown) => {
+          if (!(error instanceof EngineUnavailable)) throw error;
+        }),
+      });
       this.replace(which);
       return true;
     }
@@ -113,12 +161,17 @@ class World {
     this.instances[which] = this.instance();
   }
   async drain(): Promise<void> {
-    for (const topic of [0, 1]) for (let partition = 0; partition < PARTITIONS; partition++) while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
-    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)]) expect(await view.waitFor(await this.log.head([PA_RECORDS]), 60_000)).toBe(true);
+    for (const topic of [0, 1])
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
+    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)])
+      expect(await view.waitFor(await this.log.head([PA_RECORDS]), 60_000)).toBe(true);
   }
   async all(): Promise<RecordPart[]> {
     const found: RecordPart[] = [];
-    for (const member of [...MEMBERS, SHARED]) for await (const document of this.views.reader(records).scan({ index: 'by_type', equals: [member] })) found.push(document['record'] as RecordPart);
+    for (const member of [...MEMBERS, SHARED])
+      for await (const document of this.views.reader(records).scan({ index: 'by_type', equals: [member] }))
+        found.push(document['record'] as RecordPart);
     return found;
   }
 }
@@ -127,16 +180,38 @@ const time = (t: number): string => new Date(START + t * 1000).toISOString();
 async function publishAll(world: World, events: readonly Given[]): Promise<void> {
   for (const [n, e] of events.entries()) {
     const common = { id: `e${n}`, time: time(e.time) };
-    if (e.kind === 'shared') await world.publish(PAYER_PROVIDER_EVENTS, { ...common, subject: `org-${e.member}`, type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: `o${e.id}`, name: `name ${e.text}` } });
-    else if (e.kind === 'delete') await world.publish(PAYER_MEMBER_EVENTS, { ...common, subject: e.member, type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: `${e.member}-${e.id}` } });
-    else await world.publish(PAYER_MEMBER_EVENTS, { ...common, subject: e.member, resource: condition(e.member, e.kind === 'contested' ? 'contested' : `${e.member}-${e.id}`, { code: { text: `text ${e.text}` } }) });
+    if (e.kind === 'shared')
+      await world.publish(PAYER_PROVIDER_EVENTS, {
+        ...common,
+        subject: `org-${e.member}`,
+        type: 'payer.provider-recorded.v1',
+        resource: { resourceType: 'Organization', id: `o${e.id}`, name: `name ${e.text}` },
+      });
+    else if (e.kind === 'delete')
+      await world.publish(PAYER_MEMBER_EVENTS, {
+        ...common,
+        subject: e.member,
+        type: 'payer.resource-deleted.v1',
+        data: { resourceType: 'Condition', id: `${e.member}-${e.id}` },
+      });
+    else
+      await world.publish(PAYER_MEMBER_EVENTS, {
+        ...common,
+        subject: e.member,
+        resource: condition(e.member, e.kind === 'contested' ? 'contested' : `${e.member}-${e.id}`, {
+          code: { text: `text ${e.text}` },
+        }),
+      });
   }
 }
 /**
- * By record: the events of which one must stand in the end, whatever happened on the way. Of one time it is the one that was appended last; shared
+ * By record: the events of which one must stand in the end, whatever happened on the way. Of one time it is the one
+ * that was appended last; shared
  * records of one time come in several partitions, which have no order.
  */
-function newest(events: readonly Given[]): Map<string, readonly { readonly event: string; readonly deleted: boolean }[]> {
+function newest(
+  events: readonly Given[],
+): Map<string, readonly { readonly event: string; readonly deleted: boolean }[]> {
   const found = new Map<string, { time: number; last: { event: string; deleted: boolean }[] }>();
   for (const [n, e] of events.entries()) {
     if (e.kind === 'contested') continue;
@@ -150,13 +225,33 @@ function newest(events: readonly Given[]): Map<string, readonly { readonly event
 }
 
 const given: fc.Arbitrary<Given> = fc.record({
-  member: fc.constantFrom(...MEMBERS), id: fc.nat(1), time: fc.nat(6), text: fc.nat(3),
-  kind: fc.oneof({ weight: 5, arbitrary: fc.constant('accept' as const) }, { weight: 2, arbitrary: fc.constant('delete' as const) }, { weight: 3, arbitrary: fc.constant('shared' as const) }, { weight: 1, arbitrary: fc.constant('contested' as const) }),
+  member: fc.constantFrom(...MEMBERS),
+  id: fc.nat(1),
+  time: fc.nat(6),
+  text: fc.nat(3),
+  kind: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('accept' as const) },
+    { weight: 2, arbitrary: fc.constant('delete' as const) },
+    { weight: 3, arbitrary: fc.constant('shared' as const) },
+    { weight: 1, arbitrary: fc.constant('contested' as const) },
+  ),
 });
-const step = (fates: readonly Fate[]): fc.Arbitrary<Step> => fc.record({ topic: fc.nat(1), partition: fc.nat(PARTITIONS - 1), instance: fc.nat(1), size: fc.integer({ min: 1, max: 5 }), fate: fc.constantFrom(...fates) });
-const scenario = (fates: readonly Fate[]) => fc.tuple(fc.array(given, { minLength: 4, maxLength: 25 }), fc.array(step(fates), { maxLength: 14 }));
+const step = (fates: readonly Fate[]): fc.Arbitrary<Step> =>
+  fc.record({
+    topic: fc.nat(1),
+    partition: fc.nat(PARTITIONS - 1),
+    instance: fc.nat(1),
+    size: fc.integer({ min: 1, max: 5 }),
+    fate: fc.constantFrom(...fates),
+  });
+const scenario = (fates: readonly Fate[]) =>
+  fc.tuple(fc.array(given, { minLength: 4, maxLength: 25 }), fc.array(step(fates), { maxLength: 14 }));
 
-async function play(events: readonly Given[], steps: readonly Step[], after: (world: World) => Promise<void>): Promise<void> {
+async function play(
+  events: readonly Given[],
+  steps: readonly Step[],
+  after: (world: World) => Promise<void>,
+): Promise<void> {
   const world = await new World().start();
   try {
     await publishAll(world, events);
@@ -175,31 +270,56 @@ async function play(events: readonly Given[], steps: readonly Step[], after: (wo
 }
 
 describe('two instances share the partitions', () => {
-  it('ends as one would have ended, counts every event once, and gives no version twice when one is killed between append and commit', async () => {
-    await fc.assert(fc.asyncProperty(scenario(['commit', 'commit', 'killed', 'lost-answer']), ([events, steps]) => play(events, steps, async (world) => {
-      const versions = new Map<string, string>();
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        for (const { key, value, headers } of await world.log.read(PA_RECORDS, partition, 0, 10_000)) {
-          if (!headers['ce_type']!.startsWith('pa.record-')) continue;
-          const { versionId, lastUpdated, contentHash } = JSON.parse(Buffer.from(value).toString()) as { versionId: number; lastUpdated: string; contentHash?: string };
-          const name = `${key} ${versionId}`;
-          // Newer evidence of the same content moves the order on, and keeps both.
-          expect(versions.get(name) ?? `${lastUpdated} ${contentHash}`, name).toBe(`${lastUpdated} ${contentHash}`);
-          versions.set(name, `${lastUpdated} ${contentHash}`);
-        }
-      }
-      await sound(world, events);
-    })), { numRuns: cases(25) });
-  });
+  it(
+    'ends as one would have ended, counts every event once, and gives no version twice when one is killed between ' +
+      'append and commit',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(scenario(['commit', 'commit', 'killed', 'lost-answer']), ([events, steps]) =>
+          play(events, steps, async (world) => {
+            const versions = new Map<string, string>();
+            for (let partition = 0; partition < PARTITIONS; partition++) {
+              for (const { key, value, headers } of await world.log.read(PA_RECORDS, partition, 0, 10_000)) {
+                if (!headers['ce_type']!.startsWith('pa.record-')) continue;
+                const { versionId, lastUpdated, contentHash } = JSON.parse(Buffer.from(value).toString()) as {
+                  versionId: number;
+                  lastUpdated: string;
+                  contentHash?: string;
+                };
+                const name = `${key} ${versionId}`;
+                // Newer evidence of the same content moves the order on, and keeps both.
+                expect(versions.get(name) ?? `${lastUpdated} ${contentHash}`, name).toBe(
+                  `${lastUpdated} ${contentHash}`,
+                );
+                versions.set(name, `${lastUpdated} ${contentHash}`);
+              }
+            }
+            await sound(world, events);
+          }),
+        ),
+        { numRuns: cases(25) },
+      );
+    },
+  );
 
   it('never goes backwards when a zombie appends after another took over', async () => {
-    await fc.assert(fc.asyncProperty(scenario(['commit', 'zombie', 'killed']), ([events, steps]) => play(events, steps.filter((s) => s.topic === 0 || s.fate !== 'zombie'), (world) => sound(world, events))), { numRuns: cases(25) });
+    await fc.assert(
+      fc.asyncProperty(scenario(['commit', 'zombie', 'killed']), ([events, steps]) =>
+        play(
+          events,
+          steps.filter((s) => s.topic === 0 || s.fate !== 'zombie'),
+          (world) => sound(world, events),
+        ),
+      ),
+      { numRuns: cases(25) },
+    );
   });
 });
 
 async function sound(world: World, events: readonly Given[]): Promise<void> {
   const all = new Map((await world.all()).map((r) => [`${r.member}/${r.type}/${r.id}`, r]));
-  for (const [id, allowed] of newest(events)) expect(allowed, id).toContainEqual({ event: all.get(id)?.event, deleted: all.get(id)?.deleted === true });
+  for (const [id, allowed] of newest(events))
+    expect(allowed, id).toContainEqual({ event: all.get(id)?.event, deleted: all.get(id)?.deleted === true });
   const holders = [...all.values()].filter((r) => r.id === 'contested' && r.deleted !== true).map((r) => r.member);
   expect(holders).toHaveLength(events.some((e) => e.kind === 'contested') ? 1 : 0);
   expect(await world.reader.locate('Condition', 'contested')).toBe(holders[0]);
@@ -211,26 +331,50 @@ describe('what another instance did', () => {
   it('counts when versions of one shared record come to both at the same time: no version is given twice', async () => {
     const world = await new World().start();
     try {
-      for (let n = 0; n < 40; n++) await world.publish(PAYER_PROVIDER_EVENTS, { subject: `org-${n % 8}`, time: time(n), type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o', name: `name ${n}` } });
-      const [even, odd] = await Promise.all([0, 1].map(async (partition) => [...(await world.log.read(PAYER_PROVIDER_EVENTS, partition, 0, 100))]));
-      const handle = (instance: number, record: LogRecord): Promise<void> => world.instances[instance]!.intake.handle({ topic: PAYER_PROVIDER_EVENTS, partition: record.partition, records: [record] });
+      for (let n = 0; n < 40; n++)
+        await world.publish(PAYER_PROVIDER_EVENTS, {
+          subject: `org-${n % 8}`,
+          time: time(n),
+          type: 'payer.provider-recorded.v1',
+          resource: { resourceType: 'Organization', id: 'o', name: `name ${n}` },
+        });
+      const [even, odd] = await Promise.all(
+        [0, 1].map(async (partition) => [...(await world.log.read(PAYER_PROVIDER_EVENTS, partition, 0, 100))]),
+      );
+      const handle = (instance: number, record: LogRecord): Promise<void> =>
+        world.instances[instance]!.intake.handle({
+          topic: PAYER_PROVIDER_EVENTS,
+          partition: record.partition,
+          records: [record],
+        });
       // Both know the view; then it stands still, and each writes.
       await handle(0, even!.shift()!);
       await handle(1, odd!.shift()!);
       await world.projections.stop();
-      const rest = Promise.all([(async () => { for (const record of even!) await handle(0, record); })(), (async () => { for (const record of odd!) await handle(1, record); })()]);
+      const rest = Promise.all([
+        (async () => {
+          for (const record of even!) await handle(0, record);
+        })(),
+        (async () => {
+          for (const record of odd!) await handle(1, record);
+        })(),
+      ]);
       const again = new ProjectionSet({ log: world.log, views: world.views, projections: PROJECTIONS });
       await again.start();
       await rest;
       const versions: number[] = [];
       for (let partition = 0; partition < PARTITIONS; partition++) {
-        for (const { headers, value } of await world.log.read(PA_RECORDS, partition, 0, 1000)) if (headers['ce_type'] === 'pa.record-accepted.v1') versions.push((JSON.parse(Buffer.from(value).toString()) as { versionId: number }).versionId);
+        for (const { headers, value } of await world.log.read(PA_RECORDS, partition, 0, 1000))
+          if (headers['ce_type'] === 'pa.record-accepted.v1')
+            versions.push((JSON.parse(Buffer.from(value).toString()) as { versionId: number }).versionId);
       }
       expect(versions.length).toBeGreaterThan(10);
       expect(versions).toEqual(versions.map((_, i) => i + 1));
       await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       await again.stop();
-      expect(JSON.parse(Buffer.from((await world.reader.byTypeId(SHARED, 'Organization', 'o'))!.line).toString())).toMatchObject({ name: 'name 39', meta: { versionId: String(versions.length) } });
+      expect(
+        JSON.parse(Buffer.from((await world.reader.byTypeId(SHARED, 'Organization', 'o'))!.line).toString()),
+      ).toMatchObject({ name: 'name 39', meta: { versionId: String(versions.length) } });
     } finally {
       await world.stop();
     }
@@ -242,7 +386,9 @@ describe('what another instance did', () => {
       const [a, b] = world.instances as [Instance, Instance];
       const batchOf = async (from: number, member: string) => {
         for (let partition = 0; partition < PARTITIONS; partition++) {
-          const list = (await world.log.read(PAYER_MEMBER_EVENTS, partition, 0, 100)).filter((r) => r.key === member && r.offset >= from);
+          const list = (await world.log.read(PAYER_MEMBER_EVENTS, partition, 0, 100)).filter(
+            (r) => r.key === member && r.offset >= from,
+          );
           if (list.length > 0) return { topic: PAYER_MEMBER_EVENTS, partition, records: list };
         }
         throw new Error('nothing there');
@@ -251,7 +397,12 @@ describe('what another instance did', () => {
       const first = await batchOf(0, 'm0');
       await a.intake.handle(first);
       await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 60_000);
-      await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(2), type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c' } });
+      await world.publish(PAYER_MEMBER_EVENTS, {
+        subject: 'm0',
+        time: time(2),
+        type: 'payer.resource-deleted.v1',
+        data: { resourceType: 'Condition', id: 'c' },
+      });
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(3), resource: condition('m1', 'c') });
       // The views stand still behind the delete when the other instance comes to its event.
       await world.projections.stop();
@@ -275,7 +426,8 @@ describe('what another instance did', () => {
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(2), resource: condition('m1', 'c') });
       world.instances[0] = world.instance((member) => Promise.resolve(member === 'm0' ? ['m1'] : []));
       const order = (await world.log.read(PAYER_MEMBER_EVENTS, 0, 0, 10)).some((r) => r.key === 'm0') ? [0, 1] : [1, 0];
-      for (const partition of order) while (await world.step({ topic: 0, partition, instance: 0, size: 1, fate: 'commit' }));
+      for (const partition of order)
+        while (await world.step({ topic: 0, partition, instance: 0, size: 1, fate: 'commit' }));
       await world.drain();
       expect(await world.reader.locate('Condition', 'c')).toBe('m1');
     } finally {

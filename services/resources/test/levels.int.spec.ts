@@ -1,5 +1,11 @@
 import { afterEach, expect, it } from 'vitest';
-import { PA_RECORDS, PA_SERVICE_LEVELS, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import {
+  PA_RECORDS,
+  PA_SERVICE_LEVELS,
+  type ServiceLevelMeasured,
+  type ServiceLevelStarted,
+  typeOf,
+} from '@provider-access/events';
 import { RecordTooLarge } from '@provider-access/eventlog';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { condition, House } from './house.ts';
@@ -8,8 +14,18 @@ let house: House;
 afterEach(() => house.close());
 
 const claim = (member: string, id: string, use = 'claim'): object => ({
-  resourceType: 'ExplanationOfBenefit', id, status: 'active', use, type: { text: 'x' }, created: '2026-01-01', insurer: { display: 'x' }, provider: { display: 'x' }, outcome: 'complete',
-  insurance: [{ focal: true, coverage: { display: 'x' } }], patient: { reference: `Patient/${member}` }, item: [{ sequence: 1, productOrService: { text: 'x' }, servicedDate: '2025-05-05' }],
+  resourceType: 'ExplanationOfBenefit',
+  id,
+  status: 'active',
+  use,
+  type: { text: 'x' },
+  created: '2026-01-01',
+  insurer: { display: 'x' },
+  provider: { display: 'x' },
+  outcome: 'complete',
+  insurance: [{ focal: true, coverage: { display: 'x' } }],
+  patient: { reference: `Patient/${member}` },
+  item: [{ sequence: 1, productOrService: { text: 'x' }, servicedDate: '2025-05-05' }],
 });
 const at = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
 
@@ -25,16 +41,23 @@ async function said(): Promise<{ started: ServiceLevelStarted[]; measured: Servi
   }
   return found;
 }
-const starts = (all: readonly ServiceLevelStarted[]): string[] => all.flatMap((s) => s.starts.map((x) => x.objective)).toSorted();
-const measuredItems = (all: readonly ServiceLevelMeasured[]): number => all.flatMap((m) => m.days).reduce((n, d) => n + d.items.length, 0);
+const starts = (all: readonly ServiceLevelStarted[]): string[] =>
+  all.flatMap((s) => s.starts.map((x) => x.objective)).toSorted();
+const measuredItems = (all: readonly ServiceLevelMeasured[]): number =>
+  all.flatMap((m) => m.days).reduce((n, d) => n + d.items.length, 0);
 
 it('starts claims and prior authorizations that became a record, and measures them when they are visible', async () => {
   house = await House.open();
   const event = { id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'c1') };
   await house.publish([
-    event, event, { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'p1', 'preauthorization') }, { id: 'e3', subject: 'm1', time: at(2), resource: condition('m1', 'x1') },
-    { id: 'e4', subject: 'm1', time: at(3), resource: claim('m1', 'q1', 'predetermination') }, { id: 'e5', subject: 'm1', time: at(3), resource: claim('m2', 'other') },
-    { id: 'e6', subject: 'm1', time: at(9), resource: { ...claim('m1', 'c1'), status: 'draft' } }, { id: 'e7', subject: 'm1', time: at(0), resource: { ...claim('m1', 'c1'), outcome: 'partial' } },
+    event,
+    event,
+    { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'p1', 'preauthorization') },
+    { id: 'e3', subject: 'm1', time: at(2), resource: condition('m1', 'x1') },
+    { id: 'e4', subject: 'm1', time: at(3), resource: claim('m1', 'q1', 'predetermination') },
+    { id: 'e5', subject: 'm1', time: at(3), resource: claim('m2', 'other') },
+    { id: 'e6', subject: 'm1', time: at(9), resource: { ...claim('m1', 'c1'), status: 'draft' } },
+    { id: 'e7', subject: 'm1', time: at(0), resource: { ...claim('m1', 'c1'), outcome: 'partial' } },
   ]);
   await expect.poll(async () => measuredItems((await said()).measured)).toBe(3);
   const { started, measured } = await said();
@@ -45,7 +68,10 @@ it('starts claims and prior authorizations that became a record, and measures th
     expect(m.calendar.timeZone).toBe('America/New_York');
     expect(Date.parse(m.endedAt)).toBeLessThanOrEqual(Date.now());
   }
-  const claims = measured.flatMap((m) => m.days).filter((d) => d.objective === 'claims-visible').flatMap((d) => d.items);
+  const claims = measured
+    .flatMap((m) => m.days)
+    .filter((d) => d.objective === 'claims-visible')
+    .flatMap((d) => d.items);
   expect(Math.max(...claims.map(([, ms]) => ms))).toBeGreaterThanOrEqual(3_600_000);
   expect(claims.every(([, , met]) => met === 1)).toBe(true);
   expect(JSON.stringify({ started, measured })).not.toMatch(/m1|c1/);
@@ -53,43 +79,61 @@ it('starts claims and prior authorizations that became a record, and measures th
 
 it('says nothing of history', async () => {
   house = await House.open({ levelsSince: Date.now() - 10 * 3_600_000 });
-  await house.publish([{ id: 'e1', subject: 'm1', time: at(20), resource: claim('m1', 'old') }, { id: 'e2', subject: 'm1', time: at(5), resource: claim('m1', 'new') }]);
+  await house.publish([
+    { id: 'e1', subject: 'm1', time: at(20), resource: claim('m1', 'old') },
+    { id: 'e2', subject: 'm1', time: at(5), resource: claim('m1', 'new') },
+  ]);
   await expect.poll(async () => measuredItems((await said()).measured)).toBe(1);
   expect(starts((await said()).started)).toEqual(['claims-visible']);
 });
 
-it('says so before it takes them: when the records are lost on the way the claim is started again, and counted at its offset', async () => {
-  const log = openMemoryLog({ partitions: 1 });
-  const { append } = log;
-  let broken = 2;
-  log.append = (topic, records) => {
-    if (topic === PA_RECORDS && broken-- > 0) return Promise.reject(Object.assign(new Error('away'), { name: 'EngineUnavailable' }));
-    return append.call(log, topic, records);
-  };
-  house = await House.open({ log });
-  broken = 2;
-  await house.publish([{ id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'c1') }]);
-  await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
-  const { started, measured } = await said();
-  expect(new Set(started.map((s) => JSON.stringify([s.scope, s.starts]))).size).toBe(1);
-  expect(new Set(measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset)))).size).toBe(1);
-});
+it(
+  'says so before it takes them: when the records are lost on the way the claim is started again, and counted at ' +
+    'its offset',
+  async () => {
+    const log = openMemoryLog({ partitions: 1 });
+    const { append } = log;
+    let broken = 2;
+    log.append = (topic, records) => {
+      if (topic === PA_RECORDS && broken-- > 0)
+        return Promise.reject(Object.assign(new Error('away'), { name: 'EngineUnavailable' }));
+      return append.call(log, topic, records);
+    };
+    house = await House.open({ log });
+    broken = 2;
+    await house.publish([{ id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'c1') }]);
+    await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
+    const { started, measured } = await said();
+    expect(new Set(started.map((s) => JSON.stringify([s.scope, s.starts]))).size).toBe(1);
+    expect(new Set(measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset)))).size).toBe(1);
+  },
+);
 
 it('measures no claim that became a dead letter because its record is larger than the log takes', async () => {
   const log = openMemoryLog({ partitions: 1 });
   const { append } = log;
   log.append = (topic, records) => {
     const index = topic === PA_RECORDS ? records.findIndex(({ value }) => String(value).includes('"larger"')) : -1;
-    return index >= 0 ? Promise.reject(new RecordTooLarge('a record that the broker finds too large', index)) : append.call(log, topic, records);
+    return index >= 0
+      ? Promise.reject(new RecordTooLarge('a record that the broker finds too large', index))
+      : append.call(log, topic, records);
   };
   house = await House.open({ log });
-  const { receipt } = await house.publish([{ id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'larger') }, { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'fits') }]);
+  const { receipt } = await house.publish([
+    { id: 'e1', subject: 'm1', time: at(1), resource: claim('m1', 'larger') },
+    { id: 'e2', subject: 'm1', time: at(2), resource: claim('m1', 'fits') },
+  ]);
   expect(receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ event: 'e1', reason: 'too-large' }] });
   await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
   const { started, measured } = await said();
-  // The large one was started before the log refused it. Both batches of starts end, and only the claim that is visible is counted.
-  await expect.poll(async () => (await said()).measured.map(({ next }) => next)).toEqual(started.map(({ next }) => next));
+  // The large one was started before the log refused it. Both batches of starts end, and only the claim that is visible
+  // is counted.
+  await expect
+    .poll(async () => (await said()).measured.map(({ next }) => next))
+    .toEqual(started.map(({ next }) => next));
   expect(starts(started)).toContain('claims-visible');
-  expect(new Set((await said()).measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset))))).toEqual(new Set([1]));
+  expect(
+    new Set((await said()).measured.flatMap((m) => m.days.flatMap((d) => d.items.map(([offset]) => offset)))),
+  ).toEqual(new Set([1]));
   expect(measured[0]!.scope).toBe('payer.member-events/0');
 });

@@ -4,19 +4,26 @@ import { kafkaEnv, mongoEnv, telemetryEnv, topicsEnv, type Variable, variablesOf
 import { z } from 'zod';
 import { envOf, PROCESSES } from '../src/environment.ts';
 
-/** The reference of every environment variable, for people and as data. Run: npm run -w @provider-access/standalone configuration */
+/**
+ * The reference of every environment variable, for people and as data. Run: npm run -w @provider-access/standalone
+ * configuration
+ */
 export const PAGE = fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url));
 export const DATA = fileURLToPath(new URL('../../../docs/configuration.json', import.meta.url));
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
-const row = ({ name, required, default: fallback, description }: Variable): string => `| \`${name}\` | ${required ? 'must be set' : fallback === undefined ? '' : `\`${cell(fallback)}\``} | ${cell(description)} |`;
-const table = (variables: readonly Variable[]): string => ['| variable | default | |', '|---|---|---|', ...variables.map(row)].join('\n');
+const row = ({ name, required, default: fallback, description }: Variable): string =>
+  `| \`${name}\` | ${required ? 'must be set' : fallback === undefined ? '' : `\`${cell(fallback)}\``} | ` +
+  `${cell(description)} |`;
+const table = (variables: readonly Variable[]): string =>
+  ['| variable | default | |', '|---|---|---|', ...variables.map(row)].join('\n');
 
 export function page(): string {
   const all = PROCESSES.map((name) => ({ name, variables: envOf(name) }));
   const shared = all[0]!.variables.filter((v) => all.every((other) => other.variables.some((w) => w.name === v.name)));
   const isShared = new Set(shared.map((v) => v.name));
-  const group = (title: string, holds: (name: string) => boolean): string => `### ${title}\n\n${table(shared.filter((v) => holds(v.name)))}\n`;
+  const group = (title: string, holds: (name: string) => boolean): string =>
+    `### ${title}\n\n${table(shared.filter((v) => holds(v.name)))}\n`;
   const kafka = (name: string): boolean => name.startsWith('KAFKA_');
   const mongo = (name: string): boolean => name.startsWith('MONGODB_');
   const telemetry = (name: string): boolean => name in telemetryEnv;

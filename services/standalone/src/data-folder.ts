@@ -23,8 +23,10 @@ const running = (pid: number): boolean => {
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
 
 /**
- * Makes the folder and takes it for this process. Everything in it may name members, so from here on this process makes no file that others can
- * read, also where the operator made the folder for all to enter. The lock of `lock.db` ends with its process, also by kill -9. `lock` holds
+ * Makes the folder and takes it for this process. Everything in it may name members, so from here on this process makes
+ * no file that others can
+ * read, also where the operator made the folder for all to enter. The lock of `lock.db` ends with its process, also by
+ * kill -9. `lock` holds
  * the process id for people, and for the release before, which knows no other lock.
  * @returns a function that gives it back
  * @throws DataFolderInUse when a living process holds it
@@ -51,4 +53,7 @@ export function takeDataFolder(folder: string): () => void {
 }
 
 const inUse = (folder: string, pid: number): DataFolderInUse =>
-  new DataFolderInUse(`${folder} is in use by process ${pid > 0 ? pid : 'unknown'}, perhaps of another container: stop it, or set DATA_DIR to another folder`);
+  new DataFolderInUse(
+    `${folder} is in use by process ${pid > 0 ? pid : 'unknown'}, perhaps of another container: stop it, or set ` +
+      'DATA_DIR to another folder',
+  );

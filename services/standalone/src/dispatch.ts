@@ -3,11 +3,14 @@ import { Refusal } from '@provider-access/http';
 import { refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
 import { isInternal, serviceOf, type ServiceName } from './route-table.ts';
 
-const notFound: Handler = (request, response) => refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
+const notFound: Handler = (request, response) =>
+  refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
 
 /** Hands each request to the service of its prefix. */
 export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplication>>, own: ProcessRoutes): Handler {
-  const routing = Object.fromEntries(Object.entries(apps).map(([name, app]) => [name, app.getHttpAdapter().getInstance().routing])) as Record<ServiceName, Handler>;
+  const routing = Object.fromEntries(
+    Object.entries(apps).map(([name, app]) => [name, app.getHttpAdapter().getInstance().routing]),
+  ) as Record<ServiceName, Handler>;
   return (request, response) => {
     const service = serviceOf(request.url ?? '/');
     if (service !== undefined) return routing[service](request, response);
@@ -16,5 +19,7 @@ export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplicati
 }
 
 /** The same without what only the payer and operators use. */
-export const publicOnly = (handler: Handler): Handler =>
-  (request, response) => (isInternal(request.url ?? '/') ? notFound : handler)(request, response);
+export const publicOnly =
+  (handler: Handler): Handler =>
+  (request, response) =>
+    (isInternal(request.url ?? '/') ? notFound : handler)(request, response);

@@ -7,7 +7,13 @@ import { resourcesEnv } from '@provider-access/resources';
 import { standaloneConfig } from './config.ts';
 import type { ServiceName } from './route-table.ts';
 
-const SCHEMAS = { auth: authEnv, attribution: attributionEnv, consent: consentEnv, resources: resourcesEnv, export: exportEnv } as const;
+const SCHEMAS = {
+  auth: authEnv,
+  attribution: attributionEnv,
+  consent: consentEnv,
+  resources: resourcesEnv,
+  export: exportEnv,
+} as const;
 /** The processes of a deployment, in the order of their documentation. */
 export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 

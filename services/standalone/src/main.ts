@@ -1,7 +1,10 @@
 // The version is checked before anything that needs it is loaded.
 const NODE_NEEDED = 24;
 if (Number(process.versions.node.split('.')[0]) < NODE_NEEDED) {
-  console.error(`Node ${NODE_NEEDED} or later is needed, this is ${process.versions.node}: on Linux x64 \`npm ci\` brings it and \`npm start\` uses it, elsewhere install it.`);
+  console.error(
+    `Node ${NODE_NEEDED} or later is needed, this is ${process.versions.node}: on Linux x64 \`npm ci\` brings it ` +
+      `and \`npm start\` uses it, elsewhere install it.`,
+  );
   process.exit(1);
 }
 const { start } = await import('./start.ts');

@@ -5,16 +5,50 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/blob/fs';
-import { calendarRules, lacksTimeZone, listenFaults, NO_TIME_ZONE, payerDays, readConfig, refuse, telemetryFaults, telemetryOptions } from '@provider-access/config';
+import {
+  calendarRules,
+  lacksTimeZone,
+  listenFaults,
+  NO_TIME_ZONE,
+  payerDays,
+  readConfig,
+  refuse,
+  telemetryFaults,
+  telemetryOptions,
+} from '@provider-access/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
 import { EventLogTransport } from '@provider-access/eventlog/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
-import { createServiceApp, lacksTrustedProxy, measureDecoded, NO_TRUSTED_PROXY, READINESS, systemClock, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
+import {
+  createServiceApp,
+  lacksTrustedProxy,
+  measureDecoded,
+  NO_TRUSTED_PROXY,
+  READINESS,
+  systemClock,
+  type ReadinessCheck,
+  type ServicePorts,
+} from '@provider-access/http';
 import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
-import { answer, bind, guardLosses, mayTrace, measureLog, processRoutes, readinessOf, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews, watchAppends, watchRoom } from '@provider-access/process';
+import {
+  answer,
+  bind,
+  guardLosses,
+  mayTrace,
+  measureLog,
+  processRoutes,
+  readinessOf,
+  RecentWrites,
+  tracedBlobs,
+  tracedLog,
+  tracedState,
+  tracedViews,
+  watchAppends,
+  watchRoom,
+} from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/state/embedded';
@@ -37,15 +71,23 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+  .version;
 /** How long what is left of telemetry may take to be sent at the end, ms. */
 const FLUSH_MS = 3000;
 
 const changeable = (refusal: string | undefined): { readonly ready: boolean; readonly detail?: string } =>
-  (refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be changed (${refusal})` });
+  refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be changed (${refusal})` };
 
-/** Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one listener. */
-export async function startPlatform(config: StandaloneConfig, logger: Logger, scopes = new TraceScopes()): Promise<Platform> {
+/**
+ * Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one
+ * listener.
+ */
+export async function startPlatform(
+  config: StandaloneConfig,
+  logger: Logger,
+  scopes = new TraceScopes(),
+): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
   if (lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
   if (lacksTimeZone(config)) logger.warn({}, NO_TIME_ZONE);
@@ -59,19 +101,34 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
   try {
     // One for the process, as one database is: what a service measures carries its name where two measure the same.
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
-    const telemetry = await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: 'standalone' } }, scopes);
+    const telemetry = await openTelemetry(
+      { ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: 'standalone' } },
+      scopes,
+    );
     closing.push(() => telemetry.close(FLUSH_MS));
     for (const service of SERVICES) metrics.set('pa_build_info', { service, version: VERSION }, 1);
-    const appends = watchAppends(measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics), { topic: PA_SERVICE_LEVELS });
+    const appends = watchAppends(
+      measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics),
+      { topic: PA_SERVICE_LEVELS },
+    );
     const { log } = appends;
     closing.push(() => log.close());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
     measureDecoded(metrics, views);
-    const state = openEmbeddedState({ file: file('state.db'), log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'), soleOwner: true });
+    const state = openEmbeddedState({
+      file: file('state.db'),
+      log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'),
+      soleOwner: true,
+    });
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
-    const room = watchRoom({ folder: 'data', path: dataDir, setting: 'MIN_FREE_BYTES', minBytes: config.MIN_FREE_BYTES });
+    const room = watchRoom({
+      folder: 'data',
+      path: dataDir,
+      setting: 'MIN_FREE_BYTES',
+      minBytes: config.MIN_FREE_BYTES,
+    });
     room.measure(metrics);
     // Exports stop before the process is unready, so that their files never take the room that opt-outs need.
     const blobs = openFsBlobs({ root: file('files'), reserveBytes: config.MIN_FREE_BYTES + RESERVE_BYTES });
@@ -82,7 +139,11 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const made = { create: true, logger };
     const administrator = await openTokens({ ...made, role: 'administrator.token', file: administratorTokenFile });
     const payer = await openTokens({ ...made, role: 'payer.token', file: payerTokenFile });
-    const keys = await openSigningKeys({ ...made, role: 'token-signing-keys.json', file: file('token-signing-keys.json') });
+    const keys = await openSigningKeys({
+      ...made,
+      role: 'token-signing-keys.json',
+      file: file('token-signing-keys.json'),
+    });
     const pageKeys = await openKeys({ ...made, role: 'page-links.key', file: file('page-links.key') });
     const memberHashKeys = await openKeys({ ...made, role: 'member-hash.key', file: file('member-hash.key') });
     for (const secret of [administrator, payer, keys, pageKeys, memberHashKeys]) closing.push(() => secret.close());
@@ -92,22 +153,52 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const listening = await bind(config);
     const publicUrl = config.PUBLIC_URL ?? listening.address;
 
-    metrics.read('pa_engine_reachable', async () => [{ labels: { engine: 'embedded' as const }, value: await log.head([PA_REGISTRY]).then(() => 1, () => 0) }]);
+    metrics.read('pa_engine_reachable', async () => [
+      {
+        labels: { engine: 'embedded' as const },
+        value: await log.head([PA_REGISTRY]).then(
+          () => 1,
+          () => 0,
+        ),
+      },
+    ]);
     const writes = new RecentWrites();
     const portsOf = (name: ServiceName): ServicePorts => {
       const tracing = telemetry.tracing(name);
-      return { log: tracedLog(guardLosses(log, name, { forgets: false }), tracing, 'sqlite'), views: tracedViews(views, tracing, 'sqlite', writes), state: tracedState(state, tracing, 'sqlite'), clock: systemClock, logger, metrics, tracing };
+      return {
+        log: tracedLog(guardLosses(log, name, { forgets: false }), tracing, 'sqlite'),
+        views: tracedViews(views, tracing, 'sqlite', writes),
+        state: tracedState(state, tracing, 'sqlite'),
+        clock: systemClock,
+        logger,
+        metrics,
+        tracing,
+      };
     };
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
     const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await apps.export!.getHttpAdapter().getInstance().inject({ method: method as 'GET', url, headers: headers as Record<string, string>, ...(body !== undefined && { payload: Buffer.from(body) }) });
+      const answer = await apps
+        .export!.getHttpAdapter()
+        .getInstance()
+        .inject({
+          method: method as 'GET',
+          url,
+          headers: headers as Record<string, string>,
+          ...(body !== undefined && { payload: Buffer.from(body) }),
+        });
       return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
     };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
       const ports = portsOf(name);
       const app = await createServiceApp(module(ports), {
-        name, logger, metrics, strategy: new EventLogTransport({ log: ports.log }), trustProxy: config.TRUST_PROXY,
-        tracing: ports.tracing, requestLog: config.REQUEST_LOG, trustTraceparent: mayTrace(name, config.TRUST_TRACEPARENT),
+        name,
+        logger,
+        metrics,
+        strategy: new EventLogTransport({ log: ports.log }),
+        trustProxy: config.TRUST_PROXY,
+        tracing: ports.tracing,
+        requestLog: config.REQUEST_LOG,
+        trustTraceparent: mayTrace(name, config.TRUST_TRACEPARENT),
       });
       apps[name] = app;
       closing.push(() => app.close());
@@ -124,14 +215,54 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     closing.push(() => parties.stop());
     // Every service that may answer the next request must know a registration or decision before it is acknowledged.
     const readers: { waitFor: Parties['waitFor'] }[] = [parties];
-    await run('attribution', (own) => AttributionModule.register({ ports: own, config: readConfig(attributionConfig, env), forwardExport, staticTokens, memberHash, calendar, days }));
-    await run('consent', (own) => ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }));
-    await run('resources', (own) => ResourcesModule.register({ ports: own, config: { publicUrl }, staticTokens, pageKeys, serviceLevels: { calendar, since } }));
-    await run('export', (own) => ExportModule.register({ ports: own, config: exportConfigOf(readConfig(exportConfig, env), publicUrl), blobs: tracedBlobs(blobs, own.tracing!), staticTokens, calendar }));
-    const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) => apps[name]!.get(Facts, { strict: false }));
+    await run('attribution', (own) =>
+      AttributionModule.register({
+        ports: own,
+        config: readConfig(attributionConfig, env),
+        forwardExport,
+        staticTokens,
+        memberHash,
+        calendar,
+        days,
+      }),
+    );
+    await run('consent', (own) =>
+      ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }),
+    );
+    await run('resources', (own) =>
+      ResourcesModule.register({
+        ports: own,
+        config: { publicUrl },
+        staticTokens,
+        pageKeys,
+        serviceLevels: { calendar, since },
+      }),
+    );
+    await run('export', (own) =>
+      ExportModule.register({
+        ports: own,
+        config: exportConfigOf(readConfig(exportConfig, env), publicUrl),
+        blobs: tracedBlobs(blobs, own.tracing!),
+        staticTokens,
+        calendar,
+      }),
+    );
+    const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) =>
+      apps[name]!.get(Facts, { strict: false }),
+    );
     readers.push(...facts.map((each) => each.parties));
     for (const each of facts) each.access.besides(facts.map(({ parties: of }) => of));
-    await run('auth', (own) => AuthModule.register({ ports: own, config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS }, parties, details, keys, staticTokens, readers }));
+    await run('auth', (own) =>
+      AuthModule.register({
+        ports: own,
+        config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS },
+        parties,
+        details,
+        keys,
+        staticTokens,
+        readers,
+      }),
+    );
 
     // After every consumer group has joined: what a group has not handled stays.
     closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
@@ -139,24 +270,40 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const all = apps as Record<ServiceName, NestFastifyApplication>;
     const checks: Record<string, readonly ReadinessCheck[]> = {
       standalone: [appends.check, room.check, { name: 'state', check: async () => changeable(await state.refusal()) }],
-      ...Object.fromEntries(Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })])),
+      ...Object.fromEntries(
+        Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })]),
+      ),
     };
     const viewsOf = async (authorization: string): Promise<Record<string, unknown>> => {
       const merged: Record<string, unknown> = {};
       for (const name of ['attribution', 'resources', 'export'] as const) {
-        const answer = await all[name].getHttpAdapter().getInstance().inject({ method: 'GET', url: `/ops/views/${name}`, headers: { authorization } });
+        const answer = await all[name]
+          .getHttpAdapter()
+          .getInstance()
+          .inject({ method: 'GET', url: `/ops/views/${name}`, headers: { authorization } });
         merged[name] = (JSON.parse(answer.payload) as { views?: unknown }).views ?? [];
       }
       return merged;
     };
     // Closed first: nothing new comes while the services stop.
     closing.push(() => listening.close(0));
-    const internal = config.INTERNAL_PORT === undefined ? undefined : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT });
+    const internal =
+      config.INTERNAL_PORT === undefined ? undefined : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT });
     if (internal !== undefined) closing.push(() => internal.close(0));
     const own = processRoutes({
-      ready: () => readinessOf(checks), stuck: () => undefined, metrics, logger,
+      ready: () => readinessOf(checks),
+      stuck: () => undefined,
+      metrics,
+      logger,
       routes: {
-        '/': async (_request, response) => answer(response, 200, 'text/plain; charset=utf-8', 'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and /fhir/.well-known/smart-configuration).\n'),
+        '/': async (_request, response) =>
+          answer(
+            response,
+            200,
+            'text/plain; charset=utf-8',
+            'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and ' +
+              '/fhir/.well-known/smart-configuration).\n',
+          ),
         // `GET /ops/views/<service>` of each service that has views, asked in the process with the caller's token.
         '/ops/views': async (request, response) => {
           staticTokens.require(request, ['administrator']);
@@ -167,7 +314,16 @@ export async function startPlatform(config: StandaloneConfig, logger: Logger, sc
     const everything = dispatch(all, own);
     listening.serve(internal === undefined ? everything : publicOnly(everything));
     internal?.serve(everything);
-    return { version: VERSION, address: listening.address, internalAddress: internal?.address ?? listening.address, publicUrl, dataDir, administratorTokenFile, payerTokenFile, stop };
+    return {
+      version: VERSION,
+      address: listening.address,
+      internalAddress: internal?.address ?? listening.address,
+      publicUrl,
+      dataDir,
+      administratorTokenFile,
+      payerTokenFile,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

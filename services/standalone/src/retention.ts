@@ -16,15 +16,16 @@ export interface RetentionRun {
 export type Removed = Readonly<Record<string, number>>;
 
 /**
- * Has the log keep each topic as docs/topics.md says: records of payer topics for their retention, the newest record of each key of compacted
+ * Has the log keep each topic as docs/topics.md says: records of payer topics for their retention, the newest record of
+ * each key of compacted
  * topics, everything of all others. What a consumer group has not handled stays, however old it is (`EventLog.trim`).
  * @throws EngineUnavailable: the next run goes on
  */
 export async function applyRetention({ log, topics, now }: RetentionRun): Promise<Removed> {
   const removed: Record<string, number> = {};
   for (const { name, compacted, retentionMs } of topics) {
-    const trimmed = retentionMs === 'unlimited' ? 0 : await log.trim?.(name, now - retentionMs) ?? 0;
-    const stale = compacted ? await log.compact?.(name) ?? 0 : 0;
+    const trimmed = retentionMs === 'unlimited' ? 0 : ((await log.trim?.(name, now - retentionMs)) ?? 0);
+    const stale = compacted ? ((await log.compact?.(name)) ?? 0) : 0;
     if (trimmed + stale > 0) removed[name] = trimmed + stale;
   }
   return removed;
@@ -37,7 +38,8 @@ export function keepToRetention(log: EventLog, topics: readonly TopicSettings[],
       const removed = await applyRetention({ log, topics, now: Date.now() });
       if (Object.keys(removed).length > 0) logger.info({ removed }, 'retention removed records of the log');
     } catch (error) {
-      const reason = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
+      const reason =
+        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
       logger.warn({ reason }, 'retention could not be applied to the log: the next run tries again');
     }
   };

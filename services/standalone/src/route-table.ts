@@ -33,7 +33,8 @@ const pathOf = (target: string): string => {
   return end < 0 ? target : target.slice(0, end);
 };
 /** Whether a prefix fits at a segment's end. */
-const under = (path: string, prefix: string): boolean => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
+const under = (path: string, prefix: string): boolean =>
+  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 
 /** The service of a request target, undefined when no prefix fits. */
 export function serviceOf(target: string): ServiceName | undefined {
@@ -42,7 +43,8 @@ export function serviceOf(target: string): ServiceName | undefined {
 }
 
 /**
- * Whether a request target is for the payer and operators alone. Compared as the routers of the services would take it: without letter case, with
+ * Whether a request target is for the payer and operators alone. Compared as the routers of the services would take it:
+ * without letter case, with
  * escapes read and slashes that repeat as one, so that no spelling of a path by-passes it.
  */
 export function isInternal(target: string): boolean {

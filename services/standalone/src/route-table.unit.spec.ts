@@ -23,8 +23,22 @@ test.each([
 });
 
 test.each([
-  ['/events', true], ['/events/receipts/x', true], ['/events?x', true], ['/EVENTS', true], ['//events', true], ['/%65vents', true], ['/ops/explain?member=m', true], ['/metrics', true],
-  ['/auth/clients/c-1/approve', true], ['/auth/register', false], ['/auth/token', false], ['/eventsource', false], ['/fhir/Group', false], ['/health/ready', false], ['/', false], ['/%', false],
+  ['/events', true],
+  ['/events/receipts/x', true],
+  ['/events?x', true],
+  ['/EVENTS', true],
+  ['//events', true],
+  ['/%65vents', true],
+  ['/ops/explain?member=m', true],
+  ['/metrics', true],
+  ['/auth/clients/c-1/approve', true],
+  ['/auth/register', false],
+  ['/auth/token', false],
+  ['/eventsource', false],
+  ['/fhir/Group', false],
+  ['/health/ready', false],
+  ['/', false],
+  ['/%', false],
 ])('%s is for the payer and operators alone: %s', (target, internal) => {
   expect(isInternal(target)).toBe(internal);
 });
@@ -32,7 +46,10 @@ test.each([
 test('docs/architecture.md names the service of each prefix', () => {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/architecture.md'), 'utf8');
   const section = page.slice(page.indexOf('## Routes'), page.indexOf('## The life of an event'));
-  const rows = section.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|').slice(1, 3));
+  const rows = section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').slice(1, 3));
   const named = rows.flatMap(([prefixes, text]) => {
     const service = /\w+/.exec(text!)![0];
     return [...prefixes!.matchAll(/`([^`]+)`/g)].map(([, prefix]) => ({ prefix: prefix!, service }));

@@ -22,7 +22,8 @@ export async function start(): Promise<void> {
     platform = await startPlatform(config, logger, scopes);
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return fail('PORT, INTERNAL_PORT: a port is taken; set it to another, or stop what listens there');
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
+      return fail('PORT, INTERNAL_PORT: a port is taken; set it to another, or stop what listens there');
     throw error;
   }
   console.log(`Provider Access ${platform.version}, five services in one process`);
@@ -38,7 +39,10 @@ export async function start(): Promise<void> {
     process.on(signal, () => {
       if (stopping) process.exit(130);
       stopping = true;
-      platform.stop().then(() => process.exit(0), () => process.exit(1));
+      platform.stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
     });
   }
 }

@@ -2,7 +2,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deadLetterTopic, type DomainEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, toStructured } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DomainEvent,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  toStructured,
+} from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/state/memory';
@@ -275,7 +281,9 @@ async function texts(platform: TwoProcesses, files: readonly string[], token: st
     .join('');
 }
 
-/** The app sees the member on the second process: by a read, on the first page of a search, and in a finished export. */
+/**
+ * The app sees the member on the second process: by a read, on the first page of a search, and in a finished export.
+ */
 async function seen(platform: TwoProcesses, member: string, { token, group }: App): Promise<Seen> {
   const search = `/fhir/Observation?patient=${member}&_count=1`;
   const nextPage = await eventually(

@@ -17,7 +17,8 @@ describe('docs/configuration', () => {
   });
 
   test('a secret is given to the services that use it, and to no other', () => {
-    const holders = (secret: string): string[] => PROCESSES.filter((name) => envOf(name).some((v) => v.name === secret));
+    const holders = (secret: string): string[] =>
+      PROCESSES.filter((name) => envOf(name).some((v) => v.name === secret));
     expect(holders('TOKEN_SIGNING_KEYS_FILE')).toEqual(['auth']);
     expect(holders('PAYER_TOKENS_FILE')).toEqual(['resources']);
     expect(holders('PAGE_LINK_KEYS_FILE')).toEqual(['resources']);

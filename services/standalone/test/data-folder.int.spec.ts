@@ -17,7 +17,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 async function hold(): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--no-warnings', CHILD, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--no-warnings', CHILD, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.push(child);
   const said = await new Promise<string>((resolve) => createInterface({ input: child.stdout! }).once('line', resolve));
   return { child, said };

@@ -7,11 +7,17 @@ import { silentLogger } from '@provider-access/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { startPlatform } from '../src/platform.ts';
 
-interface Ready { readonly ready: boolean; readonly failing: readonly { readonly check: string; readonly detail?: string }[] }
+interface Ready {
+  readonly ready: boolean;
+  readonly failing: readonly { readonly check: string; readonly detail?: string }[];
+}
 
 async function running<T>(env: Record<string, string>, look: (base: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'disk-room-'));
-  const platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', ...env }), silentLogger);
+  const platform = await startPlatform(
+    readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', ...env }),
+    silentLogger,
+  );
   try {
     return await look(platform.address);
   } finally {
@@ -24,8 +30,13 @@ const ready = async (base: string): Promise<Ready> => (await (await fetch(`${bas
 test('is not ready on a disk with fewer free bytes than MIN_FREE_BYTES, although everything can still be written', async () => {
   // No disk has so many.
   await running({ MIN_FREE_BYTES: String(Number.MAX_SAFE_INTEGER) }, async (base) => {
-    const detail = expect.stringMatching(/^the disk of the data folder has \d+ MiB free, and MIN_FREE_BYTES asks for/) as string;
-    expect(await ready(base)).toMatchObject({ ready: false, failing: [{ service: 'standalone', check: 'disk', detail }] });
+    const detail = expect.stringMatching(
+      /^the disk of the data folder has \d+ MiB free, and MIN_FREE_BYTES asks for/,
+    ) as string;
+    expect(await ready(base)).toMatchObject({
+      ready: false,
+      failing: [{ service: 'standalone', check: 'disk', detail }],
+    });
     const metrics = await (await fetch(`${base}/metrics`)).text();
     expect(metrics).toMatch(/^pa_disk_free_bytes\{folder="data"\} [1-9]/m);
     expect(metrics).toContain(`pa_disk_kept_free_bytes{folder="data"} ${Number.MAX_SAFE_INTEGER}`);
@@ -33,5 +44,7 @@ test('is not ready on a disk with fewer free bytes than MIN_FREE_BYTES, although
 });
 
 test('MIN_FREE_BYTES=0 asks for none', async () => {
-  await running({ MIN_FREE_BYTES: '0' }, async (base) => expect(await ready(base)).toMatchObject({ ready: true, failing: [] }));
+  await running({ MIN_FREE_BYTES: '0' }, async (base) =>
+    expect(await ready(base)).toMatchObject({ ready: true, failing: [] }),
+  );
 });

@@ -14,10 +14,22 @@ test('an opt-out is answered after each of the four services that decide in this
   const platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0' }), silentLogger);
   try {
     const asked = vi.spyOn(Parties.prototype, 'waitForDerived');
-    const event = { specversion: '1.0', id: 'o1', source: '/payer', type: 'payer.member-opted-out.v1', subject: 'm1', time: new Date().toISOString(), data: { scope: 'global', setBy: 'member' } };
+    const event = {
+      specversion: '1.0',
+      id: 'o1',
+      source: '/payer',
+      type: 'payer.member-opted-out.v1',
+      subject: 'm1',
+      time: new Date().toISOString(),
+      data: { scope: 'global', setBy: 'member' },
+    };
     const answer = await fetch(`${platform.address}/events`, {
-      method: 'POST', body: JSON.stringify(event),
-      headers: { 'content-type': 'application/cloudevents+json', authorization: `Bearer ${readFileSync(platform.payerTokenFile, 'utf8').trim()}` },
+      method: 'POST',
+      body: JSON.stringify(event),
+      headers: {
+        'content-type': 'application/cloudevents+json',
+        authorization: `Bearer ${readFileSync(platform.payerTokenFile, 'utf8').trim()}`,
+      },
     });
     expect(answer.status).toBe(202);
     // Party facts of attribution, consent, resources and export. Auth decides about no member.

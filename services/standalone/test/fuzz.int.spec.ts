@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DeadLetterDiscarded, deadLetterTopic, encodeEvent, type EventParked, PROGRESS_TYPE, type Progress } from '@provider-access/events';
+import {
+  type DeadLetterDiscarded,
+  deadLetterTopic,
+  encodeEvent,
+  type EventParked,
+  PROGRESS_TYPE,
+  type Progress,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import { fixedSecret, SigningKeys } from '@provider-access/smart';
 import { drawing } from '@provider-access/testing/promises';
@@ -44,39 +51,79 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
         what.set(`${event.topic}/${placed!.partition}/${placed!.offset}`, `event ${i}: ${event.what}`);
       }
       await atRest(scene).catch((error: unknown) => {
-        throw new Error(`after event ${n + ROUND - 1}: ${running.behind().map((line) => `${line} (${what.get(placeOf(line)) ?? 'not an event of ours'})`).join('; ')}`, { cause: error });
+        throw new Error(
+          `after event ${n + ROUND - 1}: ${running
+            .behind()
+            .map((line) => `${line} (${what.get(placeOf(line)) ?? 'not an event of ours'})`)
+            .join('; ')}`,
+          { cause: error },
+        );
       });
       for (const topic of INBOUND.map(deadLetterTopic)) {
-        const open = recordsOf(topic).filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1' && !discarded.has(r.headers['ce_id']!));
+        const open = recordsOf(topic).filter(
+          (r) => r.headers['ce_type'] === 'pa.event-parked.v1' && !discarded.has(r.headers['ce_id']!),
+        );
         const fuzzed = open.filter((r) => !PARKED_BEFORE.includes(data<EventParked>(r).headers['ce_id'] ?? ''));
         const at = new Date(clock.now()).toISOString();
-        await running.log.append(topic, fuzzed.map(({ headers }) => {
-          const deadLetter = headers['ce_id']!;
-          discarded.add(deadLetter);
-          const discard: DeadLetterDiscarded = { deadLetter, by: 'payer', reason: 'a mutated event', at };
-          return encodeEvent({ id: `discard-${deadLetter}`, source: '/resources', type: 'pa.dead-letter-discarded.v1', time: at, subject: deadLetter, data: discard });
-        }));
+        await running.log.append(
+          topic,
+          fuzzed.map(({ headers }) => {
+            const deadLetter = headers['ce_id']!;
+            discarded.add(deadLetter);
+            const discard: DeadLetterDiscarded = { deadLetter, by: 'payer', reason: 'a mutated event', at };
+            return encodeEvent({
+              id: `discard-${deadLetter}`,
+              source: '/resources',
+              type: 'pa.dead-letter-discarded.v1',
+              time: at,
+              subject: deadLetter,
+              data: discard,
+            });
+          }),
+        );
       }
       await atRest(scene);
       clock.ms += 60_000;
     }
 
     // Each event is a dead letter under its place, or its receipt says what became of it.
-    const letters = new Set(INBOUND.map(deadLetterTopic).flatMap((topic) => recordsOf(topic).filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1').map((r) => data<EventParked>(r)).map(({ topic: t, partition, offset }) => `${t}/${partition}/${offset}`)));
-    const receipts = new Set(['pa.consent', 'pa.attribution', 'pa.providers', 'pa.records'].flatMap((topic) => recordsOf(topic).filter((r) => r.headers['ce_type'] === PROGRESS_TYPE).flatMap((r) => data<Progress>(r).outcomes ?? []).map(({ receipt }) => receipt)));
+    const letters = new Set(
+      INBOUND.map(deadLetterTopic).flatMap((topic) =>
+        recordsOf(topic)
+          .filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1')
+          .map((r) => data<EventParked>(r))
+          .map(({ topic: t, partition, offset }) => `${t}/${partition}/${offset}`),
+      ),
+    );
+    const receipts = new Set(
+      ['pa.consent', 'pa.attribution', 'pa.providers', 'pa.records'].flatMap((topic) =>
+        recordsOf(topic)
+          .filter((r) => r.headers['ce_type'] === PROGRESS_TYPE)
+          .flatMap((r) => data<Progress>(r).outcomes ?? [])
+          .map(({ receipt }) => receipt),
+      ),
+    );
     const lost: string[] = [];
     const ends = { letter: 0, outcome: 0, untold: 0 };
-    INBOUND.forEach((topic, t) => stores.topics.get(topic)!.forEach((records, partition) => records.slice(before[t]![partition]).forEach((record) => {
-      const place = `${topic}/${partition}/${record.offset}`;
-      if (!what.has(place)) return;
-      if (letters.has(place)) ends.letter += 1;
-      else if (receipts.has(receiptOf(record))) ends.outcome += 1;
-      // The damaged byte was in the name of the attribute that asks for a receipt.
-      else if (what.get(place)!.includes('bytes structured') && receiptOf(record) === 'undefined') ends.untold += 1;
-      else lost.push(`${what.get(place)} ${JSON.stringify(record.headers)}`);
-    })));
+    INBOUND.forEach((topic, t) =>
+      stores.topics.get(topic)!.forEach((records, partition) =>
+        records.slice(before[t]![partition]).forEach((record) => {
+          const place = `${topic}/${partition}/${record.offset}`;
+          if (!what.has(place)) return;
+          if (letters.has(place)) ends.letter += 1;
+          else if (receipts.has(receiptOf(record))) ends.outcome += 1;
+          // The damaged byte was in the name of the attribute that asks for a receipt.
+          else if (what.get(place)!.includes('bytes structured') && receiptOf(record) === 'undefined') ends.untold += 1;
+          else lost.push(`${what.get(place)} ${JSON.stringify(record.headers)}`);
+        }),
+      ),
+    );
     expect(lost).toEqual([]);
-    expect([ends.letter > EVENTS / 10, ends.outcome > EVENTS / 10, ends.untold < EVENTS / 100]).toEqual([true, true, true]);
+    expect([ends.letter > EVENTS / 10, ends.outcome > EVENTS / 10, ends.untold < EVENTS / 100]).toEqual([
+      true,
+      true,
+      true,
+    ]);
 
     // The story of the members who were left alone goes as if nothing had happened.
     // Time goes on meanwhile: a step of the export that met facts that were too old comes again after a pause.
@@ -84,9 +131,19 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
     await goOn(scene).finally(() => clearInterval(time));
     await atRest(scene);
     expect(await bystandersAsTheLedgerSays(scene)).toEqual([]);
-    const internal = INBOUND.map(deadLetterTopic).flatMap((topic) => recordsOf(topic).filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1').map((r) => data<EventParked>(r)).filter(({ reason }) => reason === 'internal-fault'));
+    const internal = INBOUND.map(deadLetterTopic).flatMap((topic) =>
+      recordsOf(topic)
+        .filter((r) => r.headers['ce_type'] === 'pa.event-parked.v1')
+        .map((r) => data<EventParked>(r))
+        .filter(({ reason }) => reason === 'internal-fault'),
+    );
     // Each is a fault of ours: it becomes a fixed case, and is mended.
-    expect(internal.map(({ topic, partition, offset, value }) => `${what.get(`${topic}/${partition}/${offset}`)}: ${Buffer.from(value, 'base64').toString().slice(0, 300)}`)).toEqual([]);
+    expect(
+      internal.map(
+        ({ topic, partition, offset, value }) =>
+          `${what.get(`${topic}/${partition}/${offset}`)}: ${Buffer.from(value, 'base64').toString().slice(0, 300)}`,
+      ),
+    ).toEqual([]);
   } finally {
     await running.stop();
     stores.close();

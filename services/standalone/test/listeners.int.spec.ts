@@ -10,26 +10,44 @@ import { type Platform, startPlatform } from '../src/platform.ts';
 const folder = mkdtempSync(join(tmpdir(), 'listeners-'));
 let platform: Platform;
 const warnings: string[] = [];
-const logger = { debug() {}, info() {}, warn: (_details: object, message: string) => void warnings.push(message), error() {} } as unknown as Logger;
+const logger = {
+  debug() {},
+  info() {},
+  warn: (_details: object, message: string) => void warnings.push(message),
+  error() {},
+} as unknown as Logger;
 beforeAll(async () => {
-  platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }), logger);
+  platform = await startPlatform(
+    readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }),
+    logger,
+  );
 });
 afterAll(async () => {
   await platform.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-const status = async (base: string, path: string, method = 'GET'): Promise<number> => (await fetch(base + path, { method })).status;
+const status = async (base: string, path: string, method = 'GET'): Promise<number> =>
+  (await fetch(base + path, { method })).status;
 
 test.each([
-  ['GET', '/metrics', 200], ['POST', '/events', 401], ['GET', '/events/dead-letters', 401], ['GET', '/ops/views', 401], ['GET', '/ops/explain', 401], ['GET', '/auth/clients', 401],
+  ['GET', '/metrics', 200],
+  ['POST', '/events', 401],
+  ['GET', '/events/dead-letters', 401],
+  ['GET', '/ops/views', 401],
+  ['GET', '/ops/explain', 401],
+  ['GET', '/auth/clients', 401],
 ])('%s %s is answered on the internal port and is unknown on the public one', async (method, path, internal) => {
   expect(await status(platform.internalAddress, path, method)).toBe(internal);
-  for (const spelt of [path, path.toUpperCase(), `/${path}`, `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`]) expect(await status(platform.address, spelt, method), spelt).toBe(404);
+  for (const spelt of [path, path.toUpperCase(), `/${path}`, `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`])
+    expect(await status(platform.address, spelt, method), spelt).toBe(404);
 });
 
-test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])('%s is answered on both', async (path) => {
-  expect([await status(platform.address, path), await status(platform.internalAddress, path)]).toEqual([200, 200]);
-});
+test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])(
+  '%s is answered on both',
+  async (path) => {
+    expect([await status(platform.address, path), await status(platform.internalAddress, path)]).toEqual([200, 200]);
+  },
+);
 
 test('a start without BUSINESS_TIME_ZONE says once what a day means then', () => {
   expect(warnings.filter((message) => message.includes('BUSINESS_TIME_ZONE'))).toEqual([NO_TIME_ZONE]);

@@ -11,13 +11,23 @@ import { standaloneConfig } from '../src/config.ts';
 import { startPlatform } from '../src/platform.ts';
 
 const M = 'payer.member-events';
-const optOut = (n: number) => encodeEvent({ id: `loss-${n}`, source: 'urn:portal', type: 'payer.member-opted-out.v1', time: new Date().toISOString(), subject: 'm-loss', data: {} });
+const optOut = (n: number) =>
+  encodeEvent({
+    id: `loss-${n}`,
+    source: 'urn:portal',
+    type: 'payer.member-opted-out.v1',
+    time: new Date().toISOString(),
+    subject: 'm-loss',
+    data: {},
+  });
 
 test('a removed opt-out that nobody had read closes every service until exactly that loss is accepted', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'losses-'));
   const config = readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0' });
   const log = () => openEmbeddedLog({ file: join(folder, 'log.db') });
-  const readiness = async (address: string): Promise<{ status: number; failing: readonly { service: string; check: string; detail?: string }[] }> => {
+  const readiness = async (
+    address: string,
+  ): Promise<{ status: number; failing: readonly { service: string; check: string; detail?: string }[] }> => {
     const answer = await fetch(`${address}/health/ready`);
     return { status: answer.status, ...((await answer.json()) as { failing: [] }) };
   };
@@ -38,7 +48,9 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   const { status, failing } = await readiness(platform.address);
   expect(status).toBe(503);
   for (const check of ['attribution.facts', 'consent.facts']) {
-    expect(failing.find((each) => each.check === check)?.detail).toMatch(new RegExp(`-intake has lost events: ${M.replace('.', '\\.')}/${partition}: retention removed records 1 to 1 `));
+    expect(failing.find((each) => each.check === check)?.detail).toMatch(
+      new RegExp(`-intake has lost events: ${M.replace('.', '\\.')}/${partition}: retention removed records 1 to 1 `),
+    );
   }
   expect(failing.map(({ service }) => service)).toEqual(expect.arrayContaining(['resources', 'export']));
   await platform.stop();
@@ -46,13 +58,24 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   outside = log();
   const accept = (group: string) => {
     const restore = `loss/${group}/${M}/${partition}/1-2`;
-    return encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: new Date().toISOString(), subject: restore, data: { restore, by: 'Ann', reason: 'published again', at: new Date().toISOString() } });
+    return encodeEvent({
+      id: `${restore}/accepted`,
+      source: 'urn:provider-access:admin',
+      type: 'pa.restore-accepted.v1',
+      time: new Date().toISOString(),
+      subject: restore,
+      data: { restore, by: 'Ann', reason: 'published again', at: new Date().toISOString() },
+    });
   };
   await outside.append('pa.registry', ['consent-intake', 'attribution-intake'].map(accept));
   await outside.close();
   platform = await startPlatform(config, silentLogger);
   // One intake has still lost something.
-  await eventually(async () => expect((await readiness(platform.address)).failing.find(({ check }) => check === 'consent.facts')?.detail).toMatch(/resources-intake has lost events/));
+  await eventually(async () =>
+    expect((await readiness(platform.address)).failing.find(({ check }) => check === 'consent.facts')?.detail).toMatch(
+      /resources-intake has lost events/,
+    ),
+  );
   await platform.stop();
   outside = log();
   await outside.append('pa.registry', [accept('resources-intake')]);

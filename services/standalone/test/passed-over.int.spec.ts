@@ -10,8 +10,13 @@ import { Stores } from './kill-points/stores.ts';
 import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/story.ts';
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
-/** Types of ours whose records are folded: a fault of the platform may write one that nobody can read. Those of a topic that no subject belongs to are left out. */
-const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).filter(([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1'].includes(type));
+/**
+ * Types of ours whose records are folded: a fault of the platform may write one that nobody can read. Those of a topic
+ * that no subject belongs to are left out.
+ */
+const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).filter(
+  ([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1'].includes(type),
+);
 const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
 
 test('one record of ours of each type that nobody can read stops nothing: everybody else is served as before', async () => {
@@ -28,7 +33,14 @@ test('one record of ours of each type that nobody can read stops nothing: everyb
     for (const [i, [type, { topic }]] of FOLDED.entries()) {
       if (!OURS.has(topic)) continue;
       topics.add(topic);
-      const event = { id: `broken-${i}`, source: 'urn:provider-access:test', type, time: new Date(clock.now()).toISOString(), subject: 'somebody-else', data: {} };
+      const event = {
+        id: `broken-${i}`,
+        source: 'urn:provider-access:test',
+        type,
+        time: new Date(clock.now()).toISOString(),
+        subject: 'somebody-else',
+        data: {},
+      };
       await running.log.append(topic, [{ ...encodeEvent(event), value: '{"member":' }]);
     }
     expect(topics.size).toBeGreaterThan(5);
@@ -37,7 +49,13 @@ test('one record of ours of each type that nobody can read stops nothing: everyb
       throw new Error(running.behind().join('; '), { cause: error });
     });
     // The ledger reads the log itself, and cannot read these either.
-    const readable = [...stores.topics].map(([topic, partitions]) => [topic, partitions.map((records) => records.filter((r) => !r.headers['ce_id']?.startsWith('broken-')))] as const);
+    const readable = [...stores.topics].map(
+      ([topic, partitions]) =>
+        [
+          topic,
+          partitions.map((records) => records.filter((r) => !r.headers['ce_id']?.startsWith('broken-'))),
+        ] as const,
+    );
     const seen = Object.assign(Object.create(stores) as Stores, { topics: new Map(readable) });
     expect(await bystandersAsTheLedgerSays({ ...scene, stores: seen })).toEqual([]);
   } finally {

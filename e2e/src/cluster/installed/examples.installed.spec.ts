@@ -16,14 +16,20 @@ beforeAll(async () => {
   cluster = await openCluster();
   await cluster.createNamespace(NAMESPACE);
   // Named by examples, made by operators.
-  await cluster.api.config.makeApiClient(k8s.SchedulingV1Api).createPriorityClass({ body: { metadata: { name: 'payer-facing' }, value: 1000 } });
+  await cluster.api.config
+    .makeApiClient(k8s.SchedulingV1Api)
+    .createPriorityClass({ body: { metadata: { name: 'payer-facing' }, value: 1000 } });
   for (const kind of CRD_KINDS) {
     const [definition] = k8s.loadAllYaml(readFileSync(await crdFile(kind), 'utf8')) as k8s.V1CustomResourceDefinition[];
     const extensions = cluster.api.config.makeApiClient(k8s.ApiextensionsV1Api);
     await extensions.createCustomResourceDefinition({ body: definition! }).catch((error: unknown) => {
       if (codeOf(error) !== 409) throw error;
     });
-    await eventually(async () => expect((await extensions.readCustomResourceDefinition({ name: definition!.metadata!.name! })).status?.conditions).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' })));
+    await eventually(async () =>
+      expect(
+        (await extensions.readCustomResourceDefinition({ name: definition!.metadata!.name! })).status?.conditions,
+      ).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' })),
+    );
   }
 });
 afterAll(() => cluster?.deleteNamespace(NAMESPACE));
@@ -36,25 +42,45 @@ describe('a server-side dry run', () => {
     expect(objects.length).toBeGreaterThan(30);
     // Pods are refused without their account.
     for (const { metadata } of objects.filter(({ kind }) => kind === 'ServiceAccount')) {
-      await cluster.api.core.createNamespacedServiceAccount({ namespace: NAMESPACE, body: { metadata: { name: metadata.name } } }).catch((error: unknown) => {
-        if (codeOf(error) !== 409) throw error;
-      });
+      await cluster.api.core
+        .createNamespacedServiceAccount({ namespace: NAMESPACE, body: { metadata: { name: metadata.name } } })
+        .catch((error: unknown) => {
+          if (codeOf(error) !== 409) throw error;
+        });
     }
     const faults: string[] = [];
     // A new definition is served a moment after it is established.
-    for (const object of objects) faults.push(...(await eventually(async () => {
-      const found = await faultsOf(cluster.api, object, NAMESPACE);
-      expect(found.filter((fault) => fault.includes('knows no'))).toEqual([]);
-      return found;
-    })));
+    for (const object of objects)
+      faults.push(
+        ...(await eventually(async () => {
+          const found = await faultsOf(cluster.api, object, NAMESPACE);
+          expect(found.filter((fault) => fault.includes('knows no'))).toEqual([]);
+          return found;
+        })),
+      );
     expect(faults).toEqual([]);
   });
 
   test('finds an unknown field, a wrong port name, a kind that is not there and a container that would be root', async () => {
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ port: 80, targetPort: 'Not_A_Name' }] } };
-    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'b' }, spec: { replicaz: 1, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'c' }] } } } };
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'a' },
+      spec: { ports: [{ port: 80, targetPort: 'Not_A_Name' }] },
+    };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'b' },
+      spec: {
+        replicaz: 1,
+        selector: { matchLabels: { a: 'b' } },
+        template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'c' }] } },
+      },
+    };
     const { replicaz: _, ...spec } = deployment.spec;
-    const find = async (object: k8s.KubernetesObject): Promise<string> => (await faultsOf(cluster.api, object, NAMESPACE)).join('\n');
+    const find = async (object: k8s.KubernetesObject): Promise<string> =>
+      (await faultsOf(cluster.api, object, NAMESPACE)).join('\n');
     expect(await find(service)).toMatch(/targetPort/);
     expect(await find(deployment)).toMatch(/replicaz/);
     expect(await find({ ...deployment, spec } as k8s.KubernetesObject)).toMatch(/would violate PodSecurity/);

@@ -10,9 +10,16 @@ import { IMAGE, prepareRelease, type Release } from '../release.ts';
 const WAIT = { timeout: 240_000, interval: 250 };
 let cluster: Cluster;
 let release: Release;
-const waiting = async (component: string): Promise<(string | undefined)[]> => (await release.pods(component)).flatMap(({ status }) => (status?.containerStatuses ?? []).map(({ state }) => state?.waiting?.reason));
+const waiting = async (component: string): Promise<(string | undefined)[]> =>
+  (await release.pods(component)).flatMap(({ status }) =>
+    (status?.containerStatuses ?? []).map(({ state }) => state?.waiting?.reason),
+  );
 /** Which pods serve: a roll-out makes others. */
-const serving = async (): Promise<string[]> => (await release.pods()).filter(({ metadata, status }) => status?.phase === 'Running' && metadata?.deletionTimestamp === undefined).map(({ metadata }) => metadata!.name!).toSorted();
+const serving = async (): Promise<string[]> =>
+  (await release.pods())
+    .filter(({ metadata, status }) => status?.phase === 'Running' && metadata?.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata!.name!)
+    .toSorted();
 
 beforeAll(async () => {
   cluster = await openCluster();
@@ -28,7 +35,9 @@ describe('a missing Secret', () => {
     // As a volume: the pod is not made. As a variable: its container is not.
     await eventually(async () => {
       const { items } = await cluster.api.core.listNamespacedEvent({ namespace });
-      expect(items.map(({ reason, message }) => `${reason} ${message}`)).toContainEqual(expect.stringMatching(/^FailedMount .*secret "payer" not found/));
+      expect(items.map(({ reason, message }) => `${reason} ${message}`)).toContainEqual(
+        expect.stringMatching(/^FailedMount .*secret "payer" not found/),
+      );
       expect(await waiting('export')).toContain('CreateContainerConfigError');
     }, WAIT);
     expect(await waiting('resources')).toContain('ContainerCreating');
@@ -44,8 +53,18 @@ describe('a killed pod', () => {
     const load = startLoad(release, { reading: true });
     await load.continues();
     process.kill(cluster.processes(pod!.metadata!.uid!)[0]!, 'SIGKILL');
-    const now = async () => (await release.pods('resources')).find(({ metadata }) => metadata!.uid === pod!.metadata!.uid)?.status?.containerStatuses?.[0];
-    await eventually(async () => expect(await now()).toMatchObject({ restartCount: 1, ready: true, lastState: { terminated: { exitCode: 137 } } }), WAIT);
+    const now = async () =>
+      (await release.pods('resources')).find(({ metadata }) => metadata!.uid === pod!.metadata!.uid)?.status
+        ?.containerStatuses?.[0];
+    await eventually(
+      async () =>
+        expect(await now()).toMatchObject({
+          restartCount: 1,
+          ready: true,
+          lastState: { terminated: { exitCode: 137 } },
+        }),
+      WAIT,
+    );
     const { requests, failed } = await load.stop();
     console.log(`a killed pod under load: ${requests} reads, ${failed.length} failed`);
     expect(failed).toEqual([]);
@@ -72,7 +91,9 @@ describe('an upgrade that cannot work', () => {
     await expect(release.upgrade({ kafka: { topics: { partitions: 8 } } })).rejects.toThrow(/pre-upgrade|Job|failed/i);
     expect(await serving()).toEqual(before);
     const [job] = (await cluster.api.batch.listNamespacedJob({ namespace: release.namespace })).items;
-    expect(job?.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')).toMatchObject({ reason: 'PodFailurePolicy' });
+    expect(job?.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')).toMatchObject({
+      reason: 'PodFailurePolicy',
+    });
     expect(await cluster.helm.list(release.namespace)).toMatchObject([{ status: 'failed' }]);
     // The next one that can work does.
     await release.upgrade({ kafka: { topics: { partitions: 4 } } });
@@ -83,9 +104,14 @@ describe('an upgrade that cannot work', () => {
     const before = await serving();
     const load = startLoad(release);
     const cancel = new AbortController();
-    const upgrading = release.upgrade({ image: { tag: 'nowhere' } }, ['--rollback-on-failure'], cancel.signal).then(() => 'worked', (error: unknown) => String(error));
+    const upgrading = release.upgrade({ image: { tag: 'nowhere' } }, ['--rollback-on-failure'], cancel.signal).then(
+      () => 'worked',
+      (error: unknown) => String(error),
+    );
     await eventually(async () => {
-      const job = (await release.pods('admin')).flatMap(({ status }) => (status?.initContainerStatuses ?? []).map(({ state }) => state?.waiting?.reason));
+      const job = (await release.pods('admin')).flatMap(({ status }) =>
+        (status?.initContainerStatuses ?? []).map(({ state }) => state?.waiting?.reason),
+      );
       expect(job.some((reason) => reason === 'ErrImagePull' || reason === 'ImagePullBackOff')).toBe(true);
     }, WAIT);
     cancel.abort();
@@ -101,15 +127,20 @@ describe('an upgrade that cannot work', () => {
     const entry = join(rootfs, 'app/bin/provider-access');
     const [first, ...rest] = readFileSync(entry, 'utf8').split('\n');
     // Topics and indexes work; the service does not.
-    writeFileSync(entry, [first, 'if (process.argv[2] === \'resources\') process.exit(1);', ...rest].join('\n'));
+    writeFileSync(entry, [first, "if (process.argv[2] === 'resources') process.exit(1);", ...rest].join('\n'));
     cluster.images.register(`${IMAGE.repository}:broken`, { ...image, rootfs });
     const load = startLoad(release);
     const cancel = new AbortController();
-    const upgrade = release.upgrade({ image: { tag: 'broken' } }, ['--rollback-on-failure'], cancel.signal).then(() => 'worked', (error: unknown) => String(error));
+    const upgrade = release.upgrade({ image: { tag: 'broken' } }, ['--rollback-on-failure'], cancel.signal).then(
+      () => 'worked',
+      (error: unknown) => String(error),
+    );
     await eventually(async () => expect(await waiting('resources')).toContain('CrashLoopBackOff'), WAIT);
     cancel.abort();
     expect(await upgrade).toMatch(/rolled back|rollback/i);
-    const images = (await cluster.api.apps.listNamespacedDeployment({ namespace: release.namespace })).items.map(({ spec }) => spec!.template.spec!.containers[0]!.image);
+    const images = (await cluster.api.apps.listNamespacedDeployment({ namespace: release.namespace })).items.map(
+      ({ spec }) => spec!.template.spec!.containers[0]!.image,
+    );
     expect(new Set(images)).toEqual(new Set([`${IMAGE.repository}:${IMAGE.tag}`]));
     const { requests, failed } = await load.stop();
     console.log(`a broken version under load: ${requests} requests, ${failed.length} failed`);

@@ -13,12 +13,29 @@ let release: Release;
 const left = async (): Promise<string[]> => {
   const { api, config } = { api: cluster.api, config: { namespace: release.namespace } };
   const lists = {
-    deployments: api.apps.listNamespacedDeployment(config), replicaSets: api.apps.listNamespacedReplicaSet(config), pods: api.core.listNamespacedPod(config), services: api.core.listNamespacedService(config),
-    configMaps: api.core.listNamespacedConfigMap(config), accounts: api.core.listNamespacedServiceAccount(config), secrets: api.core.listNamespacedSecret(config), ingresses: api.networking.listNamespacedIngress(config),
-    policies: api.networking.listNamespacedNetworkPolicy(config), budgets: api.policy.listNamespacedPodDisruptionBudget(config), autoscalers: api.autoscaling.listNamespacedHorizontalPodAutoscaler(config), jobs: api.batch.listNamespacedJob(config), cronJobs: api.batch.listNamespacedCronJob(config),
+    deployments: api.apps.listNamespacedDeployment(config),
+    replicaSets: api.apps.listNamespacedReplicaSet(config),
+    pods: api.core.listNamespacedPod(config),
+    services: api.core.listNamespacedService(config),
+    configMaps: api.core.listNamespacedConfigMap(config),
+    accounts: api.core.listNamespacedServiceAccount(config),
+    secrets: api.core.listNamespacedSecret(config),
+    ingresses: api.networking.listNamespacedIngress(config),
+    policies: api.networking.listNamespacedNetworkPolicy(config),
+    budgets: api.policy.listNamespacedPodDisruptionBudget(config),
+    autoscalers: api.autoscaling.listNamespacedHorizontalPodAutoscaler(config),
+    jobs: api.batch.listNamespacedJob(config),
+    cronJobs: api.batch.listNamespacedCronJob(config),
   };
-  const found = await Promise.all(Object.entries(lists).map(async ([kind, list]) => (await list).items.map(({ metadata }) => `${kind}/${metadata!.name}`)));
-  return found.flat().filter((name) => !['configMaps/kube-root-ca.crt', 'accounts/default'].includes(name)).toSorted();
+  const found = await Promise.all(
+    Object.entries(lists).map(async ([kind, list]) =>
+      (await list).items.map(({ metadata }) => `${kind}/${metadata!.name}`),
+    ),
+  );
+  return found
+    .flat()
+    .filter((name) => !['configMaps/kube-root-ca.crt', 'accounts/default'].includes(name))
+    .toSorted();
 };
 
 beforeAll(async () => {
@@ -30,15 +47,21 @@ afterAll(() => release?.destroy());
 
 describe('installed in a namespace under the restricted level', () => {
   test('Helm says deployed, and every Deployment has what it asked for', async () => {
-    expect(await cluster.helm.list(release.namespace)).toMatchObject([{ name: 'pa', status: 'deployed', chart: expect.stringMatching(/^provider-access-/) as string }]);
+    expect(await cluster.helm.list(release.namespace)).toMatchObject([
+      { name: 'pa', status: 'deployed', chart: expect.stringMatching(/^provider-access-/) as string },
+    ]);
     const { items } = await cluster.api.apps.listNamespacedDeployment({ namespace: release.namespace });
-    expect(items.map(({ metadata }) => metadata!.labels!['app.kubernetes.io/component']).toSorted()).toEqual(SERVICES.toSorted());
+    expect(items.map(({ metadata }) => metadata!.labels!['app.kubernetes.io/component']).toSorted()).toEqual(
+      SERVICES.toSorted(),
+    );
     for (const { spec, status } of items) expect(status?.readyReplicas).toBe(spec?.replicas);
   });
 
   test('the level is real: a pod that would be root is refused', async () => {
     const pod = { metadata: { name: 'root' }, spec: { containers: [{ name: 'x', image: 'x' }] } };
-    await expect(cluster.api.core.createNamespacedPod({ namespace: release.namespace, body: pod })).rejects.toThrow(/violates PodSecurity/);
+    await expect(cluster.api.core.createNamespacedPod({ namespace: release.namespace, body: pod })).rejects.toThrow(
+      /violates PodSecurity/,
+    );
   });
 
   test('processes are who and what the chart says', async () => {
@@ -50,7 +73,8 @@ describe('installed in a namespace under the restricted level', () => {
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
       for (const set of ['Prm', 'Eff', 'Bnd', 'Amb']) expect(status).toMatch(new RegExp(`^Cap${set}:\\t0+$`, 'm'));
       // Not even root could write there.
-      for (const path of ['app/x', 'x', 'etc/x', 'usr/x']) expect(() => writeFileSync(`/proc/${pid}/root/${path}`, '')).toThrow(/EROFS/);
+      for (const path of ['app/x', 'x', 'etc/x', 'usr/x'])
+        expect(() => writeFileSync(`/proc/${pid}/root/${path}`, '')).toThrow(/EROFS/);
       writeFileSync(`/proc/${pid}/root/tmp/x`, '');
     }
   });
@@ -60,10 +84,22 @@ describe('installed in a namespace under the restricted level', () => {
     expect(await status(`${release.base}/fhir/metadata`)).toBe(200);
     expect(await status(`${release.base}/fhir/.well-known/smart-configuration`)).toBe(200);
     expect(await status(`${release.base}/fhir/Patient/x`)).toBe(401);
-    for (const path of ['/events', '/ops/explain', '/ops/views/auth', '/metrics', '/health/ready', '/fhirx', '/']) expect([path, await status(`${release.base}${path}`)]).toEqual([path, 404]);
-    expect((await http(`${release.internalBase}/events`, { method: 'POST', headers: { 'content-type': 'application/cloudevents+json' }, body: '{}' })).status).toBe(401);
-    for (const path of ['/fhir/metadata', '/metrics', '/health/ready']) expect([path, await status(`${release.internalBase}${path}`)]).toEqual([path, 404]);
-    const { jwks_uri: keys } = json<{ jwks_uri: string }>(await http(`${release.base}/fhir/.well-known/smart-configuration`));
+    for (const path of ['/events', '/ops/explain', '/ops/views/auth', '/metrics', '/health/ready', '/fhirx', '/'])
+      expect([path, await status(`${release.base}${path}`)]).toEqual([path, 404]);
+    expect(
+      (
+        await http(`${release.internalBase}/events`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/cloudevents+json' },
+          body: '{}',
+        })
+      ).status,
+    ).toBe(401);
+    for (const path of ['/fhir/metadata', '/metrics', '/health/ready'])
+      expect([path, await status(`${release.internalBase}${path}`)]).toEqual([path, 404]);
+    const { jwks_uri: keys } = json<{ jwks_uri: string }>(
+      await http(`${release.base}/fhir/.well-known/smart-configuration`),
+    );
     expect(keys.startsWith(release.base)).toBe(true);
   });
 
@@ -80,11 +116,16 @@ describe('installed in a namespace under the restricted level', () => {
 
   test('helm test walks the road and leaves nobody behind', async () => {
     expect(await release.test()).toMatch(/Phase:\s+Succeeded[\s\S]*Phase:\s+Succeeded/);
-    const logs = [...cluster.logs(release.namespace)].filter(([name]) => name.includes('test-road')).map(([, text]) => text).join('\n');
+    const logs = [...cluster.logs(release.namespace)]
+      .filter(([name]) => name.includes('test-road'))
+      .map(([, text]) => text)
+      .join('\n');
     const member = /\b(probe-[a-z0-9-]+)\b/i.exec(logs)?.[1];
     expect(logs).toMatch(/remov/i);
     if (member !== undefined) {
-      const explained = await http(`${release.internalBase}/ops/explain?member=${member}&client=none`, { token: release.administratorToken });
+      const explained = await http(`${release.internalBase}/ops/explain?member=${member}&client=none`, {
+        token: release.administratorToken,
+      });
       expect(explained.body.toString()).not.toContain('"permit"');
     }
   });
@@ -93,28 +134,67 @@ describe('installed in a namespace under the restricted level', () => {
 describe('what else the objects say', () => {
   test('the eviction of a pod waits while another of its service is away', async () => {
     const pods = await release.pods('auth');
-    const evict = (i: number): Promise<unknown> => cluster.api.core.createNamespacedPodEviction({ name: pods[i]!.metadata!.name!, namespace: release.namespace, body: { metadata: { name: pods[i]!.metadata!.name!, namespace: release.namespace } } });
+    const evict = (i: number): Promise<unknown> =>
+      cluster.api.core.createNamespacedPodEviction({
+        name: pods[i]!.metadata!.name!,
+        namespace: release.namespace,
+        body: { metadata: { name: pods[i]!.metadata!.name!, namespace: release.namespace } },
+      });
     expect(pods).toHaveLength(2);
     await evict(0);
-    await expect(evict(1)).rejects.toMatchObject({ code: 429, body: expect.stringContaining('disruption budget') as string });
-    await expect.poll(async () => (await release.pods('auth')).map(({ metadata }) => metadata!.name)).not.toContain(pods[0]!.metadata!.name);
-    await expect.poll(async () => (await cluster.api.apps.readNamespacedDeployment({ name: 'pa-provider-access-auth', namespace: release.namespace })).status?.readyReplicas).toBe(2);
+    await expect(evict(1)).rejects.toMatchObject({
+      code: 429,
+      body: expect.stringContaining('disruption budget') as string,
+    });
+    await expect
+      .poll(async () => (await release.pods('auth')).map(({ metadata }) => metadata!.name))
+      .not.toContain(pods[0]!.metadata!.name);
+    await expect
+      .poll(
+        async () =>
+          (
+            await cluster.api.apps.readNamespacedDeployment({
+              name: 'pa-provider-access-auth',
+              namespace: release.namespace,
+            })
+          ).status?.readyReplicas,
+      )
+      .toBe(2);
   });
 
   test('policies deny what is not named, and autoscalers name what they scale', async () => {
     const policies = (await cluster.api.networking.listNamespacedNetworkPolicy({ namespace: release.namespace })).items;
     expect(policies.length).toBeGreaterThanOrEqual(SERVICES.length);
-    expect(policies.every(({ spec }) => spec?.policyTypes?.includes('Ingress') === true || spec?.policyTypes?.includes('Egress') === true)).toBe(true);
+    expect(
+      policies.every(
+        ({ spec }) => spec?.policyTypes?.includes('Ingress') === true || spec?.policyTypes?.includes('Egress') === true,
+      ),
+    ).toBe(true);
   });
 });
 
 describe('upgraded, rolled back, removed', () => {
   test('changed values reach the processes without a failed request, and a rollback takes them back', async () => {
     const load = startLoad(release);
-    await release.upgrade({ config: { FACTS_BOUND_MS: 30_000 }, services: { consent: { autoscaling: { enabled: true, minReplicas: 1, maxReplicas: 3 } }, attribution: { replicas: 2 } } });
-    const seen = async (name: string): Promise<unknown> => (await cluster.api.core.readNamespacedConfigMap({ name: 'pa-provider-access-resources', namespace: release.namespace })).data?.[name];
+    await release.upgrade({
+      config: { FACTS_BOUND_MS: 30_000 },
+      services: {
+        consent: { autoscaling: { enabled: true, minReplicas: 1, maxReplicas: 3 } },
+        attribution: { replicas: 2 },
+      },
+    });
+    const seen = async (name: string): Promise<unknown> =>
+      (
+        await cluster.api.core.readNamespacedConfigMap({
+          name: 'pa-provider-access-resources',
+          namespace: release.namespace,
+        })
+      ).data?.[name];
     expect(await seen('FACTS_BOUND_MS')).toBe('30000');
-    expect((await cluster.api.autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: release.namespace })).items[0]?.spec).toMatchObject({ maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'pa-provider-access-consent' } });
+    expect(
+      (await cluster.api.autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: release.namespace })).items[0]
+        ?.spec,
+    ).toMatchObject({ maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'pa-provider-access-consent' } });
     // Helm waits for the new ones, not until the old ones are gone.
     const pod = (await release.pods('resources')).find(({ metadata }) => metadata?.deletionTimestamp === undefined);
     const environment = readFileSync(`/proc/${cluster.processes(pod!.metadata!.uid!)[0]}/environ`, 'utf8').split('\0');
@@ -123,20 +203,39 @@ describe('upgraded, rolled back, removed', () => {
     expect(await seen('FACTS_BOUND_MS')).toBe('20000');
     await load.continues(200);
     const { requests, repeated, failed } = await load.stop();
-    console.log(`upgrade and rollback under load: ${requests} requests, ${repeated} to be repeated, ${failed.length} failed`);
+    console.log(
+      `upgrade and rollback under load: ${requests} requests, ${repeated} to be repeated, ${failed.length} failed`,
+    );
     expect(failed.slice(0, 20)).toEqual([]);
   });
 
   test('nothing of it is left but what the payer made and the last report of the job; topics and data stay', async () => {
-    expect((await tell({ base: release.internalBase, payerToken: release.payerToken } as never, optIn('stays'))).status).toMatch(/accepted|effective/);
+    expect(
+      (await tell({ base: release.internalBase, payerToken: release.payerToken } as never, optIn('stays'))).status,
+    ).toMatch(/accepted|effective/);
     await release.uninstall();
-    await expect.poll(left).toEqual(expect.not.arrayContaining([expect.stringMatching(/^(deployments|replicaSets|services|ingresses|policies|budgets|autoscalers|configMaps|cronJobs)\//)]) as unknown[]);
+    await expect
+      .poll(left)
+      .toEqual(
+        expect.not.arrayContaining([
+          expect.stringMatching(
+            /^(deployments|replicaSets|services|ingresses|policies|budgets|autoscalers|configMaps|cronJobs)\//,
+          ),
+        ]) as unknown[],
+      );
     // Hooks are not objects of the release: docs/helm.md names them.
     const rest = (await left()).filter((name) => !/^(jobs|pods)\/pa-provider-access-(admin|test)/.test(name));
-    expect(rest.filter((name) => !/^pods\//.test(name))).toEqual(['secrets/bucket', 'secrets/payer', 'secrets/platform']);
-    expect(await orMissing(cluster.api.core.readNamespacedPod({ name: 'x', namespace: release.namespace }))).toBeUndefined();
+    expect(rest.filter((name) => !/^pods\//.test(name))).toEqual([
+      'secrets/bucket',
+      'secrets/payer',
+      'secrets/platform',
+    ]);
+    expect(
+      await orMissing(cluster.api.core.readNamespacedPod({ name: 'x', namespace: release.namespace })),
+    ).toBeUndefined();
     // Its data stays: the same values find the same topics again, with nothing to be done.
-    const plans = (): string[] => [...cluster.logs(release.namespace).keys()].filter((name) => /admin-[^/]+\/plan$/.test(name));
+    const plans = (): string[] =>
+      [...cluster.logs(release.namespace).keys()].filter((name) => /admin-[^/]+\/plan$/.test(name));
     const before = plans();
     await release.install();
     const [after] = plans().filter((name) => !before.includes(name));

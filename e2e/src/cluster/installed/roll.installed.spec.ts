@@ -13,9 +13,18 @@ import { IMAGE, prepareRelease, type Release } from '../release.ts';
 
 const NAME = 'pa-roll';
 /** Starting processes and the control plane share a machine. The test is about the roll-out. */
-const PATIENT = { FACTS_BOUND_MS: 20_000, EXPORT_CHUNK_MEMBERS: 1, EXPORT_RUNNING_PER_CLIENT: 20, EXPORT_KICK_OFFS_PER_HOUR: 100_000, EXPORT_POLLS_PER_MINUTE: 1_000_000 };
+const PATIENT = {
+  FACTS_BOUND_MS: 20_000,
+  EXPORT_CHUNK_MEMBERS: 1,
+  EXPORT_RUNNING_PER_CLIENT: 20,
+  EXPORT_KICK_OFFS_PER_HOUR: 100_000,
+  EXPORT_POLLS_PER_MINUTE: 1_000_000,
+};
 
-/** `helm upgrade` and `helm rollback` between an earlier image and this one, in the middle of the work of a payer and a provider. */
+/**
+ * `helm upgrade` and `helm rollback` between an earlier image and this one, in the middle of the work of a payer and a
+ * provider.
+ */
 describe('rolled out from an earlier image', () => {
   const { payer, organization } = seenPayer({ seed: 'rolled', members: 8 });
   const base = { ...IMAGE, tag: `base-${baseCommit().slice(0, 7)}` };
@@ -31,9 +40,21 @@ describe('rolled out from an earlier image', () => {
     cluster.images.register(`${base.repository}:${base.tag}`, providerAccess(rootfs));
     release = await prepareRelease({ cluster, name: NAME, oneHost: true, values: { config: PATIENT } });
     // The earlier build has no `admin plan` for the chart's job: it applies by itself what it needs.
-    const { kafka, mongodb } = release.values() as { kafka: { topicPrefix: string }; mongodb: { uri: string; database: string } };
+    const { kafka, mongodb } = release.values() as {
+      kafka: { topicPrefix: string };
+      mongodb: { uri: string; database: string };
+    };
     const applied = spawnSync(process.execPath, [join(build, 'services/admin/dist/main.js'), 'apply'], {
-      encoding: 'utf8', env: { ...process.env, KAFKA_TOPIC_PREFIX: kafka.topicPrefix, KAFKA_PARTITIONS: '4', KAFKA_REPLICATION: '1', KAFKA_MIN_INSYNC_REPLICAS: '1', MONGODB_URI: mongodb.uri, MONGODB_DATABASE: mongodb.database },
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        KAFKA_TOPIC_PREFIX: kafka.topicPrefix,
+        KAFKA_PARTITIONS: '4',
+        KAFKA_REPLICATION: '1',
+        KAFKA_MIN_INSYNC_REPLICAS: '1',
+        MONGODB_URI: mongodb.uri,
+        MONGODB_DATABASE: mongodb.database,
+      },
     });
     if (applied.status !== 0) throw new Error(`the earlier build could not apply: ${applied.stdout}${applied.stderr}`);
     await release.install({ image: base }, ['--no-hooks']);
@@ -44,14 +65,15 @@ describe('rolled out from an earlier image', () => {
   }, 1_800_000);
   afterAll(() => release?.destroy());
 
-  const rolls = (what: string, roll: () => Promise<void>): void => test(`${what}: no failed request`, async () => {
-    await load.continues();
-    const began = performance.now();
-    await roll();
-    await load.continues();
-    console.info(`${what} in ${Math.round(performance.now() - began)} ms`);
-    expect(load.failed()).toEqual([]);
-  }, 900_000);
+  const rolls = (what: string, roll: () => Promise<void>): void =>
+    test(`${what}: no failed request`, async () => {
+      await load.continues();
+      const began = performance.now();
+      await roll();
+      await load.continues();
+      console.info(`${what} in ${Math.round(performance.now() - began)} ms`);
+      expect(load.failed()).toEqual([]);
+    }, 900_000);
   const rolled = (): { platform: Release; load: RoadLoad } => ({ platform: release, load });
 
   rolls('upgraded to this image', () => release.upgrade({ image: IMAGE }));

@@ -23,13 +23,25 @@ export interface Running {
   stop(graceSeconds: number): Promise<void>;
 }
 
-/** The user of a container: its own context, the pod's, the image's. @throws ConfigError when it would be root and must not */
+/**
+ * The user of a container: its own context, the pod's, the image's. @throws ConfigError when it would be root and must
+ * not
+ */
 export function userOf(pod: V1Pod, security: V1SecurityContext, image: Image): User {
   const shared = pod.spec!.securityContext ?? {};
   const [uid, gid] = (image.user ?? '0:0').split(':').map(Number);
-  const user = { uid: security.runAsUser ?? shared.runAsUser ?? uid ?? 0, gid: security.runAsGroup ?? shared.runAsGroup ?? gid ?? 0 };
-  if ((security.runAsNonRoot ?? shared.runAsNonRoot) === true && user.uid === 0) throw new ConfigError('container has runAsNonRoot and image will run as root');
-  return { ...user, groups: [...new Set([...(shared.fsGroup === undefined ? [] : [shared.fsGroup]), ...(shared.supplementalGroups ?? [])])] };
+  const user = {
+    uid: security.runAsUser ?? shared.runAsUser ?? uid ?? 0,
+    gid: security.runAsGroup ?? shared.runAsGroup ?? gid ?? 0,
+  };
+  if ((security.runAsNonRoot ?? shared.runAsNonRoot) === true && user.uid === 0)
+    throw new ConfigError('container has runAsNonRoot and image will run as root');
+  return {
+    ...user,
+    groups: [
+      ...new Set([...(shared.fsGroup === undefined ? [] : [shared.fsGroup]), ...(shared.supplementalGroups ?? [])]),
+    ],
+  };
 }
 
 export interface ContainerOptions {
@@ -49,7 +61,10 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   const security: V1SecurityContext = container.securityContext ?? {};
   const user = userOf(pod, security, image);
   const env = { PATH, HOSTNAME: pod.metadata!.name!, ...image.env, ...options.env };
-  const words = container.command ?? [...image.entrypoint, ...(container.args === undefined ? (image.command ?? []) : [])];
+  const words = container.command ?? [
+    ...image.entrypoint,
+    ...(container.args === undefined ? (image.command ?? []) : []),
+  ];
   const command = [...words, ...(container.args ?? [])].map((word) => expand(word, env));
   const root = join(folder, 'root');
   const etc = join(folder, 'etc');
@@ -58,9 +73,24 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   const script = containerScript({ root, etc, image, mounts: options.mounts, user, security, command });
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
-  // The first child of the outer shell is process 1 of the new namespace. (`unshare --fork` loses the signal that ended its child.)
+  // The first child of the outer shell is process 1 of the new namespace. (`unshare --fork` loses the signal that ended
+  // its child.)
   // In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not at all.
-  const outer = spawn(program('nsenter'), [`--net=${sandbox.network}`, program('unshare'), '--mount', '--pid', program('sh'), '-c', `${program('sh')} -c "$1" & wait $!`, 'sh', script], { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] });
+  const outer = spawn(
+    program('nsenter'),
+    [
+      `--net=${sandbox.network}`,
+      program('unshare'),
+      '--mount',
+      '--pid',
+      program('sh'),
+      '-c',
+      `${program('sh')} -c "$1" & wait $!`,
+      'sh',
+      script,
+    ],
+    { env, cwd: '/', detached: true, stdio: ['ignore', log, log, 'pipe'] },
+  );
   closeSync(log);
   const startedAt = new Date();
   const ended = new Promise<number>((resolve) => {
@@ -74,13 +104,18 @@ export async function startContainer(options: ContainerOptions): Promise<Running
     return code;
   });
   await Promise.race([once(outer.stdio[3] as NodeJS.ReadableStream, 'data'), exited]);
-  const pid = over ? -1 : Number(readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, 'utf8').trim().split(' ')[0] || -1);
+  const pid = over
+    ? -1
+    : Number(readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, 'utf8').trim().split(' ')[0] || -1);
   if (pid > 0) writeFileSync(join(folder, 'pid'), String(pid));
 
-  const exec = (words_: readonly string[], timeoutMs: number): Promise<number> => new Promise((resolve) => {
-    const args = ['--target', String(pid), '--mount', '--pid', '--net', ...inContainer(root, user, security, words_)];
-    execFile(program('nsenter'), args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error) => resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : 124));
-  });
+  const exec = (words_: readonly string[], timeoutMs: number): Promise<number> =>
+    new Promise((resolve) => {
+      const args = ['--target', String(pid), '--mount', '--pid', '--net', ...inContainer(root, user, security, words_)];
+      execFile(program('nsenter'), args, { env, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error) =>
+        resolve(error === null ? 0 : typeof error.code === 'number' ? error.code : 124),
+      );
+    });
   const target: Target = { address: sandbox.address, container, exec };
   const signal = (name: NodeJS.Signals): void => {
     if (over || pid < 0) return;
@@ -91,7 +126,10 @@ export async function startContainer(options: ContainerOptions): Promise<Running
     }
   };
   return {
-    pid, startedAt, exited, target,
+    pid,
+    startedAt,
+    exited,
+    target,
     async stop(graceSeconds) {
       const until = Date.now() + graceSeconds * 1000;
       const left = (): number => Math.max(0, until - Date.now());
@@ -100,7 +138,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
         await Promise.race([what, exited, sleep(left(), undefined, { signal: over_.signal }).catch(() => undefined)]);
         over_.abort();
       };
-      if (container.lifecycle?.preStop && graceSeconds > 0) await within(runHook(container.lifecycle.preStop, target, left()));
+      if (container.lifecycle?.preStop && graceSeconds > 0)
+        await within(runHook(container.lifecycle.preStop, target, left()));
       signal('SIGTERM');
       await within(exited);
       signal('SIGKILL');
@@ -110,7 +149,18 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   };
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGABRT: 6, SIGBUS: 7, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 
 async function runHook(hook: V1LifecycleHandler, target: Target, leftMs: number): Promise<void> {
   if (hook.sleep) await sleep(hook.sleep.seconds * 1000, undefined, { ref: false });

@@ -46,10 +46,13 @@ export class PodRun {
     this.#context = context;
     this.#pod = pod;
     this.#folder = join(context.folder, 'pods', pod.metadata!.uid!);
-    const records = (of: readonly V1Container[] | undefined): ContainerRecord[] => (of ?? []).map(({ name, image }) => newRecord(name, image ?? ''));
+    const records = (of: readonly V1Container[] | undefined): ContainerRecord[] =>
+      (of ?? []).map(({ name, image }) => newRecord(name, image ?? ''));
     this.#inits = records(pod.spec!.initContainers);
     this.#containers = records(pod.spec!.containers);
-    this.#over = this.#run().catch((error: unknown) => this.#context.event(this.#pod, 'Warning', 'Failed', String(error)));
+    this.#over = this.#run().catch((error: unknown) =>
+      this.#context.event(this.#pod, 'Warning', 'Failed', String(error)),
+    );
   }
 
   /** The object as it is now: others write conditions, too. */
@@ -59,7 +62,10 @@ export class PodRun {
 
   /** Ends its containers as its deletion asks, and confirms the deletion. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#end(this.#pod.metadata?.deletionGracePeriodSeconds ?? this.#pod.spec!.terminationGracePeriodSeconds ?? 30, true);
+    this.#stopping ??= this.#end(
+      this.#pod.metadata?.deletionGracePeriodSeconds ?? this.#pod.spec!.terminationGracePeriodSeconds ?? 30,
+      true,
+    );
     return this.#stopping;
   }
 
@@ -78,7 +84,13 @@ export class PodRun {
     if (confirm) {
       await this.#report();
       const { name, namespace, uid } = this.#pod.metadata!;
-      await this.#context.api.core.deleteNamespacedPod({ name: name!, namespace: namespace!, body: { gracePeriodSeconds: 0, preconditions: { uid } } }).catch(ignoreGone);
+      await this.#context.api.core
+        .deleteNamespacedPod({
+          name: name!,
+          namespace: namespace!,
+          body: { gracePeriodSeconds: 0, preconditions: { uid } },
+        })
+        .catch(ignoreGone);
     }
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -104,28 +116,52 @@ export class PodRun {
 
   async #run(): Promise<void> {
     const volumes = join(this.#folder, 'volumes');
-    const sandbox = await this.#untilThere(openSandbox, (why) => this.#context.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', why));
+    const sandbox = await this.#untilThere(openSandbox, (why) =>
+      this.#context.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', why),
+    );
     if (sandbox === undefined) return;
     this.#sandbox = sandbox;
     let said = '';
-    await this.#untilThere(() => mountVolumes(this.#context.api, this.#pod, volumes, sandbox.address, NODE_ADDRESS), (why) => {
-      if (why !== said) this.#context.event(this.#pod, 'Warning', 'FailedMount', why);
-      said = why;
-    });
+    await this.#untilThere(
+      () => mountVolumes(this.#context.api, this.#pod, volumes, sandbox.address, NODE_ADDRESS),
+      (why) => {
+        if (why !== said) this.#context.event(this.#pod, 'Warning', 'FailedMount', why);
+        said = why;
+      },
+    );
     for (const [i, record] of this.#inits.entries()) {
-      const code = await this.#keep(this.#pod.spec!.initContainers![i]!, record, volumes, sandbox, this.#pod.spec!.restartPolicy === 'Never' ? 'Never' : 'OnFailure');
+      const code = await this.#keep(
+        this.#pod.spec!.initContainers![i]!,
+        record,
+        volumes,
+        sandbox,
+        this.#pod.spec!.restartPolicy === 'Never' ? 'Never' : 'OnFailure',
+      );
       if (code !== 0) return this.#report();
     }
     if (this.#ended) return;
     this.#initialized = true;
-    await Promise.all(this.#containers.map((record, i) => this.#keep(this.#pod.spec!.containers[i]!, record, volumes, sandbox, this.#pod.spec!.restartPolicy ?? 'Always')));
+    await Promise.all(
+      this.#containers.map((record, i) =>
+        this.#keep(this.#pod.spec!.containers[i]!, record, volumes, sandbox, this.#pod.spec!.restartPolicy ?? 'Always'),
+      ),
+    );
     await this.#report();
     // A pod that is over keeps its object, not its network.
     if (!this.#ended) sandbox.close();
   }
 
-  /** Starts a container as often as its policy wants. @returns its last exit code; undefined when the pod ended before it began */
-  async #keep(container: V1Container, record: ContainerRecord, volumes: string, sandbox: Sandbox, policy: string): Promise<number | undefined> {
+  /**
+   * Starts a container as often as its policy wants. @returns its last exit code; undefined when the pod ended before
+   * it began
+   */
+  async #keep(
+    container: V1Container,
+    record: ContainerRecord,
+    volumes: string,
+    sandbox: Sandbox,
+    policy: string,
+  ): Promise<number | undefined> {
     for (;;) {
       const running = await this.#start(container, record, volumes, sandbox);
       if (running === undefined) return undefined;
@@ -139,7 +175,12 @@ export class PodRun {
       const wait = backoffMs(record.restarts);
       record.restarts += 1;
       if (wait > 0) {
-        record.state = { waiting: { reason: 'CrashLoopBackOff', message: `back-off ${wait / 1000}s restarting failed container ${container.name}` } };
+        record.state = {
+          waiting: {
+            reason: 'CrashLoopBackOff',
+            message: `back-off ${wait / 1000}s restarting failed container ${container.name}`,
+          },
+        };
         this.#context.event(this.#pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name}`);
       }
       await this.#report();
@@ -148,31 +189,51 @@ export class PodRun {
     }
   }
 
-  #start(container: V1Container, record: ContainerRecord, volumes: string, sandbox: Sandbox): Promise<Running | undefined> {
+  #start(
+    container: V1Container,
+    record: ContainerRecord,
+    volumes: string,
+    sandbox: Sandbox,
+  ): Promise<Running | undefined> {
     const waiting = (reason: string, message: string): void => {
-      if (record.state.waiting?.reason !== reason) this.#context.event(this.#pod, 'Warning', 'Failed', `Error: ${reason}: ${message}`);
+      if (record.state.waiting?.reason !== reason)
+        this.#context.event(this.#pod, 'Warning', 'Failed', `Error: ${reason}: ${message}`);
       record.state = { waiting: { reason, message } };
     };
-    return this.#untilThere(async () => {
-      const image = this.#context.images.find(container.image ?? '');
-      if (image === undefined) throw new PullError(`Failed to pull image "${container.image}": not found`);
-      const env = await environmentOf(this.#context.api, this.#pod, container, sandbox.address, NODE_ADDRESS);
-      const mounts = mountsOf(this.#pod, container, volumes, env);
-      const { name, namespace } = this.#pod.metadata!;
-      const running = await startContainer({
-        pod: this.#pod, container, image, env, mounts, sandbox, folder: join(this.#folder, 'containers', container.name), logFile: join(this.#context.folder, 'logs', namespace!, name!, `${container.name}.log`),
-      });
-      this.#running.set(record, running);
-      record.state = { running: { startedAt: now() } };
-      if (this.#ended) void running.stop(0);
-      await this.#report();
-      return running;
-    }, (why) => {
-      const reason = record.state.waiting?.reason;
-      // First the error, then the waiting for the next try.
-      if (/^Failed to pull/.test(why)) return waiting(reason === 'ErrImagePull' || reason === 'ImagePullBackOff' ? 'ImagePullBackOff' : 'ErrImagePull', why);
-      return waiting('CreateContainerConfigError', why);
-    });
+    return this.#untilThere(
+      async () => {
+        const image = this.#context.images.find(container.image ?? '');
+        if (image === undefined) throw new PullError(`Failed to pull image "${container.image}": not found`);
+        const env = await environmentOf(this.#context.api, this.#pod, container, sandbox.address, NODE_ADDRESS);
+        const mounts = mountsOf(this.#pod, container, volumes, env);
+        const { name, namespace } = this.#pod.metadata!;
+        const running = await startContainer({
+          pod: this.#pod,
+          container,
+          image,
+          env,
+          mounts,
+          sandbox,
+          folder: join(this.#folder, 'containers', container.name),
+          logFile: join(this.#context.folder, 'logs', namespace!, name!, `${container.name}.log`),
+        });
+        this.#running.set(record, running);
+        record.state = { running: { startedAt: now() } };
+        if (this.#ended) void running.stop(0);
+        await this.#report();
+        return running;
+      },
+      (why) => {
+        const reason = record.state.waiting?.reason;
+        // First the error, then the waiting for the next try.
+        if (/^Failed to pull/.test(why))
+          return waiting(
+            reason === 'ErrImagePull' || reason === 'ImagePullBackOff' ? 'ImagePullBackOff' : 'ErrImagePull',
+            why,
+          );
+        return waiting('CreateContainerConfigError', why);
+      },
+    );
   }
 
   async #watch(container: V1Container, record: ContainerRecord, running: Running): Promise<number> {
@@ -181,19 +242,34 @@ export class PodRun {
       Object.assign(record, change);
       void this.#report();
     };
-    void probe(running.target, {
-      started: () => set({ started: true }),
-      ready: (ready) => record.ready !== ready && set({ ready }),
-      failed: (kind, why) => this.#context.event(this.#pod, 'Warning', 'Unhealthy', `${kind} probe failed: ${why}`),
-      unhealthy: (why) => {
-        this.#context.event(this.#pod, 'Normal', 'Killing', `Container ${container.name} failed: ${why}`);
-        void running.stop(container.livenessProbe?.terminationGracePeriodSeconds ?? this.#pod.spec!.terminationGracePeriodSeconds ?? 30);
+    void probe(
+      running.target,
+      {
+        started: () => set({ started: true }),
+        ready: (ready) => record.ready !== ready && set({ ready }),
+        failed: (kind, why) => this.#context.event(this.#pod, 'Warning', 'Unhealthy', `${kind} probe failed: ${why}`),
+        unhealthy: (why) => {
+          this.#context.event(this.#pod, 'Normal', 'Killing', `Container ${container.name} failed: ${why}`);
+          void running.stop(
+            container.livenessProbe?.terminationGracePeriodSeconds ??
+              this.#pod.spec!.terminationGracePeriodSeconds ??
+              30,
+          );
+        },
       },
-    }, probing.signal).catch((error: unknown) => this.#context.event(this.#pod, 'Warning', 'Unhealthy', String(error)));
+      probing.signal,
+    ).catch((error: unknown) => this.#context.event(this.#pod, 'Warning', 'Unhealthy', String(error)));
     const exitCode = await running.exited;
     probing.abort();
     this.#running.delete(record);
-    const terminated: V1ContainerState = { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error', startedAt: running.startedAt, finishedAt: now() } };
+    const terminated: V1ContainerState = {
+      terminated: {
+        exitCode,
+        reason: exitCode === 0 ? 'Completed' : 'Error',
+        startedAt: running.startedAt,
+        finishedAt: now(),
+      },
+    };
     Object.assign(record, { ready: false, started: false, state: terminated });
     return exitCode;
   }
@@ -215,8 +291,20 @@ export class PodRun {
 
   async #write(): Promise<void> {
     const { name, namespace } = this.#pod.metadata!;
-    const status = podStatus(this.#pod, { startTime: this.#startTime, address: this.#sandbox?.address, nodeAddress: NODE_ADDRESS, initialized: this.#initialized, inits: this.#inits, containers: this.#containers });
-    const written = await this.#context.api.core.patchNamespacedPodStatus({ name: name!, namespace: namespace!, body: { metadata: { uid: this.#pod.metadata!.uid }, status } }, mergePatch).catch(ignoreGone);
+    const status = podStatus(this.#pod, {
+      startTime: this.#startTime,
+      address: this.#sandbox?.address,
+      nodeAddress: NODE_ADDRESS,
+      initialized: this.#initialized,
+      inits: this.#inits,
+      containers: this.#containers,
+    });
+    const written = await this.#context.api.core
+      .patchNamespacedPodStatus(
+        { name: name!, namespace: namespace!, body: { metadata: { uid: this.#pod.metadata!.uid }, status } },
+        mergePatch,
+      )
+      .catch(ignoreGone);
     if (written) this.#pod = written;
   }
 }

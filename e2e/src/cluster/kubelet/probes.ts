@@ -20,12 +20,26 @@ const portOf = (container: V1Container, port: number | string): number => {
 /** @returns what went wrong; undefined when the answer is 200 to 399 */
 export function httpGet(target: Target, action: V1HTTPGetAction, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const headers = Object.fromEntries([['user-agent', 'kube-probe/1.37'], ['accept', '*/*'], ...(action.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value] as const)]);
-    const asked = (action.scheme === 'HTTPS' ? secure : plain)({ host: action.host ?? target.address, port: portOf(target.container, action.port as number | string), path: action.path ?? '/', headers, agent: false, rejectUnauthorized: false }, (answer) => {
-      answer.resume();
-      const status = answer.statusCode ?? 0;
-      resolve(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
-    });
+    const headers = Object.fromEntries([
+      ['user-agent', 'kube-probe/1.37'],
+      ['accept', '*/*'],
+      ...(action.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value] as const),
+    ]);
+    const asked = (action.scheme === 'HTTPS' ? secure : plain)(
+      {
+        host: action.host ?? target.address,
+        port: portOf(target.container, action.port as number | string),
+        path: action.path ?? '/',
+        headers,
+        agent: false,
+        rejectUnauthorized: false,
+      },
+      (answer) => {
+        answer.resume();
+        const status = answer.statusCode ?? 0;
+        resolve(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
+      },
+    );
     const timer = setTimeout(() => {
       resolve(`no answer within ${timeoutMs / 1000} s`);
       asked.destroy();
@@ -36,19 +50,28 @@ export function httpGet(target: Target, action: V1HTTPGetAction, timeoutMs: numb
   });
 }
 
-const tcp = (host: string, port: number, timeoutMs: number): Promise<string | undefined> => new Promise((resolve) => {
-  const socket = connect({ host, port, timeout: timeoutMs });
-  const done = (fault?: string): void => {
-    socket.destroy();
-    resolve(fault);
-  };
-  socket.once('connect', () => done()).once('timeout', () => done('no connection in time')).once('error', (error) => done(error.message));
-});
+const tcp = (host: string, port: number, timeoutMs: number): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: timeoutMs });
+    const done = (fault?: string): void => {
+      socket.destroy();
+      resolve(fault);
+    };
+    socket
+      .once('connect', () => done())
+      .once('timeout', () => done('no connection in time'))
+      .once('error', (error) => done(error.message));
+  });
 
 async function ask(target: Target, probe: V1Probe): Promise<string | undefined> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
   if (probe.httpGet) return httpGet(target, probe.httpGet, timeoutMs);
-  if (probe.tcpSocket) return tcp(probe.tcpSocket.host ?? target.address, portOf(target.container, probe.tcpSocket.port as number | string), timeoutMs);
+  if (probe.tcpSocket)
+    return tcp(
+      probe.tcpSocket.host ?? target.address,
+      portOf(target.container, probe.tcpSocket.port as number | string),
+      timeoutMs,
+    );
   if (probe.exec) {
     const code = await target.exec(probe.exec.command ?? [], timeoutMs);
     return code === 0 ? undefined : `command ended with ${code}`;
@@ -67,7 +90,8 @@ export interface ProbeEvents {
 /** Probes as a kubelet does: startup first and alone, then readiness and liveness side by side, until `signal`. */
 export async function probe(target: Target, events: ProbeEvents, signal: AbortSignal): Promise<void> {
   const { startupProbe, readinessProbe, livenessProbe } = target.container;
-  const pause = (seconds: number): Promise<unknown> => sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
+  const pause = (seconds: number): Promise<unknown> =>
+    sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
   /** Calls `turned` whenever a threshold is reached, until it returns true. */
   const follow = async (kind: string, one: V1Probe, turned: (good: boolean, why: string) => boolean): Promise<void> => {
     await pause(one.initialDelaySeconds ?? 0);
@@ -97,10 +121,11 @@ export async function probe(target: Target, events: ProbeEvents, signal: AbortSi
   events.started();
   if (!readinessProbe) events.ready(true);
   await Promise.all([
-    readinessProbe && follow('Readiness', readinessProbe, (good) => {
-      events.ready(good);
-      return false;
-    }),
+    readinessProbe &&
+      follow('Readiness', readinessProbe, (good) => {
+        events.ready(good);
+        return false;
+      }),
     livenessProbe && follow('Liveness', livenessProbe, kills),
   ]);
 }

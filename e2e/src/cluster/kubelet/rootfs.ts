@@ -8,15 +8,30 @@ import type { Image } from '../images.ts';
 const SYSTEM = ['bin', 'lib', 'lib64', 'sbin', 'usr'];
 const DEVICES = ['full', 'null', 'random', 'urandom', 'zero'];
 
-export interface Mount { readonly source: string; readonly target: string; readonly readOnly: boolean; readonly file: boolean }
-export interface User { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly file: boolean;
+}
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
 
 /** Programs of this machine by their full path: PATH is the container's. */
-export const program = (name: string): string => ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? name;
+export const program = (name: string): string =>
+  ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => join(folder, name)).find((path) => existsSync(path)) ??
+  name;
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The image's /etc with names and addresses as a kubelet writes them, in a folder that becomes the container's. */
-export function writeEtc(folder: string, image: Image, pod: { readonly name: string; readonly namespace: string; readonly address: string }): void {
+export function writeEtc(
+  folder: string,
+  image: Image,
+  pod: { readonly name: string; readonly namespace: string; readonly address: string },
+): void {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o644 });
   const own = join(image.rootfs, 'etc');
@@ -24,18 +39,37 @@ export function writeEtc(folder: string, image: Image, pod: { readonly name: str
   else write('nsswitch.conf', 'hosts: files dns\n');
   write('hosts', `127.0.0.1 localhost\n${pod.address} ${pod.name}\n`);
   write('hostname', `${pod.name}\n`);
-  write('resolv.conf', `nameserver ${DNS_ADDRESS}\nsearch ${pod.namespace}.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:2\n`);
+  write(
+    'resolv.conf',
+    `nameserver ${DNS_ADDRESS}\nsearch ${pod.namespace}.svc.cluster.local svc.cluster.local cluster.local\noptions ` +
+      'ndots:5 timeout:2\n',
+  );
 }
 
 /**
- * A shell script for a mount and process namespace of its own: lays out the container's root from binds, makes it read-only
- * where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and capabilities given.
+ * A shell script for a mount and process namespace of its own: lays out the container's root from binds, makes it
+ * read-only
+ * where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and capabilities
+ * given.
  */
 export function containerScript(options: {
-  readonly root: string; readonly etc: string; readonly image: Image; readonly mounts: readonly Mount[]; readonly user: User; readonly security: V1SecurityContext; readonly command: readonly string[];
+  readonly root: string;
+  readonly etc: string;
+  readonly image: Image;
+  readonly mounts: readonly Mount[];
+  readonly user: User;
+  readonly security: V1SecurityContext;
+  readonly command: readonly string[];
 }): string {
   const { root, image } = options;
-  const lines = ['set -e', 'own=$PATH', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'mount --make-rprivate /', `mount -t tmpfs -o size=16m,mode=755 tmpfs ${quote(root)}`, `cd ${quote(root)}`];
+  const lines = [
+    'set -e',
+    'own=$PATH',
+    'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+    'mount --make-rprivate /',
+    `mount -t tmpfs -o size=16m,mode=755 tmpfs ${quote(root)}`,
+    `cd ${quote(root)}`,
+  ];
   const bind = (source: string, target: string, readOnly: boolean): void => {
     lines.push(`mount --bind ${quote(source)} ${quote(target)}`);
     if (readOnly) lines.push(`mount -o remount,bind,ro ${quote(target)}`);
@@ -60,21 +94,50 @@ export function containerScript(options: {
   // Outer before inner.
   for (const mount of options.mounts.toSorted((a, b) => a.target.length - b.target.length)) {
     const target = mount.target.replace(/^\/+/, '');
-    lines.push(mount.file ? `mkdir -p ${quote(join(target, '..'))}; [ -e ${quote(target)} ] || : > ${quote(target)}` : `mkdir -p ${quote(target)}`);
+    lines.push(
+      mount.file
+        ? `mkdir -p ${quote(join(target, '..'))}; [ -e ${quote(target)} ] || : > ${quote(target)}`
+        : `mkdir -p ${quote(target)}`,
+    );
     bind(mount.source, target, mount.readOnly);
   }
-  if (options.security.readOnlyRootFilesystem === true) lines.push('mount -o remount,bind,ro etc', 'mount -o remount,ro .');
-  lines.push('echo made >&3', 'exec 3>&-', `PATH=$own exec ${inContainer(root, options.user, options.security, options.command).map(quote).join(' ')}`);
+  if (options.security.readOnlyRootFilesystem === true)
+    lines.push('mount -o remount,bind,ro etc', 'mount -o remount,ro .');
+  lines.push(
+    'echo made >&3',
+    'exec 3>&-',
+    `PATH=$own exec ${inContainer(root, options.user, options.security, options.command).map(quote).join(' ')}`,
+  );
   return lines.join('\n');
 }
 
 /**
- * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so the user is changed by
+ * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so the user
+ * is changed by
  * the chroot of this machine, and the three capabilities that it needs are all that root keeps until then.
  */
-export function inContainer(root: string, user: User, security: V1SecurityContext, command: readonly string[]): string[] {
+export function inContainer(
+  root: string,
+  user: User,
+  security: V1SecurityContext,
+  command: readonly string[],
+): string[] {
   // Inherited first: what has left the bounding set cannot be inherited any more.
-  const inherited = security.capabilities?.drop?.includes('ALL') === true ? [program('setpriv'), '--inh-caps=-all,+sys_chroot,+setuid,+setgid'] : [];
-  const restrictions = [...(inherited.length > 0 ? ['--bounding-set=-all'] : []), ...(security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : [])];
-  return [...inherited, ...(restrictions.length > 0 ? [program('setpriv'), ...restrictions] : []), program('chroot'), `--userspec=${user.uid}:${user.gid}`, `--groups=${user.groups.join(',')}`, root, ...command];
+  const inherited =
+    security.capabilities?.drop?.includes('ALL') === true
+      ? [program('setpriv'), '--inh-caps=-all,+sys_chroot,+setuid,+setgid']
+      : [];
+  const restrictions = [
+    ...(inherited.length > 0 ? ['--bounding-set=-all'] : []),
+    ...(security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
+  ];
+  return [
+    ...inherited,
+    ...(restrictions.length > 0 ? [program('setpriv'), ...restrictions] : []),
+    program('chroot'),
+    `--userspec=${user.uid}:${user.gid}`,
+    `--groups=${user.groups.join(',')}`,
+    root,
+    ...command,
+  ];
 }

@@ -4,11 +4,18 @@ import { inContainer, quote } from './rootfs.ts';
 describe('who a container is', () => {
   const user = { uid: 10001, gid: 10001, groups: [10001, 7] };
   it('loses every capability and the way back where the pod says so', () => {
-    const command = inContainer('/r', user, { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }, ['/app/x', 'auth']).join(' ');
-    expect(command).toMatch(/--inh-caps=-all,\+sys_chroot,\+setuid,\+setgid .*--bounding-set=-all --no-new-privs .*chroot --userspec=10001:10001 --groups=10001,7 \/r \/app\/x auth$/);
+    const command = inContainer('/r', user, { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }, [
+      '/app/x',
+      'auth',
+    ]).join(' ');
+    expect(command).toMatch(
+      /--inh-caps=-all,\+sys_chroot,\+setuid,\+setgid .*--bounding-set=-all --no-new-privs .*chroot --userspec=10001:10001 --groups=10001,7 \/r \/app\/x auth$/,
+    );
   });
   it('keeps them where it does not', () => {
-    expect(inContainer('/r', { uid: 0, gid: 0, groups: [] }, {}, ['x']).join(' ')).toMatch(/chroot --userspec=0:0 --groups= \/r x$/);
+    expect(inContainer('/r', { uid: 0, gid: 0, groups: [] }, {}, ['x']).join(' ')).toMatch(
+      /chroot --userspec=0:0 --groups= \/r x$/,
+    );
     expect(inContainer('/r', user, {}, ['x']).join(' ')).not.toContain('setpriv');
   });
   it('is quoted for a shell', () => {

@@ -17,16 +17,21 @@ export async function openSandbox(): Promise<Sandbox> {
   const n = (made += 1);
   // Never given twice while the cluster lives: a late answer to a pod that is gone must not reach its successor.
   const address = `10.244.${1 + Math.floor(n / 250)}.${1 + (n % 250)}`;
-  const pause: ChildProcess = spawn('unshare', ['--net', 'sh', '-c', 'echo up; exec sleep infinity'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const pause: ChildProcess = spawn('unshare', ['--net', 'sh', '-c', 'echo up; exec sleep infinity'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   pause.once('error', () => undefined);
   await once(pause.stdout!, 'data');
   const network = `/proc/${pause.pid}/ns/net`;
   const link = `pod${n}`;
   try {
-    await run('sh', ['-ec', `
+    await run('sh', [
+      '-ec',
+      `
       ip link add ${link} type veth peer name eth0 netns ${pause.pid}
       ip link set ${link} master ${BRIDGE} up
-      exec nsenter --net=${network} sh -ec 'ip link set lo up; ip addr add ${address}/${POD_PREFIX} dev eth0; ip link set eth0 up; ip route add default via ${NODE_ADDRESS}'`]);
+      exec nsenter --net=${network} sh -ec 'ip link set lo up; ip addr add ${address}/${POD_PREFIX} dev eth0; ip link set eth0 up; ip route add default via ${NODE_ADDRESS}'`,
+    ]);
   } catch (error) {
     pause.kill('SIGKILL');
     throw error;

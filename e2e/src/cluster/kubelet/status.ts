@@ -12,16 +12,38 @@ export interface ContainerRecord {
   restarts: number;
 }
 
-export const newRecord = (name: string, image: string): ContainerRecord => ({ name, image, state: { waiting: { reason: 'ContainerCreating' } }, lastState: {}, ready: false, started: false, restarts: 0 });
+export const newRecord = (name: string, image: string): ContainerRecord => ({
+  name,
+  image,
+  state: { waiting: { reason: 'ContainerCreating' } },
+  lastState: {},
+  ready: false,
+  started: false,
+  restarts: 0,
+});
 
 const statusOf = (record: ContainerRecord): V1ContainerStatus => ({
-  name: record.name, image: record.image, imageID: record.image, ready: record.ready, started: record.started, restartCount: record.restarts, state: record.state, lastState: record.lastState,
+  name: record.name,
+  image: record.image,
+  imageID: record.image,
+  ready: record.ready,
+  started: record.started,
+  restartCount: record.restarts,
+  state: record.state,
+  lastState: record.lastState,
   ...(record.state.running && { containerID: `process://${record.name}` }),
 });
 
 const OURS = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready']);
 
-export interface Known { readonly startTime: Date; readonly address: string | undefined; readonly nodeAddress: string; readonly initialized: boolean; readonly inits: readonly ContainerRecord[]; readonly containers: readonly ContainerRecord[] }
+export interface Known {
+  readonly startTime: Date;
+  readonly address: string | undefined;
+  readonly nodeAddress: string;
+  readonly initialized: boolean;
+  readonly inits: readonly ContainerRecord[];
+  readonly containers: readonly ContainerRecord[];
+}
 
 function phaseOf(pod: V1Pod, { inits, initialized, containers }: Known): string {
   const failed = (record: ContainerRecord): boolean => (record.state.terminated?.exitCode ?? 0) !== 0;
@@ -29,7 +51,9 @@ function phaseOf(pod: V1Pod, { inits, initialized, containers }: Known): string 
   if (!initialized) return pod.spec!.restartPolicy === 'Never' && inits.some(failed) ? 'Failed' : 'Pending';
   if (over && pod.spec!.restartPolicy !== 'Always') return containers.some(failed) ? 'Failed' : 'Succeeded';
   if (over && pod.metadata!.deletionTimestamp !== undefined) return containers.some(failed) ? 'Failed' : 'Succeeded';
-  return containers.some(({ state, restarts }) => state.waiting !== undefined && restarts === 0) ? 'Pending' : 'Running';
+  return containers.some(({ state, restarts }) => state.waiting !== undefined && restarts === 0)
+    ? 'Pending'
+    : 'Running';
 }
 
 /** The status to write for `pod`, whose present one gives what others wrote and when conditions turned. */
@@ -41,16 +65,27 @@ export function podStatus(pod: V1Pod, known: Known): V1PodStatus {
   const condition = (type: string, holds: boolean, reason?: string): V1PodCondition => {
     const status = holds ? 'True' : 'False';
     const earlier = before.find((one) => one.type === type);
-    return { type, status, ...(!holds && reason !== undefined && { reason }), lastTransitionTime: earlier?.status === status && earlier.lastTransitionTime !== undefined ? earlier.lastTransitionTime : now() };
+    return {
+      type,
+      status,
+      ...(!holds && reason !== undefined && { reason }),
+      lastTransitionTime:
+        earlier?.status === status && earlier.lastTransitionTime !== undefined ? earlier.lastTransitionTime : now(),
+    };
   };
   const unready = done ? 'PodCompleted' : 'ContainersNotReady';
   return {
-    phase, startTime: known.startTime, hostIP: known.nodeAddress, hostIPs: [{ ip: known.nodeAddress }],
+    phase,
+    startTime: known.startTime,
+    hostIP: known.nodeAddress,
+    hostIPs: [{ ip: known.nodeAddress }],
     ...(known.address !== undefined && { podIP: known.address, podIPs: [{ ip: known.address }] }),
     conditions: [
       ...before.filter(({ type }) => !OURS.has(type)),
-      condition('PodReadyToStartContainers', known.address !== undefined), condition('Initialized', known.initialized, 'ContainersNotInitialized'),
-      condition('ContainersReady', ready, unready), condition('Ready', ready, unready),
+      condition('PodReadyToStartContainers', known.address !== undefined),
+      condition('Initialized', known.initialized, 'ContainersNotInitialized'),
+      condition('ContainersReady', ready, unready),
+      condition('Ready', ready, unready),
     ],
     ...(known.inits.length > 0 && { initContainerStatuses: known.inits.map(statusOf) }),
     containerStatuses: known.containers.map(statusOf),

@@ -17,8 +17,20 @@ describe('what a pod says about values', () => {
     expect(resource({ name: 'c' }, 'limits.cpu', '1')).toBe('32');
   });
   it('knows the fields of the downward API, and says which it does not know', () => {
-    const pod: V1Pod = { metadata: { name: 'p', namespace: 'n', labels: { 'a.b/c': 'd' } }, spec: { containers: [], nodeName: 'node-a' } };
-    expect(['metadata.name', "metadata.labels['a.b/c']", "metadata.annotations['x']", 'status.podIP', 'status.hostIP', 'spec.nodeName'].map((path) => field(pod, path, '10.244.1.2', '10.244.0.1'))).toEqual(['p', 'd', '', '10.244.1.2', '10.244.0.1', 'node-a']);
+    const pod: V1Pod = {
+      metadata: { name: 'p', namespace: 'n', labels: { 'a.b/c': 'd' } },
+      spec: { containers: [], nodeName: 'node-a' },
+    };
+    expect(
+      [
+        'metadata.name',
+        "metadata.labels['a.b/c']",
+        "metadata.annotations['x']",
+        'status.podIP',
+        'status.hostIP',
+        'spec.nodeName',
+      ].map((path) => field(pod, path, '10.244.1.2', '10.244.0.1')),
+    ).toEqual(['p', 'd', '', '10.244.1.2', '10.244.0.1', 'node-a']);
     expect(() => field(pod, 'status.magic', '', '')).toThrow('field status.magic is not known');
   });
 });

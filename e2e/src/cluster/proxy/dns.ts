@@ -18,7 +18,10 @@ function questionOf(message: Buffer): { name: string; type: number; end: number 
   return { name: labels.join('.').toLowerCase(), type: message.readUInt16BE(at + 1), end: at + 5 };
 }
 
-/** The answer to a DNS question by UDP (RFC 1035): addresses of names that `resolve` knows, for 1 s; other types of them are empty. */
+/**
+ * The answer to a DNS question by UDP (RFC 1035): addresses of names that `resolve` knows, for 1 s; other types of them
+ * are empty.
+ */
 export function answer(message: Buffer, resolve: (name: string) => readonly string[] | undefined): Buffer | undefined {
   const question = questionOf(message);
   if (question === undefined) return undefined;
@@ -43,7 +46,10 @@ export function answer(message: Buffer, resolve: (name: string) => readonly stri
 }
 
 /** The cluster's DNS. */
-export async function startDns(address: string, resolve: (name: string) => readonly string[] | undefined): Promise<{ close(): void }> {
+export async function startDns(
+  address: string,
+  resolve: (name: string) => readonly string[] | undefined,
+): Promise<{ close(): void }> {
   const socket = createSocket('udp4');
   socket.on('message', (message, { port, address: from }) => {
     const reply = answer(message, resolve);

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { answer } from './dns.ts';
 
-const question = (name: string, type: number): Buffer => Buffer.concat([Buffer.from([0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...name.split('.').map((label) => Buffer.from([label.length, ...Buffer.from(label)])), Buffer.from([0, 0, type, 0, 1])]);
-const resolve = (name: string): readonly string[] | undefined => (name === 'export.pa.svc.cluster.local' ? ['10.96.3.7'] : undefined);
+const question = (name: string, type: number): Buffer =>
+  Buffer.concat([
+    Buffer.from([0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+    ...name.split('.').map((label) => Buffer.from([label.length, ...Buffer.from(label)])),
+    Buffer.from([0, 0, type, 0, 1]),
+  ]);
+const resolve = (name: string): readonly string[] | undefined =>
+  name === 'export.pa.svc.cluster.local' ? ['10.96.3.7'] : undefined;
 
-describe('the cluster\'s DNS', () => {
+describe("the cluster's DNS", () => {
   it('gives the address of a known name, whatever its case', () => {
     const reply = answer(question('Export.pa.svc.cluster.local', 1), resolve)!;
     expect(reply.readUInt16BE(0)).toBe(0x1234);

@@ -12,24 +12,40 @@ export interface IngressView {
 }
 
 /** Annotations of ingress-nginx that this reads, and its defaults. */
-const ANNOTATIONS = { 'proxy-body-size': ['client_max_body_size', '1m'], 'proxy-read-timeout': ['proxy_read_timeout', '60'], 'proxy-send-timeout': ['proxy_send_timeout', '60'], 'proxy-connect-timeout': ['proxy_connect_timeout', '5'] } as const;
-const settings = (ingress: V1Ingress): string[] => Object.entries(ANNOTATIONS).map(([name, [directive, usual]]) => {
-  const value = ingress.metadata?.annotations?.[`nginx.ingress.kubernetes.io/${name}`] ?? usual;
-  return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
-});
+const ANNOTATIONS = {
+  'proxy-body-size': ['client_max_body_size', '1m'],
+  'proxy-read-timeout': ['proxy_read_timeout', '60'],
+  'proxy-send-timeout': ['proxy_send_timeout', '60'],
+  'proxy-connect-timeout': ['proxy_connect_timeout', '5'],
+} as const;
+const settings = (ingress: V1Ingress): string[] =>
+  Object.entries(ANNOTATIONS).map(([name, [directive, usual]]) => {
+    const value = ingress.metadata?.annotations?.[`nginx.ingress.kubernetes.io/${name}`] ?? usual;
+    return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
+  });
 
 /** For clients of the tests that know one base only: routes of this other host are those of the Ingress' own, too. */
 export const ALSO = 'tests.provider-access.example/also-routes-of';
 
-interface Host { readonly name: string; readonly address: string; readonly locations: Map<string, string>; tls?: { readonly cert: string; readonly key: string } | undefined }
+interface Host {
+  readonly name: string;
+  readonly address: string;
+  readonly locations: Map<string, string>;
+  tls?: { readonly cert: string; readonly key: string } | undefined;
+}
 
 /**
- * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged, an exact
+ * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged,
+ * an exact
  * path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not repeated
- * (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no certificate of another: where
+ * (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no certificate of
+ * another: where
  * ingress-nginx shows one that it made itself, the handshake is refused.
  */
-export function nginxConfig(view: IngressView, folder: string): { readonly text: string; readonly hosts: ReadonlyMap<string, string> } {
+export function nginxConfig(
+  view: IngressView,
+  folder: string,
+): { readonly text: string; readonly hosts: ReadonlyMap<string, string> } {
   const upstreams = new Map<string, readonly string[]>();
   const hosts = new Map<string, Host>();
   const add = (ingress: V1Ingress, host: Host, { path = '/', pathType, backend }: V1HTTPIngressPath): void => {
@@ -37,14 +53,19 @@ export function nginxConfig(view: IngressView, folder: string): { readonly text:
     const endpoints = view.endpoints(namespace, backend) ?? [];
     const upstream = `${namespace}_${backend.service?.name}_${backend.service?.port?.name ?? backend.service?.port?.number}`;
     if (endpoints.length > 0) upstreams.set(upstream, endpoints);
-    const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(' ');
+    const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(
+      ' ',
+    );
     const prefix = path.replace(/\/+$/, '');
     const places = pathType === 'Exact' ? [`= ${path}`] : prefix === '' ? ['/'] : [`= ${prefix}`, `${prefix}/`];
-    for (const place of places) if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);
+    for (const place of places)
+      if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);
   };
   const nameOf = ({ metadata }: V1Ingress): string => `${metadata!.namespace}/${metadata!.name}`;
   for (const ingress of view.ingresses.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)))) {
-    const address = view.address(ingress.spec?.ingressClassName ?? ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] ?? '');
+    const address = view.address(
+      ingress.spec?.ingressClassName ?? ingress.metadata?.annotations?.['kubernetes.io/ingress.class'] ?? '',
+    );
     for (const { host: name = '_', http } of ingress.spec?.rules ?? []) {
       const host = hosts.get(`${address} ${name}`) ?? { name, address, locations: new Map<string, string>() };
       hosts.set(`${address} ${name}`, host);
@@ -60,7 +81,10 @@ export function nginxConfig(view: IngressView, folder: string): { readonly text:
       for (const [place, location] of other!.locations) into.locations.set(place, location);
     }
   }
-  return { text: text(folder, upstreams, [...hosts.values()]), hosts: new Map([...hosts.values()].filter(({ name }) => name !== '_').map(({ name, address }) => [name, address])) };
+  return {
+    text: text(folder, upstreams, [...hosts.values()]),
+    hosts: new Map([...hosts.values()].filter(({ name }) => name !== '_').map(({ name, address }) => [name, address])),
+  };
 }
 
 function text(folder: string, upstreams: ReadonlyMap<string, readonly string[]>, hosts: readonly Host[]): string {
@@ -69,7 +93,10 @@ function text(folder: string, upstreams: ReadonlyMap<string, readonly string[]>,
   const servers = hosts.map(({ name, address, locations, tls }) => {
     const body = `server_name ${name}; ${[...locations.values()].join('\n  ')}`;
     if (tls === undefined) return `server { listen ${address}:80;\n  ${body}\n}`;
-    return `server { listen ${address}:80; server_name ${name}; return 308 https://$host$request_uri; }\nserver { listen ${address}:443 ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};\n  ${body}\n}`;
+    return (
+      `server { listen ${address}:80; server_name ${name}; return 308 https://$host$request_uri; }\nserver { ` +
+      `listen ${address}:443 ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};\n  ${body}\n}`
+    );
   });
   return `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/error.log warn; worker_processes 1; worker_shutdown_timeout 240s;
 events { worker_connections 4096; }

@@ -4,11 +4,20 @@ import type { V1EndpointSlice, V1Service, V1ServicePort } from '@kubernetes/clie
 /** `address:port` of what is ready behind a port of a Service; what is terminating is not. */
 export function endpointsOf(slices: readonly V1EndpointSlice[], service: V1Service, port: V1ServicePort): string[] {
   const { name, namespace } = service.metadata!;
-  return slices.filter(({ metadata }) => metadata?.namespace === namespace && metadata?.labels?.['kubernetes.io/service-name'] === name).flatMap((slice) => {
-    const number = slice.ports?.find((one) => (one.name ?? '') === (port.name ?? ''))?.port;
-    // A slice of no pods has null for endpoints.
-    return number === undefined ? [] : (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false && conditions?.terminating !== true).flatMap(({ addresses }) => addresses.map((address) => `${address}:${number}`));
-  }).toSorted();
+  return slices
+    .filter(
+      ({ metadata }) => metadata?.namespace === namespace && metadata?.labels?.['kubernetes.io/service-name'] === name,
+    )
+    .flatMap((slice) => {
+      const number = slice.ports?.find((one) => (one.name ?? '') === (port.name ?? ''))?.port;
+      // A slice of no pods has null for endpoints.
+      return number === undefined
+        ? []
+        : (slice.endpoints ?? [])
+            .filter(({ conditions }) => conditions?.ready !== false && conditions?.terminating !== true)
+            .flatMap(({ addresses }) => addresses.map((address) => `${address}:${number}`));
+    })
+    .toSorted();
 }
 
 /** Cluster addresses: connections to them go to the endpoints in turn; those that are open stay. */
@@ -17,8 +26,16 @@ export class ServiceAddresses {
   #targets = new Map<string, readonly string[]>();
 
   sync(services: readonly V1Service[], slices: readonly V1EndpointSlice[]): void {
-    const wanted = services.filter(({ spec, metadata }) => spec?.clusterIP !== undefined && spec.clusterIP !== 'None' && metadata?.name !== 'kubernetes')
-      .flatMap((service) => (service.spec!.ports ?? []).filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP').map((port) => [`${service.spec!.clusterIP}:${port.port}`, endpointsOf(slices, service, port)] as const));
+    const wanted = services
+      .filter(
+        ({ spec, metadata }) =>
+          spec?.clusterIP !== undefined && spec.clusterIP !== 'None' && metadata?.name !== 'kubernetes',
+      )
+      .flatMap((service) =>
+        (service.spec!.ports ?? [])
+          .filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
+          .map((port) => [`${service.spec!.clusterIP}:${port.port}`, endpointsOf(slices, service, port)] as const),
+      );
     this.#targets = new Map(wanted);
     for (const [key, server] of this.#servers) {
       if (this.#targets.has(key)) continue;

@@ -1,4 +1,11 @@
-import { encodeEvent, type Objective, PA_SERVICE_LEVELS, type ProbeReported, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import {
+  encodeEvent,
+  type Objective,
+  PA_SERVICE_LEVELS,
+  type ProbeReported,
+  type ServiceLevelMeasured,
+  type ServiceLevelStarted,
+} from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/eventlog';
 import { type Clock, instant } from '@provider-access/http';
 import type { Metrics } from '@provider-access/observability';
@@ -35,12 +42,22 @@ export class LevelLedger {
   /** @throws EngineUnavailable */
   async measured(...measured: readonly ServiceLevelMeasured[]): Promise<void> {
     await this.append(measured.map((m) => this.record('pa.service-level-measured.v1', m)));
-    for (const { days } of measured) for (const { objective, items } of days) for (const [, ms, met] of items) this.count(objective, ms, met === 1);
+    for (const { days } of measured)
+      for (const { objective, items } of days) for (const [, ms, met] of items) this.count(objective, ms, met === 1);
   }
   /** @throws EngineUnavailable */
   async probed(report: ProbeReported): Promise<void> {
     const { service } = this.options;
-    await this.append([encodeEvent({ id: `probe/${report.at}`, source: `urn:provider-access:${service}`, type: 'pa.probe-reported.v1', time: report.at, subject: 'probe', data: report })]);
+    await this.append([
+      encodeEvent({
+        id: `probe/${report.at}`,
+        source: `urn:provider-access:${service}`,
+        type: 'pa.probe-reported.v1',
+        time: report.at,
+        subject: 'probe',
+        data: report,
+      }),
+    ]);
   }
 
   private count(objective: Objective, ms: number, met: boolean): void {
@@ -54,6 +71,13 @@ export class LevelLedger {
   /** Everything that is counted together has one key, so that it stays in order. */
   private record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
     const { service, clock } = this.options;
-    return encodeEvent({ id: `${type}/${data.scope}/${data.from}-${data.next}`, source: `urn:provider-access:${service}`, type, time: instant(clock.now()), subject: data.scope, data });
+    return encodeEvent({
+      id: `${type}/${data.scope}/${data.from}-${data.next}`,
+      source: `urn:provider-access:${service}`,
+      type,
+      time: instant(clock.now()),
+      subject: data.scope,
+      data,
+    });
   }
 }

@@ -1,5 +1,13 @@
 import { type BusinessDays, type Objective, OBJECTIVES } from '@provider-access/events';
-import { added, type BusinessCalendar, deadlineOf, EMPTY_TALLY, quantile, type Tally, usedShareOf } from '@provider-access/pdex/service-levels';
+import {
+  added,
+  type BusinessCalendar,
+  deadlineOf,
+  EMPTY_TALLY,
+  quantile,
+  type Tally,
+  usedShareOf,
+} from '@provider-access/pdex/service-levels';
 import type { ViewReader } from '@provider-access/views';
 import type { OpenPart, ParkedPart, ProbePart, TallyPart } from './projection.ts';
 import { PROBE_ID } from './projection.ts';
@@ -10,7 +18,9 @@ export interface Open {
   readonly count: number;
   /** Of the oldest of them, ms since the epoch. */
   readonly start: number;
-  /** `accepted`: and not visible yet; `parked`: waits for a person; `unread`: the log has it, intake has not come to it. */
+  /**
+   * `accepted`: and not visible yet; `parked`: waits for a person; `unread`: the log has it, intake has not come to it.
+   */
   readonly where: 'running' | 'accepted' | 'parked' | 'unread';
   /** Of an export. */
   readonly job?: string;
@@ -27,7 +37,12 @@ export interface ObjectiveReport {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly worstMs?: number;
-  readonly open: { readonly count: number; readonly oldest?: string; readonly deadline?: string; readonly usedShare?: number };
+  readonly open: {
+    readonly count: number;
+    readonly oldest?: string;
+    readonly deadline?: string;
+    readonly usedShare?: number;
+  };
   /** Exports that were missed or are overdue, at most 1000. No objective that is about members lists any. */
   readonly exports?: readonly string[];
 }
@@ -45,7 +60,8 @@ export interface ServiceLevelReport {
 
 const MAX_LISTED = 1000;
 const EXPORT = 'export/';
-const jobOf = (scope: string): string | undefined => (scope.startsWith(EXPORT) ? scope.slice(EXPORT.length) : undefined);
+const jobOf = (scope: string): string | undefined =>
+  scope.startsWith(EXPORT) ? scope.slice(EXPORT.length) : undefined;
 /** The scope of one export. */
 export const exportScope = (job: string): string => `${EXPORT}${job}`;
 
@@ -56,7 +72,14 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
     const { scope, batches } = document['level'] as OpenPart;
     const job = jobOf(scope);
     for (const { starts } of batches) {
-      for (const [objective, { count, oldest }] of Object.entries(starts)) open.push({ objective: objective as Objective, count, start: oldest, where: job === undefined ? 'accepted' : 'running', ...(job !== undefined && { job }) });
+      for (const [objective, { count, oldest }] of Object.entries(starts))
+        open.push({
+          objective: objective as Objective,
+          count,
+          start: oldest,
+          where: job === undefined ? 'accepted' : 'running',
+          ...(job !== undefined && { job }),
+        });
     }
   }
   for await (const document of reader.scan({ index: 'by_parked', equals: ['open'] })) {
@@ -67,24 +90,43 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
 }
 
 /** The last walk of the probe that was told of. */
-export const probeOf = async (reader: ViewReader): Promise<ProbePart | undefined> => (await reader.get(PROBE_ID))?.['level'] as ProbePart | undefined;
+export const probeOf = async (reader: ViewReader): Promise<ProbePart | undefined> =>
+  (await reader.get(PROBE_ID))?.['level'] as ProbePart | undefined;
 
 /** How far what is open is, by objective: for the gauges. @param now ms */
-export function pendingOf(open: readonly Open[], now: number, calendar: BusinessCalendar): readonly { readonly objective: Objective; readonly count: number; readonly usedShare: number }[] {
+export function pendingOf(
+  open: readonly Open[],
+  now: number,
+  calendar: BusinessCalendar,
+): readonly { readonly objective: Objective; readonly count: number; readonly usedShare: number }[] {
   return OBJECTIVES.map((objective) => {
     const own = open.filter((o) => o.objective === objective);
-    return { objective, count: own.reduce((n, o) => n + o.count, 0), usedShare: own.length === 0 ? 0 : usedShareOf(objective, Math.min(...own.map((o) => o.start)), now, calendar) };
+    return {
+      objective,
+      count: own.reduce((n, o) => n + o.count, 0),
+      usedShare: own.length === 0 ? 0 : usedShareOf(objective, Math.min(...own.map((o) => o.start)), now, calendar),
+    };
   });
 }
 
 /** Days are ISO dates of the payer's zone, both included; `open` is what is open now, `now` in ms. */
-export async function serviceLevelReport(reader: ViewReader, period: { readonly from: string; readonly to: string }, open: readonly Open[], now: number, calendar: BusinessCalendar): Promise<ServiceLevelReport> {
+export async function serviceLevelReport(
+  reader: ViewReader,
+  period: { readonly from: string; readonly to: string },
+  open: readonly Open[],
+  now: number,
+  calendar: BusinessCalendar,
+): Promise<ServiceLevelReport> {
   const measuredWith = new Map<string, BusinessDays>();
   const objectives: ObjectiveReport[] = [];
   for (const objective of OBJECTIVES) {
     let tally: Tally = EMPTY_TALLY;
     const exports: string[] = [];
-    for await (const document of reader.scan({ index: 'by_day', equals: [objective], range: { gte: period.from, lte: period.to } })) {
+    for await (const document of reader.scan({
+      index: 'by_day',
+      equals: [objective],
+      range: { gte: period.from, lte: period.to },
+    })) {
       const part = document['level'] as TallyPart;
       tally = added(tally, part);
       for (const c of part.calendars) join(measuredWith, c);
@@ -92,25 +134,49 @@ export async function serviceLevelReport(reader: ViewReader, period: { readonly 
       if (job !== undefined && part.missed > 0 && exports.length < MAX_LISTED) exports.push(job);
     }
     const own = open.filter((o) => o.objective === objective && calendar.dayOf(o.start) <= period.to);
-    const late = own.filter((o) => calendar.dayOf(o.start) >= period.from && deadlineOf(objective, o.start, calendar) < now);
+    const late = own.filter(
+      (o) => calendar.dayOf(o.start) >= period.from && deadlineOf(objective, o.start, calendar) < now,
+    );
     const overdue = late.reduce((n, o) => n + o.count, 0);
     exports.push(...late.flatMap((o) => (o.job === undefined ? [] : [o.job])).slice(0, MAX_LISTED - exports.length));
     objectives.push(reportOf(objective, tally, overdue, own, exports, now, calendar));
   }
   const { timeZone, days, holidays } = calendar.rules;
-  return { ...period, at: new Date(now).toISOString(), calendar: { timeZone, days: [...days], holidays: [...holidays].toSorted() }, measuredWith: [...measuredWith.values()], objectives };
+  return {
+    ...period,
+    at: new Date(now).toISOString(),
+    calendar: { timeZone, days: [...days], holidays: [...holidays].toSorted() },
+    measuredWith: [...measuredWith.values()],
+    objectives,
+  };
 }
 
-function reportOf(objective: Objective, tally: Tally, overdue: number, open: readonly Open[], exports: readonly string[], now: number, calendar: BusinessCalendar): ObjectiveReport {
+function reportOf(
+  objective: Objective,
+  tally: Tally,
+  overdue: number,
+  open: readonly Open[],
+  exports: readonly string[],
+  now: number,
+  calendar: BusinessCalendar,
+): ObjectiveReport {
   const { met, missed, worst } = tally;
   const all = met + missed + overdue;
   const oldest = open.length === 0 ? undefined : Math.min(...open.map((o) => o.start));
   return {
-    objective, met, missed, overdue, ...(all > 0 && { share: met / all }),
+    objective,
+    met,
+    missed,
+    overdue,
+    ...(all > 0 && { share: met / all }),
     ...(met + missed > 0 && { p50Ms: quantile(tally, 0.5), p99Ms: quantile(tally, 0.99), worstMs: worst }),
     open: {
       count: open.reduce((n, o) => n + o.count, 0),
-      ...(oldest !== undefined && { oldest: new Date(oldest).toISOString(), deadline: new Date(deadlineOf(objective, oldest, calendar)).toISOString(), usedShare: usedShareOf(objective, oldest, now, calendar) }),
+      ...(oldest !== undefined && {
+        oldest: new Date(oldest).toISOString(),
+        deadline: new Date(deadlineOf(objective, oldest, calendar)).toISOString(),
+        usedShare: usedShareOf(objective, oldest, now, calendar),
+      }),
     },
     ...(objective === 'answered' && { exports }),
   };

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, type ServiceLevelStarted } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  encodeEvent,
+  PA_SERVICE_LEVELS,
+  PAYER_MEMBER_EVENTS,
+  type ServiceLevelStarted,
+} from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/eventlog/memory';
 import { Metrics } from '@provider-access/observability';
 import { BusinessCalendar, DEFAULT_RULES, measure } from '@provider-access/pdex/service-levels';
@@ -9,7 +15,15 @@ import { ProjectionSet, type ViewReader } from '@provider-access/views';
 import { openMemoryViews } from '@provider-access/views/memory';
 import { LevelLedger } from './ledger.ts';
 import { serviceLevels } from './projection.ts';
-import { type Open, openOf, pendingOf, probeOf, serviceLevelReport, type ServiceLevelReport, exportScope } from './report.ts';
+import {
+  type Open,
+  openOf,
+  pendingOf,
+  probeOf,
+  serviceLevelReport,
+  type ServiceLevelReport,
+  exportScope,
+} from './report.ts';
 import { unread } from './unread.ts';
 
 const at = (text: string): number => Date.parse(text);
@@ -25,10 +39,17 @@ class Ledgers {
   readonly metrics = new Metrics();
   now = TUESDAY;
   readonly set = new ProjectionSet({ log: this.log, views: this.views, projections: [serviceLevels] });
-  readonly ledger = new LevelLedger({ log: this.log, clock: { now: () => this.now }, metrics: this.metrics, service: 'resources' });
+  readonly ledger = new LevelLedger({
+    log: this.log,
+    clock: { now: () => this.now },
+    metrics: this.metrics,
+    service: 'resources',
+  });
   readonly reader: ViewReader = this.views.reader(serviceLevels);
   async settled(): Promise<void> {
-    expect(await this.reader.waitFor(await this.log.head([PA_SERVICE_LEVELS, deadLetterTopic(PAYER_MEMBER_EVENTS)]), 60_000)).toBe(true);
+    expect(
+      await this.reader.waitFor(await this.log.head([PA_SERVICE_LEVELS, deadLetterTopic(PAYER_MEMBER_EVENTS)]), 60_000),
+    ).toBe(true);
   }
   async report(from = '2026-11-01', to = '2026-11-30', open?: readonly Open[]): Promise<ServiceLevelReport> {
     await this.settled();
@@ -54,46 +75,84 @@ afterEach(async () => {
 });
 
 /** Claims at offsets [from, next) of one partition, all adjudicated at one time. */
-const claims = (from: number, next: number, start = TUESDAY, scope = SCOPE): ServiceLevelStarted => ({ scope, from, next, starts: Array.from({ length: next - from }, (_, i) => ({ objective: 'claims-visible' as const, offset: from + i, at: start })) });
+const claims = (from: number, next: number, start = TUESDAY, scope = SCOPE): ServiceLevelStarted => ({
+  scope,
+  from,
+  next,
+  starts: Array.from({ length: next - from }, (_, i) => ({
+    objective: 'claims-visible' as const,
+    offset: from + i,
+    at: start,
+  })),
+});
 
 describe('what is counted', () => {
   it('by objective and day of the start, with the calendar that was used', async () => {
     const l = await open();
     await l.ledger.started(claims(0, 3), claims(3, 5, at('2026-11-25T09:00:00-05:00')));
     expect(await l.counted('claims-visible')).toEqual([0, 0, 0, 5]);
-    await l.ledger.measured(measure(claims(0, 3), TUESDAY + 2000, calendar), measure(claims(3, 5, at('2026-11-25T09:00:00-05:00')), at('2026-11-27T09:00:01-05:00'), calendar));
+    await l.ledger.measured(
+      measure(claims(0, 3), TUESDAY + 2000, calendar),
+      measure(claims(3, 5, at('2026-11-25T09:00:00-05:00')), at('2026-11-27T09:00:01-05:00'), calendar),
+    );
     const report = await l.report();
     expect(report.objectives.find((o) => o.objective === 'claims-visible')).toEqual({
-      objective: 'claims-visible', met: 3, missed: 2, overdue: 0, share: 0.6, p50Ms: expect.any(Number) as number, p99Ms: 48 * HOUR + 1000, worstMs: 48 * HOUR + 1000, open: { count: 0 },
+      objective: 'claims-visible',
+      met: 3,
+      missed: 2,
+      overdue: 0,
+      share: 0.6,
+      p50Ms: expect.any(Number) as number,
+      p99Ms: 48 * HOUR + 1000,
+      worstMs: 48 * HOUR + 1000,
+      open: { count: 0 },
     });
-    expect(report.measuredWith).toEqual([{ timeZone: 'America/New_York', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: ['2026-11-26'] }]);
+    expect(report.measuredWith).toEqual([
+      { timeZone: 'America/New_York', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: ['2026-11-26'] },
+    ]);
     // Only the days of the period.
     expect((await l.report('2026-11-11', '2026-11-30')).objectives[1]).toMatchObject({ met: 0, missed: 2 });
     expect((await l.report('2026-11-10', '2026-11-10')).objectives[1]).toMatchObject({ met: 3, missed: 0, share: 1 });
-    expect((await l.report('2026-12-01', '2026-12-31')).objectives[1]).toEqual({ objective: 'claims-visible', met: 0, missed: 0, overdue: 0, open: { count: 0 } });
+    expect((await l.report('2026-12-01', '2026-12-31')).objectives[1]).toEqual({
+      objective: 'claims-visible',
+      met: 0,
+      missed: 0,
+      overdue: 0,
+      open: { count: 0 },
+    });
     expect(await l.metrics.text()).toMatch(/pa_slo_total\{objective="claims-visible",result="met"\} 3/);
     expect(await l.metrics.text()).toMatch(/pa_slo_duration_seconds_count\{objective="claims-visible"\} 5/);
   });
 
   it('once, however often and with whatever boundaries a batch was handled', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 4 })), { minLength: 1, maxLength: 8 }), async (batches) => {
-      const l = await open();
-      let end = 0;
-      for (const [length, back] of batches) {
-        // A batch begins where one was committed: it may repeat what came before, and never leaves a gap.
-        const from = Math.max(0, end - back);
-        const next = from + length;
-        await l.ledger.started(claims(from, next));
-        await l.ledger.measured(measure(claims(from, next), TUESDAY + 1000, calendar));
-        end = Math.max(end, next);
-      }
-      expect(await l.counted('claims-visible')).toEqual([end, 0, 0, 0]);
-    }), { numRuns: cases(25) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 4 })), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        async (batches) => {
+          const l = await open();
+          let end = 0;
+          for (const [length, back] of batches) {
+            // A batch begins where one was committed: it may repeat what came before, and never leaves a gap.
+            const from = Math.max(0, end - back);
+            const next = from + length;
+            await l.ledger.started(claims(from, next));
+            await l.ledger.measured(measure(claims(from, next), TUESDAY + 1000, calendar));
+            end = Math.max(end, next);
+          }
+          expect(await l.counted('claims-visible')).toEqual([end, 0, 0, 0]);
+        },
+      ),
+      { numRuns: cases(25) },
+    );
   });
 
   it('by scope: what is at the same place of another partition is another', async () => {
     const l = await open();
-    for (const scope of ['payer.member-events/0', 'payer.member-events/1']) await l.ledger.measured(measure(claims(0, 2, TUESDAY, scope), TUESDAY, calendar));
+    for (const scope of ['payer.member-events/0', 'payer.member-events/1'])
+      await l.ledger.measured(measure(claims(0, 2, TUESDAY, scope), TUESDAY, calendar));
     expect(await l.counted('claims-visible')).toEqual([4, 0, 0, 0]);
   });
 
@@ -109,20 +168,55 @@ describe('what is counted', () => {
 });
 
 describe('what is open', () => {
-  const job = (id: string, start: number): ServiceLevelStarted => ({ scope: exportScope(id), from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: start }] });
+  const job = (id: string, start: number): ServiceLevelStarted => ({
+    scope: exportScope(id),
+    from: 0,
+    next: 1,
+    starts: [{ objective: 'answered', offset: 0, at: start }],
+  });
 
   it('is overdue once its day is over, and listed when it is an export', async () => {
     const l = await open();
-    await l.ledger.started(job('late', TUESDAY), job('slow', TUESDAY), job('done', TUESDAY), job('young', TUESDAY + 20 * HOUR));
-    await l.ledger.measured(measure(job('done', TUESDAY), TUESDAY + 60_000, calendar), measure(job('slow', TUESDAY), TUESDAY + 30 * HOUR, calendar));
+    await l.ledger.started(
+      job('late', TUESDAY),
+      job('slow', TUESDAY),
+      job('done', TUESDAY),
+      job('young', TUESDAY + 20 * HOUR),
+    );
+    await l.ledger.measured(
+      measure(job('done', TUESDAY), TUESDAY + 60_000, calendar),
+      measure(job('slow', TUESDAY), TUESDAY + 30 * HOUR, calendar),
+    );
     l.now = TUESDAY + 25 * HOUR;
     const answered = (await l.report()).objectives[0]!;
-    expect(answered).toMatchObject({ met: 1, missed: 1, overdue: 1, share: 1 / 3, exports: ['slow', 'late'], open: { count: 2, oldest: new Date(TUESDAY).toISOString(), deadline: new Date(TUESDAY + 24 * HOUR).toISOString() } });
+    expect(answered).toMatchObject({
+      met: 1,
+      missed: 1,
+      overdue: 1,
+      share: 1 / 3,
+      exports: ['slow', 'late'],
+      open: {
+        count: 2,
+        oldest: new Date(TUESDAY).toISOString(),
+        deadline: new Date(TUESDAY + 24 * HOUR).toISOString(),
+      },
+    });
     expect(answered.open.usedShare).toBeCloseTo(1 + 1 / 24);
-    expect(pendingOf(await openOf(l.reader), l.now, calendar).map((p) => [p.objective, p.count])).toEqual([['answered', 2], ['claims-visible', 0], ['prior-authorization-visible', 0], ['opt-out-effective', 0]]);
+    expect(pendingOf(await openOf(l.reader), l.now, calendar).map((p) => [p.objective, p.count])).toEqual([
+      ['answered', 2],
+      ['claims-visible', 0],
+      ['prior-authorization-visible', 0],
+      ['opt-out-effective', 0],
+    ]);
     // A period that ends before it began does not have it; a later one shows it as open and does not count it again.
-    expect((await l.report('2026-11-01', '2026-11-09')).objectives[0]).toMatchObject({ overdue: 0, open: { count: 0 } });
-    expect((await l.report('2026-11-12', '2026-11-30')).objectives[0]).toMatchObject({ overdue: 0, open: { count: 2 } });
+    expect((await l.report('2026-11-01', '2026-11-09')).objectives[0]).toMatchObject({
+      overdue: 0,
+      open: { count: 0 },
+    });
+    expect((await l.report('2026-11-12', '2026-11-30')).objectives[0]).toMatchObject({
+      overdue: 0,
+      open: { count: 2 },
+    });
   });
 
   it('is closed by its end even when its beginning comes again', async () => {
@@ -133,20 +227,69 @@ describe('what is open', () => {
     expect(await l.counted('answered')).toEqual([0, 0, 0, 0]);
   });
 
-  it('has parked claims until they are replayed or discarded, by the payer\'s time', async () => {
+  it("has parked claims until they are replayed or discarded, by the payer's time", async () => {
     const l = await open();
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-    const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1') => encodeEvent({ id, source: 's', type: 'pa.event-parked.v1', time: '2026-11-10T15:00:00Z', subject: id, data: {
-      deadLetter: id, topic: PAYER_MEMBER_EVENTS, partition: 0, offset: 1, key: 'm', headers: { ce_id: 'e', ce_source: 's', ce_type: type, ce_time: new Date(TUESDAY - 12 * HOUR).toISOString(), ce_subject: 'm' }, value: Buffer.from(JSON.stringify({ resource })).toString('base64'), reason: 'r', detail: 'd', parkedBy: 'resources', parkedAt: 'x' } });
-    await l.log.append(topic, [parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }), parked('dl-2', { resourceType: 'Condition' }), parked('dl-3', {}, 'payer.prior-authorization-changed.v1'), parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' })]);
+    const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1') =>
+      encodeEvent({
+        id,
+        source: 's',
+        type: 'pa.event-parked.v1',
+        time: '2026-11-10T15:00:00Z',
+        subject: id,
+        data: {
+          deadLetter: id,
+          topic: PAYER_MEMBER_EVENTS,
+          partition: 0,
+          offset: 1,
+          key: 'm',
+          headers: {
+            ce_id: 'e',
+            ce_source: 's',
+            ce_type: type,
+            ce_time: new Date(TUESDAY - 12 * HOUR).toISOString(),
+            ce_subject: 'm',
+          },
+          value: Buffer.from(JSON.stringify({ resource })).toString('base64'),
+          reason: 'r',
+          detail: 'd',
+          parkedBy: 'resources',
+          parkedAt: 'x',
+        },
+      });
+    await l.log.append(topic, [
+      parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
+      parked('dl-2', { resourceType: 'Condition' }),
+      parked('dl-3', {}, 'payer.prior-authorization-changed.v1'),
+      parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
+    ]);
     await l.settled();
     expect((await openOf(l.reader)).toSorted((a, b) => (a.objective < b.objective ? -1 : 1))).toEqual([
-      { objective: 'claims-visible', count: 1, start: TUESDAY - 12 * HOUR, where: 'parked' }, { objective: 'prior-authorization-visible', count: 1, start: TUESDAY - 12 * HOUR, where: 'parked' },
+      { objective: 'claims-visible', count: 1, start: TUESDAY - 12 * HOUR, where: 'parked' },
+      { objective: 'prior-authorization-visible', count: 1, start: TUESDAY - 12 * HOUR, where: 'parked' },
     ]);
-    expect(pendingOf(await openOf(l.reader), TUESDAY, calendar)[1]).toEqual({ objective: 'claims-visible', count: 1, usedShare: 0.5 });
+    expect(pendingOf(await openOf(l.reader), TUESDAY, calendar)[1]).toEqual({
+      objective: 'claims-visible',
+      count: 1,
+      usedShare: 0.5,
+    });
     await l.log.append(topic, [
-      encodeEvent({ id: 'r', source: 's', type: 'pa.dead-letter-replayed.v1', time: '2026-11-10T15:00:00Z', subject: 'dl-1', data: { deadLetter: 'dl-1', by: 'a', corrected: false, event: 'e', at: 'x' } }),
-      encodeEvent({ id: 'd', source: 's', type: 'pa.dead-letter-discarded.v1', time: '2026-11-10T15:00:00Z', subject: 'dl-3', data: { deadLetter: 'dl-3', by: 'a', reason: 'x', at: 'x' } }),
+      encodeEvent({
+        id: 'r',
+        source: 's',
+        type: 'pa.dead-letter-replayed.v1',
+        time: '2026-11-10T15:00:00Z',
+        subject: 'dl-1',
+        data: { deadLetter: 'dl-1', by: 'a', corrected: false, event: 'e', at: 'x' },
+      }),
+      encodeEvent({
+        id: 'd',
+        source: 's',
+        type: 'pa.dead-letter-discarded.v1',
+        time: '2026-11-10T15:00:00Z',
+        subject: 'dl-3',
+        data: { deadLetter: 'dl-3', by: 'a', reason: 'x', at: 'x' },
+      }),
       // A redelivery that parks once more.
       parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
     ]);
@@ -156,13 +299,32 @@ describe('what is open', () => {
 
   it('has what intake has not read yet', async () => {
     const log = openMemoryLog({ partitions: 1 });
-    const event = (type: string, resource: object): Parameters<typeof log.append>[1][number] => encodeEvent({ id: `${type}${JSON.stringify(resource)}`, source: 's', type, time: new Date(TUESDAY - HOUR).toISOString(), subject: 'm', data: { resource } });
+    const event = (type: string, resource: object): Parameters<typeof log.append>[1][number] =>
+      encodeEvent({
+        id: `${type}${JSON.stringify(resource)}`,
+        source: 's',
+        type,
+        time: new Date(TUESDAY - HOUR).toISOString(),
+        subject: 'm',
+        data: { resource },
+      });
     await log.append(PAYER_MEMBER_EVENTS, [
-      event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'claim', id: 'read' }), event('payer.member-opted-out.v1', {}), event('payer.resource-recorded.v1', { resourceType: 'Condition' }),
-      event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'preauthorization' }), event('payer.prior-authorization-changed.v1', {}), event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
+      event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'claim', id: 'read' }),
+      event('payer.member-opted-out.v1', {}),
+      event('payer.resource-recorded.v1', { resourceType: 'Condition' }),
+      event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'preauthorization' }),
+      event('payer.prior-authorization-changed.v1', {}),
+      event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
     ]);
-    const found = await unread(log, (objective) => ({ [PAYER_MEMBER_EVENTS]: [objective === 'opt-out-effective' ? 0 : 1] }));
-    expect(found.map((o) => [o.objective, o.where])).toEqual([['prior-authorization-visible', 'unread'], ['prior-authorization-visible', 'unread'], ['claims-visible', 'unread'], ['opt-out-effective', 'unread']]);
+    const found = await unread(log, (objective) => ({
+      [PAYER_MEMBER_EVENTS]: [objective === 'opt-out-effective' ? 0 : 1],
+    }));
+    expect(found.map((o) => [o.objective, o.where])).toEqual([
+      ['prior-authorization-visible', 'unread'],
+      ['prior-authorization-visible', 'unread'],
+      ['claims-visible', 'unread'],
+      ['opt-out-effective', 'unread'],
+    ]);
     expect(found[0]!.start).toBe(TUESDAY - HOUR);
     expect(await unread(log, () => ({ [PAYER_MEMBER_EVENTS]: [6] }))).toEqual([]);
     await log.close();
@@ -173,9 +335,20 @@ it('remembers the last walk of the probe, and when it was last good', async () =
   const l = await open();
   expect(await probeOf(l.reader)).toBeUndefined();
   await l.ledger.probed({ at: '2026-11-10T10:00:00.000Z', ok: true, steps: [{ step: 'token', ok: true, ms: 12 }] });
-  await l.ledger.probed({ at: '2026-11-10T10:10:00.000Z', ok: false, failed: 'group', steps: [{ step: 'group', ok: false, ms: 30 }] });
+  await l.ledger.probed({
+    at: '2026-11-10T10:10:00.000Z',
+    ok: false,
+    failed: 'group',
+    steps: [{ step: 'group', ok: false, ms: 30 }],
+  });
   // One that was under way longer tells of an older walk.
   await l.ledger.probed({ at: '2026-11-10T10:05:00.000Z', ok: true, steps: [] });
   await l.settled();
-  expect(await probeOf(l.reader)).toEqual({ at: '2026-11-10T10:10:00.000Z', ok: false, failed: 'group', steps: [{ step: 'group', ok: false, ms: 30 }], lastSuccess: '2026-11-10T10:00:00.000Z' });
+  expect(await probeOf(l.reader)).toEqual({
+    at: '2026-11-10T10:10:00.000Z',
+    ok: false,
+    failed: 'group',
+    steps: [{ step: 'group', ok: false, ms: 30 }],
+    lastSuccess: '2026-11-10T10:00:00.000Z',
+  });
 });

@@ -22,21 +22,33 @@ function glance(record: LogRecord): Objective | undefined {
 }
 
 /**
- * What lies in the log and has not been handled: of each partition the first records behind a position, by objective. A claim
- * counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each objective's reader is
+ * What lies in the log and has not been handled: of each partition the first records behind a position, by objective. A
+ * claim
+ * counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each
+ * objective's reader is
  */
-export async function unread(log: Pick<EventLog, 'head' | 'read'>, passed: (objective: Objective) => Position): Promise<readonly Open[]> {
+export async function unread(
+  log: Pick<EventLog, 'head' | 'read'>,
+  passed: (objective: Objective) => Position,
+): Promise<readonly Open[]> {
   const head = (await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS] ?? [];
   const found: Open[] = [];
-  const places = { claims: passed('claims-visible')[PAYER_MEMBER_EVENTS] ?? [], consent: passed('opt-out-effective')[PAYER_MEMBER_EVENTS] ?? [] };
+  const places = {
+    claims: passed('claims-visible')[PAYER_MEMBER_EVENTS] ?? [],
+    consent: passed('opt-out-effective')[PAYER_MEMBER_EVENTS] ?? [],
+  };
   for (const [partition, end] of head.entries()) {
     const [claims, consent] = [places.claims[partition] ?? 0, places.consent[partition] ?? 0];
-    for (const [from, wanted] of [[claims, 'claims'], [consent, 'opt-outs']] as const) {
+    for (const [from, wanted] of [
+      [claims, 'claims'],
+      [consent, 'opt-outs'],
+    ] as const) {
       if (from >= end) continue;
       for (const record of await log.read(PAYER_MEMBER_EVENTS, partition, from, LOOKED_AT)) {
         const objective = glance(record);
         if (objective === undefined || (objective === 'opt-out-effective') !== (wanted === 'opt-outs')) continue;
-        const start = objective === 'opt-out-effective' ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
+        const start =
+          objective === 'opt-out-effective' ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
         if (!Number.isNaN(start)) found.push({ objective, count: 1, start, where: 'unread' });
       }
     }

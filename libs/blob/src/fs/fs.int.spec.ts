@@ -8,7 +8,11 @@ import { openFsBlobs, removeUnfinished } from './index.ts';
 
 blobsContract('fs', async () => {
   const root = await mkdtemp(join(tmpdir(), 'blobs-'));
-  return { blobs: openFsBlobs({ root }), reopen: async () => openFsBlobs({ root }), dispose: () => rm(root, { recursive: true, force: true }) };
+  return {
+    blobs: openFsBlobs({ root }),
+    reopen: async () => openFsBlobs({ root }),
+    dispose: () => rm(root, { recursive: true, force: true }),
+  };
 });
 
 describe('files on local disk', () => {

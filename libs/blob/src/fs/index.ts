@@ -20,7 +20,8 @@ export interface FsBlobOptions {
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const asFull = (error: unknown): never => {
-  if (FULL.has((error as NodeJS.ErrnoException).code ?? '')) throw new BlobStoreFull('the disk under the file store is full');
+  if (FULL.has((error as NodeJS.ErrnoException).code ?? ''))
+    throw new BlobStoreFull('the disk under the file store is full');
   throw error;
 };
 const missing = (error: unknown): undefined => {
@@ -63,7 +64,7 @@ class FsWriter implements BlobWriter {
       this.unchecked = 0;
       await this.store.ensureRoom();
     }
-    for (let at = 0; at < chunk.byteLength; ) at += (await this.handle.write(chunk, at).catch(asFull)).bytesWritten;
+    for (let at = 0; at < chunk.byteLength;) at += (await this.handle.write(chunk, at).catch(asFull)).bytesWritten;
     this.bytes += chunk.byteLength;
   }
 
@@ -112,7 +113,8 @@ class FsBlobs implements Blobs {
 
   async ensureRoom(): Promise<void> {
     const { bavail, bsize } = await statfs(this.root);
-    if (bavail * bsize < this.reserve) throw new BlobStoreFull('the disk under the file store has no more room than what is kept free');
+    if (bavail * bsize < this.reserve)
+      throw new BlobStoreFull('the disk under the file store has no more room than what is kept free');
   }
 
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
@@ -158,7 +160,9 @@ class FsBlobs implements Blobs {
 
   private async *walk(prefix: string): AsyncIterable<BlobInfo> {
     const entries = (await readdir(join(this.root, prefix), { withFileTypes: true }).catch(missing)) ?? [];
-    const sortable = entries.filter((e) => !e.name.startsWith('.')).map((e) => (e.isDirectory() ? `${e.name}/` : e.name));
+    const sortable = entries
+      .filter((e) => !e.name.startsWith('.'))
+      .map((e) => (e.isDirectory() ? `${e.name}/` : e.name));
     for (const entry of sortable.sort((a, b) => (a < b ? -1 : 1))) {
       if (entry.endsWith('/')) yield* this.walk(prefix + entry);
       else {
@@ -178,7 +182,9 @@ class FsBlobs implements Blobs {
   }
 }
 
-/** Files on local disk: written beside, synced, renamed; a put that is interrupted leaves only a file that nobody sees. */
+/**
+ * Files on local disk: written beside, synced, renamed; a put that is interrupted leaves only a file that nobody sees.
+ */
 export function openFsBlobs(options: FsBlobOptions): Blobs {
   return new FsBlobs(options);
 }
@@ -189,7 +195,8 @@ export function openBlobs(options: unknown): Blobs {
 }
 
 /**
- * Removes what writers that died have left. With `olderThanMs` only what nobody wrote to for so long: where writers of other
+ * Removes what writers that died have left. With `olderThanMs` only what nobody wrote to for so long: where writers of
+ * other
  * processes may be at work. Without it, call it when there are none.
  */
 export async function removeUnfinished(options: FsBlobOptions, olderThanMs?: number): Promise<void> {

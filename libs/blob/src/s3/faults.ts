@@ -1,10 +1,15 @@
 import { EngineUnavailable } from '@provider-access/eventlog';
 import { BlobStoreFull } from '../port.ts';
 
-interface SdkError { readonly name?: string; readonly code?: unknown; readonly $metadata?: { readonly httpStatusCode?: number } }
+interface SdkError {
+  readonly name?: string;
+  readonly code?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
 
 /** Codes by which S3-compatible stores say that there is no room (MinIO, Ceph, others); 507 says it too. */
-const FULL = /^(XMinioStorageFull|XMinioAdminBucketQuotaExceeded|QuotaExceeded(Exception)?|StorageFull|InsufficientStorage|ServiceQuotaExceeded(Exception)?|StorageQuotaExceeded)$/;
+const FULL =
+  /^(XMinioStorageFull|XMinioAdminBucketQuotaExceeded|QuotaExceeded(Exception)?|StorageFull|InsufficientStorage|ServiceQuotaExceeded(Exception)?|StorageQuotaExceeded)$/;
 /** Bugs, not the network's doing. */
 const BUGS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
 

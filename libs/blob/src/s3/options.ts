@@ -8,7 +8,11 @@ export interface S3BlobOptions {
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default false. */
   readonly forcePathStyle?: boolean;
   /** Default: the SDK's chain (environment, files, web identity, container, instance). */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
   /** Default: what the bucket does. */
   readonly serverSideEncryption?: 'AES256' | 'aws:kms';
   readonly kmsKeyId?: string;

@@ -52,7 +52,14 @@ export class RangeStream extends Readable {
   async #open(): Promise<void> {
     this.#opening = true;
     try {
-      const answer = await this.#client.send(new GetObjectCommand({ ...this.#where, Range: `bytes=${this.#at}-${this.#end - 1}`, ...(this.#etag && { IfMatch: this.#etag }) }), { abortSignal: this.#ended.signal });
+      const answer = await this.#client.send(
+        new GetObjectCommand({
+          ...this.#where,
+          Range: `bytes=${this.#at}-${this.#end - 1}`,
+          ...(this.#etag && { IfMatch: this.#etag }),
+        }),
+        { abortSignal: this.#ended.signal },
+      );
       this.#opening = false;
       this.#flow(answer);
     } catch (error) {
@@ -95,7 +102,10 @@ export class RangeStream extends Readable {
       }
       if (chunk.byteLength < data.byteLength) over();
     });
-    body.once('end', () => over()).once('error', over).once('close', () => over());
+    body
+      .once('end', () => over())
+      .once('error', over)
+      .once('close', () => over());
   }
 
   #failed(error: unknown): void {
@@ -103,7 +113,11 @@ export class RangeStream extends Readable {
     const name = (error as Error).name;
     if (name === 'InvalidRange' && this.#etag === undefined) return void this.push(null); // begins behind the end
     if (isMissing(error)) return void this.destroy(new BlobGone('the file is gone'));
-    if (name === 'PreconditionFailed' || (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412) return void this.destroy(new BlobGone('the file was replaced while it was read'));
+    if (
+      name === 'PreconditionFailed' ||
+      (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412
+    )
+      return void this.destroy(new BlobGone('the file was replaced while it was read'));
     const fault = asFault(error);
     if (!(fault instanceof EngineUnavailable) || ++this.#failures >= ATTEMPTS) return void this.destroy(fault);
     if (!this.#wanted) return; // the reader is slow: the next read opens anew

@@ -17,7 +17,15 @@ beforeAll(async () => {
   s3 = await sharedS3();
 });
 
-const options = (): S3BlobOptions => ({ bucket: s3.bucket, prefix: `${randomUUID()}/`, endpoint: s3.endpoint, region: s3.region, forcePathStyle: true, credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey }, partBytes: 5 * MiB });
+const options = (): S3BlobOptions => ({
+  bucket: s3.bucket,
+  prefix: `${randomUUID()}/`,
+  endpoint: s3.endpoint,
+  region: s3.region,
+  forcePathStyle: true,
+  credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+  partBytes: 5 * MiB,
+});
 const names = async (blobs: Blobs): Promise<string[]> => {
   const found: string[] = [];
   for await (const { name } of blobs.list('')) found.push(name);
@@ -35,7 +43,10 @@ it('shows nothing of a writer whose process was killed', async () => {
     const writer = await openS3Blobs(${JSON.stringify(o)}).writer('half');
     for (let i = 0; i < 3; i++) await writer.write(Buffer.alloc(5 * 1024 * 1024, 'x'));
     process.stdout.write('written'); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--input-type=module', '-e', script], { cwd: fileURLToPath(new URL('.', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--input-type=module', '-e', script], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(child.stdout, 'data');
   child.kill('SIGKILL');
   await once(child, 'exit');
@@ -50,7 +61,7 @@ describe('S3 behind a network with faults', () => {
   let blobs: Blobs;
   /** Gives up on a silent connection soon. */
   let impatient: Blobs;
-  const content = Buffer.from(Uint32Array.from({ length: 12 * MiB / 4 }, (_, i) => i).buffer);
+  const content = Buffer.from(Uint32Array.from({ length: (12 * MiB) / 4 }, (_, i) => i).buffer);
   beforeEach(async () => {
     const o = options();
     proxy = await tcpProxy({ target: { port: Number(new URL(s3.endpoint).port) } });
@@ -80,7 +91,17 @@ describe('S3 behind a network with faults', () => {
     await writer.write(content.subarray(0, 6 * MiB));
     await proxy.refuse();
     proxy.cut();
-    const failures = await Promise.all([blobs.put('b', 'x'), blobs.get('a'), blobs.stat('a'), blobs.deletePrefix('j/'), names(blobs), blobs.range('a', 0, 2).toArray(), writer.commit()].map((call) => call.catch((e: unknown) => e)));
+    const failures = await Promise.all(
+      [
+        blobs.put('b', 'x'),
+        blobs.get('a'),
+        blobs.stat('a'),
+        blobs.deletePrefix('j/'),
+        names(blobs),
+        blobs.range('a', 0, 2).toArray(),
+        writer.commit(),
+      ].map((call) => call.catch((e: unknown) => e)),
+    );
     for (const failure of failures) expect(failure).toBeInstanceOf(EngineUnavailable);
     await proxy.accept();
     expect(await names(direct)).toEqual(['a']);
@@ -120,7 +141,8 @@ describe('S3 behind a network with faults', () => {
     await direct.put('a', Buffer.alloc(content.length, 'n'));
     proxy.cut();
     const rest = async (): Promise<void> => {
-      for (let next = await reader.next(); !next.done; next = await reader.next()) expect((next.value as Buffer).includes('nnnnnnnn')).toBe(false);
+      for (let next = await reader.next(); !next.done; next = await reader.next())
+        expect((next.value as Buffer).includes('nnnnnnnn')).toBe(false);
     };
     await expect(rest()).rejects.toThrow('replaced');
   });

@@ -1,4 +1,10 @@
-import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { BlobInfo, BlobWriter } from '../port.ts';
 import { guarded } from './faults.ts';
@@ -12,7 +18,8 @@ export interface S3Target {
 }
 
 /**
- * Up to one part: a PutObject at commit. Longer: a multipart upload, which nobody sees before it is completed. All parts but
+ * Up to one part: a PutObject at commit. Longer: a multipart upload, which nobody sees before it is completed. All
+ * parts but
  * the last have the same length; one is sent while the next fills, so a writer holds at most two.
  */
 export class S3Writer implements BlobWriter {
@@ -33,7 +40,7 @@ export class S3Writer implements BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     if (!this.#open) throw new Error('the writer is closed');
     this.#bytes += chunk.byteLength;
-    for (let at = 0; at < chunk.byteLength; ) {
+    for (let at = 0; at < chunk.byteLength;) {
       const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held)); // a copy: the caller may use its buffer again
       this.#pieces.push(piece);
       this.#held += piece.byteLength;
@@ -48,11 +55,23 @@ export class S3Writer implements BlobWriter {
     this.#open = false;
     try {
       if (this.#upload === undefined) {
-        await guarded(client.send(new PutObjectCommand({ ...where, ...this.#to.encryption, Body: this.#take(), ContentLength: this.#bytes })));
+        await guarded(
+          client.send(
+            new PutObjectCommand({ ...where, ...this.#to.encryption, Body: this.#take(), ContentLength: this.#bytes }),
+          ),
+        );
       } else {
         if (this.#held > 0) await this.#send();
         await this.#sending;
-        await guarded(client.send(new CompleteMultipartUploadCommand({ ...where, UploadId: this.#upload, MultipartUpload: { Parts: this.#parts } })));
+        await guarded(
+          client.send(
+            new CompleteMultipartUploadCommand({
+              ...where,
+              UploadId: this.#upload,
+              MultipartUpload: { Parts: this.#parts },
+            }),
+          ),
+        );
       }
     } catch (error) {
       await this.#discard();
@@ -79,19 +98,31 @@ export class S3Writer implements BlobWriter {
     const { client, where } = this.#to;
     const body = this.#take();
     await this.#sending;
-    this.#upload ??= (await guarded(client.send(new CreateMultipartUploadCommand({ ...where, ...this.#to.encryption }), { abortSignal: this.#ended.signal }))).UploadId!;
+    this.#upload ??= (
+      await guarded(
+        client.send(new CreateMultipartUploadCommand({ ...where, ...this.#to.encryption }), {
+          abortSignal: this.#ended.signal,
+        }),
+      )
+    ).UploadId!;
     const part = { ...where, UploadId: this.#upload, PartNumber: this.#parts.length + 1 };
-    this.#sending = guarded(client.send(new UploadPartCommand({ ...part, Body: body, ContentLength: body.byteLength }), { abortSignal: this.#ended.signal }))
-      .then(({ ETag }) => void this.#parts.push({ PartNumber: part.PartNumber, ETag: ETag! }));
+    this.#sending = guarded(
+      client.send(new UploadPartCommand({ ...part, Body: body, ContentLength: body.byteLength }), {
+        abortSignal: this.#ended.signal,
+      }),
+    ).then(({ ETag }) => void this.#parts.push({ PartNumber: part.PartNumber, ETag: ETag! }));
     this.#sending.catch(() => {}); // thrown where it is awaited
   }
 
-  /** What the store does not take back now (it is away), `removeUnfinishedUploads` and the bucket's lifecycle rule do. */
+  /**
+   * What the store does not take back now (it is away), `removeUnfinishedUploads` and the bucket's lifecycle rule do.
+   */
   async #discard(): Promise<void> {
     const { client, where } = this.#to;
     this.#ended.abort();
     this.#pieces = [];
     await this.#sending.catch(() => {}); // a part that arrives after the end would stay
-    if (this.#upload !== undefined) await client.send(new AbortMultipartUploadCommand({ ...where, UploadId: this.#upload })).catch(() => {});
+    if (this.#upload !== undefined)
+      await client.send(new AbortMultipartUploadCommand({ ...where, UploadId: this.#upload })).catch(() => {});
   }
 }

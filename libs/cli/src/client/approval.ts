@@ -13,16 +13,26 @@ export interface Identifier {
 }
 
 /**
- * Approves an app for everything that it claims, whoever else has it: for apps that the caller registered itself, such as the
+ * Approves an app for everything that it claims, whoever else has it: for apps that the caller registered itself, such
+ * as the
  * probe and those of tests. A reviewer looks at each identifier instead (`pa apps approve`).
  */
 export async function approveOwn(server: Server, client: string, token: string, reason: string): Promise<void> {
   const path = `/auth/clients/${encodeURIComponent(client)}`;
   const { identifiers } = await server.json<{ identifiers?: readonly Identifier[] }>(path, { token });
   // A platform of an earlier release shows no identifiers and takes none.
-  const named = identifiers === undefined ? {} : {
-    identifiers: identifiers.filter((i) => i.claimed).map(({ npi, tin }) => ({ ...(npi !== undefined && { npi }), ...(tin !== undefined && { tin }), evidence: reason })),
-    sharedWith: [...new Set(identifiers.flatMap((i) => i.bound_to.map((other) => other.client_id)))],
-  };
+  const named =
+    identifiers === undefined
+      ? {}
+      : {
+          identifiers: identifiers
+            .filter((i) => i.claimed)
+            .map(({ npi, tin }) => ({
+              ...(npi !== undefined && { npi }),
+              ...(tin !== undefined && { tin }),
+              evidence: reason,
+            })),
+          sharedWith: [...new Set(identifiers.flatMap((i) => i.bound_to.map((other) => other.client_id)))],
+        };
   await server.post(`${path}/approve`, { reason, ...named }, { token });
 }

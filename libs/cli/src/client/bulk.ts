@@ -2,10 +2,22 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 import { download } from './download.ts';
-import { authorized, Patience, PATIENCE_MS, retryAfterMs, type PatienceOptions, type Timing, type TokenOf } from './patience.ts';
+import {
+  authorized,
+  Patience,
+  PATIENCE_MS,
+  retryAfterMs,
+  type PatienceOptions,
+  type Timing,
+  type TokenOf,
+} from './patience.ts';
 import type { Answer, Server } from './server.ts';
 
-export interface ManifestFile { readonly type: string; readonly url: string; readonly count?: number }
+export interface ManifestFile {
+  readonly type: string;
+  readonly url: string;
+  readonly count?: number;
+}
 export interface Manifest {
   readonly transactionTime: string;
   readonly request: string;
@@ -14,9 +26,24 @@ export interface Manifest {
   readonly deleted?: readonly ManifestFile[];
   readonly error: readonly ManifestFile[];
 }
-interface FileState { readonly kind: 'output' | 'deleted' | 'error'; readonly type: string; readonly url: string; readonly name: string; readonly count?: number; etag?: string; bytes?: number; done: boolean }
+interface FileState {
+  readonly kind: 'output' | 'deleted' | 'error';
+  readonly type: string;
+  readonly url: string;
+  readonly name: string;
+  readonly count?: number;
+  etag?: string;
+  bytes?: number;
+  done: boolean;
+}
 /** Kept as `export.json` in the folder. The same command continues from it. */
-interface ExportState { readonly group: string; readonly request: string; readonly status: string; manifest?: Manifest; files?: FileState[] }
+interface ExportState {
+  readonly group: string;
+  readonly request: string;
+  readonly status: string;
+  manifest?: Manifest;
+  files?: FileState[];
+}
 
 export interface BulkOptions {
   readonly server: Server;
@@ -35,7 +62,18 @@ export interface BulkOptions {
   readonly patienceMs?: number | undefined;
   readonly timing?: Timing;
 }
-export interface BulkResult { readonly manifest: Manifest; readonly status: string; readonly files: readonly { readonly type: string; readonly file: string; readonly kind: string; readonly bytes: number }[]; readonly bytes: number; readonly resumed: boolean }
+export interface BulkResult {
+  readonly manifest: Manifest;
+  readonly status: string;
+  readonly files: readonly {
+    readonly type: string;
+    readonly file: string;
+    readonly kind: string;
+    readonly bytes: number;
+  }[];
+  readonly bytes: number;
+  readonly resumed: boolean;
+}
 
 const FHIR = 'application/fhir+json';
 
@@ -51,12 +89,20 @@ function load(file: string): ExportState | undefined {
 /** Bulk Data kick-off, polling and download of a Group, resumable. https://hl7.org/fhir/uv/bulkdata/export.html */
 export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const { server, out, group } = options;
-  const patient: PatienceOptions = { patienceMs: options.patienceMs, timing: options.timing, onPause: (text) => options.onProgress?.(text) };
+  const patient: PatienceOptions = {
+    patienceMs: options.patienceMs,
+    timing: options.timing,
+    onPause: (text) => options.onProgress?.(text),
+  };
   const patience = new Patience(patient);
-  const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> => patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept })));
+  const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> =>
+    patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept })));
   mkdirSync(out, { recursive: true });
   const stateFile = join(out, 'export.json');
-  const query = new URLSearchParams({ ...(options.types !== undefined && { _type: options.types }), ...(options.since !== undefined && { _since: options.since }) });
+  const query = new URLSearchParams({
+    ...(options.types !== undefined && { _type: options.types }),
+    ...(options.since !== undefined && { _since: options.since }),
+  });
   const request = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}${query.size > 0 ? `?${query}` : ''}`;
   const save = (state: ExportState): void => {
     writeFileSync(`${stateFile}.new`, JSON.stringify(state, null, 1), { mode: 0o600 });
@@ -65,7 +111,8 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
 
   let state = load(stateFile);
   const resumed = state !== undefined;
-  if (state !== undefined && state.request !== request) throw new CliError(EXIT.usage, `${out} holds another export (${state.request}): name another --out folder`);
+  if (state !== undefined && state.request !== request)
+    throw new CliError(EXIT.usage, `${out} holds another export (${state.request}): name another --out folder`);
   if (state === undefined) {
     const { headers } = await call(request, { accept: FHIR, prefer: 'respond-async' });
     const status = headers.get('content-location');
@@ -77,7 +124,12 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
 
   while (state.manifest === undefined) {
     const answer = await call(state.status, { accept: 'application/json' }, [404]);
-    if (answer.status === 404) throw new CliError(EXIT.refused, `the export that ${stateFile} names is gone (deleted, expired, or of another app): name another --out folder to start anew`);
+    if (answer.status === 404)
+      throw new CliError(
+        EXIT.refused,
+        `the export that ${stateFile} names is gone (deleted, expired, or of another app): name another --out ` +
+          'folder to start anew',
+      );
     if (answer.status === 200) {
       const manifest = JSON.parse(answer.text) as Manifest;
       const numbers = new Map<string, number>();
@@ -86,8 +138,16 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
           const label = kind === 'output' ? file.type : `${kind}-${file.type}`;
           const number = (numbers.get(label) ?? 0) + 1;
           numbers.set(label, number);
-          return { kind, type: file.type, url: file.url, name: `${label}-${number}.ndjson.gz`, ...(file.count !== undefined && { count: file.count }), done: false };
-        }));
+          return {
+            kind,
+            type: file.type,
+            url: file.url,
+            name: `${label}-${number}.ndjson.gz`,
+            ...(file.count !== undefined && { count: file.count }),
+            done: false,
+          };
+        }),
+      );
       state.manifest = manifest;
       state.files = files;
       save(state);
@@ -104,7 +164,9 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     if (file.done && existsSync(join(out, file.name))) continue;
     const kept = state;
     const result = await download(file.url, join(out, file.name), {
-      ...patient, token: options.token, etag: file.etag,
+      ...patient,
+      token: options.token,
+      etag: file.etag,
       onEtag: (etag) => {
         file.etag = etag;
         save(kept);
@@ -118,5 +180,11 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     file.done = true;
     save(state);
   }
-  return { manifest: state.manifest, status: state.status, files: files.map((f) => ({ type: f.type, kind: f.kind, file: join(out, f.name), bytes: f.bytes ?? 0 })), bytes: files.reduce((sum, f) => sum + (f.bytes ?? 0), 0), resumed };
+  return {
+    manifest: state.manifest,
+    status: state.status,
+    files: files.map((f) => ({ type: f.type, kind: f.kind, file: join(out, f.name), bytes: f.bytes ?? 0 })),
+    bytes: files.reduce((sum, f) => sum + (f.bytes ?? 0), 0),
+    resumed,
+  };
 }

@@ -2,11 +2,15 @@ import { isObject, isSharedType, type FhirResource } from '@provider-access/fhir
 
 /** `Practitioner?identifier=system|value`, as Bundles of type transaction have it. */
 const CONDITION = /^([A-Z][A-Za-z]+)\?identifier=([^&]+)$/;
-/** Types of the directory and of products. A Patient is never found by an identifier: a wrong one would give data to the wrong member. */
+/**
+ * Types of the directory and of products. A Patient is never found by an identifier: a wrong one would give data to the
+ * wrong member.
+ */
 const isIndexed = (type: string): boolean => isSharedType(type) || type === 'Medication' || type === 'Device';
 
 /**
- * What conditional references of one publication lead to. A publication is everything that one run of `pa publish` reads. An identifier that two
+ * What conditional references of one publication lead to. A publication is everything that one run of `pa publish`
+ * reads. An identifier that two
  * resources of a type have leads nowhere, as with conditional references of FHIR: exactly one match resolves.
  */
 export class PublishedIdentifiers {

@@ -31,11 +31,15 @@ function readJson<T>(file: string, what: string): T {
 }
 export const readKey = (file: string): JWK => readJson<JWK>(file, 'the key');
 export const readApp = (file: string): AppFile => readJson<AppFile>(file, 'the app file');
-export const writeSecret = (file: string, value: unknown): void => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+export const writeSecret = (file: string, value: unknown): void =>
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
 
 /** A new private JWK with `kid`, `alg` and `use`. */
 export async function newKey(alg: KeyAlgorithm): Promise<JWK> {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true, ...(alg === 'RS384' && { modulusLength: 3072 }) });
+  const { privateKey } = await generateKeyPair(alg, {
+    extractable: true,
+    ...(alg === 'RS384' && { modulusLength: 3072 }),
+  });
   const jwk = await exportJWK(privateKey);
   return { ...jwk, kid: `${alg.toLowerCase()}-${crypto.randomUUID().slice(0, 8)}`, alg, use: 'sig' };
 }
@@ -47,7 +51,8 @@ export function publicJwk(key: JWK): JWK {
 }
 
 /**
- * The administrator's or the payer's token: from the environment (`PA_ADMINISTRATOR_TOKEN`, `PA_PAYER_TOKEN`), else from a file
+ * The administrator's or the payer's token: from the environment (`PA_ADMINISTRATOR_TOKEN`, `PA_PAYER_TOKEN`), else
+ * from a file
  * that it names (`PA_…_TOKEN_FILE`, the first line), else from the data folder where `npm start` wrote it.
  */
 export function roleToken(role: 'administrator' | 'payer', dataDir: string): string {
@@ -56,8 +61,17 @@ export function roleToken(role: 'administrator' | 'payer', dataDir: string): str
   const named = process.env[`PA_${role.toUpperCase()}_TOKEN_FILE`];
   const file = named !== undefined && named !== '' ? named : join(dataDir, `${role}.token`);
   try {
-    return readFileSync(file, 'utf8').split('\n').map((line) => line.trim()).find((line) => line !== '') ?? '';
+    return (
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .map((line) => line.trim())
+        .find((line) => line !== '') ?? ''
+    );
   } catch {
-    throw new CliError(EXIT.unauthorized, `no ${role} token: set PA_${role.toUpperCase()}_TOKEN or PA_${role.toUpperCase()}_TOKEN_FILE, or name the platform's data folder with --data-dir (looked for ${file})`);
+    throw new CliError(
+      EXIT.unauthorized,
+      `no ${role} token: set PA_${role.toUpperCase()}_TOKEN or PA_${role.toUpperCase()}_TOKEN_FILE, or name the ` +
+        `platform's data folder with --data-dir (looked for ${file})`,
+    );
   }
 }

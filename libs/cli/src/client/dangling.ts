@@ -15,9 +15,14 @@ export interface DanglingReferences {
 }
 
 /** Types whose resources always stay: they have no date of service. */
-const UNDATED: ReadonlySet<string> = new Set(
-  ['Patient', 'Coverage', 'Medication', 'Device', 'RelatedPerson', 'Provenance'],
-);
+const UNDATED: ReadonlySet<string> = new Set([
+  'Patient',
+  'Coverage',
+  'Medication',
+  'Device',
+  'RelatedPerson',
+  'Provenance',
+]);
 
 /** The references of a resource that may dangle: those to other types than the directory and the patient. */
 export function mayDangle(resource: FhirResource): ReferenceAt[] {

@@ -4,12 +4,20 @@ import { DanglingTally, mayDangle } from './dangling.ts';
 describe('mayDangle', () => {
   it('names relative references to what may be missing, at any depth, by path without indexes', () => {
     const found = mayDangle({
-      resourceType: 'ExplanationOfBenefit', patient: { reference: 'Patient/m1' }, claim: { reference: 'Claim/c1' }, provider: { reference: 'Practitioner/p1' },
-      item: [{ encounter: [{ reference: 'Encounter/e1' }] }, { encounter: [{ reference: 'Encounter/e2/_history/3' }, { reference: '#inside' }] }],
+      resourceType: 'ExplanationOfBenefit',
+      patient: { reference: 'Patient/m1' },
+      claim: { reference: 'Claim/c1' },
+      provider: { reference: 'Practitioner/p1' },
+      item: [
+        { encounter: [{ reference: 'Encounter/e1' }] },
+        { encounter: [{ reference: 'Encounter/e2/_history/3' }, { reference: '#inside' }] },
+      ],
       contained: [{ resourceType: 'ServiceRequest', encounter: { reference: 'https://other.example/Encounter/e3' } }],
     });
     expect(found.toSorted()).toEqual([
-      ['ExplanationOfBenefit.claim', 'Claim/c1'], ['ExplanationOfBenefit.item.encounter', 'Encounter/e1'], ['ExplanationOfBenefit.item.encounter', 'Encounter/e2'],
+      ['ExplanationOfBenefit.claim', 'Claim/c1'],
+      ['ExplanationOfBenefit.item.encounter', 'Encounter/e1'],
+      ['ExplanationOfBenefit.item.encounter', 'Encounter/e2'],
     ]);
   });
 });
@@ -31,10 +39,16 @@ describe('DanglingTally', () => {
     expect(tally.counts()).toEqual({ notServed: { 'ExplanationOfBenefit.claim -> Claim': 1 }, beforeFloor: {} });
   });
 
-  it.each(['before-floor', 'parked', 'not-served', 'refused', 'pending'])('counts no reference of what is %s itself', (outcome) => {
-    const tally = new DanglingTally();
-    tally.settled('Encounter/old', 'before-floor', []);
-    tally.settled('Observation/o1', outcome, [['Observation.encounter', 'Encounter/old'], ['Observation.basedOn', 'Claim/c1']]);
-    expect(tally.counts()).toEqual({ notServed: {}, beforeFloor: {} });
-  });
+  it.each(['before-floor', 'parked', 'not-served', 'refused', 'pending'])(
+    'counts no reference of what is %s itself',
+    (outcome) => {
+      const tally = new DanglingTally();
+      tally.settled('Encounter/old', 'before-floor', []);
+      tally.settled('Observation/o1', outcome, [
+        ['Observation.encounter', 'Encounter/old'],
+        ['Observation.basedOn', 'Claim/c1'],
+      ]);
+      expect(tally.counts()).toEqual({ notServed: {}, beforeFloor: {} });
+    },
+  );
 });

@@ -4,7 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '@provider-access/fhir';
 
-/** One JSON value of a file, or why there is none at that place. `line` is its text when it stood on a line of its own. */
+/**
+ * One JSON value of a file, or why there is none at that place. `line` is its text when it stood on a line of its own.
+ */
 export type Document =
   | { readonly ok: true; readonly place: string; readonly value: unknown; readonly line?: string }
   | { readonly ok: false; readonly place: string; readonly reason: string };
@@ -32,8 +34,10 @@ function parse(text: string): { ok: true; value: unknown } | { ok: false } {
 }
 
 /**
- * Reads NDJSON, or one JSON text over many lines: whichever it is shows in the first line, that either is a whole JSON value or
- * not. Broken lines are told by number and the lines behind them go on; a stream that breaks off is told as the last place.
+ * Reads NDJSON, or one JSON text over many lines: whichever it is shows in the first line, that either is a whole JSON
+ * value or
+ * not. Broken lines are told by number and the lines behind them go on; a stream that breaks off is told as the last
+ * place.
  */
 export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Document> {
   /** Lines not yet told, from the first on, while the whole may still be one JSON text. */
@@ -41,12 +45,19 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
   let openBytes = 0;
   const told = (number: number, text: string): Document => {
     const parsed = parse(text);
-    return parsed.ok ? { ok: true, place: `${name}:${number}`, value: parsed.value, line: text } : { ok: false, place: `${name}:${number}`, reason: 'not JSON' };
+    return parsed.ok
+      ? { ok: true, place: `${name}:${number}`, value: parsed.value, line: text }
+      : { ok: false, place: `${name}:${number}`, reason: 'not JSON' };
   };
   try {
     for await (const line of splitLines(bytes, { maxLineBytes: MAX_LINE_BYTES })) {
       if (line.kind !== 'line') {
-        yield { ok: false, place: `${name}:${line.number}`, reason: line.kind === 'not-utf8' ? 'not UTF-8' : `a line of ${line.bytes} bytes; ${MAX_LINE_BYTES} are the most` };
+        yield {
+          ok: false,
+          place: `${name}:${line.number}`,
+          reason:
+            line.kind === 'not-utf8' ? 'not UTF-8' : `a line of ${line.bytes} bytes; ${MAX_LINE_BYTES} are the most`,
+        };
         continue;
       }
       if (open === undefined) {
@@ -69,13 +80,23 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
     }
   } catch (error) {
     yield* flush(open, name, told);
-    yield { ok: false, place: name, reason: `cannot be read to its end (${(error as NodeJS.ErrnoException).code ?? (error as Error).name}): what came before was taken` };
+    yield {
+      ok: false,
+      place: name,
+      reason:
+        `cannot be read to its end (${(error as NodeJS.ErrnoException).code ?? (error as Error).name}): what came ` +
+        'before was taken',
+    };
     return;
   }
   yield* flush(open, name, told);
 }
 
-function* flush(open: readonly { readonly number: number; readonly text: string }[] | undefined, name: string, told: (number: number, text: string) => Document): Generator<Document> {
+function* flush(
+  open: readonly { readonly number: number; readonly text: string }[] | undefined,
+  name: string,
+  told: (number: number, text: string) => Document,
+): Generator<Document> {
   if (open === undefined || open.length === 0) return;
   const whole = parse(open.map((line) => line.text).join('\n'));
   if (whole.ok) yield { ok: true, place: name, value: whole.value };

@@ -13,7 +13,11 @@ const LOCAL_FAULTS = new Set(['ENOSPC', 'EACCES', 'EROFS', 'ENOENT', 'EISDIR', '
 
 function open(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { headers, timeout: IDLE_MS }, resolve);
+    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(
+      url,
+      { headers, timeout: IDLE_MS },
+      resolve,
+    );
     request.on('timeout', () => request.destroy(new Error(`no byte for ${IDLE_MS / 1000} s`)));
     request.on('error', reject);
     request.end();
@@ -26,7 +30,10 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-export interface Downloaded { readonly bytes: number; readonly etag: string | undefined }
+export interface Downloaded {
+  readonly bytes: number;
+  readonly etag: string | undefined;
+}
 export interface DownloadOptions extends PatienceOptions {
   readonly token: TokenOf;
   readonly etag?: string | undefined;
@@ -35,8 +42,10 @@ export interface DownloadOptions extends PatienceOptions {
 }
 
 /**
- * Downloads one file as the server compresses it (gzip, kept as it is). What is already in `file.part` is asked for again only
- * when the ETag still fits; a file that changed (a member left) comes whole. The download continues after a restart of the
+ * Downloads one file as the server compresses it (gzip, kept as it is). What is already in `file.part` is asked for
+ * again only
+ * when the ETag still fits; a file that changed (a member left) comes whole. The download continues after a restart of
+ * the
  * platform: it ends without success when no new byte has come for the whole budget (`patienceMs`), or at a 4xx.
  */
 export async function download(url: string, file: string, options: DownloadOptions): Promise<Downloaded> {
@@ -48,7 +57,11 @@ export async function download(url: string, file: string, options: DownloadOptio
 
   const attempt = async (token: string): Promise<Downloaded | 'again'> => {
     const have = existsSync(part) ? statSync(part).size : 0;
-    const headers: Record<string, string> = { authorization: `Bearer ${token}`, 'accept-encoding': 'gzip', accept: 'application/fhir+ndjson' };
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${token}`,
+      'accept-encoding': 'gzip',
+      accept: 'application/fhir+ndjson',
+    };
     if (have > 0 && etag !== undefined) Object.assign(headers, { range: `bytes=${have}-`, 'if-range': etag });
     const response = await open(url, headers);
     const status = response.statusCode ?? 0;
@@ -59,7 +72,8 @@ export async function download(url: string, file: string, options: DownloadOptio
     }
     if (status !== 200 && status !== 206) {
       const fault = faultOf(status, await bodyOf(response));
-      if (status === 429 || status >= 500) throw new TemporaryFault(url, fault, { retryAfter: response.headers['retry-after'] });
+      if (status === 429 || status >= 500)
+        throw new TemporaryFault(url, fault, { retryAfter: response.headers['retry-after'] });
       throw new CliError(status === 401 ? EXIT.unauthorized : EXIT.refused, fault);
     }
     etag = response.headers.etag;
@@ -79,15 +93,17 @@ export async function download(url: string, file: string, options: DownloadOptio
   };
 
   for (;;) {
-    const result = await patience.run(() => authorized(options.token, async (token) => {
-      try {
-        return await attempt(token);
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (error instanceof CliError || LOCAL_FAULTS.has(code ?? '')) throw error;
-        throw new TemporaryFault(url, code ?? (error as Error).message);
-      }
-    }));
+    const result = await patience.run(() =>
+      authorized(options.token, async (token) => {
+        try {
+          return await attempt(token);
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          if (error instanceof CliError || LOCAL_FAULTS.has(code ?? '')) throw error;
+          throw new TemporaryFault(url, code ?? (error as Error).message);
+        }
+      }),
+    );
     if (result !== 'again') return result;
   }
 }

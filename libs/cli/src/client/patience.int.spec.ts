@@ -21,7 +21,9 @@ const ETAG = '"1"';
 const MINUTE = 60_000;
 type Target = 'configuration' | 'token' | 'kick-off' | 'status' | 'file';
 
-/** A platform in this process. What `interfere` answers instead comes first. Time passes only when the client sleeps. */
+/**
+ * A platform in this process. What `interfere` answers instead comes first. Time passes only when the client sleeps.
+ */
 class Platform {
   readonly requests: Target[] = [];
   readonly tokens: string[] = [];
@@ -69,21 +71,39 @@ class Platform {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const path = new URL(request.url!, this.base).pathname;
-    const target: Target = path.endsWith('smart-configuration') ? 'configuration' : path === '/token' ? 'token' : path.endsWith('$export') ? 'kick-off' : path === '/status' ? 'status' : 'file';
+    const target: Target = path.endsWith('smart-configuration')
+      ? 'configuration'
+      : path === '/token'
+        ? 'token'
+        : path.endsWith('$export')
+          ? 'kick-off'
+          : path === '/status'
+            ? 'status'
+            : 'file';
     this.requests.push(target);
     if (this.interfere(target, response, request)) return;
-    const json = (body: unknown, status = 200, headers = {}): void => void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    const json = (body: unknown, status = 200, headers = {}): void =>
+      void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
     if (target === 'configuration') return json({ token_endpoint: `${this.base}/token` });
-    if (target === 'token') return json({ access_token: `secret-${this.tokens.push('') - 1}`, expires_in: 300, scope: 'system/*.rs' });
+    if (target === 'token')
+      return json({ access_token: `secret-${this.tokens.push('') - 1}`, expires_in: 300, scope: 'system/*.rs' });
     if (target === 'kick-off') return json({}, 202, { 'content-location': `${this.base}/status` });
     if (target === 'status') {
       this.polls += 1;
       if (this.polls < 3) return json({}, 202, { 'retry-after': '5', 'x-progress': '1 of 2 chunks' });
-      return json({ transactionTime: '2026-11-26T12:00:00Z', request: '', requiresAccessToken: true, output: [{ type: 'Patient', url: `${this.base}/file?signature=hidden` }], error: [] });
+      return json({
+        transactionTime: '2026-11-26T12:00:00Z',
+        request: '',
+        requiresAccessToken: true,
+        output: [{ type: 'Patient', url: `${this.base}/file?signature=hidden` }],
+        error: [],
+      });
     }
     this.ranges.push(request.headers.range);
     const from = request.headers.range === undefined ? 0 : Number(/^bytes=(\d+)-$/.exec(request.headers.range)![1]);
-    response.writeHead(from === 0 ? 200 : 206, { etag: ETAG, 'content-length': FILE.length - from }).end(FILE.subarray(from));
+    response
+      .writeHead(from === 0 ? 200 : 206, { etag: ETAG, 'content-length': FILE.length - from })
+      .end(FILE.subarray(from));
   }
 }
 
@@ -103,53 +123,81 @@ afterEach(async () => {
 const exported = (more: { patienceMs?: number; onProgress?: (text: string) => void } = {}): Promise<BulkResult> => {
   const server = new Server(platform.base);
   const tokens = new TokenSource(server, { clientId: 'app', key, scope: 'system/*.rs' });
-  return bulkExport({ server, token: (refused) => tokens.get(refused), group: 'g', out: folder, timing: platform.timing, ...more });
+  return bulkExport({
+    server,
+    token: (refused) => tokens.get(refused),
+    group: 'g',
+    out: folder,
+    timing: platform.timing,
+    ...more,
+  });
 };
 const fetched = (more: { patienceMs?: number; token?: (refused?: string) => Promise<string> } = {}): Promise<unknown> =>
-  download(`${platform.base}/file?signature=hidden`, join(folder, 'file'), { token: () => Promise.resolve('secret-token'), onEtag: () => {}, onBytes: () => {}, timing: platform.timing, ...more });
+  download(`${platform.base}/file?signature=hidden`, join(folder, 'file'), {
+    token: () => Promise.resolve('secret-token'),
+    onEtag: () => {},
+    onBytes: () => {},
+    timing: platform.timing,
+    ...more,
+  });
 /** Bytes of files that are not complete. */
-const keptBytes = (): number => readdirSync(folder).filter((name) => name.endsWith('.part')).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+const keptBytes = (): number =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.part'))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
-const faultOf = (work: Promise<unknown>): Promise<CliError> => work.then(() => Promise.reject(new Error('it succeeded')), (error: unknown) => error as CliError);
+const faultOf = (work: Promise<unknown>): Promise<CliError> =>
+  work.then(
+    () => Promise.reject(new Error('it succeeded')),
+    (error: unknown) => error as CliError,
+  );
 const unavailable = (response: ServerResponse, retryAfter?: string): true => {
-  response.writeHead(503, { ...(retryAfter !== undefined && { 'retry-after': retryAfter }) }).end(JSON.stringify({ issue: [{ diagnostics: 'the views are starting' }] }));
+  response
+    .writeHead(503, { ...(retryAfter !== undefined && { 'retry-after': retryAfter }) })
+    .end(JSON.stringify({ issue: [{ diagnostics: 'the views are starting' }] }));
   return true;
 };
 
 describe('an export', () => {
-  test.each<Target>(['configuration', 'token', 'kick-off', 'status', 'file'])('survives a restart of two minutes that begins at the request for: %s', async (first) => {
-    let began: number | undefined;
-    platform.interfere = (target, response) => {
-      if (began === undefined) {
-        if (target !== first) return false;
-        began = platform.clock;
-        if (target === 'file') {
-          // The client has kept a part of the file when the platform stops.
-          response.writeHead(200, { etag: ETAG, 'content-length': FILE.length });
-          response.write(FILE.subarray(0, FILE.length / 2));
-          void eventually(() => keptBytes() >= 100).then(() => platform.refuse());
-        } else void platform.refuse();
-        return true;
-      }
-      if (platform.clock - began >= 2 * MINUTE) return false;
-      return unavailable(response, platform.requests.length % 2 === 0 ? '7' : new Date(platform.clock + 9000).toUTCString());
-    };
-    let back = false;
-    platform.onTime = async () => {
-      if (back || began === undefined || platform.clock - began < MINUTE) return;
-      back = true;
-      await platform.comeBack();
-    };
-    const progress: string[] = [];
-    const { files } = await exported({ onProgress: (text) => progress.push(text) });
-    expect(files).toMatchObject([{ type: 'Patient', bytes: FILE.length }]);
-    expect(hash(readFileSync(files[0]!.file))).toBe(hash(FILE));
-    expect(platform.elapsed).toBeGreaterThanOrEqual(2 * MINUTE);
-    expect(new Set(platform.pauses)).toContain(7000);
-    expect(new Set(platform.pauses)).toContain(9000);
-    expect(progress.join('\n')).toContain('the views are starting');
-    if (first === 'file') expect(platform.ranges).toEqual([expect.stringMatching(/^bytes=\d{3,}-$/)]);
-  });
+  test.each<Target>(['configuration', 'token', 'kick-off', 'status', 'file'])(
+    'survives a restart of two minutes that begins at the request for: %s',
+    async (first) => {
+      let began: number | undefined;
+      platform.interfere = (target, response) => {
+        if (began === undefined) {
+          if (target !== first) return false;
+          began = platform.clock;
+          if (target === 'file') {
+            // The client has kept a part of the file when the platform stops.
+            response.writeHead(200, { etag: ETAG, 'content-length': FILE.length });
+            response.write(FILE.subarray(0, FILE.length / 2));
+            void eventually(() => keptBytes() >= 100).then(() => platform.refuse());
+          } else void platform.refuse();
+          return true;
+        }
+        if (platform.clock - began >= 2 * MINUTE) return false;
+        return unavailable(
+          response,
+          platform.requests.length % 2 === 0 ? '7' : new Date(platform.clock + 9000).toUTCString(),
+        );
+      };
+      let back = false;
+      platform.onTime = async () => {
+        if (back || began === undefined || platform.clock - began < MINUTE) return;
+        back = true;
+        await platform.comeBack();
+      };
+      const progress: string[] = [];
+      const { files } = await exported({ onProgress: (text) => progress.push(text) });
+      expect(files).toMatchObject([{ type: 'Patient', bytes: FILE.length }]);
+      expect(hash(readFileSync(files[0]!.file))).toBe(hash(FILE));
+      expect(platform.elapsed).toBeGreaterThanOrEqual(2 * MINUTE);
+      expect(new Set(platform.pauses)).toContain(7000);
+      expect(new Set(platform.pauses)).toContain(9000);
+      expect(progress.join('\n')).toContain('the views are starting');
+      if (first === 'file') expect(platform.ranges).toEqual([expect.stringMatching(/^bytes=\d{3,}-$/)]);
+    },
+  );
 
   test('waits between polls for as long as the server asks', async () => {
     await exported();
@@ -161,7 +209,10 @@ describe('an export', () => {
     const fault = await faultOf(exported());
     expect(fault).toBeInstanceOf(CliError);
     expect(fault.code).toBe(EXIT.unavailable);
-    expect(fault.message).toBe(`${platform.base}/status gave no usable answer for 300 s (last answer: the views are starting (503)). Run the same command again: it continues where it stopped.`);
+    expect(fault.message).toBe(
+      `${platform.base}/status gave no usable answer for 300 s (last answer: the views are starting (503)). Run ` +
+        'the same command again: it continues where it stopped.',
+    );
     expect(platform.elapsed).toBe(5 * MINUTE);
   });
 
@@ -191,7 +242,9 @@ describe('an export', () => {
 
   test('takes the time that the command line names, in whole seconds', async () => {
     expect(await run(['export', '--group', 'g', '--out', folder, '--patience', '1m'])).toBe(EXIT.usage);
-    const fault = await faultOf((platform.interfere = (_, response) => unavailable(response), exported({ patienceMs: 0 })));
+    const fault = await faultOf(
+      ((platform.interfere = (_, response) => unavailable(response)), exported({ patienceMs: 0 })),
+    );
     expect(fault.message).toContain('gave no usable answer for 0 s');
     expect(platform.pauses).toEqual([]);
   });
@@ -202,7 +255,9 @@ describe('a download', () => {
     await platform.refuse();
     const fault = await faultOf(fetched());
     expect(fault.code).toBe(EXIT.unavailable);
-    expect(fault.message).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/file gave no usable answer for 300 s \(last answer: ECONNREFUSED\)/);
+    expect(fault.message).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+\/file gave no usable answer for 300 s \(last answer: ECONNREFUSED\)/,
+    );
     expect(fault.message).not.toMatch(/secret-token|hidden/);
     expect(platform.elapsed).toBe(5 * MINUTE);
   });
@@ -221,7 +276,8 @@ describe('a download', () => {
   });
 
   test('gets a fresh token for one that the server does not accept, once', async () => {
-    platform.interfere = (_, response, request) => request.headers.authorization === 'Bearer old' && (response.writeHead(401).end(), true);
+    platform.interfere = (_, response, request) =>
+      request.headers.authorization === 'Bearer old' && (response.writeHead(401).end(), true);
     await fetched({ token: (refused) => Promise.resolve(refused === 'old' ? 'new' : 'old') });
     expect(hash(readFileSync(join(folder, 'file')))).toBe(hash(FILE));
     expect(platform.pauses).toEqual([]);
@@ -255,7 +311,16 @@ describe('a download', () => {
   });
 
   test('does not try again when the client cannot write', async () => {
-    expect(await faultOf(download(`${platform.base}/file`, join(folder, 'none', 'file'), { token: () => Promise.resolve('t'), onEtag: () => {}, onBytes: () => {}, timing: platform.timing }))).toMatchObject({ code: 'ENOENT' });
+    expect(
+      await faultOf(
+        download(`${platform.base}/file`, join(folder, 'none', 'file'), {
+          token: () => Promise.resolve('t'),
+          onEtag: () => {},
+          onBytes: () => {},
+          timing: platform.timing,
+        }),
+      ),
+    ).toMatchObject({ code: 'ENOENT' });
     expect(platform.pauses).toEqual([]);
   });
 });

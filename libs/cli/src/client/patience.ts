@@ -16,7 +16,11 @@ export class TemporaryFault extends CliError {
   /** What came back: the server's sentence or the fault of the connection. */
   readonly answer: string;
   readonly retryAfter: string | undefined;
-  constructor(url: string, answer: string, options: { readonly retryAfter?: string | null | undefined; readonly message?: string } = {}) {
+  constructor(
+    url: string,
+    answer: string,
+    options: { readonly retryAfter?: string | null | undefined; readonly message?: string } = {},
+  ) {
     super(EXIT.unavailable, options.message ?? answer);
     this.target = shown(url);
     this.answer = answer;
@@ -40,7 +44,10 @@ export interface Timing {
 }
 const MACHINE: Timing = { now: () => Date.now(), sleep: (ms) => delay(ms), random: () => Math.random() };
 
-/** ms until the moment that a Retry-After header names, as seconds or as an HTTP date. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+/**
+ * ms until the moment that a Retry-After header names, as seconds or as an HTTP date.
+ * https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
 export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {
   if (header === null || header === undefined) return undefined;
   const text = header.trim();
@@ -59,7 +66,8 @@ export interface PatienceOptions {
 }
 
 /**
- * Repeats requests that failed for a temporary reason. It gives up when the work has made no progress for the whole budget.
+ * Repeats requests that failed for a temporary reason. It gives up when the work has made no progress for the whole
+ * budget.
  * Pauses follow Retry-After where the server gives one, and grow with jitter otherwise. No pause ends after the budget.
  */
 export class Patience {
@@ -81,7 +89,10 @@ export class Patience {
     this.since = this.timing.now();
   }
 
-  /** Calls `attempt` until it succeeds. @throws the failure that is not temporary, or a CliError when the budget is spent */
+  /**
+   * Calls `attempt` until it succeeds. @throws the failure that is not temporary, or a CliError when the budget is
+   * spent
+   */
   async run<T>(attempt: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -99,11 +110,18 @@ export class Patience {
     const elapsed = this.timing.now() - this.since;
     const remaining = this.budgetMs - elapsed;
     if (remaining <= 0) {
-      throw new CliError(EXIT.unavailable, `${fault.target} gave no usable answer for ${Math.round(elapsed / 1000)} s (last answer: ${fault.answer}). Run the same command again: it continues where it stopped.`);
+      throw new CliError(
+        EXIT.unavailable,
+        `${fault.target} gave no usable answer for ${Math.round(elapsed / 1000)} s (last answer: ${fault.answer}). ` +
+          'Run the same command again: it continues where it stopped.',
+      );
     }
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS);
     this.failures += 1;
-    const ms = Math.min(retryAfterMs(fault.retryAfter, this.timing.now()) ?? longest * (0.5 + this.timing.random() / 2), remaining);
+    const ms = Math.min(
+      retryAfterMs(fault.retryAfter, this.timing.now()) ?? longest * (0.5 + this.timing.random() / 2),
+      remaining,
+    );
     // A server that says "now" again and again must not be asked in a tight loop.
     const pause = Math.max(ms, Math.min(FIRST_PAUSE_MS, remaining));
     this.onPause?.(`waiting ${(pause / 1000).toFixed(1)} s for ${fault.target} (${fault.answer})`);

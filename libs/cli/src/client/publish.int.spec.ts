@@ -6,13 +6,27 @@ import { publish, type Explained } from './publish.ts';
 import { Server } from './server.ts';
 import type { Item } from './sources.ts';
 
-const items = (n: number): Item[] => Array.from({ length: n }, (_, i) => ({ ok: true, line: JSON.stringify({ id: `e${i}` }), event: `e${i}`, about: `Patient/p${i}` }));
+const items = (n: number): Item[] =>
+  Array.from({ length: n }, (_, i) => ({
+    ok: true,
+    line: JSON.stringify({ id: `e${i}` }),
+    event: `e${i}`,
+    about: `Patient/p${i}`,
+  }));
 let http: HttpServer | undefined;
 afterEach(() => new Promise<void>((resolve) => (http === undefined ? resolve() : http.close(() => resolve()))));
 
-interface Platform { server: Server; posted: string[][]; receipts: Map<string, string[]> }
+interface Platform {
+  server: Server;
+  posted: string[][];
+  receipts: Map<string, string[]>;
+}
 /** A platform by script: `answer` says what a POST is answered, receipts hold what was accepted. */
-async function platform(answer: (events: string[], call: number) => { status: number; rows?: object[] }, items_: (event: string) => object | undefined = () => undefined, more: object = {}): Promise<Platform> {
+async function platform(
+  answer: (events: string[], call: number) => { status: number; rows?: object[] },
+  items_: (event: string) => object | undefined = () => undefined,
+  more: object = {},
+): Promise<Platform> {
   const posted: string[][] = [];
   const receipts = new Map<string, string[]>();
   http = createServer((request, response) => {
@@ -20,20 +34,36 @@ async function platform(answer: (events: string[], call: number) => { status: nu
       const events = receipts.get(/receipts\/([^?]+)/.exec(request.url!)![1]!);
       if (events === undefined) return void response.writeHead(404).end('{}');
       const told = events.flatMap((event) => items_(event) ?? []) as { outcome: string }[];
-      const counts: Record<string, number> = { ...(events.length > told.length && { recorded: events.length - told.length }) };
+      const counts: Record<string, number> = {
+        ...(events.length > told.length && { recorded: events.length - told.length }),
+      };
       for (const { outcome } of told) counts[outcome] = (counts[outcome] ?? 0) + 1;
-      return void response.end(JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items: told, ...more }));
+      return void response.end(
+        JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items: told, ...more }),
+      );
     }
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
     request.on('end', () => {
-      const events = body.trim().split('\n').map((line) => (JSON.parse(line) as { id: string }).id);
+      const events = body
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id);
       posted.push(events);
       const { status, rows } = answer(events, posted.length);
       const receipt = `r-${posted.length}`;
       const accepted = (rows ?? []) as { index?: number; status: string }[];
-      receipts.set(receipt, accepted.filter((r) => r.index !== undefined && r.status !== 'refused').map((r) => events[r.index!]!));
-      response.writeHead(status).end(rows === undefined ? '{"error":"unavailable"}' : rows.map((row) => JSON.stringify({ ...row, receipt })).join('\n'));
+      receipts.set(
+        receipt,
+        accepted.filter((r) => r.index !== undefined && r.status !== 'refused').map((r) => events[r.index!]!),
+      );
+      response
+        .writeHead(status)
+        .end(
+          rows === undefined
+            ? '{"error":"unavailable"}'
+            : rows.map((row) => JSON.stringify({ ...row, receipt })).join('\n'),
+        );
     });
   });
   await new Promise<void>((resolve) => http!.listen(0, '127.0.0.1', resolve));
@@ -43,29 +73,80 @@ const all = (events: string[]): object[] => events.map((_, index) => ({ index, s
 
 test('counts by outcome, and one explained row an event, refused ones included', async () => {
   const { server } = await platform(
-    (events) => ({ status: 200, rows: events.map((event, index) => (event === 'e1' ? { index, status: 'refused', reason: 'too-large', detail: 'an event may have 10 bytes' } : { index, status: 'accepted' })) }),
-    (event) => (event === 'e2' ? { event, outcome: 'parked', reason: 'missing-id', deadLetter: 'dl-1' } : event === 'e3' ? { event, outcome: 'unchanged' } : undefined),
+    (events) => ({
+      status: 200,
+      rows: events.map((event, index) =>
+        event === 'e1'
+          ? { index, status: 'refused', reason: 'too-large', detail: 'an event may have 10 bytes' }
+          : { index, status: 'accepted' },
+      ),
+    }),
+    (event) =>
+      event === 'e2'
+        ? { event, outcome: 'parked', reason: 'missing-id', deadLetter: 'dl-1' }
+        : event === 'e3'
+          ? { event, outcome: 'unchanged' }
+          : undefined,
   );
   const rows: Explained[] = [];
-  const report = await publish([{ ok: false, place: 'x:1', reason: 'not JSON' }, ...items(5)], { server, token: 't', onExplained: (row) => rows.push(row) });
+  const report = await publish([{ ok: false, place: 'x:1', reason: 'not JSON' }, ...items(5)], {
+    server,
+    token: 't',
+    onExplained: (row) => rows.push(row),
+  });
   expect(report).toMatchObject({
-    read: 6, accepted: 4, outcomes: { recorded: 2, parked: 1, unchanged: 1 },
-    refused: [{ place: 'x:1', reason: 'not JSON' }, { place: 'Patient/p1', reason: 'too-large: an event may have 10 bytes' }],
+    read: 6,
+    accepted: 4,
+    outcomes: { recorded: 2, parked: 1, unchanged: 1 },
+    refused: [
+      { place: 'x:1', reason: 'not JSON' },
+      { place: 'Patient/p1', reason: 'too-large: an event may have 10 bytes' },
+    ],
     parked: [{ about: 'e2', reason: 'missing-id', deadLetter: 'dl-1' }],
   });
-  expect(rows.map((row) => `${row.about} ${row.outcome}`).sort()).toEqual(['Patient/p0 recorded', 'Patient/p1 refused', 'Patient/p2 parked', 'Patient/p3 unchanged', 'Patient/p4 recorded', 'x:1 refused']);
+  expect(rows.map((row) => `${row.about} ${row.outcome}`).sort()).toEqual([
+    'Patient/p0 recorded',
+    'Patient/p1 refused',
+    'Patient/p2 parked',
+    'Patient/p3 unchanged',
+    'Patient/p4 recorded',
+    'x:1 refused',
+  ]);
 });
 
 test('what the platform did not answer for is sent again, and only that', async () => {
   const { server, posted } = await platform((events, call) =>
-    call === 1 ? { status: 503 } : call === 2 ? { status: 200, rows: [{ index: 0, status: 'accepted' }, { index: 1, status: 'accepted' }, { status: 'unavailable', reason: 'log-unavailable' }] } : { status: 200, rows: all(events) });
-  expect(await publish(items(4), { server, token: 't' })).toMatchObject({ accepted: 4, refused: [], outcomes: { recorded: 4 } });
-  expect(posted).toEqual([['e0', 'e1', 'e2', 'e3'], ['e0', 'e1', 'e2', 'e3'], ['e2', 'e3']]);
+    call === 1
+      ? { status: 503 }
+      : call === 2
+        ? {
+            status: 200,
+            rows: [
+              { index: 0, status: 'accepted' },
+              { index: 1, status: 'accepted' },
+              { status: 'unavailable', reason: 'log-unavailable' },
+            ],
+          }
+        : { status: 200, rows: all(events) },
+  );
+  expect(await publish(items(4), { server, token: 't' })).toMatchObject({
+    accepted: 4,
+    refused: [],
+    outcomes: { recorded: 4 },
+  });
+  expect(posted).toEqual([
+    ['e0', 'e1', 'e2', 'e3'],
+    ['e0', 'e1', 'e2', 'e3'],
+    ['e2', 'e3'],
+  ]);
 });
 
 test('many events go in batches, in order', async () => {
   const { server, posted } = await platform((events) => ({ status: 200, rows: all(events) }));
-  expect(await publish(items(2500), { server, token: 't' })).toMatchObject({ accepted: 2500, outcomes: { recorded: 2500 } });
+  expect(await publish(items(2500), { server, token: 't' })).toMatchObject({
+    accepted: 2500,
+    outcomes: { recorded: 2500 },
+  });
   expect(posted.map((events) => events.length)).toEqual([1000, 1000, 500]);
   expect(posted.flat()).toEqual(items(2500).map((item) => (item.ok ? item.event : '')));
 });
@@ -74,7 +155,9 @@ test('a receipt that nobody handles is pending, not recorded', async () => {
   const { server, receipts } = await platform((events) => ({ status: 200, rows: all(events) }));
   receipts.set = () => receipts;
   const rows: Explained[] = [];
-  expect(await publish(items(2), { server, token: 't', patienceMs: 0, onExplained: (row) => rows.push(row) })).toMatchObject({ accepted: 2, outcomes: { pending: 2 } });
+  expect(
+    await publish(items(2), { server, token: 't', patienceMs: 0, onExplained: (row) => rows.push(row) }),
+  ).toMatchObject({ accepted: 2, outcomes: { pending: 2 } });
   expect(rows.map((row) => row.outcome)).toEqual(['pending', 'pending']);
 });
 
@@ -83,9 +166,18 @@ test('a receipt that cannot be told at the moment is asked for again', async () 
   const told = receipts.get.bind(receipts);
   let asked = 0;
   receipts.get = (receipt) => ((asked += 1) === 1 ? undefined : told(receipt));
-  const listeners = http!.listeners('request') as ((request: unknown, response: { writeHead(status: number): { end(): void } }) => void)[];
+  const listeners = http!.listeners('request') as ((
+    request: unknown,
+    response: { writeHead(status: number): { end(): void } },
+  ) => void)[];
   let away = 2;
-  http!.removeAllListeners('request').on('request', (request: { method: string }, response) => ((request.method === 'GET' && away-- > 0) ? void response.writeHead(503).end() : listeners.at(-1)!(request, response)));
+  http!
+    .removeAllListeners('request')
+    .on('request', (request: { method: string }, response) =>
+      request.method === 'GET' && away-- > 0
+        ? void response.writeHead(503).end()
+        : listeners.at(-1)!(request, response),
+    );
   expect(await publish(items(2), { server, token: 't' })).toMatchObject({ accepted: 2, outcomes: { recorded: 2 } });
   expect(asked).toBe(2);
 });
@@ -96,13 +188,20 @@ test('a wrong token and a platform that is not there say so by exit code', async
   const gone = new Server(server.base);
   await new Promise<void>((resolve) => http!.close(() => resolve()));
   http = undefined;
-  await expect(publish(items(1), { server: gone, token: 't' })).rejects.toMatchObject({ code: EXIT.unavailable, message: expect.stringContaining('cannot be reached (ECONNREFUSED)') as string });
+  await expect(publish(items(1), { server: gone, token: 't' })).rejects.toMatchObject({
+    code: EXIT.unavailable,
+    message: expect.stringContaining('cannot be reached (ECONNREFUSED)') as string,
+  });
 });
 
 test('adds up what redaction removed and which references nobody can follow, over all receipts', async () => {
   const removed = { 'ExplanationOfBenefit.item.net': 3, 'ExplanationOfBenefit.total': 1 };
   const unresolved = { 'Encounter.location.location -> Location': 2 };
-  const { server } = await platform((events) => ({ status: 200, rows: all(events) }), () => undefined, { removed, unresolved });
+  const { server } = await platform(
+    (events) => ({ status: 200, rows: all(events) }),
+    () => undefined,
+    { removed, unresolved },
+  );
   const report = await publish(items(2500), { server, token: 't' });
   expect(report.removed).toEqual({ 'ExplanationOfBenefit.item.net': 9, 'ExplanationOfBenefit.total': 3 });
   expect(report.unresolved).toEqual({ 'Encounter.location.location -> Location': 6 });

@@ -14,10 +14,22 @@ export interface Receipt {
   readonly removed?: Counts;
   /** Conditional references in what was recorded, by path and type. A platform of an earlier release does not say. */
   readonly unresolved?: Counts;
-  readonly items: readonly { readonly event: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string; readonly about?: string }[];
+  readonly items: readonly {
+    readonly event: string;
+    readonly outcome: string;
+    readonly reason?: string;
+    readonly deadLetter?: string;
+    readonly about?: string;
+  }[];
 }
 /** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
-export interface Explained { readonly event?: string; readonly about: string; readonly outcome: string; readonly reason?: string; readonly deadLetter?: string }
+export interface Explained {
+  readonly event?: string;
+  readonly about: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly deadLetter?: string;
+}
 export interface PublishReport {
   read: number;
   accepted: number;
@@ -72,40 +84,76 @@ interface Row {
   readonly deadLetter?: string;
 }
 /** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
-function withoutEffect({ status, from, by, deadLetter }: Row): Pick<PublishReport['withoutEffect'][number], 'status' | 'why'> | undefined {
+function withoutEffect({
+  status,
+  from,
+  by,
+  deadLetter,
+}: Row): Pick<PublishReport['withoutEffect'][number], 'status' | 'why'> | undefined {
   switch (status) {
-    case 'scheduled': return { status, why: `from ${from} on` };
-    case 'superseded': return { status, why: `event ${by} stands against it` };
-    case 'parked': return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
-    default: return undefined;
+    case 'scheduled':
+      return { status, why: `from ${from} on` };
+    case 'superseded':
+      return { status, why: `event ${by} stands against it` };
+    case 'parked':
+      return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
+    default:
+      return undefined;
   }
 }
 type Sent = Extract<Item, { ok: true }>;
-interface Sending { readonly kept: Sent[]; readonly rest: readonly Sent[]; receipt: string }
+interface Sending {
+  readonly kept: Sent[];
+  readonly rest: readonly Sent[];
+  receipt: string;
+}
 
 /** Reads what intake decided about one receipt. Waits until everything is handled, or the patience ends. */
-export async function awaitReceipt(server: Server, token: string, receipt: string, events: number, patienceMs = 120_000): Promise<Receipt> {
+export async function awaitReceipt(
+  server: Server,
+  token: string,
+  receipt: string,
+  events: number,
+  patienceMs = 120_000,
+): Promise<Receipt> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
-    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, { token, accept: Date.now() < deadline ? [404, ...AWAY] : [404] });
+    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, {
+      token,
+      accept: Date.now() < deadline ? [404, ...AWAY] : [404],
+    });
     // Not yet known, or nobody can say at the moment: nothing of it is handled as far as this knows.
-    const answer = status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
+    const answer =
+      status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
     if (answer.handled >= events || Date.now() >= deadline) return answer;
     if (status !== 200) await delay(500);
   }
 }
 
 /**
- * Publishes items in order and waits until intake has said what became of each. Events that the platform could not take are sent
+ * Publishes items in order and waits until intake has said what became of each. Events that the platform could not take
+ * are sent
  * again. @throws CliError when it stays away; what was accepted until then is durable
  */
-export async function publish(items: AsyncIterable<Item> | Iterable<Item>, options: PublishOptions): Promise<PublishReport> {
+export async function publish(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  options: PublishOptions,
+): Promise<PublishReport> {
   const { server, token } = options;
   const started = Date.now();
   const dangling = new DanglingTally();
   const report: PublishReport = {
-    read: 0, accepted: 0, effective: 0, refused: [], outcomes: {}, removed: {}, unresolved: {}, dangling: dangling.counts(), parked: [],
-    withoutEffect: [], seconds: 0,
+    read: 0,
+    accepted: 0,
+    effective: 0,
+    refused: [],
+    outcomes: {},
+    removed: {},
+    unresolved: {},
+    dangling: dangling.counts(),
+    parked: [],
+    withoutEffect: [],
+    seconds: 0,
   };
   const open: { receipt: string; events: readonly Sent[] }[] = [];
   let batch: Sent[] = [];
@@ -120,10 +168,17 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
     const { receipt: id, events } = open.shift()!;
     const receipt = await awaitReceipt(server, token, id, events.length, options.patienceMs);
     const pending = Math.max(0, events.length - receipt.handled);
-    for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) })) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
+    for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) }))
+      report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     addCounts(report.removed, receipt.removed ?? {});
     addCounts(report.unresolved, receipt.unresolved ?? {});
-    for (const item of receipt.items) if (item.outcome === 'parked' && report.parked.length < LISTED) report.parked.push({ about: item.about ?? item.event, reason: item.reason ?? '', deadLetter: item.deadLetter ?? '' });
+    for (const item of receipt.items)
+      if (item.outcome === 'parked' && report.parked.length < LISTED)
+        report.parked.push({
+          about: item.about ?? item.event,
+          reason: item.reason ?? '',
+          deadLetter: item.deadLetter ?? '',
+        });
     const told = new Map(receipt.items.map((item) => [item.event, item]));
     for (const { event, about, references = [] } of events) {
       // An event without a row was recorded, or is still to be handled.
@@ -142,13 +197,24 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
       const { kept, rest, receipt } = await post(server, token, events, (row, event) => {
         if (row.status === 'effective') report.effective += 1;
         const without = withoutEffect(row);
-        if (without !== undefined && report.withoutEffect.length < LISTED) report.withoutEffect.push({ event: event.event, ...without });
-        if (row.status === 'refused') refuse(event.about, row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`, event.event);
+        if (without !== undefined && report.withoutEffect.length < LISTED)
+          report.withoutEffect.push({ event: event.event, ...without });
+        if (row.status === 'refused')
+          refuse(
+            event.about,
+            row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`,
+            event.event,
+          );
         else report.accepted += 1;
       });
       if (kept.length > 0) open.push({ receipt, events: kept });
       options.onProgress?.(report);
-      if (rest.length > 0 && attempt === ATTEMPTS) throw new CliError(EXIT.unavailable, `the platform takes no events at the moment: ${report.accepted} are accepted and durable, publish the rest again later (the same event twice changes nothing)`);
+      if (rest.length > 0 && attempt === ATTEMPTS)
+        throw new CliError(
+          EXIT.unavailable,
+          `the platform takes no events at the moment: ${report.accepted} are accepted and durable, publish the ` +
+            'rest again later (the same event twice changes nothing)',
+        );
       events = rest;
       if (events.length > 0) await delay(250 * 2 ** attempt);
     }
@@ -173,8 +239,19 @@ export async function publish(items: AsyncIterable<Item> | Iterable<Item>, optio
 }
 
 /** One NDJSON request. `rest` are the events without an answer: they are stored nowhere. */
-async function post(server: Server, token: string, events: readonly Sent[], onRow: (row: Row, event: Sent) => void): Promise<Sending> {
-  const { status, text } = await server.call('/events', { method: 'POST', token, headers: { 'content-type': 'application/x-ndjson' }, body: events.map((e) => e.line).join('\n') + '\n', accept: AWAY });
+async function post(
+  server: Server,
+  token: string,
+  events: readonly Sent[],
+  onRow: (row: Row, event: Sent) => void,
+): Promise<Sending> {
+  const { status, text } = await server.call('/events', {
+    method: 'POST',
+    token,
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: events.map((e) => e.line).join('\n') + '\n',
+    accept: AWAY,
+  });
   if (status !== 200) return { kept: [], rest: events, receipt: '' };
   const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
   const told = new Set<number>();

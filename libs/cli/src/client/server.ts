@@ -11,16 +11,32 @@ export interface Call {
   readonly accept?: readonly number[];
   readonly timeoutMs?: number;
 }
-export interface Answer { readonly status: number; readonly headers: Headers; readonly text: string }
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** The message of an OperationOutcome, of OAuth JSON, or of problem JSON; the status alone otherwise. */
 export function faultOf(status: number, text: string): string {
   try {
-    const body = JSON.parse(text) as { issue?: { diagnostics?: string; details?: { text?: string } }[]; error?: string; error_description?: string; message?: string };
-    const said = body.issue?.map((i) => i.diagnostics ?? i.details?.text ?? '').filter((t) => t !== '').join('; ') ?? body.error_description ?? body.message;
-    if (said !== undefined && said !== '') return `${said} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
+    const body = JSON.parse(text) as {
+      issue?: { diagnostics?: string; details?: { text?: string } }[];
+      error?: string;
+      error_description?: string;
+      message?: string;
+    };
+    const said =
+      body.issue
+        ?.map((i) => i.diagnostics ?? i.details?.text ?? '')
+        .filter((t) => t !== '')
+        .join('; ') ??
+      body.error_description ??
+      body.message;
+    if (said !== undefined && said !== '')
+      return `${said} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
   } catch {
     // Not JSON: a proxy in between; the status says enough.
   }
@@ -43,26 +59,50 @@ export class Server {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, { method: call.method ?? 'GET', headers, ...(call.body !== undefined && { body: call.body as string }), signal: AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS) });
+      response = await fetch(url, {
+        method: call.method ?? 'GET',
+        headers,
+        ...(call.body !== undefined && { body: call.body as string }),
+        signal: AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+      });
       text = await response.text();
     } catch (error) {
       const { cause: below } = error as { cause?: { code?: string; message?: string } };
       const cause = below?.code ?? below?.message ?? (error as Error).name;
-      throw new TemporaryFault(url, cause, { message: `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names another` });
+      throw new TemporaryFault(url, cause, {
+        message:
+          `${this.base} cannot be reached (${cause}): is it running? \`npm start\` starts it, --server names ` +
+          'another',
+      });
     }
-    if (response.ok || call.accept?.includes(response.status) === true) return { status: response.status, headers: response.headers, text };
+    if (response.ok || call.accept?.includes(response.status) === true)
+      return { status: response.status, headers: response.headers, text };
     const fault = faultOf(response.status, text);
-    if (response.status === 401 || response.status === 403 || /"error":"(unauthorized_client|invalid_client)"/.test(text)) throw new CliError(EXIT.unauthorized, fault);
-    if (isTemporary(response.status)) throw new TemporaryFault(url, fault, { retryAfter: response.headers.get('retry-after') });
+    if (
+      response.status === 401 ||
+      response.status === 403 ||
+      /"error":"(unauthorized_client|invalid_client)"/.test(text)
+    )
+      throw new CliError(EXIT.unauthorized, fault);
+    if (isTemporary(response.status))
+      throw new TemporaryFault(url, fault, { retryAfter: response.headers.get('retry-after') });
     throw new CliError(response.status >= 500 ? EXIT.unavailable : EXIT.refused, fault);
   }
 
   async json<T>(target: string, call: Call = {}): Promise<T> {
-    const { text } = await this.call(target, { ...call, headers: { accept: 'application/json, application/fhir+json', ...call.headers } });
+    const { text } = await this.call(target, {
+      ...call,
+      headers: { accept: 'application/json, application/fhir+json', ...call.headers },
+    });
     return JSON.parse(text) as T;
   }
 
   post<T>(target: string, body: unknown, call: Call = {}): Promise<T> {
-    return this.json<T>(target, { ...call, method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...call.headers } });
+    return this.json<T>(target, {
+      ...call,
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...call.headers },
+    });
   }
 }

@@ -10,10 +10,13 @@ import { resolveUrns, Wrapper } from './wrap.ts';
 /** One thing to publish: an event as a JSON line, or why it cannot be one. */
 export type Item =
   | {
-    readonly ok: true; readonly line: string; readonly event: string; readonly about: string;
-    /** References of the resource that may dangle; absent where the event holds none. */
-    readonly references?: readonly ReferenceAt[];
-  }
+      readonly ok: true;
+      readonly line: string;
+      readonly event: string;
+      readonly about: string;
+      /** References of the resource that may dangle; absent where the event holds none. */
+      readonly references?: readonly ReferenceAt[];
+    }
   | { readonly ok: false; readonly place: string; readonly reason: string };
 
 /** Members first, then what is theirs; Provenance last, since it goes where its targets went. */
@@ -23,7 +26,9 @@ const FILES = /\.(ndjson|json|jsonl)(\.gz)?$/;
 function filesOf(path: string): string[] {
   if (!existsSync(path)) throw new CliError(EXIT.usage, `${path} does not exist`);
   if (!statSync(path).isDirectory()) return [path];
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((f) => FILES.test(f)).map((f) => join(path, f));
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((f) => FILES.test(f))
+    .map((f) => join(path, f));
   if (files.length === 0) throw new CliError(EXIT.usage, `${path} holds no .ndjson or .json file`);
   return files.sort((a, b) => rank(basename(a)) - rank(basename(b)) || (a < b ? -1 : 1));
 }
@@ -50,15 +55,18 @@ interface Publication {
 function* resourcesIn(value: unknown): Generator<FhirResource> {
   if (Array.isArray(value)) for (const item of value as unknown[]) yield* resourcesIn(item);
   else if (!isObject(value)) return;
-  else if (typeof value['specversion'] === 'string') yield* resourcesIn(isObject(value['data']) ? value['data']['resource'] : undefined);
-  else if (value['resourceType'] === 'Bundle') for (const { resource } of entriesOf(value)) yield* resourcesIn(resource);
+  else if (typeof value['specversion'] === 'string')
+    yield* resourcesIn(isObject(value['data']) ? value['data']['resource'] : undefined);
+  else if (value['resourceType'] === 'Bundle')
+    for (const { resource } of entriesOf(value)) yield* resourcesIn(resource);
   else if (typeof value['resourceType'] === 'string') yield value as FhirResource;
 }
 
 function* fromJson(value: unknown, line: string | undefined, place: string, publication: Publication): Generator<Item> {
   const { wrapper, identifiers } = publication;
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* fromJson(item, undefined, `${place} item ${index + 1}`, publication);
+    for (const [index, item] of value.entries())
+      yield* fromJson(item, undefined, `${place} item ${index + 1}`, publication);
   } else if (!isObject(value)) {
     yield { ok: false, place, reason: 'neither a CloudEvent nor a FHIR resource' };
   } else if (typeof value['specversion'] === 'string') {
@@ -79,7 +87,11 @@ function* fromJson(value: unknown, line: string | undefined, place: string, publ
   } else yield { ok: false, place, reason: 'neither a CloudEvent (specversion) nor a FHIR resource (resourceType)' };
 }
 
-interface Entry { readonly resource: Record<string, unknown>; readonly url: string | undefined; readonly nth: number }
+interface Entry {
+  readonly resource: Record<string, unknown>;
+  readonly url: string | undefined;
+  readonly nth: number;
+}
 /** Entries of a Bundle that hold a resource. One without id takes the uuid of its fullUrl. */
 function entriesOf(bundle: Readonly<Record<string, unknown>>): Entry[] {
   const entries: unknown[] = Array.isArray(bundle['entry']) ? bundle['entry'] : [];
@@ -94,32 +106,56 @@ function entriesOf(bundle: Readonly<Record<string, unknown>>): Entry[] {
 }
 
 /** The resources of a Bundle, members first. References by fullUrl become `Type/id`. */
-function* fromBundle(bundle: Readonly<Record<string, unknown>>, place: string, publication: Publication): Generator<Item> {
+function* fromBundle(
+  bundle: Readonly<Record<string, unknown>>,
+  place: string,
+  publication: Publication,
+): Generator<Item> {
   const entries = entriesOf(bundle);
-  const byUrl = new Map(entries.flatMap(({ resource, url }) => (url !== undefined && typeof resource['id'] === 'string' ? [[url, `${String(resource['resourceType'])}/${resource['id']}`] as const] : [])));
+  const byUrl = new Map(
+    entries.flatMap(({ resource, url }) =>
+      url !== undefined && typeof resource['id'] === 'string'
+        ? [[url, `${String(resource['resourceType'])}/${resource['id']}`] as const]
+        : [],
+    ),
+  );
   if (entries.length === 0) yield { ok: false, place, reason: 'a Bundle without resources' };
-  for (const { resource, nth } of entries.toSorted((a, b) => rank(String(a.resource['resourceType'])) - rank(String(b.resource['resourceType'])))) {
+  for (const { resource, nth } of entries.toSorted(
+    (a, b) => rank(String(a.resource['resourceType'])) - rank(String(b.resource['resourceType'])),
+  )) {
     resolveUrns(resource, byUrl);
     yield* fromJson(resource, undefined, `${place} entry ${nth}`, publication);
   }
 }
 
 /**
- * Everything below a path (`-` is standard input): CloudEvents or FHIR resources as NDJSON, or JSON texts that hold a resource, a
+ * Everything below a path (`-` is standard input): CloudEvents or FHIR resources as NDJSON, or JSON texts that hold a
+ * resource, a
  * Bundle, a CloudEvent or a list of them; plain or gzip. NDJSON streams; a JSON text over many lines is read whole.
  *
- * Files are read twice: first for the identifiers to which conditional references of resources lead, wherever they are. Standard input is
- * read once, so that only what came before resolves. Events go as they are written, because their ids stand for their content.
+ * Files are read twice: first for the identifiers to which conditional references of resources lead, wherever they are.
+ * Standard input is
+ * read once, so that only what came before resolves. Events go as they are written, because their ids stand for their
+ * content.
  */
-export async function* readItems(path: string, source: string, time: string, input: AsyncIterable<Uint8Array> = process.stdin): AsyncGenerator<Item> {
+export async function* readItems(
+  path: string,
+  source: string,
+  time: string,
+  input: AsyncIterable<Uint8Array> = process.stdin,
+): AsyncGenerator<Item> {
   const identifiers = new PublishedIdentifiers();
   const publication: Publication = { wrapper: new Wrapper(source, time), identifiers };
   const standard = path === '-';
-  const files = standard ? [{ name: 'stdin', bytes: () => input }] : filesOf(path).map((file) => ({ name: basename(file), bytes: () => bytesOf(file) }));
+  const files = standard
+    ? [{ name: 'stdin', bytes: () => input }]
+    : filesOf(path).map((file) => ({ name: basename(file), bytes: () => bytesOf(file) }));
   const index = (value: unknown): void => {
     for (const resource of resourcesIn(value)) identifiers.add(resource);
   };
-  if (!standard) for (const { name, bytes } of files) for await (const document of readDocuments(bytes(), name)) if (document.ok) index(document.value);
+  if (!standard)
+    for (const { name, bytes } of files)
+      for await (const document of readDocuments(bytes(), name)) if (document.ok) index(document.value);
   for (const { name, bytes } of files) {
     for await (const document of readDocuments(bytes(), name)) {
       if (!document.ok) {

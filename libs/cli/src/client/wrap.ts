@@ -3,7 +3,8 @@ import type { DomainEvent } from '@provider-access/events';
 import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/fhir';
 
 /** A resource that could not be wrapped, by name and place, never by content. */
-export type Wrapped = { readonly ok: true; readonly event: DomainEvent } | { readonly ok: false; readonly reason: string };
+export type Wrapped =
+  { readonly ok: true; readonly event: DomainEvent } | { readonly ok: false; readonly reason: string };
 
 /**
  * The owner of a resource that is not in our compartments (Claim, ImagingStudy …). It will be counted as not served.
@@ -13,13 +14,17 @@ function namedPatient(resource: FhirResource): string | undefined {
     const value = resource[element];
     if (isObject(value) && typeof value['reference'] === 'string') {
       const reference = parseReference(value['reference']);
-      if ((reference.kind === 'relative' || reference.kind === 'absolute') && reference.type === 'Patient') return reference.id;
+      if ((reference.kind === 'relative' || reference.kind === 'absolute') && reference.type === 'Patient')
+        return reference.id;
     }
   }
   return undefined;
 }
 
-/** References by fullUrl (`urn:uuid:…`) become `Type/id`: Bundles from elsewhere often hold only those. Changes `value` in place. */
+/**
+ * References by fullUrl (`urn:uuid:…`) become `Type/id`: Bundles from elsewhere often hold only those. Changes `value`
+ * in place.
+ */
 export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>): void {
   const open: unknown[] = [value];
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
@@ -34,7 +39,8 @@ export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>):
 }
 
 /**
- * Wraps FHIR resources as events. The id is a hash of the content, so publishing a file twice changes nothing. Business time is
+ * Wraps FHIR resources as events. The id is a hash of the content, so publishing a file twice changes nothing. Business
+ * time is
  * `meta.lastUpdated`, else the time given. A Provenance goes to the member of its first target that was wrapped before.
  */
 export class Wrapper {
@@ -58,14 +64,31 @@ export class Wrapper {
         member = target.type === 'Patient' ? target.id : this.members.get(`${target.type}/${target.id}`);
         if (member !== undefined) break;
       }
-      if (member === undefined) return { ok: false, reason: 'no target of the Provenance names a member, in this file or those before it' };
+      if (member === undefined)
+        return { ok: false, reason: 'no target of the Provenance names a member, in this file or those before it' };
     } else member = namedPatient(resource);
-    if (member === undefined && owner.kind === 'unreadable') return { ok: false, reason: owner.element === 'id' ? 'a Patient without id' : `${resource.resourceType}.${owner.element} holds no reference to Patient/<id>: nobody's record` };
+    if (member === undefined && owner.kind === 'unreadable')
+      return {
+        ok: false,
+        reason:
+          owner.element === 'id'
+            ? 'a Patient without id'
+            : `${resource.resourceType}.${owner.element} holds no reference to Patient/<id>: nobody's record`,
+      };
     if (member !== undefined) this.members.set(about, member);
-    const lastUpdated = isObject(resource['meta']) && typeof resource['meta']['lastUpdated'] === 'string' ? resource['meta']['lastUpdated'] : undefined;
-    const time = lastUpdated !== undefined && !Number.isNaN(Date.parse(lastUpdated)) ? new Date(lastUpdated).toISOString() : this.time;
+    const lastUpdated =
+      isObject(resource['meta']) && typeof resource['meta']['lastUpdated'] === 'string'
+        ? resource['meta']['lastUpdated']
+        : undefined;
+    const time =
+      lastUpdated !== undefined && !Number.isNaN(Date.parse(lastUpdated))
+        ? new Date(lastUpdated).toISOString()
+        : this.time;
     const id = `${about}/${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}`;
     const type = member === undefined ? 'payer.provider-recorded.v1' : 'payer.resource-recorded.v1';
-    return { ok: true, event: { id, source: this.source, type, time, subject: member ?? resource.id ?? about, data: { resource } } };
+    return {
+      ok: true,
+      event: { id, source: this.source, type, time, subject: member ?? resource.id ?? about, data: { resource } },
+    };
   }
 }

@@ -8,24 +8,38 @@ describe('wrapping a resource', () => {
   test.each([
     [{ resourceType: 'Patient', id: 'p1' }, 'payer.resource-recorded.v1', 'p1'],
     [{ resourceType: 'Condition', id: 'c1', subject: { reference: 'Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
-    [{ resourceType: 'Coverage', id: 'v1', beneficiary: { reference: 'https://ehr.example/fhir/Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
+    [
+      { resourceType: 'Coverage', id: 'v1', beneficiary: { reference: 'https://ehr.example/fhir/Patient/p1' } },
+      'payer.resource-recorded.v1',
+      'p1',
+    ],
     // Not served, and still somebody's: intake counts it.
     [{ resourceType: 'Claim', id: 'k1', patient: { reference: 'Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
-    [{ resourceType: 'ImagingStudy', id: 'i1', subject: { reference: 'Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
+    [
+      { resourceType: 'ImagingStudy', id: 'i1', subject: { reference: 'Patient/p1' } },
+      'payer.resource-recorded.v1',
+      'p1',
+    ],
     [{ resourceType: 'Device', id: 'd1', patient: { reference: 'Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
     [{ resourceType: 'Device', id: 'd2' }, 'payer.provider-recorded.v1', 'd2'],
     [{ resourceType: 'Medication', id: 'm1' }, 'payer.provider-recorded.v1', 'm1'],
     [{ resourceType: 'Organization', id: 'o1' }, 'payer.provider-recorded.v1', 'o1'],
     [{ resourceType: 'Group', id: 'g1' }, 'payer.provider-recorded.v1', 'g1'],
   ])('$resourceType/$id becomes %s of %s', (resource, type, subject) => {
-    expect(wrapper().wrap(resource)).toMatchObject({ ok: true, event: { type, subject, time: TIME, data: { resource } } });
+    expect(wrapper().wrap(resource)).toMatchObject({
+      ok: true,
+      event: { type, subject, time: TIME, data: { resource } },
+    });
   });
 
   test.each([
     [{ resourceType: 'Patient' }, 'a Patient without id'],
     [{ resourceType: 'Observation', id: 'o1' }, 'Observation.subject holds no reference to Patient/<id>'],
     [{ resourceType: 'Observation', id: 'o1', subject: { reference: 'Group/g' } }, 'Observation.subject'],
-    [{ resourceType: 'Provenance', id: 'v', target: [{ reference: 'Condition/unheard-of' }] }, 'no target of the Provenance'],
+    [
+      { resourceType: 'Provenance', id: 'v', target: [{ reference: 'Condition/unheard-of' }] },
+      'no target of the Provenance',
+    ],
   ])('%o is refused by element, not by content', (resource, reason) => {
     const wrapped = wrapper().wrap(resource);
     expect(wrapped).toMatchObject({ ok: false, reason: expect.stringContaining(reason) as string });
@@ -34,7 +48,13 @@ describe('wrapping a resource', () => {
   test('a Provenance goes where its target went', () => {
     const w = wrapper();
     w.wrap({ resourceType: 'Condition', id: 'c1', subject: { reference: 'Patient/p1' } });
-    expect(w.wrap({ resourceType: 'Provenance', id: 'v', target: [{ reference: 'Condition/other' }, { reference: 'Condition/c1' }] })).toMatchObject({ ok: true, event: { subject: 'p1' } });
+    expect(
+      w.wrap({
+        resourceType: 'Provenance',
+        id: 'v',
+        target: [{ reference: 'Condition/other' }, { reference: 'Condition/c1' }],
+      }),
+    ).toMatchObject({ ok: true, event: { subject: 'p1' } });
   });
 
   test('the same content is the same event, other content another; meta.lastUpdated is its time when it is one', () => {
@@ -44,13 +64,20 @@ describe('wrapping a resource', () => {
     };
     expect(id({ gender: 'other' })).toBe(id({ gender: 'other' }));
     expect(id({ gender: 'other' })).not.toBe(id({ gender: 'female' }));
-    expect(wrapper().wrap({ resourceType: 'Patient', id: 'p1', meta: { lastUpdated: '2020-02-03T04:05:06+01:00' } })).toMatchObject({ event: { time: '2020-02-03T03:05:06.000Z' } });
-    expect(wrapper().wrap({ resourceType: 'Patient', id: 'p1', meta: { lastUpdated: 'yesterday' } })).toMatchObject({ event: { time: TIME } });
+    expect(
+      wrapper().wrap({ resourceType: 'Patient', id: 'p1', meta: { lastUpdated: '2020-02-03T04:05:06+01:00' } }),
+    ).toMatchObject({ event: { time: '2020-02-03T03:05:06.000Z' } });
+    expect(wrapper().wrap({ resourceType: 'Patient', id: 'p1', meta: { lastUpdated: 'yesterday' } })).toMatchObject({
+      event: { time: TIME },
+    });
   });
 });
 
 test('references by fullUrl are found at any depth, others stay', () => {
   const value = { a: [{ b: { reference: 'urn:uuid:1' } }, { reference: 'urn:uuid:2' }], reference: 'urn:uuid:1' };
   resolveUrns(value, new Map([['urn:uuid:1', 'Patient/p1']]));
-  expect(value).toEqual({ a: [{ b: { reference: 'Patient/p1' } }, { reference: 'urn:uuid:2' }], reference: 'Patient/p1' });
+  expect(value).toEqual({
+    a: [{ b: { reference: 'Patient/p1' } }, { reference: 'urn:uuid:2' }],
+    reference: 'Patient/p1',
+  });
 });

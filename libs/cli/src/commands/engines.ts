@@ -14,29 +14,72 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
       const { json } = self.optsWithGlobals<{ json: boolean }>();
       process.exitCode = await run([...argv(self.opts()), ...(json ? ['--json'] : [])]);
     });
-  passes(topics.command('plan').description('what Kafka has, what it should have, what `apply` would do'), () => ['topics', 'plan']);
-  passes(topics.command('apply').description('create missing topics and set their settings; never changes a partition count, never deletes'), () => ['topics', 'apply']);
-  for (const [name, description] of [['dump', 'copy every topic into a folder, while all goes on; it will hold health data'], ['load', 'write a copy into new topics, each record to its place; nothing is decided until `accept`']] as const) {
-    topics.command(name).argument('<folder>').description(description).addHelpText('after', NEEDS).action(async (folder: string) => {
-      process.exitCode = await run(['topics', name, folder]);
-    });
+  passes(topics.command('plan').description('what Kafka has, what it should have, what `apply` would do'), () => [
+    'topics',
+    'plan',
+  ]);
+  passes(
+    topics
+      .command('apply')
+      .description('create missing topics and set their settings; never changes a partition count, never deletes'),
+    () => ['topics', 'apply'],
+  );
+  for (const [name, description] of [
+    ['dump', 'copy every topic into a folder, while all goes on; it will hold health data'],
+    ['load', 'write a copy into new topics, each record to its place; nothing is decided until `accept`'],
+  ] as const) {
+    topics
+      .command(name)
+      .argument('<folder>')
+      .description(description)
+      .addHelpText('after', NEEDS)
+      .action(async (folder: string) => {
+        process.exitCode = await run(['topics', name, folder]);
+      });
   }
-  topics.command('accept').description('confirm that payers have re-sent everything since the backup; until then, all reads answer 503')
-    .requiredOption('--reason <text>', 'why all of it is there again').option('--by <name>', 'who says so', 'administrator').addHelpText('after', NEEDS)
+  topics
+    .command('accept')
+    .description('confirm that payers have re-sent everything since the backup; until then, all reads answer 503')
+    .requiredOption('--reason <text>', 'why all of it is there again')
+    .option('--by <name>', 'who says so', 'administrator')
+    .addHelpText('after', NEEDS)
     .action(async ({ reason, by }: { reason: string; by: string }) => {
       process.exitCode = await run(['topics', 'accept', '--reason', reason, '--by', by]);
     });
-  topics.command('accept-loss').description('accept that retention removed records before the platform read them: it goes on with what is left')
-    .requiredOption('--reason <text>', 'why the platform may go on without them').option('--by <name>', 'who says so', 'administrator').addHelpText('after', NEEDS)
+  topics
+    .command('accept-loss')
+    .description('accept that retention removed records before the platform read them: it goes on with what is left')
+    .requiredOption('--reason <text>', 'why the platform may go on without them')
+    .option('--by <name>', 'who says so', 'administrator')
+    .addHelpText('after', NEEDS)
     .action(async ({ reason, by }: { reason: string; by: string }) => {
       process.exitCode = await run(['topics', 'accept-loss', '--reason', reason, '--by', by]);
     });
-  passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => ['views', 'plan']);
-  passes(views.command('apply').description('create missing collections and indexes, of views and of state; never deletes'), () => ['views', 'apply']);
-  passes(program.command('verify').description('are topics, collections and indexes as declared; exits 2 and says what differs when not'), () => ['verify']);
+  passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => [
+    'views',
+    'plan',
+  ]);
   passes(
-    program.command('acls').description('who may do what in Kafka, as a script of kafka-acls.sh lines; asks no broker')
-      .option('--principal-prefix <text>', 'before the names payer, admin and the services\'', 'User:').option('--table', 'a table instead of the script'),
-    ({ principalPrefix, table }) => ['acls', '--principal-prefix', String(principalPrefix), ...(table === true ? ['--table'] : [])],
+    views.command('apply').description('create missing collections and indexes, of views and of state; never deletes'),
+    () => ['views', 'apply'],
+  );
+  passes(
+    program
+      .command('verify')
+      .description('are topics, collections and indexes as declared; exits 2 and says what differs when not'),
+    () => ['verify'],
+  );
+  passes(
+    program
+      .command('acls')
+      .description('who may do what in Kafka, as a script of kafka-acls.sh lines; asks no broker')
+      .option('--principal-prefix <text>', "before the names payer, admin and the services'", 'User:')
+      .option('--table', 'a table instead of the script'),
+    ({ principalPrefix, table }) => [
+      'acls',
+      '--principal-prefix',
+      String(principalPrefix),
+      ...(table === true ? ['--table'] : []),
+    ],
   );
 }

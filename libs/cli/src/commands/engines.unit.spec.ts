@@ -11,13 +11,28 @@ afterEach(() => {
 });
 
 test.each([
-  [['topics', 'plan'], ['topics', 'plan']],
-  [['--json', 'topics', 'apply'], ['topics', 'apply', '--json']],
-  [['views', 'plan'], ['views', 'plan']],
-  [['views', 'apply', '--json'], ['views', 'apply', '--json']],
+  [
+    ['topics', 'plan'],
+    ['topics', 'plan'],
+  ],
+  [
+    ['--json', 'topics', 'apply'],
+    ['topics', 'apply', '--json'],
+  ],
+  [
+    ['views', 'plan'],
+    ['views', 'plan'],
+  ],
+  [
+    ['views', 'apply', '--json'],
+    ['views', 'apply', '--json'],
+  ],
   [['verify'], ['verify']],
   [['acls'], ['acls', '--principal-prefix', 'User:']],
-  [['acls', '--principal-prefix', 'User:CN=', '--table'], ['acls', '--principal-prefix', 'User:CN=', '--table']],
+  [
+    ['acls', '--principal-prefix', 'User:CN=', '--table'],
+    ['acls', '--principal-prefix', 'User:CN=', '--table'],
+  ],
 ])('pa %j runs the administration with %j and takes over its exit code', async (said, passed) => {
   const program = new Command('pa').exitOverride().option('--json', '', false);
   program.command('views');
@@ -32,7 +47,11 @@ test('the exit code of the program comes back, whatever ended it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pa-admin-'));
   const main = join(folder, 'main.mjs');
   try {
-    writeFileSync(main, 'const [what] = process.argv.slice(2); if (what === "die") process.kill(process.pid, "SIGKILL"); process.exitCode = Number(what);');
+    writeFileSync(
+      main,
+      'const [what] = process.argv.slice(2); if (what === "die") process.kill(process.pid, "SIGKILL"); ' +
+        'process.exitCode = Number(what);',
+    );
     expect(await runAdmin(['0'], main)).toBe(0);
     expect(await runAdmin(['4'], main)).toBe(4);
     expect(await runAdmin(['die'], main)).toBe(137);

@@ -2,47 +2,136 @@ import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-interface View { readonly view: string; readonly version: number; readonly documents: number; readonly failure?: string; readonly rebuilding?: unknown; readonly passedOver?: number }
-const stateOf = (v: View): string => v.failure ?? (v.rebuilding !== undefined ? 'rebuilding' : v.passedOver !== undefined ? `live, passed over ${v.passedOver}` : 'live');
-interface Verdict { readonly decision: 'permit' | 'deny'; readonly reason?: string }
+interface View {
+  readonly view: string;
+  readonly version: number;
+  readonly documents: number;
+  readonly failure?: string;
+  readonly rebuilding?: unknown;
+  readonly passedOver?: number;
+}
+const stateOf = (v: View): string =>
+  v.failure ??
+  (v.rebuilding !== undefined
+    ? 'rebuilding'
+    : v.passedOver !== undefined
+      ? `live, passed over ${v.passedOver}`
+      : 'live');
+interface Verdict {
+  readonly decision: 'permit' | 'deny';
+  readonly reason?: string;
+}
 const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
-interface Disclosure { readonly at: string; readonly client: string; readonly action: string; readonly outcome: string; readonly reason?: string; readonly resources?: number; readonly types?: readonly string[]; readonly job?: string }
+interface Disclosure {
+  readonly at: string;
+  readonly client: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly resources?: number;
+  readonly types?: readonly string[];
+  readonly job?: string;
+}
 
 /** Those that have views. Each answers for its own, wherever it runs. */
 const SERVICES = ['attribution', 'resources', 'export'] as const;
 async function viewsOf({ server, administratorToken }: Context): Promise<Record<string, View[]>> {
   const token = administratorToken();
-  return Object.fromEntries(await Promise.all(SERVICES.map(async (service) => [service, (await server.json<{ views: View[] }>(`/ops/views/${service}`, { token })).views] as const)));
+  return Object.fromEntries(
+    await Promise.all(
+      SERVICES.map(
+        async (service) =>
+          [service, (await server.json<{ views: View[] }>(`/ops/views/${service}`, { token })).views] as const,
+      ),
+    ),
+  );
 }
 
 /** What an operator asks. */
 export function operatorCommands(program: Command): void {
   const views = program.command('views').description('the materialized views');
-  views.command('list').description('documents and state of each').action(async (_o: unknown, command: Command) => {
-    const context = contextOf(command);
-    const services = await viewsOf(context);
-    context.out.result(services, table(['service', 'view', 'documents', 'state'], Object.entries(services).flatMap(([service, list]) => list.map((v) => [service, v.view, String(v.documents), stateOf(v)]))));
-  });
-  const change = (what: 'rebuild' | 'rollback' | 'abandon', description: string, done: string): void => void views.command(what).argument('<view>', 'as `pa views list` names it').description(description).action(async (view: string, _o: unknown, command: Command) => {
-    const context = contextOf(command);
-    const { server, out, administratorToken } = context;
-    const services = await viewsOf(context);
-    const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0];
-    if (service === undefined) throw new CliError(EXIT.refused, `there is no view ${view}: \`pa views list\` names them`);
-    const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/${what}`, { method: 'POST', token: administratorToken(), timeoutMs: 60 * 60 * 1000 });
-    out.result(answer, [`${done} ${view}`]);
-  });
+  views
+    .command('list')
+    .description('documents and state of each')
+    .action(async (_o: unknown, command: Command) => {
+      const context = contextOf(command);
+      const services = await viewsOf(context);
+      context.out.result(
+        services,
+        table(
+          ['service', 'view', 'documents', 'state'],
+          Object.entries(services).flatMap(([service, list]) =>
+            list.map((v) => [service, v.view, String(v.documents), stateOf(v)]),
+          ),
+        ),
+      );
+    });
+  const change = (what: 'rebuild' | 'rollback' | 'abandon', description: string, done: string): void =>
+    void views
+      .command(what)
+      .argument('<view>', 'as `pa views list` names it')
+      .description(description)
+      .action(async (view: string, _o: unknown, command: Command) => {
+        const context = contextOf(command);
+        const { server, out, administratorToken } = context;
+        const services = await viewsOf(context);
+        const service = Object.entries(services).find(([, list]) => list.some((v) => v.view === view))?.[0];
+        if (service === undefined)
+          throw new CliError(EXIT.refused, `there is no view ${view}: \`pa views list\` names them`);
+        const answer = await server.json<unknown>(`/ops/views/${service}/${encodeURIComponent(view)}/${what}`, {
+          method: 'POST',
+          token: administratorToken(),
+          timeoutMs: 60 * 60 * 1000,
+        });
+        out.result(answer, [`${done} ${view}`]);
+      });
   change('rebuild', 'build the view anew beside the live one, compare, swap; one that was killed goes on', 'rebuilt');
   change('rollback', 'go back to the build before the last swap, after it has caught up', 'rolled back');
   change('abandon', 'give up a rebuild', 'abandoned the rebuild of');
-  program.command('explain').description('could this client see this member, and why').requiredOption('--client <id>').requiredOption('--member <id>').option('--at <instant>').action(async (o: { client: string; member: string; at?: string }, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`, { token: administratorToken() });
-    out.result(answer, [said(answer), ...(o.at === undefined ? [] : [`at ${answer.at}; now ${said(answer.now)}`]), ...JSON.stringify(answer, null, 2).split('\n')]);
-  });
-  program.command('disclosures').description('who was given what of a member, and who was refused').requiredOption('--member <id>').action(async (o: { member: string }, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(`/ops/disclosures?${new URLSearchParams({ member: o.member })}`, { token: administratorToken() });
-    out.result(disclosures, disclosures.length === 0 ? ['nothing'] : table(['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'], disclosures.map((d) => [d.at, d.client, d.action, d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`, String(d.resources ?? '?'), (d.types ?? []).join(' '), d.job ?? ''])));
-  });
+  program
+    .command('explain')
+    .description('could this client see this member, and why')
+    .requiredOption('--client <id>')
+    .requiredOption('--member <id>')
+    .option('--at <instant>')
+    .action(async (o: { client: string; member: string; at?: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const answer = await server.json<Verdict & { at: string; now: Verdict }>(
+        `/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`,
+        { token: administratorToken() },
+      );
+      out.result(answer, [
+        said(answer),
+        ...(o.at === undefined ? [] : [`at ${answer.at}; now ${said(answer.now)}`]),
+        ...JSON.stringify(answer, null, 2).split('\n'),
+      ]);
+    });
+  program
+    .command('disclosures')
+    .description('who was given what of a member, and who was refused')
+    .requiredOption('--member <id>')
+    .action(async (o: { member: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(
+        `/ops/disclosures?${new URLSearchParams({ member: o.member })}`,
+        { token: administratorToken() },
+      );
+      out.result(
+        disclosures,
+        disclosures.length === 0
+          ? ['nothing']
+          : table(
+              ['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'],
+              disclosures.map((d) => [
+                d.at,
+                d.client,
+                d.action,
+                d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
+                String(d.resources ?? '?'),
+                (d.types ?? []).join(' '),
+                d.job ?? '',
+              ]),
+            ),
+      );
+    });
 }

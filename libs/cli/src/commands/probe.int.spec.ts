@@ -13,7 +13,10 @@ import { run } from '../program.ts';
  */
 
 type Json = Record<string, unknown>;
-interface Resource extends Json { readonly resourceType: string; readonly id: string }
+interface Resource extends Json {
+  readonly resourceType: string;
+  readonly id: string;
+}
 interface Event {
   readonly type: string;
   readonly subject: string;
@@ -118,7 +121,10 @@ class ImitatedPlatform {
       const count = Number(receipt);
       return send(200, { receipt, expected: count, handled: count, counts: { recorded: count }, items: [] });
     }
-    const events = body.trim().split('\n').map((line) => JSON.parse(line) as Event);
+    const events = body
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event);
     for (const event of events) this.take(event);
     const single = request.headers['content-type'] === 'application/cloudevents+json';
     if (single) return send(200, { status: 'effective', receipt: '1' });
@@ -172,7 +178,14 @@ class ImitatedPlatform {
       return send(202);
     }
     const files = Map.groupBy(this.visible(), ({ resourceType }) => resourceType);
-    if (file !== undefined) return send(200, files.get(file)!.map((resource) => JSON.stringify(resource)).join('\n'));
+    if (file !== undefined)
+      return send(
+        200,
+        files
+          .get(file)!
+          .map((resource) => JSON.stringify(resource))
+          .join('\n'),
+      );
     const status = `${this.base}/fhir/bulk/${job}`;
     const output = [...files].map(([type, of]) => ({ type, url: `${status}/${type}`, count: of.length }));
     return send(200, { output, error: [] });
@@ -186,7 +199,11 @@ describe('pa probe', () => {
   let stdout = '';
   let stderr = '';
 
-  interface Ran { readonly code: number; readonly report: ProbeReport; readonly stderr: string }
+  interface Ran {
+    readonly code: number;
+    readonly report: ProbeReport;
+    readonly stderr: string;
+  }
   async function probe(...args: string[]): Promise<Ran> {
     [stdout, stderr] = ['', ''];
     process.exitCode = undefined;
@@ -198,8 +215,18 @@ describe('pa probe', () => {
   const walk = (...args: string[]): Promise<Ran> => probe('--app', app, ...args);
   const steps = ({ report }: Ran): string[] => report.steps.map(({ step }) => step);
   const ALL = [
-    'discovery', 'token', 'group', 'member', 'search', 'publish',
-    'kick-off', 'status', 'download', 'foreign', 'opt-out', 'clean-up',
+    'discovery',
+    'token',
+    'group',
+    'member',
+    'search',
+    'publish',
+    'kick-off',
+    'status',
+    'download',
+    'foreign',
+    'opt-out',
+    'clean-up',
   ];
 
   beforeEach(async () => {

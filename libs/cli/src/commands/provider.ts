@@ -3,40 +3,110 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Identifier } from '../client/approval.ts';
 import { bulkExport } from '../client/bulk.ts';
-import { KEY_ALGORITHMS, newKey, publicJwk, readApp, readKey, writeSecret, type AppFile, type KeyAlgorithm } from '../client/credentials.ts';
+import {
+  KEY_ALGORITHMS,
+  newKey,
+  publicJwk,
+  readApp,
+  readKey,
+  writeSecret,
+  type AppFile,
+  type KeyAlgorithm,
+} from '../client/credentials.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
 import { requestToken } from '../client/token.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-interface Client { readonly client_id: string; readonly client_name: string; readonly status: string; readonly scope: string; readonly npi?: readonly string[]; readonly tin?: readonly string[]; readonly reason?: string; readonly identifiers?: readonly Identifier[]; readonly identifiers_not_shown?: number; readonly history?: readonly Change[] }
-interface Change { readonly status: string; readonly at: string; readonly by?: string; readonly reason?: string }
-const clientRows = (clients: readonly Client[]): string[] => table(['client_id', 'status', 'name', 'npi', 'tin'], clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]));
+interface Client {
+  readonly client_id: string;
+  readonly client_name: string;
+  readonly status: string;
+  readonly scope: string;
+  readonly npi?: readonly string[];
+  readonly tin?: readonly string[];
+  readonly reason?: string;
+  readonly identifiers?: readonly Identifier[];
+  readonly identifiers_not_shown?: number;
+  readonly history?: readonly Change[];
+}
+interface Change {
+  readonly status: string;
+  readonly at: string;
+  readonly by?: string;
+  readonly reason?: string;
+}
+const clientRows = (clients: readonly Client[]): string[] =>
+  table(
+    ['client_id', 'status', 'name', 'npi', 'tin'],
+    clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]),
+  );
 
 /** What a reviewer sees before an approval. */
 function identifierRows(identifiers: readonly Identifier[] = []): string[] {
   if (identifiers.length === 0) return [];
-  const directoryOf = ({ directory }: Identifier): string => (directory === undefined ? 'cannot be asked now' : directory.length === 0 ? 'unknown' : directory.map((entry) => `${entry.name} (${entry.resource})`).join(', '));
-  const othersOf = (identifier: Identifier): string => identifier.bound_to.map((other) => `${other.client_id} ${other.client_name} (${other.status})`).join(', ') || 'nobody';
-  return ['', ...table(['identifier', 'bound', 'directory', 'network', 'others that have it', 'evidence'], identifiers.map((i) => [
-    i.npi === undefined ? `tin ${i.tin}` : `npi ${i.npi}`, i.bound ? 'yes' : 'no', directoryOf(i), i.network, othersOf(i), i.evidence ?? '',
-  ]))];
+  const directoryOf = ({ directory }: Identifier): string =>
+    directory === undefined
+      ? 'cannot be asked now'
+      : directory.length === 0
+        ? 'unknown'
+        : directory.map((entry) => `${entry.name} (${entry.resource})`).join(', ');
+  const othersOf = (identifier: Identifier): string =>
+    identifier.bound_to.map((other) => `${other.client_id} ${other.client_name} (${other.status})`).join(', ') ||
+    'nobody';
+  return [
+    '',
+    ...table(
+      ['identifier', 'bound', 'directory', 'network', 'others that have it', 'evidence'],
+      identifiers.map((i) => [
+        i.npi === undefined ? `tin ${i.tin}` : `npi ${i.npi}`,
+        i.bound ? 'yes' : 'no',
+        directoryOf(i),
+        i.network,
+        othersOf(i),
+        i.evidence ?? '',
+      ]),
+    ),
+  ];
 }
-const historyRows = (history: readonly Change[] = []): string[] => (history.length === 0 ? [] : ['', ...table(['when', 'status', 'by', 'reason'], history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '']))]);
+const historyRows = (history: readonly Change[] = []): string[] =>
+  history.length === 0
+    ? []
+    : [
+        '',
+        ...table(
+          ['when', 'status', 'by', 'reason'],
+          history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '']),
+        ),
+      ];
 
 /** `VALUE` with the common evidence, or `VALUE=TEXT` with its own. */
 function named(kind: 'npi' | 'tin', values: readonly string[] = [], common?: string): Record<string, string>[] {
   return values.map((text) => {
     const at = text.indexOf('=');
     const evidence = at < 0 ? common : text.slice(at + 1);
-    if (evidence === undefined || evidence.trim() === '') throw new CliError(EXIT.usage, `--${kind} ${text}: say what shows that it is this provider's, with --evidence TEXT or as --${kind} ${text}=TEXT`);
+    if (evidence === undefined || evidence.trim() === '')
+      throw new CliError(
+        EXIT.usage,
+        `--${kind} ${text}: say what shows that it is this provider's, with --evidence TEXT or as --${kind} ` +
+          `${text}=TEXT`,
+      );
     return { [kind]: at < 0 ? text : text.slice(0, at), evidence };
   });
 }
 
-export interface GroupRow { readonly id: string; readonly name?: string; readonly quantity?: number; readonly identifier?: readonly { readonly system?: string; readonly value?: string }[] }
-interface GroupBundle { readonly entry?: readonly { readonly resource: GroupRow }[]; readonly link?: readonly { readonly relation: string; readonly url: string }[] }
-export const groupsTarget = (npi?: string): string => `/fhir/Group?_summary=true${npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`}`;
+export interface GroupRow {
+  readonly id: string;
+  readonly name?: string;
+  readonly quantity?: number;
+  readonly identifier?: readonly { readonly system?: string; readonly value?: string }[];
+}
+interface GroupBundle {
+  readonly entry?: readonly { readonly resource: GroupRow }[];
+  readonly link?: readonly { readonly relation: string; readonly url: string }[];
+}
+export const groupsTarget = (npi?: string): string =>
+  `/fhir/Group?_summary=true${npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`}`;
 
 const secondsOf = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);
@@ -45,10 +115,16 @@ const secondsOf = (text: string): number => {
 
 /** What a provider's developer does, and the reviewer who approves. */
 export function providerCommands(program: Command): void {
-  program.command('keys').description('keys of an app').command('new').description('make a private key; prints the public JWKS')
-    .requiredOption('--out <file>', 'where the private JWK goes (mode 0600)').option('--alg <alg>', KEY_ALGORITHMS.join(' | '), 'ES384')
+  program
+    .command('keys')
+    .description('keys of an app')
+    .command('new')
+    .description('make a private key; prints the public JWKS')
+    .requiredOption('--out <file>', 'where the private JWK goes (mode 0600)')
+    .option('--alg <alg>', KEY_ALGORITHMS.join(' | '), 'ES384')
     .action(async (o: { out: string; alg: string }, command: Command) => {
-      if (!KEY_ALGORITHMS.includes(o.alg as KeyAlgorithm)) throw new CliError(EXIT.usage, `--alg is one of ${KEY_ALGORITHMS.join(', ')}`);
+      if (!KEY_ALGORITHMS.includes(o.alg as KeyAlgorithm))
+        throw new CliError(EXIT.usage, `--alg is one of ${KEY_ALGORITHMS.join(', ')}`);
       if (existsSync(o.out)) throw new CliError(EXIT.usage, `${o.out} exists: a key is never overwritten`);
       const key = await newKey(o.alg as KeyAlgorithm);
       writeSecret(o.out, key);
@@ -57,80 +133,231 @@ export function providerCommands(program: Command): void {
     });
 
   const apps = program.command('apps').description('register apps, approve them');
-  apps.command('register').description('as the developer; a reviewer approves it then').requiredOption('--name <text>', 'as reviewers and members read it').requiredOption('--npi <npi...>', 'of the provider organization').option('--tin <tin...>', 'of the provider organization').option('--key <file>', 'private JWK; its public half is registered').option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
-    .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE).option('--contact <mail...>', 'whom to write to', ['mailto:developer@provider.example']).option('--out <file>', 'where the registration goes (mode 0600)')
-    .action(async (o: { name: string; npi: string[]; tin?: string[]; key?: string; jwksUri?: string; scope: string; contact: string[]; out?: string }, command: Command) => {
-      const { server, out } = contextOf(command);
-      if ((o.key === undefined) === (o.jwksUri === undefined)) throw new CliError(EXIT.usage, 'give --key FILE or --jwks-uri URL, one of them');
-      const answer = await server.post<Omit<AppFile, 'server' | 'key'> & { status: string }>('/auth/register', {
-        client_name: o.name, npi: o.npi, ...(o.tin !== undefined && { tin: o.tin }), scope: o.scope, contacts: o.contact,
-        ...(o.key !== undefined ? { jwks: { keys: [publicJwk(readKey(o.key))] } } : { jwks_uri: o.jwksUri }),
-      });
-      const app: AppFile = { server: server.base, client_id: answer.client_id, registration_client_uri: answer.registration_client_uri, registration_access_token: answer.registration_access_token, key: o.key === undefined ? '' : resolve(o.key), scope: o.scope };
-      if (o.out !== undefined) writeSecret(o.out, app);
-      out.result(answer, [`${answer.client_id} is ${answer.status}${o.out === undefined ? '' : `; written to ${o.out}`}`]);
-    });
-  apps.command('approve').argument('<client>').description('as the reviewer: binds each NPI and TIN that is named; `pa apps show` says whose they are')
-    .option('--npi <npi...>', 'to bind; NPI=TEXT gives its own evidence').option('--tin <tin...>', 'to bind; TIN=TEXT gives its own evidence').option('--evidence <text>', 'what shows that the others are this provider\'s, such as a contract')
-    .option('--shared-with <client...>', 'other approved apps that rightly have one of them').option('--reason <text>')
-    .action(async (client: string, o: { npi?: string[]; tin?: string[]; evidence?: string; sharedWith?: string[]; reason?: string }, command: Command) => {
-      const { server, out, administratorToken } = contextOf(command);
-      const identifiers = [...named('npi', o.npi, o.evidence), ...named('tin', o.tin, o.evidence)];
-      const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/approve`, {
-        ...(identifiers.length > 0 && { identifiers }), ...(o.sharedWith !== undefined && { sharedWith: o.sharedWith }), ...(o.reason !== undefined && { reason: o.reason }),
-      }, { token: administratorToken() });
-      out.result(answer, [`${client} is ${answer.status}`]);
-    });
+  apps
+    .command('register')
+    .description('as the developer; a reviewer approves it then')
+    .requiredOption('--name <text>', 'as reviewers and members read it')
+    .requiredOption('--npi <npi...>', 'of the provider organization')
+    .option('--tin <tin...>', 'of the provider organization')
+    .option('--key <file>', 'private JWK; its public half is registered')
+    .option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
+    .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE)
+    .option('--contact <mail...>', 'whom to write to', ['mailto:developer@provider.example'])
+    .option('--out <file>', 'where the registration goes (mode 0600)')
+    .action(
+      async (
+        o: {
+          name: string;
+          npi: string[];
+          tin?: string[];
+          key?: string;
+          jwksUri?: string;
+          scope: string;
+          contact: string[];
+          out?: string;
+        },
+        command: Command,
+      ) => {
+        const { server, out } = contextOf(command);
+        if ((o.key === undefined) === (o.jwksUri === undefined))
+          throw new CliError(EXIT.usage, 'give --key FILE or --jwks-uri URL, one of them');
+        const answer = await server.post<Omit<AppFile, 'server' | 'key'> & { status: string }>('/auth/register', {
+          client_name: o.name,
+          npi: o.npi,
+          ...(o.tin !== undefined && { tin: o.tin }),
+          scope: o.scope,
+          contacts: o.contact,
+          ...(o.key !== undefined ? { jwks: { keys: [publicJwk(readKey(o.key))] } } : { jwks_uri: o.jwksUri }),
+        });
+        const app: AppFile = {
+          server: server.base,
+          client_id: answer.client_id,
+          registration_client_uri: answer.registration_client_uri,
+          registration_access_token: answer.registration_access_token,
+          key: o.key === undefined ? '' : resolve(o.key),
+          scope: o.scope,
+        };
+        if (o.out !== undefined) writeSecret(o.out, app);
+        out.result(answer, [
+          `${answer.client_id} is ${answer.status}${o.out === undefined ? '' : `; written to ${o.out}`}`,
+        ]);
+      },
+    );
+  apps
+    .command('approve')
+    .argument('<client>')
+    .description('as the reviewer: binds each NPI and TIN that is named; `pa apps show` says whose they are')
+    .option('--npi <npi...>', 'to bind; NPI=TEXT gives its own evidence')
+    .option('--tin <tin...>', 'to bind; TIN=TEXT gives its own evidence')
+    .option('--evidence <text>', "what shows that the others are this provider's, such as a contract")
+    .option('--shared-with <client...>', 'other approved apps that rightly have one of them')
+    .option('--reason <text>')
+    .action(
+      async (
+        client: string,
+        o: { npi?: string[]; tin?: string[]; evidence?: string; sharedWith?: string[]; reason?: string },
+        command: Command,
+      ) => {
+        const { server, out, administratorToken } = contextOf(command);
+        const identifiers = [...named('npi', o.npi, o.evidence), ...named('tin', o.tin, o.evidence)];
+        const answer = await server.post<Client>(
+          `/auth/clients/${encodeURIComponent(client)}/approve`,
+          {
+            ...(identifiers.length > 0 && { identifiers }),
+            ...(o.sharedWith !== undefined && { sharedWith: o.sharedWith }),
+            ...(o.reason !== undefined && { reason: o.reason }),
+          },
+          { token: administratorToken() },
+        );
+        out.result(answer, [`${client} is ${answer.status}`]);
+      },
+    );
   for (const verb of ['reject', 'suspend'] as const) {
-    apps.command(verb).argument('<client>').requiredOption('--reason <text>').description('as the reviewer').action(async (client: string, o: { reason: string }, command: Command) => {
-      const { server, out, administratorToken } = contextOf(command);
-      const answer = await server.post<Client>(`/auth/clients/${encodeURIComponent(client)}/${verb}`, { reason: o.reason }, { token: administratorToken() });
-      out.result(answer, [`${client} is ${answer.status}`]);
-    });
+    apps
+      .command(verb)
+      .argument('<client>')
+      .requiredOption('--reason <text>')
+      .description('as the reviewer')
+      .action(async (client: string, o: { reason: string }, command: Command) => {
+        const { server, out, administratorToken } = contextOf(command);
+        const answer = await server.post<Client>(
+          `/auth/clients/${encodeURIComponent(client)}/${verb}`,
+          { reason: o.reason },
+          { token: administratorToken() },
+        );
+        out.result(answer, [`${client} is ${answer.status}`]);
+      });
   }
-  apps.command('list').option('--status <status>', 'pending | approved | rejected | suspended').description('as the reviewer').action(async (o: { status?: string }, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const clients: Client[] = [];
-    let next: string | undefined = `/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`;
-    while (next !== undefined) {
-      const page: { clients: Client[]; next?: string } = await server.json(next, { token: administratorToken() });
-      clients.push(...page.clients);
-      next = page.next;
-    }
-    out.result(clients, clients.length === 0 ? ['no apps'] : clientRows(clients));
-  });
-  apps.command('show').argument('<app>', 'client id (as the reviewer), or the app file (as its developer)').action(async (app: string, _o: unknown, command: Command) => {
-    const { server, out, administratorToken } = contextOf(command);
-    const own = existsSync(app) ? readApp(app) : undefined;
-    const client = own === undefined ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() }) : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
-    out.result(client, [...clientRows([client]), ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]), ...identifierRows(client.identifiers), ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]), ...historyRows(client.history)]);
-  });
+  apps
+    .command('list')
+    .option('--status <status>', 'pending | approved | rejected | suspended')
+    .description('as the reviewer')
+    .action(async (o: { status?: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const clients: Client[] = [];
+      let next: string | undefined =
+        `/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`;
+      while (next !== undefined) {
+        const page: { clients: Client[]; next?: string } = await server.json(next, { token: administratorToken() });
+        clients.push(...page.clients);
+        next = page.next;
+      }
+      out.result(clients, clients.length === 0 ? ['no apps'] : clientRows(clients));
+    });
+  apps
+    .command('show')
+    .argument('<app>', 'client id (as the reviewer), or the app file (as its developer)')
+    .action(async (app: string, _o: unknown, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const own = existsSync(app) ? readApp(app) : undefined;
+      const client =
+        own === undefined
+          ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() })
+          : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
+      out.result(client, [
+        ...clientRows([client]),
+        ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]),
+        ...identifierRows(client.identifiers),
+        ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]),
+        ...historyRows(client.history),
+      ]);
+    });
 
-  withApp(program.command('token')).description('get an access token (private_key_jwt)').action(async (o: AppOptions, command: Command) => {
-    const { server, out } = contextOf(command);
-    const token = await requestToken(server, appOf(o));
-    out.result({ access_token: token.value, scope: token.scope, expires_at: new Date(token.expiresAt).toISOString() }, [token.value]);
-  });
-  withApp(program.command('groups')).description('the Groups this app may see').option('--npi <npi>').action(async (o: AppOptions & { npi?: string }, command: Command) => {
-    const context = contextOf(command);
-    const tokens = tokenSource(context, o);
-    const groups: GroupRow[] = [];
-    let next: string | undefined = groupsTarget(o.npi);
-    while (next !== undefined) {
-      const bundle: GroupBundle = await context.server.json(next, { token: await tokens.get() });
-      groups.push(...(bundle.entry ?? []).map((e) => e.resource));
-      next = bundle.link?.find((l) => l.relation === 'next')?.url;
-    }
-    context.out.result(groups, groups.length === 0 ? ['no Groups'] : table(['id', 'members', 'identifiers'], groups.map((g) => [g.id, String(g.quantity ?? ''), (g.identifier ?? []).map((i) => i.value ?? '').join(' ')])));
-  });
-  withApp(program.command('export')).description('export a Group and download it; run again to go on where it stopped').requiredOption('--group <id>', 'as `pa groups` names it').requiredOption('--out <dir>', 'one folder an export').option('--since <instant>', 'what changed since; the transactionTime of last time').option('--type <types>', 'comma list').option('--davinci', 'use $davinci-data-export')
-    .option('--patience <seconds>', 'how long the platform may be away, or answer 429, 502, 503 or 504, before the export gives up; each progress starts the time again', secondsOf, PATIENCE_MS / 1000)
-    .action(async (o: AppOptions & { group: string; out: string; since?: string; type?: string; davinci?: boolean; patience: number }, command: Command) => {
+  withApp(program.command('token'))
+    .description('get an access token (private_key_jwt)')
+    .action(async (o: AppOptions, command: Command) => {
+      const { server, out } = contextOf(command);
+      const token = await requestToken(server, appOf(o));
+      out.result(
+        { access_token: token.value, scope: token.scope, expires_at: new Date(token.expiresAt).toISOString() },
+        [token.value],
+      );
+    });
+  withApp(program.command('groups'))
+    .description('the Groups this app may see')
+    .option('--npi <npi>')
+    .action(async (o: AppOptions & { npi?: string }, command: Command) => {
       const context = contextOf(command);
       const tokens = tokenSource(context, o);
-      const progress = context.out.progress('export');
-      const result = await bulkExport({ server: context.server, token: (refused) => tokens.get(refused), patienceMs: o.patience * 1000, group: o.group, out: o.out, since: o.since, types: o.type, ...(o.davinci === true && { operation: '$davinci-data-export' as const }), onProgress: (text) => progress.update(text) });
-      progress.done(`${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
-      context.out.result({ transactionTime: result.manifest.transactionTime, status: result.status, files: result.files }, [...table(['type', 'count', 'file'], result.files.map((f, i) => [f.type, String([...result.manifest.output, ...(result.manifest.deleted ?? []), ...result.manifest.error][i]?.count ?? ''), f.file])), `transactionTime ${result.manifest.transactionTime}: the --since of next time`]);
+      const groups: GroupRow[] = [];
+      let next: string | undefined = groupsTarget(o.npi);
+      while (next !== undefined) {
+        const bundle: GroupBundle = await context.server.json(next, { token: await tokens.get() });
+        groups.push(...(bundle.entry ?? []).map((e) => e.resource));
+        next = bundle.link?.find((l) => l.relation === 'next')?.url;
+      }
+      context.out.result(
+        groups,
+        groups.length === 0
+          ? ['no Groups']
+          : table(
+              ['id', 'members', 'identifiers'],
+              groups.map((g) => [
+                g.id,
+                String(g.quantity ?? ''),
+                (g.identifier ?? []).map((i) => i.value ?? '').join(' '),
+              ]),
+            ),
+      );
     });
+  withApp(program.command('export'))
+    .description('export a Group and download it; run again to go on where it stopped')
+    .requiredOption('--group <id>', 'as `pa groups` names it')
+    .requiredOption('--out <dir>', 'one folder an export')
+    .option('--since <instant>', 'what changed since; the transactionTime of last time')
+    .option('--type <types>', 'comma list')
+    .option('--davinci', 'use $davinci-data-export')
+    .option(
+      '--patience <seconds>',
+      'how long the platform may be away, or answer 429, 502, 503 or 504, before the export gives up; each ' +
+        'progress starts the time again',
+      secondsOf,
+      PATIENCE_MS / 1000,
+    )
+    .action(
+      async (
+        o: AppOptions & {
+          group: string;
+          out: string;
+          since?: string;
+          type?: string;
+          davinci?: boolean;
+          patience: number;
+        },
+        command: Command,
+      ) => {
+        const context = contextOf(command);
+        const tokens = tokenSource(context, o);
+        const progress = context.out.progress('export');
+        const result = await bulkExport({
+          server: context.server,
+          token: (refused) => tokens.get(refused),
+          patienceMs: o.patience * 1000,
+          group: o.group,
+          out: o.out,
+          since: o.since,
+          types: o.type,
+          ...(o.davinci === true && { operation: '$davinci-data-export' as const }),
+          onProgress: (text) => progress.update(text),
+        });
+        progress.done(`${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
+        context.out.result(
+          { transactionTime: result.manifest.transactionTime, status: result.status, files: result.files },
+          [
+            ...table(
+              ['type', 'count', 'file'],
+              result.files.map((f, i) => [
+                f.type,
+                String(
+                  [...result.manifest.output, ...(result.manifest.deleted ?? []), ...result.manifest.error][i]?.count ??
+                    '',
+                ),
+                f.file,
+              ]),
+            ),
+            `transactionTime ${result.manifest.transactionTime}: the --since of next time`,
+          ],
+        );
+      },
+    );
 }

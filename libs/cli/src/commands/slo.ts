@@ -4,10 +4,30 @@ import { contextOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
 interface ObjectiveReport {
-  readonly objective: Objective; readonly met: number; readonly missed: number; readonly overdue: number; readonly share?: number; readonly p50Ms?: number; readonly p99Ms?: number; readonly worstMs?: number;
-  readonly open: { readonly count: number; readonly oldest?: string; readonly deadline?: string; readonly usedShare?: number }; readonly exports?: readonly string[];
+  readonly objective: Objective;
+  readonly met: number;
+  readonly missed: number;
+  readonly overdue: number;
+  readonly share?: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  readonly worstMs?: number;
+  readonly open: {
+    readonly count: number;
+    readonly oldest?: string;
+    readonly deadline?: string;
+    readonly usedShare?: number;
+  };
+  readonly exports?: readonly string[];
 }
-export interface SloReport { readonly from: string; readonly to: string; readonly at: string; readonly calendar: BusinessDays; readonly measuredWith: readonly BusinessDays[]; readonly objectives: readonly ObjectiveReport[] }
+export interface SloReport {
+  readonly from: string;
+  readonly to: string;
+  readonly at: string;
+  readonly calendar: BusinessDays;
+  readonly measuredWith: readonly BusinessDays[];
+  readonly objectives: readonly ObjectiveReport[];
+}
 
 /** Short enough for a column: `850 ms`, `2.4 s`, `13 min`, `26.0 h`, `3.1 days`. */
 export function duration(ms: number | undefined): string {
@@ -18,36 +38,78 @@ export function duration(ms: number | undefined): string {
   return ms < 72 * 3_600_000 ? `${(ms / 3_600_000).toFixed(1)} h` : `${(ms / 86_400_000).toFixed(1)} days`;
 }
 /** Never rounded up to a hundred. */
-const percent = (share: number | undefined): string => (share === undefined ? '' : share === 1 ? '100 %' : `${(Math.floor(share * 100_000) / 1000).toFixed(3)} %`);
-const calendarLine = ({ timeZone, days, holidays }: BusinessDays): string => `${days.join(' ')} in ${timeZone}${holidays.length === 0 ? ', no holidays' : `, without ${holidays.join(' ')}`}`;
+const percent = (share: number | undefined): string =>
+  share === undefined ? '' : share === 1 ? '100 %' : `${(Math.floor(share * 100_000) / 1000).toFixed(3)} %`;
+const calendarLine = ({ timeZone, days, holidays }: BusinessDays): string =>
+  `${days.join(' ')} in ${timeZone}${holidays.length === 0 ? ', no holidays' : `, without ${holidays.join(' ')}`}`;
 
 /** The report as people read it. */
 export function sloLines(report: SloReport): string[] {
   const listed = report.objectives.flatMap((o) => o.exports ?? []);
   const open = report.objectives.filter((o) => o.open.count > 0);
   return [
-    `service levels of what began from ${report.from} to ${report.to}, at ${report.at}`, '',
-    ...table(['objective', 'count', 'met', 'missed', 'overdue', 'share', 'p50', 'p99', 'worst', 'open'], report.objectives.map((o) => [
-      o.objective, String(o.met + o.missed + o.overdue), String(o.met), String(o.missed), String(o.overdue), percent(o.share), duration(o.p50Ms), duration(o.p99Ms), duration(o.worstMs), String(o.open.count),
-    ])),
-    '', ...(open.length === 0 ? [] : [...open.map((o) => `open: ${o.open.count} of ${o.objective}, the oldest since ${o.open.oldest}, due ${o.open.deadline}, ${Math.floor((o.open.usedShare ?? 0) * 100)} % of its time used`), '']),
-    ...(listed.length === 0 ? [] : ['exports that were missed or are overdue:', ...listed.map((job) => `  ${job}`), '']),
-    ...(report.measuredWith.length === 0 ? ['nothing was measured'] : report.measuredWith.map((c) => `business days: ${calendarLine(c)}`)),
-    ...(report.measuredWith.length === 1 && calendarLine(report.measuredWith[0]!) === calendarLine(report.calendar) ? [] : [`configured now: ${calendarLine(report.calendar)}`]),
+    `service levels of what began from ${report.from} to ${report.to}, at ${report.at}`,
+    '',
+    ...table(
+      ['objective', 'count', 'met', 'missed', 'overdue', 'share', 'p50', 'p99', 'worst', 'open'],
+      report.objectives.map((o) => [
+        o.objective,
+        String(o.met + o.missed + o.overdue),
+        String(o.met),
+        String(o.missed),
+        String(o.overdue),
+        percent(o.share),
+        duration(o.p50Ms),
+        duration(o.p99Ms),
+        duration(o.worstMs),
+        String(o.open.count),
+      ]),
+    ),
+    '',
+    ...(open.length === 0
+      ? []
+      : [
+          ...open.map(
+            (o) =>
+              `open: ${o.open.count} of ${o.objective}, the oldest since ${o.open.oldest}, due ${o.open.deadline}, ` +
+              `${Math.floor((o.open.usedShare ?? 0) * 100)} % of its time used`,
+          ),
+          '',
+        ]),
+    ...(listed.length === 0
+      ? []
+      : ['exports that were missed or are overdue:', ...listed.map((job) => `  ${job}`), '']),
+    ...(report.measuredWith.length === 0
+      ? ['nothing was measured']
+      : report.measuredWith.map((c) => `business days: ${calendarLine(c)}`)),
+    ...(report.measuredWith.length === 1 && calendarLine(report.measuredWith[0]!) === calendarLine(report.calendar)
+      ? []
+      : [`configured now: ${calendarLine(report.calendar)}`]),
   ];
 }
 
 /** Whether the service levels of a period were met. */
 export function sloCommand(program: Command): void {
-  program.command('slo').description('the service levels of a period: how many were met and missed, and what is open')
-    .option('--from <day>', 'first local day of the payer, e.g. 2026-11-01 (default: the first of the month of --to)').option('--to <day>', 'last day, included (default: today)')
-    .addHelpText('after', `
+  program
+    .command('slo')
+    .description('the service levels of a period: how many were met and missed, and what is open')
+    .option('--from <day>', 'first local day of the payer, e.g. 2026-11-01 (default: the first of the month of --to)')
+    .option('--to <day>', 'last day, included (default: today)')
+    .addHelpText(
+      'after',
+      `
 Exit codes: 0 nothing was missed · 1 something was missed or is overdue (the report says what) · 2 wrong usage · 3 cannot be reached · 4 not authorized
-What is measured, and how a month is proven: docs/service-levels.md`)
+What is measured, and how a month is proven: docs/service-levels.md`,
+    )
     .action(async (o: { from?: string; to?: string }, command: Command) => {
-      for (const [name, value] of Object.entries(o)) if (value !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(value)) throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
+      for (const [name, value] of Object.entries(o))
+        if (value !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(value))
+          throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
       const { server, out, administratorToken } = contextOf(command);
-      const report = await server.json<SloReport>(`/ops/slo?${new URLSearchParams({ ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) })}`, { token: administratorToken() });
+      const report = await server.json<SloReport>(
+        `/ops/slo?${new URLSearchParams({ ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) })}`,
+        { token: administratorToken() },
+      );
       out.result(report, sloLines(report));
       if (report.objectives.some((r) => r.missed + r.overdue > 0)) process.exitCode = EXIT.refused;
     });

@@ -7,29 +7,42 @@ import { createSteps } from './steps.ts';
 
 function closing(report: DemoReport): string[] {
   const { verification: v } = report;
-  const row = (what: string, expected: string | number, found: string | number): string[] => [what, String(expected), String(found)];
-  return table(['', 'expected', 'found'], [
-    row('members', v.membersExpected, v.membersFound),
-    row('resources', v.resourcesExpected, v.resourcesFound),
-    ...Object.entries(v.perType).sort(([a], [b]) => a.localeCompare(b)).map(([type, { expected, found }]) => row(`  ${type}`, expected, found)),
-    row('supporting resources', '', v.supportingFound),
-    row('opted out before', report.optedOut.before, report.optedOut.before),
-    row('of the member who left meanwhile', 0, v.optedOutFound),
-    row('money elements', 0, v.moneyElements),
-    row('broken events parked', report.deadLetters.expected, report.deadLetters.found),
-    row('events/s to handled', '', Math.round(report.eventsPerSecond)),
-    row('resources/s exported and downloaded', '', Math.round(report.resourcesPerSecond)),
-    row('opt-out to effect', '', `${report.optedOut.effectiveMs.toFixed(0)} ms`),
-    row('memory of the platform, at most', '', `${Math.round(report.peakMemoryMegabytes)} MB`),
-    row('files', '', report.files),
-  ]);
+  const row = (what: string, expected: string | number, found: string | number): string[] => [
+    what,
+    String(expected),
+    String(found),
+  ];
+  return table(
+    ['', 'expected', 'found'],
+    [
+      row('members', v.membersExpected, v.membersFound),
+      row('resources', v.resourcesExpected, v.resourcesFound),
+      ...Object.entries(v.perType)
+        .sort(([a], [b]) => a.localeCompare(b))
+        .map(([type, { expected, found }]) => row(`  ${type}`, expected, found)),
+      row('supporting resources', '', v.supportingFound),
+      row('opted out before', report.optedOut.before, report.optedOut.before),
+      row('of the member who left meanwhile', 0, v.optedOutFound),
+      row('money elements', 0, v.moneyElements),
+      row('broken events parked', report.deadLetters.expected, report.deadLetters.found),
+      row('events/s to handled', '', Math.round(report.eventsPerSecond)),
+      row('resources/s exported and downloaded', '', Math.round(report.resourcesPerSecond)),
+      row('opt-out to effect', '', `${report.optedOut.effectiveMs.toFixed(0)} ms`),
+      row('memory of the platform, at most', '', `${Math.round(report.peakMemoryMegabytes)} MB`),
+      row('files', '', report.files),
+    ],
+  );
 }
 
 /** `npm run demo`. @returns the exit code: 1 for any mismatch with the ledger */
 export async function demo(argv: readonly string[]): Promise<number> {
-  const program = new Command('demo').description('the whole road on a synthetic payer, checked against its ledger')
-    .option('--members <n>', 'members', positiveInteger('--members'), 200).option('--seed <s>', 'same seed, same payer', '1')
-    .option('--report <file>', 'write the closing table as JSON').option('--folder <dir>', 'data and files of this run; emptied first', '.demo').exitOverride();
+  const program = new Command('demo')
+    .description('the whole road on a synthetic payer, checked against its ledger')
+    .option('--members <n>', 'members', positiveInteger('--members'), 200)
+    .option('--seed <s>', 'same seed, same payer', '1')
+    .option('--report <file>', 'write the closing table as JSON')
+    .option('--folder <dir>', 'data and files of this run; emptied first', '.demo')
+    .exitOverride();
   try {
     program.parse([...argv], { from: 'user' });
     const options = program.opts<{ members: number; seed: string; report?: string; folder: string }>();

@@ -29,18 +29,39 @@ const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '13107
 const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
 
 /** Starts `npm start`'s process on a free loopback port (or the one given) and waits until it is ready. */
-export async function startPlatform(options: { dataDir: string; port?: number; env?: Readonly<Record<string, string>>; onLine?: (line: string) => void }): Promise<PlatformProcess> {
+export async function startPlatform(options: {
+  dataDir: string;
+  port?: number;
+  env?: Readonly<Record<string, string>>;
+  onLine?: (line: string) => void;
+}): Promise<PlatformProcess> {
   if (!existsSync(MAIN)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
   const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
-    env: { ...MALLOC, ...process.env, PORT: String(options.port ?? 0), HOST: '127.0.0.1', PUBLIC_URL: '', DATA_DIR: options.dataDir, LOG_LEVEL: 'warn', ...options.env },
+    env: {
+      ...MALLOC,
+      ...process.env,
+      PORT: String(options.port ?? 0),
+      HOST: '127.0.0.1',
+      PUBLIC_URL: '',
+      DATA_DIR: options.dataDir,
+      LOG_LEVEL: 'warn',
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: string[] = [];
-  const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')));
+  const ended = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
+  );
   const base = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      reject(new CliError(EXIT.unavailable, `the platform did not start within ${START_MS / 1000} s: ${said.slice(-3).join(' | ')}`));
+      reject(
+        new CliError(
+          EXIT.unavailable,
+          `the platform did not start within ${START_MS / 1000} s: ${said.slice(-3).join(' | ')}`,
+        ),
+      );
     }, START_MS);
     const listen = (stream: NodeJS.ReadableStream): void => {
       createInterface({ input: stream }).on('line', (line) => {
@@ -58,7 +79,9 @@ export async function startPlatform(options: { dataDir: string; port?: number; e
     listen(child.stderr!);
     void ended.then((code) => {
       clearTimeout(timer);
-      reject(new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${said.slice(-3).join(' | ')}`));
+      reject(
+        new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${said.slice(-3).join(' | ')}`),
+      );
     });
   });
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
@@ -67,7 +90,12 @@ export async function startPlatform(options: { dataDir: string; port?: number; e
     await ended;
   };
   return {
-    base, dataDir: options.dataDir, pid: child.pid!, payerToken: token('payer'), administratorToken: token('administrator'), ended,
+    base,
+    dataDir: options.dataDir,
+    pid: child.pid!,
+    payerToken: token('payer'),
+    administratorToken: token('administrator'),
+    ended,
     memory() {
       try {
         const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');

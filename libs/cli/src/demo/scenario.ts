@@ -17,7 +17,13 @@ import { startPlatform, type PlatformProcess } from './platform-process.ts';
 import type { Steps } from './steps.ts';
 import { verifyExport, type Verification } from './verify.ts';
 
-export interface DemoOptions { readonly members: number; readonly seed: string; readonly folder: string; readonly out: Output; readonly steps: Steps }
+export interface DemoOptions {
+  readonly members: number;
+  readonly seed: string;
+  readonly folder: string;
+  readonly out: Output;
+  readonly steps: Steps;
+}
 export interface DemoReport {
   readonly members: number;
   readonly seed: string;
@@ -39,23 +45,41 @@ const SCOPE = 'system/*.rs';
 
 /** The present of the synthetic payer: fixed, unless this machine's clock is behind it. */
 function asOf(): string {
-  return Date.now() >= Date.parse(DEFAULT_AS_OF) ? DEFAULT_AS_OF : `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
+  return Date.now() >= Date.parse(DEFAULT_AS_OF)
+    ? DEFAULT_AS_OF
+    : `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
 }
 
 function itemOf(event: DomainEvent): Item {
   const { resource } = event.data as { resource?: { resourceType?: string; id?: string } };
-  return { ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}` };
+  return {
+    ok: true,
+    line: JSON.stringify(toStructured(event)),
+    event: event.id,
+    about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}`,
+  };
 }
 function* itemsOf(payer: SyntheticPayer): IterableIterator<Item> {
   for (const event of payer.events()) yield itemOf(event);
 }
 
-async function registerApps(server: Server, platform: PlatformProcess, payer: SyntheticPayer, folder: string, steps: Steps): Promise<TokenSource[]> {
+async function registerApps(
+  server: Server,
+  platform: PlatformProcess,
+  payer: SyntheticPayer,
+  folder: string,
+  steps: Steps,
+): Promise<TokenSource[]> {
   const sources: TokenSource[] = [];
   for (const organization of payer.providerOrganizations.slice(0, 2)) {
     const key = await newKey('ES384');
     const registered = await server.post<{ client_id: string; status: string }>('/auth/register', {
-      client_name: `${organization.name} EHR`, npi: [organization.npi], tin: [organization.tin], scope: SCOPE, contacts: ['mailto:developer@provider.example'], jwks: { keys: [publicJwk(key)] },
+      client_name: `${organization.name} EHR`,
+      npi: [organization.npi],
+      tin: [organization.tin],
+      scope: SCOPE,
+      contacts: ['mailto:developer@provider.example'],
+      jwks: { keys: [publicJwk(key)] },
     });
     writeSecret(join(folder, `${organization.id}.key.json`), key);
     await approveOwn(server, registered.client_id, platform.administratorToken, 'NPI and TIN checked');
@@ -73,11 +97,24 @@ async function findGroup(server: Server, token: string, npi: string): Promise<Gr
 }
 
 async function optOut(server: Server, platform: PlatformProcess, member: string): Promise<number> {
-  const event: DomainEvent = { id: randomUUID(), source: 'urn:provider-access:demo', type: 'payer.member-opted-out.v1', time: new Date().toISOString(), subject: member, data: { scope: 'global', setBy: 'member', channel: 'phone' } };
+  const event: DomainEvent = {
+    id: randomUUID(),
+    source: 'urn:provider-access:demo',
+    type: 'payer.member-opted-out.v1',
+    time: new Date().toISOString(),
+    subject: member,
+    data: { scope: 'global', setBy: 'member', channel: 'phone' },
+  };
   const started = performance.now();
-  const { text } = await server.call('/events', { method: 'POST', token: platform.payerToken, headers: { 'content-type': 'application/cloudevents+json' }, body: JSON.stringify(toStructured(event)) });
+  const { text } = await server.call('/events', {
+    method: 'POST',
+    token: platform.payerToken,
+    headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify(toStructured(event)),
+  });
   const answer = JSON.parse(text) as { status: string };
-  if (answer.status !== 'effective') throw new CliError(EXIT.refused, `the opt-out was answered ${answer.status}, not effective`);
+  if (answer.status !== 'effective')
+    throw new CliError(EXIT.refused, `the opt-out was answered ${answer.status}, not effective`);
   return performance.now() - started;
 }
 
@@ -85,7 +122,10 @@ async function deadLetters(server: Server, platform: PlatformProcess): Promise<n
   let count = 0;
   let cursor: string | undefined;
   do {
-    const page = await server.json<{ deadLetters: unknown[]; next?: string }>(`/events/dead-letters?status=open${cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`}`, { token: platform.payerToken });
+    const page = await server.json<{ deadLetters: unknown[]; next?: string }>(
+      `/events/dead-letters?status=open${cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
+      { token: platform.payerToken },
+    );
     count += page.deadLetters.length;
     cursor = page.next;
   } while (cursor !== undefined);
@@ -115,18 +155,29 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     const ledger = payer.ledger.summary();
     const publishing = out.progress('   publishing');
     const published = await publish(itemsOf(payer), {
-      server, token: platform.payerToken, patienceMs: 300_000,
-      onProgress: (r) => publishing.update(`${Math.floor((100 * Object.values(r.outcomes).reduce((a, b) => a + b, 0)) / ledger.events)} % of ${ledger.events} events handled`),
+      server,
+      token: platform.payerToken,
+      patienceMs: 300_000,
+      onProgress: (r) =>
+        publishing.update(
+          `${Math.floor((100 * Object.values(r.outcomes).reduce((a, b) => a + b, 0)) / ledger.events)} % of ` +
+            `${ledger.events} events handled`,
+        ),
     });
     publishing.done(`${published.accepted} events in ${published.seconds.toFixed(1)} s`);
-    steps.good(Object.entries(published.outcomes).map(([outcome, count]) => `${outcome} ${count}`).join(', '));
+    steps.good(
+      Object.entries(published.outcomes)
+        .map(([outcome, count]) => `${outcome} ${count}`)
+        .join(', '),
+    );
     for (const [outcome, expected] of Object.entries(ledger.outcomes)) {
       const found = published.outcomes[outcome] ?? 0;
       if (found !== expected) mismatches.push(`events ${outcome}: expected ${expected}, found ${found}`);
     }
     if (published.refused.length > 0) mismatches.push(`events refused: ${published.refused.length}`);
     const parked = await deadLetters(server, platform);
-    if (parked !== ledger.outcomes.parked) mismatches.push(`dead letters: expected ${ledger.outcomes.parked}, found ${parked}`);
+    if (parked !== ledger.outcomes.parked)
+      mismatches.push(`dead letters: expected ${ledger.outcomes.parked}, found ${parked}`);
 
     steps.step('Two provider organizations register an app each, and are approved');
     const [tokens, otherTokens] = await registerApps(server, platform, payer, folder, steps);
@@ -136,20 +187,25 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     const group = await findGroup(server, await tokens!.get(), provider.npi);
     steps.good(`Group/${group.id}, ${group.quantity ?? '?'} members`);
     const expectation = ledger.providers.get(provider.npi)!;
-    if (group.quantity !== expectation.members) mismatches.push(`Group quantity: expected ${expectation.members}, found ${group.quantity}`);
+    if (group.quantity !== expectation.members)
+      mismatches.push(`Group quantity: expected ${expectation.members}, found ${group.quantity}`);
     const foreign = await server.call(`/fhir/Group/${group.id}`, { token: await otherTokens!.get(), accept: [404] });
     if (foreign.status === 404) steps.good('the other organization asks for that Group and gets 404');
     else mismatches.push(`a foreign Group was answered ${foreign.status}`);
 
     steps.step('It exports the Group, and one of its members opts out while the export runs');
     const [leaver] = payer.ledger.visibleMembers(provider.npi);
-    if (leaver === undefined) throw new CliError(EXIT.usage, `no member of ${members} is visible to ${provider.name}: take more members`);
+    if (leaver === undefined)
+      throw new CliError(EXIT.usage, `no member of ${members} is visible to ${provider.name}: take more members`);
     const progress = out.progress('   export');
     const files = join(folder, 'files');
     const started = performance.now();
     let effectiveMs = 0;
     const result: BulkResult = await bulkExport({
-      server, token: () => tokens!.get(), group: group.id, out: files,
+      server,
+      token: () => tokens!.get(),
+      group: group.id,
+      out: files,
       onAccepted: async () => {
         effectiveMs = await optOut(server, platform, leaver.member);
         steps.good(`accepted; ${leaver.member} opted out, effective after ${effectiveMs.toFixed(0)} ms`);
@@ -157,17 +213,31 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       onProgress: (text) => progress.update(text),
     });
     const exportSeconds = (performance.now() - started) / 1000;
-    progress.done(`${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB gzip in ${exportSeconds.toFixed(1)} s`);
+    progress.done(
+      `${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB gzip in ${exportSeconds.toFixed(1)} s`,
+    );
 
     steps.step('Every line of every file is held against the ledger');
     const verification = await verifyExport(result.files, payer, provider.npi, new Set([leaver.member]));
     mismatches.push(...verification.faults);
-    if (verification.faultCount > verification.faults.length) mismatches.push(`… and ${verification.faultCount - verification.faults.length} more`);
+    if (verification.faultCount > verification.faults.length)
+      mismatches.push(`… and ${verification.faultCount - verification.faults.length} more`);
     const resources = verification.resourcesFound + verification.supportingFound;
     return {
-      members, seed, published, outcomesExpected: ledger.outcomes, deadLetters: { expected: ledger.outcomes.parked, found: parked },
-      optedOut: { before: expectation.optedOut, during: leaver.member, effectiveMs }, verification, eventsPerSecond: published.accepted / published.seconds, exportSeconds,
-      resourcesPerSecond: resources / exportSeconds, megabytes: result.bytes / 1e6, peakMemoryMegabytes: peak / 1e6, files, mismatches,
+      members,
+      seed,
+      published,
+      outcomesExpected: ledger.outcomes,
+      deadLetters: { expected: ledger.outcomes.parked, found: parked },
+      optedOut: { before: expectation.optedOut, during: leaver.member, effectiveMs },
+      verification,
+      eventsPerSecond: published.accepted / published.seconds,
+      exportSeconds,
+      resourcesPerSecond: resources / exportSeconds,
+      megabytes: result.bytes / 1e6,
+      peakMemoryMegabytes: peak / 1e6,
+      files,
+      mismatches,
     };
   } finally {
     clearInterval(watch);

@@ -33,8 +33,24 @@ function sameContent(found: FhirResource, sent: FhirResource): boolean {
  * Reads every line of the files and compares with what the ledger says that the organization may see, member by member:
  * nothing missing, nothing doubled, nothing of anybody else, the right version, no money.
  */
-export async function verifyExport(files: readonly { readonly kind: string; readonly type: string; readonly file: string }[], payer: SyntheticPayer, npi: string, leftOut: ReadonlySet<string>): Promise<Verification> {
-  const v: Verification = { membersExpected: 0, membersFound: 0, resourcesExpected: 0, resourcesFound: 0, perType: {}, supportingFound: 0, optedOutFound: 0, moneyElements: 0, faults: [], faultCount: 0 };
+export async function verifyExport(
+  files: readonly { readonly kind: string; readonly type: string; readonly file: string }[],
+  payer: SyntheticPayer,
+  npi: string,
+  leftOut: ReadonlySet<string>,
+): Promise<Verification> {
+  const v: Verification = {
+    membersExpected: 0,
+    membersFound: 0,
+    resourcesExpected: 0,
+    resourcesFound: 0,
+    perType: {},
+    supportingFound: 0,
+    optedOutFound: 0,
+    moneyElements: 0,
+    faults: [],
+    faultCount: 0,
+  };
   const fault = (text: string): void => {
     v.faultCount += 1;
     if (v.faults.length < LISTED_FAULTS) v.faults.push(text);
@@ -84,7 +100,8 @@ export async function verifyExport(files: readonly { readonly kind: string; read
       typed(type).expected += 1;
       const found = seen.get(about);
       if (found === undefined) fault(`${about} is missing`);
-      else if (!sameContent(found, resource as FhirResource)) fault(`${about} is not the version or content that the ledger has`);
+      else if (!sameContent(found, resource as FhirResource))
+        fault(`${about} is not the version or content that the ledger has`);
       seen.delete(about);
     }
   };

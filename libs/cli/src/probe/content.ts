@@ -23,18 +23,57 @@ const coding = (system: string, code: string): object => ({ coding: [{ system, c
 const CLAIM_TYPE = 'http://terminology.hl7.org/CodeSystem/claim-type';
 
 function patient(member: string): FhirResource {
-  return { resourceType: 'Patient', id: member, identifier: [{ system: MARK, value: member }], name: [{ family: 'Probe', given: ['Synthetic'] }], gender: 'unknown', birthDate: '1970-01-01' };
+  return {
+    resourceType: 'Patient',
+    id: member,
+    identifier: [{ system: MARK, value: member }],
+    name: [{ family: 'Probe', given: ['Synthetic'] }],
+    gender: 'unknown',
+    birthDate: '1970-01-01',
+  };
 }
 
 /** A claim as a payer has it, with the money that nobody may see. */
-function claim(world: ProbeWorld, what: string, use: 'claim' | 'preauthorization', created: string, mark: string): FhirResource {
-  const money = use === 'claim' ? { adjudication: [{ category: coding('http://terminology.hl7.org/CodeSystem/adjudication', 'submitted'), amount: USD(120.5) }] } : {};
+function claim(
+  world: ProbeWorld,
+  what: string,
+  use: 'claim' | 'preauthorization',
+  created: string,
+  mark: string,
+): FhirResource {
+  const money =
+    use === 'claim'
+      ? {
+          adjudication: [
+            { category: coding('http://terminology.hl7.org/CodeSystem/adjudication', 'submitted'), amount: USD(120.5) },
+          ],
+        }
+      : {};
   return {
-    resourceType: 'ExplanationOfBenefit', id: idOf(world, what), identifier: [{ system: MARK, value: mark }], status: 'active', use, type: coding(CLAIM_TYPE, 'professional'),
-    patient: { reference: `Patient/${world.member}` }, created, insurer: { display: 'The payer' }, provider: { identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: world.npi } }, outcome: 'complete',
+    resourceType: 'ExplanationOfBenefit',
+    id: idOf(world, what),
+    identifier: [{ system: MARK, value: mark }],
+    status: 'active',
+    use,
+    type: coding(CLAIM_TYPE, 'professional'),
+    patient: { reference: `Patient/${world.member}` },
+    created,
+    insurer: { display: 'The payer' },
+    provider: { identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: world.npi } },
+    outcome: 'complete',
     insurance: [{ focal: true, coverage: { reference: `Coverage/${idOf(world, 'coverage')}` } }],
-    item: [{ sequence: 1, productOrService: coding('http://www.ama-assn.org/go/cpt', '99213'), servicedDate: '2026-01-05', ...money }],
-    ...(use === 'claim' && { total: [{ category: coding('http://terminology.hl7.org/CodeSystem/adjudication', 'benefit'), amount: USD(98.2) }], payment: { amount: USD(98.2) } }),
+    item: [
+      {
+        sequence: 1,
+        productOrService: coding('http://www.ama-assn.org/go/cpt', '99213'),
+        servicedDate: '2026-01-05',
+        ...money,
+      },
+    ],
+    ...(use === 'claim' && {
+      total: [{ category: coding('http://terminology.hl7.org/CodeSystem/adjudication', 'benefit'), amount: USD(98.2) }],
+      payment: { amount: USD(98.2) },
+    }),
   };
 }
 
@@ -43,23 +82,48 @@ export function probeResources(world: ProbeWorld): readonly FhirResource[] {
   const { member } = world;
   return [
     patient(member),
-    { resourceType: 'Coverage', id: idOf(world, 'coverage'), status: 'active', subscriberId: member, beneficiary: { reference: `Patient/${member}` }, payor: [{ display: 'The payer' }] },
-    { resourceType: 'Condition', id: idOf(world, 'condition'), clinicalStatus: coding('http://terminology.hl7.org/CodeSystem/condition-clinical', 'active'), code: { text: 'synthetic' }, subject: { reference: `Patient/${member}` } },
+    {
+      resourceType: 'Coverage',
+      id: idOf(world, 'coverage'),
+      status: 'active',
+      subscriberId: member,
+      beneficiary: { reference: `Patient/${member}` },
+      payor: [{ display: 'The payer' }],
+    },
+    {
+      resourceType: 'Condition',
+      id: idOf(world, 'condition'),
+      clinicalStatus: coding('http://terminology.hl7.org/CodeSystem/condition-clinical', 'active'),
+      code: { text: 'synthetic' },
+      subject: { reference: `Patient/${member}` },
+    },
     claim(world, 'claim', 'claim', '2026-01-06', member),
     claim(world, 'prior-authorization', 'preauthorization', '2026-01-04', member),
   ];
 }
-/** A claim that changes with every run: `mark` tells the runs apart. It is one resource, so that probing for years leaves one. */
-export const freshClaim = (world: ProbeWorld, mark: string, at: string): FhirResource => claim(world, 'fresh', 'claim', at.slice(0, 10), mark);
+/**
+ * A claim that changes with every run: `mark` tells the runs apart. It is one resource, so that probing for years
+ * leaves one.
+ */
+export const freshClaim = (world: ProbeWorld, mark: string, at: string): FhirResource =>
+  claim(world, 'fresh', 'claim', at.slice(0, 10), mark);
 export const marksOf = (resource: FhirResource): readonly string[] =>
-  ((resource['identifier'] as { system?: string; value?: string }[] | undefined) ?? []).flatMap((i) => (i.system === MARK && i.value !== undefined ? [i.value] : []));
+  ((resource['identifier'] as { system?: string; value?: string }[] | undefined) ?? []).flatMap((i) =>
+    i.system === MARK && i.value !== undefined ? [i.value] : [],
+  );
 
 export function event(type: PayerEventType, subject: string, data: Record<string, unknown>, at: string): DomainEvent {
   return { id: randomUUID(), source: SOURCE, type, time: at, subject, data };
 }
-const recorded = (member: string, at: string) => (resource: FhirResource): DomainEvent => event('payer.resource-recorded.v1', member, { resource }, at);
+const recorded =
+  (member: string, at: string) =>
+  (resource: FhirResource): DomainEvent =>
+    event('payer.resource-recorded.v1', member, { resource }, at);
 
-/** What makes the probe's member, its stranger and its provider. Publishing it again changes nothing but times. @param at RFC 3339 instant */
+/**
+ * What makes the probe's member, its stranger and its provider. Publishing it again changes nothing but times. @param
+ * at RFC 3339 instant
+ */
 export function creation(world: ProbeWorld, at: string): readonly DomainEvent[] {
   const { member, npi } = world;
   const stranger = strangerOf(world);
@@ -78,7 +142,8 @@ export function creation(world: ProbeWorld, at: string): readonly DomainEvent[] 
 export function removal(world: ProbeWorld, at: string): readonly DomainEvent[] {
   const { member, npi } = world;
   const stranger = strangerOf(world);
-  const deleted = (of: string, resourceType: string, id: string): DomainEvent => event('payer.resource-deleted.v1', of, { resourceType, id }, at);
+  const deleted = (of: string, resourceType: string, id: string): DomainEvent =>
+    event('payer.resource-deleted.v1', of, { resourceType, id }, at);
   return [
     ...[...probeResources(world), freshClaim(world, '', at)].map((r) => deleted(member, r.resourceType, r.id!)),
     event('payer.attribution-ended.v1', member, { provider: { npi }, to: at }, at),

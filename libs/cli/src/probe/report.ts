@@ -25,7 +25,10 @@ export class ProbeFault extends CliError {
   }
 }
 
-/** Takes the steps of a walk one after another and remembers how each went. After the first that fails only those `always` are taken. */
+/**
+ * Takes the steps of a walk one after another and remembers how each went. After the first that fails only those
+ * `always` are taken.
+ */
 export class Walk {
   private readonly results: StepResult[] = [];
   private readonly at = new Date();
@@ -37,7 +40,12 @@ export class Walk {
     return this.results.find((r) => !r.ok)?.step;
   }
   /** @param timeoutMs after which the step has failed, whatever it waits for */
-  async step(step: ProbeStep, timeoutMs: number, take: (until: number) => Promise<string>, always = false): Promise<void> {
+  async step(
+    step: ProbeStep,
+    timeoutMs: number,
+    take: (until: number) => Promise<string>,
+    always = false,
+  ): Promise<void> {
     if (this.failed !== undefined && !always) return;
     const started = performance.now();
     let timer: NodeJS.Timeout | undefined;
@@ -64,6 +72,11 @@ export class Walk {
   }
   report(): ProbeReport {
     const { failed } = this;
-    return { at: this.at.toISOString(), ok: failed === undefined, ...(failed !== undefined && { failed }), steps: this.results };
+    return {
+      at: this.at.toISOString(),
+      ok: failed === undefined,
+      ...(failed !== undefined && { failed }),
+      steps: this.results,
+    };
   }
 }

@@ -13,23 +13,44 @@ it('takes steps until one fails, then only what is always taken, and names the f
   const told: string[] = [];
   const walk = new Walk(({ step, ok }) => told.push(`${step} ${ok}`));
   await walk.step('discovery', 1000, async () => 'fine');
-  await walk.step('token', 1000, async () => { throw new ProbeFault('no token'); });
+  await walk.step('token', 1000, async () => {
+    throw new ProbeFault('no token');
+  });
   await walk.step('group', 1000, async () => 'never taken');
-  await walk.step('clean-up', 1000, async () => { throw new CliError(EXIT.unavailable, 'away'); }, true);
+  await walk.step(
+    'clean-up',
+    1000,
+    async () => {
+      throw new CliError(EXIT.unavailable, 'away');
+    },
+    true,
+  );
   expect(told).toEqual(['discovery true', 'token false', 'clean-up false']);
-  expect(walk.report()).toMatchObject({ ok: false, failed: 'token', steps: [{ detail: 'fine' }, { detail: 'no token' }, { detail: 'away' }] });
+  expect(walk.report()).toMatchObject({
+    ok: false,
+    failed: 'token',
+    steps: [{ detail: 'fine' }, { detail: 'no token' }, { detail: 'away' }],
+  });
 });
 
 it('ends a step after its time, and never repeats what an unexpected error says', async () => {
   const walk = new Walk();
   await walk.step('status', 30, () => new Promise(() => undefined));
   expect(walk.report().steps[0]).toMatchObject({ ok: false, detail: 'not done after 0.03 s' });
-  await walk.step('remove', 1000, async () => { throw new SyntaxError('Unexpected token eyJsecret'); }, true);
+  await walk.step(
+    'remove',
+    1000,
+    async () => {
+      throw new SyntaxError('Unexpected token eyJsecret');
+    },
+    true,
+  );
   expect(walk.report().steps[1]!.detail).toBe('unexpected SyntaxError');
 });
 
 it('publishes what the platform takes: valid events, base R4, with money that a provider must not see', () => {
-  for (const event of [...creation(world, AT), ...removal(world, AT)]) expect(PAYER_CONTRACT.read(event, Date.parse(AT))).toMatchObject({ ok: true });
+  for (const event of [...creation(world, AT), ...removal(world, AT)])
+    expect(PAYER_CONTRACT.read(event, Date.parse(AT))).toMatchObject({ ok: true });
   const resources = [...probeResources(world), freshClaim(world, 'x', AT)];
   for (const resource of resources) {
     expect(checkShape(resource)).toEqual([]);
@@ -38,5 +59,7 @@ it('publishes what the platform takes: valid events, base R4, with money that a 
     expect(marksOf(redact(resource).resource)).toEqual(marksOf(resource));
   }
   expect(resources.filter((r) => findMoney(r).length > 0)).toHaveLength(2);
-  expect(creation(world, AT).some((e) => e.subject === strangerOf(world) && e.type === 'payer.attribution-asserted.v1')).toBe(false);
+  expect(
+    creation(world, AT).some((e) => e.subject === strangerOf(world) && e.type === 'payer.attribution-asserted.v1'),
+  ).toBe(false);
 });

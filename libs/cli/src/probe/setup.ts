@@ -10,7 +10,12 @@ import { publishAll } from './walk.ts';
 
 export const PROBE_SCOPE = 'system/*.rs';
 /** What `pa probe setup` writes and `pa probe` reads; the key lies beside it. Neither is ever printed. */
-export interface ProbeFile extends ProbeWorld { readonly server: string; readonly client_id: string; readonly scope: string; readonly key: string }
+export interface ProbeFile extends ProbeWorld {
+  readonly server: string;
+  readonly client_id: string;
+  readonly scope: string;
+  readonly key: string;
+}
 
 /** @throws CliError when it is not there, or not what the set-up wrote */
 export function readProbeFile(file: string): ProbeFile {
@@ -18,31 +23,63 @@ export function readProbeFile(file: string): ProbeFile {
   try {
     read = JSON.parse(readFileSync(file, 'utf8')) as Partial<ProbeFile>;
   } catch (error) {
-    throw new CliError(EXIT.usage, `the app file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'not JSON'}): \`pa probe setup\` writes it`);
+    throw new CliError(
+      EXIT.usage,
+      `the app file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'not JSON'}): \`pa probe ` +
+        `setup\` writes it`,
+    );
   }
-  for (const name of ['client_id', 'key', 'member', 'npi'] as const) if (typeof read[name] !== 'string') throw new CliError(EXIT.usage, `the app file ${file} names no ${name}: \`pa probe setup\` writes it`);
+  for (const name of ['client_id', 'key', 'member', 'npi'] as const)
+    if (typeof read[name] !== 'string')
+      throw new CliError(EXIT.usage, `the app file ${file} names no ${name}: \`pa probe setup\` writes it`);
   return { server: '', scope: PROBE_SCOPE, ...read } as ProbeFile;
 }
 /** Its key: named by the file, relative to where that lies. */
-export const keyOf = (file: string, { key }: Pick<ProbeFile, 'key'>): JWK => readKey(isAbsolute(key) ? key : join(dirname(file), key));
+export const keyOf = (file: string, { key }: Pick<ProbeFile, 'key'>): JWK =>
+  readKey(isAbsolute(key) ? key : join(dirname(file), key));
 
-export interface Operator { readonly server: Server; readonly internal: Server; readonly payerToken: () => string; readonly administratorToken: () => string }
+export interface Operator {
+  readonly server: Server;
+  readonly internal: Server;
+  readonly payerToken: () => string;
+  readonly administratorToken: () => string;
+}
 
 /** Publishes the synthetic member and its provider. */
-export const createMember = ({ internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>, world: ProbeWorld): Promise<number> => publishAll(internal, payerToken(), creation(world, new Date().toISOString()));
+export const createMember = (
+  { internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>,
+  world: ProbeWorld,
+): Promise<number> => publishAll(internal, payerToken(), creation(world, new Date().toISOString()));
 /** Takes it away again. */
-export const removeMember = ({ internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>, world: ProbeWorld): Promise<number> => publishAll(internal, payerToken(), removal(world, new Date().toISOString()));
+export const removeMember = (
+  { internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>,
+  world: ProbeWorld,
+): Promise<number> => publishAll(internal, payerToken(), removal(world, new Date().toISOString()));
 
 /** Registers an app for the synthetic provider and approves it. */
-export async function registerProbe({ server, internal: _internal, administratorToken }: Operator, { npi }: ProbeWorld, name: string): Promise<{ readonly clientId: string; readonly key: JWK }> {
+export async function registerProbe(
+  { server, internal: _internal, administratorToken }: Operator,
+  { npi }: ProbeWorld,
+  name: string,
+): Promise<{ readonly clientId: string; readonly key: JWK }> {
   const key = await newKey('ES384');
-  const { client_id: clientId } = await server.post<{ client_id: string }>('/auth/register', { client_name: name, npi: [npi], scope: PROBE_SCOPE, contacts: ['mailto:operations@payer.example'], jwks: { keys: [publicJwk(key)] } });
+  const { client_id: clientId } = await server.post<{ client_id: string }>('/auth/register', {
+    client_name: name,
+    npi: [npi],
+    scope: PROBE_SCOPE,
+    contacts: ['mailto:operations@payer.example'],
+    jwks: { keys: [publicJwk(key)] },
+  });
   await approveOwn(server, clientId, administratorToken(), 'synthetic probe of the payer itself');
   return { clientId, key };
 }
 /** Ends its access: a client cannot be deleted, its history is kept. */
 export async function suspendProbe({ server, administratorToken }: Operator, clientId: string): Promise<void> {
-  await server.post(`/auth/clients/${encodeURIComponent(clientId)}/suspend`, { reason: 'the probe that it was for is over' }, { token: administratorToken() });
+  await server.post(
+    `/auth/clients/${encodeURIComponent(clientId)}/suspend`,
+    { reason: 'the probe that it was for is over' },
+    { token: administratorToken() },
+  );
 }
 
 /** The one-time set-up: member, provider, app. Writes `app.json` and `key.json` (mode 0600) into a folder. */
@@ -50,7 +87,13 @@ export async function setUp(operator: Operator, world: ProbeWorld, folder: strin
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await createMember(operator, world);
   const { clientId, key } = await registerProbe(operator, world, 'Synthetic probe');
-  const file: ProbeFile = { server: operator.server.base, client_id: clientId, scope: PROBE_SCOPE, ...world, key: 'key.json' };
+  const file: ProbeFile = {
+    server: operator.server.base,
+    client_id: clientId,
+    scope: PROBE_SCOPE,
+    ...world,
+    key: 'key.json',
+  };
   writeSecret(join(folder, 'key.json'), key);
   writeSecret(join(folder, 'app.json'), file);
   return file;

@@ -9,7 +9,8 @@ export function backlogContract(log: () => EventLog): void {
   describe('backlog', () => {
     it('is what a group has not committed, over all partitions, since the oldest of it was appended', async () => {
       const backlog = new Backlog(log());
-      const behind = async (): Promise<Behind> => backlog.behind('t', await log().committed('g', ['t']), await log().head(['t']));
+      const behind = async (): Promise<Behind> =>
+        backlog.behind('t', await log().committed('g', ['t']), await log().head(['t']));
       expect(await behind()).toEqual({ records: 0, since: undefined });
       const before = Date.now();
       await log().append('t', [record('a', 'a', { partition: 0 }), record('b', 'b', { partition: 0 })]);

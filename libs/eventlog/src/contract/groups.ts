@@ -7,7 +7,8 @@ import type { LogHarness } from './support.ts';
 
 /** Consumer groups: order, redelivery, commits, sharing, faults. */
 export function groupContract(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
-  const committed = async (group: string, topic: string): Promise<number> => sum((await log().committed(group, [topic]))[topic]);
+  const committed = async (group: string, topic: string): Promise<number> =>
+    sum((await log().committed(group, [topic]))[topic]);
 
   describe('subscribe', () => {
     it('hands out every record in the order of its partition key, and waits for the handler', async () => {
@@ -15,14 +16,17 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const byMember = new Map<string, number[]>();
       const inFlight = new Set<number>();
       const subscription = await log().subscribe({
-        group: 'g', topics: ['t'], maxRecords: 10,
+        group: 'g',
+        topics: ['t'],
+        maxRecords: 10,
         handle: async (batch) => {
           expect(inFlight.has(batch.partition)).toBe(false);
           expect(batch.records.length).toBeLessThanOrEqual(10);
           expect(batch.owned?.() ?? true).toBe(true);
           inFlight.add(batch.partition);
           await new Promise((resolve) => setImmediate(resolve));
-          for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(Buffer.from(r.value).toString())]);
+          for (const r of batch.records)
+            byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(Buffer.from(r.value).toString())]);
           inFlight.delete(batch.partition);
         },
       });
@@ -36,9 +40,17 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
     });
 
     it('keeps batches below maxBytes, but never empty', async () => {
-      await log().append('t', [10, 10, 500, 10].map((size) => record('m', Buffer.alloc(size))));
+      await log().append(
+        't',
+        [10, 10, 500, 10].map((size) => record('m', Buffer.alloc(size))),
+      );
       const sizes: number[][] = [];
-      const subscription = await log().subscribe({ group: 'g', topics: ['t'], maxBytes: 25, handle: async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)) });
+      const subscription = await log().subscribe({
+        group: 'g',
+        topics: ['t'],
+        maxBytes: 25,
+        handle: async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)),
+      });
       await eventually(() => sizes.flat().length === 4);
       expect(sizes).toEqual([[10, 10], [500], [10]]);
       await subscription.stop();
@@ -49,7 +61,13 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const at = await log().head(['t']);
       await log().append('t', records(4, 1, 4));
       const seen: Record<string, string[]> = { early: [], late: [], at: [] };
-      const join = (group: string, from: 'earliest' | 'latest' | typeof at): Promise<Subscription> => log().subscribe({ group, topics: ['t'], from, handle: async (batch) => void seen[group]!.push(...texts(batch)) });
+      const join = (group: string, from: 'earliest' | 'latest' | typeof at): Promise<Subscription> =>
+        log().subscribe({
+          group,
+          topics: ['t'],
+          from,
+          handle: async (batch) => void seen[group]!.push(...texts(batch)),
+        });
       const subscriptions = [await join('early', 'earliest'), await join('at', at)];
       const late = await join('late', 'latest');
       await eventually(async () => (await committed('late', 't')) === 8);
@@ -84,7 +102,9 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const attempts: string[] = [];
       let healthy = false;
       const subscription = await log().subscribe({
-        group: 'g', topics: ['t'], maxRecords: 3,
+        group: 'g',
+        topics: ['t'],
+        maxRecords: 3,
         handle: async (batch) => {
           attempts.push(texts(batch).join());
           if (!healthy) throw new Error('choked on member 4711');
@@ -102,12 +122,17 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
     });
 
     it('lets other partitions and other groups go on beside a record that nobody can handle, and skips nothing', async () => {
-      await log().append('t', [0, 1, 2, 3].flatMap((partition) => ['a', 'b', 'c'].map((v) => record('m', `${partition}${v}`, { partition }))));
+      await log().append(
+        't',
+        [0, 1, 2, 3].flatMap((partition) => ['a', 'b', 'c'].map((v) => record('m', `${partition}${v}`, { partition }))),
+      );
       const seen: string[] = [];
       let poisoned = true;
       let attempts = 0;
       const one = await log().subscribe({
-        group: 'one', topics: ['t'], maxRecords: 1,
+        group: 'one',
+        topics: ['t'],
+        maxRecords: 1,
         handle: async (batch) => {
           if (poisoned && texts(batch).includes('1b')) {
             attempts++;
@@ -117,7 +142,11 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
         },
       });
       let others = 0;
-      const two = await log().subscribe({ group: 'two', topics: ['t'], handle: async (batch) => void (others += batch.records.length) });
+      const two = await log().subscribe({
+        group: 'two',
+        topics: ['t'],
+        handle: async (batch) => void (others += batch.records.length),
+      });
       await eventually(() => seen.length === 10 && others === 12 && attempts > 2);
       expect([...seen].sort()).toEqual(['0a', '0b', '0c', '1a', '2a', '2b', '2c', '3a', '3b', '3c']);
       poisoned = false;
@@ -130,7 +159,14 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', records(2, 1));
       let finish!: () => void;
       const began = new Promise<void>((resolve) => {
-        void log().subscribe({ group: 'g', topics: ['t'], maxRecords: 1, handle: async () => (resolve(), new Promise<void>((done) => (finish = done))) }).then((s) => (subscription = s));
+        void log()
+          .subscribe({
+            group: 'g',
+            topics: ['t'],
+            maxRecords: 1,
+            handle: async () => (resolve(), new Promise<void>((done) => (finish = done))),
+          })
+          .then((s) => (subscription = s));
       });
       let subscription: Subscription | undefined;
       await began;
@@ -146,7 +182,13 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
 
     it('lets a batch wait for more where it may linger, skips nothing, and never holds up a stop', async () => {
       let seen = 0;
-      const subscribe = (lingerMs: number): Promise<Subscription> => log().subscribe({ group: 'g', topics: ['t'], lingerMs, handle: async (batch) => void (seen += batch.records.length) });
+      const subscribe = (lingerMs: number): Promise<Subscription> =>
+        log().subscribe({
+          group: 'g',
+          topics: ['t'],
+          lingerMs,
+          handle: async (batch) => void (seen += batch.records.length),
+        });
       const patient = await subscribe(60_000);
       await log().append('t', records(5));
       await patient.stop();
@@ -162,15 +204,21 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', records(20));
       const seen = new Set<string>();
       let away: 'not yet' | 'now' | 'no more' = 'not yet';
-      const subscription = await log().subscribe({ group: 'g', topics: ['t'], maxRecords: 2, handle: async (batch) => {
-        if (away === 'not yet' && seen.size >= 6) {
-          away = 'now';
-          await harness().away(true);
-        }
-        // A handler fails for as long as the engine is away. One that fails once is retried before a busy machine sees the failure.
-        if (away === 'now') throw new EngineUnavailable('the store is away');
-        for (const t of texts(batch)) seen.add(t);
-      } });
+      const subscription = await log().subscribe({
+        group: 'g',
+        topics: ['t'],
+        maxRecords: 2,
+        handle: async (batch) => {
+          if (away === 'not yet' && seen.size >= 6) {
+            away = 'now';
+            await harness().away(true);
+          }
+          // A handler fails for as long as the engine is away. One that fails once is retried before a busy machine
+          // sees the failure.
+          if (away === 'now') throw new EngineUnavailable('the store is away');
+          for (const t of texts(batch)) seen.add(t);
+        },
+      });
       await eventually(() => subscription.failure() !== undefined);
       await expect(log().append('t', records(1))).rejects.toThrow(EngineUnavailable);
       await harness().away(false);
@@ -186,25 +234,29 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
     it('share the partitions, tell what they got before its first batch, and lose nothing when one joins or leaves', async () => {
       const seen: { member: string; value: string }[] = [];
       const owns = { one: new Set<number>(), two: new Set<number>() };
-      const join = (member: 'one' | 'two'): Promise<Subscription> => log().subscribe({
-        group: 'g', topics: ['t'], maxRecords: 5,
-        assigned: async (partitions) => {
-          await new Promise((resolve) => setImmediate(resolve));
-          for (const { partition } of partitions) owns[member].add(partition);
-        },
-        handle: async (batch) => {
-          expect(owns[member].has(batch.partition)).toBe(true);
-          await new Promise((resolve) => setImmediate(resolve));
-          for (const value of texts(batch)) seen.push({ member, value });
-        },
-      });
+      const join = (member: 'one' | 'two'): Promise<Subscription> =>
+        log().subscribe({
+          group: 'g',
+          topics: ['t'],
+          maxRecords: 5,
+          assigned: async (partitions) => {
+            await new Promise((resolve) => setImmediate(resolve));
+            for (const { partition } of partitions) owns[member].add(partition);
+          },
+          handle: async (batch) => {
+            expect(owns[member].has(batch.partition)).toBe(true);
+            await new Promise((resolve) => setImmediate(resolve));
+            for (const value of texts(batch)) seen.push({ member, value });
+          },
+        });
       await log().append('t', records(200));
       const one = await join('one');
       await eventually(() => seen.length >= 20);
       const two = await join('two');
       // A member that joins others is there before it has partitions.
       await eventually(() => owns.two.size > 0);
-      // The first member can handle everything before the second one owns a partition, so records keep coming until it does.
+      // The first member can handle everything before the second one owns a partition, so records keep coming until it
+      // does.
       let sent = 200;
       await eventually(async () => {
         await log().append('t', records(20, 16, sent));
@@ -229,7 +281,8 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       let failures = 0;
       let seen = 0;
       const subscription = await log().subscribe({
-        group: 'g', topics: ['t'],
+        group: 'g',
+        topics: ['t'],
         assigned: () => {
           if (failures++ < 2) throw new EngineUnavailable('the view is behind');
           expect(seen).toBe(0);

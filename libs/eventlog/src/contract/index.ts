@@ -33,9 +33,17 @@ export function eventLogContract(name: string, create: CreateHarness): void {
       return (log = await harness.open());
     };
 
-    appending(() => log, reopen, () => harness);
+    appending(
+      () => log,
+      reopen,
+      () => harness,
+    );
     following(() => log);
-    groupContract(() => log, reopen, () => harness);
+    groupContract(
+      () => log,
+      reopen,
+      () => harness,
+    );
     progressContract(() => log);
     manyKeysContract(() => log);
     backlogContract(() => log);
@@ -61,7 +69,11 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
       await log().append('t', [record('k', 'v', { partition: 0, headers: { ce_type: 'x', traceparent } })]);
       let seen: string | undefined;
-      const subscription = await log().subscribe({ group: 'traced', topics: ['t'], handle: async (batch) => void (seen = batch.records[0]?.headers['traceparent']) });
+      const subscription = await log().subscribe({
+        group: 'traced',
+        topics: ['t'],
+        handle: async (batch) => void (seen = batch.records[0]?.headers['traceparent']),
+      });
       await expect.poll(() => seen).toBe(traceparent);
       await subscription.stop();
       expect((await log().read('t', 0, 0, 1))[0]?.headers['traceparent']).toBe(traceparent);
@@ -69,9 +81,18 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
 
     it('gives back bytes, headers and keys as they came', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
-      const headers = { ce_type: 'x', 'content-type': 'application/json', ce_subject: 'ä "quoted" \u{1f600}', empty: '' };
+      const headers = {
+        ce_type: 'x',
+        'content-type': 'application/json',
+        ce_subject: 'ä "quoted" \u{1f600}',
+        empty: '',
+      };
       const before = Date.now();
-      await log().append('t', [record('k', bytes, { key: 'own key', partition: 2, headers }), record('k', 'größer \u{1f600}\u0000', { partition: 2 }), record('k', '', { partition: 2 })]);
+      await log().append('t', [
+        record('k', bytes, { key: 'own key', partition: 2, headers }),
+        record('k', 'größer \u{1f600}\u0000', { partition: 2 }),
+        record('k', '', { partition: 2 }),
+      ]);
       const [first, second, third] = await log().read('t', 2, 0, 10);
       expect(first).toMatchObject({ topic: 't', partition: 2, offset: 0, key: 'own key', headers });
       expect(Uint8Array.from(first!.value)).toEqual(bytes);
@@ -83,7 +104,10 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('reads ranges, and nothing past the end', async () => {
-      await log().append('t', records(10).map((r) => ({ ...r, partition: 1 })));
+      await log().append(
+        't',
+        records(10).map((r) => ({ ...r, partition: 1 })),
+      );
       expect((await log().read('t', 1, 3, 4)).map((r) => r.offset)).toEqual([3, 4, 5, 6]);
       expect((await log().read('t', 1, 8, 100)).map((r) => r.offset)).toEqual([8, 9]);
       expect(await log().read('t', 1, 10, 100)).toEqual([]);
@@ -91,7 +115,9 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('keeps the records of concurrent calls together per partition, and every call in its own order', async () => {
-      const calls = Array.from({ length: 20 }, (_, call) => Array.from({ length: 10 }, (_, i) => record(`member-${i % 3}`, `${call}/${i}`)));
+      const calls = Array.from({ length: 20 }, (_, call) =>
+        Array.from({ length: 10 }, (_, i) => record(`member-${i % 3}`, `${call}/${i}`)),
+      );
       const answers = await Promise.all(calls.map((call) => log().append('t', call)));
       answers.forEach((appended, call) => {
         for (let p = 0; p < PARTITIONS; p++) {
@@ -108,9 +134,15 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('keeps the order of calls that nobody awaits', async () => {
-      const calls = Array.from({ length: 200 }, (_, call) => [record('m', `${call}`, { partition: 1 }), record('m', `${call}`, { partition: 3 })]);
+      const calls = Array.from({ length: 200 }, (_, call) => [
+        record('m', `${call}`, { partition: 1 }),
+        record('m', `${call}`, { partition: 3 }),
+      ]);
       await Promise.all(calls.map((call) => log().append('t', call)));
-      for (const p of [1, 3]) expect((await log().read('t', p, 0, 1000)).map((r) => text(r.value))).toEqual(calls.map((_, call) => `${call}`));
+      for (const p of [1, 3])
+        expect((await log().read('t', p, 0, 1000)).map((r) => text(r.value))).toEqual(
+          calls.map((_, call) => `${call}`),
+        );
     });
 
     it('takes a call of more than an engine sends at once, in its order, and reads it back page by page', async () => {
@@ -135,7 +167,9 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(await log().head(['t'])).toEqual(heads);
       expect(await log().partitions('t')).toBe(PARTITIONS);
       const found = (await Promise.all([0, 1, 2, 3].map((p) => log().read('t', p, 0, 100)))).flat();
-      expect(found.map((r) => Number(text(r.value))).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+      expect(found.map((r) => Number(text(r.value))).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 50 }, (_, i) => i),
+      );
       const [next] = await log().append('t', [record('x', 'x', { partition: 0 })]);
       expect(next!.offset).toBe(heads['t']![0]);
     });
@@ -155,7 +189,8 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('refuses a partition that does not exist and writes nothing', async () => {
-      for (const partition of [-1, PARTITIONS, 1.5]) await expect(log().append('t', [record('a'), record('b', 'b', { partition })])).rejects.toThrow(RangeError);
+      for (const partition of [-1, PARTITIONS, 1.5])
+        await expect(log().append('t', [record('a'), record('b', 'b', { partition })])).rejects.toThrow(RangeError);
       expect(sum((await log().head(['t']))['t'])).toBe(0);
     });
 
@@ -165,7 +200,9 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       await expect(log().append('t', records(3, 16, 3))).rejects.toThrow(EngineUnavailable);
       await harness().away(false);
       await log().append('t', records(3, 16, 6));
-      const found = (await Promise.all([0, 1, 2, 3].map((p) => log().read('t', p, 0, 100)))).flat().map((r) => Number(text(r.value)));
+      const found = (await Promise.all([0, 1, 2, 3].map((p) => log().read('t', p, 0, 100))))
+        .flat()
+        .map((r) => Number(text(r.value)));
       // Whether the unanswered three were written is open, by the port; the others are there once.
       expect(found.filter((n) => n < 3 || n >= 6).sort()).toEqual([0, 1, 2, 6, 7, 8]);
     });
@@ -185,7 +222,11 @@ function following(log: () => EventLog): void {
       await log().append('a', records(100));
       await log().append('b', records(20));
       const seen: string[] = [];
-      const subscription = await log().follow({ topics: ['a', 'b'], maxRecords: 7, handle: (batch) => void seen.push(...texts(batch).map((t) => `${batch.topic}${t}`)) });
+      const subscription = await log().follow({
+        topics: ['a', 'b'],
+        maxRecords: 7,
+        handle: (batch) => void seen.push(...texts(batch).map((t) => `${batch.topic}${t}`)),
+      });
       expect(seen).toHaveLength(120);
       expect(reached(subscription.position(), await log().head(['a', 'b']))).toBe(true);
       await log().append('b', [record('x', 'last')]);
@@ -213,7 +254,8 @@ function following(log: () => EventLog): void {
       let attempts = 0;
       const seen: string[] = [];
       const subscription = await log().follow({
-        topics: ['a'], maxRecords: 4,
+        topics: ['a'],
+        maxRecords: 4,
         handle: (batch) => {
           if (attempts++ < 2) throw new Error('not yet');
           seen.push(...texts(batch));

@@ -10,14 +10,33 @@ import { record, text } from './support.ts';
 
 const PARTITIONS = 4;
 const TOPICS = ['other', 'out'];
-/** Which partitions take their records before an append fails. Kafka takes an append by partition, so any of them may. */
-const TAKEN: readonly (readonly number[])[] = [[], [0], [1], [2], [3], [1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2, 3]];
+/**
+ * Which partitions take their records before an append fails. Kafka takes an append by partition, so any of them may.
+ */
+const TAKEN: readonly (readonly number[])[] = [
+  [],
+  [0],
+  [1],
+  [2],
+  [3],
+  [1, 2, 3],
+  [0, 2, 3],
+  [0, 1, 3],
+  [0, 1, 2],
+  [0, 1, 2, 3],
+];
 
 /** One fault: the append of this number within one handling, and what the log took of it. */
-interface Fault { readonly append: number; readonly taken: readonly number[] }
+interface Fault {
+  readonly append: number;
+  readonly taken: readonly number[];
+}
 
 /** The log as a handler sees it whose n-th append fails. */
-function failing(log: EventLog, { append: at, taken }: Fault): { readonly log: EventLog; readonly failed: () => boolean } {
+function failing(
+  log: EventLog,
+  { append: at, taken }: Fault,
+): { readonly log: EventLog; readonly failed: () => boolean } {
   let count = 0;
   let failed = false;
   const append = async (topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> => {
@@ -37,7 +56,10 @@ function failing(log: EventLog, { append: at, taken }: Fault): { readonly log: E
   return { log: decorated, failed: () => failed };
 }
 
-/** A write of several keys: all of them get it, whichever append fails and whatever the log took of it, because the batch comes again. */
+/**
+ * A write of several keys: all of them get it, whichever append fails and whatever the log took of it, because the
+ * batch comes again.
+ */
 export function manyKeysContract(log: () => EventLog): void {
   describe('a write of several keys', () => {
     it('reaches all of them and is told only then, whichever append fails and whichever partitions took it', async () => {
@@ -46,23 +68,41 @@ export function manyKeysContract(log: () => EventLog): void {
       const handlings = faults.map(() => 0);
       let struck = 0;
       // Each event becomes one record a key, in two topics; an event after it must not overtake it.
-      const outputs = (n: string) => TOPICS.map((topic) => ({ topic, records: keys.map((key) => record(key, n, { headers: { ce_type: 'test.happened.v1', ce_id: `${n}~${key}` } })) }));
+      const outputs = (n: string) =>
+        TOPICS.map((topic) => ({
+          topic,
+          records: keys.map((key) =>
+            record(key, n, { headers: { ce_type: 'test.happened.v1', ce_id: `${n}~${key}` } }),
+          ),
+        }));
       const subscription = await log().subscribe({
-        group: 'many-keys', topics: ['in'], maxRecords: 1,
+        group: 'many-keys',
+        topics: ['in'],
+        maxRecords: 1,
         handle: async (batch) => {
           const n = text(batch.records[0]!.value);
           const first = handlings[Number(n)]!++ === 0;
           const faulty = failing(log(), first ? faults[Number(n)]! : { append: -1, taken: [] });
           // A new instance each time: the process may have died meanwhile.
-          const derivation = new Derivation({ log: faulty.log, deriver: 'deriver', progressTopic: 'out', topics: TOPICS });
+          const derivation = new Derivation({
+            log: faulty.log,
+            deriver: 'deriver',
+            progressTopic: 'out',
+            topics: TOPICS,
+          });
           await derivation.complete(batch, { outputs: outputs(n), outcomes: [] }).finally(() => {
             if (faulty.failed()) struck += 1;
           });
         },
       });
-      await log().append('in', faults.map((_, n) => record('one member', String(n))));
+      await log().append(
+        'in',
+        faults.map((_, n) => record('one member', String(n))),
+      );
       const target = await log().head(['in']);
-      await eventually(async () => reached(await log().committed('many-keys', ['in']), target), { what: 'every event is handled' });
+      await eventually(async () => reached(await log().committed('many-keys', ['in']), target), {
+        what: 'every event is handled',
+      });
       await subscription.stop();
 
       expect(struck).toBe(faults.length);
@@ -70,7 +110,8 @@ export function manyKeysContract(log: () => EventLog): void {
       const stored = await Promise.all(TOPICS.map((topic) => everything(log(), topic)));
       for (const records of stored) {
         // Once for who knows an event by its id, and in order.
-        for (const key of keys) expect([...new Set(records.filter((r) => r.key === key).map((r) => text(r.value)))], key).toEqual(expected);
+        for (const key of keys)
+          expect([...new Set(records.filter((r) => r.key === key).map((r) => text(r.value)))], key).toEqual(expected);
       }
       // A report of progress says where each of them is: before all of these places it counts for nothing.
       const tracker = new ProgressTracker(TOPICS);

@@ -11,15 +11,26 @@ export function progressContract(log: () => EventLog): void {
   const deriving = { deriver: 'deriver', progressTopic: 'out', topics: ['out', 'other'] };
   /** One output in the inbound record's own partition, one in the next partition, one in another topic. */
   const derive = (batch: Batch): { topic: string; records: NewRecord[] }[] => [
-    { topic: 'other', records: batch.records.map((r) => record(r.key, text(r.value), { partition: (batch.partition + 2) % 4 })) },
-    { topic: 'out', records: batch.records.flatMap((r) => [record(r.key, text(r.value), { partition: batch.partition }), record(r.key, text(r.value), { partition: (batch.partition + 1) % 4 })]) },
+    {
+      topic: 'other',
+      records: batch.records.map((r) => record(r.key, text(r.value), { partition: (batch.partition + 2) % 4 })),
+    },
+    {
+      topic: 'out',
+      records: batch.records.flatMap((r) => [
+        record(r.key, text(r.value), { partition: batch.partition }),
+        record(r.key, text(r.value), { partition: (batch.partition + 1) % 4 }),
+      ]),
+    },
   ];
 
   describe('progress across derived topics', () => {
     it('is known only when every output is, with a crash between outputs and progress, and a reader that lags', async () => {
       let crash = true;
       const subscription = await log().subscribe({
-        group: 'deriver-intake', topics: ['in'], maxRecords: 10,
+        group: 'deriver-intake',
+        topics: ['in'],
+        maxRecords: 10,
         handle: async (batch) => {
           if (crash) {
             crash = false;
@@ -42,7 +53,8 @@ export function progressContract(log: () => EventLog): void {
           const { partition, offset } = appended[i]!;
           if ((at[partition] ?? 0) <= offset) return;
           expect(seen.other.has(String(value)), `other of ${partition}/${offset}`).toBe(true);
-          for (const p of [partition, (partition + 1) % 4]) expect(seen.own.has(`${p}/${String(value)}`), `out of ${partition}/${offset}`).toBe(true);
+          for (const p of [partition, (partition + 1) % 4])
+            expect(seen.own.has(`${p}/${String(value)}`), `out of ${partition}/${offset}`).toBe(true);
         });
       };
       const take = (batch: Batch): void => {
@@ -55,7 +67,9 @@ export function progressContract(log: () => EventLog): void {
       };
       const own = await log().follow({ topics: ['out'], maxRecords: 7, handle: take });
       // The reader has all of `out` before the first record of `other`.
-      await eventually(async () => (await log().committed('deriver-intake', ['in']))['in']!.every((next, p) => next === target['in']![p]));
+      await eventually(async () =>
+        (await log().committed('deriver-intake', ['in']))['in']!.every((next, p) => next === target['in']![p]),
+      );
       await eventually(async () => reached(own.position(), await log().head(['out'])));
       expect(tracker.derived()).toEqual({});
       const other = await log().follow({ topics: ['other'], maxRecords: 3, handle: take });
@@ -66,10 +80,24 @@ export function progressContract(log: () => EventLog): void {
     it('is known at once to a reader of the progress topic alone', async () => {
       await log().append('in', records(40));
       const derivation = new Derivation({ log: log(), ...deriving });
-      const subscription = await log().subscribe({ group: 'deriver-intake', topics: ['in'], handle: (batch) => derivation.complete(batch, { outputs: [{ topic: 'other', records: batch.records.map((r) => record(r.key)) }], outcomes: [] }) });
+      const subscription = await log().subscribe({
+        group: 'deriver-intake',
+        topics: ['in'],
+        handle: (batch) =>
+          derivation.complete(batch, {
+            outputs: [{ topic: 'other', records: batch.records.map((r) => record(r.key)) }],
+            outcomes: [],
+          }),
+      });
       const tracker = new ProgressTracker(['out']);
       const seen: string[] = [];
-      const reader = await log().follow({ topics: ['out'], handle: (batch) => { seen.push(...texts(batch)); for (const r of batch.records) tracker.record(r); } });
+      const reader = await log().follow({
+        topics: ['out'],
+        handle: (batch) => {
+          seen.push(...texts(batch));
+          for (const r of batch.records) tracker.record(r);
+        },
+      });
       const target = await log().head(['in']);
       await eventually(() => reached(tracker.derived()['deriver'] ?? {}, target));
       await Promise.all([reader.stop(), subscription.stop()]);

@@ -10,11 +10,20 @@ export interface LogHarness {
   destroy(): Promise<void>;
 }
 
-export type CreateHarness = (options: { readonly partitions: number; readonly maxRecordBytes: number }) => Promise<LogHarness>;
+export type CreateHarness = (options: {
+  readonly partitions: number;
+  readonly maxRecordBytes: number;
+}) => Promise<LogHarness>;
 
-export const record = (partitionKey: string, value: string | Uint8Array = partitionKey, more: Partial<NewRecord> = {}): NewRecord => ({ key: partitionKey, partitionKey, headers: { ce_type: 'test.happened.v1' }, value, ...more });
-export const records = (count: number, keys = 16, from = 0): NewRecord[] => Array.from({ length: count }, (_, i) => record(`member-${(from + i) % keys}`, String(from + i)));
-export const text = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+export const record = (
+  partitionKey: string,
+  value: string | Uint8Array = partitionKey,
+  more: Partial<NewRecord> = {},
+): NewRecord => ({ key: partitionKey, partitionKey, headers: { ce_type: 'test.happened.v1' }, value, ...more });
+export const records = (count: number, keys = 16, from = 0): NewRecord[] =>
+  Array.from({ length: count }, (_, i) => record(`member-${(from + i) % keys}`, String(from + i)));
+export const text = (value: Uint8Array): string =>
+  Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 export const texts = (batch: Pick<Batch, 'records'>): string[] => batch.records.map((r) => text(r.value));
 
 export const sum = (offsets: readonly number[] | undefined): number => (offsets ?? []).reduce((a, b) => a + b, 0);

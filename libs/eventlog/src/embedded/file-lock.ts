@@ -10,8 +10,10 @@ const SQLITE_BUSY = 5;
 const held = new Set<DatabaseSync>();
 
 /**
- * Holds a lock of the operating system on a file until it is given back or the process ends, however it ends. The kernel keeps it with the file,
- * so that processes in different containers that share a folder see each other, where process ids would not tell. Works on file systems with POSIX
+ * Holds a lock of the operating system on a file until it is given back or the process ends, however it ends. The
+ * kernel keeps it with the file,
+ * so that processes in different containers that share a folder see each other, where process ids would not tell. Works
+ * on file systems with POSIX
  * locks, which SQLite needs anyway.
  * @returns a function that gives it back @throws FileLocked
  */
@@ -22,7 +24,8 @@ export function lockFile(file: string): () => void {
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
-    if ((((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY) throw new FileLocked(`${file} is locked by another process`);
+    if ((((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY)
+      throw new FileLocked(`${file} is locked by another process`);
     throw error;
   }
   held.add(db);

@@ -12,9 +12,14 @@ export interface EmbeddedLogOptions {
   readonly partitions?: number;
   /** Of an inbound (payer) topic; our own topics take twice that and 1 MiB. Default 6 MiB. */
   readonly maxRecordBytes?: number;
-  /** Another process or thread writes: `head`, `read`, `follow` and `committed` work, `append` and `subscribe` are refused. */
+  /**
+   * Another process or thread writes: `head`, `read`, `follow` and `committed` work, `append` and `subscribe` are
+   * refused.
+   */
   readonly readonly?: boolean;
-  /** How long a write waits for a lock that another process holds, blocking, before EngineUnavailable. Default 1,000 ms. */
+  /**
+   * How long a write waits for a lock that another process holds, blocking, before EngineUnavailable. Default 1,000 ms.
+   */
   readonly busyMs?: number;
   /** Of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: Backoff;
@@ -26,7 +31,10 @@ export interface EmbeddedLogOptions {
 export { checkpointInBackground } from './checkpoints.ts';
 export { FileLocked, lockFile } from './file-lock.ts';
 
-/** The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws EngineUnavailable. */
+/**
+ * The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws
+ * EngineUnavailable.
+ */
 export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
   const store: SqliteStore = new SqliteStore({
     file: options.file,
@@ -36,7 +44,10 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
     now: options.now ?? Date.now,
     changed: (topic) => log.wake(topic),
   });
-  const log: LocalLog = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), ...(options.backoff && { backoff: options.backoff }) });
+  const log: LocalLog = new LocalLog(store, {
+    maxRecordBytes: recordLimit(options.maxRecordBytes),
+    ...(options.backoff && { backoff: options.backoff }),
+  });
   if (options.backgroundCheckpoints !== true) return log;
   const stopCheckpoints = checkpointInBackground(options.file);
   const close = log.close.bind(log);

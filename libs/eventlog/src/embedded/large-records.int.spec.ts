@@ -18,7 +18,10 @@ it('loads each record once for a group, however large its neighbours are', async
   const writing = openEmbeddedLog({ file, partitions: 1 });
   const record = (value: Uint8Array) => ({ key: 'm1', partitionKey: 'm1', headers: {}, value });
   // One small record first: its size says nothing about the next ones.
-  await writing.append('t', [record(new Uint8Array(10)), ...Array.from({ length: 12 }, () => record(new Uint8Array(3 * MIB)))]);
+  await writing.append('t', [
+    record(new Uint8Array(10)),
+    ...Array.from({ length: 12 }, () => record(new Uint8Array(3 * MIB))),
+  ]);
   await writing.close();
 
   // Nothing is kept in memory of what was written before the start.
@@ -31,7 +34,11 @@ it('loads each record once for a group, however large its neighbours are', async
     return rows;
   });
   const batches: number[] = [];
-  const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: async ({ records }) => void batches.push(records.length) });
+  const subscription = await log.subscribe({
+    group: 'g',
+    topics: ['t'],
+    handle: async ({ records }) => void batches.push(records.length),
+  });
   await eventually(() => batches.reduce((a, b) => a + b, 0) === 13);
   // 4 MiB a batch: the small one with the first large one, then one each.
   expect(batches).toEqual([2, ...Array.from({ length: 11 }, () => 1)]);

@@ -7,18 +7,33 @@ import { openMemoryLog } from '../memory/index.ts';
 import type { EventLog, Loss } from '../port.ts';
 import { openEmbeddedLog } from './index.ts';
 
-const given = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ key: `${from + i}`, partitionKey: 'k', headers: {}, value: String(from + i) }));
+const given = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({
+    key: `${from + i}`,
+    partitionKey: 'k',
+    headers: {},
+    value: String(from + i),
+  }));
 
 /** A log that can be opened again: a trim by a process that does not know the group is how a loss comes about here. */
 const engines: readonly (readonly [string, () => { open(): EventLog; end(): void }])[] = [
-  ['memory', () => {
-    const data = { topics: new Map(), commits: new Map<string, number>(), starts: new Map<string, number>() };
-    return { open: () => openMemoryLog({ partitions: 1, data }), end: () => undefined };
-  }],
-  ['embedded', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'losses-'));
-    return { open: () => openEmbeddedLog({ file: join(folder, 'log.db'), partitions: 1, backoff: { firstMs: 1, maxMs: 5 } }), end: () => rmSync(folder, { recursive: true }) };
-  }],
+  [
+    'memory',
+    () => {
+      const data = { topics: new Map(), commits: new Map<string, number>(), starts: new Map<string, number>() };
+      return { open: () => openMemoryLog({ partitions: 1, data }), end: () => undefined };
+    },
+  ],
+  [
+    'embedded',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'losses-'));
+      return {
+        open: () => openEmbeddedLog({ file: join(folder, 'log.db'), partitions: 1, backoff: { firstMs: 1, maxMs: 5 } }),
+        end: () => rmSync(folder, { recursive: true }),
+      };
+    },
+  ],
 ];
 
 describe.each(engines)('%s: records that retention removed before a group read them', (_, make) => {
@@ -27,7 +42,11 @@ describe.each(engines)('%s: records that retention removed before a group read t
     let log = engine.open();
     await log.append('t', given(0, 3));
     const seen: string[] = [];
-    const first = await log.subscribe({ group: 'g', topics: ['t'], handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)) });
+    const first = await log.subscribe({
+      group: 'g',
+      topics: ['t'],
+      handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
+    });
     await eventually(() => seen.length === 3);
     await first.stop();
     await log.append('t', given(3, 6));
@@ -42,11 +61,20 @@ describe.each(engines)('%s: records that retention removed before a group read t
 
     let accepts = false;
     const asked: Loss[] = [];
-    const begin = () => log.subscribe({ group: 'g', topics: ['t'], handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)), accepted: async (loss) => (asked.push(loss), accepts) });
+    const begin = () =>
+      log.subscribe({
+        group: 'g',
+        topics: ['t'],
+        handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
+        accepted: async (loss) => (asked.push(loss), accepts),
+      });
     let again = await begin();
     await eventually(() => asked.length > 2);
     expect(asked).toEqual(asked.map(() => lost));
-    expect(again.failure()).toBe('t/0: retention removed records 3 to 5 before this group had read them; `pa topics accept-loss` goes on without them');
+    expect(again.failure()).toBe(
+      't/0: retention removed records 3 to 5 before this group had read them; `pa topics accept-loss` goes on ' +
+        'without them',
+    );
     await again.stop();
     again = await begin();
     await eventually(() => again.failure() !== undefined);
@@ -75,10 +103,19 @@ describe.each(engines)('%s: records that retention removed before a group read t
     const standing = await log.subscribe({ group: 'g', topics: ['t'], handle: () => Promise.resolve() });
     await eventually(() => standing.failure() !== undefined);
     await standing.stop();
-    const accepted = await log.subscribe({ group: 'g', topics: ['t'], handle: () => Promise.resolve(), accepted: async () => true });
+    const accepted = await log.subscribe({
+      group: 'g',
+      topics: ['t'],
+      handle: () => Promise.resolve(),
+      accepted: async () => true,
+    });
     await eventually(async () => expect(await log.losses('g', ['t'])).toEqual([]));
     const seen: string[] = [];
-    const fresh = await log.subscribe({ group: 'new', topics: ['t'], handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)) });
+    const fresh = await log.subscribe({
+      group: 'new',
+      topics: ['t'],
+      handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
+    });
     await log.append('t', given(4, 5));
     await eventually(() => expect(seen).toEqual(['4']));
     await Promise.all([accepted.stop(), fresh.stop()]);

@@ -1,12 +1,16 @@
 import type { LogRecord } from '../port.ts';
 
-interface Tail { readonly records: LogRecord[]; dropped: number }
+interface Tail {
+  readonly records: LogRecord[];
+  dropped: number;
+}
 
 /** Bytes that a record weighs beside its value: key, headers, object. */
 const OVERHEAD = 600;
 
 /**
- * The newest records of all partitions, kept after they are durable: several groups read the same record a moment after it was
+ * The newest records of all partitions, kept after they are durable: several groups read the same record a moment after
+ * it was
  * appended, and reading it from the file again would be most of what they cost. Bounded in bytes over all partitions.
  */
 export class RecentRecords {

@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { RecentRecords } from './recent-records.ts';
 import type { LogRecord } from '../port.ts';
 
-const record = (offset: number, bytes = 400): LogRecord => ({ topic: 't', partition: 0, offset, key: 'k', headers: {}, value: new Uint8Array(bytes), timestamp: 0 });
+const record = (offset: number, bytes = 400): LogRecord => ({
+  topic: 't',
+  partition: 0,
+  offset,
+  key: 'k',
+  headers: {},
+  value: new Uint8Array(bytes),
+  timestamp: 0,
+});
 const offsets = (records: readonly LogRecord[] | undefined): number[] | undefined => records?.map((r) => r.offset);
 
 test('reads what is kept, from any offset, within both limits', () => {

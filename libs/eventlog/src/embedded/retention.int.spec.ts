@@ -32,7 +32,9 @@ describe('trim', () => {
     await log.append('t', given(10));
     let stop = 4;
     const subscription = await log.subscribe({
-      group: 'g', topics: ['t'], maxRecords: 1,
+      group: 'g',
+      topics: ['t'],
+      maxRecords: 1,
       handle: async ({ records }) => {
         if (records[0]!.offset >= stop) throw new Error('not yet');
       },
@@ -48,7 +50,11 @@ describe('trim', () => {
 
   it('keeps what a group that has committed nothing yet may begin with', async () => {
     await log.append('t', given(3));
-    const subscription = await log.subscribe({ group: 'g', topics: ['t'], handle: () => Promise.reject(new Error('never')) });
+    const subscription = await log.subscribe({
+      group: 'g',
+      topics: ['t'],
+      handle: () => Promise.reject(new Error('never')),
+    });
     expect(await log.trim!('t', Infinity)).toBe(0);
     await subscription.stop();
   });
@@ -56,7 +62,8 @@ describe('trim', () => {
   it('keeps what a follower has not handled', async () => {
     let block = false;
     const following = await log.follow({
-      topics: ['t'], maxRecords: 1,
+      topics: ['t'],
+      maxRecords: 1,
       handle: () => {
         if (block) throw new Error('not yet');
       },
@@ -108,7 +115,9 @@ describe('trim', () => {
     reader.close();
     await trimming;
     const killed = new DatabaseSync(copy);
-    const { start } = killed.prepare('SELECT coalesce(max(start), 0) AS start FROM retained').get() as { start: number };
+    const { start } = killed.prepare('SELECT coalesce(max(start), 0) AS start FROM retained').get() as {
+      start: number;
+    };
     const { first } = killed.prepare('SELECT coalesce(min(o), 1200) AS first FROM log_1_0').get() as { first: number };
     killed.close();
     expect(first).toBe(start);
@@ -138,19 +147,30 @@ describe('compact', () => {
   const keys = ['a', 'b', 'a', 'c', 'b'];
 
   it('keeps the newest record of each key, also of keys that come again after an earlier run', async () => {
-    await log.append('t', given(5, 'v', (i) => keys[i]!));
+    await log.append(
+      't',
+      given(5, 'v', (i) => keys[i]!),
+    );
     expect(await log.compact!('t')).toBe(2);
     expect(await offsets()).toEqual([2, 3, 4]);
-    await log.append('t', given(2, 'w', (i) => ['c', 'd'][i]!));
+    await log.append(
+      't',
+      given(2, 'w', (i) => ['c', 'd'][i]!),
+    );
     expect(await log.compact!('t')).toBe(1);
     expect(await offsets()).toEqual([2, 4, 5, 6]);
     expect(await log.compact!('t')).toBe(0);
   });
 
   it('keeps what a group has not committed, and the record before it of the same key', async () => {
-    await log.append('t', given(5, 'v', (i) => keys[i]!));
+    await log.append(
+      't',
+      given(5, 'v', (i) => keys[i]!),
+    );
     const subscription = await log.subscribe({
-      group: 'g', topics: ['t'], maxRecords: 1,
+      group: 'g',
+      topics: ['t'],
+      maxRecords: 1,
       handle: async ({ records }) => {
         if (records[0]!.offset >= 3) throw new Error('not yet');
       },
@@ -162,7 +182,10 @@ describe('compact', () => {
   });
 
   it('goes over more rows than a step takes', async () => {
-    await log.append('t', given(3_000, 'v', (i) => `k${i % 700}`));
+    await log.append(
+      't',
+      given(3_000, 'v', (i) => `k${i % 700}`),
+    );
     expect(await log.compact!('t')).toBe(2_300);
     expect(await offsets()).toEqual(range(2_300, 3_000));
     await log.close();

@@ -1,6 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Rows that one step reads, and that one transaction removes, at most. Appends wait for one transaction, never for a run. */
+/**
+ * Rows that one step reads, and that one transaction removes, at most. Appends wait for one transaction, never for a
+ * run.
+ */
 const STEP_ROWS = 500;
 /** Keys that a run of compaction remembers at most. A run with more new keys leaves the rest to the next run. */
 const MAX_KEYS = 100_000;
@@ -20,8 +23,10 @@ export interface RetentionOptions {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Removes what a topic need not keep, in steps of `STEP_ROWS` rows. Each step is one transaction that also notes where the partition begins or how
- * far it is compacted, so a process may be killed between any two steps: the next run goes on. Offsets stay. SQLite keeps the pages that become
+ * Removes what a topic need not keep, in steps of `STEP_ROWS` rows. Each step is one transaction that also notes where
+ * the partition begins or how
+ * far it is compacted, so a process may be killed between any two steps: the next run goes on. Offsets stay. SQLite
+ * keeps the pages that become
  * free and fills them with the next appends: the file stops growing, and does not shrink.
  */
 export class Retention {
@@ -40,14 +45,19 @@ export class Retention {
   start({ topic, partition, table }: RetainedPlace): number {
     let start = this.#starts.get(table);
     if (start === undefined) {
-      start = Number(this.#options.db.prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?').get(topic, partition)?.['start'] ?? 0);
+      start = Number(
+        this.#options.db
+          .prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?')
+          .get(topic, partition)?.['start'] ?? 0,
+      );
       this.#starts.set(table, start);
     }
     return start;
   }
 
   /**
-   * Removes the oldest records, up to the first that was appended at or after `before` (ms since the epoch) or has the offset `upTo`.
+   * Removes the oldest records, up to the first that was appended at or after `before` (ms since the epoch) or has the
+   * offset `upTo`.
    * @returns how many records it removed
    */
   async trim(place: RetainedPlace, before: number, upTo: number, closed: () => boolean): Promise<number> {
@@ -70,7 +80,8 @@ export class Retention {
   }
 
   /**
-   * Removes records whose key has a later record before `upTo`. Reads what was appended since the last run and remembers its keys, then looks
+   * Removes records whose key has a later record before `upTo`. Reads what was appended since the last run and
+   * remembers its keys, then looks
    * through everything before for records with one of those keys.
    * @returns how many records it removed
    */
@@ -79,7 +90,11 @@ export class Retention {
     const page = db.prepare(`SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
     const remove = db.prepare(`DELETE FROM ${place.table} WHERE o = ?`);
     const newest = new Map<string, number>();
-    const from = Number(db.prepare('SELECT compacted FROM retained WHERE topic = ? AND partition = ?').get(place.topic, place.partition)?.['compacted'] ?? 0);
+    const from = Number(
+      db
+        .prepare('SELECT compacted FROM retained WHERE topic = ? AND partition = ?')
+        .get(place.topic, place.partition)?.['compacted'] ?? 0,
+    );
     let next = from;
     for (; newest.size < MAX_KEYS; await turn()) {
       if (closed()) return 0;
@@ -109,6 +124,10 @@ export class Retention {
     const { db } = this.#options;
     this.#starts.delete(table);
     db.prepare('INSERT OR IGNORE INTO retained VALUES (?, ?, 0, 0)').run(topic, partition);
-    db.prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`).run(next, topic, partition);
+    db.prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`).run(
+      next,
+      topic,
+      partition,
+    );
   }
 }

@@ -26,7 +26,13 @@ interface Slot {
   readonly read: StatementSync;
 }
 
-interface Row { readonly o: number; readonly k: string; readonly h: string; readonly v: Uint8Array; readonly t: number }
+interface Row {
+  readonly o: number;
+  readonly k: string;
+  readonly h: string;
+  readonly v: Uint8Array;
+  readonly t: number;
+}
 
 interface Waiting {
   readonly topic: string;
@@ -66,13 +72,18 @@ export class SqliteStore implements LocalStore {
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     engine(() => {
       if (options.readonly) return this.#watch();
-      this.#db.exec('PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; PRAGMA cache_size=-16384;');
+      this.#db.exec(
+        'PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; ' +
+          'PRAGMA cache_size=-16384;',
+      );
       this.#db.exec(`
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
       this.#retention = new Retention({ db: this.#db, transaction: (work) => this.#transaction(work) });
-      this.#upsert = this.#db.prepare('INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next');
+      this.#upsert = this.#db.prepare(
+        'INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next',
+      );
     });
     engine(() => this.#loadCommits());
   }
@@ -88,7 +99,9 @@ export class SqliteStore implements LocalStore {
   head(topic: string): readonly number[] {
     const slots = this.#slots(topic);
     // A reader may come before the writer has created the topic. It will be empty, with as many partitions.
-    return slots.length > 0 ? slots.map((slot) => slot.head) : Array.from({ length: this.#options.partitions }, () => 0);
+    return slots.length > 0
+      ? slots.map((slot) => slot.head)
+      : Array.from({ length: this.#options.partitions }, () => 0);
   }
 
   append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
@@ -104,7 +117,15 @@ export class SqliteStore implements LocalStore {
     if (recent !== undefined) return recent;
     return engine(() => {
       const rows = slot.read.all(from, fitting(slot, from, maxRecords, maxBytes)) as unknown as Row[];
-      return rows.map(({ o, k, h, v, t }) => ({ topic, partition, offset: o, key: k, headers: JSON.parse(h) as Record<string, string>, value: v, timestamp: t }));
+      return rows.map(({ o, k, h, v, t }) => ({
+        topic,
+        partition,
+        offset: o,
+        key: k,
+        headers: JSON.parse(h) as Record<string, string>,
+        value: v,
+        timestamp: t,
+      }));
     });
   }
 
@@ -130,11 +151,15 @@ export class SqliteStore implements LocalStore {
   }
 
   trim(topic: string, before: number, upTo: readonly number[]): Promise<number> {
-    return this.#retain(topic, (retention, slot) => retention.trim(slot, before, upTo[slot.partition] ?? 0, () => !this.#db.isOpen));
+    return this.#retain(topic, (retention, slot) =>
+      retention.trim(slot, before, upTo[slot.partition] ?? 0, () => !this.#db.isOpen),
+    );
   }
 
   compact(topic: string, upTo: readonly number[]): Promise<number> {
-    return this.#retain(topic, (retention, slot) => retention.compact(slot, upTo[slot.partition] ?? 0, () => !this.#db.isOpen));
+    return this.#retain(topic, (retention, slot) =>
+      retention.compact(slot, upTo[slot.partition] ?? 0, () => !this.#db.isOpen),
+    );
   }
 
   async #retain(topic: string, work: (retention: Retention, slot: Slot) => Promise<number>): Promise<number> {
@@ -223,7 +248,8 @@ export class SqliteStore implements LocalStore {
   }
 
   #load(topic: string): Slot[] {
-    let row = this.#db.prepare('SELECT id, partitions FROM topics WHERE topic = ?').get(topic) as { id: number; partitions: number } | undefined;
+    let row = this.#db.prepare('SELECT id, partitions FROM topics WHERE topic = ?').get(topic) as
+      { id: number; partitions: number } | undefined;
     if (row === undefined) {
       if (this.#options.readonly) return [];
       row = this.#create(topic);
@@ -231,8 +257,13 @@ export class SqliteStore implements LocalStore {
     const slots = Array.from({ length: row.partitions }, (_, partition): Slot => {
       const table = `log_${row.id}_${partition}`;
       return {
-        topic, partition, table, head: this.#headOf(table),
-        insert: this.#options.readonly ? (undefined as never) : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
+        topic,
+        partition,
+        table,
+        head: this.#headOf(table),
+        insert: this.#options.readonly
+          ? (undefined as never)
+          : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
         sizes: this.#db.prepare(`SELECT length(v) AS bytes FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
         read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
       };
@@ -246,7 +277,11 @@ export class SqliteStore implements LocalStore {
       const id = Number(this.#db.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM topics').get()!['id']);
       const partitions = this.#options.partitions;
       this.#db.prepare('INSERT INTO topics VALUES (?,?,?)').run(topic, id, partitions);
-      for (let p = 0; p < partitions; p++) this.#db.exec(`CREATE TABLE log_${id}_${p} (o INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT NOT NULL, h TEXT NOT NULL, v BLOB NOT NULL, t INTEGER NOT NULL)`);
+      for (let p = 0; p < partitions; p++)
+        this.#db.exec(
+          `CREATE TABLE log_${id}_${p} (o INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT NOT NULL, h TEXT NOT NULL, v ` +
+            'BLOB NOT NULL, t INTEGER NOT NULL)',
+        );
       return { id, partitions };
     };
     return this.#db.isTransaction ? work() : this.#transaction(work);
@@ -259,7 +294,10 @@ export class SqliteStore implements LocalStore {
   }
 
   #loadCommits(): void {
-    for (const { grp, topic, partition, next } of this.#db.prepare('SELECT grp, topic, partition, next FROM commits').all()) this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
+    for (const { grp, topic, partition, next } of this.#db
+      .prepare('SELECT grp, topic, partition, next FROM commits')
+      .all())
+      this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
   }
 
   /** After a failed commit it is unknown whether it was written. The file shows it. */
@@ -293,7 +331,8 @@ export class SqliteStore implements LocalStore {
 
 /**
  * How many records from an offset on have `maxBytes` together, one at least. SQLite knows the length of a value without
- * loading it: a record is loaded only when it is handed out, so a batch of one large record costs no more than that record.
+ * loading it: a record is loaded only when it is handed out, so a batch of one large record costs no more than that
+ * record.
  */
 function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: number): number {
   let records = 0;
@@ -306,7 +345,9 @@ function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: nu
   return records;
 }
 
-/** SQLite's faults are the engine's: disk full, I/O, busy, a file that is gone. Anything else is a bug and stays one. */
+/**
+ * SQLite's faults are the engine's: disk full, I/O, busy, a file that is gone. Anything else is a bug and stays one.
+ */
 function engine<T>(work: () => T): T {
   try {
     return work();

@@ -13,10 +13,25 @@ export interface AclBinding {
   readonly operation: 'Read' | 'Write' | 'Describe' | 'Create' | 'DescribeConfigs' | 'AlterConfigs';
 }
 
-const { AclOperationTypes: OPERATION, AclPermissionTypes: PERMISSION, AclResourceTypes: RESOURCE, ResourcePatternTypes: PATTERN } = kafkajs;
-const OPERATIONS = { Read: OPERATION.READ, Write: OPERATION.WRITE, Describe: OPERATION.DESCRIBE, Create: OPERATION.CREATE, DescribeConfigs: OPERATION.DESCRIBE_CONFIGS, AlterConfigs: OPERATION.ALTER_CONFIGS };
+const {
+  AclOperationTypes: OPERATION,
+  AclPermissionTypes: PERMISSION,
+  AclResourceTypes: RESOURCE,
+  ResourcePatternTypes: PATTERN,
+} = kafkajs;
+const OPERATIONS = {
+  Read: OPERATION.READ,
+  Write: OPERATION.WRITE,
+  Describe: OPERATION.DESCRIBE,
+  Create: OPERATION.CREATE,
+  DescribeConfigs: OPERATION.DESCRIBE_CONFIGS,
+  AlterConfigs: OPERATION.ALTER_CONFIGS,
+};
 
-/** Adds the rules; those that are there stay. The connection's user needs Alter on the cluster. Throws EngineUnavailable. */
+/**
+ * Adds the rules; those that are there stay. The connection's user needs Alter on the cluster. Throws
+ * EngineUnavailable.
+ */
 export async function applyAcls(connection: KafkaConnection, bindings: readonly AclBinding[]): Promise<void> {
   const client = createClient(connection, { retryMs: 10_000 });
   const admin = client.kafka.admin();
@@ -24,8 +39,13 @@ export async function applyAcls(connection: KafkaConnection, bindings: readonly 
     await admin.connect();
     await admin.createAcls({
       acl: bindings.map(({ principal, resource, pattern, name, operation }) => ({
-        principal, host: '*', operation: OPERATIONS[operation], permissionType: PERMISSION.ALLOW,
-        resourceType: resource === 'topic' ? RESOURCE.TOPIC : RESOURCE.GROUP, resourceName: name, resourcePatternType: pattern === 'literal' ? PATTERN.LITERAL : PATTERN.PREFIXED,
+        principal,
+        host: '*',
+        operation: OPERATIONS[operation],
+        permissionType: PERMISSION.ALLOW,
+        resourceType: resource === 'topic' ? RESOURCE.TOPIC : RESOURCE.GROUP,
+        resourceName: name,
+        resourcePatternType: pattern === 'literal' ? PATTERN.LITERAL : PATTERN.PREFIXED,
       })),
     });
   } catch (error) {

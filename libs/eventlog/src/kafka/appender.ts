@@ -24,8 +24,19 @@ interface Call {
 }
 
 /** The records of a call to one partition. */
-interface Part { readonly call: Call; readonly since: number; left: number; sending: boolean; ended: boolean }
-interface Item { readonly part: Part; readonly index: number; readonly message: Message; readonly bytes: number }
+interface Part {
+  readonly call: Call;
+  readonly since: number;
+  left: number;
+  sending: boolean;
+  ended: boolean;
+}
+interface Item {
+  readonly part: Part;
+  readonly index: number;
+  readonly message: Message;
+  readonly bytes: number;
+}
 
 interface Queue {
   readonly topic: string;
@@ -40,7 +51,8 @@ interface Queue {
 }
 
 /**
- * Appends by lanes. What waits for a partition goes in one send while the one before it is under way, as the embedded log
+ * Appends by lanes. What waits for a partition goes in one send while the one before it is under way, as the embedded
+ * log
  * commits in groups; a partition is in one lane at a time, so its order is that of the calls.
  */
 export class Appender {
@@ -59,17 +71,30 @@ export class Appender {
     this.#idle = [...this.#lanes];
   }
 
-  /** `placed` are records with their partitions, checked. Ends when each partition has: a caller's repetition never meets its own first try. */
-  append(topic: string, placed: readonly { readonly record: NewRecord; readonly partition: number }[]): Promise<readonly Appended[]> {
+  /**
+   * `placed` are records with their partitions, checked. Ends when each partition has: a caller's repetition never
+   * meets its own first try.
+   */
+  append(
+    topic: string,
+    placed: readonly { readonly record: NewRecord; readonly partition: number }[],
+  ): Promise<readonly Appended[]> {
     const sizes = placed.map(({ record }) => wireBytes(record));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (this.#closed) return Promise.reject(new EngineUnavailable('the log is closed'));
     // One call larger than everything that may wait is let in alone.
-    if (this.#waiting > 0 && this.#waiting + bytes > this.#settings.maxQueuedBytes) return Promise.reject(new EngineUnavailable('Kafka: busy: too much waits to be appended'));
+    if (this.#waiting > 0 && this.#waiting + bytes > this.#settings.maxQueuedBytes)
+      return Promise.reject(new EngineUnavailable('Kafka: busy: too much waits to be appended'));
     this.#waiting += bytes;
     return new Promise((resolve, reject) => {
       const parts = new Map<number, Part>();
-      const call: Call = { answers: new Array<Appended>(placed.length), pending: 0, failure: undefined, resolve, reject };
+      const call: Call = {
+        answers: new Array<Appended>(placed.length),
+        pending: 0,
+        failure: undefined,
+        resolve,
+        reject,
+      };
       placed.forEach(({ record, partition }, index) => {
         let part = parts.get(partition);
         if (part === undefined) {
@@ -77,7 +102,12 @@ export class Appender {
           call.pending++;
         }
         part.left++;
-        this.#queue(topic, partition).items.push({ part, index, message: toMessage(record, partition), bytes: sizes[index]! });
+        this.#queue(topic, partition).items.push({
+          part,
+          index,
+          message: toMessage(record, partition),
+          bytes: sizes[index]!,
+        });
       });
       for (const partition of parts.keys()) this.#offer(this.#queue(topic, partition));
       this.#sweep ??= setInterval(() => this.#giveUp(), SWEEP_MS);
@@ -88,7 +118,8 @@ export class Appender {
   /** Waits for what is under way, not for a broker that is away. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const queue of this.#queues.values()) this.#fail(queue, queue.items.splice(0), new EngineUnavailable('the log was closed'));
+    for (const queue of this.#queues.values())
+      this.#fail(queue, queue.items.splice(0), new EngineUnavailable('the log was closed'));
     this.#ready.length = 0;
     clearInterval(this.#sweep);
     const deadline = performance.now() + CLOSE_MS;
@@ -135,7 +166,12 @@ export class Appender {
     const since = performance.now();
     const timeout = Math.max(1_000, this.#settings.deliveryTimeoutMs - (since - items[0]!.part.since));
     try {
-      const base = await lane.send(queue.name, queue.partition, items.map(({ message }) => message), timeout);
+      const base = await lane.send(
+        queue.name,
+        queue.partition,
+        items.map(({ message }) => message),
+        timeout,
+      );
       this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'acknowledged');
       queue.refusal = undefined;
       items.forEach(({ part, index, bytes }, i) => {
@@ -154,7 +190,15 @@ export class Appender {
         for (const { part } of items) part.sending = false;
         queue.items.unshift(...items);
       } else if (tooLarge) {
-        this.#fail(queue, items, new RecordTooLarge(`a record that the broker finds too large for ${queue.topic}: its max.message.bytes is below what it was to take`, items[0]!.index));
+        this.#fail(
+          queue,
+          items,
+          new RecordTooLarge(
+            `a record that the broker finds too large for ${queue.topic}: its max.message.bytes is below what it ` +
+              'was to take',
+            items[0]!.index,
+          ),
+        );
       } else {
         this.#fail(queue, items, unavailable(`appending to ${queue.topic}/${queue.partition}`, error));
       }
@@ -167,7 +211,11 @@ export class Appender {
     let bytes = BATCH_OVERHEAD;
     let count = 0;
     let whole = 0;
-    while (count < items.length && count < maxRecords && (count === 0 || bytes + items[count]!.bytes <= this.#settings.batchBytes)) {
+    while (
+      count < items.length &&
+      count < maxRecords &&
+      (count === 0 || bytes + items[count]!.bytes <= this.#settings.batchBytes)
+    ) {
       bytes += items[count++]!.bytes;
       if (count === items.length || items[count]!.part !== items[count - 1]!.part) whole = count;
     }

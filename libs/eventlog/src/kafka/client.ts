@@ -21,7 +21,10 @@ export interface Client {
 }
 
 /** `KafkaConnection` or `Settings`. */
-export type Connecting = { readonly [K in keyof KafkaConnection]: KafkaConnection[K] | undefined } & Pick<KafkaConnection, 'brokers' | 'clientId'>;
+export type Connecting = { readonly [K in keyof KafkaConnection]: KafkaConnection[K] | undefined } & Pick<
+  KafkaConnection,
+  'brokers' | 'clientId'
+>;
 
 export interface ClientOptions {
   /** How long kafkajs itself tries, ms. */
@@ -29,14 +32,19 @@ export interface ClientOptions {
   onLog?(entry: LogEntry): void;
 }
 
-/** One client, its own connections and caches. `retry` is given here because producers and consumers do not pass it on to their clusters. */
+/**
+ * One client, its own connections and caches. `retry` is given here because producers and consumers do not pass it on
+ * to their clusters.
+ */
 export function createClient(connection: Connecting, options: ClientOptions): Client {
   readEveryCompression();
   const sockets = new Set<Socket>();
   let retired = false;
   const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
     if (retired) throw new Error('this client was retired');
-    const socket = ssl ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect) : connectTcp({ host, port }, onConnect);
+    const socket = ssl
+      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+      : connectTcp({ host, port }, onConnect);
     socket.setKeepAlive(true, 60_000);
     socket.setNoDelay(true);
     sockets.add(socket);
@@ -79,7 +87,13 @@ const MAX_MS = 1_000;
 export function retryFor(ms: number): RetryOptions {
   let retries = 0;
   for (let at = 0, step = FIRST_MS; at < ms; at += step, step = Math.min(step * 2, MAX_MS)) retries++;
-  return { initialRetryTime: FIRST_MS, maxRetryTime: MAX_MS, factor: 0.2, multiplier: 2, retries: Math.max(1, retries) };
+  return {
+    initialRetryTime: FIRST_MS,
+    maxRetryTime: MAX_MS,
+    factor: 0.2,
+    multiplier: 2,
+    retries: Math.max(1, retries),
+  };
 }
 
 function tlsOptions(tls: KafkaTls): ConnectionOptions {
@@ -93,5 +107,7 @@ function tlsOptions(tls: KafkaTls): ConnectionOptions {
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions | Mechanism {
-  return sasl.mechanism === 'oauthbearer' ? { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) } : passwordMechanism(sasl);
+  return sasl.mechanism === 'oauthbearer'
+    ? { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) }
+    : passwordMechanism(sasl);
 }

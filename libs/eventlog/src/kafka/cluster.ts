@@ -13,7 +13,11 @@ const MAX_PAUSE_MS = 500;
 /** Metadata of a topic made a moment ago may not be on every broker yet. */
 const NEW_TOPIC_MS = 150;
 
-interface Open { readonly client: Client; readonly raw: RawCluster; readonly known: Set<string> }
+interface Open {
+  readonly client: Client;
+  readonly raw: RawCluster;
+  readonly known: Set<string>;
+}
 
 export interface ClusterOptions {
   readonly connection: Connecting;
@@ -35,7 +39,12 @@ export class Cluster {
   }
 
   /** Throws EngineUnavailable; at once when a topic does not exist or the broker refuses us. */
-  async use<T>(what: string, topics: readonly string[], work: (raw: RawCluster) => Promise<T>, patienceMs: number = this.#options.patienceMs): Promise<T> {
+  async use<T>(
+    what: string,
+    topics: readonly string[],
+    work: (raw: RawCluster) => Promise<T>,
+    patienceMs: number = this.#options.patienceMs,
+  ): Promise<T> {
     const deadline = performance.now() + patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
       if (this.#closed) throw new EngineUnavailable('the log is closed');
@@ -66,43 +75,66 @@ export class Cluster {
     return this.use('the heads', topics, async (raw) => {
       const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic), fromBeginning: earliest }));
       const found = await raw.fetchTopicsOffset(asked);
-      return new Map(asked.map(({ topic, partitions }) => {
-        const offsets = new Map(found.find((each) => each.topic === topic)?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-        // A missing head is not 0: readers would conclude that the log ends before their position.
-        if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
-        return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
-      }));
+      return new Map(
+        asked.map(({ topic, partitions }) => {
+          const offsets = new Map(
+            found
+              .find((each) => each.topic === topic)
+              ?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
+          );
+          // A missing head is not 0: readers would conclude that the log ends before their position.
+          if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
+          return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
+        }),
+      );
     });
   }
 
   /** Committed offsets; undefined where the group has none. */
-  async committed(group: string, topics: readonly string[]): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
+  async committed(
+    group: string,
+    topics: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
     return this.use('the offsets of a group', topics, async (raw) => {
       const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic) }));
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
       const { responses } = await coordinator.offsetFetch({ groupId: group, topics: asked });
-      return new Map(asked.map(({ topic, partitions }) => {
-        const offsets: (number | undefined)[] = partitions.map(() => undefined);
-        // A negative offset means none, or a default that kafkajs has not resolved yet.
-        for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? []) if (Number(offset) >= 0) offsets[partition] = Number(offset);
-        return [topic, offsets];
-      }));
+      return new Map(
+        asked.map(({ topic, partitions }) => {
+          const offsets: (number | undefined)[] = partitions.map(() => undefined);
+          // A negative offset means none, or a default that kafkajs has not resolved yet.
+          for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? [])
+            if (Number(offset) >= 0) offsets[partition] = Number(offset);
+          return [topic, offsets];
+        }),
+      );
     });
   }
 
   /** Commits for a group without members. False when it has some: it has started already. */
-  async commitStart(group: string, starts: readonly { topic: string; partition: number; next: number }[]): Promise<boolean> {
+  async commitStart(
+    group: string,
+    starts: readonly { topic: string; partition: number; next: number }[],
+  ): Promise<boolean> {
     const topics = [...new Set(starts.map(({ topic }) => topic))];
     return this.use('the start of a group', topics, async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
       try {
         await coordinator.offsetCommit({
-          groupId: group, groupGenerationId: -1, memberId: '',
-          topics: topics.map((topic) => ({ topic, partitions: starts.filter((each) => each.topic === topic).map(({ partition, next }) => ({ partition, offset: String(next) })) })),
+          groupId: group,
+          groupGenerationId: -1,
+          memberId: '',
+          topics: topics.map((topic) => ({
+            topic,
+            partitions: starts
+              .filter((each) => each.topic === topic)
+              .map(({ partition, next }) => ({ partition, offset: String(next) })),
+          })),
         });
         return true;
       } catch (error) {
-        if (['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'].includes(errorType(error))) return false;
+        if (['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'].includes(errorType(error)))
+          return false;
         throw error;
       }
     });
@@ -119,12 +151,17 @@ export class Cluster {
 
   /** Ends the membership of a consumer that crashed. Otherwise the group would wait for the end of its session. */
   async leave(group: string, memberId: string): Promise<void> {
-    await this.use('leaving a group', [], async (raw) => {
-      const coordinator = await raw.findGroupCoordinator({ groupId: group });
-      await coordinator.leaveGroup({ groupId: group, memberId }).catch((error: unknown) => {
-        if (errorType(error) !== 'UNKNOWN_MEMBER_ID') throw error;
-      });
-    }, 0);
+    await this.use(
+      'leaving a group',
+      [],
+      async (raw) => {
+        const coordinator = await raw.findGroupCoordinator({ groupId: group });
+        await coordinator.leaveGroup({ groupId: group, memberId }).catch((error: unknown) => {
+          if (errorType(error) !== 'UNKNOWN_MEMBER_ID') throw error;
+        });
+      },
+      0,
+    );
   }
 
   close(): void {
@@ -146,10 +183,12 @@ export class Cluster {
 
   #drop(opening: Promise<Open>): void {
     if (this.#open === opening) this.#open = undefined;
-    opening.then(({ client, raw }) => {
-      client.retire();
-      return raw.disconnect();
-    }).catch(() => undefined);
+    opening
+      .then(({ client, raw }) => {
+        client.retire();
+        return raw.disconnect();
+      })
+      .catch(() => undefined);
   }
 }
 
@@ -163,7 +202,12 @@ function partitionsOf(raw: RawCluster, topic: string): { readonly partition: num
 }
 
 async function refreshed(open: Open | undefined): Promise<boolean> {
-  return open === undefined ? false : open.raw.refreshMetadata().then(() => true, () => false);
+  return open === undefined
+    ? false
+    : open.raw.refreshMetadata().then(
+        () => true,
+        () => false,
+      );
 }
 
 /** Makes the cluster look after topics; one that is missing is named. */

@@ -14,19 +14,34 @@ class Raw {
   #look: Promise<void> | undefined;
   connect = async (): Promise<void> => {};
   disconnect = async (): Promise<void> => {};
-  refreshMetadata = (): Promise<void> => (this.#look ??= this.#refresh([...this.targets]).finally(() => (this.#look = undefined)));
+  refreshMetadata = (): Promise<void> =>
+    (this.#look ??= this.#refresh([...this.targets]).finally(() => (this.#look = undefined)));
   refreshMetadataIfNecessary = async (): Promise<void> => {};
   async #refresh(topics: readonly string[]): Promise<void> {
     if (this.held) await new Promise<void>((resolve) => this.looks.push(resolve));
-    this.metadata = new Map(topics.filter((topic) => !this.unknown.has(topic)).map((topic) => [topic, [{ partitionId: 0, leader: 1 }, { partitionId: 1, leader: 1 }]]));
+    this.metadata = new Map(
+      topics
+        .filter((topic) => !this.unknown.has(topic))
+        .map((topic) => [
+          topic,
+          [
+            { partitionId: 0, leader: 1 },
+            { partitionId: 1, leader: 1 },
+          ],
+        ]),
+    );
   }
   addMultipleTargetTopics = async (topics: readonly string[]): Promise<void> => {
     for (const topic of topics) this.targets.add(topic);
     await this.refreshMetadata();
   };
   findTopicPartitionMetadata = (topic: string) => this.metadata.get(topic) ?? [];
-  answered: readonly { partition: number; offset: string }[] = [{ partition: 1, offset: '7' }, { partition: 0, offset: '5' }];
-  fetchTopicsOffset = async (topics: readonly { topic: string }[]) => topics.map(({ topic }) => ({ topic, partitions: this.answered }));
+  answered: readonly { partition: number; offset: string }[] = [
+    { partition: 1, offset: '7' },
+    { partition: 0, offset: '5' },
+  ];
+  fetchTopicsOffset = async (topics: readonly { topic: string }[]) =>
+    topics.map(({ topic }) => ({ topic, partitions: this.answered }));
 }
 
 const raw = vi.hoisted(() => ({ current: undefined as unknown }));
@@ -36,7 +51,10 @@ vi.mock('./low-level.ts', () => ({ createCluster: () => raw.current as RawCluste
 function cluster(): { raw: Raw; cluster: Cluster } {
   const fake = new Raw();
   raw.current = fake;
-  return { raw: fake, cluster: new Cluster({ connection: { brokers: ['b:1'], clientId: 'c' }, patienceMs: 300 } as never) };
+  return {
+    raw: fake,
+    cluster: new Cluster({ connection: { brokers: ['b:1'], clientId: 'c' }, patienceMs: 300 } as never),
+  };
 }
 
 it('tells the heads of a topic that came while the cluster was being looked at', async () => {
@@ -58,11 +76,21 @@ it('tells the heads of a topic that came while the cluster was being looked at',
 it('tells heads whole or not at all: what is not told is not 0', async () => {
   const world = cluster();
   await world.cluster.offsets(['a']);
-  for (const answered of [[], [{ partition: 0, offset: '5' }], [{ partition: 0, offset: '5' }, { partition: 1, offset: '-1' }]]) {
+  for (const answered of [
+    [],
+    [{ partition: 0, offset: '5' }],
+    [
+      { partition: 0, offset: '5' },
+      { partition: 1, offset: '-1' },
+    ],
+  ]) {
     world.raw.answered = answered;
     await expect(world.cluster.offsets(['a'])).rejects.toThrow(/^Kafka: the heads: OFFSET_NOT_AVAILABLE$/);
   }
-  world.raw.answered = [{ partition: 0, offset: '5' }, { partition: 1, offset: '0' }];
+  world.raw.answered = [
+    { partition: 0, offset: '5' },
+    { partition: 1, offset: '0' },
+  ];
   world.raw.unknown.add('a');
   await world.raw.refreshMetadata();
   await expect(world.cluster.offsets(['a'])).rejects.toThrow(/OFFSET_NOT_AVAILABLE/);

@@ -6,7 +6,12 @@ const MAX = 1_000_000;
 /** Literal "ab", then "abababab" as a match of distance 2 that overlaps itself. */
 const snappyBlock = Buffer.from([10, 0b000001_00, 0x61, 0x62, 0b000_100_01, 2]);
 const lz4Block = Buffer.from([0x24, 0x61, 0x62, 2, 0, 0x00]);
-const lz4Frame = (block: Buffer): Buffer => Buffer.concat([Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, block.length, 0, 0, 0]), block, Buffer.alloc(4)]);
+const lz4Frame = (block: Buffer): Buffer =>
+  Buffer.concat([
+    Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, block.length, 0, 0, 0]),
+    block,
+    Buffer.alloc(4),
+  ]);
 
 describe('Snappy', () => {
   it('decodes a block and a stream of blocks', () => {
@@ -17,8 +22,11 @@ describe('Snappy', () => {
   });
 
   it.each([
-    ['nothing', Buffer.alloc(0)], ['a size that never ends', Buffer.alloc(9, 0xff)], ['literals that end early', Buffer.from([10, 0b111_001_00, 0x61])],
-    ['a match before the beginning', Buffer.from([10, 0b000_100_01, 2])], ['another size than it says', Buffer.from([3, 0, 0x61])],
+    ['nothing', Buffer.alloc(0)],
+    ['a size that never ends', Buffer.alloc(9, 0xff)],
+    ['literals that end early', Buffer.from([10, 0b111_001_00, 0x61])],
+    ['a match before the beginning', Buffer.from([10, 0b000_100_01, 2])],
+    ['another size than it says', Buffer.from([3, 0, 0x61])],
   ])('refuses %s', (_, input) => expect(() => decodeSnappy(input, MAX)).toThrow(RangeError));
 
   it('refuses what gets too large', () => expect(() => decodeSnappy(snappyBlock, 9)).toThrow(RangeError));
@@ -27,11 +35,15 @@ describe('Snappy', () => {
 describe('LZ4', () => {
   it('decodes frames, one after the other', () => {
     expect(decodeLz4(lz4Frame(lz4Block), MAX).toString()).toBe('ababababab');
-    expect(decodeLz4(Buffer.concat([lz4Frame(lz4Block), lz4Frame(lz4Block)]), MAX).toString()).toBe('abababababababababab');
+    expect(decodeLz4(Buffer.concat([lz4Frame(lz4Block), lz4Frame(lz4Block)]), MAX).toString()).toBe(
+      'abababababababababab',
+    );
   });
 
   it.each([
-    ['another format', Buffer.from('not an LZ4 frame')], ['a block that ends early', lz4Frame(lz4Block).subarray(0, 14)], ['a match before the beginning', lz4Frame(Buffer.from([0x14, 0x61, 9, 0, 0]))],
+    ['another format', Buffer.from('not an LZ4 frame')],
+    ['a block that ends early', lz4Frame(lz4Block).subarray(0, 14)],
+    ['a match before the beginning', lz4Frame(Buffer.from([0x14, 0x61, 9, 0, 0]))],
   ])('refuses %s', (_, input) => expect(() => decodeLz4(input, MAX)).toThrow(RangeError));
 
   it('refuses what gets too large', () => expect(() => decodeLz4(lz4Frame(lz4Block), 9)).toThrow(RangeError));

@@ -1,7 +1,11 @@
 import { EngineUnavailable } from '../port.ts';
 
 /** What kafkajs's errors carry: a protocol error has a `type`, a wrapper a `cause`. */
-interface KafkaError extends Error { readonly type?: string; readonly code?: string | number; readonly cause?: unknown }
+interface KafkaError extends Error {
+  readonly type?: string;
+  readonly code?: string | number;
+  readonly cause?: unknown;
+}
 
 /** The error inside kafkajs's wrappers of retries. */
 export function rootCause(error: unknown): KafkaError {
@@ -10,7 +14,10 @@ export function rootCause(error: unknown): KafkaError {
   return at;
 }
 
-/** A word for an error: the protocol's (`NOT_LEADER_FOR_PARTITION`), the system's (`ECONNREFUSED`) or the class. Never a message. */
+/**
+ * A word for an error: the protocol's (`NOT_LEADER_FOR_PARTITION`), the system's (`ECONNREFUSED`) or the class. Never a
+ * message.
+ */
 export function errorType(error: unknown): string {
   const { type, code, name } = rootCause(error);
   return type ?? (typeof code === 'string' ? code : name);
@@ -22,7 +29,10 @@ export function unavailable(what: string, error: unknown): EngineUnavailable {
   return new EngineUnavailable(`Kafka: ${what}: ${errorType(error)}`, { cause: error });
 }
 
-/** A topic that does not exist is a matter of deployment: said at once, by name; `missingTopic` tells it from an engine that is away. */
+/**
+ * A topic that does not exist is a matter of deployment: said at once, by name; `missingTopic` tells it from an engine
+ * that is away.
+ */
 export function missingTopic(name: string): EngineUnavailable & { readonly missingTopic: string } {
   return Object.assign(new EngineUnavailable(`Kafka: the topic ${name} does not exist`), { missingTopic: name });
 }
@@ -31,11 +41,23 @@ export function missingTopic(name: string): EngineUnavailable & { readonly missi
  * An incomplete answer, for example of a broker that has just come back. The adapter looks up the leaders and asks
  * again.
  */
-export const toldInPart = (): KafkaError => Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
+export const toldInPart = (): KafkaError =>
+  Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
 
 const STALE = new Set([
-  'NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION', 'REPLICA_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR',
-  'OFFSET_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS', 'NOT_CONTROLLER', 'REQUEST_TIMED_OUT',
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'REPLICA_NOT_AVAILABLE',
+  'KAFKA_STORAGE_ERROR',
+  'OFFSET_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+  'NOT_CONTROLLER',
+  'REQUEST_TIMED_OUT',
 ]);
 const REFUSED = /AUTHORIZATION|AUTHENTICATION|SASL|UNSUPPORTED|INVALID_GROUP_ID|INVALID_TOPIC/;
 

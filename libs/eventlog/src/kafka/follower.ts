@@ -59,10 +59,21 @@ export class Follower implements Subscription {
       const heads = await this.#cluster.offsets(topics.map((topic) => this.#settings.topicPrefix + topic));
       for (const topic of topics) {
         const name = this.#settings.topicPrefix + topic;
-        heads.get(name)!.forEach((_, partition) => this.#places.push({ topic, name, partition, next: this.#options.from?.[topic]?.[partition] ?? 0, state: 'idle', failure: undefined }));
+        heads.get(name)!.forEach((_, partition) =>
+          this.#places.push({
+            topic,
+            name,
+            partition,
+            next: this.#options.from?.[topic]?.[partition] ?? 0,
+            state: 'idle',
+            failure: undefined,
+          }),
+        );
       }
-      for (const { topic, name, partition, next } of this.#places) if (next > heads.get(name)![partition]!) throw shorter(topic, partition);
-      const caughtUp = (): boolean => this.#places.every(({ name, partition, next }) => next >= heads.get(name)![partition]!);
+      for (const { topic, name, partition, next } of this.#places)
+        if (next > heads.get(name)![partition]!) throw shorter(topic, partition);
+      const caughtUp = (): boolean =>
+        this.#places.every(({ name, partition, next }) => next >= heads.get(name)![partition]!);
       this.#running = this.#run();
       await new Promise<void>((resolve, reject) => {
         this.#passed = () => {
@@ -106,16 +117,19 @@ export class Follower implements Subscription {
    */
   async #run(): Promise<void> {
     const asked = new Map<string, Promise<void>>();
-    for (let failures = 0; !this.#stopping; ) {
+    for (let failures = 0; !this.#stopping;) {
       const idle = this.#places.filter(({ state }) => state === 'idle');
       try {
         for (const [nodeId, places] of idle.length > 0 ? await this.#nodes(idle) : []) {
           if (asked.has(nodeId)) continue;
           for (const place of places) place.state = 'asked';
-          asked.set(nodeId, this.#turn(nodeId, places).finally(() => {
-            asked.delete(nodeId);
-            for (const place of places) if (place.state === 'asked') place.state = 'idle';
-          }));
+          asked.set(
+            nodeId,
+            this.#turn(nodeId, places).finally(() => {
+              asked.delete(nodeId);
+              for (const place of places) if (place.state === 'asked') place.state = 'idle';
+            }),
+          );
         }
         await Promise.race([...asked.values(), ...this.#handling]);
         failures = 0;
@@ -129,14 +143,19 @@ export class Follower implements Subscription {
   }
 
   async #nodes(idle: readonly Place[]): Promise<ReadonlyMap<string, readonly Place[]>> {
-    return this.#cluster.use('following', [...new Set(idle.map(({ name }) => name))], async (raw) => {
-      const nodes = new Map<string, Place[]>();
-      for (const place of idle) {
-        const [leader] = Object.keys(raw.findLeaderForPartitions(place.name, [place.partition]));
-        if (leader !== undefined) nodes.set(leader, [...(nodes.get(leader) ?? []), place]);
-      }
-      return nodes;
-    }, 0);
+    return this.#cluster.use(
+      'following',
+      [...new Set(idle.map(({ name }) => name))],
+      async (raw) => {
+        const nodes = new Map<string, Place[]>();
+        for (const place of idle) {
+          const [leader] = Object.keys(raw.findLeaderForPartitions(place.name, [place.partition]));
+          if (leader !== undefined) nodes.set(leader, [...(nodes.get(leader) ?? []), place]);
+        }
+        return nodes;
+      },
+      0,
+    );
   }
 
   async #turn(nodeId: string, places: readonly Place[]): Promise<void> {
@@ -147,18 +166,33 @@ export class Follower implements Subscription {
     for (const [place, range] of ranges) this.#take(place, range);
   }
 
-  async #ask(raw: RawCluster, nodeId: string, places: readonly Place[], maxWaitTime: number): Promise<readonly (readonly [Place, Range])[]> {
+  async #ask(
+    raw: RawCluster,
+    nodeId: string,
+    places: readonly Place[],
+    maxWaitTime: number,
+  ): Promise<readonly (readonly [Place, Range])[]> {
     const broker = await raw.findBroker({ nodeId });
     const names = [...new Set(places.map(({ name }) => name))];
     try {
       const { responses } = await broker.fetch({
-        isolationLevel: READ_COMMITTED, maxWaitTime, minBytes: 1, maxBytes: FETCH_BYTES,
-        topics: names.map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition, next }) => ({ partition, fetchOffset: String(next), maxBytes: PARTITION_BYTES })) })),
+        isolationLevel: READ_COMMITTED,
+        maxWaitTime,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES,
+        topics: names.map((topic) => ({
+          topic,
+          partitions: places
+            .filter(({ name }) => name === topic)
+            .map(({ partition, next }) => ({ partition, fetchOffset: String(next), maxBytes: PARTITION_BYTES })),
+        })),
       });
-      return responses.flatMap(({ topicName, partitions }) => partitions.flatMap((fetched) => {
-        const place = places.find(({ name, partition }) => name === topicName && partition === fetched.partition);
-        return place === undefined ? [] : [[place, rangeOf(place.topic, fetched, place.next)] as const];
-      }));
+      return responses.flatMap(({ topicName, partitions }) =>
+        partitions.flatMap((fetched) => {
+          const place = places.find(({ name, partition }) => name === topicName && partition === fetched.partition);
+          return place === undefined ? [] : [[place, rangeOf(place.topic, fetched, place.next)] as const];
+        }),
+      );
     } catch (error) {
       if ((error as Error).name !== 'KafkaJSOffsetOutOfRange') throw error;
       await this.#outOfRange(raw, places);
@@ -173,13 +207,31 @@ export class Follower implements Subscription {
    */
   async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
     const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
-      const found = await raw.fetchTopicsOffset([...new Set(places.map(({ name }) => name))].map((topic) => ({ topic, partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })), fromBeginning })));
-      return new Map(places.map((place) => [place, Number(found.find(({ topic }) => topic === place.name)?.partitions.find(({ partition }) => partition === place.partition)?.offset ?? place.next)]));
+      const found = await raw.fetchTopicsOffset(
+        [...new Set(places.map(({ name }) => name))].map((topic) => ({
+          topic,
+          partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })),
+          fromBeginning,
+        })),
+      );
+      return new Map(
+        places.map((place) => [
+          place,
+          Number(
+            found
+              .find(({ topic }) => topic === place.name)
+              ?.partitions.find(({ partition }) => partition === place.partition)?.offset ?? place.next,
+          ),
+        ]),
+      );
     };
     const [first, last] = [await edges(true), await edges(false)];
     for (const place of places) {
       if (place.next < first.get(place)!) {
-        if (place.next > 0) throw new EngineUnavailable(`Kafka: ${place.topic}/${place.partition}: retention removed records before this follower had read them`);
+        if (place.next > 0)
+          throw new EngineUnavailable(
+            `Kafka: ${place.topic}/${place.partition}: retention removed records before this follower had read them`,
+          );
         place.next = first.get(place)!;
         this.#passed?.();
       } else if (place.next > last.get(place)!) {
@@ -203,8 +255,12 @@ export class Follower implements Subscription {
   }
 
   async #handle(place: Place, { records, next }: Range): Promise<void> {
-    for (let at = 0, failures = 0; at < records.length && !this.#stopping; ) {
-      const batch: Batch = { topic: place.topic, partition: place.partition, records: cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, DEFAULT_MAX_BYTES) };
+    for (let at = 0, failures = 0; at < records.length && !this.#stopping;) {
+      const batch: Batch = {
+        topic: place.topic,
+        partition: place.partition,
+        records: cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, DEFAULT_MAX_BYTES),
+      };
       try {
         await this.#options.handle(batch);
         at += batch.records.length;
@@ -213,7 +269,8 @@ export class Follower implements Subscription {
         place.next = at === records.length ? next : records[at - 1]!.offset + 1;
         this.#passed?.();
       } catch (error) {
-        const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
+        const what =
+          error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
         place.failure = `${place.topic}/${place.partition}: ${what}`;
         await this.#pause(failures++);
       }
@@ -222,9 +279,12 @@ export class Follower implements Subscription {
 
   async #pause(failures: number): Promise<void> {
     const { firstMs, maxMs } = this.#settings.backoff;
-    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(() => undefined);
+    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(
+      () => undefined,
+    );
   }
 }
 
 /** A position past the end: somebody made the topic anew or restored an older log. */
-const shorter = (topic: string, partition: number): EngineUnavailable => new EngineUnavailable(`Kafka: ${topic}/${partition} ends before the position of this follower`);
+const shorter = (topic: string, partition: number): EngineUnavailable =>
+  new EngineUnavailable(`Kafka: ${topic}/${partition} ends before the position of this follower`);

@@ -1,5 +1,15 @@
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type { Appended, EventLog, FollowOptions, LogRecord, Loss, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import type {
+  Appended,
+  EventLog,
+  FollowOptions,
+  LogRecord,
+  Loss,
+  NewRecord,
+  Position,
+  SubscribeOptions,
+  Subscription,
+} from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { recordLimit } from '../local/limits.ts';
 import { Appender } from './appender.ts';
@@ -40,7 +50,10 @@ export class KafkaLog implements EventLog {
     if (records.length === 0) return [];
     const count = await this.partitions(topic);
     const limit = this.#limit(topic);
-    return this.#appender.append(topic, records.map((record, index) => ({ record, partition: placeOf(record, index, topic, count, limit) })));
+    return this.#appender.append(
+      topic,
+      records.map((record, index) => ({ record, partition: placeOf(record, index, topic, count, limit) })),
+    );
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -68,11 +81,16 @@ export class KafkaLog implements EventLog {
   async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
     this.#open();
     const names = topics.map((topic) => this.#settings.topicPrefix + topic);
-    const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + group, names), this.#cluster.offsets(names, true)]);
-    return topics.flatMap((topic, i) => earliest.get(names[i]!)!.flatMap((to, partition) => {
-      const from = committed.get(names[i]!)![partition];
-      return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
-    }));
+    const [committed, earliest] = await Promise.all([
+      this.#cluster.committed(this.#settings.groupPrefix + group, names),
+      this.#cluster.offsets(names, true),
+    ]);
+    return topics.flatMap((topic, i) =>
+      earliest.get(names[i]!)!.flatMap((to, partition) => {
+        const from = committed.get(names[i]!)![partition];
+        return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
+      }),
+    );
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
@@ -128,7 +146,8 @@ export class KafkaLog implements EventLog {
 
 function placeOf(record: NewRecord, index: number, topic: string, count: number, limit: number): number {
   const partition = record.partition ?? partitionFor(record.partitionKey, count);
-  if (!Number.isInteger(partition) || partition < 0 || partition >= count) throw new RangeError(`${topic} has ${count} partitions`);
+  if (!Number.isInteger(partition) || partition < 0 || partition >= count)
+    throw new RangeError(`${topic} has ${count} partitions`);
   const bytes = recordBytes(record);
   if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
   return partition;

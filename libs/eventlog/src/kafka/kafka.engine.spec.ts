@@ -8,7 +8,18 @@ import { warmUp } from '../../test/kafka/support.ts';
 import { applyTopics, openKafkaLog } from './index.ts';
 
 /** What the contract uses. */
-const TOPICS = ['t', 'empty', 'a', 'b', 'none', 'in', 'out', 'other', 'payer.member-events', 'payer.member-events.dead-letter'];
+const TOPICS = [
+  't',
+  'empty',
+  'a',
+  'b',
+  'none',
+  'in',
+  'out',
+  'other',
+  'payer.member-events',
+  'payer.member-events.dead-letter',
+];
 
 let kafka: Kafka;
 let proxy: TcpProxy;
@@ -24,12 +35,31 @@ afterAll(async () => {
 eventLogContract('kafka', async ({ partitions, maxRecordBytes }) => {
   const topicPrefix = `${randomBytes(4).toString('hex')}.`;
   const connection = { brokers: [`${LOOPBACK}:${proxy.port}`], clientId: 'contract', topicPrefix };
-  await applyTopics(connection, TOPICS.map((name) => ({ name, partitions, replication: 1, minInsyncReplicas: 1, retentionMs: 'unlimited', compacted: false, maxMessageBytes: 2 * maxRecordBytes + 1024 * 1024 })));
+  await applyTopics(
+    connection,
+    TOPICS.map((name) => ({
+      name,
+      partitions,
+      replication: 1,
+      minInsyncReplicas: 1,
+      retentionMs: 'unlimited',
+      compacted: false,
+      maxMessageBytes: 2 * maxRecordBytes + 1024 * 1024,
+    })),
+  );
   const opened: EventLog[] = [];
   return {
     open: async () => {
       const log = await openKafkaLog({
-        ...connection, groupPrefix: topicPrefix, maxRecordBytes, deliveryTimeoutMs: 5_000, readTimeoutMs: 5_000, requestTimeoutMs: 5_000, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, pollMs: 50,
+        ...connection,
+        groupPrefix: topicPrefix,
+        maxRecordBytes,
+        deliveryTimeoutMs: 5_000,
+        readTimeoutMs: 5_000,
+        requestTimeoutMs: 5_000,
+        sessionTimeoutMs: 6_000,
+        heartbeatIntervalMs: 200,
+        pollMs: 50,
         backoff: { firstMs: 1, maxMs: 20 },
       });
       opened.push(log);

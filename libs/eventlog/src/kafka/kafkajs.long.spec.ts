@@ -4,15 +4,19 @@ import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { naiveProducer, openLog, prefixed, topic, valuesOf } from '../../test/kafka/support.ts';
 
 /**
- * How kafkajs loses records when it is used as its documentation says. These specs test kafkajs and not the platform, and some need a
- * race: losses.engine.spec.ts and leaders.engine.spec.ts prove that the adapter loses nothing in the same situations. When one of
+ * How kafkajs loses records when it is used as its documentation says. These specs test kafkajs and not the platform,
+ * and some need a
+ * race: losses.engine.spec.ts and leaders.engine.spec.ts prove that the adapter loses nothing in the same situations.
+ * When one of
  * these fails, kafkajs has changed, and the adapter may be able to do less.
  */
 let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
 beforeAll(async () => {
-  kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
+  kafka = await startKafka({
+    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
+  });
   brokers = [`${LOOPBACK}:${proxy.port}`];
 });
 afterAll(async () => {
@@ -25,7 +29,8 @@ const loseAnswers = (n: number): void => {
   let left = n;
   proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);
 };
-const missing = (acknowledged: readonly string[], found: readonly string[][]): string[] => acknowledged.filter((value) => !found.flat().includes(value));
+const missing = (acknowledged: readonly string[], found: readonly string[][]): string[] =>
+  acknowledged.filter((value) => !found.flat().includes(value));
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('a send that failed, and another after it', () => {
@@ -56,7 +61,12 @@ describe('concurrent sends to one partition, the answer of one lost', () => {
       const results = await Promise.allSettled(values.map((value) => send('t', [{ partition: 0, value }])));
       await close();
       const log = await openLog(connection);
-      lost.push(...missing(values.filter((_, i) => results[i]!.status === 'fulfilled'), await valuesOf(log, 't')));
+      lost.push(
+        ...missing(
+          values.filter((_, i) => results[i]!.status === 'fulfilled'),
+          await valuesOf(log, 't'),
+        ),
+      );
       stuck += results.filter(({ status }) => status === 'rejected').length;
       await log.close();
     }
@@ -85,7 +95,12 @@ describe('a send over two partitions of which one is too large for the broker', 
   it('the next send is acknowledged and lost, with no fault at all', async () => {
     const connection = await prefixed(brokers, [topic('t', { maxMessageBytes: 1 })]);
     const { send, close } = await naiveProducer(connection);
-    await expect(send('t', [{ partition: 0, value: 'small' }, { partition: 1, value: 'x'.repeat(200_000) }])).rejects.toThrow();
+    await expect(
+      send('t', [
+        { partition: 0, value: 'small' },
+        { partition: 1, value: 'x'.repeat(200_000) },
+      ]),
+    ).rejects.toThrow();
     await send('t', [{ partition: 0, value: 'next' }]);
     await close();
     const log = await openLog(connection);
@@ -115,14 +130,22 @@ describe('a leader moves', () => {
     let lost = 0;
     let stuck = false;
     for (let round = 0; round < ROUNDS && lost === 0 && !stuck; round++) {
-      const connection = await prefixed(three.brokers, [topic('t', { partitions: PARTITIONS, replication: 3, minInsyncReplicas: 2 })]);
+      const connection = await prefixed(three.brokers, [
+        topic('t', { partitions: PARTITIONS, replication: 3, minInsyncReplicas: 2 }),
+      ]);
       const acknowledged: string[] = [];
       const { send, close } = await naiveProducer(connection, 30);
       let going = true;
       const sending = (async () => {
         for (let call = 0; going; call++) {
-          const messages = numbers(PARTITIONS * 20).map((i) => ({ partition: Number(i) % PARTITIONS, value: `${call}/${i}` }));
-          const sent = await send('t', messages).then(() => true, () => false);
+          const messages = numbers(PARTITIONS * 20).map((i) => ({
+            partition: Number(i) % PARTITIONS,
+            value: `${call}/${i}`,
+          }));
+          const sent = await send('t', messages).then(
+            () => true,
+            () => false,
+          );
           if (sent) acknowledged.push(...messages.map(({ value }) => value));
           else stuck = true;
           if (stuck) return;

@@ -9,12 +9,21 @@ import { ProducerLane } from './producer-lane.ts';
 import { setForTopic } from './topics.ts';
 
 /** A record as it was, with the time that it had. */
-export interface PastRecord { readonly key: string; readonly headers: Readonly<Record<string, string>>; readonly value: Uint8Array; /** ms since the epoch */ readonly timestamp: number }
+export interface PastRecord {
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+  /** ms since the epoch */ readonly timestamp: number;
+}
 
-/** Writes records of the past into topics: to their own partition, with their own time. Topics by their logical names. */
+/**
+ * Writes records of the past into topics: to their own partition, with their own time. Topics by their logical names.
+ */
 export interface TopicLoader {
   heads(topics: readonly string[]): Promise<Position>;
-  /** The offset of the first. One call at a time. After a throw they may have been written. @throws EngineUnavailable */
+  /**
+   * The offset of the first. One call at a time. After a throw they may have been written. @throws EngineUnavailable
+   */
   append(topic: string, partition: number, records: readonly PastRecord[]): Promise<number>;
   close(): Promise<void>;
 }
@@ -22,15 +31,23 @@ export interface TopicLoader {
 const TIME = 'message.timestamp.type';
 
 /**
- * Whether topics take the times of their records from who writes them (for loading) or from their append (always else; `applyTopics`
+ * Whether topics take the times of their records from who writes them (for loading) or from their append (always else;
+ * `applyTopics`
  * sees to it). @throws EngineUnavailable
  */
-export async function takeTimes(connection: KafkaConnection, topics: readonly string[], from: 'records' | 'append'): Promise<void> {
+export async function takeTimes(
+  connection: KafkaConnection,
+  topics: readonly string[],
+  from: 'records' | 'append',
+): Promise<void> {
   const client = createClient(connection, { retryMs: 10_000 });
   const admin = client.kafka.admin();
   try {
     await admin.connect();
-    for (const topic of topics) await setForTopic(admin, (connection.topicPrefix ?? '') + topic, { [TIME]: from === 'records' ? 'CreateTime' : 'LogAppendTime' });
+    for (const topic of topics)
+      await setForTopic(admin, (connection.topicPrefix ?? '') + topic, {
+        [TIME]: from === 'records' ? 'CreateTime' : 'LogAppendTime',
+      });
   } catch (error) {
     throw unavailable('times of topics', error);
   } finally {
@@ -51,7 +68,13 @@ export function openTopicLoader(connection: KafkaConnection): TopicLoader {
     },
     async append(topic, partition, records) {
       try {
-        const messages = records.map(({ key, headers, value, timestamp }): Message => ({ partition, key, headers: { ...headers }, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), timestamp: String(timestamp) }));
+        const messages = records.map(({ key, headers, value, timestamp }): Message => ({
+          partition,
+          key,
+          headers: { ...headers },
+          value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+          timestamp: String(timestamp),
+        }));
         return await lane.send(name(topic), partition, messages, settings.deliveryTimeoutMs);
       } catch (error) {
         throw unavailable('loading', error);

@@ -9,20 +9,61 @@ function logged(level: kafkajs.logLevel, message: string, extra: object = {}): {
   const seen: LogEntry[] = [];
   const line = (name: string) => (fields: object, text: string) => void lines.push([name, fields, text]);
   const logger: KafkaLogger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
-  logCreator(logger, (entry) => seen.push(entry))(level)({ namespace: 'Runner', level, label: '', log: { timestamp: '', message, ...extra } });
+  logCreator(logger, (entry) => seen.push(entry))(level)({
+    namespace: 'Runner',
+    level,
+    label: '',
+    log: { timestamp: '', message, ...extra },
+  });
   return { lines, seen };
 }
 
 it('passes on names and types, and nothing that could be a key, a value or a stack', () => {
-  const { lines } = logged(kafkajs.logLevel.ERROR, 'Invalid message without value for topic "t": {"key":"member-4711"}', { groupId: 'g', topic: 't', partition: 3, offset: '7', stack: 'member-4711', payload: { key: 'member-4711' }, error: new RangeError('member-4711') });
-  expect(lines).toEqual([['warn', { groupId: 'g', topic: 't', partition: 3, errorType: 'RangeError' }, 'kafkajs Runner: Invalid message without value for topic …']]);
+  const { lines } = logged(
+    kafkajs.logLevel.ERROR,
+    'Invalid message without value for topic "t": {"key":"member-4711"}',
+    {
+      groupId: 'g',
+      topic: 't',
+      partition: 3,
+      offset: '7',
+      stack: 'member-4711',
+      payload: { key: 'member-4711' },
+      error: new RangeError('member-4711'),
+    },
+  );
+  expect(lines).toEqual([
+    [
+      'warn',
+      { groupId: 'g', topic: 't', partition: 3, errorType: 'RangeError' },
+      'kafkajs Runner: Invalid message without value for topic …',
+    ],
+  ]);
 });
 
 it('takes what is not a fault as detail, and drops what is wanted', () => {
-  expect(logged(kafkajs.logLevel.INFO, 'Consumer has joined the group').lines).toEqual([['debug', {}, 'kafkajs Runner: Consumer has joined the group']]);
-  expect(logged(kafkajs.logLevel.WARN, 'Limiting retries for the idempotent producer may invalidate EoS guarantees').lines).toEqual([]);
+  expect(logged(kafkajs.logLevel.INFO, 'Consumer has joined the group').lines).toEqual([
+    ['debug', {}, 'kafkajs Runner: Consumer has joined the group'],
+  ]);
+  expect(
+    logged(kafkajs.logLevel.WARN, 'Limiting retries for the idempotent producer may invalidate EoS guarantees').lines,
+  ).toEqual([]);
 });
 
 it('shows every line to whoever needs to know of it', () => {
-  expect(logged(kafkajs.logLevel.ERROR, 'Offset out of range, resetting to default offset', { topic: 't', partition: 1, groupId: 'g' }).seen).toEqual([{ message: 'Offset out of range, resetting to default offset', topic: 't', partition: 1, groupId: 'g', error: undefined }]);
+  expect(
+    logged(kafkajs.logLevel.ERROR, 'Offset out of range, resetting to default offset', {
+      topic: 't',
+      partition: 1,
+      groupId: 'g',
+    }).seen,
+  ).toEqual([
+    {
+      message: 'Offset out of range, resetting to default offset',
+      topic: 't',
+      partition: 1,
+      groupId: 'g',
+      error: undefined,
+    },
+  ]);
 });

@@ -9,7 +9,9 @@ let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
 beforeAll(async () => {
-  kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port });
+  kafka = await startKafka({
+    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
+  });
   brokers = [`${LOOPBACK}:${proxy.port}`];
   await warmUp(brokers);
 });
@@ -23,7 +25,8 @@ const loseAnswers = (n: number): void => {
   let left = n;
   proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);
 };
-const missing = (acknowledged: readonly string[], found: readonly string[][]): string[] => acknowledged.filter((value) => !found.flat().includes(value));
+const missing = (acknowledged: readonly string[], found: readonly string[][]): string[] =>
+  acknowledged.filter((value) => !found.flat().includes(value));
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('a send that failed, and another after it', () => {
@@ -81,7 +84,10 @@ describe('a send over two partitions of which one is too large for the broker', 
     const connection = await prefixed(brokers, [topic('t', { maxMessageBytes: 1 })]);
     const log = await openLog(connection);
     const values = numbers(60).map((i) => i.padEnd(8_000, '.'));
-    const appended = await log.append('t', values.map((value) => record(value, 3)));
+    const appended = await log.append(
+      't',
+      values.map((value) => record(value, 3)),
+    );
     expect(appended.map(({ offset }) => offset)).toEqual(values.map((_, i) => i));
     expect((await valuesOf(log, 't'))[3]).toEqual(values);
     await log.close();
@@ -100,8 +106,11 @@ describe('a partition that does not exist', () => {
 
 describe('a producer that the broker does not know any more', () => {
   it('adapter: nothing is missing after a pause longer than producer ids live', async () => {
-    // A broker of its own: in the other tests, a broker that forgets would write a repeated batch twice after a second's pause.
-    const forgetful = await startKafka({ properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' } });
+    // A broker of its own: in the other tests, a broker that forgets would write a repeated batch twice after a
+    // second's pause.
+    const forgetful = await startKafka({
+      properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' },
+    });
     const connection = await prefixed(forgetful.brokers, [topic('t')]);
     const log = await openLog(connection);
     const acknowledged: string[] = [];
@@ -109,7 +118,12 @@ describe('a producer that the broker does not know any more', () => {
       for (const i of numbers(5)) {
         const value = `${round}${i}`;
         // Maybe written when it fails, as every caller of the port knows.
-        while (!(await log.append('t', [record(value)]).then(() => true, () => false)));
+        while (
+          !(await log.append('t', [record(value)]).then(
+            () => true,
+            () => false,
+          ))
+        );
         acknowledged.push(value);
       }
       // eslint-disable-next-line no-restricted-syntax -- the broker does not say when it forgets a producer id
@@ -144,7 +158,9 @@ describe('more than may wait', () => {
     await proxy.refuse();
     proxy.cut();
     const results = await Promise.allSettled(numbers(8).map((value, i) => log.append('t', [record(value, i % 4)])));
-    expect(results.map((result) => result.status === 'rejected' && result.reason instanceof EngineUnavailable)).toEqual(results.map(() => true));
+    expect(results.map((result) => result.status === 'rejected' && result.reason instanceof EngineUnavailable)).toEqual(
+      results.map(() => true),
+    );
     await proxy.accept();
     await log.append('t', [record('last')]);
     expect(missing(['first', 'last'], await valuesOf(log, 't'))).toEqual([]);

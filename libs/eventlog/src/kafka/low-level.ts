@@ -3,8 +3,10 @@ import type { AuthenticationProviderArgs, Authenticator, Kafka, Mechanism } from
 import type { KafkaSasl } from './options.ts';
 
 /**
- * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public API has
- * no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an assignment by hand), to ask for the
+ * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public
+ * API has
+ * no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an
+ * assignment by hand), to ask for the
  * heads of several topics in one request, to commit a start for a group without joining it, or to get a password
  * when a connection needs it. A bad access fails when the log is opened, not later.
  */
@@ -17,7 +19,11 @@ export interface FetchedMessage {
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>;
   readonly isControlRecord: boolean;
   /** `timestampType` is 1 where the broker set the time. Message sets of before Kafka 0.11 have no context. */
-  readonly batchContext: { readonly firstOffset: string; readonly lastOffsetDelta: number; readonly timestampType?: number };
+  readonly batchContext: {
+    readonly firstOffset: string;
+    readonly lastOffsetDelta: number;
+    readonly timestampType?: number;
+  };
 }
 
 export interface FetchedPartition {
@@ -27,20 +33,50 @@ export interface FetchedPartition {
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
 }
 
-export interface FetchTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[] }
-export interface OffsetTopic { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }
+export interface FetchTopic {
+  readonly topic: string;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly fetchOffset: string;
+    readonly maxBytes: number;
+  }[];
+}
+export interface OffsetTopic {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
 
-export interface FetchRequest { readonly isolationLevel: number; readonly maxWaitTime: number; readonly minBytes: number; readonly maxBytes: number; readonly topics: readonly FetchTopic[] }
-export interface FetchResponse { readonly responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }
+export interface FetchRequest {
+  readonly isolationLevel: number;
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly topics: readonly FetchTopic[];
+}
+export interface FetchResponse {
+  readonly responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[];
+}
 
 export interface RawBroker {
   fetch: (request: FetchRequest) => Promise<FetchResponse>;
   /** Of two: fetches have a connection of their own. */
-  readonly connectionPool: { readonly pool: readonly { isConnected(): boolean; readonly socket?: { destroy(error: Error): unknown } }[] };
-  describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: readonly { members: readonly unknown[] }[] }>;
-  offsetFetch(request: { groupId: string; topics: readonly { topic: string; partitions: readonly { partition: number }[] }[] }): Promise<{ responses: readonly OffsetTopic[] }>;
+  readonly connectionPool: {
+    readonly pool: readonly { isConnected(): boolean; readonly socket?: { destroy(error: Error): unknown } }[];
+  };
+  describeGroups(request: {
+    groupIds: readonly string[];
+  }): Promise<{ groups: readonly { members: readonly unknown[] }[] }>;
+  offsetFetch(request: {
+    groupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+  }): Promise<{ responses: readonly OffsetTopic[] }>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
-  offsetCommit(request: { groupId: string; groupGenerationId: number; memberId: string; topics: readonly OffsetTopic[] }): Promise<unknown>;
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    topics: readonly OffsetTopic[];
+  }): Promise<unknown>;
 }
 
 export interface RawCluster {
@@ -55,7 +91,9 @@ export interface RawCluster {
   findBroker: (node: { nodeId: string }) => Promise<RawBroker>;
   findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
   /** The offsets at an end of the log; with `fromBeginning` the first that is kept. */
-  fetchTopicsOffset(topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[]): Promise<readonly OffsetTopic[]>;
+  fetchTopicsOffset(
+    topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<readonly OffsetTopic[]>;
 }
 
 interface RequestQueue {
@@ -69,16 +107,21 @@ interface RequestQueue {
 const PENDING_MS = 10;
 
 /**
- * After its first answer each connection of kafkajs wakes up every millisecond, for ever, to see whether requests wait for it: it asks for a
- * timeout of a negative time. Here it only does so while some wait (for the end of a throttling, or for others under way).
+ * After its first answer each connection of kafkajs wakes up every millisecond, for ever, to see whether requests wait
+ * for it: it asks for a
+ * timeout of a negative time. Here it only does so while some wait (for the end of a throttling, or for others under
+ * way).
  */
 export function restIdleQueues(prototype: RequestQueue): void {
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
     if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
-    this.throttleCheckTimeoutId = setTimeout(() => {
-      this.throttleCheckTimeoutId = null;
-      this.checkPendingRequests();
-    }, Math.max(this.throttledUntil - Date.now(), PENDING_MS));
+    this.throttleCheckTimeoutId = setTimeout(
+      () => {
+        this.throttleCheckTimeoutId = null;
+        this.checkPendingRequests();
+      },
+      Math.max(this.throttledUntil - Date.now(), PENDING_MS),
+    );
   };
 }
 
@@ -96,14 +139,19 @@ type CreateCluster = (options: object) => RawCluster;
 function clusterFactory(kafka: Kafka): { readonly of: Record<symbol, CreateCluster>; readonly symbol: symbol } {
   const of = kafka as unknown as Record<symbol, CreateCluster>;
   const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === 'private:Kafka:createCluster');
-  if (symbol === undefined || typeof of[symbol] !== 'function') throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
+  if (symbol === undefined || typeof of[symbol] !== 'function')
+    throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
   return { of, symbol };
 }
 
 /** A cluster object as a consumer of this client would have it. */
 export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
   const { of, symbol } = clusterFactory(kafka);
-  return of[symbol]!({ metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+  return of[symbol]!({
+    metadataMaxAge: metadataMaxAgeMs,
+    allowAutoTopicCreation: false,
+    isolationLevel: READ_COMMITTED,
+  });
 }
 
 /** Shows each broker object of the consumers that this client makes from now on, before kafkajs uses it. */
@@ -122,7 +170,9 @@ export function onFindBroker(kafka: Kafka, found: (broker: RawBroker) => void): 
   };
 }
 
-type FilterAborted = (partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>) => readonly FetchedMessage[];
+type FilterAborted = (
+  partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>,
+) => readonly FetchedMessage[];
 let filterAborted: FilterAborted | undefined;
 
 /** Without records of aborted transactions and without control records. */
@@ -144,7 +194,10 @@ export function protocolError(sentence: string | undefined): string | undefined 
   return errorTypes.get(sentence ?? '');
 }
 
-type Provider = (credentials: { username: string; password: string }) => (args: AuthenticationProviderArgs) => Authenticator;
+type Provider = (credentials: {
+  username: string;
+  password: string;
+}) => (args: AuthenticationProviderArgs) => Authenticator;
 const PROVIDERS = { plain: 'plain', 'scram-sha-256': 'scram256', 'scram-sha-512': 'scram512' } as const;
 
 /** kafkajs's own mechanisms with the password of the moment: a rotated secret is used by the next connection. */
@@ -152,6 +205,9 @@ export function passwordMechanism(sasl: Extract<KafkaSasl, { username: string }>
   const provider = require(`kafkajs/src/broker/saslAuthenticator/${PROVIDERS[sasl.mechanism]}`) as Provider;
   return {
     mechanism: sasl.mechanism,
-    authenticationProvider: (args) => ({ authenticate: async () => provider({ username: sasl.username, password: await sasl.password() })(args).authenticate() }),
+    authenticationProvider: (args) => ({
+      authenticate: async () =>
+        provider({ username: sasl.username, password: await sasl.password() })(args).authenticate(),
+    }),
   };
 }

@@ -13,23 +13,42 @@ const RequestQueue = require('kafkajs/src/network/requestQueue') as new (options
 
 afterEach(() => void vi.useRealTimers());
 
-it('a connection of kafkajs without requests sets no timer, and one that is throttled sends what waits when the throttling ends', async () => {
-  vi.useFakeTimers();
-  const logger = { debug: () => undefined };
-  const queue = new RequestQueue({ logger, requestTimeout: 1000, maxInFlightRequests: null, enforceRequestTimeout: false, isConnected: () => true, clientId: 'test', broker: 'b' });
-  queue.checkPendingRequests();
-  expect(vi.getTimerCount()).toBe(0);
-  queue.throttledUntil = Date.now() + 500;
-  const sendRequest = vi.fn();
-  const entry = { apiKey: 3, apiName: 'Metadata', apiVersion: 1, correlationId: 1, resolve: () => undefined, reject: () => undefined };
-  queue.push({ entry, expectResponse: true, requestTimeout: null, sendRequest });
-  await vi.advanceTimersByTimeAsync(499);
-  expect(sendRequest).not.toHaveBeenCalled();
-  await vi.advanceTimersByTimeAsync(1);
-  expect(sendRequest).toHaveBeenCalledOnce();
-  queue.fulfillRequest({ correlationId: 1, payload: Buffer.alloc(0), size: 0 });
-  expect(vi.getTimerCount()).toBe(0);
-});
+it(
+  'a connection of kafkajs without requests sets no timer, and one that is throttled sends what waits when the ' +
+    'throttling ends',
+  async () => {
+    vi.useFakeTimers();
+    const logger = { debug: () => undefined };
+    const queue = new RequestQueue({
+      logger,
+      requestTimeout: 1000,
+      maxInFlightRequests: null,
+      enforceRequestTimeout: false,
+      isConnected: () => true,
+      clientId: 'test',
+      broker: 'b',
+    });
+    queue.checkPendingRequests();
+    expect(vi.getTimerCount()).toBe(0);
+    queue.throttledUntil = Date.now() + 500;
+    const sendRequest = vi.fn();
+    const entry = {
+      apiKey: 3,
+      apiName: 'Metadata',
+      apiVersion: 1,
+      correlationId: 1,
+      resolve: () => undefined,
+      reject: () => undefined,
+    };
+    queue.push({ entry, expectResponse: true, requestTimeout: null, sendRequest });
+    await vi.advanceTimersByTimeAsync(499);
+    expect(sendRequest).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sendRequest).toHaveBeenCalledOnce();
+    queue.fulfillRequest({ correlationId: 1, payload: Buffer.alloc(0), size: 0 });
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);
 
 it('knows the word of the protocol for a sentence of the log, and none for anything else', () => {
   const sentence = 'Messages are rejected since there are fewer in-sync replicas than required';

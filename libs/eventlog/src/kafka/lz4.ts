@@ -6,12 +6,14 @@ const DICTIONARY = 0x01;
 const RAW_BLOCK = 0x80000000;
 
 /**
- * Decodes LZ4 frames (https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md), as Kafka's producers write them. Checksums
- * are not looked at: Kafka's own covers the record batch. Throws RangeError for what is no frame or gets larger than `max`.
+ * Decodes LZ4 frames (https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md), as Kafka's producers write them.
+ * Checksums
+ * are not looked at: Kafka's own covers the record batch. Throws RangeError for what is no frame or gets larger than
+ * `max`.
  */
 export function decodeLz4(input: Buffer, max: number): Buffer {
   const output = new Output(max);
-  for (let at = 0; at < input.length; ) {
+  for (let at = 0; at < input.length;) {
     if (input.readUInt32LE(at) !== MAGIC) throw new RangeError('not an LZ4 frame');
     const flags = input[at + 4]!;
     at += 6 + (flags & CONTENT_SIZE ? 8 : 0) + (flags & DICTIONARY ? 4 : 0) + 1;
@@ -77,7 +79,7 @@ export class Output {
     this.#room(length);
     const start = this.#length - distance;
     // A match may overlap what it writes: whatever is there is copied, then twice as much.
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const step = Math.min(length - done, distance + done);
       this.#buffer.copyWithin(this.#length, start, start + step);
       this.#length += step;

@@ -35,12 +35,16 @@ export interface MemberOptions {
 const INNER_RETRY_MS = 2_000;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 2 * 1024 * 1024;
-/** How long a fetch waits while a partition is left alone, and how long kafkajs pauses when it has none to fetch, ms. */
+/**
+ * How long a fetch waits while a partition is left alone, and how long kafkajs pauses when it has none to fetch, ms.
+ */
 const HOLDING_MS = 200;
 /** How long a stop waits for Kafka. After that, the end of the session ends the membership. */
 const LEAVE_MS = 3_000;
 
-interface RequestEvent { readonly payload: { readonly apiName: string; readonly sentAt: number } }
+interface RequestEvent {
+  readonly payload: { readonly apiName: string; readonly sentAt: number };
+}
 
 /** One kafkajs consumer, from its start to its crash or stop; never used again after either. */
 export class Member {
@@ -64,10 +68,14 @@ export class Member {
       retryMs: INNER_RETRY_MS,
       onLog: ({ message, topic, partition, error }) => {
         if (message.startsWith('The group is rebalancing')) this.#orderly = /rebalancing/iu.test(error ?? '');
-        if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined) options.outOfRange(this, topic, partition);
+        if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined)
+          options.outOfRange(this, topic, partition);
       },
     });
-    this.#fetches = new PatientFetch(this.#client.kafka, { sliceMs: settings.heartbeatIntervalMs, waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs) });
+    this.#fetches = new PatientFetch(this.#client.kafka, {
+      sliceMs: settings.heartbeatIntervalMs,
+      waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs),
+    });
     this.#consumer = this.#client.kafka.consumer({
       groupId: group,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -95,7 +103,12 @@ export class Member {
     try {
       await this.#consumer.connect();
       await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
-      await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: this.#options.concurrency, eachBatch: (payload) => this.#each(payload) });
+      await this.#consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: this.#options.concurrency,
+        eachBatch: (payload) => this.#each(payload),
+      });
     } catch (error) {
       return error instanceof Error ? error : new Error('unknown');
     }
@@ -160,7 +173,8 @@ export class Member {
       // kafkajs reports times of the system's clock. If that clock jumped ahead, the answer errs on the safe side; if
       // it jumped back, it must not err on the other.
       if (apiName === 'JoinGroup') this.#joins++;
-      if (apiName === 'Heartbeat' || apiName === 'SyncGroup') this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
+      if (apiName === 'Heartbeat' || apiName === 'SyncGroup')
+        this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
     });
     this.#consumer.on(events.HEARTBEAT, () => this.ownership.heard(this.#heartbeatSentAt));
     this.#consumer.on(events.FETCH, () => this.#options.polled());
@@ -183,7 +197,9 @@ export class Member {
     try {
       await this.#options.each(this, payload);
     } catch (error) {
-      throw error instanceof kafkajs.KafkaJSError ? error : new kafkajs.KafkaJSError('a batch was not handed out', { retriable: true });
+      throw error instanceof kafkajs.KafkaJSError
+        ? error
+        : new kafkajs.KafkaJSError('a batch was not handed out', { retriable: true });
     }
   }
 

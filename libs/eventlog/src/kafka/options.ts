@@ -1,10 +1,15 @@
 /** Without types of `kafkajs`, so that configuration code does not need it. */
 export type KafkaSasl =
-  | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; password(): Promise<string> | string }
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      password(): Promise<string> | string;
+    }
   | { readonly mechanism: 'oauthbearer'; token(): Promise<string> | string };
 
 /** PEM texts; `true`: the system's trusted authorities. */
-export type KafkaTls = true | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: boolean };
+export type KafkaTls =
+  true | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: boolean };
 
 /** pino's shape. */
 export interface KafkaLogger {
@@ -48,7 +53,10 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly maxRecordBytes?: number;
   /** Producers; each has one send under way at a time. Default 4. */
   readonly lanes?: number;
-  /** Records of one send, bytes; a larger record goes alone. Default 900 KiB: below the limit of a topic without settings. */
+  /**
+   * Records of one send, bytes; a larger record goes alone. Default 900 KiB: below the limit of a topic without
+   * settings.
+   */
   readonly batchBytes?: number;
   /** Bytes that may wait for a send; an append beyond that is refused as busy. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
@@ -65,7 +73,10 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly rebalanceTimeoutMs?: number;
   /** Default a sixth of the session timeout; at most a third of it. */
   readonly heartbeatIntervalMs?: number;
-  /** How long a fetch waits at the broker for records, ms. Records end the wait at once, and so does a stop. Default 5,000. */
+  /**
+   * How long a fetch waits at the broker for records, ms. Records end the wait at once, and so does a stop. Default
+   * 5,000.
+   */
   readonly pollMs?: number;
   /** How often a group commits that it has passed markers of transactions, ms. Default an hour. */
   readonly passEveryMs?: number;
@@ -75,7 +86,9 @@ export interface KafkaLogOptions extends KafkaConnection {
 }
 
 /** Options with their defaults. */
-export interface Settings extends Required<Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'metrics' | 'maxRecordBytes'>> {
+export interface Settings extends Required<
+  Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'metrics' | 'maxRecordBytes'>
+> {
   readonly tls: KafkaTls | undefined;
   readonly sasl: KafkaSasl | undefined;
   readonly logger: KafkaLogger | undefined;
@@ -106,7 +119,10 @@ export function settingsOf(options: KafkaLogOptions): Settings {
     readTimeoutMs: options.readTimeoutMs ?? 10_000,
     sessionTimeoutMs,
     rebalanceTimeoutMs: Math.max(options.rebalanceTimeoutMs ?? 60_000, sessionTimeoutMs),
-    heartbeatIntervalMs: Math.min(options.heartbeatIntervalMs ?? Math.ceil(sessionTimeoutMs / 6), Math.floor(sessionTimeoutMs / 3)),
+    heartbeatIntervalMs: Math.min(
+      options.heartbeatIntervalMs ?? Math.ceil(sessionTimeoutMs / 6),
+      Math.floor(sessionTimeoutMs / 3),
+    ),
     pollMs: options.pollMs ?? 5_000,
     passEveryMs: options.passEveryMs ?? 60 * 60 * 1000,
     backoff: options.backoff ?? { firstMs: 50, maxMs: 2_000 },

@@ -45,6 +45,9 @@ export class Ownership {
 
   held(now: number = performance.now()): boolean {
     if (this.#revoked || now > this.#heard + this.#limits.sessionTimeoutMs * (1 - MARGIN)) return false;
-    return this.#rebalancingSince === undefined || now < this.#rebalancingSince + this.#limits.rebalanceTimeoutMs * (1 - MARGIN);
+    return (
+      this.#rebalancingSince === undefined ||
+      now < this.#rebalancingSince + this.#limits.rebalanceTimeoutMs * (1 - MARGIN)
+    );
   }
 }

@@ -19,7 +19,10 @@ const TURNS = 100;
 
 const NOTHING: FetchResponse = { responses: [] };
 
-interface Open { readonly key: string; readonly answer: Promise<FetchResponse> }
+interface Open {
+  readonly key: string;
+  readonly answer: Promise<FetchResponse>;
+}
 
 /**
  * Lets the fetches of one consumer wait for seconds at the broker (ADR 0014). Only between two fetches does kafkajs
@@ -97,7 +100,12 @@ export class PatientFetch {
 
 /** What is asked for, in whichever order. */
 const keyOf = ({ topics }: FetchRequest): string =>
-  topics.flatMap(({ topic, partitions }) => partitions.map(({ partition, fetchOffset }) => `${topic}/${partition}/${fetchOffset}`)).sort().join(' ');
+  topics
+    .flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, fetchOffset }) => `${topic}/${partition}/${fetchOffset}`),
+    )
+    .sort()
+    .join(' ');
 
 async function giveUp(broker: RawBroker, open: Open): Promise<void> {
   endFetches(broker);
@@ -108,4 +116,5 @@ async function giveUp(broker: RawBroker, open: Open): Promise<void> {
 /** kafkajs has two connections to each broker: one for fetches, one for everything else. */
 const FETCHES = 1;
 /** With an error: only then kafkajs fails the request that waits on it. */
-const endFetches = (broker: RawBroker): void => void broker.connectionPool.pool[FETCHES]?.socket?.destroy(new Error(GIVEN_UP));
+const endFetches = (broker: RawBroker): void =>
+  void broker.connectionPool.pool[FETCHES]?.socket?.destroy(new Error(GIVEN_UP));

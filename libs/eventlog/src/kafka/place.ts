@@ -51,7 +51,9 @@ export class Place {
   /** Messages of handlers may quote data. Only the words of the engine are passed on. */
   failed(error: unknown): void {
     this.failures = Math.min(this.failures + 1, 16);
-    this.failure = `${this.topic}/${this.partition}: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
+    this.failure =
+      `${this.topic}/${this.partition}: ` +
+      `${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
   }
 }
 

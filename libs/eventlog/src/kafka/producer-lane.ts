@@ -10,7 +10,8 @@ import type { Settings } from './options.ts';
 const PARTING_MS = 1_000;
 
 /**
- * There was no answer, none that ended the send, or none for exactly the partition of the send, so it is unknown what was
+ * There was no answer, none that ended the send, or none for exactly the partition of the send, so it is unknown what
+ * was
  * written. `type` is the last refusal of the broker, if it gave one, because that says what an operator has to change.
  */
 export class Unanswered extends Error {
@@ -46,7 +47,10 @@ export class ProducerLane {
     this.#settings = settings;
   }
 
-  /** Resolves with the offset of the first message when all are on every replica in sync. After a throw they may have been written. */
+  /**
+   * Resolves with the offset of the first message when all are on every replica in sync. After a throw they may have
+   * been written.
+   */
   async send(topic: string, partition: number, messages: Message[], timeoutMs: number): Promise<number> {
     const deadline = new AbortController();
     try {
@@ -94,7 +98,13 @@ export class ProducerLane {
     const [answer] = answers;
     // -1: a duplicate of a batch whose place the broker no longer knows.
     const base = Number(answer?.baseOffset ?? -1);
-    if (answers.length !== 1 || answer!.topicName !== topic || answer!.partition !== partition || answer!.errorCode !== 0 || !(base >= 0)) {
+    if (
+      answers.length !== 1 ||
+      answer!.topicName !== topic ||
+      answer!.partition !== partition ||
+      answer!.errorCode !== 0 ||
+      !(base >= 0)
+    ) {
       throw new Unanswered('ANSWER_OF_ANOTHER_PARTITION');
     }
     return base;
@@ -105,7 +115,15 @@ export class ProducerLane {
       if (message.startsWith('Response Produce')) created.refusal = protocolError(error);
     };
     const client = createClient(this.#settings, { retryMs: this.#settings.deliveryTimeoutMs, onLog });
-    const producer = client.kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: () => ({ message }) => message.partition! });
+    const producer = client.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition!,
+    });
     const created: Current = { client, producer: producer.connect().then(() => producer) };
     return created;
   }

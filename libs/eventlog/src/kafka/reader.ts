@@ -13,7 +13,10 @@ const LEFT_OVER_MS = 5_000;
 const MAX_LEFT_OVERS = 8;
 
 /** Records of one partition from an offset on, and where to go on. */
-export interface Range { readonly records: readonly LogRecord[]; readonly next: number }
+export interface Range {
+  readonly records: readonly LogRecord[];
+  readonly next: number;
+}
 
 /** Reads ranges of a partition without a group. */
 export class Reader {
@@ -25,11 +28,18 @@ export class Reader {
   }
 
   /** `topic` is the name in records, `name` Kafka's. Throws EngineUnavailable. */
-  async read(topic: string, name: string, partition: number, from: number, limit: number): Promise<readonly LogRecord[]> {
+  async read(
+    topic: string,
+    name: string,
+    partition: number,
+    from: number,
+    limit: number,
+  ): Promise<readonly LogRecord[]> {
     const found: LogRecord[] = [];
-    for (let next = Math.max(0, from); found.length < limit; ) {
+    for (let next = Math.max(0, from); found.length < limit;) {
       const key = `${name}/${partition}/${next}`;
-      const range = this.#take(key) ?? (await this.#fetch(topic, name, partition, next, limit === 1 ? BATCH_BYTES : FETCH_BYTES));
+      const range =
+        this.#take(key) ?? (await this.#fetch(topic, name, partition, next, limit === 1 ? BATCH_BYTES : FETCH_BYTES));
       if (range.records.length === 0 && range.next <= next) break;
       const room = limit - found.length;
       for (const record of range.records.slice(0, room)) found.push(record);
@@ -52,7 +62,9 @@ export class Reader {
       const range = await fetchRange(raw, topic, name, partition, from, bytes);
       if (range !== undefined) return range;
       // Not in the log: before what retention has kept, or past the end.
-      const [first] = (await raw.fetchTopicsOffset([{ topic: name, partitions: [{ partition }], fromBeginning: true }]))[0]?.partitions ?? [];
+      const [first] =
+        (await raw.fetchTopicsOffset([{ topic: name, partitions: [{ partition }], fromBeginning: true }]))[0]
+          ?.partitions ?? [];
       const start = Number(first?.offset ?? 0);
       return start > from ? { records: [], next: start } : { records: [], next: from };
     });
@@ -77,31 +89,45 @@ export class Reader {
 }
 
 /** One fetch of one partition that waits for nothing; undefined when the offset is not in the log. */
-async function fetchRange(raw: RawCluster, topic: string, name: string, partition: number, from: number, bytes: number): Promise<Range | undefined> {
+async function fetchRange(
+  raw: RawCluster,
+  topic: string,
+  name: string,
+  partition: number,
+  from: number,
+  bytes: number,
+): Promise<Range | undefined> {
   const [leader] = Object.keys(raw.findLeaderForPartitions(name, [partition]));
   if (leader === undefined) return { records: [], next: from };
   const broker = await raw.findBroker({ nodeId: leader });
   try {
     const { responses } = await broker.fetch({
-      isolationLevel: READ_COMMITTED, maxWaitTime: 0, minBytes: 1, maxBytes: bytes,
+      isolationLevel: READ_COMMITTED,
+      maxWaitTime: 0,
+      minBytes: 1,
+      maxBytes: bytes,
       topics: [{ topic: name, partitions: [{ partition, fetchOffset: String(from), maxBytes: bytes }] }],
     });
     const fetched = responses[0]?.partitions[0];
     return fetched === undefined ? { records: [], next: from } : rangeOf(topic, fetched, from);
   } catch (error) {
-    if (errorType(error) === 'OFFSET_OUT_OF_RANGE' || (error as Error).name === 'KafkaJSOffsetOutOfRange') return undefined;
+    if (errorType(error) === 'OFFSET_OUT_OF_RANGE' || (error as Error).name === 'KafkaJSOffsetOutOfRange')
+      return undefined;
     throw error;
   }
 }
 
 /**
- * The records at or after `from` and the offset behind the last record batch: compaction leaves gaps, also at the end of
+ * The records at or after `from` and the offset behind the last record batch: compaction leaves gaps, also at the end
+ * of
  * a batch, and a fetch brings what is before `from` in its batch.
  */
 export function rangeOf(topic: string, fetched: FetchedPartition, from: number): Range {
   let next = from;
-  for (const { batchContext } of fetched.messages.slice(-1)) next = Math.max(next, Number(batchContext.firstOffset) + batchContext.lastOffsetDelta + 1);
+  for (const { batchContext } of fetched.messages.slice(-1))
+    next = Math.max(next, Number(batchContext.firstOffset) + batchContext.lastOffsetDelta + 1);
   const records: LogRecord[] = [];
-  for (const message of committedMessages(fetched)) if (Number(message.offset) >= from) records.push(toRecord(topic, fetched.partition, message));
+  for (const message of committedMessages(fetched))
+    if (Number(message.offset) >= from) records.push(toRecord(topic, fetched.partition, message));
   return { records, next };
 }

@@ -3,7 +3,15 @@ import type { LogRecord, NewRecord } from '../port.ts';
 import type { FetchedMessage } from './low-level.ts';
 
 export function toMessage(record: NewRecord, partition: number): Message {
-  return { partition, key: record.key, headers: record.headers, value: typeof record.value === 'string' ? record.value : Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength) };
+  return {
+    partition,
+    key: record.key,
+    headers: record.headers,
+    value:
+      typeof record.value === 'string'
+        ? record.value
+        : Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength),
+  };
 }
 
 const EMPTY = new Uint8Array(0);
@@ -11,9 +19,14 @@ const EMPTY = new Uint8Array(0);
 const LOG_APPEND_TIME = 1;
 
 /** What kafkajs gives a consumer: its types leave the context of the batch out. */
-type Fetched = Pick<FetchedMessage, 'offset' | 'timestamp' | 'key' | 'value'> & { readonly headers?: object | undefined; readonly batchContext?: Partial<FetchedMessage['batchContext']> };
+type Fetched = Pick<FetchedMessage, 'offset' | 'timestamp' | 'key' | 'value'> & {
+  readonly headers?: object | undefined;
+  readonly batchContext?: Partial<FetchedMessage['batchContext']>;
+};
 
-/** A record as a handler sees it. What a foreign producer left out is empty; of a header given twice the last counts. */
+/**
+ * A record as a handler sees it. What a foreign producer left out is empty; of a header given twice the last counts.
+ */
 export function toRecord(topic: string, partition: number, message: Fetched): LogRecord {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
@@ -22,8 +35,14 @@ export function toRecord(topic: string, partition: number, message: Fetched): Lo
   }
   const byProducer = message.batchContext?.timestampType !== LOG_APPEND_TIME;
   return {
-    topic, partition, offset: Number(message.offset), key: message.key?.toString('utf8') ?? '', headers, value: message.value ?? EMPTY,
-    timestamp: Number(message.timestamp), ...(byProducer && { timestampBy: 'producer' as const }),
+    topic,
+    partition,
+    offset: Number(message.offset),
+    key: message.key?.toString('utf8') ?? '',
+    headers,
+    value: message.value ?? EMPTY,
+    timestamp: Number(message.timestamp),
+    ...(byProducer && { timestampBy: 'producer' as const }),
   };
 }
 
@@ -44,7 +63,12 @@ export function wireBytes(record: NewRecord): number {
 }
 
 /** The first records of a list that make one batch: at least one. */
-export function cut(records: readonly LogRecord[], from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
+export function cut(
+  records: readonly LogRecord[],
+  from: number,
+  maxRecords: number,
+  maxBytes: number,
+): readonly LogRecord[] {
   let bytes = 0;
   let to = from;
   while (to < records.length && to - from < maxRecords) {

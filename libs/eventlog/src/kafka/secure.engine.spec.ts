@@ -12,7 +12,10 @@ beforeAll(async () => {
 afterAll(() => kafka.stop());
 
 const secure = () => kafka.secure!;
-const user = (mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', password: () => string = () => secure().password): KafkaSasl => ({ mechanism, username: secure().username, password });
+const user = (
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512',
+  password: () => string = () => secure().password,
+): KafkaSasl => ({ mechanism, username: secure().username, password });
 
 async function works(connection: Partial<KafkaConnection>): Promise<void> {
   const plain = await prefixed(kafka.brokers, [topic('t')]);
@@ -29,25 +32,40 @@ async function works(connection: Partial<KafkaConnection>): Promise<void> {
 describe('connections', () => {
   it('by TLS, with our authority and a client certificate', async () => {
     const { certificates } = secure();
-    await works({ brokers: secure().tls, tls: { ca: certificates.ca, cert: certificates.client.cert, key: certificates.client.key } });
+    await works({
+      brokers: secure().tls,
+      tls: { ca: certificates.ca, cert: certificates.client.cert, key: certificates.client.key },
+    });
   });
 
   it('by TLS are refused when nobody vouches for the broker', async () => {
-    await expect(openLog({ brokers: secure().tls, clientId: 'test', tls: true }, { readTimeoutMs: 1 })).rejects.toThrow(EngineUnavailable);
+    await expect(openLog({ brokers: secure().tls, clientId: 'test', tls: true }, { readTimeoutMs: 1 })).rejects.toThrow(
+      EngineUnavailable,
+    );
   });
 
-  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('by SASL %s', async (mechanism) => works({ brokers: secure().sasl, sasl: user(mechanism) }));
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('by SASL %s', async (mechanism) =>
+    works({ brokers: secure().sasl, sasl: user(mechanism) }),
+  );
 
-  it('by SASL oauthbearer', async () => works({ brokers: secure().sasl, sasl: { mechanism: 'oauthbearer', token: () => secure().token() } }));
+  it('by SASL oauthbearer', async () =>
+    works({ brokers: secure().sasl, sasl: { mechanism: 'oauthbearer', token: () => secure().token() } }));
 
-  it('by SASL over TLS', async () => works({ brokers: secure().saslTls, tls: { ca: secure().certificates.ca }, sasl: user('scram-sha-512') }));
+  it('by SASL over TLS', async () =>
+    works({ brokers: secure().saslTls, tls: { ca: secure().certificates.ca }, sasl: user('scram-sha-512') }));
 
-  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('by SASL %s with a wrong password are refused at once, without the password', async (mechanism) => {
-    const refused = openLog({ brokers: secure().sasl, clientId: 'test', sasl: user(mechanism, () => 'wrong-secret') }, { readTimeoutMs: 60_000 });
-    await expect(refused).rejects.toThrow(EngineUnavailable);
-    await expect(refused).rejects.toThrow(/SASL/);
-    await expect(refused).rejects.not.toThrow(/wrong-secret/);
-  });
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
+    'by SASL %s with a wrong password are refused at once, without the password',
+    async (mechanism) => {
+      const refused = openLog(
+        { brokers: secure().sasl, clientId: 'test', sasl: user(mechanism, () => 'wrong-secret') },
+        { readTimeoutMs: 60_000 },
+      );
+      await expect(refused).rejects.toThrow(EngineUnavailable);
+      await expect(refused).rejects.toThrow(/SASL/);
+      await expect(refused).rejects.not.toThrow(/wrong-secret/);
+    },
+  );
 
   it('ask for the password each time: a rotated one is used by the next connection', async () => {
     let password = secure().password;

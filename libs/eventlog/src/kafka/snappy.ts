@@ -5,7 +5,8 @@ const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER = 16;
 
 /**
- * Decodes Snappy (https://github.com/google/snappy/blob/main/format_description.txt) as Kafka's producers write it: one block, or
+ * Decodes Snappy (https://github.com/google/snappy/blob/main/format_description.txt) as Kafka's producers write it: one
+ * block, or
  * snappy-java's stream of blocks. Throws RangeError for what is neither or gets larger than `max`.
  */
 export function decodeSnappy(input: Buffer, max: number): Buffer {
@@ -14,7 +15,7 @@ export function decodeSnappy(input: Buffer, max: number): Buffer {
     decodeBlock(input, output, max);
     return output.bytes();
   }
-  for (let at = XERIAL_HEADER; at < input.length; ) {
+  for (let at = XERIAL_HEADER; at < input.length;) {
     const length = input.readInt32BE(at);
     at += 4;
     if (length < 0 || at + length > input.length) throw new RangeError('a Snappy block ends early');

@@ -6,14 +6,22 @@ import type { Cluster } from './cluster.ts';
  * appended before its first batch. A group that has consumers has started already. Throws EngineUnavailable, also for a
  * topic that does not exist.
  */
-export async function commitStarts(cluster: Cluster, group: string, topicPrefix: string, topics: readonly string[], from: NonNullable<SubscribeOptions['from']>): Promise<void> {
+export async function commitStarts(
+  cluster: Cluster,
+  group: string,
+  topicPrefix: string,
+  topics: readonly string[],
+  from: NonNullable<SubscribeOptions['from']>,
+): Promise<void> {
   const names = topics.map((topic) => topicPrefix + topic);
   const heads = await cluster.offsets(names);
   if (from === 'earliest') return;
   const committed = await cluster.committed(group, names);
-  const starts = topics.flatMap((topic, i) => heads.get(names[i]!)!.flatMap((head, partition) => {
-    if (committed.get(names[i]!)![partition] !== undefined) return [];
-    return [{ topic: names[i]!, partition, next: from === 'latest' ? head : from[topic]?.[partition] ?? 0 }];
-  }));
+  const starts = topics.flatMap((topic, i) =>
+    heads.get(names[i]!)!.flatMap((head, partition) => {
+      if (committed.get(names[i]!)![partition] !== undefined) return [];
+      return [{ topic: names[i]!, partition, next: from === 'latest' ? head : (from[topic]?.[partition] ?? 0) }];
+    }),
+  );
   if (starts.length > 0) await cluster.commitStart(group, starts);
 }

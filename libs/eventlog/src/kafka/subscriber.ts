@@ -55,8 +55,15 @@ export class Subscriber implements Subscription {
     const joined = new Promise<void>((resolve) => (this.#joinedOnce = resolve));
     const alone = await this.#cluster.isEmpty(group);
     this.#running = this.#run(group, names, concurrency);
-    this.#passing = setInterval(() => void this.#passInvisible().catch(() => undefined), this.#settings.passEveryMs).unref();
-    if (alone) await Promise.race([joined, sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined)]);
+    this.#passing = setInterval(
+      () => void this.#passInvisible().catch(() => undefined),
+      this.#settings.passEveryMs,
+    ).unref();
+    if (alone)
+      await Promise.race([
+        joined,
+        sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined),
+      ]);
   }
 
   async stop(): Promise<void> {
@@ -78,7 +85,8 @@ export class Subscriber implements Subscription {
     const heads = await this.#cluster.offsets([...new Set(idle.map(({ name }) => name))]);
     for (const place of idle) {
       const [next, head] = [place.next, heads.get(place.name)?.[place.partition] ?? 0];
-      if (next >= head || (await this.#reader.read(place.topic, place.name, place.partition, next, 1)).length > 0) continue;
+      if (next >= head || (await this.#reader.read(place.topic, place.name, place.partition, next, 1)).length > 0)
+        continue;
       if (member !== this.#member || !place.mine || place.next !== next) continue;
       await member?.commit(place.name, place.partition, head);
       place.next = Math.max(place.next, head);
@@ -92,7 +100,12 @@ export class Subscriber implements Subscription {
   failure(): string | undefined {
     const places = [...this.#places.values()].filter(({ mine }) => mine);
     const loss = places.find((place) => place.loss !== undefined)?.loss;
-    return (loss && lossSentence(loss)) ?? this.#failure ?? this.#assignFailure ?? places.find(({ failure }) => failure !== undefined)?.failure;
+    return (
+      (loss && lossSentence(loss)) ??
+      this.#failure ??
+      this.#assignFailure ??
+      places.find(({ failure }) => failure !== undefined)?.failure
+    );
   }
 
   lastPoll(): number {
@@ -106,20 +119,32 @@ export class Subscriber implements Subscription {
   async #run(group: string, topics: readonly string[], concurrency: number): Promise<void> {
     let former: string | undefined;
     for (let failures = 0; !this.#stopping; failures++) {
-      if (former !== undefined && !(await this.#cluster.leave(group, former).then(() => true, () => false))) {
+      if (
+        former !== undefined &&
+        !(await this.#cluster.leave(group, former).then(
+          () => true,
+          () => false,
+        ))
+      ) {
         await this.#pause(failures);
         continue;
       }
       const began = performance.now();
       const member = (this.#member = new Member({
-        settings: this.#settings, group, topics, concurrency,
+        settings: this.#settings,
+        group,
+        topics,
+        concurrency,
         each: (of, payload) => this.#each(of, payload),
         joined: (of, assignment, kept) => this.#joined(of, assignment, kept),
         polled: () => (this.#lastPoll = Date.now()),
-        holding: () => [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
+        holding: () =>
+          [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
         outOfRange: (of, name, partition) => this.#outOfRange(of, this.#place(name, partition)),
       }));
-      const stopped = new Promise<undefined>((resolve) => this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+      const stopped = new Promise<undefined>((resolve) =>
+        this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+      );
       const error = await Promise.race([member.run(), stopped]);
       if (error === undefined) return;
       former = member.memberId;
@@ -136,7 +161,8 @@ export class Subscriber implements Subscription {
   #place(name: string, partition: number): Place {
     const key = `${name}/${partition}`;
     let place = this.#places.get(key);
-    if (place === undefined) this.#places.set(key, (place = new Place(name.slice(this.#settings.topicPrefix.length), name, partition)));
+    if (place === undefined)
+      this.#places.set(key, (place = new Place(name.slice(this.#settings.topicPrefix.length), name, partition)));
     return place;
   }
 
@@ -144,7 +170,11 @@ export class Subscriber implements Subscription {
     this.#settings.metrics.consumer?.(this.#options.group, kept ? 'rebalanced' : 'joined');
     this.#failure = undefined;
     this.#assignFailure = undefined;
-    const now = new Set(Object.entries(assignment).flatMap(([name, partitions]) => partitions.map((partition) => this.#place(name, partition))));
+    const now = new Set(
+      Object.entries(assignment).flatMap(([name, partitions]) =>
+        partitions.map((partition) => this.#place(name, partition)),
+      ),
+    );
     for (const place of this.#places.values()) if (place.mine && (!kept || !now.has(place))) place.release();
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
@@ -160,19 +190,23 @@ export class Subscriber implements Subscription {
   }
 
   async #assign(member: Member, claim: object, gained: readonly Place[]): Promise<void> {
-    const current = (): Place[] => (this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready));
+    const current = (): Place[] =>
+      this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready);
     for (let failures = 0; current().length > 0; failures++) {
       try {
         const whole = new Set(await this.#whole(member, current()));
         const ready = current().filter((place) => whole.has(place));
-        if (ready.length > 0) await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
+        if (ready.length > 0)
+          await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
         this.#assignFailure = undefined;
         for (const place of current().filter((each) => whole.has(each))) {
           place.ready = true;
           member.resume(place.name, place.partition);
         }
       } catch (error) {
-        this.#assignFailure = `assigned: ${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
+        this.#assignFailure =
+          'assigned: ' +
+          `${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
       }
       if (current().length > 0) await this.#pause(failures);
     }
@@ -184,14 +218,30 @@ export class Subscriber implements Subscription {
    */
   async #whole(member: Member, places: readonly Place[]): Promise<readonly Place[]> {
     const names = [...new Set(places.map(({ name }) => name))];
-    const [committed, earliest] = await Promise.all([this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names), this.#cluster.offsets(names, true)]);
+    const [committed, earliest] = await Promise.all([
+      this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names),
+      this.#cluster.offsets(names, true),
+    ]);
     const whole: Place[] = [];
     for (const place of places) {
-      const [at, first] = [committed.get(place.name)?.[place.partition], earliest.get(place.name)?.[place.partition] ?? 0];
+      const [at, first] = [
+        committed.get(place.name)?.[place.partition],
+        earliest.get(place.name)?.[place.partition] ?? 0,
+      ];
       const from = Math.max(place.next, at ?? 0);
       const { topic, partition } = place;
       place.next = from;
-      if (from < first && !(await this.#accepted(member, place, { group: this.#options.group, topic, partition, from, to: first, begun: from > 0 || at !== undefined }))) {
+      if (
+        from < first &&
+        !(await this.#accepted(member, place, {
+          group: this.#options.group,
+          topic,
+          partition,
+          from,
+          to: first,
+          begun: from > 0 || at !== undefined,
+        }))
+      ) {
         // The commit shows the loss to other processes. kafkajs commits an offset of its own if it finds one out of
         // range, and a group that Kafka forgot has none.
         if (at !== from) await member.commit(place.name, place.partition, from);
@@ -212,13 +262,20 @@ export class Subscriber implements Subscription {
       if (loss.begun) {
         await member.commit(place.name, place.partition, loss.to);
         member.seek(place.name, place.partition, loss.to);
-        this.#settings.logger?.warn(fields, 'the loss of records that retention removed was accepted: the group goes on without them');
+        this.#settings.logger?.warn(
+          fields,
+          'the loss of records that retention removed was accepted: the group goes on without them',
+        );
       }
       return true;
     }
     if (place.loss === undefined) {
       this.#settings.metrics.consumer?.(loss.group, 'retention-loss');
-      this.#settings.logger?.error(fields, 'retention removed records before this group had read them: the partition stands still until the loss is accepted');
+      this.#settings.logger?.error(
+        fields,
+        'retention removed records before this group had read them: the partition stands still until the loss is ' +
+          'accepted',
+      );
     }
     place.loss = loss;
     return false;
@@ -239,7 +296,11 @@ export class Subscriber implements Subscription {
     if (this.#stopping || member !== this.#member || !place.mine) return;
     if (!place.ready) return member.pause(place.name, place.partition);
     const lingerMs = this.#options.lingerMs ?? 0;
-    if (lingerMs > 0 && !place.ripe && payload.batch.messages.length < (this.#options.maxRecords ?? DEFAULT_MAX_RECORDS)) {
+    if (
+      lingerMs > 0 &&
+      !place.ripe &&
+      payload.batch.messages.length < (this.#options.maxRecords ?? DEFAULT_MAX_RECORDS)
+    ) {
       place.ripe = true;
       return this.#hold(member, place, lingerMs);
     }
@@ -251,16 +312,25 @@ export class Subscriber implements Subscription {
 
   async #handle(member: Member, place: Place, payload: EachBatchPayload): Promise<void> {
     const records = payload.batch.messages.map((message) => toRecord(place.topic, place.partition, message));
-    for (let at = 0; at < records.length; ) {
+    for (let at = 0; at < records.length;) {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
       // Before the first record and between handlers that are each too short for one: on an error nothing is in flight.
       await member.heartbeat(payload);
-      const part = cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, this.#options.maxBytes ?? DEFAULT_MAX_BYTES);
+      const part = cut(
+        records,
+        at,
+        this.#options.maxRecords ?? DEFAULT_MAX_RECORDS,
+        this.#options.maxBytes ?? DEFAULT_MAX_BYTES,
+      );
       at += part.length;
       const lost = await this.#deliver(member, place, part, payload);
       if (place.failures > 0) {
         if (lost !== undefined) throw lost;
-        return this.#hold(member, place, Math.min(this.#settings.backoff.maxMs, this.#settings.backoff.firstMs * 2 ** (place.failures - 1)));
+        return this.#hold(
+          member,
+          place,
+          Math.min(this.#settings.backoff.maxMs, this.#settings.backoff.firstMs * 2 ** (place.failures - 1)),
+        );
       }
       await this.#commit(place, payload, part, at === records.length);
       if (lost !== undefined) throw lost;
@@ -277,7 +347,9 @@ export class Subscriber implements Subscription {
     // Offsets behind the last record that compaction and transactions left belong to the batch.
     place.next = (all ? Number(payload.batch.lastOffset()) : offset) + 1;
     try {
-      await payload.commitOffsetsIfNecessary({ topics: [{ topic: place.name, partitions: [{ partition: place.partition, offset: String(place.next) }] }] });
+      await payload.commitOffsetsIfNecessary({
+        topics: [{ topic: place.name, partitions: [{ partition: place.partition, offset: String(place.next) }] }],
+      });
     } catch (error) {
       place.next = before;
       throw error;
@@ -285,10 +357,23 @@ export class Subscriber implements Subscription {
     payload.resolveOffset(String(offset));
   }
 
-  /** Gives one batch to the handler, with heartbeats. Returns the first heartbeat that failed; `place.failures` says how the handler fared. */
-  async #deliver(member: Member, place: Place, records: readonly LogRecord[], payload: EachBatchPayload): Promise<unknown> {
+  /**
+   * Gives one batch to the handler, with heartbeats. Returns the first heartbeat that failed; `place.failures` says how
+   * the handler fared.
+   */
+  async #deliver(
+    member: Member,
+    place: Place,
+    records: readonly LogRecord[],
+    payload: EachBatchPayload,
+  ): Promise<unknown> {
     const { ownership } = member;
-    const batch: Batch = { topic: place.topic, partition: place.partition, records, owned: () => place.mine && ownership.held() };
+    const batch: Batch = {
+      topic: place.topic,
+      partition: place.partition,
+      records,
+      owned: () => place.mine && ownership.held(),
+    };
     let lost: unknown;
     const beat = setInterval(() => {
       member.heartbeat(payload).catch((error: unknown) => (lost ??= error));
@@ -316,6 +401,8 @@ export class Subscriber implements Subscription {
 
   async #pause(failures: number): Promise<void> {
     const { firstMs, maxMs } = this.#settings.backoff;
-    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(() => undefined);
+    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(
+      () => undefined,
+    );
   }
 }

@@ -20,7 +20,10 @@ export function settingsFor(topic: TopicDefinition): Readonly<Record<string, str
 
 const endless = (value: string): number => (Number(value) < 0 ? Infinity : Number(value));
 
-/** Whether changing a setting can lose nothing: retention and sizes only grow, acknowledgements only get safer, a log does not become compacted. */
+/**
+ * Whether changing a setting can lose nothing: retention and sizes only grow, acknowledgements only get safer, a log
+ * does not become compacted.
+ */
 export function safe(setting: string, from: string, to: string): boolean {
   switch (setting) {
     case 'retention.ms':

@@ -25,16 +25,33 @@ afterAll(async () => {
 
 const name = (of: string): string => connection.topicPrefix + of;
 async function settings(of: string): Promise<Record<string, string>> {
-  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: name(of) }] });
-  return Object.fromEntries(resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: name(of) }],
+  });
+  return Object.fromEntries(
+    resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+  );
 }
 
 describe('applyTopics', () => {
   it('creates what is missing with its settings, and then has nothing to do', async () => {
-    const wanted = [topic('records', { partitions: 3, compacted: true, maxMessageBytes: 13 * 1024 * 1024 }), topic('events', { retentionMs: 86_400_000 })];
-    expect((await planTopics(connection, wanted)).map(({ kind, topic: of }) => `${kind} ${of}`)).toEqual([`create ${name('records')}`, `create ${name('events')}`]);
+    const wanted = [
+      topic('records', { partitions: 3, compacted: true, maxMessageBytes: 13 * 1024 * 1024 }),
+      topic('events', { retentionMs: 86_400_000 }),
+    ];
+    expect((await planTopics(connection, wanted)).map(({ kind, topic: of }) => `${kind} ${of}`)).toEqual([
+      `create ${name('records')}`,
+      `create ${name('events')}`,
+    ]);
     expect((await applyTopics(connection, wanted)).map(({ kind }) => kind)).toEqual(['create', 'create']);
-    expect(await settings('records')).toMatchObject({ 'cleanup.policy': 'compact', 'retention.ms': '-1', 'min.insync.replicas': '1', 'max.message.bytes': String(13 * 1024 * 1024 + 65_536), 'message.timestamp.type': 'LogAppendTime' });
+    expect(await settings('records')).toMatchObject({
+      'cleanup.policy': 'compact',
+      'retention.ms': '-1',
+      'min.insync.replicas': '1',
+      'max.message.bytes': String(13 * 1024 * 1024 + 65_536),
+      'message.timestamp.type': 'LogAppendTime',
+    });
     expect(await settings('events')).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': '86400000' });
     expect(await planTopics(connection, wanted)).toEqual([]);
     expect(await applyTopics(connection, wanted)).toEqual([]);
@@ -51,24 +68,70 @@ describe('applyTopics', () => {
 
   it('makes settings that lose nothing and keeps what others have set', async () => {
     await applyTopics(connection, [topic('t', { retentionMs: 1_000_000, maxMessageBytes: 100_000 })]);
-    await admin.alterConfigs({ validateOnly: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: name('t'), configEntries: [{ name: 'retention.ms', value: '1000000' }, { name: 'max.message.bytes', value: '200000' }, { name: 'segment.bytes', value: '2000000' }] }] });
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name: name('t'),
+          configEntries: [
+            { name: 'retention.ms', value: '1000000' },
+            { name: 'max.message.bytes', value: '200000' },
+            { name: 'segment.bytes', value: '2000000' },
+          ],
+        },
+      ],
+    });
     // A broker tells what a controller has taken a moment later.
     await expect.poll(() => settings('t')).toMatchObject({ 'segment.bytes': '2000000' });
-    const changes = await applyTopics(connection, [topic('t', { retentionMs: 'unlimited', maxMessageBytes: 2_000_000 })]);
+    const changes = await applyTopics(connection, [
+      topic('t', { retentionMs: 'unlimited', maxMessageBytes: 2_000_000 }),
+    ]);
     expect(changes.filter(({ kind }) => kind !== 'configure')).toEqual([]);
-    expect(changes).toContainEqual({ kind: 'configure', topic: name('t'), setting: 'retention.ms', from: '1000000', to: '-1' });
-    expect(await settings('t')).toMatchObject({ 'retention.ms': '-1', 'segment.bytes': '2000000', 'max.message.bytes': '2065536', 'message.timestamp.type': 'LogAppendTime' });
+    expect(changes).toContainEqual({
+      kind: 'configure',
+      topic: name('t'),
+      setting: 'retention.ms',
+      from: '1000000',
+      to: '-1',
+    });
+    expect(await settings('t')).toMatchObject({
+      'retention.ms': '-1',
+      'segment.bytes': '2000000',
+      'max.message.bytes': '2065536',
+      'message.timestamp.type': 'LogAppendTime',
+    });
   });
 
-  it('says what differs and leaves it: partitions, replication, a shorter retention, a smaller record, a log that would become compacted', async () => {
-    await applyTopics(connection, [topic('t', { partitions: 3 })]);
-    const wanted = [topic('t', { partitions: 6, replication: 3, retentionMs: 1_000, maxMessageBytes: 1, compacted: true })];
-    const changes = await applyTopics(connection, wanted);
-    expect(changes.map((change) => `${change.kind} ${change.kind === 'create' ? '' : change.setting}`).sort()).toEqual(['differs cleanup.policy', 'differs max.message.bytes', 'differs partitions', 'differs replication', 'differs retention.ms']);
-    expect(changes).toContainEqual({ kind: 'differs', topic: name('t'), setting: 'partitions', is: '3', wanted: '6' });
-    expect(await settings('t')).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': '-1' });
-    expect(await planTopics(connection, wanted)).toEqual(changes);
-  });
+  it(
+    'says what differs and leaves it: partitions, replication, a shorter retention, a smaller record, a log that ' +
+      'would become compacted',
+    async () => {
+      await applyTopics(connection, [topic('t', { partitions: 3 })]);
+      const wanted = [
+        topic('t', { partitions: 6, replication: 3, retentionMs: 1_000, maxMessageBytes: 1, compacted: true }),
+      ];
+      const changes = await applyTopics(connection, wanted);
+      expect(
+        changes.map((change) => `${change.kind} ${change.kind === 'create' ? '' : change.setting}`).sort(),
+      ).toEqual([
+        'differs cleanup.policy',
+        'differs max.message.bytes',
+        'differs partitions',
+        'differs replication',
+        'differs retention.ms',
+      ]);
+      expect(changes).toContainEqual({
+        kind: 'differs',
+        topic: name('t'),
+        setting: 'partitions',
+        is: '3',
+        wanted: '6',
+      });
+      expect(await settings('t')).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': '-1' });
+      expect(await planTopics(connection, wanted)).toEqual(changes);
+    },
+  );
 
   it('may run twice at once', async () => {
     const wanted = [topic('a'), topic('b'), topic('c')];

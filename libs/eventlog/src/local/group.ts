@@ -20,7 +20,16 @@ export class Member implements LaneOwner {
   #lastPoll = Date.now();
   #assignFailure: string | undefined;
 
-  constructor(options: { topics: readonly string[]; maxRecords?: number; maxBytes?: number; lingerMs?: number; handle(batch: Batch): Promise<void> | void }, accepted: (lane: Lane, to: number) => Promise<boolean>) {
+  constructor(
+    options: {
+      topics: readonly string[];
+      maxRecords?: number;
+      maxBytes?: number;
+      lingerMs?: number;
+      handle(batch: Batch): Promise<void> | void;
+    },
+    accepted: (lane: Lane, to: number) => Promise<boolean>,
+  ) {
     this.topics = [...new Set(options.topics)];
     this.maxRecords = options.maxRecords ?? DEFAULT_MAX_RECORDS;
     this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
@@ -98,7 +107,15 @@ export class Group {
   async join(options: SubscribeOptions): Promise<Subscription> {
     const ask = options.accepted ?? acceptedByDefault;
     const member = new Member(options, ({ topic, partition, next }, to) =>
-      ask({ group: this.name, topic, partition, from: next, to, begun: this.#store.committed(this.name, topic, partition) !== undefined }));
+      ask({
+        group: this.name,
+        topic,
+        partition,
+        from: next,
+        to,
+        begun: this.#store.committed(this.name, topic, partition) !== undefined,
+      }),
+    );
     for (const topic of member.topics) this.#partitions.set(topic, this.#store.partitions(topic));
     this.#members.push({ member, options });
     await this.#rebalance();
@@ -157,7 +174,9 @@ export class Group {
     const id = `${topic}/${partition}`;
     let lane = this.#lanes.get(id);
     if (lane === undefined) {
-      lane = new Lane(this.#store, topic, partition, this.#backoff, (l) => this.#store.commit(this.name, topic, partition, l.next));
+      lane = new Lane(this.#store, topic, partition, this.#backoff, (l) =>
+        this.#store.commit(this.name, topic, partition, l.next),
+      );
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -176,7 +195,9 @@ export class Group {
         return;
       } catch (error) {
         member.assigning(`assigned: ${error instanceof Error ? error.name : 'an unknown error'}`);
-        await new Promise((resolve) => setTimeout(resolve, Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures)));
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures)),
+        );
       }
     }
   }
@@ -190,7 +211,8 @@ export class Group {
     if (committed !== undefined) return committed;
     const from = options.from ?? 'earliest';
     if (from === 'earliest') return 0;
-    const next = from === 'latest' ? this.#store.head(lane.topic)[lane.partition]! : from[lane.topic]?.[lane.partition] ?? 0;
+    const next =
+      from === 'latest' ? this.#store.head(lane.topic)[lane.partition]! : (from[lane.topic]?.[lane.partition] ?? 0);
     this.#store.commit(this.name, lane.topic, lane.partition, next);
     return next;
   }

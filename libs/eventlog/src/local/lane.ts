@@ -17,7 +17,10 @@ export interface LaneOwner {
   recovered(lane: Lane): void;
 }
 
-export interface Backoff { readonly firstMs: number; readonly maxMs: number }
+export interface Backoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
 export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 
 const waiting: (() => void)[] = [];
@@ -95,9 +98,10 @@ export class Lane {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; this.#owner !== undefined; ) {
+    for (let failures = 0; this.#owner !== undefined;) {
       await turn();
-      if (this.#owner !== undefined && this.#owner.lingerMs > 0 && this.#behind()) await this.#sleep(this.#owner.lingerMs);
+      if (this.#owner !== undefined && this.#owner.lingerMs > 0 && this.#behind())
+        await this.#sleep(this.#owner.lingerMs);
       const owner: LaneOwner | undefined = this.#owner;
       if (owner === undefined) return;
       try {
@@ -132,7 +136,8 @@ export class Lane {
   async #skip(owner: LaneOwner): Promise<void> {
     const to = this.#store.start(this.topic)[this.partition] ?? 0;
     if (to <= this.next) return;
-    if (!(await owner.accepted(this, to))) throw new EngineUnavailable(lossSentence({ topic: this.topic, partition: this.partition, from: this.next, to }));
+    if (!(await owner.accepted(this, to)))
+      throw new EngineUnavailable(lossSentence({ topic: this.topic, partition: this.partition, from: this.next, to }));
     this.next = to;
     this.#handled(this);
   }
@@ -152,7 +157,9 @@ export class Lane {
 /** Messages of handlers may quote data. Only the words of the engine are passed on. */
 function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
   // A loss names its place itself.
-  if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `)) return error.message;
-  const what = error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
+  if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `))
+    return error.message;
+  const what =
+    error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
   return `${lane.topic}/${lane.partition}: ${what}`;
 }

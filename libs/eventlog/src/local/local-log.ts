@@ -1,5 +1,15 @@
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type { Appended, EventLog, FollowOptions, LogRecord, Loss, NewRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
+import type {
+  Appended,
+  EventLog,
+  FollowOptions,
+  LogRecord,
+  Loss,
+  NewRecord,
+  Position,
+  SubscribeOptions,
+  Subscription,
+} from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { Group, Member } from './group.ts';
 import { DEFAULT_BACKOFF, Lane } from './lane.ts';
@@ -29,8 +39,10 @@ export class LocalLog implements EventLog {
 
   /** Tells the lanes of a topic (all without one) that there may be something to read. */
   wake(topic?: string): void {
-    for (const group of this.#groups.values()) for (const lane of group.lanes) if (topic === undefined || lane.topic === topic) lane.kick();
-    for (const { lanes } of this.#follows) for (const lane of lanes) if (topic === undefined || lane.topic === topic) lane.kick();
+    for (const group of this.#groups.values())
+      for (const lane of group.lanes) if (topic === undefined || lane.topic === topic) lane.kick();
+    for (const { lanes } of this.#follows)
+      for (const lane of lanes) if (topic === undefined || lane.topic === topic) lane.kick();
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
@@ -38,13 +50,17 @@ export class LocalLog implements EventLog {
     if (records.length === 0) return [];
     const count = this.#store.partitions(topic);
     const limit = this.#maxRecordBytes(topic);
-    return this.#store.append(topic, records.map((record, index) => place(record, index, topic, count, limit)));
+    return this.#store.append(
+      topic,
+      records.map((record, index) => place(record, index, topic, count, limit)),
+    );
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     this.#writable();
     let group = this.#groups.get(options.group);
-    if (group === undefined) this.#groups.set(options.group, (group = new Group(options.group, this.#store, this.#backoff)));
+    if (group === undefined)
+      this.#groups.set(options.group, (group = new Group(options.group, this.#store, this.#backoff)));
     return group.join(options);
   }
 
@@ -78,7 +94,12 @@ export class LocalLog implements EventLog {
     for (const lane of following.lanes) lane.give(member);
     done();
     await caughtUp;
-    return { stop: following.stop, position: () => member.position(), failure: () => member.failure(), lastPoll: () => member.lastPoll() };
+    return {
+      stop: following.stop,
+      position: () => member.position(),
+      failure: () => member.failure(),
+      lastPoll: () => member.lastPoll(),
+    };
   }
 
   async head(topics: readonly string[]): Promise<Position> {
@@ -89,18 +110,26 @@ export class LocalLog implements EventLog {
   async committed(group: string, topics: readonly string[]): Promise<Position> {
     this.#open();
     await this.#store.flush();
-    return Object.fromEntries(topics.map((topic) => [
-      topic, Array.from({ length: this.#store.partitions(topic) }, (_, partition) => this.#store.committed(group, topic, partition) ?? 0),
-    ]));
+    return Object.fromEntries(
+      topics.map((topic) => [
+        topic,
+        Array.from(
+          { length: this.#store.partitions(topic) },
+          (_, partition) => this.#store.committed(group, topic, partition) ?? 0,
+        ),
+      ]),
+    );
   }
 
   async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
     this.#open();
     await this.#store.flush();
-    return topics.flatMap((topic) => this.#store.start(topic).flatMap((to, partition) => {
-      const from = this.#store.committed(group, topic, partition);
-      return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
-    }));
+    return topics.flatMap((topic) =>
+      this.#store.start(topic).flatMap((to, partition) => {
+        const from = this.#store.committed(group, topic, partition);
+        return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
+      }),
+    );
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
@@ -127,7 +156,10 @@ export class LocalLog implements EventLog {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#tick);
-    await Promise.all([...[...this.#groups.values()].map((group) => group.stop()), ...[...this.#follows].map((follow) => follow.stop())]);
+    await Promise.all([
+      ...[...this.#groups.values()].map((group) => group.stop()),
+      ...[...this.#follows].map((follow) => follow.stop()),
+    ]);
     await this.#store.flush().catch((error: unknown) => {
       // Commits that could not be written mean redelivery, which handlers tolerate. Closing must still end.
       if (!(error instanceof EngineUnavailable)) throw error;
@@ -147,9 +179,11 @@ export class LocalLog implements EventLog {
       handled[partition] = Math.min(handled[partition]!, next);
     };
     for (const group of this.#groups.values()) {
-      for (const lane of group.lanes) if (lane.topic === topic) lower(lane.partition, this.#store.committed(group.name, topic, lane.partition) ?? 0);
+      for (const lane of group.lanes)
+        if (lane.topic === topic) lower(lane.partition, this.#store.committed(group.name, topic, lane.partition) ?? 0);
     }
-    for (const { lanes } of this.#follows) for (const lane of lanes) if (lane.topic === topic) lower(lane.partition, lane.next);
+    for (const { lanes } of this.#follows)
+      for (const lane of lanes) if (lane.topic === topic) lower(lane.partition, lane.next);
     return handled;
   }
 
@@ -165,7 +199,8 @@ export class LocalLog implements EventLog {
 
 function place(record: NewRecord, index: number, topic: string, count: number, limit: number): PlacedRecord {
   const partition = record.partition ?? partitionFor(record.partitionKey, count);
-  if (!Number.isInteger(partition) || partition < 0 || partition >= count) throw new RangeError(`${topic} has ${count} partitions`);
+  if (!Number.isInteger(partition) || partition < 0 || partition >= count)
+    throw new RangeError(`${topic} has ${count} partitions`);
   const bytes = recordBytes(record);
   if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
   return { partition, key: record.key, headers: record.headers, value: record.value };

@@ -42,14 +42,22 @@ const opened = new WeakMap<MemoryData['topics'], Set<LocalLog>>();
 /** The in-memory double of the log, for unit tests only. Same delivery code as the embedded log. */
 export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const faults: MemoryFaults = { away: false, loseAnswers: 0, loseCommits: 0, ...options.faults };
-  const data = { starts: new Map<string, number>(), ...(options.data ?? { topics: new Map<string, LogRecord[][]>(), commits: new Map<string, number>() }) };
+  const data = {
+    starts: new Map<string, number>(),
+    ...(options.data ?? { topics: new Map<string, LogRecord[][]>(), commits: new Map<string, number>() }),
+  };
   const logs = opened.get(data.topics) ?? new Set();
   opened.set(data.topics, logs);
   const appended = (topic?: string): void => {
     for (const other of logs) other.wake(topic);
   };
-  const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, appended, () => logs.delete(log));
-  const log = new LocalLog(store, { maxRecordBytes: recordLimit(options.maxRecordBytes), backoff: options.backoff ?? { firstMs: 1, maxMs: 20 } });
+  const store = new MemoryStore(data, faults, options.partitions ?? 4, options.now ?? Date.now, appended, () =>
+    logs.delete(log),
+  );
+  const log = new LocalLog(store, {
+    maxRecordBytes: recordLimit(options.maxRecordBytes),
+    backoff: options.backoff ?? { firstMs: 1, maxMs: 20 },
+  });
   logs.add(log);
   return Object.assign(log, { faults, data });
 }
@@ -62,7 +70,14 @@ class MemoryStore implements LocalStore {
   readonly #appended: AppendListener;
   readonly #closed: () => void;
 
-  constructor(data: Required<MemoryData>, faults: MemoryFaults, partitions: number, now: () => number, appended: AppendListener, closed: () => void) {
+  constructor(
+    data: Required<MemoryData>,
+    faults: MemoryFaults,
+    partitions: number,
+    now: () => number,
+    appended: AppendListener,
+    closed: () => void,
+  ) {
     this.#data = data;
     this.#faults = faults;
     this.#partitions = partitions;
@@ -74,7 +89,8 @@ class MemoryStore implements LocalStore {
   #topic(topic: string): LogRecord[][] {
     if (this.#faults.away) throw new EngineUnavailable('the log is away');
     let partitions = this.#data.topics.get(topic);
-    if (partitions === undefined) this.#data.topics.set(topic, (partitions = Array.from({ length: this.#partitions }, () => [])));
+    if (partitions === undefined)
+      this.#data.topics.set(topic, (partitions = Array.from({ length: this.#partitions }, () => [])));
     return partitions;
   }
 
@@ -92,7 +108,15 @@ class MemoryStore implements LocalStore {
     const partitions = this.#topic(topic);
     const appended = records.map(({ partition, key, headers, value }) => {
       const offset = partitions[partition]!.length;
-      partitions[partition]!.push({ topic, partition, offset, key, headers: { ...headers }, value: Buffer.from(value as Uint8Array), timestamp: this.#now() });
+      partitions[partition]!.push({
+        topic,
+        partition,
+        offset,
+        key,
+        headers: { ...headers },
+        value: Buffer.from(value as Uint8Array),
+        timestamp: this.#now(),
+      });
       return { partition, offset };
     });
     this.#appended(topic);
@@ -106,7 +130,11 @@ class MemoryStore implements LocalStore {
   read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
     const records = this.#topic(topic)[partition] ?? [];
     const found: LogRecord[] = [];
-    for (let offset = Math.max(this.start(topic)[partition] ?? 0, from), bytes = 0; offset < records.length && found.length < maxRecords; offset++) {
+    for (
+      let offset = Math.max(this.start(topic)[partition] ?? 0, from), bytes = 0;
+      offset < records.length && found.length < maxRecords;
+      offset++
+    ) {
       bytes += records[offset]!.value.byteLength;
       if (found.length > 0 && bytes > maxBytes) break;
       found.push(records[offset]!);

@@ -34,10 +34,14 @@ it('hands a handled batch out again when its commit was lost', async () => {
   await log.append('t', [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }]);
   const seen: number[] = [];
   await new Promise<void>((resolve) => {
-    void log.subscribe({ group: 'g', topics: ['t'], handle: async (batch) => {
-      seen.push(batch.records[0]!.offset);
-      if (seen.length === 2) resolve();
-    } });
+    void log.subscribe({
+      group: 'g',
+      topics: ['t'],
+      handle: async (batch) => {
+        seen.push(batch.records[0]!.offset);
+        if (seen.length === 2) resolve();
+      },
+    });
   });
   expect(seen).toEqual([0, 0]);
   await log.close();

@@ -38,12 +38,20 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
   }
 
   /** Nest's normalised route loses arrays, so the pattern is kept as it was written. */
-  override addHandler(pattern: unknown, handler: MessageHandler, isEventHandler = false, extras: Record<string, unknown> = {}): void {
+  override addHandler(
+    pattern: unknown,
+    handler: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
     if (isAssignedPattern(pattern)) {
       this.#assigned.set(pattern.group, [...(this.#assigned.get(pattern.group) ?? []), handler]);
       return;
     }
-    if (!isEventHandler || !isBatchPattern(pattern)) throw new TypeError('the log takes @EventPattern({ group, topics }) and @EventPattern({ group, on: "assigned" })');
+    if (!isEventHandler || !isBatchPattern(pattern))
+      throw new TypeError(
+        'the log takes @EventPattern({ group, topics }) and @EventPattern({ group, on: "assigned" })',
+      );
     const id = `${pattern.group} ${[...pattern.topics].sort().join(' ')}`;
     if (this.#batches.has(id)) throw new TypeError(`two handlers of group ${pattern.group} take the same topics`);
     this.#batches.set(id, { pattern, handler });
@@ -59,7 +67,8 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     for (const { pattern, handler } of this.#batches.values()) {
       const assigned = this.#assigned.get(pattern.group) ?? [];
       const options: SubscribeOptions = {
-        group: pattern.group, topics: pattern.topics,
+        group: pattern.group,
+        topics: pattern.topics,
         ...(pattern.maxRecords !== undefined && { maxRecords: pattern.maxRecords }),
         handle: (batch: Batch) => acknowledged(handler, batch),
         assigned: async (partitions) => {
@@ -76,7 +85,12 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
   }
 
   subscriptions(): readonly SubscriptionStatus[] {
-    return this.#running.map(({ pattern: { group, topics }, subscription }) => ({ group, topics, failure: subscription.failure(), lastPoll: subscription.lastPoll() }));
+    return this.#running.map(({ pattern: { group, topics }, subscription }) => ({
+      group,
+      topics,
+      failure: subscription.failure(),
+      lastPoll: subscription.lastPoll(),
+    }));
   }
 
   /** There are no transport events: subscriptions tell their state by `subscriptions()`. */

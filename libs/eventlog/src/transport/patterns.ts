@@ -9,7 +9,10 @@ export interface BatchPattern {
 }
 
 /** Pattern of a method that is called when this process gets partitions of a group, before their first batch. */
-export interface AssignedPattern { readonly group: string; readonly on: 'assigned' }
+export interface AssignedPattern {
+  readonly group: string;
+  readonly on: 'assigned';
+}
 
 /** Payload of an `AssignedPattern` method. */
 export type Assignment = readonly { readonly topic: string; readonly partition: number }[];
@@ -18,12 +21,17 @@ export type Assignment = readonly { readonly topic: string; readonly partition: 
 export const OnBatch = (pattern: BatchPattern): MethodDecorator => EventPattern(pattern);
 
 /** `@EventPattern({ group, on: 'assigned' })`: the method's promise holds back the first batch of the partitions. */
-export const OnAssigned = (pattern: { readonly group: string }): MethodDecorator => EventPattern({ group: pattern.group, on: 'assigned' } satisfies AssignedPattern);
+export const OnAssigned = (pattern: { readonly group: string }): MethodDecorator =>
+  EventPattern({ group: pattern.group, on: 'assigned' } satisfies AssignedPattern);
 
 export const isBatchPattern = (pattern: unknown): pattern is BatchPattern =>
-  isGroup(pattern) && Array.isArray(pattern.topics) && pattern.topics.length > 0 && pattern.topics.every((topic) => typeof topic === 'string');
+  isGroup(pattern) &&
+  Array.isArray(pattern.topics) &&
+  pattern.topics.length > 0 &&
+  pattern.topics.every((topic) => typeof topic === 'string');
 
-export const isAssignedPattern = (pattern: unknown): pattern is AssignedPattern => isGroup(pattern) && pattern.on === 'assigned';
+export const isAssignedPattern = (pattern: unknown): pattern is AssignedPattern =>
+  isGroup(pattern) && pattern.on === 'assigned';
 
 const isGroup = (pattern: unknown): pattern is { group: string; topics?: unknown; on?: unknown } =>
   typeof pattern === 'object' && pattern !== null && typeof (pattern as { group?: unknown }).group === 'string';

@@ -50,7 +50,11 @@ describe('EventLogTransport', () => {
     const transport = await start(log, Intake);
     await log.append('b', [record('4')]);
     await eventually(async () => seen.length === 3 && (await log.committed('g', ['a', 'b']))['a']![0] === 3);
-    expect(seen.sort()).toEqual([['a', '1', '2'], ['a', '3'], ['b', '4']]);
+    expect(seen.sort()).toEqual([
+      ['a', '1', '2'],
+      ['a', '3'],
+      ['b', '4'],
+    ]);
     expect(await log.committed('g', ['a', 'b'])).toEqual({ a: [3], b: [1] });
     expect(transport.subscriptions()).toMatchObject([{ group: 'g', topics: ['a', 'b'], failure: undefined }]);
   });
@@ -90,34 +94,43 @@ describe('EventLogTransport', () => {
   }
   it.each([
     ['rejects', () => Promise.reject(new Error('secret member 123')), undefined],
-    ['throws', () => { throw new Error('secret member 123'); }, undefined],
+    [
+      'throws',
+      () => {
+        throw new Error('secret member 123');
+      },
+      undefined,
+    ],
     ['returns a failing stream', () => throwError(() => new Error('secret member 123')), undefined],
     ['rejects with no error', () => Promise.reject('secret member 123'), undefined],
     ['fails behind a filter that swallows', () => Promise.reject(new Error('secret member 123')), Swallows],
     ['fails behind a filter that answers', () => Promise.reject(new Error('secret member 123')), Answers],
-  ] as const)('does not commit when the handler %s, and hands the same batch out again', async (_name, fail, filter) => {
-    const seen: string[][] = [];
-    let healthy = false;
-    @Controller()
-    class Intake {
-      @OnBatch({ group: 'g', topics: ['a'] })
-      take(@Payload() batch: Batch): unknown {
-        seen.push(text(batch));
-        return healthy ? Promise.resolve() : fail();
+  ] as const)(
+    'does not commit when the handler %s, and hands the same batch out again',
+    async (_name, fail, filter) => {
+      const seen: string[][] = [];
+      let healthy = false;
+      @Controller()
+      class Intake {
+        @OnBatch({ group: 'g', topics: ['a'] })
+        take(@Payload() batch: Batch): unknown {
+          seen.push(text(batch));
+          return healthy ? Promise.resolve() : fail();
+        }
       }
-    }
-    if (filter !== undefined) UseFilters(filter)(Intake);
-    const log = log1();
-    await log.append('a', [record('1'), record('2')]);
-    const transport = await start(log, Intake);
-    await eventually(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
-    expect(await log.committed('g', ['a'])).toEqual({ a: [0] });
-    expect(transport.subscriptions()[0]!.failure).not.toContain('123');
-    healthy = true;
-    await eventually(async () => (await log.committed('g', ['a']))['a']![0] === 2);
-    await eventually(() => transport.subscriptions()[0]!.failure === undefined);
-    expect(new Set(seen.map((each) => each.join()))).toEqual(new Set(['1,2']));
-  });
+      if (filter !== undefined) UseFilters(filter)(Intake);
+      const log = log1();
+      await log.append('a', [record('1'), record('2')]);
+      const transport = await start(log, Intake);
+      await eventually(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
+      expect(await log.committed('g', ['a'])).toEqual({ a: [0] });
+      expect(transport.subscriptions()[0]!.failure).not.toContain('123');
+      healthy = true;
+      await eventually(async () => (await log.committed('g', ['a']))['a']![0] === 2);
+      await eventually(() => transport.subscriptions()[0]!.failure === undefined);
+      expect(new Set(seen.map((each) => each.join()))).toEqual(new Set(['1,2']));
+    },
+  );
 
   it('waits on close for what is in flight, and takes nothing afterwards', async () => {
     let finish!: () => void;
@@ -150,19 +163,27 @@ describe('EventLogTransport', () => {
     @Controller()
     class Asks {
       @MessagePattern({ group: 'g', topics: ['a'] })
-      take(_data: unknown): void { /* never called */ }
+      take(_data: unknown): void {
+        /* never called */
+      }
     }
     @Controller()
     class Plain {
       @EventPattern('a')
-      take(_data: unknown): void { /* never called */ }
+      take(_data: unknown): void {
+        /* never called */
+      }
     }
     @Controller()
     class Twice {
       @OnBatch({ group: 'g', topics: ['a'] })
-      one(): void { /* never called */ }
+      one(): void {
+        /* never called */
+      }
       @OnBatch({ group: 'g', topics: ['a'] })
-      two(): void { /* never called */ }
+      two(): void {
+        /* never called */
+      }
     }
     for (const controller of [Asks, Plain, Twice]) await expect(start(log1(), controller)).rejects.toThrow(TypeError);
   });

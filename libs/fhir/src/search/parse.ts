@@ -18,7 +18,8 @@ export interface SearchQuery {
   readonly summary?: boolean;
 }
 
-export type SearchParse = { readonly ok: true; readonly query: SearchQuery } | { readonly ok: false; readonly issue: OperationOutcomeIssue };
+export type SearchParse =
+  { readonly ok: true; readonly query: SearchQuery } | { readonly ok: false; readonly issue: OperationOutcomeIssue };
 
 interface Draft {
   ids?: string[];
@@ -30,7 +31,12 @@ interface Draft {
 }
 
 /** Reads one value into the draft; returns what is wrong with it (naming the rule, never the value), or undefined. */
-type Reader = (draft: Draft, value: string, parameter: SearchParameter, modifier: string | undefined) => string | undefined;
+type Reader = (
+  draft: Draft,
+  value: string,
+  parameter: SearchParameter,
+  modifier: string | undefined,
+) => string | undefined;
 
 const ID = /^[A-Za-z0-9.-]{1,64}$/;
 const JSON_FORMATS = new Set(['json', 'application/json', 'application/fhir+json', 'text/json']);
@@ -47,7 +53,8 @@ const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
     for (const part of splitOr(value)) {
       const reference = parseReference(part);
       if (ID.test(part)) ids.push(part);
-      else if (reference.kind === 'relative' && reference.type === 'Patient' && reference.version === undefined) ids.push(reference.id);
+      else if (reference.kind === 'relative' && reference.type === 'Patient' && reference.version === undefined)
+        ids.push(reference.id);
       else return 'must be an id or Patient/id';
     }
     draft.patients = both(draft.patients, ids);
@@ -88,7 +95,8 @@ function both(before: string[] | undefined, now: string[]): string[] {
 }
 
 /**
- * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors (never ignored: an ignored
+ * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors (never ignored:
+ * an ignored
  * filter would answer more than was asked for). Page links are the caller's and must be taken out before.
  */
 export function parseSearch(type: string, parameters: URLSearchParams): SearchParse {
@@ -100,7 +108,11 @@ export function parseSearch(type: string, parameters: URLSearchParams): SearchPa
     const [name = '', modifier, ...rest] = key.split(':');
     const parameter = table.find((known) => known.name === name);
     if (parameter === undefined) {
-      return refuse('not-supported', `unknown search parameter ${printable(key)}; ${type} has: ${table.map((known) => known.name).join(', ')}`, printable(key));
+      return refuse(
+        'not-supported',
+        `unknown search parameter ${printable(key)}; ${type} has: ${table.map((known) => known.name).join(', ')}`,
+        printable(key),
+      );
     }
     if (modifier !== undefined && !(parameter.kind === 'patient' && modifier === 'Patient' && rest.length === 0)) {
       return refuse('not-supported', `${name}: the modifier is not supported`, name);
@@ -113,7 +125,11 @@ export function parseSearch(type: string, parameters: URLSearchParams): SearchPa
   return { ok: true, query: { type, ...draft } };
 }
 
-function refuse(code: 'not-supported' | 'invalid' | 'value', text: string, expression: string | undefined): SearchParse {
+function refuse(
+  code: 'not-supported' | 'invalid' | 'value',
+  text: string,
+  expression: string | undefined,
+): SearchParse {
   return { ok: false, issue: outcomeIssue('error', code, text, expression) };
 }
 

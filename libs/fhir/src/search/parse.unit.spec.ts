@@ -9,29 +9,60 @@ const search = (type: string, query: string) => parseSearch(type, new URLSearchP
 
 describe('parseSearch', () => {
   it('reads what the table has', () => {
-    const { lastUpdated, ...query } = (search('Observation', '_id=a,b&patient=Patient/m1&_lastUpdated=ge2024-01-01&_lastUpdated=lt2025&_count=50&_format=application/fhir%2Bjson') as { query: { lastUpdated: unknown } }).query;
+    const { lastUpdated, ...query } = (
+      search(
+        'Observation',
+        '_id=a,b&patient=Patient/m1&_lastUpdated=ge2024-01-01&_lastUpdated=lt2025&_count=50&_format=application/fhir%2Bjson',
+      ) as { query: { lastUpdated: unknown } }
+    ).query;
     expect(query).toEqual({ type: 'Observation', ids: ['a', 'b'], patients: ['m1'], count: 50 });
     expect(lastUpdated).toEqual([
-      { prefix: 'ge', range: { start: Date.UTC(2024, 0, 1), end: Date.UTC(2024, 0, 2) } }, { prefix: 'lt', range: { start: Date.UTC(2025, 0, 1), end: Date.UTC(2026, 0, 1) } },
+      { prefix: 'ge', range: { start: Date.UTC(2024, 0, 1), end: Date.UTC(2024, 0, 2) } },
+      { prefix: 'lt', range: { start: Date.UTC(2025, 0, 1), end: Date.UTC(2026, 0, 1) } },
     ]);
   });
 
   it.each([
-    ['patient=m1', ['m1']], ['patient=Patient/m1', ['m1']], ['patient:Patient=m1', ['m1']], ['patient=m1,m2', ['m1', 'm2']], ['patient=m1,m2&patient=m2', ['m2']], ['patient=m1&patient=m2', []],
+    ['patient=m1', ['m1']],
+    ['patient=Patient/m1', ['m1']],
+    ['patient:Patient=m1', ['m1']],
+    ['patient=m1,m2', ['m1', 'm2']],
+    ['patient=m1,m2&patient=m2', ['m2']],
+    ['patient=m1&patient=m2', []],
   ])('%s', (query, patients) => {
     expect(search('Condition', query)).toEqual({ ok: true, query: { type: 'Condition', patients } });
   });
 
   it.each([
-    ['Observation', 'colour=red', 'unknown search parameter colour; Observation has: _id, patient, _lastUpdated, _count, _format'],
-    ['Organization', 'patient=m1', 'unknown search parameter patient; Organization has: _id, _lastUpdated, _count, _format'],
-    ['Observation', '%3Cscript%3E=1', 'unknown search parameter (unprintable); Observation has: _id, patient, _lastUpdated, _count, _format'],
+    [
+      'Observation',
+      'colour=red',
+      'unknown search parameter colour; Observation has: _id, patient, _lastUpdated, _count, _format',
+    ],
+    [
+      'Organization',
+      'patient=m1',
+      'unknown search parameter patient; Organization has: _id, _lastUpdated, _count, _format',
+    ],
+    [
+      'Observation',
+      '%3Cscript%3E=1',
+      'unknown search parameter (unprintable); Observation has: _id, patient, _lastUpdated, _count, _format',
+    ],
     ['Observation', 'patient=Group/g', 'patient must be an id or Patient/id'],
     ['Observation', 'patient=', 'patient must not be empty'],
     ['Observation', 'patient:missing=true', 'patient: the modifier is not supported'],
     ['Observation', '_id=a%20b', '_id must be an id or a comma list of ids'],
-    ['Observation', '_lastUpdated=yesterday', '_lastUpdated must be a date or dateTime with an optional prefix (eq ne gt ge lt le)'],
-    ['Observation', '_lastUpdated=sa2024', '_lastUpdated must be a date or dateTime with an optional prefix (eq ne gt ge lt le)'],
+    [
+      'Observation',
+      '_lastUpdated=yesterday',
+      '_lastUpdated must be a date or dateTime with an optional prefix (eq ne gt ge lt le)',
+    ],
+    [
+      'Observation',
+      '_lastUpdated=sa2024',
+      '_lastUpdated must be a date or dateTime with an optional prefix (eq ne gt ge lt le)',
+    ],
     ['Observation', '_count=-1', '_count must be a whole number'],
     ['Observation', '_count=1&_count=2', '_count must be given only once'],
     ['Observation', '_format=xml', '_format only JSON is served'],
@@ -44,9 +75,18 @@ describe('parseSearch', () => {
   });
 
   it('reads the tokens of a Group search: all of the repeats, any of a list', () => {
-    expect(search('Group', 'identifier=http://hl7.org/fhir/sid/us-npi|1234567893,x&code=pdexprovidergroup&_summary=true')).toEqual({
+    expect(
+      search('Group', 'identifier=http://hl7.org/fhir/sid/us-npi|1234567893,x&code=pdexprovidergroup&_summary=true'),
+    ).toEqual({
       ok: true,
-      query: { type: 'Group', summary: true, tokens: { identifier: [[{ system: 'http://hl7.org/fhir/sid/us-npi', code: '1234567893' }, { code: 'x' }]], code: [[{ code: 'pdexprovidergroup' }]] } },
+      query: {
+        type: 'Group',
+        summary: true,
+        tokens: {
+          identifier: [[{ system: 'http://hl7.org/fhir/sid/us-npi', code: '1234567893' }, { code: 'x' }]],
+          code: [[{ code: 'pdexprovidergroup' }]],
+        },
+      },
     });
   });
 
@@ -57,7 +97,13 @@ describe('parseSearch', () => {
 
 describe('tokens', () => {
   it.each([
-    ['code', { code: 'code' }], ['s|c', { system: 's', code: 'c' }], ['|c', { system: null, code: 'c' }], ['s|', { system: 's' }], ['a\\|b', { code: 'a|b' }], ['|', undefined], ['', undefined],
+    ['code', { code: 'code' }],
+    ['s|c', { system: 's', code: 'c' }],
+    ['|c', { system: null, code: 'c' }],
+    ['s|', { system: 's' }],
+    ['a\\|b', { code: 'a|b' }],
+    ['|', undefined],
+    ['', undefined],
   ])('%j', (text, expected) => {
     expect(parseToken(text)).toEqual(expected);
   });

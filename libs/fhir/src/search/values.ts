@@ -1,6 +1,9 @@
 import { dateRange, DATE_PREFIXES, type DatePrefix, type DateRange } from '../dates.ts';
 
-/** A token as searched for. `system` undefined: any system; null (`|code`): no system; `code` undefined (`system|`): any code of it. */
+/**
+ * A token as searched for. `system` undefined: any system; null (`|code`): no system; `code` undefined (`system|`): any
+ * code of it.
+ */
 export interface Token {
   readonly system?: string | null;
   readonly code?: string;
@@ -11,7 +14,10 @@ export interface DateSearch {
   readonly range: DateRange;
 }
 
-/** Splits an OR list at commas that are not escaped, and takes the escapes (`\,` `\|` `\$` `\\`) off. Bars stay escaped for parseToken. */
+/**
+ * Splits an OR list at commas that are not escaped, and takes the escapes (`\,` `\|` `\$` `\\`) off. Bars stay escaped
+ * for parseToken.
+ */
 export function splitOr(value: string): string[] {
   const parts: string[] = [];
   let current = '';
@@ -42,7 +48,9 @@ export function parseToken(value: string): Token | undefined {
   return { system: system === '' ? null : system, ...(code === '' ? {} : { code }) };
 }
 
-/** Whether a token search names this coding or identifier (`code` of a Coding, `value` of an Identifier). Case matters. */
+/**
+ * Whether a token search names this coding or identifier (`code` of a Coding, `value` of an Identifier). Case matters.
+ */
 export function matchesToken(token: Token, system: string | undefined, code: string | undefined): boolean {
   if (token.code !== undefined && token.code !== code) return false;
   if (token.system === undefined) return true;

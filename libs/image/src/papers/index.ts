@@ -12,13 +12,30 @@ import { runtimePieces } from './runtime-pieces.ts';
 export const BILL = 'sbom.cdx.json';
 export const LICENCES = 'THIRD-PARTY-LICENSES';
 
-export interface PapersOptions { readonly checkout: string; readonly lock: Lock; readonly closure: Closure; /** Folder they are written to. */ readonly app: string; /** Seconds since 1970 that the bill bears. */ readonly seconds?: number | undefined }
+export interface PapersOptions {
+  readonly checkout: string;
+  readonly lock: Lock;
+  readonly closure: Closure;
+  /** Folder they are written to. */ readonly app: string;
+  /** Seconds since 1970 that the bill bears. */ readonly seconds?: number | undefined;
+}
 
 /** Writes the bill of materials and the licences of everything that was laid out. */
 export function placePapers({ checkout, lock, closure, app, seconds }: PapersOptions): readonly Piece[] {
-  const { name, version, license } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { name: string; version: string; license: string };
+  const { name, version, license } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    license: string;
+  };
   const pieces = [...npmPieces(checkout, closure), ...runtimePieces()];
-  write(join(app, BILL), billOfMaterials({ name, version, licence: license, dependsOn: [...runtimeRoots(lock).map(refOf), `/${NODE}`] }, pieces, seconds));
+  write(
+    join(app, BILL),
+    billOfMaterials(
+      { name, version, licence: license, dependsOn: [...runtimeRoots(lock).map(refOf), `/${NODE}`] },
+      pieces,
+      seconds,
+    ),
+  );
   write(join(app, LICENCES), licenceList(pieces, readFileSync(join(checkout, 'LICENSE'), 'utf8')));
   return pieces;
 }

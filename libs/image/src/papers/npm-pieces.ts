@@ -12,7 +12,10 @@ interface Manifest {
 }
 
 /** Packages of ours and of others, as they lie in the checkout. */
-export const npmPieces = (checkout: string, { workspaces, packages }: Closure): Piece[] => [...workspaces.map((one) => piece(checkout, one, 'ours')), ...packages.map((one) => piece(checkout, one, 'npm'))];
+export const npmPieces = (checkout: string, { workspaces, packages }: Closure): Piece[] => [
+  ...workspaces.map((one) => piece(checkout, one, 'ours')),
+  ...packages.map((one) => piece(checkout, one, 'npm')),
+];
 
 export const refOf = (path: string): string => `/app/${path}`;
 
@@ -20,20 +23,36 @@ function piece(checkout: string, { path, entry, dependsOn }: Located, kind: 'our
   const folder = join(checkout, path);
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
   const { name, version, description } = manifest;
-  const sha512 = entry.integrity?.startsWith('sha512-') === true ? Buffer.from(entry.integrity.slice('sha512-'.length), 'base64').toString('hex') : undefined;
+  const sha512 =
+    entry.integrity?.startsWith('sha512-') === true
+      ? Buffer.from(entry.integrity.slice('sha512-'.length), 'base64').toString('hex')
+      : undefined;
   return {
-    ref: refOf(path), kind, name, version, licence: licenceOf(manifest, path), paths: [refOf(path)],
+    ref: refOf(path),
+    kind,
+    name,
+    version,
+    licence: licenceOf(manifest, path),
+    paths: [refOf(path)],
     purl: `pkg:npm/${name.split('/').map(encodeURIComponent).join('/')}@${encodeURIComponent(version)}`,
     dependsOn: dependsOn.map(refOf),
     // Our own are under the repository's licence.
-    texts: kind === 'ours' ? [] : readdirSync(folder).filter((file) => LEGAL.test(file)).sort().map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') })),
-    ...(description !== undefined && { description }), ...(sha512 !== undefined && { sha512 }),
+    texts:
+      kind === 'ours'
+        ? []
+        : readdirSync(folder)
+            .filter((file) => LEGAL.test(file))
+            .sort()
+            .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') })),
+    ...(description !== undefined && { description }),
+    ...(sha512 !== undefined && { sha512 }),
   };
 }
 
 /** @throws when a package does not say it */
 function licenceOf({ license, licenses }: Manifest, path: string): string {
-  const said = typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' OR '));
+  const said =
+    typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' OR '));
   if (said === undefined || said === '') throw new Error(`${path}/package.json names no licence`);
   return said;
 }

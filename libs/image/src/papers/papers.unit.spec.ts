@@ -8,12 +8,26 @@ import { forbidden, licenceList } from './licences.ts';
 import type { Piece } from './piece.ts';
 
 const piece = (name: string, more: Partial<Piece> = {}): Piece => ({
-  ref: `/app/node_modules/${name}`, kind: 'npm', name, version: '1.0.0', licence: 'MIT', paths: [`/app/node_modules/${name}`], purl: `pkg:npm/${name}@1.0.0`, dependsOn: [], texts: [{ file: 'LICENSE', text: `text of ${name}` }], ...more,
+  ref: `/app/node_modules/${name}`,
+  kind: 'npm',
+  name,
+  version: '1.0.0',
+  licence: 'MIT',
+  paths: [`/app/node_modules/${name}`],
+  purl: `pkg:npm/${name}@1.0.0`,
+  dependsOn: [],
+  texts: [{ file: 'LICENSE', text: `text of ${name}` }],
+  ...more,
 });
 const PIECES = [
   piece('one', { dependsOn: ['/app/node_modules/@scope/two'], sha512: 'ab'.repeat(64), description: 'The first' }),
   piece('@scope/two', { licence: 'Apache-2.0', purl: 'pkg:npm/%40scope/two@1.0.0' }),
-  piece('node', { kind: 'node', ref: '/usr/local/bin/node', cpe: 'cpe:2.3:a:nodejs:node.js:24.0.0:*:*:*:*:*:*:*', contains: { openssl: '3.5.8' } }),
+  piece('node', {
+    kind: 'node',
+    ref: '/usr/local/bin/node',
+    cpe: 'cpe:2.3:a:nodejs:node.js:24.0.0:*:*:*:*:*:*:*',
+    contains: { openssl: '3.5.8' },
+  }),
   piece('libstdc++6', { kind: 'system', licence: 'GPL-3.0-or-later WITH GCC-exception-3.1' }),
 ];
 const PRODUCT = { name: 'product', version: '0.1.0', licence: 'Apache-2.0', dependsOn: ['/app/node_modules/one'] };
@@ -21,16 +35,24 @@ const PRODUCT = { name: 'product', version: '0.1.0', licence: 'Apache-2.0', depe
 /** As CycloneDX publishes it, with what it refers to. Formats that need a library of their own are not checked. */
 function schemaFaults(bill: unknown): unknown {
   const folder = join(dirname(createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library')), '../res/schema');
-  const schema = (name: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, `${name}.SNAPSHOT.schema.json`), 'utf8')) as Record<string, unknown>;
+  const schema = (name: string): Record<string, unknown> =>
+    JSON.parse(readFileSync(join(folder, `${name}.SNAPSHOT.schema.json`), 'utf8')) as Record<string, unknown>;
   const ajv = new Ajv({ strict: false, validateFormats: false });
-  for (const name of ['spdx', 'jsf-0.82', 'cryptography-defs']) ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
+  for (const name of ['spdx', 'jsf-0.82', 'cryptography-defs'])
+    ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
   const validate = ajv.compile(schema('bom-1.6'));
   return validate(bill) ? [] : validate.errors;
 }
 
 describe('the bill of materials', () => {
-  interface Bill { readonly components: { readonly name: string; readonly group?: string; readonly components?: { name: string }[] }[]; readonly dependencies: { ref: string; dependsOn?: string[] }[]; readonly serialNumber: string; readonly metadata: { readonly timestamp?: string } }
-  const bill = (pieces = PIECES, seconds?: number): Bill => JSON.parse(billOfMaterials(PRODUCT, pieces, seconds)) as Bill;
+  interface Bill {
+    readonly components: { readonly name: string; readonly group?: string; readonly components?: { name: string }[] }[];
+    readonly dependencies: { ref: string; dependsOn?: string[] }[];
+    readonly serialNumber: string;
+    readonly metadata: { readonly timestamp?: string };
+  }
+  const bill = (pieces = PIECES, seconds?: number): Bill =>
+    JSON.parse(billOfMaterials(PRODUCT, pieces, seconds)) as Bill;
 
   test('is valid against the schema of CycloneDX 1.6', () => {
     expect(schemaFaults(bill())).toEqual([]);
@@ -39,7 +61,9 @@ describe('the bill of materials', () => {
   test('says what needs what, and what is built into Node', () => {
     const { components, dependencies } = bill();
     expect(dependencies.find(({ ref }) => ref === 'product')?.dependsOn).toEqual(['/app/node_modules/one']);
-    expect(dependencies.find(({ ref }) => ref === '/app/node_modules/one')?.dependsOn).toEqual(['/app/node_modules/@scope/two']);
+    expect(dependencies.find(({ ref }) => ref === '/app/node_modules/one')?.dependsOn).toEqual([
+      '/app/node_modules/@scope/two',
+    ]);
     expect(components.find(({ name }) => name === 'two')?.group).toBe('@scope');
     expect(components.find(({ name }) => name === 'node')?.components?.map(({ name }) => name)).toEqual(['openssl']);
   });
@@ -52,14 +76,18 @@ describe('the bill of materials', () => {
     expect(bill().metadata.timestamp).toBeUndefined();
   });
   test('is refused when something is needed that is not there', () => {
-    expect(() => bill([piece('one', { dependsOn: ['/app/node_modules/gone'] })])).toThrow('one needs /app/node_modules/gone, which is not in the image');
+    expect(() => bill([piece('one', { dependsOn: ['/app/node_modules/gone'] })])).toThrow(
+      'one needs /app/node_modules/gone, which is not in the image',
+    );
   });
 });
 
 describe('licences', () => {
   test('outside the list are said; those of the system have their own', () => {
     expect(forbidden(PIECES)).toEqual([]);
-    expect(forbidden([piece('bad', { licence: 'AGPL-3.0-only' })])).toEqual(['bad 1.0.0 is under AGPL-3.0-only, which is not in the list of allowed licences']);
+    expect(forbidden([piece('bad', { licence: 'AGPL-3.0-only' })])).toEqual([
+      'bad 1.0.0 is under AGPL-3.0-only, which is not in the list of allowed licences',
+    ]);
     expect(forbidden([piece('bad', { licence: 'LGPL-2.1-or-later' })])).toHaveLength(1);
   });
   test('are listed with name, version and text; ours is not a third party', () => {
@@ -70,6 +98,8 @@ describe('licences', () => {
     expect(list).not.toContain('mine');
   });
   test('without any text stop the build', () => {
-    expect(() => licenceList([piece('bare', { licence: 'ISC', texts: [] })], 'APACHE')).toThrow('bare is under ISC and brings no text of it');
+    expect(() => licenceList([piece('bare', { licence: 'ISC', texts: [] })], 'APACHE')).toThrow(
+      'bare is under ISC and brings no text of it',
+    );
   });
 });

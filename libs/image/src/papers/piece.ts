@@ -23,4 +23,5 @@ export interface Piece {
 }
 
 /** Files of a package that say what its licence is. */
-export const LEGAL = /^(licen[cs]es?|notice|copying|copyright|copyrightnotice|third-party[^/]*)(\.(txt|md|markdown|rst))?$|^licen[cs]e[-.]/i;
+export const LEGAL =
+  /^(licen[cs]es?|notice|copying|copyright|copyrightnotice|third-party[^/]*)(\.(txt|md|markdown|rst))?$|^licen[cs]e[-.]/i;

@@ -5,10 +5,16 @@ import type { OTLPExporterNodeConfigBase } from '@opentelemetry/otlp-exporter-ba
 export const EXPORT_MS = 10_000;
 
 /** The connection for one kind of data, `traces` or `metrics`, to a collector. */
-export function otlpConfig(endpoint: string, signal: 'traces' | 'metrics', headers: () => Record<string, string>): OTLPExporterNodeConfigBase {
+export function otlpConfig(
+  endpoint: string,
+  signal: 'traces' | 'metrics',
+  headers: () => Record<string, string>,
+): OTLPExporterNodeConfigBase {
   let last: Record<string, string> = {};
   return {
-    url: `${endpoint}/v1/${signal}`, timeoutMillis: EXPORT_MS, concurrencyLimit: 4,
+    url: `${endpoint}/v1/${signal}`,
+    timeoutMillis: EXPORT_MS,
+    concurrencyLimit: 4,
     headers: async () => {
       try {
         last = headers();
@@ -21,7 +27,19 @@ export function otlpConfig(endpoint: string, signal: 'traces' | 'metrics', heade
 }
 
 /** The sender, by https://opentelemetry.io/docs/specs/semconv/resource/service/ */
-export const resourceOf = (service: string, { version, instance, resource }: { readonly version: string; readonly instance: string; readonly resource: Readonly<Record<string, string>> }): Attributes => ({
-  'service.name': service, 'service.namespace': 'provider-access', 'service.version': version, 'service.instance.id': instance,
-  'telemetry.sdk.language': 'nodejs', 'telemetry.sdk.name': 'opentelemetry', ...resource,
+export const resourceOf = (
+  service: string,
+  {
+    version,
+    instance,
+    resource,
+  }: { readonly version: string; readonly instance: string; readonly resource: Readonly<Record<string, string>> },
+): Attributes => ({
+  'service.name': service,
+  'service.namespace': 'provider-access',
+  'service.version': version,
+  'service.instance.id': instance,
+  'telemetry.sdk.language': 'nodejs',
+  'telemetry.sdk.name': 'opentelemetry',
+  ...resource,
 });

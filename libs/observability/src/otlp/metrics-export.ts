@@ -2,7 +2,14 @@ import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base';
 import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
 import { MetricsExporterMetricsHelper, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AggregationTemporality, MeterProvider, PeriodicExportingMetricReader, type MetricProducer, type PushMetricExporter, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+  type MetricProducer,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import { EXPORT_MS, otlpConfig, resourceOf } from './connection.ts';
@@ -37,10 +44,18 @@ export class MetricsExport {
     const producer: MetricProducer = {
       collect: async () => {
         const all = (await metrics.registry.getMetricsAsJSON()) as unknown as readonly PromMetric[];
-        return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: toMetricData(all, since, Date.now()) }] }, errors: [] };
+        return {
+          resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: toMetricData(all, since, Date.now()) }] },
+          errors: [],
+        };
       },
     };
-    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: intervalMs, exportTimeoutMillis: Math.min(intervalMs, EXPORT_MS), metricProducers: [producer] });
+    const reader = new PeriodicExportingMetricReader({
+      exporter,
+      exportIntervalMillis: intervalMs,
+      exportTimeoutMillis: Math.min(intervalMs, EXPORT_MS),
+      metricProducers: [producer],
+    });
     this.provider = new MeterProvider({ resource, readers: [reader] });
   }
   flush(): Promise<void> {
@@ -56,7 +71,15 @@ export class MetricsExport {
 class OtlpMetricExporter extends OTLPExporterBase<ResourceMetrics> implements PushMetricExporter {
   constructor({ endpoint, headers }: Pick<MetricsExportOptions, 'endpoint' | 'headers'>) {
     const config = otlpConfig(endpoint, 'metrics', headers);
-    super(createOtlpHttpExportDelegate(convertLegacyHttpOptions(config, 'METRICS', 'v1/metrics', { 'Content-Type': 'application/x-protobuf' }), ProtobufMetricsSerializer, 'otlp_http_metric_exporter', MetricsExporterMetricsHelper, undefined));
+    super(
+      createOtlpHttpExportDelegate(
+        convertLegacyHttpOptions(config, 'METRICS', 'v1/metrics', { 'Content-Type': 'application/x-protobuf' }),
+        ProtobufMetricsSerializer,
+        'otlp_http_metric_exporter',
+        MetricsExporterMetricsHelper,
+        undefined,
+      ),
+    );
   }
   selectAggregationTemporality(): AggregationTemporality {
     return AggregationTemporality.CUMULATIVE;
@@ -68,14 +91,15 @@ function watched(exporter: PushMetricExporter, logger: Logger): PushMetricExport
   let toldAt = Number.NEGATIVE_INFINITY;
   return {
     selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
-    export: (metrics, done) => exporter.export(metrics, ({ code, error }) => {
-      if (code !== 0 && performance.now() - toldAt >= TELL_EVERY_MS) {
-        toldAt = performance.now();
-        logger.warn({ error: error?.name }, 'metrics could not be sent');
-      }
-      // The reader would report it once more.
-      done({ code: 0 });
-    }),
+    export: (metrics, done) =>
+      exporter.export(metrics, ({ code, error }) => {
+        if (code !== 0 && performance.now() - toldAt >= TELL_EVERY_MS) {
+          toldAt = performance.now();
+          logger.warn({ error: error?.name }, 'metrics could not be sent');
+        }
+        // The reader would report it once more.
+        done({ code: 0 });
+      }),
     forceFlush: () => exporter.forceFlush(),
     shutdown: () => exporter.shutdown(),
   };

@@ -7,9 +7,22 @@ import { Telemetry } from './telemetry.ts';
 export type { ReadableSpan } from '@opentelemetry/sdk-trace';
 
 /** Telemetry that keeps its spans in memory: for tests. `ratio`: share of the traces that begin there. */
-export function recordSpans(ratio = 1): { readonly telemetry: Telemetry; finished(): Promise<readonly ReadableSpan[]> } {
+export function recordSpans(ratio = 1): {
+  readonly telemetry: Telemetry;
+  finished(): Promise<readonly ReadableSpan[]>;
+} {
   const exporter = new InMemorySpanExporter();
-  const spans = new Spans({ endpoint: undefined, headers: () => ({}), resource: { 'deployment.environment.name': 'test' }, version: '1', logger: silentLogger, ratio }, exporter);
+  const spans = new Spans(
+    {
+      endpoint: undefined,
+      headers: () => ({}),
+      resource: { 'deployment.environment.name': 'test' },
+      version: '1',
+      logger: silentLogger,
+      ratio,
+    },
+    exporter,
+  );
   return {
     telemetry: new Telemetry(new TraceScopes(), spans),
     async finished() {

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace';
 import { EXPORT_MS, otlpConfig, resourceOf } from '../otlp/connection.ts';
 import type { SpanSource, TelemetryOptions } from './telemetry.ts';
 import { MAX_LINKS } from './tracing.ts';
@@ -20,10 +28,19 @@ export class Spans implements SpanSource {
   #lost = 0;
   #toldAt = -Infinity;
 
-  constructor(options: TelemetryOptions & { readonly instance?: string }, exporter: SpanExporter = new OTLPTraceExporter(otlpConfig(options.endpoint!, 'traces', options.headers))) {
+  constructor(
+    options: TelemetryOptions & { readonly instance?: string },
+    exporter: SpanExporter = new OTLPTraceExporter(otlpConfig(options.endpoint!, 'traces', options.headers)),
+  ) {
     this.#options = { instance: randomUUID(), ...options };
     this.ratio = options.ratio;
-    this.#processor = new BatchSpanProcessor({ exporter: this.#watched(exporter), maxQueueSize: QUEUE, maxExportBatchSize: BATCH, scheduledDelayMillis: options.delayMs ?? 5000, exportTimeoutMillis: EXPORT_MS * 2 });
+    this.#processor = new BatchSpanProcessor({
+      exporter: this.#watched(exporter),
+      maxQueueSize: QUEUE,
+      maxExportBatchSize: BATCH,
+      scheduledDelayMillis: options.delayMs ?? 5000,
+      exportTimeoutMillis: EXPORT_MS * 2,
+    });
   }
 
   tracer(service: string): Tracer {
@@ -48,11 +65,12 @@ export class Spans implements SpanSource {
   /** A collector that is away is logged once a minute. Spans that it did not get are lost. */
   #watched(exporter: SpanExporter): SpanExporter {
     return {
-      export: (spans: ReadableSpan[], done) => exporter.export(spans, (result) => {
-        if (result.code !== 0) this.#tell(spans.length, result.error);
-        // The processor would report it once more.
-        done({ code: 0 });
-      }),
+      export: (spans: ReadableSpan[], done) =>
+        exporter.export(spans, (result) => {
+          if (result.code !== 0) this.#tell(spans.length, result.error);
+          // The processor would report it once more.
+          done({ code: 0 });
+        }),
       shutdown: () => exporter.shutdown(),
       ...(exporter.forceFlush !== undefined && { forceFlush: () => exporter.forceFlush!() }),
     };
@@ -63,7 +81,10 @@ export class Spans implements SpanSource {
     if (now - this.#toldAt < TELL_EVERY_MS) return;
     this.#toldAt = now;
     const code = (error as { code?: string | number } | undefined)?.code;
-    this.#options.logger.warn({ spans: this.#lost, error: error?.name, ...(code !== undefined && { code }) }, 'spans could not be sent');
+    this.#options.logger.warn(
+      { spans: this.#lost, error: error?.name, ...(code !== undefined && { code }) },
+      'spans could not be sent',
+    );
     this.#lost = 0;
   }
 }

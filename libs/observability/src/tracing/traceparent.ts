@@ -11,12 +11,19 @@ export function parseTraceparent(header: unknown): SpanContext | undefined {
   if (typeof header !== 'string' || header.length !== 55) return undefined;
   const match = TRACEPARENT.exec(header);
   if (match === null || match[1] === NO_TRACE || match[2] === NO_SPAN) return undefined;
-  return { traceId: match[1]!, spanId: match[2]!, traceFlags: Number.parseInt(match[3]!, 16) & TraceFlags.SAMPLED, isRemote: true };
+  return {
+    traceId: match[1]!,
+    spanId: match[2]!,
+    traceFlags: Number.parseInt(match[3]!, 16) & TraceFlags.SAMPLED,
+    isRemote: true,
+  };
 }
 
-export const formatTraceparent = ({ traceId, spanId, traceFlags }: SpanContext): string => `00-${traceId}-${spanId}-${(traceFlags & TraceFlags.SAMPLED) === 0 ? '00' : '01'}`;
+export const formatTraceparent = ({ traceId, spanId, traceFlags }: SpanContext): string =>
+  `00-${traceId}-${spanId}-${(traceFlags & TraceFlags.SAMPLED) === 0 ? '00' : '01'}`;
 
-export const isSampled = (context: SpanContext | undefined): context is SpanContext => context !== undefined && (context.traceFlags & TraceFlags.SAMPLED) !== 0;
+export const isSampled = (context: SpanContext | undefined): context is SpanContext =>
+  context !== undefined && (context.traceFlags & TraceFlags.SAMPLED) !== 0;
 
 const pool = Buffer.alloc(24 * 128);
 let at = pool.length;
@@ -26,7 +33,11 @@ export function newContext(): SpanContext {
     randomFillSync(pool);
     at = 0;
   }
-  const context = { traceId: pool.toString('hex', at, at + 16), spanId: pool.toString('hex', at + 16, at + 24), traceFlags: TraceFlags.NONE };
+  const context = {
+    traceId: pool.toString('hex', at, at + 16),
+    spanId: pool.toString('hex', at + 16, at + 24),
+    traceFlags: TraceFlags.NONE,
+  };
   at += 24;
   return context;
 }

@@ -1,4 +1,15 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type Tracer } from '@opentelemetry/api';
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type Tracer,
+} from '@opentelemetry/api';
 import type { Scope, TraceScopes } from './scopes.ts';
 import { formatTraceparent, isSampled, newContext, parseTraceparent } from './traceparent.ts';
 
@@ -17,7 +28,10 @@ export interface BeginOptions extends SpanOptions {
   readonly sampled?: boolean;
 }
 /** How something that several traces lead to is put among them. */
-export interface Joined { readonly parent?: SpanContext; readonly links: readonly SpanContext[] }
+export interface Joined {
+  readonly parent?: SpanContext;
+  readonly links: readonly SpanContext[];
+}
 
 /** Links of a span at most: a batch may hold hundreds of traces. */
 export const MAX_LINKS = 32;
@@ -32,11 +46,13 @@ export function failedAs(span: Span, type: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-const around = (parent: SpanContext | undefined): Context => (parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent));
+const around = (parent: SpanContext | undefined): Context =>
+  parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
 const NO_LINKS: readonly SpanContext[] = [];
 
 /**
- * Spans of one service. Without a tracer (`on` false) no span is ever made; scopes still carry ids for log lines. What is not
+ * Spans of one service. Without a tracer (`on` false) no span is ever made; scopes still carry ids for log lines. What
+ * is not
  * sampled costs one look at the scope: a span is made only below one that is recorded.
  */
 export class Tracing {
@@ -66,12 +82,23 @@ export class Tracing {
   }
 
   /** Makes a new scope; the caller must end its span. Begins a trace if there is no parent. */
-  begin(name: string, { kind = SpanKind.INTERNAL, attributes, parent, links = NO_LINKS, sampled = false }: BeginOptions): Scope {
+  begin(
+    name: string,
+    { kind = SpanKind.INTERNAL, attributes, parent, links = NO_LINKS, sampled = false }: BeginOptions,
+  ): Scope {
     if (this.#tracer === undefined) return { context: parent ?? newContext() };
     if (parent === undefined && !sampled && Math.random() >= this.#ratio) return { context: newContext() };
     // What a parent does not record goes on under the parent's own context.
     if (parent !== undefined && !isSampled(parent)) return { context: parent };
-    const span = this.#tracer.startSpan(name, { kind, ...(attributes !== undefined && { attributes }), ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }) }, around(parent));
+    const span = this.#tracer.startSpan(
+      name,
+      {
+        kind,
+        ...(attributes !== undefined && { attributes }),
+        ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }),
+      },
+      around(parent),
+    );
     return { context: span.spanContext(), span };
   }
 
@@ -94,7 +121,12 @@ export class Tracing {
   }
 
   /** Runs below a context that was written down, perhaps long ago by another process. */
-  resume<T>(name: string, traceparent: string | undefined, options: SpanOptions, work: (span: Span | undefined) => Promise<T>): Promise<T> {
+  resume<T>(
+    name: string,
+    traceparent: string | undefined,
+    options: SpanOptions,
+    work: (span: Span | undefined) => Promise<T>,
+  ): Promise<T> {
     const parent = parseTraceparent(traceparent);
     if (parent === undefined) return this.scopes.run({ context: newContext(), local: true }, () => work(undefined));
     return this.within(this.begin(name, { ...options, parent }), work);
@@ -112,7 +144,8 @@ export class Tracing {
   }
 
   /**
-   * What several sampled contexts lead to: below the first when they are of one trace, else a trace of its own; the others are
+   * What several sampled contexts lead to: below the first when they are of one trace, else a trace of its own; the
+   * others are
    * linked. Undefined when none is sampled.
    */
   join(contexts: Iterable<SpanContext>): Joined | undefined {

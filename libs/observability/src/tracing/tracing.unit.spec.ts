@@ -2,10 +2,26 @@ import { expect, test, vi } from 'vitest';
 import { silentLogger, type Logger } from '../logger.ts';
 import { recordSpans } from './recorder.ts';
 import { Spans } from './spans.ts';
-import { formatTraceparent, newContext, openTelemetry, parseTraceparent, SpanKind, Telemetry, TraceScopes, type SpanContext } from './index.ts';
+import {
+  formatTraceparent,
+  newContext,
+  openTelemetry,
+  parseTraceparent,
+  SpanKind,
+  Telemetry,
+  TraceScopes,
+  type SpanContext,
+} from './index.ts';
 
-const context = (traceId: string, spanId: string, sampled = true): SpanContext => parseTraceparent(`00-${traceId.repeat(32)}-${spanId.repeat(16)}-0${sampled ? '1' : '0'}`)!;
-const none = { endpoint: 'http://127.0.0.1:9', headers: () => ({}), resource: { 'deployment.environment.name': 'test' }, version: '1', logger: silentLogger };
+const context = (traceId: string, spanId: string, sampled = true): SpanContext =>
+  parseTraceparent(`00-${traceId.repeat(32)}-${spanId.repeat(16)}-0${sampled ? '1' : '0'}`)!;
+const none = {
+  endpoint: 'http://127.0.0.1:9',
+  headers: () => ({}),
+  resource: { 'deployment.environment.name': 'test' },
+  version: '1',
+  logger: silentLogger,
+};
 
 function recorded(ratio: number) {
   const { telemetry, finished } = recordSpans(ratio);
@@ -13,8 +29,15 @@ function recorded(ratio: number) {
 }
 
 test.each([
-  '00-00000000000000000000000000000000-00f067aa0ba902b7-01', '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', '01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more', 'Jane Doe, born 1970', '', undefined, ['a', 'b'],
+  '00-00000000000000000000000000000000-00f067aa0ba902b7-01',
+  '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01',
+  '01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01',
+  '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more',
+  'Jane Doe, born 1970',
+  '',
+  undefined,
+  ['a', 'b'],
 ])('%s is no context', (header) => {
   expect(parseTraceparent(header)).toBeUndefined();
 });
@@ -43,12 +66,25 @@ test('off: nothing is recorded or carried on, and what runs together still has o
 test('a span is below what runs now, and says how it ended by the name of the error alone', async () => {
   const { tracing, finished } = recorded(1);
   const scope = tracing.begin('GET /x', { kind: SpanKind.SERVER });
-  await expect(tracing.within(scope, () => tracing.span('inner', {}, async () => {
-    throw new TypeError('member Zqx is not there');
-  }))).rejects.toThrow(TypeError);
+  await expect(
+    tracing.within(scope, () =>
+      tracing.span('inner', {}, async () => {
+        throw new TypeError('member Zqx is not there');
+      }),
+    ),
+  ).rejects.toThrow(TypeError);
   const [inner, outer] = await finished();
-  expect(inner).toMatchObject({ name: 'inner', parentSpanContext: { spanId: scope.context.spanId }, attributes: { 'error.type': 'TypeError' }, events: [] });
-  expect(outer!.resource.attributes).toMatchObject({ 'service.name': 'resources', 'service.namespace': 'provider-access', 'deployment.environment.name': 'test' });
+  expect(inner).toMatchObject({
+    name: 'inner',
+    parentSpanContext: { spanId: scope.context.spanId },
+    attributes: { 'error.type': 'TypeError' },
+    events: [],
+  });
+  expect(outer!.resource.attributes).toMatchObject({
+    'service.name': 'resources',
+    'service.namespace': 'provider-access',
+    'deployment.environment.name': 'test',
+  });
   expect(JSON.stringify([inner!.status, inner!.attributes])).not.toContain('Zqx');
 });
 
@@ -70,9 +106,16 @@ test('by the parent, and without one by the ratio', async () => {
 test('contexts of one trace become its child, those of several are linked, as many as are bounded', () => {
   const { tracing } = recorded(1);
   expect(tracing.join([context('a', '1', false), context('b', '2', false)])).toBeUndefined();
-  expect(tracing.join([context('a', '1'), context('a', '2'), context('b', '3', false)])).toEqual({ parent: context('a', '1'), links: [context('a', '2')] });
-  expect(tracing.join([context('a', '1'), context('b', '2')])).toEqual({ links: [context('a', '1'), context('b', '2')] });
-  const many = Array.from({ length: 500 }, (_, i) => parseTraceparent(`00-${(i + 1).toString(16).padStart(32, '0')}-${(i + 1).toString(16).padStart(16, '0')}-01`)!);
+  expect(tracing.join([context('a', '1'), context('a', '2'), context('b', '3', false)])).toEqual({
+    parent: context('a', '1'),
+    links: [context('a', '2')],
+  });
+  expect(tracing.join([context('a', '1'), context('b', '2')])).toEqual({
+    links: [context('a', '1'), context('b', '2')],
+  });
+  const many = Array.from({ length: 500 }, (_, i) =>
+    parseTraceparent(`00-${(i + 1).toString(16).padStart(32, '0')}-${(i + 1).toString(16).padStart(16, '0')}-01`)!,
+  );
   expect(tracing.join(many)!.links).toHaveLength(32);
 });
 
@@ -90,7 +133,10 @@ test('what was written down is gone on with, and what is read says where it come
     tracing.link('nonsense');
     tracing.link(formatTraceparent(context('c', 'd', false)));
   });
-  expect(tracing.about(job, () => [tracing.scopes.fields().trace_id, tracing.traceparent()])).toEqual(['a'.repeat(32), undefined]);
+  expect(tracing.about(job, () => [tracing.scopes.fields().trace_id, tracing.traceparent()])).toEqual([
+    'a'.repeat(32),
+    undefined,
+  ]);
   expect(tracing.about('nonsense', () => tracing.scopes.fields())).toEqual({});
   const [chunk, file] = await finished();
   expect(chunk!.spanContext().traceId).toBe('a'.repeat(32));
@@ -99,9 +145,14 @@ test('what was written down is gone on with, and what is read says where it come
 
 test('a collector that is away costs a bounded queue, and a line a minute at most', async () => {
   const warn = vi.fn();
-  const spans = new Spans({ ...none, ratio: 1, logger: { ...silentLogger, warn } as Logger }, {
-    export: (_spans, done) => done({ code: 1, error: Object.assign(new Error('connect to collector.internal'), { code: 'ECONNREFUSED' }) }), shutdown: () => Promise.resolve(),
-  });
+  const spans = new Spans(
+    { ...none, ratio: 1, logger: { ...silentLogger, warn } as Logger },
+    {
+      export: (_spans, done) =>
+        done({ code: 1, error: Object.assign(new Error('connect to collector.internal'), { code: 'ECONNREFUSED' }) }),
+      shutdown: () => Promise.resolve(),
+    },
+  );
   const tracing = new Telemetry(new TraceScopes(), spans).tracing('export');
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 100; i++) tracing.begin('x', {}).span!.end();
@@ -111,7 +162,10 @@ test('a collector that is away costs a bounded queue, and a line a minute at mos
 });
 
 test('an end does not wait for a collector that never answers', async () => {
-  const spans = new Spans({ ...none, ratio: 1 }, { export: () => undefined, shutdown: () => new Promise(() => undefined) });
+  const spans = new Spans(
+    { ...none, ratio: 1 },
+    { export: () => undefined, shutdown: () => new Promise(() => undefined) },
+  );
   const telemetry = new Telemetry(new TraceScopes(), spans);
   telemetry.tracing('export').begin('x', {}).span!.end();
   expect(await telemetry.close(1)).toBeUndefined();

@@ -141,7 +141,9 @@ it('tells names of time zones from others', () => {
 });
 
 const STEP = 5 * 60_000;
-/** Asks the calendars of the runtime at each step what day it is there. Since 1973 every offset is made of five minutes. */
+/**
+ * Asks the calendars of the runtime at each step what day it is there. Since 1973 every offset is made of five minutes.
+ */
 function firstWhen(day: string, zones: readonly string[], isOver: (reached: readonly boolean[]) => boolean): number {
   const calendars = zones.map(
     (timeZone) => new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }),

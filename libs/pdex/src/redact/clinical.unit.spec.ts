@@ -25,7 +25,11 @@ class Filled {
       if (!primitive && depth >= DEPTH) continue;
       // One level of extensions holds each datatype already.
       if (type === 'Extension' && depth > 1) continue;
-      const value = primitive ? primitiveOf(type, key) : QUANTITIES.has(type) ? this.quantity() : this.structure(type, depth + 1);
+      const value = primitive
+        ? primitiveOf(type, key)
+        : QUANTITIES.has(type)
+          ? this.quantity()
+          : this.structure(type, depth + 1);
       if (typeof value === 'object' && Object.keys(value).length === 0) continue;
       filled[key] = list ? [value, value] : value;
     }

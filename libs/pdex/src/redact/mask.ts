@@ -19,14 +19,18 @@ const RATIO = String.raw`(?:1?\d[.,]\d\d(?!\d))`;
 const UNITS = anyCase('dollars? bucks? cents? euros? pesos?');
 const WORD = String.raw`(?:U\.?S\.?\s{1,3})?(?:${UNITS}|[Pp]ounds? sterling)(?![A-Za-z])`;
 const SPOKEN = anyCase(
-  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen ' +
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen ' +
+    'eighteen nineteen ' +
     'twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion and half an?',
 );
 const WORDS = String.raw`(?<![A-Za-z])(?:(?:${SPOKEN})[\s-]{1,3}){1,12}`;
 
 /** Words as they are written: dollars, Dollars, DOLLARS. Codes are not: `cad` is also a part of ids. */
 function anyCase(words: string): string {
-  return words.split(' ').flatMap((word) => [word, word.charAt(0).toUpperCase() + word.slice(1), word.toUpperCase()]).join('|');
+  return words
+    .split(' ')
+    .flatMap((word) => [word, word.charAt(0).toUpperCase() + word.slice(1), word.toUpperCase()])
+    .join('|');
 }
 
 const AMOUNT = new RegExp(
@@ -50,7 +54,7 @@ export function maskAmounts(text: string): string {
   if (!HINT.test(text)) return text;
   let masked = text;
   // Until nothing changes: `$5 $6` reads differently once the first amount is gone.
-  for (let before = ''; before !== masked; ) {
+  for (let before = ''; before !== masked;) {
     before = masked;
     masked = before.replace(AMOUNT, AMOUNT_REMOVED);
   }
@@ -93,12 +97,15 @@ function wordsIn(...words: string[]): RegExp {
 export function maskNote(text: string): string {
   const masked = maskAmounts(text);
   if (!/\d/.test(masked)) return masked;
-  return masked.split(/((?<=[.;!?])\s{1,10}|\n)/).map((sentence) => {
-    const ofPayment = PAYMENT_WORD.test(sentence.replaceAll(AMOUNT_REMOVED, ''));
-    return sentence.replace(ANY_NUMBER, (number, at: number) => {
-      const before = sentence.slice(Math.max(0, at - 30), at);
-      if (COUNTED.test(sentence.slice(at + number.length)) || NAMED.test(before)) return number;
-      return ofPayment || TWO_DECIMALS.test(number) ? AMOUNT_REMOVED : number;
-    });
-  }).join('');
+  return masked
+    .split(/((?<=[.;!?])\s{1,10}|\n)/)
+    .map((sentence) => {
+      const ofPayment = PAYMENT_WORD.test(sentence.replaceAll(AMOUNT_REMOVED, ''));
+      return sentence.replace(ANY_NUMBER, (number, at: number) => {
+        const before = sentence.slice(Math.max(0, at - 30), at);
+        if (COUNTED.test(sentence.slice(at + number.length)) || NAMED.test(before)) return number;
+        return ofPayment || TWO_DECIMALS.test(number) ? AMOUNT_REMOVED : number;
+      });
+    })
+    .join('');
 }

@@ -24,10 +24,23 @@ export interface Plan {
 const DROP: Step = { kind: 'drop' };
 const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
 /** Elements that people write sentences in. All other strings identify something and must stay as they are. */
-const PROSE = new Set(['text', 'display', 'disposition', 'title', 'description', 'name', 'valueString', 'valueMarkdown']);
+const PROSE = new Set([
+  'text',
+  'display',
+  'disposition',
+  'title',
+  'description',
+  'name',
+  'valueString',
+  'valueMarkdown',
+]);
 const NOTES = new Set(['ExplanationOfBenefit.disposition', 'ExplanationOfBenefit.processNote.text']);
 
-const plans: Readonly<Record<Context, Map<string, Plan>>> = { 'clinical': new Map(), 'claim': new Map(), 'prior-authorization': new Map() };
+const plans: Readonly<Record<Context, Map<string, Plan>>> = {
+  clinical: new Map(),
+  claim: new Map(),
+  'prior-authorization': new Map(),
+};
 
 /** The plan of a structure in a context, made once. Undefined when R4 has no such structure. */
 export function planOf(name: string, context: Context): Plan | undefined {

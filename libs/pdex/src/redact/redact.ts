@@ -9,7 +9,8 @@ export interface Redaction {
   /** The same object when nothing was dropped. */
   readonly resource: FhirResource;
   /**
-   * How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). A path has R4's names
+   * How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). A path has
+   * R4's names
    * alone, at most MAX_NAMES of them, and no values.
    */
   readonly dropped: Readonly<Record<string, number>>;
@@ -36,29 +37,46 @@ const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
 /**
  * Takes money out of a resource by allow-list (docs/regulation.md#redaction): no Money, currency, cost to beneficiary,
  * remittance
- * date or quantity of currency stays at any depth, contained resources and extensions included. Claims, coverages and prior
- * authorizations keep listed elements and extensions only; every other type keeps its R4 elements. Idempotent; what is valid R4
+ * date or quantity of currency stays at any depth, contained resources and extensions included. Claims, coverages and
+ * prior
+ * authorizations keep listed elements and extensions only; every other type keeps its R4 elements. Idempotent; what is
+ * valid R4
  * before stays valid R4.
- * @param keeps of resources inside (contained, in Bundles and Parameters): those for which it is false go, with the references to them
- * @throws TypeError when the resource is of no R4 type or of a withheld financial one: such never reaches this function.
+ * @param keeps of resources inside (contained, in Bundles and Parameters): those for which it is false go, with the
+ * references to them
+ * @throws TypeError when the resource is of no R4 type or of a withheld financial one: such never reaches this
+ * function.
  */
 export function redact(resource: FhirResource, keeps: Keeps = () => true): Redaction {
   const type = resource.resourceType;
-  if (WITHHELD_TYPES.has(type) || structureOf(type)?.resource !== true) throw new TypeError('redact: not a resource type that may be kept');
+  if (WITHHELD_TYPES.has(type) || structureOf(type)?.resource !== true)
+    throw new TypeError('redact: not a resource type that may be kept');
   const dropped: Record<string, number> = {};
   let source: Source = resource;
   let goneIds: ReadonlySet<string> = new Set();
   // Contained resources first, until none goes any more: they may refer to each other.
   while (source['contained'] !== undefined) {
     const before = containedIds(source['contained']);
-    const contained = keep(source['contained'], { kind: 'resource' }, `${type}.contained`, 'clinical', { dropped, goneIds, keeps }, 1, false);
+    const contained = keep(
+      source['contained'],
+      { kind: 'resource' },
+      `${type}.contained`,
+      'clinical',
+      { dropped, goneIds, keeps },
+      1,
+      false,
+    );
     const left = containedIds(contained);
     const gone = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
-    if (contained !== source['contained']) source = contained === undefined ? without(source, 'contained') : { ...source, contained };
+    if (contained !== source['contained'])
+      source = contained === undefined ? without(source, 'contained') : { ...source, contained };
     if (gone.size === goneIds.size) break;
     goneIds = gone;
   }
-  const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? { resourceType: type, ...(resource.id === undefined ? {} : { id: resource.id }) };
+  const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? {
+    resourceType: type,
+    ...(resource.id === undefined ? {} : { id: resource.id }),
+  };
   return { resource: kept as FhirResource, dropped };
 }
 
@@ -91,7 +109,15 @@ function contextOf(source: Source, type: string): Context {
   return type !== 'Coverage' && source['use'] === 'preauthorization' ? 'prior-authorization' : 'claim';
 }
 
-function keepStructure(source: Source, plan: Plan, path: string, context: Context, run: Run, depth: number, nested: boolean): Source | undefined {
+function keepStructure(
+  source: Source,
+  plan: Plan,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): Source | undefined {
   const { structure, steps } = plan;
   const { name } = structure;
   if (depth > MAX_DEPTH || isDroppedWhole(name, source, context, nested)) return count(run, path);
@@ -100,7 +126,10 @@ function keepStructure(source: Source, plan: Plan, path: string, context: Contex
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] as string;
     const before = source[key];
-    const after = key === 'resourceType' && structure.resource ? before : keepElement(key, before, source, name, steps, path, context, run, depth);
+    const after =
+      key === 'resourceType' && structure.resource
+        ? before
+        : keepElement(key, before, source, name, steps, path, context, run, depth);
     if (after !== before && copy === undefined) {
       copy = {};
       for (let done = 0; done < index; done++) copy[keys[done] as string] = source[keys[done] as string];
@@ -115,36 +144,82 @@ function keepStructure(source: Source, plan: Plan, path: string, context: Contex
   alignSiblings(copy);
   const left = Object.keys(copy).length;
   const isRoot = depth === 0;
-  if (!isRoot && (left === 0 || isBroken(name, source, copy) || lostRequired(plan, source, copy))) return count(run, path);
+  if (!isRoot && (left === 0 || isBroken(name, source, copy) || lostRequired(plan, source, copy)))
+    return count(run, path);
   return copy;
 }
 
-function keepElement(key: string, before: unknown, source: Source, name: string, steps: Plan['steps'], path: string, context: Context, run: Run, depth: number): unknown {
+function keepElement(
+  key: string,
+  before: unknown,
+  source: Source,
+  name: string,
+  steps: Plan['steps'],
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+): unknown {
   const sibling = key.charCodeAt(0) === 95;
   const step = steps.get(sibling ? key.slice(1) : key);
   if (step === undefined) return count(run, `${path}.(unknown)`);
-  if (step.kind === 'primitive' && !sibling && typeof before === step.of && name !== 'Reference' && name !== ADJUDICATION) return before;
+  if (
+    step.kind === 'primitive' &&
+    !sibling &&
+    typeof before === step.of &&
+    name !== 'Reference' &&
+    name !== ADJUDICATION
+  )
+    return before;
   const here = `${path}.${key}`;
-  if (step.kind === 'drop') return name === ADJUDICATION && key === 'amount' && isMasked(before) && maskedAmount(source) !== undefined ? before : count(run, here);
-  if (sibling) return step.kind === 'primitive' || step.kind === 'text' ? keepSibling(before, here, context, run, depth) : count(run, `${path}.(unknown)`);
+  if (step.kind === 'drop')
+    return name === ADJUDICATION && key === 'amount' && isMasked(before) && maskedAmount(source) !== undefined
+      ? before
+      : count(run, here);
+  if (sibling)
+    return step.kind === 'primitive' || step.kind === 'text'
+      ? keepSibling(before, here, context, run, depth)
+      : count(run, `${path}.(unknown)`);
   if (name === ADJUDICATION && key === 'value' && !countsUnits(source)) return count(run, here);
-  if (name === 'Reference' && key === 'reference' && typeof before === 'string' && before.startsWith('#') && run.goneIds.has(before.slice(1))) return count(run, here);
+  if (
+    name === 'Reference' &&
+    key === 'reference' &&
+    typeof before === 'string' &&
+    before.startsWith('#') &&
+    run.goneIds.has(before.slice(1))
+  )
+    return count(run, here);
   if (context === 'claim' && key === 'valueAttachment' && SUPPORTING_ATTACHMENT.test(name)) return count(run, here);
   return keep(before, step, here, context, run, depth + 1, name === 'Extension');
 }
 
 /** What maskedAmount leaves, so that a second pass finds nothing to do. */
 function isMasked(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}));
+  return (
+    isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}))
+  );
 }
 
-function keep(value: unknown, step: Step, path: string, context: Context, run: Run, depth: number, nested: boolean): unknown {
+function keep(
+  value: unknown,
+  step: Step,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): unknown {
   if (!Array.isArray(value)) return keepOne(value, step, path, context, run, depth, nested);
   const primitive = step.kind === 'primitive' || step.kind === 'text';
   let copy: unknown[] | undefined;
   for (let index = 0; index < value.length; index++) {
     const before: unknown = value[index];
-    const after = primitive && before === null ? null : Array.isArray(before) ? count(run, path) : keepOne(before, step, path, context, run, depth, nested);
+    const after =
+      primitive && before === null
+        ? null
+        : Array.isArray(before)
+          ? count(run, path)
+          : keepOne(before, step, path, context, run, depth, nested);
     // A list of primitives has its siblings by index: it is kept whole or not at all.
     if (primitive && after === undefined) return undefined;
     if (after !== before) copy ??= value.slice(0, index);
@@ -154,29 +229,43 @@ function keep(value: unknown, step: Step, path: string, context: Context, run: R
   return kept.length === 0 ? count(run, path) : kept;
 }
 
-function keepOne(value: unknown, step: Step, path: string, context: Context, run: Run, depth: number, nested: boolean): unknown {
+function keepOne(
+  value: unknown,
+  step: Step,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): unknown {
   switch (step.kind) {
-    case 'primitive': return typeof value === step.of ? value : count(run, path);
+    case 'primitive':
+      return typeof value === step.of ? value : count(run, path);
     case 'text': {
       if (typeof value !== 'string') return count(run, path);
       const masked = step.note ? maskNote(value) : maskAmounts(value);
       if (masked !== value) count(run, path);
       return masked;
     }
-    case 'resource': return isObject(value) ? keepResource(value, path, run, depth) : count(run, path);
+    case 'resource':
+      return isObject(value) ? keepResource(value, path, run, depth) : count(run, path);
     case 'structure': {
       const plan = isObject(value) ? planOf(step.type, context) : undefined;
-      return plan === undefined ? count(run, path) : keepStructure(value as Source, plan, path, context, run, depth, nested);
+      return plan === undefined
+        ? count(run, path)
+        : keepStructure(value as Source, plan, path, context, run, depth, nested);
     }
-    case 'drop': return count(run, path);
+    case 'drop':
+      return count(run, path);
   }
 }
 
 function keepSibling(value: unknown, path: string, context: Context, run: Run, depth: number): unknown {
   const plan = planOf('Element', context) as Plan;
-  const one = (item: unknown): Source | undefined => (isObject(item) ? keepStructure(item, plan, path, context, run, depth + 1, false) : count(run, path));
+  const one = (item: unknown): Source | undefined =>
+    isObject(item) ? keepStructure(item, plan, path, context, run, depth + 1, false) : count(run, path);
   if (!Array.isArray(value)) return one(value);
-  const kept = value.map((item: unknown) => (item === null ? null : one(item) ?? null));
+  const kept = value.map((item: unknown) => (item === null ? null : (one(item) ?? null)));
   if (kept.every((item) => item === null)) return count(run, path);
   return kept.some((item, index) => item !== value[index]) ? kept : value;
 }
@@ -190,9 +279,14 @@ function alignSiblings(copy: Record<string, unknown>): void {
     const primary: unknown = copy[name];
     const sibling: unknown = copy[`_${name}`];
     const length = Math.max(Array.isArray(primary) ? primary.length : 0, Array.isArray(sibling) ? sibling.length : 0);
-    const full = Array.from({ length }, (_, index) => index).filter((index) => at(primary, index) !== null || at(sibling, index) !== null);
+    const full = Array.from({ length }, (_, index) => index).filter(
+      (index) => at(primary, index) !== null || at(sibling, index) !== null,
+    );
     if (full.length === length) continue;
-    for (const [each, list] of [[name, primary], [`_${name}`, sibling]] as const) {
+    for (const [each, list] of [
+      [name, primary],
+      [`_${name}`, sibling],
+    ] as const) {
       if (!Array.isArray(list)) continue;
       const left = full.map((index) => at(list, index));
       if (left.every((item) => item === null)) delete copy[each];
@@ -201,9 +295,10 @@ function alignSiblings(copy: Record<string, unknown>): void {
   }
 }
 
-const at = (list: unknown, index: number): unknown => (Array.isArray(list) ? (list[index] as unknown) ?? null : null);
+const at = (list: unknown, index: number): unknown => (Array.isArray(list) ? ((list[index] as unknown) ?? null) : null);
 
 function lostRequired({ structure }: Plan, before: Source, after: Source): boolean {
-  const has = (source: Source, names: readonly string[]): boolean => names.some((name) => source[name] !== undefined || source[`_${name}`] !== undefined);
+  const has = (source: Source, names: readonly string[]): boolean =>
+    names.some((name) => source[name] !== undefined || source[`_${name}`] !== undefined);
   return structure.required.some(({ anyOf }) => has(before, anyOf) && !has(after, anyOf));
 }

@@ -1,6 +1,9 @@
 import { DAY_MS, TimeZone } from '../days/index.ts';
 
-/** Business days of a payer: which days count, where, and when one of them has passed. Pure: the time zones are those of the runtime. */
+/**
+ * Business days of a payer: which days count, where, and when one of them has passed. Pure: the time zones are those of
+ * the runtime.
+ */
 
 export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
@@ -12,23 +15,32 @@ export interface CalendarRules {
   readonly holidays: readonly string[];
 }
 /** Monday to Friday without a holiday: every deadline is as early as it can be. */
-export const DEFAULT_RULES: CalendarRules = { timeZone: 'America/New_York', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: [] };
+export const DEFAULT_RULES: CalendarRules = {
+  timeZone: 'America/New_York',
+  days: ['mon', 'tue', 'wed', 'thu', 'fri'],
+  holidays: [],
+};
 
 /** Local days whose bounds are remembered. */
 const REMEMBERED = 4096;
 /** A year of holidays in a row is a mistake in the configuration, not a calendar. */
 const LONGEST_PAUSE_DAYS = 400;
 
-export const isIsoDate = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
+export const isIsoDate = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
 
 /** Days since 1970-01-01 of an ISO date, and back: a local day as a number, without a zone. */
 const numberOf = (date: string): number => Date.parse(date) / DAY_MS;
 const dateOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 
-interface Bounds { readonly start: number; readonly end: number }
+interface Bounds {
+  readonly start: number;
+  readonly end: number;
+}
 
 /**
- * One business day after a moment is the same local time on the next business day; after a moment on a day that is none, it is the end of the
+ * One business day after a moment is the same local time on the next business day; after a moment on a day that is
+ * none, it is the end of the
  * next business day (docs/service-levels.md). Instants are ms since the epoch, days ISO dates in the calendar's zone.
  */
 export class BusinessCalendar {
@@ -70,8 +82,10 @@ export class BusinessCalendar {
     return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
   }
   /**
-   * Which share of its business day a request has used at `now`: 0 at `start`, 1 at the deadline. Nights count, days that are
-   * no business days do not, so that a share means the same on a Friday. Later than the deadline it goes on with the clock.
+   * Which share of its business day a request has used at `now`: 0 at `start`, 1 at the deadline. Nights count, days
+   * that are
+   * no business days do not, so that a share means the same on a Friday. Later than the deadline it goes on with the
+   * clock.
    */
   usedShare(start: number, now: number): number {
     if (now <= start) return 0;
@@ -79,7 +93,10 @@ export class BusinessCalendar {
     if (now > deadline) return 1 + (now - deadline) / (deadline - start);
     return this.businessMs(start, now) / this.businessMs(start, deadline);
   }
-  /** Holidays on which no business day was, between two instants: what a measurement depends on beside zone and weekdays. */
+  /**
+   * Holidays on which no business day was, between two instants: what a measurement depends on beside zone and
+   * weekdays.
+   */
   holidaysBetween(from: number, to: number): readonly string[] {
     const [first, last] = [this.dayNumber(from), this.dayNumber(to)];
     return this.rules.holidays.filter((h) => numberOf(h) >= first && numberOf(h) <= last).toSorted();

@@ -1,17 +1,34 @@
-import { OBJECTIVES, type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import {
+  OBJECTIVES,
+  type Objective,
+  type ServiceLevelMeasured,
+  type ServiceLevelStarted,
+} from '@provider-access/events';
 import type { BusinessCalendar } from './business-calendar.ts';
 
-/** An opt-out is effective within a second of its acceptance; everything else has one business day (docs/service-levels.md). */
+/**
+ * An opt-out is effective within a second of its acceptance; everything else has one business day
+ * (docs/service-levels.md).
+ */
 export const OPT_OUT_MS = 1_000;
 
 /** When a level is missed: at this instant it is still met. ms since the epoch. */
-export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number => (objective === 'opt-out-effective' ? start + OPT_OUT_MS : calendar.deadline(start));
+export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number =>
+  objective === 'opt-out-effective' ? start + OPT_OUT_MS : calendar.deadline(start);
 /** Share of its time that something open has used: 1 at the deadline. */
 export const usedShareOf = (objective: Objective, start: number, now: number, calendar: BusinessCalendar): number =>
-  (objective === 'opt-out-effective' ? Math.max(0, now - start) / OPT_OUT_MS : calendar.usedShare(start, now));
+  objective === 'opt-out-effective' ? Math.max(0, now - start) / OPT_OUT_MS : calendar.usedShare(start, now);
 
-/** The results of what was started together and ended at one instant (ms). `met` overrides the clock: a failed export is no answer at any time. */
-export function measure(started: ServiceLevelStarted, end: number, calendar: BusinessCalendar, met?: boolean): ServiceLevelMeasured {
+/**
+ * The results of what was started together and ended at one instant (ms). `met` overrides the clock: a failed export is
+ * no answer at any time.
+ */
+export function measure(
+  started: ServiceLevelStarted,
+  end: number,
+  calendar: BusinessCalendar,
+  met?: boolean,
+): ServiceLevelMeasured {
   const days = new Map<string, { objective: Objective; day: string; items: [number, number, 0 | 1][] }>();
   let first = end;
   for (const { objective, offset, at } of started.starts) {
@@ -23,7 +40,14 @@ export function measure(started: ServiceLevelStarted, end: number, calendar: Bus
     first = Math.min(first, at);
   }
   const { timeZone, days: weekdays } = calendar.rules;
-  return { scope: started.scope, from: started.from, next: started.next, endedAt: new Date(end).toISOString(), calendar: { timeZone, days: [...weekdays], holidays: [...calendar.holidaysBetween(first, end)] }, days: [...days.values()] };
+  return {
+    scope: started.scope,
+    from: started.from,
+    next: started.next,
+    endedAt: new Date(end).toISOString(),
+    calendar: { timeZone, days: [...weekdays], holidays: [...calendar.holidaysBetween(first, end)] },
+    days: [...days.values()],
+  };
 }
 
 /** What is counted of durations: how many met their level and missed it, and how they spread. */
@@ -58,11 +82,16 @@ export function added(a: Tally, b: Tally): Tally {
   for (const [bucket, n] of Object.entries(b.buckets)) buckets[bucket] = (buckets[bucket] ?? 0) + n;
   return { met: a.met + b.met, missed: a.missed + b.missed, buckets, worst: Math.max(a.worst, b.worst) };
 }
-/** A duration in ms that a share of all did not exceed: the upper bound of its bucket, and never more than the worst. undefined when nothing was counted. */
+/**
+ * A duration in ms that a share of all did not exceed: the upper bound of its bucket, and never more than the worst.
+ * undefined when nothing was counted.
+ */
 export function quantile({ buckets, met, missed, worst }: Tally, share: number): number | undefined {
   const wanted = Math.max(1, Math.ceil((met + missed) * share));
   let seen = 0;
-  for (const bucket of Object.keys(buckets).map(Number).toSorted((a, b) => a - b)) {
+  for (const bucket of Object.keys(buckets)
+    .map(Number)
+    .toSorted((a, b) => a - b)) {
     seen += buckets[bucket]!;
     if (seen >= wanted) return Math.min(worst, Math.round(boundOf(bucket)));
   }
@@ -70,8 +99,13 @@ export function quantile({ buckets, met, missed, worst }: Tally, share: number):
 }
 
 export const isObjective = (text: string): text is Objective => (OBJECTIVES as readonly string[]).includes(text);
-/** Which objective the visibility of a resource belongs to: adjudicated claims and encounters, and prior authorizations. */
-export function objectiveOf(resource: { readonly resourceType: string; readonly [element: string]: unknown }): Objective | undefined {
+/**
+ * Which objective the visibility of a resource belongs to: adjudicated claims and encounters, and prior authorizations.
+ */
+export function objectiveOf(resource: {
+  readonly resourceType: string;
+  readonly [element: string]: unknown;
+}): Objective | undefined {
   if (resource.resourceType !== 'ExplanationOfBenefit') return undefined;
   if (resource['use'] === 'preauthorization') return 'prior-authorization-visible';
   return resource['use'] === 'claim' ? 'claims-visible' : undefined;

@@ -3,7 +3,9 @@ import type { SpanContext } from '@provider-access/observability';
 /** Documents whose last write was recorded: so many are remembered. */
 const KEPT = 10_000;
 
-/** Which recorded write made a document, as far as this process knows: what reads it later can say where it comes from. */
+/**
+ * Which recorded write made a document, as far as this process knows: what reads it later can say where it comes from.
+ */
 export class RecentWrites {
   readonly #contexts = new Map<string, SpanContext>();
 

@@ -5,7 +5,8 @@ import { overlay } from './overlay.ts';
 /** Files whose writes and reads are spans below what is recorded. Names hold ids and are not told. */
 export function tracedBlobs(blobs: Blobs, tracing: Tracing): Blobs {
   if (!tracing.on) return blobs;
-  const span = <T>(operation: string, work: () => Promise<T>): Promise<T> => tracing.span(`${operation} blob`, { kind: SpanKind.CLIENT, attributes: { 'pa.blob.operation': operation } }, work);
+  const span = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
+    tracing.span(`${operation} blob`, { kind: SpanKind.CLIENT, attributes: { 'pa.blob.operation': operation } }, work);
   return overlay(blobs, {
     put: (name: string, content: Uint8Array | string) => span('put', () => blobs.put(name, content)),
     get: (name: string) => span('get', () => blobs.get(name)),

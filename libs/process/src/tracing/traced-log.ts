@@ -1,5 +1,15 @@
 import type { Appended, Batch, EventLog, LogRecord, NewRecord, SubscribeOptions } from '@provider-access/eventlog';
-import { formatTraceparent, MAX_LINKS, newContext, parseTraceparent, SpanKind, type Attributes, type Joined, type SpanContext, type Tracing } from '@provider-access/observability';
+import {
+  formatTraceparent,
+  MAX_LINKS,
+  newContext,
+  parseTraceparent,
+  SpanKind,
+  type Attributes,
+  type Joined,
+  type SpanContext,
+  type Tracing,
+} from '@provider-access/observability';
 import { overlay } from './overlay.ts';
 
 const HEADER = 'traceparent';
@@ -22,19 +32,27 @@ function contextsOf(records: readonly Headed[]): SpanContext[] {
 }
 
 /** A context that came with a record is carried on unchanged. */
-const withContext = (records: readonly NewRecord[], header: string): readonly NewRecord[] => records.map((record) => (record.headers[HEADER] === undefined ? { ...record, headers: { ...record.headers, [HEADER]: header } } : record));
+const withContext = (records: readonly NewRecord[], header: string): readonly NewRecord[] =>
+  records.map((record) =>
+    record.headers[HEADER] === undefined ? { ...record, headers: { ...record.headers, [HEADER]: header } } : record,
+  );
 
 /** Written by payer systems: a trace may begin at such a record. Everything else follows from something. */
 const isInbound = (topic: string): boolean => topic.startsWith('payer.') && !topic.endsWith('.dead-letter');
 
 /**
- * A log whose records carry trace contexts and whose consumers continue them. `system` is the value of `messaging.system`.
+ * A log whose records carry trace contexts and whose consumers continue them. `system` is the value of
+ * `messaging.system`.
  * https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  */
 export function tracedLog(log: EventLog, tracing: Tracing, system: string): EventLog {
   const { scopes } = tracing;
   const attributes = (operation: 'send' | 'process', topic: string, count: number): Attributes => ({
-    'messaging.system': system, 'messaging.destination.name': topic, 'messaging.operation.name': operation, 'messaging.operation.type': operation, 'messaging.batch.message_count': count,
+    'messaging.system': system,
+    'messaging.destination.name': topic,
+    'messaging.operation.name': operation,
+    'messaging.operation.type': operation,
+    'messaging.batch.message_count': count,
   });
 
   function append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
@@ -43,20 +61,28 @@ export function tracedLog(log: EventLog, tracing: Tracing, system: string): Even
       const header = tracing.traceparent();
       return log.append(topic, header === undefined ? records : withContext(records, header));
     }
-    const scope = tracing.begin(`send ${topic}`, { kind: SpanKind.PRODUCER, ...joined, sampled: true, attributes: attributes('send', topic, records.length) });
+    const scope = tracing.begin(`send ${topic}`, {
+      kind: SpanKind.PRODUCER,
+      ...joined,
+      sampled: true,
+      attributes: attributes('send', topic, records.length),
+    });
     return tracing.within(scope, () => log.append(topic, withContext(records, formatTraceparent(scope.context))));
   }
 
   /**
-   * Below what runs now. Records that each bring a context (what several requests decided, appended together) are below theirs:
+   * Below what runs now. Records that each bring a context (what several requests decided, appended together) are below
+   * theirs:
    * what happens to run while they are appended need not be where they come from.
    */
   function origin(records: readonly NewRecord[]): Joined | undefined {
     const { context, span } = scopes.active() ?? {};
     const theirs = tracing.join(contextsOf(records));
     if (span === undefined || context === undefined) return theirs;
-    if (theirs !== undefined && records.every(({ headers }) => headers[HEADER] !== undefined)) return theirs.parent?.traceId === context.traceId ? theirs : { ...theirs, links: [...theirs.links, context] };
-    const others = theirs === undefined ? [] : [...(theirs.parent === undefined ? [] : [theirs.parent]), ...theirs.links];
+    if (theirs !== undefined && records.every(({ headers }) => headers[HEADER] !== undefined))
+      return theirs.parent?.traceId === context.traceId ? theirs : { ...theirs, links: [...theirs.links, context] };
+    const others =
+      theirs === undefined ? [] : [...(theirs.parent === undefined ? [] : [theirs.parent]), ...theirs.links];
     return { parent: context, links: others.filter(({ spanId }) => spanId !== context.spanId).slice(0, MAX_LINKS) };
   }
 
@@ -64,11 +90,18 @@ export function tracedLog(log: EventLog, tracing: Tracing, system: string): Even
     const contexts = contextsOf(batch.records);
     const joined = tracing.on ? tracing.join(contexts) : undefined;
     // Not recorded: log lines say what belongs together, and nothing is written for it.
-    const unrecorded = (): Promise<void> => scopes.run({ context: contexts[0] ?? newContext(), local: true }, () => next(batch));
+    const unrecorded = (): Promise<void> =>
+      scopes.run({ context: contexts[0] ?? newContext(), local: true }, () => next(batch));
     if (joined === undefined && !(tracing.on && contexts.length === 0 && isInbound(batch.topic))) return unrecorded();
     const scope = tracing.begin(`process ${batch.topic}`, {
-      kind: SpanKind.CONSUMER, ...joined, sampled: joined !== undefined,
-      attributes: { ...attributes('process', batch.topic, batch.records.length), 'messaging.consumer.group.name': group, 'messaging.destination.partition.id': String(batch.partition) },
+      kind: SpanKind.CONSUMER,
+      ...joined,
+      sampled: joined !== undefined,
+      attributes: {
+        ...attributes('process', batch.topic, batch.records.length),
+        'messaging.consumer.group.name': group,
+        'messaging.destination.partition.id': String(batch.partition),
+      },
     });
     return scope.span === undefined ? unrecorded() : tracing.within(scope, () => next(batch));
   }

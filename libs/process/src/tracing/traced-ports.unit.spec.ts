@@ -9,18 +9,33 @@ import { openMemoryViews } from '@provider-access/views/memory';
 import { mayTrace, tracedLog, tracedState, tracedViews } from './index.ts';
 
 const TRACE = 'a'.repeat(32);
-const header = (trace: string, span: string, sampled = true): string => `00-${trace.repeat(32)}-${span.repeat(16)}-0${sampled ? '1' : '0'}`;
-const record = (key: string, traceparent?: string): NewRecord => ({ key, partitionKey: key, headers: { ce_type: 't', ...(traceparent !== undefined && { traceparent }) }, value: '{}' });
-const inRequest = <T>(tracing: Tracing, work: () => Promise<T>): Promise<T> => tracing.within(tracing.begin('GET /x', { kind: SpanKind.SERVER }), work);
+const header = (trace: string, span: string, sampled = true): string =>
+  `00-${trace.repeat(32)}-${span.repeat(16)}-0${sampled ? '1' : '0'}`;
+const record = (key: string, traceparent?: string): NewRecord => ({
+  key,
+  partitionKey: key,
+  headers: { ce_type: 't', ...(traceparent !== undefined && { traceparent }) },
+  value: '{}',
+});
+const inRequest = <T>(tracing: Tracing, work: () => Promise<T>): Promise<T> =>
+  tracing.within(tracing.begin('GET /x', { kind: SpanKind.SERVER }), work);
 
 /** Handles what is in a topic, one batch, in a group of its own. */
-async function consume(log: EventLog, topic: string, handle: (batch: Batch) => Promise<void> = () => Promise.resolve()): Promise<Batch> {
+async function consume(
+  log: EventLog,
+  topic: string,
+  handle: (batch: Batch) => Promise<void> = () => Promise.resolve(),
+): Promise<Batch> {
   let done!: (batch: Batch) => void;
   const handled = new Promise<Batch>((resolve) => (done = resolve));
-  const subscription = await log.subscribe({ group: 'g', topics: [topic], handle: async (batch) => {
-    await handle(batch);
-    done(batch);
-  } });
+  const subscription = await log.subscribe({
+    group: 'g',
+    topics: [topic],
+    handle: async (batch) => {
+      await handle(batch);
+      done(batch);
+    },
+  });
   const batch = await handled;
   await subscription.stop();
   return batch;
@@ -36,8 +51,15 @@ test('what is appended in a request carries its context, and what came with one 
   expect(kept!.headers['traceparent']).toBe(header('b', 'c'));
   expect(own!.headers['traceparent']).toBe(`00-${send!.spanContext().traceId}-${send!.spanContext().spanId}-01`);
   expect(send).toMatchObject({
-    name: 'send payer.member-events', kind: SpanKind.PRODUCER,
-    attributes: { 'messaging.system': 'kafka', 'messaging.destination.name': 'payer.member-events', 'messaging.operation.name': 'send', 'messaging.operation.type': 'send', 'messaging.batch.message_count': 2 },
+    name: 'send payer.member-events',
+    kind: SpanKind.PRODUCER,
+    attributes: {
+      'messaging.system': 'kafka',
+      'messaging.destination.name': 'payer.member-events',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.batch.message_count': 2,
+    },
   });
   expect(send!.links.map((l) => l.context.traceId)).toEqual(['b'.repeat(32)]);
 });
@@ -45,10 +67,22 @@ test('what is appended in a request carries its context, and what came with one 
 test('a batch goes below the one trace that its records are of, and what is derived from it goes on', async () => {
   const { telemetry, finished } = recordSpans(0);
   const log = tracedLog(openMemoryLog({ partitions: 1 }), telemetry.tracing('resources'), 'kafka');
-  await log.append('payer.member-events', [record('m1', header('a', '1')), record('m2', header('a', '2')), record('m3')]);
+  await log.append('payer.member-events', [
+    record('m1', header('a', '1')),
+    record('m2', header('a', '2')),
+    record('m3'),
+  ]);
   await consume(log, 'payer.member-events', async () => void (await log.append('pa.records', [record('r1')])));
   const [, send, batch] = await finished();
-  expect(batch).toMatchObject({ name: 'process payer.member-events', kind: SpanKind.CONSUMER, attributes: { 'messaging.consumer.group.name': 'g', 'messaging.batch.message_count': 3, 'messaging.destination.partition.id': '0' } });
+  expect(batch).toMatchObject({
+    name: 'process payer.member-events',
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      'messaging.consumer.group.name': 'g',
+      'messaging.batch.message_count': 3,
+      'messaging.destination.partition.id': '0',
+    },
+  });
   expect(batch!.spanContext().traceId).toBe(TRACE);
   expect(send!.parentSpanContext!.spanId).toBe(batch!.spanContext().spanId);
   expect((await log.read('pa.records', 0, 0, 1))[0]!.headers['traceparent']).toContain(TRACE);
@@ -58,7 +92,12 @@ test('a batch of several traces is linked to them, and none of those that nobody
   const { telemetry, finished } = recordSpans(0);
   const memory = openMemoryLog({ partitions: 1 });
   const log = tracedLog(memory, telemetry.tracing('resources'), 'kafka');
-  await memory.append('pa.records', [record('1', header('a', '1')), record('2', header('b', '2')), record('3', header('c', '3', false)), record('4', 'Zqx')]);
+  await memory.append('pa.records', [
+    record('1', header('a', '1')),
+    record('2', header('b', '2')),
+    record('3', header('c', '3', false)),
+    record('4', 'Zqx'),
+  ]);
   await consume(log, 'pa.records');
   const [batch] = await finished();
   expect(batch!.links.map((l) => l.context.traceId[0])).toEqual(['a', 'b']);
@@ -66,7 +105,12 @@ test('a batch of several traces is linked to them, and none of those that nobody
 });
 
 test('a trace begins at the payer, by the ratio, and nowhere behind it', async () => {
-  for (const [ratio, topic, spans] of [[1, 'payer.member-events', 1], [0, 'payer.member-events', 0], [1, 'pa.records', 0], [1, 'payer.member-events.dead-letter', 0]] as const) {
+  for (const [ratio, topic, spans] of [
+    [1, 'payer.member-events', 1],
+    [0, 'payer.member-events', 0],
+    [1, 'pa.records', 0],
+    [1, 'payer.member-events.dead-letter', 0],
+  ] as const) {
     const { telemetry, finished } = recordSpans(ratio);
     const log = tracedLog(openMemoryLog({ partitions: 1 }), telemetry.tracing('resources'), 'kafka');
     await log.append(topic, [record('m1')]);
@@ -101,20 +145,29 @@ test('records of several requests that are appended together stay with theirs', 
   const { telemetry, finished } = recordSpans(1);
   const tracing = telemetry.tracing('auth');
   const log = tracedLog(openMemoryLog({ partitions: 1 }), tracing, 'kafka');
-  await inRequest(tracing, () => log.append('pa.audit', [record('c1', header('a', '1')), record('c2', header('b', '2'))]));
+  await inRequest(tracing, () =>
+    log.append('pa.audit', [record('c1', header('a', '1')), record('c2', header('b', '2'))]),
+  );
   const [send] = await finished();
   expect(send!.links.map((l) => l.context.traceId[0]).slice(0, 2)).toEqual(['a', 'b']);
   expect(send!.parentSpanContext).toBeUndefined();
 });
 
-const projection: Projection = { owner: 'x', name: 'y', version: 1, topics: { t: { part: 'p', keys: () => [], evolve: () => undefined } }, indexes: [{ name: 'by_a', fields: ['p.a'] }] };
+const projection: Projection = {
+  owner: 'x',
+  name: 'y',
+  version: 1,
+  topics: { t: { part: 'p', keys: () => [], evolve: () => undefined } },
+  indexes: [{ name: 'by_a', fields: ['p.a'] }],
+};
 
 test('what is read links to the recorded write that made it', async () => {
   const { telemetry, finished } = recordSpans(1);
   const tracing = telemetry.tracing('resources');
   const views = tracedViews(openMemoryViews(), tracing, 'mongodb');
   await views.store.ensure(projection);
-  const write = (id: string, offset: number): Promise<unknown> => views.store.apply(projection, 'live', [{ id, part: 'p', partition: 0, offset, value: { a: 'secret-value' } }]);
+  const write = (id: string, offset: number): Promise<unknown> =>
+    views.store.apply(projection, 'live', [{ id, part: 'p', partition: 0, offset, value: { a: 'secret-value' } }]);
   await write('unrecorded', 0);
   await inRequest(tracing, () => write('member-1', 1));
   const reader = views.reader(projection);
@@ -126,8 +179,20 @@ test('what is read links to the recorded write that made it', async () => {
   expect(await reader.get('member-1')).toBeDefined();
   const spans = await finished();
   const [apply, , get, many, scan] = spans;
-  expect(spans.map((s) => s.name)).toEqual(['bulkWrite x_y_v1', 'GET /x', 'find x_y_v1', 'find x_y_v1', 'find x_y_v1', 'GET /x']);
-  expect(apply!.attributes).toEqual({ 'db.system.name': 'mongodb', 'db.operation.name': 'bulkWrite', 'db.collection.name': 'x_y_v1', 'db.operation.batch.size': 1 });
+  expect(spans.map((s) => s.name)).toEqual([
+    'bulkWrite x_y_v1',
+    'GET /x',
+    'find x_y_v1',
+    'find x_y_v1',
+    'find x_y_v1',
+    'GET /x',
+  ]);
+  expect(apply!.attributes).toEqual({
+    'db.system.name': 'mongodb',
+    'db.operation.name': 'bulkWrite',
+    'db.collection.name': 'x_y_v1',
+    'db.operation.batch.size': 1,
+  });
   expect(get!.links.map((l) => l.context.spanId)).toEqual([apply!.spanContext().spanId]);
   expect(many!.links).toEqual([]);
   expect(scan!.links).toHaveLength(1);
@@ -161,6 +226,14 @@ test('off is the port itself', () => {
 test('only export trusts by itself, and only what attribution hands on', () => {
   const at = (url: string | undefined) => ({ routeOptions: { url } });
   const trust = mayTrace('export', false) as (request: unknown) => boolean;
-  expect([trust(at('/fhir/Group/:id/$export')), trust(at('/fhir/bulk/:job/:file')), trust(at(undefined))]).toEqual([true, false, false]);
-  expect([mayTrace('resources', false), mayTrace('resources', true), mayTrace('export', true)]).toEqual([false, true, true]);
+  expect([trust(at('/fhir/Group/:id/$export')), trust(at('/fhir/bulk/:job/:file')), trust(at(undefined))]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect([mayTrace('resources', false), mayTrace('resources', true), mayTrace('export', true)]).toEqual([
+    false,
+    true,
+    true,
+  ]);
 });

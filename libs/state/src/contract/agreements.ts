@@ -60,17 +60,25 @@ export function agreements(at: Fixture): void {
       await at.state.presence.announce('readers', 'b', { at: { 'pa.registry': [1, 2] } }, 100);
       await at.state.presence.announce('readers', 'a', { at: {} }, 200);
       await at.state.presence.announce('others', 'a', null, 1000);
-      expect(await at.state.presence.list('readers')).toEqual([{ holder: 'a', data: { at: {} }, expiresAt: at.clock + 200 }, { holder: 'b', data: { at: { 'pa.registry': [1, 2] } }, expiresAt: at.clock + 100 }]);
+      expect(await at.state.presence.list('readers')).toEqual([
+        { holder: 'a', data: { at: {} }, expiresAt: at.clock + 200 },
+        { holder: 'b', data: { at: { 'pa.registry': [1, 2] } }, expiresAt: at.clock + 100 },
+      ]);
       at.clock += 99;
       await at.state.presence.announce('readers', 'b', { at: { 'pa.registry': [3, 2] } }, 100);
       at.clock += 99;
-      expect((await at.state.presence.list('readers')).map((p) => p.data)).toEqual([{ at: {} }, { at: { 'pa.registry': [3, 2] } }]);
+      expect((await at.state.presence.list('readers')).map((p) => p.data)).toEqual([
+        { at: {} },
+        { at: { 'pa.registry': [3, 2] } },
+      ]);
       at.clock += 1;
       expect((await at.state.presence.list('readers')).map((p) => p.holder)).toEqual(['a']);
       at.clock += 1;
       expect(await at.state.presence.list('readers')).toEqual([]);
       await at.state.presence.announce('readers', 'b', 'back', 100);
-      expect(await at.state.presence.list('readers')).toEqual([{ holder: 'b', data: 'back', expiresAt: at.clock + 100 }]);
+      expect(await at.state.presence.list('readers')).toEqual([
+        { holder: 'b', data: 'back', expiresAt: at.clock + 100 },
+      ]);
       expect(await at.state.presence.list('others')).toEqual([{ holder: 'a', data: null, expiresAt: at.clock + 800 }]);
     });
 
@@ -87,7 +95,11 @@ export function agreements(at: Fixture): void {
   });
 
   describe('work', () => {
-    const put = (...ids: string[]): Promise<void> => at.state.work.put('q', ids.map((id) => ({ id, payload: { of: id } })));
+    const put = (...ids: string[]): Promise<void> =>
+      at.state.work.put(
+        'q',
+        ids.map((id) => ({ id, payload: { of: id } })),
+      );
 
     it('is taken oldest first, by one holder each, and is idempotent by id', async () => {
       await put('b', 'a');
@@ -113,7 +125,11 @@ export function agreements(at: Fixture): void {
       const second = (await at.state.work.take('q', 'h2', 100))!;
       expect(second).toMatchObject({ id: 'a', attempts: 2 });
       expect(second.fence).toBeGreaterThan(first.fence);
-      expect([await at.state.work.heartbeat(first, 100), await at.state.work.done(first), await at.state.work.release(first, 0)]).toEqual([false, false, false]);
+      expect([
+        await at.state.work.heartbeat(first, 100),
+        await at.state.work.done(first),
+        await at.state.work.release(first, 0),
+      ]).toEqual([false, false, false]);
       expect(await at.state.work.done(second)).toBe(true);
       expect(await at.state.work.done(second)).toBe(false);
     });
@@ -122,7 +138,10 @@ export function agreements(at: Fixture): void {
       const { work } = at.state;
       const queues = ['q', 'r', 's', 'none'];
       expect(await work.ready(queues)).toEqual([]);
-      await work.put('q', [{ id: 'a', payload: 1 }, { id: 'b', payload: 2 }]);
+      await work.put('q', [
+        { id: 'a', payload: 1 },
+        { id: 'b', payload: 2 },
+      ]);
       await work.put('r', [{ id: 'a', payload: 3 }]);
       await work.put('s', [{ id: 'a', payload: 4, notBefore: at.clock + 50 }]);
       await work.put('other', [{ id: 'a', payload: 5 }]);

@@ -1,7 +1,10 @@
 import type { EventLog } from '@provider-access/eventlog';
 import type { State } from '../port.ts';
 
-export interface StateOptions { readonly log?: EventLog; readonly now: () => number }
+export interface StateOptions {
+  readonly log?: EventLog;
+  readonly now: () => number;
+}
 
 /** What an adapter brings: opening the same data again (after closing) is part of it unless nothing survives. */
 export interface StateHarness {

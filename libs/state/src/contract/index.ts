@@ -8,14 +8,18 @@ import type { Fixture, StateHarness, StateOptions } from './fixture.ts';
 
 export type { StateHarness, StateOptions } from './fixture.ts';
 
-const event = (n: number, topic = 't.decided'): StreamEvent => ({ topic, record: { key: `k${n}`, partitionKey: 'one', headers: { ce_type: 'decided' }, value: JSON.stringify({ n }) } });
+const event = (n: number, topic = 't.decided'): StreamEvent => ({
+  topic,
+  record: { key: `k${n}`, partitionKey: 'one', headers: { ce_type: 'decided' }, value: JSON.stringify({ n }) },
+});
 
 async function all(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
   const found: LogRecord[] = [];
   for (let p = 0; p < (await log.partitions(topic)); p++) found.push(...(await log.read(topic, p, 0, 1000)));
   return found;
 }
-const versions = (records: readonly LogRecord[]): string[] => records.map((r) => `${r.headers['pa_stream']}@${r.headers['pa_version']}`);
+const versions = (records: readonly LogRecord[]): string[] =>
+  records.map((r) => `${r.headers['pa_stream']}@${r.headers['pa_version']}`);
 
 /** What every adapter of the state port must do. */
 export function stateContract(name: string, start: () => Promise<StateHarness>): void {
@@ -41,7 +45,10 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
     describe('streams', () => {
       it('loads nothing of a stream that is not there, and its head afterwards', async () => {
         expect(await at.state.streams.load('app/1')).toBeUndefined();
-        expect(await at.state.streams.append('app/1', 0, [event(1), event(2)], { status: 'new' })).toEqual({ ok: true, version: 2 });
+        expect(await at.state.streams.append('app/1', 0, [event(1), event(2)], { status: 'new' })).toEqual({
+          ok: true,
+          version: 2,
+        });
         expect(await at.state.streams.load('app/1')).toEqual({ version: 2, snapshot: { status: 'new' } });
         expect(await at.state.streams.append('app/1', 2, [], { status: 'seen' })).toEqual({ ok: true, version: 3 });
       });
@@ -62,7 +69,9 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
       });
 
       it('lets exactly one of two deciders win, and publishes nothing of the other', async () => {
-        const results = await Promise.all([1, 2, 3, 4, 5].map((n) => at.state.streams.append('app/1', 0, [event(n)], { n })));
+        const results = await Promise.all(
+          [1, 2, 3, 4, 5].map((n) => at.state.streams.append('app/1', 0, [event(n)], { n })),
+        );
         expect(results.filter((r) => r.ok)).toHaveLength(1);
         expect(results.filter((r) => !r.ok)).toEqual(Array.from({ length: 4 }, () => ({ ok: false, actual: 1 })));
         await at.state.streams.published('app/1', 1, 10_000);
@@ -83,7 +92,10 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         const { partition, offset } = (await all(at.log, 't.decided'))[1]!;
         expect(position!['t.decided']![partition]).toBe(offset + 1);
         expect(Object.keys(position!).sort()).toEqual(['t.decided', 't.other']);
-        expect((await all(at.log, 't.decided'))[0]).toMatchObject({ key: 'k1', headers: { ce_type: 'decided', pa_stream: 'app/1', pa_version: '1' } });
+        expect((await all(at.log, 't.decided'))[0]).toMatchObject({
+          key: 'k1',
+          headers: { ce_type: 'decided', pa_stream: 'app/1', pa_version: '1' },
+        });
       });
 
       it('waits for the relay no longer than it may', async () => {
@@ -108,7 +120,8 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
 
       it('publishes in the order decided over more streams than one look at the outbox shows', async () => {
         at.log.faults.away = true;
-        for (let n = 0; n < 120; n++) await at.state.streams.append(`s/${n % 60}`, Math.floor(n / 60), [event(n)], { n });
+        for (let n = 0; n < 120; n++)
+          await at.state.streams.append(`s/${n % 60}`, Math.floor(n / 60), [event(n)], { n });
         at.log.faults.away = false;
         for (let n = 0; n < 60; n++) expect(await at.state.streams.published(`s/${n}`, 2, 10_000)).toBeDefined();
         const records = await all(at.log, 't.decided');
@@ -119,7 +132,14 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         const snapshot = { 'a.b': 1, $set: [null, [], {}], text: 'é\u0000\u{1F9EC}\n', nested: { '': false } };
         for (const name of ['a.b/$c', 'é\n%', '']) {
           const value = Buffer.from([0, 255, 128, 10]);
-          expect(await at.state.streams.append(name, 0, [{ topic: 't.decided', record: { key: '', partitionKey: name, headers: { 'a.b': '$', e: '' }, value } }], snapshot)).toMatchObject({ ok: true });
+          expect(
+            await at.state.streams.append(
+              name,
+              0,
+              [{ topic: 't.decided', record: { key: '', partitionKey: name, headers: { 'a.b': '$', e: '' }, value } }],
+              snapshot,
+            ),
+          ).toMatchObject({ ok: true });
           expect((await at.state.streams.load(name))!.snapshot).toEqual(snapshot);
           await at.state.streams.published(name, 1, 10_000);
           const found = (await all(at.log, 't.decided')).find((r) => r.headers['pa_stream'] === name)!;
@@ -167,19 +187,31 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
 
       it('are decided together, the same key twice included', async () => {
         await at.state.claims.claim('id', 'b', 'm0');
-        expect(await at.state.claims.claimMany('id', [{ key: 'a', owner: 'm1' }, { key: 'b', owner: 'm1' }, { key: 'a', owner: 'm2' }])).toEqual(['m1', 'm0', 'm1']);
+        expect(
+          await at.state.claims.claimMany('id', [
+            { key: 'a', owner: 'm1' },
+            { key: 'b', owner: 'm1' },
+            { key: 'a', owner: 'm2' },
+          ]),
+        ).toEqual(['m1', 'm0', 'm1']);
         const raced = await Promise.all(['x', 'y', 'z'].map((owner) => at.state.claims.claim('id', 'c', owner)));
         expect(new Set(raced).size).toBe(1);
       });
 
       it('that end are taken over as a whole, and an owner may move its own end', async () => {
         const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
-        const wanted = (owner: string, expiresAt?: number) => keys.map((key) => ({ key, owner, ...(expiresAt !== undefined && { expiresAt }) }));
+        const wanted = (owner: string, expiresAt?: number) =>
+          keys.map((key) => ({ key, owner, ...(expiresAt !== undefined && { expiresAt }) }));
         expect(await at.state.claims.claimMany('many', wanted('m1', at.clock + 100))).toEqual(keys.map(() => 'm1'));
         expect(await at.state.claims.claimMany('many', wanted('m2', at.clock + 500))).toEqual(keys.map(() => 'm1'));
-        expect(await at.state.claims.claimMany('many', wanted('m1', at.clock + 200).slice(100))).toEqual(keys.slice(100).map(() => 'm1'));
+        expect(await at.state.claims.claimMany('many', wanted('m1', at.clock + 200).slice(100))).toEqual(
+          keys.slice(100).map(() => 'm1'),
+        );
         at.clock += 100;
-        expect(await at.state.claims.claimMany('many', wanted('m3'))).toEqual([...keys.slice(100).map(() => 'm3'), ...keys.slice(100).map(() => 'm1')]);
+        expect(await at.state.claims.claimMany('many', wanted('m3'))).toEqual([
+          ...keys.slice(100).map(() => 'm3'),
+          ...keys.slice(100).map(() => 'm1'),
+        ]);
         expect(await at.state.claims.claimMany('many', [])).toEqual([]);
         for (let i = 0; i < 3; i++) expect(await at.state.claims.claim('past', 'k', 'm1', at.clock)).toBe('m1');
         expect(await at.state.claims.get('past', 'k')).toBeUndefined();

@@ -18,7 +18,10 @@ export class EmbeddedClaims implements Claims {
     return (await this.claimMany(namespace, [{ key, owner, ...(expiresAt !== undefined && { expiresAt }) }]))[0]!;
   }
 
-  claimMany(namespace: string, entries: readonly { key: string; owner: string; expiresAt?: number }[]): Promise<readonly string[]> {
+  claimMany(
+    namespace: string,
+    entries: readonly { key: string; owner: string; expiresAt?: number }[],
+  ): Promise<readonly string[]> {
     return this.#db.change(() => {
       this.#purge();
       return entries.map(({ key, owner, expiresAt }) => {
@@ -44,11 +47,25 @@ export class EmbeddedClaims implements Claims {
   }
 
   release(namespace: string, key: string, owner: string): Promise<boolean> {
-    return this.#db.change(() => this.#db.run('DELETE FROM claims WHERE namespace = ? AND key = ? AND owner = ? AND (expires IS NULL OR expires > ?)', namespace, key, owner, this.#now()) > 0);
+    return this.#db.change(
+      () =>
+        this.#db.run(
+          'DELETE FROM claims WHERE namespace = ? AND key = ? AND owner = ? AND (expires IS NULL OR expires > ?)',
+          namespace,
+          key,
+          owner,
+          this.#now(),
+        ) > 0,
+    );
   }
 
   #holder(namespace: string, key: string): string | undefined {
-    return this.#db.get<{ owner: string }>('SELECT owner FROM claims WHERE namespace = ? AND key = ? AND (expires IS NULL OR expires > ?)', namespace, key, this.#now())?.owner;
+    return this.#db.get<{ owner: string }>(
+      'SELECT owner FROM claims WHERE namespace = ? AND key = ? AND (expires IS NULL OR expires > ?)',
+      namespace,
+      key,
+      this.#now(),
+    )?.owner;
   }
 
   #purge(): void {

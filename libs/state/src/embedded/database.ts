@@ -20,10 +20,16 @@ const SCHEMA = `
 const AWAY = new Set([5, 6, 7, 10, 13, 14]);
 function asFault(error: unknown): unknown {
   const code = (error as { errcode?: number } | undefined)?.errcode;
-  return code !== undefined && AWAY.has(code & 0xff) ? new EngineUnavailable(`the state store is away (SQLite ${code})`) : error;
+  return code !== undefined && AWAY.has(code & 0xff)
+    ? new EngineUnavailable(`the state store is away (SQLite ${code})`)
+    : error;
 }
 
-interface Waiting { readonly work: () => unknown; resolve(value: unknown): void; reject(error: unknown): void }
+interface Waiting {
+  readonly work: () => unknown;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
 
 /**
  * One SQLite file, WAL and synchronous=FULL: an answered change is on the disk. Changes of one turn of the event loop
@@ -37,14 +43,19 @@ export class Database {
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: 5000 });
-    this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`);
+    this.#db.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`,
+    );
   }
 
   /**
    * Frees every lease and every leased work item. Tokens and fences stay, so that those of an old holder are refused.
    */
   releaseAll(): void {
-    this.#db.exec('BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT');
+    this.#db.exec(
+      'BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
+        'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT',
+    );
   }
 
   /** Runs `work` in a transaction; resolves with its result when that is durable. `work` is synchronous. */
@@ -60,7 +71,8 @@ export class Database {
    * change, it tries one: it skips a fence, which nobody gets. (SQLite writes nothing for a value that stays the same.)
    */
   async refusal(): Promise<string | undefined> {
-    if (this.#refusal !== undefined) await this.change(() => this.run('UPDATE fences SET value = value + 1')).catch(() => undefined);
+    if (this.#refusal !== undefined)
+      await this.change(() => this.run('UPDATE fences SET value = value + 1')).catch(() => undefined);
     return this.#refusal;
   }
 

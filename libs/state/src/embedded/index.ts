@@ -12,7 +12,10 @@ export interface EmbeddedStateOptions {
   readonly file: string;
   /** Where decided events go. Without it they wait in the file for an opening with a log. */
   readonly log?: EventLog;
-  /** The caller knows that every earlier process is dead: what they leased is free at once. Fences still only grow. Default false. */
+  /**
+   * The caller knows that every earlier process is dead: what they leased is free at once. Fences still only grow.
+   * Default false.
+   */
   readonly soleOwner?: boolean;
   /** ms since the epoch. Default the system's clock. */
   readonly now?: () => number;
@@ -21,12 +24,20 @@ export interface EmbeddedStateOptions {
 export interface EmbeddedState extends State {
   /** Why decisions are not published, as long as they are not. */
   relayFailure(): string | undefined;
-  /** Why nothing can be changed, such as a full disk; undefined when it can. For readiness: after a failure it tries the file. */
+  /**
+   * Why nothing can be changed, such as a full disk; undefined when it can. For readiness: after a failure it tries the
+   * file.
+   */
   refusal(): Promise<string | undefined>;
 }
 
 /** What instances must agree on, in one SQLite file. What a crash left unpublished is published at once. */
-export function openEmbeddedState({ file, log, soleOwner = false, now = Date.now }: EmbeddedStateOptions): EmbeddedState {
+export function openEmbeddedState({
+  file,
+  log,
+  soleOwner = false,
+  now = Date.now,
+}: EmbeddedStateOptions): EmbeddedState {
   const db = new Database(file);
   if (soleOwner) db.releaseAll();
   const streams = new EmbeddedStreams(db, log);

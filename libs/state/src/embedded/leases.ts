@@ -1,7 +1,11 @@
 import type { Counters, Lease, Leases } from '../port.ts';
 import type { Database } from './database.ts';
 
-interface Row { holder: string | null; token: number; expires: number }
+interface Row {
+  holder: string | null;
+  token: number;
+  expires: number;
+}
 
 /** A row a name is kept for ever: its token only grows, also over restarts. */
 export class EmbeddedLeases implements Leases {
@@ -30,11 +34,27 @@ export class EmbeddedLeases implements Leases {
 
   /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
   renew(lease: Lease, ttlMs: number): Promise<boolean> {
-    return this.#db.change(() => this.#db.run('UPDATE leases SET expires = ? WHERE name = ? AND token = ? AND holder = ?', this.#now() + ttlMs, lease.name, lease.token, lease.holder) > 0);
+    return this.#db.change(
+      () =>
+        this.#db.run(
+          'UPDATE leases SET expires = ? WHERE name = ? AND token = ? AND holder = ?',
+          this.#now() + ttlMs,
+          lease.name,
+          lease.token,
+          lease.holder,
+        ) > 0,
+    );
   }
 
   async release(lease: Lease): Promise<void> {
-    await this.#db.change(() => this.#db.run('UPDATE leases SET holder = NULL, expires = 0 WHERE name = ? AND token = ? AND holder = ?', lease.name, lease.token, lease.holder));
+    await this.#db.change(() =>
+      this.#db.run(
+        'UPDATE leases SET holder = NULL, expires = 0 WHERE name = ? AND token = ? AND holder = ?',
+        lease.name,
+        lease.token,
+        lease.holder,
+      ),
+    );
   }
 
   async current(name: string): Promise<Lease | undefined> {
@@ -60,9 +80,15 @@ export class EmbeddedCounters implements Counters {
   hit(name: string, windowMs: number, by = 1): Promise<{ count: number; resetsAt: number }> {
     return this.#db.change(() => {
       if (this.#changes++ % PURGE_EVERY === 0) this.#db.run('DELETE FROM counters WHERE resets <= ?', this.#now());
-      const row = this.#db.get<{ count: number; resets: number }>('SELECT count, resets FROM counters WHERE name = ?', name);
+      const row = this.#db.get<{ count: number; resets: number }>(
+        'SELECT count, resets FROM counters WHERE name = ?',
+        name,
+      );
       const now = this.#now();
-      const next = row !== undefined && row.resets > now ? { count: row.count + by, resetsAt: row.resets } : { count: by, resetsAt: now + windowMs };
+      const next =
+        row !== undefined && row.resets > now
+          ? { count: row.count + by, resetsAt: row.resets }
+          : { count: by, resetsAt: now + windowMs };
       this.#db.run('INSERT OR REPLACE INTO counters VALUES (?, ?, ?)', name, next.count, next.resetsAt);
       return next;
     });

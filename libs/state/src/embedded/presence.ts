@@ -15,12 +15,22 @@ export class EmbeddedPresence implements Presence {
     await this.#db.change(() => {
       const now = this.#now();
       this.#db.run('DELETE FROM presence WHERE grp = ? AND expires <= ?', group, now);
-      this.#db.run('INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?)', group, holder, JSON.stringify(data ?? null), now + ttlMs);
+      this.#db.run(
+        'INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?)',
+        group,
+        holder,
+        JSON.stringify(data ?? null),
+        now + ttlMs,
+      );
     });
   }
 
   async list(group: string): Promise<readonly Present[]> {
-    const rows = this.#db.all<{ holder: string; data: string; expires: number }>('SELECT holder, data, expires FROM presence WHERE grp = ? AND expires > ? ORDER BY holder', group, this.#now());
+    const rows = this.#db.all<{ holder: string; data: string; expires: number }>(
+      'SELECT holder, data, expires FROM presence WHERE grp = ? AND expires > ? ORDER BY holder',
+      group,
+      this.#now(),
+    );
     return rows.map(({ holder, data, expires }) => ({ holder, data: JSON.parse(data) as unknown, expiresAt: expires }));
   }
 

@@ -4,7 +4,11 @@ import { Relay } from '../relay.ts';
 import type { Outbox, OutboxEntry } from '../relay.ts';
 import type { Database } from './database.ts';
 
-interface Head { version: number; snapshot: string; positions: string }
+interface Head {
+  version: number;
+  snapshot: string;
+  positions: string;
+}
 type Positions = Record<string, number[]>;
 
 /** Heads with their outbox: one transaction changes both, the relay publishes behind it. */
@@ -28,20 +32,34 @@ export class EmbeddedStreams implements Streams, Outbox {
     return head && { version: head.version, snapshot: JSON.parse(head.snapshot) as S };
   }
 
-  async append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult> {
+  async append<S>(
+    stream: string,
+    expectedVersion: number,
+    events: readonly StreamEvent[],
+    snapshot: S,
+  ): Promise<AppendResult> {
     const result = await this.#db.change((): AppendResult => {
       const head = this.#head(stream);
       const actual = head?.version ?? 0;
       if (actual !== expectedVersion) return { ok: false, actual };
       const version = actual + Math.max(events.length, 1);
       this.#db.run(
-        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot`,
-        stream, version, JSON.stringify(snapshot ?? null),
+        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, ` +
+          'snapshot = excluded.snapshot',
+        stream,
+        version,
+        JSON.stringify(snapshot ?? null),
       );
       events.forEach(({ topic, record: { value, ...record } }, i) => {
         const headers = { ...record.headers, pa_stream: stream, pa_version: String(actual + 1 + i) };
-        this.#db.run('INSERT INTO outbox (stream, version, topic, record, value) VALUES (?, ?, ?, ?, ?)',
-          stream, actual + 1 + i, topic, JSON.stringify({ ...record, headers }), typeof value === 'string' ? Buffer.from(value) : value);
+        this.#db.run(
+          'INSERT INTO outbox (stream, version, topic, record, value) VALUES (?, ?, ?, ?, ?)',
+          stream,
+          actual + 1 + i,
+          topic,
+          JSON.stringify({ ...record, headers }),
+          typeof value === 'string' ? Buffer.from(value) : value,
+        );
       });
       return { ok: true, version };
     });
@@ -54,14 +72,21 @@ export class EmbeddedStreams implements Streams, Outbox {
       if ((this.#head(stream)?.version ?? 0) >= version) return false;
       this.#db.run('DELETE FROM outbox WHERE stream = ?', stream);
       this.#db.run(
-        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot`,
-        stream, version, JSON.stringify(snapshot ?? null),
+        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, ` +
+          'snapshot = excluded.snapshot',
+        stream,
+        version,
+        JSON.stringify(snapshot ?? null),
       );
       return true;
     });
   }
 
-  async published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
+  async published(
+    stream: string,
+    version: number,
+    timeoutMs: number,
+  ): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const head = this.#head(stream);
@@ -84,9 +109,18 @@ export class EmbeddedStreams implements Streams, Outbox {
   }
 
   pending(limit: number): readonly OutboxEntry[] {
-    const rows = this.#db.all<{ seq: number; stream: string; version: number; topic: string; record: string; value: Uint8Array }>(
-      'SELECT seq, stream, version, topic, record, value FROM outbox ORDER BY seq LIMIT ?', limit);
-    return rows.map(({ record, value, ...row }) => ({ ...row, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } }));
+    const rows = this.#db.all<{
+      seq: number;
+      stream: string;
+      version: number;
+      topic: string;
+      record: string;
+      value: Uint8Array;
+    }>('SELECT seq, stream, version, topic, record, value FROM outbox ORDER BY seq LIMIT ?', limit);
+    return rows.map(({ record, value, ...row }) => ({
+      ...row,
+      record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value },
+    }));
   }
 
   /** The relay has appended them. */

@@ -15,8 +15,13 @@ export class EmbeddedWork implements Work {
     await this.#db.change(() => {
       for (const { id, payload, notBefore } of items) {
         this.#db.run(
-          'INSERT INTO work (queue, id, payload, attempts, fence, holder, leased_until, not_before, done) VALUES (?, ?, ?, 0, 0, NULL, 0, ?, 0) ON CONFLICT (queue, id) DO NOTHING',
-          queue, id, JSON.stringify(payload ?? null), notBefore ?? 0);
+          'INSERT INTO work (queue, id, payload, attempts, fence, holder, leased_until, not_before, done) VALUES ' +
+            '(?, ?, ?, 0, 0, NULL, 0, ?, 0) ON CONFLICT (queue, id) DO NOTHING',
+          queue,
+          id,
+          JSON.stringify(payload ?? null),
+          notBefore ?? 0,
+        );
       }
     });
   }
@@ -25,12 +30,24 @@ export class EmbeddedWork implements Work {
     return this.#db.change(() => {
       const now = this.#now();
       const row = this.#db.get<{ seq: number; id: string; payload: string; attempts: number }>(
-        'SELECT seq, id, payload, attempts FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND leased_until <= ? ORDER BY seq LIMIT 1', queue, now, now);
+        'SELECT seq, id, payload, attempts FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND ' +
+          'leased_until <= ? ORDER BY seq LIMIT 1',
+        queue,
+        now,
+        now,
+      );
       if (row === undefined) return undefined;
       // One sequence for all items: also an item that was removed and put again gets a fence that no one had.
       const fence = this.#db.get<{ value: number }>('UPDATE fences SET value = value + 1 RETURNING value')!.value;
       const item: WorkItem = { queue, id: row.id, payload: JSON.parse(row.payload), attempts: row.attempts + 1, fence };
-      this.#db.run('UPDATE work SET attempts = ?, fence = ?, holder = ?, leased_until = ? WHERE seq = ?', item.attempts, item.fence, holder, now + ttlMs, row.seq);
+      this.#db.run(
+        'UPDATE work SET attempts = ?, fence = ?, holder = ?, leased_until = ? WHERE seq = ?',
+        item.attempts,
+        item.fence,
+        holder,
+        now + ttlMs,
+        row.seq,
+      );
       return item;
     });
   }
@@ -48,22 +65,45 @@ export class EmbeddedWork implements Work {
   }
 
   async remove(queue: string, idPrefix: string): Promise<void> {
-    await this.#db.change(() => this.#db.run('DELETE FROM work WHERE queue = ? AND substr(id, 1, ?) = ?', queue, [...idPrefix].length, idPrefix));
+    await this.#db.change(() =>
+      this.#db.run('DELETE FROM work WHERE queue = ? AND substr(id, 1, ?) = ?', queue, [...idPrefix].length, idPrefix),
+    );
   }
 
   async count(queue: string): Promise<{ ready: number; leased: number }> {
     const now = this.#now();
-    const row = this.#db.get<{ open: number; leased: number }>('SELECT count(*) AS open, coalesce(sum(leased_until > ?), 0) AS leased FROM work WHERE queue = ? AND done = 0', now, queue)!;
+    const row = this.#db.get<{ open: number; leased: number }>(
+      'SELECT count(*) AS open, coalesce(sum(leased_until > ?), 0) AS leased FROM work WHERE queue = ? AND done = 0',
+      now,
+      queue,
+    )!;
     return { ready: row.open - row.leased, leased: row.leased };
   }
 
   async ready(queues: readonly string[]): Promise<readonly string[]> {
     const now = this.#now();
-    return queues.filter((queue) => this.#db.get('SELECT 1 FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND leased_until <= ? LIMIT 1', queue, now, now) !== undefined);
+    return queues.filter(
+      (queue) =>
+        this.#db.get(
+          'SELECT 1 FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND leased_until <= ? LIMIT 1',
+          queue,
+          now,
+          now,
+        ) !== undefined,
+    );
   }
 
   /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
   #owned(item: WorkItem, set: string, value: number | null): Promise<boolean> {
-    return this.#db.change(() => this.#db.run(`UPDATE work SET ${set} WHERE queue = ? AND id = ? AND fence = ? AND done = 0 AND holder IS NOT NULL`, value, item.queue, item.id, item.fence) > 0);
+    return this.#db.change(
+      () =>
+        this.#db.run(
+          `UPDATE work SET ${set} WHERE queue = ? AND id = ? AND fence = ? AND done = 0 AND holder IS NOT NULL`,
+          value,
+          item.queue,
+          item.id,
+          item.fence,
+        ) > 0,
+    );
   }
 }

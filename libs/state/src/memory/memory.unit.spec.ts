@@ -1,4 +1,8 @@
 import { stateContract } from '../contract/index.ts';
 import { openMemoryState } from './index.ts';
 
-stateContract('memory', async () => ({ durable: false, open: async (options) => openMemoryState(options), close: async () => {} }));
+stateContract('memory', async () => ({
+  durable: false,
+  open: async (options) => openMemoryState(options),
+  close: async () => {},
+}));

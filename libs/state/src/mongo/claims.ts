@@ -7,8 +7,18 @@ import { tidyAt } from './clock.ts';
 const KEYS_A_WRITE = 200;
 
 /** `expires` null: never. `op` is the call that inserted the claim, so that its repetition recognises it. */
-interface Claim { _id: string; owner: string; expires: number | null; op?: string; tidyAt?: Date }
-interface Entry { readonly key: string; readonly owner: string; readonly expiresAt?: number }
+interface Claim {
+  _id: string;
+  owner: string;
+  expires: number | null;
+  op?: string;
+  tidyAt?: Date;
+}
+interface Entry {
+  readonly key: string;
+  readonly owner: string;
+  readonly expiresAt?: number;
+}
 
 /** One document for each claim; the unique `_id` decides. Each key of a call is decided by itself. */
 export class MongoClaims implements Claims {
@@ -27,10 +37,14 @@ export class MongoClaims implements Claims {
   async claimMany(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
     const owners: string[] = [];
     let rest = entries.map((entry, at) => ({ entry, at }));
-    while (rest.length > 0) { // a key that comes twice is decided twice, one after the other
+    while (rest.length > 0) {
+      // a key that comes twice is decided twice, one after the other
       const seen = new Set<string>();
       const round = rest.filter(({ entry }) => !seen.has(entry.key) && seen.add(entry.key));
-      const decided = await this.#decide(namespace, round.map((r) => r.entry));
+      const decided = await this.#decide(
+        namespace,
+        round.map((r) => r.entry),
+      );
       round.forEach(({ at }, i) => (owners[at] = decided[i]!));
       rest = rest.filter((r) => !round.includes(r));
     }
@@ -50,7 +64,9 @@ export class MongoClaims implements Claims {
         } catch (error) {
           if (!isDuplicate(error)) throw error;
         }
-        const replaced = await guarded(() => this.#claims.updateOne({ _id, expires: { $lte: now }, op: { $ne: op } }, { $set: claim }));
+        const replaced = await guarded(() =>
+          this.#claims.updateOne({ _id, expires: { $lte: now }, op: { $ne: op } }, { $set: claim }),
+        );
         if (replaced.matchedCount > 0) return true;
         const there = await guarded(() => this.#claims.findOne({ _id }));
         if (there !== null) return there.op === op;
@@ -65,7 +81,9 @@ export class MongoClaims implements Claims {
 
   async release(namespace: string, key: string, owner: string): Promise<boolean> {
     const live = { $or: [{ expires: null }, { expires: { $gt: this.#now() } }] };
-    return (await guarded(() => this.#claims.deleteOne({ _id: idOf(namespace, key), owner, ...live }))).deletedCount > 0;
+    return (
+      (await guarded(() => this.#claims.deleteOne({ _id: idOf(namespace, key), owner, ...live }))).deletedCount > 0
+    );
   }
 
   #live(claim: Claim, now: number): boolean {
@@ -89,7 +107,12 @@ export class MongoClaims implements Claims {
       const now = this.#now();
       const open = entries.flatMap((_, i) => (owners[i] === undefined ? [i] : []));
       if (open.length === 0) return owners as string[];
-      const there = new Map((await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [c._id, c]));
+      const there = new Map(
+        (await guarded(() => this.#claims.find({ _id: { $in: open.map((i) => ids[i]!) } }).toArray())).map((c) => [
+          c._id,
+          c,
+        ]),
+      );
       const absent: number[] = [];
       const moving: number[] = [];
       const changing: number[] = [];
@@ -97,19 +120,33 @@ export class MongoClaims implements Claims {
         const { owner, expiresAt } = entries[i]!;
         const found = there.get(ids[i]!);
         if (found === undefined) absent.push(i);
-        else if (this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null))) owners[i] = found.owner;
+        else if (this.#live(found, now) && (found.owner !== owner || found.expires === (expiresAt ?? null)))
+          owners[i] = found.owner;
         else (this.#live(found, now) ? moving : changing).push(i);
       }
-      const lost = await this.#insert(absent.map((i) => ({ _id: ids[i]!, owner: entries[i]!.owner, ...endOf(entries[i]!, now) })));
+      const lost = await this.#insert(
+        absent.map((i) => ({ _id: ids[i]!, owner: entries[i]!.owner, ...endOf(entries[i]!, now) })),
+      );
       absent.forEach((i, at) => {
         if (!lost.has(at)) owners[i] = entries[i]!.owner;
       });
       // The next look shows which of them was lost, if any.
       for (const together of grouped(moving, (i) => entries[i]!.expiresAt)) {
-        if (await this.#move(together.map((i) => ({ _id: ids[i]!, ...entries[i]! })), now)) for (const i of together) owners[i] = entries[i]!.owner;
+        if (
+          await this.#move(
+            together.map((i) => ({ _id: ids[i]!, ...entries[i]! })),
+            now,
+          )
+        )
+          for (const i of together) owners[i] = entries[i]!.owner;
       }
       if (changing.length === 0) continue;
-      const { matchedCount } = await guarded(() => this.#claims.bulkWrite(changing.map((i) => change(ids[i]!, entries[i]!, now)), { ordered: false }));
+      const { matchedCount } = await guarded(() =>
+        this.#claims.bulkWrite(
+          changing.map((i) => change(ids[i]!, entries[i]!, now)),
+          { ordered: false },
+        ),
+      );
       if (matchedCount === changing.length) for (const i of changing) owners[i] = entries[i]!.owner;
     }
   }
@@ -120,9 +157,17 @@ export class MongoClaims implements Claims {
    */
   async #move(claims: readonly (Entry & { readonly _id: string })[], now: number): Promise<boolean> {
     const { tidyAt, ...end } = endOf(claims[0]!, now);
-    const whose = grouped(claims, (c) => c.owner).map((some) => ({ _id: { $in: some.map((c) => c._id) }, owner: some[0]!.owner }));
+    const whose = grouped(claims, (c) => c.owner).map((some) => ({
+      _id: { $in: some.map((c) => c._id) },
+      owner: some[0]!.owner,
+    }));
     const filter = { _id: { $in: claims.map((c) => c._id) }, $or: whose };
-    const { matchedCount } = await guarded(() => this.#claims.updateMany(filter, tidyAt === undefined ? { $set: end, $unset: { tidyAt: '' } } : { $set: { ...end, tidyAt } }));
+    const { matchedCount } = await guarded(() =>
+      this.#claims.updateMany(
+        filter,
+        tidyAt === undefined ? { $set: end, $unset: { tidyAt: '' } } : { $set: { ...end, tidyAt } },
+      ),
+    );
     return matchedCount === claims.length;
   }
 
@@ -146,10 +191,14 @@ function grouped<T>(all: readonly T[], by: (one: T) => unknown): T[][] {
   return [...groups.values()];
 }
 
-const endOf = ({ expiresAt }: Entry, now: number): Pick<Claim, 'expires' | 'tidyAt'> => (expiresAt === undefined ? { expires: null } : { expires: expiresAt, tidyAt: tidyAt(expiresAt, now) });
+const endOf = ({ expiresAt }: Entry, now: number): Pick<Claim, 'expires' | 'tidyAt'> =>
+  expiresAt === undefined ? { expires: null } : { expires: expiresAt, tidyAt: tidyAt(expiresAt, now) };
 
 /** Of a claim that has ended, or is ours by now. */
 function change(_id: string, entry: Entry, now: number): AnyBulkWriteOperation<Claim> {
-  const update = { $set: { owner: entry.owner, ...endOf(entry, now) }, ...(entry.expiresAt === undefined && { $unset: { tidyAt: '' as const } }) };
+  const update = {
+    $set: { owner: entry.owner, ...endOf(entry, now) },
+    ...(entry.expiresAt === undefined && { $unset: { tidyAt: '' as const } }),
+  };
   return { updateOne: { filter: { _id, $or: [{ owner: entry.owner }, { expires: { $lte: now } }] }, update } };
 }

@@ -24,9 +24,19 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
     retryReads: true,
     readPreference: 'primary',
     readConcern: { level: options.readConcern ?? 'majority' },
-    writeConcern: { journal: true, wtimeoutMS: 5000, ...options.writeConcern, w: (options.writeConcern?.w ?? 'majority') as W },
+    writeConcern: {
+      journal: true,
+      wtimeoutMS: 5000,
+      ...options.writeConcern,
+      w: (options.writeConcern?.w ?? 'majority') as W,
+    },
     promoteBuffers: true,
-    ...(tls && { tls: true, ...(tls.caFile && { tlsCAFile: tls.caFile }), ...(tls.certificateKeyFile && { tlsCertificateKeyFile: tls.certificateKeyFile }), ...(tls.allowInvalid && { tlsAllowInvalidCertificates: true }) }),
+    ...(tls && {
+      tls: true,
+      ...(tls.caFile && { tlsCAFile: tls.caFile }),
+      ...(tls.certificateKeyFile && { tlsCertificateKeyFile: tls.certificateKeyFile }),
+      ...(tls.allowInvalid && { tlsAllowInvalidCertificates: true }),
+    }),
   });
   try {
     await guarded(() => client.connect());
@@ -43,8 +53,12 @@ const OURS = new Set([2, 9, 14, 28, 40, 52, 57, 66, 10334, 17419, 17420]);
 
 export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
 /** A document that would pass 16 MiB. */
-export const isTooLarge = (error: unknown): boolean => error instanceof MongoServerError && (error.code === 10334 || error.code === 17419 || error.code === 17420);
-/** Indexes of the operations of an unordered bulk that met a document of another; throws for any other failure among them. */
+export const isTooLarge = (error: unknown): boolean =>
+  error instanceof MongoServerError && (error.code === 10334 || error.code === 17419 || error.code === 17420);
+/**
+ * Indexes of the operations of an unordered bulk that met a document of another; throws for any other failure among
+ * them.
+ */
 export function duplicatesOf(error: unknown): readonly number[] {
   if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
   const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
@@ -60,15 +74,22 @@ export function asFault(error: unknown): unknown {
   if (!(error instanceof MongoError)) {
     // A socket that dies while a command is written: driver 7.9 lets the system's error through as it is.
     const { syscall, code } = error as NodeJS.ErrnoException;
-    return syscall !== undefined && code !== undefined ? new EngineUnavailable(`the state store is away (${code})`) : error;
+    return syscall !== undefined && code !== undefined
+      ? new EngineUnavailable(`the state store is away (${code})`)
+      : error;
   }
   const code = error instanceof MongoServerError && typeof error.code === 'number' ? error.code : undefined;
   if (code !== undefined && OURS.has(code)) return new Error(`the state store refused a command (code ${code})`);
   return new EngineUnavailable(`the state store is away (${code === undefined ? error.name : `code ${code}`})`);
 }
 
-/** Runs a call of the driver; EngineUnavailable for an engine that is away. `expected` errors come through as they are. */
-export async function guarded<T>(call: () => Promise<T>, expected: (error: unknown) => boolean = () => false): Promise<T> {
+/**
+ * Runs a call of the driver; EngineUnavailable for an engine that is away. `expected` errors come through as they are.
+ */
+export async function guarded<T>(
+  call: () => Promise<T>,
+  expected: (error: unknown) => boolean = () => false,
+): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -92,7 +113,8 @@ export async function repeated<T>(call: () => Promise<T>): Promise<T> {
       return await call();
     } catch (error) {
       const pause = PAUSES_MS[attempt];
-      if (!(error instanceof EngineUnavailable) || pause === undefined || performance.now() - start > REPEAT_WITHIN_MS) throw error;
+      if (!(error instanceof EngineUnavailable) || pause === undefined || performance.now() - start > REPEAT_WITHIN_MS)
+        throw error;
       await delay(pause);
     }
   }

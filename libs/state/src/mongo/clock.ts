@@ -35,9 +35,11 @@ export class ServerClock {
 
   async align(db: Db, logger?: { warn(fields: object, message: string): void }): Promise<void> {
     await this.#measure(db);
-    if (Math.abs(this.#offset) > WARN_MS) logger?.warn({ differenceMs: this.#offset }, 'the clock of this process differs from that of the state store');
+    if (Math.abs(this.#offset) > WARN_MS)
+      logger?.warn({ differenceMs: this.#offset }, 'the clock of this process differs from that of the state store');
     const { client } = db;
-    const heard = ({ reply, duration }: ServerHeartbeatSucceededEvent): void => this.#take(reply['localTime'], this.#now() - duration, duration);
+    const heard = ({ reply, duration }: ServerHeartbeatSucceededEvent): void =>
+      this.#take(reply['localTime'], this.#now() - duration, duration);
     client.on('serverHeartbeatSucceeded', heard); // while the server is away, the last difference holds
     this.#stop = () => void client.off('serverHeartbeatSucceeded', heard);
   }

@@ -31,15 +31,26 @@ afterEach(async () => {
 describe('an answer that was lost', () => {
   it.each([1, 2, 3])('%i times: a decision is told as made, and made once', async (times) => {
     const state = await clients.open({ uri: proxied(proxy.port), log });
-    for (const [command, expected] of [['insert', 0], ['findAndModify', 1]] as const) {
+    for (const [command, expected] of [
+      ['insert', 0],
+      ['findAndModify', 1],
+    ] as const) {
       let left = times;
-      proxy.dropAnswers((request) => mongoCommand(request) === command && request.includes('state_streams') && left-- > 0);
-      expect(await state.streams.append('app/1', expected, [event(expected)], { n: expected })).toEqual({ ok: true, version: expected + 1 });
+      proxy.dropAnswers(
+        (request) => mongoCommand(request) === command && request.includes('state_streams') && left-- > 0,
+      );
+      expect(await state.streams.append('app/1', expected, [event(expected)], { n: expected })).toEqual({
+        ok: true,
+        version: expected + 1,
+      });
       expect(left).toBeLessThanOrEqual(0);
       proxy.dropAnswers(0);
     }
     await state.streams.published('app/1', 2, 60_000);
-    expect((await seen(log)).get('app/1')).toEqual([{ version: 1, n: 0 }, { version: 2, n: 1 }]);
+    expect((await seen(log)).get('app/1')).toEqual([
+      { version: 1, n: 0 },
+      { version: 2, n: 1 },
+    ]);
   });
 
   it('a jti that this call inserted is new, a lease has one valid token, an item that was ended is ended', async () => {
@@ -61,7 +72,12 @@ describe('an answer that was lost', () => {
     expect(await state.leases.renew(lease, 60_000)).toBe(true);
     expect(await state.leases.acquire('l', 'b', 60_000)).toBeUndefined();
 
-    await losing('insert', 'state_work', () => state.work.put('q', [{ id: 'a', payload: 1 }, { id: 'b', payload: 2 }]));
+    await losing('insert', 'state_work', () =>
+      state.work.put('q', [
+        { id: 'a', payload: 1 },
+        { id: 'b', payload: 2 },
+      ]),
+    );
     const item = (await losing('findAndModify', 'state_work', () => state.work.take('q', 'h', 60_000)))!;
     expect(item).toMatchObject({ id: 'a', attempts: 1 });
     expect(await state.work.count('q')).toEqual({ ready: 1, leased: 1 });
@@ -82,17 +98,27 @@ describe('fail points of the server', () => {
     await admin.db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' });
     await admin.close();
   });
-  const fail = (times: number, data: object): Promise<unknown> => admin.db('admin').command({ configureFailPoint: 'failCommand', mode: { times }, data });
+  const fail = (times: number, data: object): Promise<unknown> =>
+    admin.db('admin').command({ configureFailPoint: 'failCommand', mode: { times }, data });
 
   it('closed connections and a write concern that was not met do not change what is decided', async () => {
     const state = await clients.open({ log });
     await fail(2, { failCommands: ['insert', 'findAndModify'], closeConnection: true });
     expect(await state.streams.append('s', 0, [event(1)], {})).toEqual({ ok: true, version: 1 });
-    await fail(1, { failCommands: ['findAndModify'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
+    await fail(1, {
+      failCommands: ['findAndModify'],
+      writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' },
+    });
     expect(await state.streams.append('s', 1, [event(2)], {})).toEqual({ ok: true, version: 2 });
-    await fail(1, { failCommands: ['insert'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
+    await fail(1, {
+      failCommands: ['insert'],
+      writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' },
+    });
     expect(await state.claims.insertOnce('jti', 'j', Date.now() + 60_000)).toBe(true);
-    await fail(1, { failCommands: ['insert'], writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
+    await fail(1, {
+      failCommands: ['insert'],
+      writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' },
+    });
     expect(await state.claims.claim('id', 'a', 'm')).toBe('m');
     await fail(1, { failCommands: ['update'], errorCode: 10107 });
     await persist(() => state.presence.announce('g', 'h', 1, 60_000)); // the driver looks for another primary first
@@ -104,7 +130,10 @@ describe('fail points of the server', () => {
   it('an answer that takes too long is an engine away, by name and without what was asked', async () => {
     const state = await clients.open({ socketTimeoutMs: 1_000 });
     await fail(20, { failCommands: ['find', 'delete'], blockConnection: true, blockTimeMS: 3_000 });
-    for (const failure of [await state.claims.get('id', 'secret-member').catch((e: unknown) => e), await state.claims.release('id', 'secret-member', 'm').catch((e: unknown) => e)]) {
+    for (const failure of [
+      await state.claims.get('id', 'secret-member').catch((e: unknown) => e),
+      await state.claims.release('id', 'secret-member', 'm').catch((e: unknown) => e),
+    ]) {
       expect(failure).toBeInstanceOf(EngineUnavailable);
       expect((failure as Error).message).toMatch(/^the state store is away \(/);
       expect(String((failure as Error).stack) + JSON.stringify(failure)).not.toContain('secret-member');
@@ -117,14 +146,20 @@ describe('fail points of the server', () => {
 
 describe('a network with faults', () => {
   it('two deciders under cuts: versions go up by one, each is published once as readers see it', async () => {
-    const [a, b] = await Promise.all([clients.open({ uri: proxied(proxy.port), log }), clients.open({ uri: proxied(proxy.port), log })]);
+    const [a, b] = await Promise.all([
+      clients.open({ uri: proxied(proxy.port), log }),
+      clients.open({ uri: proxied(proxy.port), log }),
+    ]);
     let made = 0;
     const interfere = (): void => {
       made++;
       if (made % 3 === 0) proxy.dropAnswers(1);
       else if (made % 2 === 0) proxy.cut();
     };
-    const [byA, byB] = await Promise.all([decide(a, 'app/1', 25, 'a', interfere), decide(b, 'app/1', 25, 'b', interfere)]);
+    const [byA, byB] = await Promise.all([
+      decide(a, 'app/1', 25, 'a', interfere),
+      decide(b, 'app/1', 25, 'b', interfere),
+    ]);
     proxy.dropAnswers(0);
     const head = (await persist(() => a.streams.load<{ n: string }>('app/1')))!;
     expect(await persist(() => b.streams.published('app/1', head.version, 60_000))).toBeDefined();
@@ -138,15 +173,31 @@ describe('a network with faults', () => {
   });
 
   it('refused, slow and silent: EngineUnavailable, and all goes on by itself', async () => {
-    const state = await clients.open({ uri: proxied(proxy.port), log, serverSelectionTimeoutMs: 1_500, socketTimeoutMs: 1_500 });
+    const state = await clients.open({
+      uri: proxied(proxy.port),
+      log,
+      serverSelectionTimeoutMs: 1_500,
+      socketTimeoutMs: 1_500,
+    });
     expect(await state.streams.append('s', 0, [event(1)], {})).toMatchObject({ ok: true });
     await proxy.refuse();
     proxy.cut();
     const calls: (() => Promise<unknown>)[] = [
-      () => state.streams.load('s'), () => state.streams.append('s', 1, [event(2)], {}), () => state.streams.published('s', 1, 100), () => state.claims.claim('n', 'k', 'o'), () => state.claims.insertOnce('n', 'k2', 1),
-      () => state.leases.acquire('l', 'h', 1000), () => state.counters.hit('c', 1000), () => state.work.put('q', [{ id: 'a', payload: 1 }]), () => state.work.take('q', 'h', 1000), () => state.work.count('q'), () => state.presence.announce('g', 'h', 1, 1000), () => state.presence.list('g'),
+      () => state.streams.load('s'),
+      () => state.streams.append('s', 1, [event(2)], {}),
+      () => state.streams.published('s', 1, 100),
+      () => state.claims.claim('n', 'k', 'o'),
+      () => state.claims.insertOnce('n', 'k2', 1),
+      () => state.leases.acquire('l', 'h', 1000),
+      () => state.counters.hit('c', 1000),
+      () => state.work.put('q', [{ id: 'a', payload: 1 }]),
+      () => state.work.take('q', 'h', 1000),
+      () => state.work.count('q'),
+      () => state.presence.announce('g', 'h', 1, 1000),
+      () => state.presence.list('g'),
     ];
-    for (const failure of await Promise.all(calls.map((call) => call().catch((e: unknown) => e)))) expect(failure).toBeInstanceOf(EngineUnavailable);
+    for (const failure of await Promise.all(calls.map((call) => call().catch((e: unknown) => e))))
+      expect(failure).toBeInstanceOf(EngineUnavailable);
     await expect(clients.open({ uri: proxied(proxy.port) })).rejects.toBeInstanceOf(EngineUnavailable);
     await expect.poll(() => state.relayFailure()).toMatch(/^decided events cannot be read \(EngineUnavailable\)$/);
     await proxy.accept();
@@ -185,7 +236,10 @@ describe('a network with faults', () => {
     const published = (await seen(log)).get('s')!;
     expect(published.map((e) => e.version)).toEqual(ascending(head.version));
     for (const { version, n } of decided) expect(published[version - 1]).toEqual({ version, n });
-    const owners = await a.claims.claimMany('n', [...claimed.keys()].map((key) => ({ key, owner: 'thief' })));
+    const owners = await a.claims.claimMany(
+      'n',
+      [...claimed.keys()].map((key) => ({ key, owner: 'thief' })),
+    );
     expect(owners).toEqual([...claimed.values()]);
   });
 });

@@ -18,7 +18,9 @@ export type { MongoOptions, MongoStateOptions } from './options.ts';
  * What instances must agree on, in MongoDB. Throws EngineUnavailable when no primary answers, MissingIndexes when
  * `applyState` has not run. With a log, this process takes part in publishing what any process has decided.
  */
-export async function openMongoState(options: MongoStateOptions): Promise<State & { relayFailure(): string | undefined }> {
+export async function openMongoState(
+  options: MongoStateOptions,
+): Promise<State & { relayFailure(): string | undefined }> {
   const now = options.now ?? Date.now;
   const { client, db } = await connect(options);
   const clock = new ServerClock(now);
@@ -31,7 +33,16 @@ export async function openMongoState(options: MongoStateOptions): Promise<State 
   }
   const leases = new MongoLeases(db, clock);
   const streams = new MongoStreams(db, () => outbox?.decided());
-  const outbox = options.log === undefined || options.relayTopics?.length === 0 ? undefined : new MongoOutbox(db, options.log, leases, { pollMs: options.relayPollMs ?? 25, sweepMs: options.relaySweepMs ?? 15_000, ttlMs: options.relayTtlMs ?? 3000, topics: options.relayTopics, published: () => streams.wake() });
+  const outbox =
+    options.log === undefined || options.relayTopics?.length === 0
+      ? undefined
+      : new MongoOutbox(db, options.log, leases, {
+          pollMs: options.relayPollMs ?? 25,
+          sweepMs: options.relaySweepMs ?? 15_000,
+          ttlMs: options.relayTtlMs ?? 3000,
+          topics: options.relayTopics,
+          published: () => streams.wake(),
+        });
   return {
     streams,
     claims: new MongoClaims(db, now),

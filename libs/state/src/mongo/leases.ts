@@ -5,7 +5,12 @@ import { tidyAt } from './clock.ts';
 import type { ServerClock } from './clock.ts';
 
 /** Kept for ever: its token only grows. */
-interface Held { _id: string; holder: string | null; token: number; expires: number }
+interface Held {
+  _id: string;
+  holder: string | null;
+  token: number;
+  expires: number;
+}
 
 export class MongoLeases implements Leases {
   readonly #leases: Collection<Held>;
@@ -21,9 +26,16 @@ export class MongoLeases implements Leases {
     return repeated(async () => {
       const now = this.#clock.now();
       const free = { _id: name, $or: [{ holder: null }, { holder }, { expires: { $lte: now } }] };
-      const held = await guarded(() => this.#leases.findOneAndUpdate(free, { $set: { holder, expires: now + ttlMs }, $inc: { token: 1 } }, { returnDocument: 'after' }));
+      const held = await guarded(() =>
+        this.#leases.findOneAndUpdate(
+          free,
+          { $set: { holder, expires: now + ttlMs }, $inc: { token: 1 } },
+          { returnDocument: 'after' },
+        ),
+      );
       if (held !== null) return this.#lease(held);
-      if ((await guarded(() => this.#leases.findOne({ _id: name }, { projection: { _id: 1 } }))) !== null) return undefined;
+      if ((await guarded(() => this.#leases.findOne({ _id: name }, { projection: { _id: 1 } }))) !== null)
+        return undefined;
       const first: Held = { _id: name, holder, token: 1, expires: now + ttlMs };
       try {
         await guarded(() => this.#leases.insertOne(first), isDuplicate);
@@ -37,11 +49,20 @@ export class MongoLeases implements Leases {
 
   /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
   renew({ name, token, holder }: Lease, ttlMs: number): Promise<boolean> {
-    return repeated(async () => (await guarded(() => this.#leases.updateOne({ _id: name, token, holder }, { $set: { expires: this.#clock.now() + ttlMs } }))).matchedCount > 0);
+    return repeated(
+      async () =>
+        (
+          await guarded(() =>
+            this.#leases.updateOne({ _id: name, token, holder }, { $set: { expires: this.#clock.now() + ttlMs } }),
+          )
+        ).matchedCount > 0,
+    );
   }
 
   async release({ name, token, holder }: Lease): Promise<void> {
-    await repeated(() => guarded(() => this.#leases.updateOne({ _id: name, token, holder }, { $set: { holder: null, expires: 0 } })));
+    await repeated(() =>
+      guarded(() => this.#leases.updateOne({ _id: name, token, holder }, { $set: { holder: null, expires: 0 } })),
+    );
   }
 
   async current(name: string): Promise<Lease | undefined> {
@@ -54,7 +75,12 @@ export class MongoLeases implements Leases {
   }
 }
 
-interface Window { _id: string; count: number; resets: number; tidyAt: Date }
+interface Window {
+  _id: string;
+  count: number;
+  resets: number;
+  tidyAt: Date;
+}
 
 export class MongoCounters implements Counters {
   readonly #counters: Collection<Window>;
@@ -68,11 +94,25 @@ export class MongoCounters implements Counters {
   async hit(name: string, windowMs: number, by = 1): Promise<{ count: number; resetsAt: number }> {
     for (;;) {
       const now = this.#clock.now();
-      const open = await guarded(() => this.#counters.findOneAndUpdate({ _id: name, resets: { $gt: now } }, { $inc: { count: by } }, { returnDocument: 'after' }));
+      const open = await guarded(() =>
+        this.#counters.findOneAndUpdate(
+          { _id: name, resets: { $gt: now } },
+          { $inc: { count: by } },
+          { returnDocument: 'after' },
+        ),
+      );
       if (open !== null) return { count: open.count, resetsAt: this.#clock.toCaller(open.resets) };
       const resets = now + windowMs;
       try {
-        await guarded(() => this.#counters.updateOne({ _id: name, resets: { $lte: now } }, { $set: { count: by, resets, tidyAt: tidyAt(resets, now) } }, { upsert: true }), isDuplicate);
+        await guarded(
+          () =>
+            this.#counters.updateOne(
+              { _id: name, resets: { $lte: now } },
+              { $set: { count: by, resets, tidyAt: tidyAt(resets, now) } },
+              { upsert: true },
+            ),
+          isDuplicate,
+        );
         return { count: by, resetsAt: this.#clock.toCaller(resets) };
       } catch (error) {
         if (!isDuplicate(error)) throw error; // another opened the window meanwhile

@@ -9,7 +9,8 @@ stateContract('mongo', async () => {
   const database = `state_${randomUUID().slice(0, 8)}`;
   return {
     durable: true,
-    open: (options) => openMongoState({ uri, database, applyIndexes: true, relayPollMs: 5, relaySweepMs: 20, ...options }),
+    open: (options) =>
+      openMongoState({ uri, database, applyIndexes: true, relayPollMs: 5, relaySweepMs: 20, ...options }),
     close: async () => {
       const client = await new MongoClient(uri).connect();
       await client.db(database).dropDatabase();

@@ -92,9 +92,20 @@ export class MongoOutbox implements Outbox {
     const { page, more } = await this.#page();
     if (page.length > 0) this.#stayBusy();
     else if (!busy) await this.#rest();
-    const entries = page.flatMap(({ _id, outbox }) => outbox.filter(({ topic }) => this.#topics?.has(topic) ?? true).map(({ v, seq, topic, record, value }): OutboxEntry => (
-      { seq, stream: _id, version: v, topic, record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value } })));
-    entries.sort((a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version));
+    const entries = page.flatMap(({ _id, outbox }) =>
+      outbox
+        .filter(({ topic }) => this.#topics?.has(topic) ?? true)
+        .map(({ v, seq, topic, record, value }): OutboxEntry => ({
+          seq,
+          stream: _id,
+          version: v,
+          topic,
+          record: { ...(JSON.parse(record) as Omit<NewRecord, 'value'>), value },
+        })),
+    );
+    entries.sort(
+      (a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version),
+    );
     // The oldest streams in any case, because a stream may wait for a topic of another process too.
     const known = more ? Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0) : Infinity;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
@@ -102,7 +113,10 @@ export class MongoOutbox implements Outbox {
 
   /** An empty outbox has no topic, so any relay that sees its mark removes it. */
   #waiting(): Filter<StreamDocument> {
-    return { waiting: { $gt: 0 }, ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }) };
+    return {
+      waiting: { $gt: 0 },
+      ...(this.#topics && { $or: [{ 'outbox.topic': { $in: [...this.#topics] } }, { outbox: { $size: 0 } }] }),
+    };
   }
 
   #busy(): boolean {
@@ -123,10 +137,13 @@ export class MongoOutbox implements Outbox {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     const often = this.#busy() || this.#lease !== undefined;
-    this.#timer = setTimeout(() => {
-      if (!often || this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.relay.wake();
-      this.#next();
-    }, often ? this.#pollMs : this.#sweepMs).unref();
+    this.#timer = setTimeout(
+      () => {
+        if (!often || this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.relay.wake();
+        this.#next();
+      },
+      often ? this.#pollMs : this.#sweepMs,
+    ).unref();
   }
 
   /** If the lease cannot be given back, it runs out. */
@@ -136,13 +153,18 @@ export class MongoOutbox implements Outbox {
     if (lease !== undefined) await this.#leases.release(lease).catch(() => {});
   }
 
-  /** Streams that wait longest, first. When there are more, the marks are exact, so that none behind has an older event. */
+  /**
+   * Streams that wait longest, first. When there are more, the marks are exact, so that none behind has an older event.
+   */
   async #page(): Promise<{ readonly page: readonly StreamDocument[]; readonly more: boolean }> {
     for (;;) {
       const page: StreamDocument[] = [];
       let bytes = 0;
       await guarded(async () => {
-        for await (const stream of this.#streams.find(this.#waiting(), { projection: { outbox: 1, waiting: 1 } }).sort({ waiting: 1 }).limit(STREAMS_A_PAGE)) {
+        for await (const stream of this.#streams
+          .find(this.#waiting(), { projection: { outbox: 1, waiting: 1 } })
+          .sort({ waiting: 1 })
+          .limit(STREAMS_A_PAGE)) {
           page.push(stream);
           bytes += stream.outbox.reduce((sum, e) => sum + e.value.byteLength, 0);
           if (bytes > BYTES_A_PAGE) break;
@@ -152,7 +174,11 @@ export class MongoOutbox implements Outbox {
       const stale = page.filter((s) => s.outbox.length === 0 || s.outbox[0]!.seq > s.waiting!);
       const more = page.length === STREAMS_A_PAGE || bytes > BYTES_A_PAGE;
       if (!more || stale.length === 0) return { page, more };
-      const marks = stale.filter((s) => s.outbox.length > 0).map(({ _id, outbox: [first] }) => ({ updateOne: { filter: { _id, 'outbox.0.v': first!.v }, update: { $set: { waiting: first!.seq } } } }));
+      const marks = stale
+        .filter((s) => s.outbox.length > 0)
+        .map(({ _id, outbox: [first] }) => ({
+          updateOne: { filter: { _id, 'outbox.0.v': first!.v }, update: { $set: { waiting: first!.seq } } },
+        }));
       if (marks.length > 0) await guarded(() => this.#streams.bulkWrite(marks));
     }
   }
@@ -167,8 +193,13 @@ export class MongoOutbox implements Outbox {
       const path = `positions.${topic.replaceAll('.', ':')}.${partition}`;
       of.positions[path] = Math.max(of.positions[path] ?? 0, offset + 1);
     });
-    await guarded(() => this.#streams.bulkWrite([...streams].map(([_id, { versions, positions }]): AnyBulkWriteOperation<StreamDocument> => (
-      { updateOne: { filter: { _id }, update: { $pull: { outbox: { v: { $in: versions } } }, $max: positions } } }))));
+    await guarded(() =>
+      this.#streams.bulkWrite(
+        [...streams].map(([_id, { versions, positions }]): AnyBulkWriteOperation<StreamDocument> => ({
+          updateOne: { filter: { _id }, update: { $pull: { outbox: { v: { $in: versions } } }, $max: positions } },
+        })),
+      ),
+    );
     this.#published();
     await this.#settle([...streams.keys()]);
   }
@@ -179,7 +210,9 @@ export class MongoOutbox implements Outbox {
    */
   async #settle(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    await guarded(() => this.#streams.updateMany({ _id: { $in: [...ids] }, outbox: { $size: 0 } }, { $unset: { waiting: '' } }));
+    await guarded(() =>
+      this.#streams.updateMany({ _id: { $in: [...ids] }, outbox: { $size: 0 } }, { $unset: { waiting: '' } }),
+    );
   }
 
   /** Takes or renews the lease when a third of it is over. */

@@ -9,7 +9,13 @@ import { guarded, isDuplicate, isTooLarge, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';
 
 /** A decided event that may not be in the log yet. `seq` is the order of decisions over all streams. */
-export interface Waiting { readonly v: number; readonly seq: number; readonly topic: string; readonly record: string; readonly value: Uint8Array }
+export interface Waiting {
+  readonly v: number;
+  readonly seq: number;
+  readonly topic: string;
+  readonly record: string;
+  readonly value: Uint8Array;
+}
 
 /**
  * Head and outbox in one document, so that one write changes both. `waiting` exists while the outbox is not empty; it
@@ -56,20 +62,36 @@ export class MongoStreams implements Streams {
   }
 
   async load<S>(stream: string): Promise<StreamHead<S> | undefined> {
-    const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, snapshot: 1 } }));
+    const head = await guarded(() =>
+      this.#streams.findOne({ _id: stream }, { projection: { version: 1, snapshot: 1 } }),
+    );
     return head === null ? undefined : { version: head.version, snapshot: await unpack<S>(head.snapshot) };
   }
 
   /** EngineUnavailable means that the decision may have been made: load the stream again before you decide again. */
-  async append<S>(stream: string, expectedVersion: number, events: readonly StreamEvent[], snapshot: S): Promise<AppendResult> {
+  async append<S>(
+    stream: string,
+    expectedVersion: number,
+    events: readonly StreamEvent[],
+    snapshot: S,
+  ): Promise<AppendResult> {
     const packed = await pack(snapshot);
-    const values = events.map(({ record }) => (typeof record.value === 'string' ? Buffer.from(record.value) : record.value));
-    if (packed.length + values.reduce((sum, v) => sum + v.byteLength, 0) > MAX_DECISION_BYTES) throw new Error(`a decision is larger than ${MAX_DECISION_BYTES} bytes`);
+    const values = events.map(({ record }) =>
+      typeof record.value === 'string' ? Buffer.from(record.value) : record.value,
+    );
+    if (packed.length + values.reduce((sum, v) => sum + v.byteLength, 0) > MAX_DECISION_BYTES)
+      throw new Error(`a decision is larger than ${MAX_DECISION_BYTES} bytes`);
     const version = expectedVersion + Math.max(events.length, 1);
     const seq = events.length === 0 ? 0 : await nextNumbers(this.#db, 'decisions');
     const waiting = events.map(({ topic, record: { value: _, ...record } }, i): Waiting => {
       const v = expectedVersion + 1 + i;
-      return { v, seq, topic, record: JSON.stringify({ ...record, headers: { ...record.headers, pa_stream: stream, pa_version: String(v) } }), value: values[i]! };
+      return {
+        v,
+        seq,
+        topic,
+        record: JSON.stringify({ ...record, headers: { ...record.headers, pa_stream: stream, pa_version: String(v) } }),
+        value: values[i]!,
+      };
     });
     const op = { id: randomUUID(), v: version };
     const result = await repeated(async (): Promise<AppendResult> => {
@@ -80,22 +102,51 @@ export class MongoStreams implements Streams {
     return result;
   }
 
-  async #compareAndSet(stream: string, expected: number, op: { id: string; v: number }, snapshot: string | Uint8Array, outbox: readonly Waiting[]): Promise<boolean> {
+  async #compareAndSet(
+    stream: string,
+    expected: number,
+    op: { id: string; v: number },
+    snapshot: string | Uint8Array,
+    outbox: readonly Waiting[],
+  ): Promise<boolean> {
     const seq = outbox[0]?.seq;
     try {
       if (expected === 0) {
-        await guarded(() => this.#streams.insertOne({ _id: stream, version: op.v, snapshot, outbox, ops: [op], ...(seq !== undefined && { waiting: seq }) }), isDuplicate);
+        await guarded(
+          () =>
+            this.#streams.insertOne({
+              _id: stream,
+              version: op.v,
+              snapshot,
+              outbox,
+              ops: [op],
+              ...(seq !== undefined && { waiting: seq }),
+            }),
+          isDuplicate,
+        );
         return true;
       }
-      const found = await guarded(() => this.#streams.findOneAndUpdate({ _id: stream, version: expected }, {
-        $set: { version: op.v, snapshot },
-        $push: { ops: { $each: [op], $slice: -OPS_KEPT }, ...(seq !== undefined && { outbox: { $each: [...outbox] } }) },
-        ...(seq !== undefined && { $min: { waiting: seq } }),
-      }, { returnDocument: 'after', projection: { version: 1 } }), isTooLarge);
+      const found = await guarded(
+        () =>
+          this.#streams.findOneAndUpdate(
+            { _id: stream, version: expected },
+            {
+              $set: { version: op.v, snapshot },
+              $push: {
+                ops: { $each: [op], $slice: -OPS_KEPT },
+                ...(seq !== undefined && { outbox: { $each: [...outbox] } }),
+              },
+              ...(seq !== undefined && { $min: { waiting: seq } }),
+            },
+            { returnDocument: 'after', projection: { version: 1 } },
+          ),
+        isTooLarge,
+      );
       return found !== null;
     } catch (error) {
       if (isDuplicate(error)) return false;
-      if (isTooLarge(error)) throw new EngineUnavailable('the outbox of a stream is full: the log has not taken its events for long');
+      if (isTooLarge(error))
+        throw new EngineUnavailable('the outbox of a stream is full: the log has not taken its events for long');
       throw error;
     }
   }
@@ -106,16 +157,23 @@ export class MongoStreams implements Streams {
     if (head === null) return { ok: false, actual: 0 };
     if (head.ops.some((o) => o.id === op.id)) return { ok: true, version: op.v };
     // More decisions were made since than the document remembers, so it is unknown whether ours was among them.
-    if (head.ops.length >= OPS_KEPT && head.ops[0]!.v > op.v) throw new EngineUnavailable('the outcome of a decision is not known');
+    if (head.ops.length >= OPS_KEPT && head.ops[0]!.v > op.v)
+      throw new EngineUnavailable('the outcome of a decision is not known');
     return { ok: false, actual: head.version };
   }
 
   async restore<S>(stream: string, version: number, snapshot: S): Promise<boolean> {
     const packed = await pack(snapshot);
     try {
-      const { matchedCount, upsertedCount } = await guarded(() => this.#streams.updateOne(
-        { _id: stream, version: { $lt: version } }, { $set: { version, snapshot: packed, outbox: [], ops: [] }, $unset: { waiting: '' } }, { upsert: true },
-      ), isDuplicate);
+      const { matchedCount, upsertedCount } = await guarded(
+        () =>
+          this.#streams.updateOne(
+            { _id: stream, version: { $lt: version } },
+            { $set: { version, snapshot: packed, outbox: [], ops: [] }, $unset: { waiting: '' } },
+            { upsert: true },
+          ),
+        isDuplicate,
+      );
       return matchedCount + upsertedCount === 1;
     } catch (error) {
       if (isDuplicate(error)) return false;
@@ -123,13 +181,20 @@ export class MongoStreams implements Streams {
     }
   }
 
-  async published(stream: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
+  async published(
+    stream: string,
+    version: number,
+    timeoutMs: number,
+  ): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (let pause = 10, first = true; ; pause = Math.min(pause * 1.5, 100), first = false) {
       let away: unknown;
       try {
-        const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, 'outbox.v': 1, positions: 1 } }));
-        if (head !== null && head.version >= version && !head.outbox.some((e) => e.v <= version)) return positionsOf(head);
+        const head = await guarded(() =>
+          this.#streams.findOne({ _id: stream }, { projection: { version: 1, 'outbox.v': 1, positions: 1 } }),
+        );
+        if (head !== null && head.version >= version && !head.outbox.some((e) => e.v <= version))
+          return positionsOf(head);
         // The process that decided may have died since. If it is this process, its relay knows already.
         if (first && head !== null) this.#decided();
       } catch (error) {
@@ -151,13 +216,17 @@ export class MongoStreams implements Streams {
     const ended = new AbortController();
     const wake = (): void => ended.abort();
     this.#waiters.add(wake);
-    return delay(ms, undefined, { signal: ended.signal }).catch(() => {}).finally(() => this.#waiters.delete(wake));
+    return delay(ms, undefined, { signal: ended.signal })
+      .catch(() => {})
+      .finally(() => this.#waiters.delete(wake));
   }
 }
 
 function positionsOf({ positions = {} }: Pick<StreamDocument, 'positions'>): Record<string, number[]> {
-  return Object.fromEntries(Object.entries(positions).map(([topic, offsets]) => {
-    const partitions = Math.max(...Object.keys(offsets).map(Number)) + 1;
-    return [topic.replaceAll(':', '.'), Array.from({ length: partitions }, (_, p) => offsets[p] ?? 0)];
-  }));
+  return Object.fromEntries(
+    Object.entries(positions).map(([topic, offsets]) => {
+      const partitions = Math.max(...Object.keys(offsets).map(Number)) + 1;
+      return [topic.replaceAll(':', '.'), Array.from({ length: partitions }, (_, p) => offsets[p] ?? 0)];
+    }),
+  );
 }

@@ -10,7 +10,15 @@ import { nextNumbers } from './sequence.ts';
  * and grows by one each time the item is taken, so an id that was removed and put again gets fences that nobody had.
  */
 interface Item {
-  _id: string; queue: string; id: string; seq: number; payload: string; attempts: number; fence: number; holder: string | null; freeAt: number;
+  _id: string;
+  queue: string;
+  id: string;
+  seq: number;
+  payload: string;
+  attempts: number;
+  fence: number;
+  holder: string | null;
+  freeAt: number;
   /** Not done. */
   open: boolean;
   /** The last call that took, finished or released the item. */
@@ -38,24 +46,37 @@ export class MongoWork implements Work {
       const some = items.slice(from, from + ITEMS_A_WRITE);
       const first = await nextNumbers(this.#db, 'work', some.length);
       const documents = some.map(({ id, payload, notBefore }, i): Item => ({
-        _id: idOf(queue, id), queue, id, seq: first + i, payload: JSON.stringify(payload ?? null), attempts: 0, fence: (first + i) * FENCES_AN_ITEM,
-        holder: null, freeAt: notBefore === undefined ? 0 : this.#clock.toServer(notBefore), open: true, op: '',
+        _id: idOf(queue, id),
+        queue,
+        id,
+        seq: first + i,
+        payload: JSON.stringify(payload ?? null),
+        attempts: 0,
+        fence: (first + i) * FENCES_AN_ITEM,
+        holder: null,
+        freeAt: notBefore === undefined ? 0 : this.#clock.toServer(notBefore),
+        open: true,
+        op: '',
       }));
-      await repeated(() => guarded(async () => {
-        try {
-          await this.#items.insertMany(documents, { ordered: false });
-        } catch (error) {
-          duplicatesOf(error); // put before, perhaps by this call
-        }
-      }));
+      await repeated(() =>
+        guarded(async () => {
+          try {
+            await this.#items.insertMany(documents, { ordered: false });
+          } catch (error) {
+            duplicatesOf(error); // put before, perhaps by this call
+          }
+        }),
+      );
     }
   }
 
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined> {
     const taken = (this.#taking.get(queue) ?? Promise.resolve()).then(() => this.#take(queue, holder, ttlMs));
-    const settled = taken.catch(() => {}).finally(() => {
-      if (this.#taking.get(queue) === settled) this.#taking.delete(queue);
-    });
+    const settled = taken
+      .catch(() => {})
+      .finally(() => {
+        if (this.#taking.get(queue) === settled) this.#taking.delete(queue);
+      });
     this.#taking.set(queue, settled);
     return taken;
   }
@@ -64,16 +85,36 @@ export class MongoWork implements Work {
     const op = randomUUID();
     let attempt = 0;
     return repeated(async () => {
-      const earlier = attempt++ === 0 ? null : await guarded(() => this.#items.findOne({ queue, open: true, holder, op }));
+      const earlier =
+        attempt++ === 0 ? null : await guarded(() => this.#items.findOne({ queue, open: true, holder, op }));
       const now = this.#clock.now();
-      const item = earlier ?? (await guarded(() => this.#items.findOneAndUpdate(
-        { queue, open: true, freeAt: { $lte: now } }, { $set: { holder, freeAt: now + ttlMs, op }, $inc: { attempts: 1, fence: 1 } }, { sort: { seq: 1 }, returnDocument: 'after' })));
-      return item === null ? undefined : { queue, id: item.id, payload: JSON.parse(item.payload) as unknown, attempts: item.attempts, fence: item.fence };
+      const item =
+        earlier ??
+        (await guarded(() =>
+          this.#items.findOneAndUpdate(
+            { queue, open: true, freeAt: { $lte: now } },
+            { $set: { holder, freeAt: now + ttlMs, op }, $inc: { attempts: 1, fence: 1 } },
+            { sort: { seq: 1 }, returnDocument: 'after' },
+          ),
+        ));
+      return item === null
+        ? undefined
+        : {
+            queue,
+            id: item.id,
+            payload: JSON.parse(item.payload) as unknown,
+            attempts: item.attempts,
+            fence: item.fence,
+          };
     });
   }
 
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean> {
-    return repeated(async () => (await guarded(() => this.#items.updateOne(held(item), { $set: { freeAt: this.#clock.now() + ttlMs } }))).matchedCount > 0);
+    return repeated(
+      async () =>
+        (await guarded(() => this.#items.updateOne(held(item), { $set: { freeAt: this.#clock.now() + ttlMs } })))
+          .matchedCount > 0,
+    );
   }
 
   done(item: WorkItem): Promise<boolean> {
@@ -101,13 +142,22 @@ export class MongoWork implements Work {
 
   async count(queue: string): Promise<{ ready: number; leased: number }> {
     const leasedNow: Filter<Item> = { queue, open: true, holder: { $ne: null }, freeAt: { $gt: this.#clock.now() } };
-    const [open, leased] = await guarded(() => Promise.all([this.#items.countDocuments({ queue, open: true }), this.#items.countDocuments(leasedNow)]));
+    const [open, leased] = await guarded(() =>
+      Promise.all([this.#items.countDocuments({ queue, open: true }), this.#items.countDocuments(leasedNow)]),
+    );
     return { ready: Math.max(open - leased, 0), leased };
   }
 
   ready(queues: readonly string[]): Promise<readonly string[]> {
-    return guarded(() => this.#items.distinct('queue', { queue: { $in: [...queues] }, open: true, freeAt: { $lte: this.#clock.now() } }));
+    return guarded(() =>
+      this.#items.distinct('queue', { queue: { $in: [...queues] }, open: true, freeAt: { $lte: this.#clock.now() } }),
+    );
   }
 }
 
-const held = ({ queue, id, fence }: WorkItem): Filter<Item> => ({ _id: idOf(queue, id), fence, open: true, holder: { $ne: null } });
+const held = ({ queue, id, fence }: WorkItem): Filter<Item> => ({
+  _id: idOf(queue, id),
+  fence,
+  open: true,
+  holder: { $ne: null },
+});

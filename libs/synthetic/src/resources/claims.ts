@@ -1,14 +1,37 @@
 import { dateOf, DAY, instantOf } from '../calendar.ts';
 import { type Disease, DRUGS, type Drug, OFFICE_VISITS, type Service, SERVICES } from '../catalogue.ts';
 import type { Member } from '../member.ts';
-import { basis, C4BB_CODES, CDT, coded, CPT, ICD10, type Json, NDC, NUBC, PAYER, PLACE_OF_SERVICE, reference, type Resource, THO, usd } from '../profiles.ts';
+import {
+  basis,
+  C4BB_CODES,
+  CDT,
+  coded,
+  CPT,
+  ICD10,
+  type Json,
+  NDC,
+  NUBC,
+  PAYER,
+  PLACE_OF_SERVICE,
+  reference,
+  type Resource,
+  THO,
+  usd,
+} from '../profiles.ts';
 import type { Random } from '../random.ts';
 import type { Roster, RosterPractitioner } from '../roster.ts';
 
 /** What every claim is made from. `received` is when the payer got it; the claim is adjudicated some days later. */
 export interface ClaimContext {
-  readonly member: Member; readonly roster: Roster; readonly random: Random; readonly id: string;
-  readonly start: number; readonly end: number; readonly received: number; readonly disease: Disease; readonly practitioner: RosterPractitioner;
+  readonly member: Member;
+  readonly roster: Roster;
+  readonly random: Random;
+  readonly id: string;
+  readonly start: number;
+  readonly end: number;
+  readonly received: number;
+  readonly disease: Disease;
+  readonly practitioner: RosterPractitioner;
   /** EOB that this one replaces: the adjusted claim names the one it adjusts. */
   readonly prior?: string;
 }
@@ -17,66 +40,175 @@ const PAID = `${C4BB_CODES}C4BBPayerAdjudicationStatus`;
 const DISCRIMINATOR = `${C4BB_CODES}C4BBAdjudicationDiscriminator`;
 
 /** Concepts that every claim repeats are made once and shared: nobody changes a resource in place. */
-const concepts = <Code extends string>(system: string, ...codes: Code[]): Readonly<Record<Code, Json>> => Object.fromEntries(codes.map((code) => [code, coded(system, code)])) as Record<Code, Json>;
-const CARIN_AMOUNTS = concepts(`${C4BB_CODES}C4BBAdjudication`, 'paidtoprovider', 'memberliability', 'discount', 'drugcost');
+const concepts = <Code extends string>(system: string, ...codes: Code[]): Readonly<Record<Code, Json>> =>
+  Object.fromEntries(codes.map((code) => [code, coded(system, code)])) as Record<Code, Json>;
+const CARIN_AMOUNTS = concepts(
+  `${C4BB_CODES}C4BBAdjudication`,
+  'paidtoprovider',
+  'memberliability',
+  'discount',
+  'drugcost',
+);
 const BASE_AMOUNTS = concepts(`${THO}adjudication`, 'submitted', 'eligible', 'benefit', 'copay');
-const SLICES = concepts(DISCRIMINATOR, 'benefitpaymentstatus', 'billingnetworkstatus', 'renderingnetworkstatus', 'adjustmentreason', 'allowedunits');
+const SLICES = concepts(
+  DISCRIMINATOR,
+  'benefitpaymentstatus',
+  'billingnetworkstatus',
+  'renderingnetworkstatus',
+  'adjustmentreason',
+  'allowedunits',
+);
 const CARC = concepts('https://x12.org/codes/claim-adjustment-reason-codes', '45', '50');
 const STATUSES = concepts(PAID, 'innetwork', 'paid');
-const INFO = concepts(`${C4BB_CODES}C4BBSupportingInfoType`, 'clmrecvddate', 'servicefacility', 'medicalrecordnumber', 'patientaccountnumber', 'typeofbill', 'pointoforigin', 'admtype', 'discharge-status', 'admissionperiod', 'drg', 'dayssupply', 'dawcode', 'refillnum', 'brandgenericindicator', 'rxorigincode', 'refillsauthorized', 'compoundcode');
+const INFO = concepts(
+  `${C4BB_CODES}C4BBSupportingInfoType`,
+  'clmrecvddate',
+  'servicefacility',
+  'medicalrecordnumber',
+  'patientaccountnumber',
+  'typeofbill',
+  'pointoforigin',
+  'admtype',
+  'discharge-status',
+  'admissionperiod',
+  'drg',
+  'dayssupply',
+  'dawcode',
+  'refillnum',
+  'brandgenericindicator',
+  'rxorigincode',
+  'refillsauthorized',
+  'compoundcode',
+);
 const CLAIM_TYPES = concepts(`${THO}claim-type`, 'professional', 'institutional', 'pharmacy', 'oral');
 const UNIQUE_CLAIM = coded(`${C4BB_CODES}C4BBIdentifierType`, 'uc');
 const PRIOR = coded(`${THO}ex-relatedclaimrelationship`, 'prior');
 const BENEFIT = coded(`${THO}ex-benefitcategory`, '1');
 const DEDUCTIBLE = coded(`${THO}benefit-type`, 'deductible');
 
-const amount = (code: keyof typeof CARIN_AMOUNTS, cents: number): Json => ({ category: CARIN_AMOUNTS[code], amount: usd(cents) });
-const submitted = (code: keyof typeof BASE_AMOUNTS, cents: number): Json => ({ category: BASE_AMOUNTS[code], amount: usd(cents) });
-const IN_NETWORK = { benefit: inNetwork('benefitpaymentstatus'), billing: inNetwork('billingnetworkstatus'), rendering: inNetwork('renderingnetworkstatus') };
+const amount = (code: keyof typeof CARIN_AMOUNTS, cents: number): Json => ({
+  category: CARIN_AMOUNTS[code],
+  amount: usd(cents),
+});
+const submitted = (code: keyof typeof BASE_AMOUNTS, cents: number): Json => ({
+  category: BASE_AMOUNTS[code],
+  amount: usd(cents),
+});
+const IN_NETWORK = {
+  benefit: inNetwork('benefitpaymentstatus'),
+  billing: inNetwork('billingnetworkstatus'),
+  rendering: inNetwork('renderingnetworkstatus'),
+};
 function inNetwork(slice: keyof typeof SLICES): Json {
   return { category: SLICES[slice], reason: STATUSES.innetwork };
 }
 
 /** What the plan and the member pay of a charge, in cents. */
-interface Split { readonly charged: number; readonly allowed: number; readonly paid: number; readonly member: number; readonly discount: number }
+interface Split {
+  readonly charged: number;
+  readonly allowed: number;
+  readonly paid: number;
+  readonly member: number;
+  readonly discount: number;
+}
 function split(random: Random, charged: number): Split {
   const allowed = Math.round(charged * (0.45 + random.unit() * 0.4));
   const member = Math.round(allowed * random.pick([0, 0.1, 0.2, 0.2, 0.3]));
   return { charged, allowed, paid: allowed - member, member, discount: charged - allowed };
 }
-const totals = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('eligible', s.allowed), amount('paidtoprovider', s.paid), amount('memberliability', s.member), amount('discount', s.discount)];
-const itemAmounts = (s: Split): Json[] => [submitted('submitted', s.charged), submitted('benefit', s.paid), amount('discount', s.discount), amount('memberliability', s.member), amount('paidtoprovider', s.paid), submitted('copay', s.member)];
-/** Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The code may be shown, its amount not. */
-const adjusted = (code: keyof typeof CARC, cents: number): Json => ({ category: SLICES.adjustmentreason, reason: CARC[code], amount: usd(cents) });
+const totals = (s: Split): Json[] => [
+  submitted('submitted', s.charged),
+  submitted('eligible', s.allowed),
+  amount('paidtoprovider', s.paid),
+  amount('memberliability', s.member),
+  amount('discount', s.discount),
+];
+const itemAmounts = (s: Split): Json[] => [
+  submitted('submitted', s.charged),
+  submitted('benefit', s.paid),
+  amount('discount', s.discount),
+  amount('memberliability', s.member),
+  amount('paidtoprovider', s.paid),
+  submitted('copay', s.member),
+];
+/**
+ * Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The code may be
+ * shown, its amount not.
+ */
+const adjusted = (code: keyof typeof CARC, cents: number): Json => ({
+  category: SLICES.adjustmentreason,
+  reason: CARC[code],
+  amount: usd(cents),
+});
 const units = (value: number): Json => ({ category: SLICES.allowedunits, value });
-const info = (sequence: number, code: keyof typeof INFO, value: Json): Json => ({ sequence, category: INFO[code], ...value });
+const info = (sequence: number, code: keyof typeof INFO, value: Json): Json => ({
+  sequence,
+  category: INFO[code],
+  ...value,
+});
 
-function eob(c: ClaimContext, kind: string, claimType: keyof typeof CLAIM_TYPES, provider: Json, s: Split, parts: Json): Resource {
+function eob(
+  c: ClaimContext,
+  kind: string,
+  claimType: keyof typeof CLAIM_TYPES,
+  provider: Json,
+  s: Split,
+  parts: Json,
+): Resource {
   const adjudicated = c.received + c.random.int(1, 12) * DAY;
   return {
-    resourceType: 'ExplanationOfBenefit', id: c.id, meta: { lastUpdated: instantOf(adjudicated), profile: [basis(kind)] },
+    resourceType: 'ExplanationOfBenefit',
+    id: c.id,
+    meta: { lastUpdated: instantOf(adjudicated), profile: [basis(kind)] },
     identifier: [{ type: UNIQUE_CLAIM, system: `${PAYER}/claim-number`, value: c.id.toUpperCase() }],
-    status: 'active', type: CLAIM_TYPES[claimType], use: 'claim', patient: reference('Patient', c.member.id),
-    billablePeriod: { start: dateOf(c.start), end: dateOf(c.end) }, created: instantOf(c.received),
-    insurer: { ...reference('Organization', c.roster.payer), display: 'Northfield Health Plan' }, provider, outcome: 'complete',
-    ...(c.prior !== undefined && { related: [{ relationship: PRIOR, reference: { system: `${PAYER}/claim-number`, value: c.prior.toUpperCase() } }] }),
+    status: 'active',
+    type: CLAIM_TYPES[claimType],
+    use: 'claim',
+    patient: reference('Patient', c.member.id),
+    billablePeriod: { start: dateOf(c.start), end: dateOf(c.end) },
+    created: instantOf(c.received),
+    insurer: { ...reference('Organization', c.roster.payer), display: 'Northfield Health Plan' },
+    provider,
+    outcome: 'complete',
+    ...(c.prior !== undefined && {
+      related: [{ relationship: PRIOR, reference: { system: `${PAYER}/claim-number`, value: c.prior.toUpperCase() } }],
+    }),
     insurance: [{ focal: true, coverage: reference('Coverage', c.member.coverageId) }],
     ...parts,
     total: totals(s),
     payment: { type: STATUSES.paid, date: dateOf(adjudicated + 3 * DAY), amount: usd(s.paid) },
-    benefitBalance: [{ category: BENEFIT, financial: [{ type: DEDUCTIBLE, allowedMoney: usd(150_000), usedMoney: usd(s.member * 3) }] }],
-    processNote: [{ number: 1, type: 'display', text: `You may owe $${(s.member / 100).toFixed(2)} to the provider of this service.` }],
+    benefitBalance: [
+      {
+        category: BENEFIT,
+        financial: [{ type: DEDUCTIBLE, allowedMoney: usd(150_000), usedMoney: usd(s.member * 3) }],
+      },
+    ],
+    processNote: [
+      {
+        number: 1,
+        type: 'display',
+        text: `You may owe $${(s.member / 100).toFixed(2)} to the provider of this service.`,
+      },
+    ],
     extension: [{ url: `${PAYER}/fhir/StructureDefinition/allowed-amount`, valueMoney: usd(s.allowed) }],
   };
 }
 
-const diagnoses = (c: ClaimContext, type: Json): Json[] => [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, c.disease.icd), type: [type] }];
+const diagnoses = (c: ClaimContext, type: Json): Json[] => [
+  { sequence: 1, diagnosisCodeableConcept: coded(ICD10, c.disease.icd), type: [type] },
+];
 const PRINCIPAL = coded(`${THO}ex-diagnosistype`, 'principal');
-const careTeam = (c: ClaimContext, role: string): Json[] => [{
-  sequence: 1, provider: reference('Practitioner', c.practitioner.id), role: coded(`${C4BB_CODES}C4BBClaimCareTeamRole`, role), qualification: coded('http://nucc.org/provider-taxonomy', c.practitioner.taxonomy),
-}];
+const careTeam = (c: ClaimContext, role: string): Json[] => [
+  {
+    sequence: 1,
+    provider: reference('Practitioner', c.practitioner.id),
+    role: coded(`${C4BB_CODES}C4BBClaimCareTeamRole`, role),
+    qualification: coded('http://nucc.org/provider-taxonomy', c.practitioner.taxonomy),
+  },
+];
 const account = (c: ClaimContext, from: number): Json[] => [
-  info(from, 'medicalrecordnumber', { valueString: `MRN-${c.member.cardNumber}` }), info(from + 1, 'patientaccountnumber', { valueString: `ACC-${c.id.toUpperCase()}` }),
+  info(from, 'medicalrecordnumber', { valueString: `MRN-${c.member.cardNumber}` }),
+  info(from + 1, 'patientaccountnumber', { valueString: `ACC-${c.id.toUpperCase()}` }),
 ];
 
 /** Share of professional lines that the plan did not pay. */
@@ -85,28 +217,58 @@ const DENIED_LINES = 0.05;
 /** An office visit or another professional service; `visit` makes the first line an evaluation. */
 export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
   const lines: Service[] = [visit ? c.random.pick(OFFICE_VISITS) : c.random.pick(SERVICES)];
-  for (let more = c.random.poisson(visit ? 0.9 : 0.5); more > 0 && lines.length < 5; more--) lines.push(c.random.pick(SERVICES));
+  for (let more = c.random.poisson(visit ? 0.9 : 0.5); more > 0 && lines.length < 5; more--)
+    lines.push(c.random.pick(SERVICES));
   let total = 0;
   const item = lines.map((service, i) => {
     const s = split(c.random, service.cents);
     const denied = c.random.chance(DENIED_LINES);
     total += service.cents;
     return {
-      sequence: i + 1, careTeamSequence: [1], diagnosisSequence: [1], productOrService: coded(CPT, service.cpt), servicedDate: dateOf(c.start), locationCodeableConcept: coded(PLACE_OF_SERVICE, visit ? '11' : '22'),
-      quantity: { value: 1 }, unitPrice: usd(service.cents), net: usd(service.cents), adjudication: [IN_NETWORK.benefit, units(denied ? 0 : 1), adjusted(denied ? '50' : '45', denied ? service.cents : s.discount), ...itemAmounts(s)],
+      sequence: i + 1,
+      careTeamSequence: [1],
+      diagnosisSequence: [1],
+      productOrService: coded(CPT, service.cpt),
+      servicedDate: dateOf(c.start),
+      locationCodeableConcept: coded(PLACE_OF_SERVICE, visit ? '11' : '22'),
+      quantity: { value: 1 },
+      unitPrice: usd(service.cents),
+      net: usd(service.cents),
+      adjudication: [
+        IN_NETWORK.benefit,
+        units(denied ? 0 : 1),
+        adjusted(denied ? '50' : '45', denied ? service.cents : s.discount),
+        ...itemAmounts(s),
+      ],
     };
   });
-  return eob(c, 'Professional-NonClinician', 'professional', reference('Organization', c.member.home.id), split(c.random, total), {
-    careTeam: careTeam(c, 'rendering'), diagnosis: diagnoses(c, PRINCIPAL),
-    supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(2, 'servicefacility', { valueReference: reference('Organization', c.member.home.id) }), ...account(c, 3)],
-    adjudication: [IN_NETWORK.billing, IN_NETWORK.rendering], item,
-  });
+  return eob(
+    c,
+    'Professional-NonClinician',
+    'professional',
+    reference('Organization', c.member.home.id),
+    split(c.random, total),
+    {
+      careTeam: careTeam(c, 'rendering'),
+      diagnosis: diagnoses(c, PRINCIPAL),
+      supportingInfo: [
+        info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }),
+        info(2, 'servicefacility', { valueReference: reference('Organization', c.member.home.id) }),
+        ...account(c, 3),
+      ],
+      adjudication: [IN_NETWORK.billing, IN_NETWORK.rendering],
+      item,
+    },
+  );
 }
 
 const institutionalInfo = (c: ClaimContext, from: number, bill: string): Json[] => [
-  info(from, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(from + 1, 'typeofbill', { code: coded(`${NUBC}TypeOfBill`, bill) }),
-  info(from + 2, 'pointoforigin', { code: coded(`${NUBC}PointOfOrigin`, '1') }), info(from + 3, 'admtype', { code: coded(`${NUBC}PriorityTypeOfAdmitOrVisit`, '3') }),
-  info(from + 4, 'discharge-status', { code: coded(`${NUBC}PatDischargeStatus`, '01') }), ...account(c, from + 5),
+  info(from, 'clmrecvddate', { timingDate: dateOf(c.received) }),
+  info(from + 1, 'typeofbill', { code: coded(`${NUBC}TypeOfBill`, bill) }),
+  info(from + 2, 'pointoforigin', { code: coded(`${NUBC}PointOfOrigin`, '1') }),
+  info(from + 3, 'admtype', { code: coded(`${NUBC}PriorityTypeOfAdmitOrVisit`, '3') }),
+  info(from + 4, 'discharge-status', { code: coded(`${NUBC}PatDischargeStatus`, '01') }),
+  ...account(c, from + 5),
 ];
 
 export function outpatientClaim(c: ClaimContext): Resource {
@@ -115,15 +277,30 @@ export function outpatientClaim(c: ClaimContext): Resource {
     const service = c.random.pick(SERVICES);
     total += service.cents * 2;
     return {
-      sequence: i + 1, revenue: coded(`${NUBC}RevenueCodes`, '0450'), productOrService: coded(CPT, service.cpt), servicedDate: dateOf(c.start), quantity: { value: 1 }, net: usd(service.cents * 2),
+      sequence: i + 1,
+      revenue: coded(`${NUBC}RevenueCodes`, '0450'),
+      productOrService: coded(CPT, service.cpt),
+      servicedDate: dateOf(c.start),
+      quantity: { value: 1 },
+      net: usd(service.cents * 2),
       adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, service.cents * 2))],
     };
   });
-  return eob(c, 'Outpatient-Institutional', 'institutional', reference('Organization', c.roster.hospital), split(c.random, total), {
-    subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'outpatient'), careTeam: careTeam(c, 'rendering'),
-    diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')), supportingInfo: institutionalInfo(c, 1, '131'),
-    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing], item,
-  });
+  return eob(
+    c,
+    'Outpatient-Institutional',
+    'institutional',
+    reference('Organization', c.roster.hospital),
+    split(c.random, total),
+    {
+      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'outpatient'),
+      careTeam: careTeam(c, 'rendering'),
+      diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')),
+      supportingInfo: institutionalInfo(c, 1, '131'),
+      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
+      item,
+    },
+  );
 }
 
 export function inpatientClaim(c: ClaimContext): Resource {
@@ -132,15 +309,39 @@ export function inpatientClaim(c: ClaimContext): Resource {
     const cents = c.random.int(40_000, 900_000);
     total += cents;
     return {
-      sequence: i + 1, revenue: coded(`${NUBC}RevenueCodes`, c.random.pick(['0120', '0250', '0300', '0360', '0730'])), productOrService: coded(`${THO}data-absent-reason`, 'not-applicable'),
-      servicedDate: dateOf(c.start), quantity: { value: c.random.int(1, 4) }, net: usd(cents), adjudication: itemAmounts(split(c.random, cents)),
+      sequence: i + 1,
+      revenue: coded(`${NUBC}RevenueCodes`, c.random.pick(['0120', '0250', '0300', '0360', '0730'])),
+      productOrService: coded(`${THO}data-absent-reason`, 'not-applicable'),
+      servicedDate: dateOf(c.start),
+      quantity: { value: c.random.int(1, 4) },
+      net: usd(cents),
+      adjudication: itemAmounts(split(c.random, cents)),
     };
   });
-  return eob(c, 'Inpatient-Institutional', 'institutional', reference('Organization', c.roster.hospital), split(c.random, total), {
-    subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'inpatient'), careTeam: careTeam(c, 'attending'), diagnosis: diagnoses(c, PRINCIPAL),
-    supportingInfo: [info(1, 'admissionperiod', { timingPeriod: { start: dateOf(c.start), end: dateOf(c.end) } }), ...institutionalInfo(c, 2, '111'), info(9, 'drg', { code: coded('https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software', '291') })],
-    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing], item,
-  });
+  return eob(
+    c,
+    'Inpatient-Institutional',
+    'institutional',
+    reference('Organization', c.roster.hospital),
+    split(c.random, total),
+    {
+      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'inpatient'),
+      careTeam: careTeam(c, 'attending'),
+      diagnosis: diagnoses(c, PRINCIPAL),
+      supportingInfo: [
+        info(1, 'admissionperiod', { timingPeriod: { start: dateOf(c.start), end: dateOf(c.end) } }),
+        ...institutionalInfo(c, 2, '111'),
+        info(9, 'drg', {
+          code: coded(
+            'https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software',
+            '291',
+          ),
+        }),
+      ],
+      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
+      item,
+    },
+  );
 }
 
 export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS), refill = 0): Resource {
@@ -149,26 +350,43 @@ export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS)
   return eob(c, 'Pharmacy', 'pharmacy', reference('Organization', c.random.pick(c.roster.pharmacies)), s, {
     careTeam: careTeam(c, 'prescribing'),
     supportingInfo: [
-      info(1, 'dayssupply', { valueQuantity: { value: days } }), info(2, 'dawcode', { code: coded(`${THO}NCPDPDispensedAsWrittenOrProductSelectionCode`, '0') }), info(3, 'refillnum', { valueQuantity: { value: refill } }),
-      info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }), info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
-      info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }), info(7, 'clmrecvddate', { timingDate: dateOf(c.received) }), info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
+      info(1, 'dayssupply', { valueQuantity: { value: days } }),
+      info(2, 'dawcode', { code: coded(`${THO}NCPDPDispensedAsWrittenOrProductSelectionCode`, '0') }),
+      info(3, 'refillnum', { valueQuantity: { value: refill } }),
+      info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }),
+      info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
+      info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }),
+      info(7, 'clmrecvddate', { timingDate: dateOf(c.received) }),
+      info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
     ],
     adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
-    item: [{
-      sequence: 1, productOrService: coded(NDC, drug.ndc), servicedDate: dateOf(c.start), quantity: { value: days, unit: drug.unit }, unitPrice: usd(Math.round(drug.cents / days)), net: usd(drug.cents),
-      adjudication: [...itemAmounts(s), amount('drugcost', s.allowed)],
-    }],
+    item: [
+      {
+        sequence: 1,
+        productOrService: coded(NDC, drug.ndc),
+        servicedDate: dateOf(c.start),
+        quantity: { value: days, unit: drug.unit },
+        unitPrice: usd(Math.round(drug.cents / days)),
+        net: usd(drug.cents),
+        adjudication: [...itemAmounts(s), amount('drugcost', s.allowed)],
+      },
+    ],
   });
 }
 
 export function oralClaim(c: ClaimContext): Resource {
   const s = split(c.random, 14_000);
   return eob(c, 'Oral', 'oral', reference('Practitioner', c.practitioner.id), s, {
-    careTeam: careTeam(c, 'rendering'), diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, 'Z01.21'), type: [PRINCIPAL] }],
+    careTeam: careTeam(c, 'rendering'),
+    diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, 'Z01.21'), type: [PRINCIPAL] }],
     supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), ...account(c, 2)],
     adjudication: [IN_NETWORK.rendering, IN_NETWORK.benefit, IN_NETWORK.billing],
     item: ['D0120', 'D1110'].map((code, i) => ({
-      sequence: i + 1, productOrService: coded(CDT, code), servicedDate: dateOf(c.start), locationCodeableConcept: coded(PLACE_OF_SERVICE, '11'), net: usd(7_000),
+      sequence: i + 1,
+      productOrService: coded(CDT, code),
+      servicedDate: dateOf(c.start),
+      locationCodeableConcept: coded(PLACE_OF_SERVICE, '11'),
+      net: usd(7_000),
       adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, 7_000))],
     })),
   });

@@ -143,7 +143,9 @@ export class Model {
         (members === undefined || members.some((m) => (whole ? person.has(m) : m === member))),
     );
   }
-  /** The latest word whose time has come speaks. Events of a member arrive in order: a prefix of the open ones counts. */
+  /**
+   * The latest word whose time has come speaks. Events of a member arrive in order: a prefix of the open ones counts.
+   */
   #inForce(member: string, key: string, lean: Lean): boolean {
     const all = this.spans.filter((s) => s.member === member && s.key === key);
     const known = all.filter(({ settled }) => settled === true);

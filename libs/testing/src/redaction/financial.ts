@@ -20,8 +20,14 @@ const PROSE = /\.(text|display|disposition|title|description|name|valueString|va
 const UNITS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
 /** Categories that tell why and how, and no amount. */
 const REASONS: ReadonlySet<string> = new Set([
-  'adjustmentreason', 'denialreason', 'rejectreason', 'benefitpaymentstatus', 'networkstatus', 'inoutnetwork',
-  'billingnetworkstatus', 'renderingnetworkstatus',
+  'adjustmentreason',
+  'denialreason',
+  'rejectreason',
+  'benefitpaymentstatus',
+  'networkstatus',
+  'inoutnetwork',
+  'billingnetworkstatus',
+  'renderingnetworkstatus',
 ]);
 const GUIDES = /^http:\/\/hl7\.org\/fhir\/us\/(carin-bb|davinci-pdex|davinci-pas)\//;
 const DECISIONS = /\/(extension-reviewAction|base-ext-when-adjudicated)$/;
@@ -36,7 +42,10 @@ const known = ({ system, code }: Fields, codes: ReadonlySet<string>): boolean =>
 
 /** @param authorization the claim is a prior authorization @param parent the object that holds the element */
 export function fateInFinancial(
-  value: unknown, path: string, parent: Fields | undefined, authorization: boolean,
+  value: unknown,
+  path: string,
+  parent: Fields | undefined,
+  authorization: boolean,
 ): Fate {
   if (AMOUNTS.some((rule) => rule.test(path))) return 'goes';
   if (EXTENSION.test(path)) return fateOfExtension((value as Fields)['url'], parent);

@@ -17,9 +17,19 @@ interface Place {
 const FINANCIAL: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 /** Contained resources of these types are about money as a whole. */
 const WITHHELD: ReadonlySet<string> = new Set([
-  'Account', 'ChargeItem', 'ChargeItemDefinition', 'ClaimResponse', 'Contract', 'CoverageEligibilityRequest',
-  'CoverageEligibilityResponse', 'EnrollmentRequest', 'EnrollmentResponse', 'InsurancePlan', 'Invoice',
-  'PaymentNotice', 'PaymentReconciliation',
+  'Account',
+  'ChargeItem',
+  'ChargeItemDefinition',
+  'ClaimResponse',
+  'Contract',
+  'CoverageEligibilityRequest',
+  'CoverageEligibilityResponse',
+  'EnrollmentRequest',
+  'EnrollmentResponse',
+  'InsurancePlan',
+  'Invoice',
+  'PaymentNotice',
+  'PaymentReconciliation',
 ]);
 /** The platform writes its own version and time, and keeps these of a payer's meta. */
 const META: readonly string[] = ['profile', 'security', 'tag'];
@@ -44,7 +54,9 @@ export function redactionFaults(published: object, exported: object): string[] {
   const { meta: before, ...given } = published as Record<string, unknown>;
   const { meta: after, ...kept } = exported as Record<string, unknown>;
   const type = String(given['resourceType']);
-  const withheld = list(given['contained']).filter(isObject).filter((item) => WITHHELD.has(String(item['resourceType'])));
+  const withheld = list(given['contained'])
+    .filter(isObject)
+    .filter((item) => WITHHELD.has(String(item['resourceType'])));
   const gone = new Set(withheld.map(({ id }) => `#${String(id)}`));
   const root: Place = { path: type, key: '', parent: undefined, financial: false, authorization: false, gone };
   const faults = compare(given, kept, inResource(given, root));

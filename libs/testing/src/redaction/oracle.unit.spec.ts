@@ -9,25 +9,53 @@ const coding = { system: 'http://loinc.org', code: '6301-6', display: 'INR' };
 const inr = { value: 2.5, unit: 'INR', system: UCUM, code: '{INR}' };
 const money = { value: 12.5, currency: 'USD' };
 const observation: Json = {
-  resourceType: 'Observation', id: 'o', meta: { profile: ['p'], tag: [{ system: 's', code: 't' }] }, status: 'final', code: { coding: [coding], text: 'INR' },
-  effectiveDateTime: '2024-02-29', valueQuantity: inr, referenceRange: [{ low: inr, high: inr }], note: [{ text: 'paid $12' }],
-  component: [{ code: { coding: [coding] }, valueString: 'x' }, { code: { text: 'second' }, valueInteger: 3 }],
+  resourceType: 'Observation',
+  id: 'o',
+  meta: { profile: ['p'], tag: [{ system: 's', code: 't' }] },
+  status: 'final',
+  code: { coding: [coding], text: 'INR' },
+  effectiveDateTime: '2024-02-29',
+  valueQuantity: inr,
+  referenceRange: [{ low: inr, high: inr }],
+  note: [{ text: 'paid $12' }],
+  component: [
+    { code: { coding: [coding] }, valueString: 'x' },
+    { code: { text: 'second' }, valueInteger: 3 },
+  ],
   extension: [{ url: 'http://payer.example/x', valueQuantity: inr }],
 };
 const BASIS = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
 const units = { category: { coding: [{ system: BASIS, code: 'allowedunits' }] }, value: 3 };
 const submitted = { category: { coding: [{ code: 'submitted' }] }, amount: money };
 const keptClaim: Json = {
-  resourceType: 'ExplanationOfBenefit', id: 'e', use: 'claim', type: { coding: [coding], text: 'pays [amount removed]' },
-  item: [{ sequence: 1, servicedDate: '2024-01-01', productOrService: { coding: [coding] }, quantity: { value: 1 }, adjudication: [units] }],
-  processNote: [{ number: 1, text: 'See criteria.' }], payment: { type: { text: 'partial' } },
+  resourceType: 'ExplanationOfBenefit',
+  id: 'e',
+  use: 'claim',
+  type: { coding: [coding], text: 'pays [amount removed]' },
+  item: [
+    {
+      sequence: 1,
+      servicedDate: '2024-01-01',
+      productOrService: { coding: [coding] },
+      quantity: { value: 1 },
+      adjudication: [units],
+    },
+  ],
+  processNote: [{ number: 1, text: 'See criteria.' }],
+  payment: { type: { text: 'partial' } },
   supportingInfo: [{ sequence: 1, category: { text: 'lab' }, valueQuantity: inr }],
 };
 const claim: Json = {
-  ...keptClaim, type: { coding: [coding], text: 'pays $12.50' }, total: [{ category: { text: 't' }, amount: money }], text: { status: 'generated', div: '<div/>' },
+  ...keptClaim,
+  type: { coding: [coding], text: 'pays $12.50' },
+  total: [{ category: { text: 't' }, amount: money }],
+  text: { status: 'generated', div: '<div/>' },
   item: [{ ...(keptClaim['item'] as Json[])[0], net: money, adjudication: [submitted, units, submitted] }],
   payment: { type: { text: 'partial' }, date: '2024-01-01', amount: money },
-  supportingInfo: [...(keptClaim['supportingInfo'] as Json[]), { sequence: 2, category: { text: 'fee' }, valueQuantity: { value: 5, unit: 'USD' } }],
+  supportingInfo: [
+    ...(keptClaim['supportingInfo'] as Json[]),
+    { sequence: 2, category: { text: 'fee' }, valueQuantity: { value: 5, unit: 'USD' } },
+  ],
 };
 
 /** Every copy of `value` in which one leaf was taken out, and every one in which a leaf has another content. */
@@ -36,13 +64,21 @@ function* mutations(value: unknown, path = ''): Generator<{ path: string; lost: 
   for (const [key, part] of Object.entries(value)) {
     const here = `${path}.${key}`;
     const put = (other: unknown): unknown => {
-      if (Array.isArray(value)) return other === undefined ? value.toSpliced(Number(key), 1) : value.with(Number(key), other);
+      if (Array.isArray(value))
+        return other === undefined ? value.toSpliced(Number(key), 1) : value.with(Number(key), other);
       const copy: Json = { ...(value as Json), [key]: other };
       if (other === undefined) delete copy[key];
       return copy;
     };
-    if (typeof part !== 'object') yield { path: here, lost: put(undefined), changed: put(typeof part === 'number' ? part + 1 : `${String(part)}x`) };
-    else for (const inner of mutations(part, here)) yield { path: inner.path, lost: put(inner.lost), changed: put(inner.changed) };
+    if (typeof part !== 'object')
+      yield {
+        path: here,
+        lost: put(undefined),
+        changed: put(typeof part === 'number' ? part + 1 : `${String(part)}x`),
+      };
+    else
+      for (const inner of mutations(part, here))
+        yield { path: inner.path, lost: put(inner.lost), changed: put(inner.changed) };
   }
 }
 
@@ -53,7 +89,10 @@ describe('redactionFaults', () => {
   });
 
   it('sees each value that is lost, and each that is another one', () => {
-    for (const [published, exported] of [[observation, observation], [claim, keptClaim]] as const) {
+    for (const [published, exported] of [
+      [observation, observation],
+      [claim, keptClaim],
+    ] as const) {
       for (const { path, lost, changed } of mutations(exported)) {
         expect(redactionFaults(published, lost as Json), `without ${path}`).not.toEqual([]);
         expect(redactionFaults(published, changed as Json), `another ${path}`).not.toEqual([]);
@@ -62,12 +101,16 @@ describe('redactionFaults', () => {
   });
 
   it.each(['total', 'text'])('sees %s of a claim that is still there', (name) => {
-    expect(redactionFaults(claim, { ...keptClaim, [name]: claim[name] })).toEqual([`left ExplanationOfBenefit.${name}`]);
+    expect(redactionFaults(claim, { ...keptClaim, [name]: claim[name] })).toEqual([
+      `left ExplanationOfBenefit.${name}`,
+    ]);
   });
 
   it('sees amounts, texts and payment dates that are still there', () => {
     for (const name of ['item', 'payment', 'supportingInfo', 'type']) {
-      expect(redactionFaults(claim, { ...keptClaim, [name]: claim[name] }).join(), name).toContain('left ExplanationOfBenefit.');
+      expect(redactionFaults(claim, { ...keptClaim, [name]: claim[name] }).join(), name).toContain(
+        'left ExplanationOfBenefit.',
+      );
     }
   });
 
@@ -77,8 +120,11 @@ describe('redactionFaults', () => {
   });
 
   it.each([
-    [{ value: 5, system: 'urn:iso:std:iso:4217', code: 'USD' }], [{ value: 5, unit: '$' }], [{ value: 5, code: 'USD' }],
-    [{ value: 5, system: UCUM, code: '[USD]/d' }], [money],
+    [{ value: 5, system: 'urn:iso:std:iso:4217', code: 'USD' }],
+    [{ value: 5, unit: '$' }],
+    [{ value: 5, code: 'USD' }],
+    [{ value: 5, system: UCUM, code: '[USD]/d' }],
+    [money],
   ])('wants %j to go from clinical data', (valueQuantity) => {
     const published = { resourceType: 'Observation', id: 'o', status: 'final', valueQuantity };
     const { valueQuantity: _, ...without } = published;
@@ -87,13 +133,28 @@ describe('redactionFaults', () => {
   });
 
   it('wants contained invoices to go with the references to them', () => {
-    const published = { resourceType: 'Procedure', id: 'p', contained: [{ resourceType: 'Invoice', id: 'i' }], reasonReference: [{ reference: '#i' }] };
+    const published = {
+      resourceType: 'Procedure',
+      id: 'p',
+      contained: [{ resourceType: 'Invoice', id: 'i' }],
+      reasonReference: [{ reference: '#i' }],
+    };
     expect(redactionFaults(published, { resourceType: 'Procedure', id: 'p' })).toEqual([]);
-    expect(redactionFaults(published, published)).toEqual(['left Procedure.contained', 'left Procedure.reasonReference.reference']);
+    expect(redactionFaults(published, published)).toEqual([
+      'left Procedure.contained',
+      'left Procedure.reasonReference.reference',
+    ]);
   });
 
   it('sees elements that nobody published', () => {
-    expect(redactionFaults(observation, { ...observation, issued: '2024-03-01' })).toEqual(['added Observation.issued']);
-    expect(redactionFaults(observation, { ...observation, component: [...(observation['component'] as Json[]), { valueInteger: 3 }] })).toEqual(['added Observation.component']);
+    expect(redactionFaults(observation, { ...observation, issued: '2024-03-01' })).toEqual([
+      'added Observation.issued',
+    ]);
+    expect(
+      redactionFaults(observation, {
+        ...observation,
+        component: [...(observation['component'] as Json[]), { valueInteger: 3 }],
+      }),
+    ).toEqual(['added Observation.component']);
   });
 });

@@ -14,16 +14,25 @@ export interface ViewsHarness {
   close(): Promise<void>;
 }
 
-export interface Item { n: number; group: string; tags?: string[]; line?: Uint8Array | string }
+export interface Item {
+  n: number;
+  group: string;
+  tags?: string[];
+  line?: Uint8Array | string;
+}
 
-const data = (record: LogRecord): Record<string, unknown> => JSON.parse(Buffer.from(record.value).toString('utf8')) as Record<string, unknown>;
+const data = (record: LogRecord): Record<string, unknown> =>
+  JSON.parse(Buffer.from(record.value).toString('utf8')) as Record<string, unknown>;
 
 /** A blind view with two indexes, membership and a body: the shape of `records`. */
 export const items: Projection = {
-  owner: 'test', name: 'items', version: 1,
+  owner: 'test',
+  name: 'items',
+  version: 1,
   topics: {
     't.items': {
-      part: 'item', blind: true,
+      part: 'item',
+      blind: true,
       keys: (record) => [record.key],
       evolve: (_part, record) => (record.headers['ce_type'] === 'removed' ? null : (data(record) as unknown as Item)),
     },
@@ -35,10 +44,17 @@ export const items: Projection = {
   bodies: ['item.line'],
 };
 
-interface Total { sum: number | bigint; seen: number; failed?: boolean }
+interface Total {
+  sum: number | bigint;
+  seen: number;
+  failed?: boolean;
+}
 /** Two topics into one document, each counting in its own part: twice the same record would show. */
 export const totals: Projection = {
-  owner: 'test', name: 'totals', version: 1, keepDecoded: 2,
+  owner: 'test',
+  name: 'totals',
+  version: 1,
+  keepDecoded: 2,
   topics: {
     't.left': { part: 'left', keys: (record) => [record.key], evolve: add, failed },
     't.right': { part: 'right', keys: (record) => [record.key], evolve: add },
@@ -63,15 +79,33 @@ function failed(part: Total | undefined): Total {
 /** Switches the faults of `add` and `failed` on: evolve is pure otherwise. */
 export const poison = { on: true, unpassable: false };
 
-export const record = (key: string, value: object, type = 'added', partitionKey = key): NewRecord => ({ key, partitionKey, headers: { ce_type: type }, value: JSON.stringify(value) });
+export const record = (key: string, value: object, type = 'added', partitionKey = key): NewRecord => ({
+  key,
+  partitionKey,
+  headers: { ce_type: type },
+  value: JSON.stringify(value),
+});
 
-export const progress = (deriver: string, topic: string, partition: number, next: number, after?: object, partitionKey = deriver): NewRecord => ({
-  key: `progress/${deriver}/${topic}/${partition}`, partitionKey, headers: { ce_type: PROGRESS_TYPE },
+export const progress = (
+  deriver: string,
+  topic: string,
+  partition: number,
+  next: number,
+  after?: object,
+  partitionKey = deriver,
+): NewRecord => ({
+  key: `progress/${deriver}/${topic}/${partition}`,
+  partitionKey,
+  headers: { ce_type: PROGRESS_TYPE },
   value: JSON.stringify({ deriver, topic, partition, next, ...(after && { after }) }),
 });
 
 /** Appends and gives the head after it. */
-export async function appendAll(log: EventLog, topic: string, records: readonly NewRecord[]): Promise<Awaited<ReturnType<EventLog['head']>>> {
+export async function appendAll(
+  log: EventLog,
+  topic: string,
+  records: readonly NewRecord[],
+): Promise<Awaited<ReturnType<EventLog['head']>>> {
   await log.append(topic, records);
   return log.head([topic]);
 }

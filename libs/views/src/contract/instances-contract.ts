@@ -7,7 +7,9 @@ import { ProjectionSet } from '../projection-set.ts';
 import { poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
-/** Several instances over one store and one group: for adapters that more than one process writes (`harness.another`). */
+/**
+ * Several instances over one store and one group: for adapters that more than one process writes (`harness.another`).
+ */
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {
     let harness: ViewsHarness;
@@ -42,15 +44,20 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       also.push(views);
       return views;
     }
-    const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 23}`, { n: 1 }));
-    const passed = async (views: Views): Promise<boolean> => views.reader(totals).waitFor(await log.head(['t.left', 't.right']), 60_000);
+    const adds = (from: number, to: number): NewRecord[] =>
+      Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 23}`, { n: 1 }));
+    const passed = async (views: Views): Promise<boolean> =>
+      views.reader(totals).waitFor(await log.head(['t.left', 't.right']), 60_000);
     const sum = async (views: Views): Promise<number> => {
       let all = 0;
-      for await (const document of views.reader(totals).scan({ index: 'by_sum' })) all += (document['left'] as { sum: number }).sum;
+      for await (const document of views.reader(totals).scan({ index: 'by_sum' }))
+        all += (document['left'] as { sum: number }).sum;
       return all;
     };
 
-    it('share a view: each tells the position of all partitions, and one takes over from the other', async ({ skip }) => {
+    it('share a view: each tells the position of all partitions, and one takes over from the other', async ({
+      skip,
+    }) => {
       if (harness.another === undefined) return skip();
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
@@ -60,7 +67,10 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       const [ofA, ofB] = [(await a.status())[0]!, (await b.status())[0]!];
       expect(ofA.position).toEqual(ofB.position);
       expect(ofA.position.topics['t.left']).toEqual(ofA.head['t.left']);
-      expect(await b.lag()).toEqual([{ view: 'test_totals_v1', topic: 't.left', behind: 0 }, { view: 'test_totals_v1', topic: 't.right', behind: 0 }]);
+      expect(await b.lag()).toEqual([
+        { view: 'test_totals_v1', topic: 't.left', behind: 0 },
+        { view: 'test_totals_v1', topic: 't.right', behind: 0 },
+      ]);
       await stop(a);
       await log.append('t.left', adds(200, 300));
       expect(await passed(harness.views)).toBe(true);
@@ -72,23 +82,34 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(again.failure()).toBeUndefined();
     });
 
-    it('fold what they hear of derivers by where all partitions stand, also those of the other instance', async ({ skip }) => {
+    it('fold what they hear of derivers by where all partitions stand, also those of the other instance', async ({
+      skip,
+    }) => {
       if (harness.another === undefined) return skip();
       const other = await another();
       await start(harness.views);
       await start(other);
       await log.append('t.right', adds(0, 40));
-      const after = { 't.right': Object.fromEntries((await log.head(['t.right']))['t.right']!.map((next, p) => [p, next])) };
-      for (let next = 1; next <= 30; next++) await log.append('t.left', [progress('d1', 'in.events', 0, next, after, `p${next}`)]);
+      const after = {
+        't.right': Object.fromEntries((await log.head(['t.right']))['t.right']!.map((next, p) => [p, next])),
+      };
+      for (let next = 1; next <= 30; next++)
+        await log.append('t.left', [progress('d1', 'in.events', 0, next, after, `p${next}`)]);
       expect(await passed(other)).toBe(true);
       expect(await harness.views.reader(totals).waitFor({ 'in.events': [30] }, 60_000)).toBe(true);
-      await log.append('t.left', Array.from({ length: 8 }, (_, i) => progress('d1', 'in.events', 0, 31 + i, after, `p${i}`)));
+      await log.append(
+        't.left',
+        Array.from({ length: 8 }, (_, i) => progress('d1', 'in.events', 0, 31 + i, after, `p${i}`)),
+      );
       expect(await passed(other)).toBe(true);
       const kept = await other.store.checkpoints(totals, 'live');
-      for (const { progress: entries } of kept.filter((c) => c.topic === 't.left' && c.progress.length > 0)) expect(entries.length).toBeLessThanOrEqual(2);
+      for (const { progress: entries } of kept.filter((c) => c.topic === 't.left' && c.progress.length > 0))
+        expect(entries.length).toBeLessThanOrEqual(2);
     });
 
-    it('go on writing while one of them rebuilds; no reader sees a position go back; the other follows the swap', async ({ skip }) => {
+    it('go on writing while one of them rebuilds; no reader sees a position go back; the other follows the swap', async ({
+      skip,
+    }) => {
       if (harness.another === undefined) return skip();
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
@@ -127,35 +148,42 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect((await b.status())[0]).toMatchObject({ version: 2, previous: 3 });
     });
 
-    it('whoever was told that a view has passed something finds it wherever it is read next, also while a build is replaced', async ({ skip }) => {
-      if (harness.another === undefined) return skip();
-      const other = await another();
-      const a = await start(harness.views);
-      await log.append('t.left', adds(0, 100));
-      expect(await passed(harness.views)).toBe(true);
-      let busy = true;
-      const stale: string[] = [];
-      let told = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
-      const telling = (async () => {
-        while (busy) {
-          await log.append('t.left', [record('k0', { n: 1 })]);
-          if (!(await passed(harness.views))) stale.push('never passed');
-          told = { ...told, sum: told.sum + 1 };
-          const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
-          if (seen.sum < told.sum) stale.push(`${seen.sum} after ${told.sum}`);
+    it(
+      'whoever was told that a view has passed something finds it wherever it is read next, also while a build is ' +
+        'replaced',
+      async ({ skip }) => {
+        if (harness.another === undefined) return skip();
+        const other = await another();
+        const a = await start(harness.views);
+        await log.append('t.left', adds(0, 100));
+        expect(await passed(harness.views)).toBe(true);
+        let busy = true;
+        const stale: string[] = [];
+        let told = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
+        const telling = (async () => {
+          while (busy) {
+            await log.append('t.left', [record('k0', { n: 1 })]);
+            if (!(await passed(harness.views))) stale.push('never passed');
+            told = { ...told, sum: told.sum + 1 };
+            const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
+            if (seen.sum < told.sum) stale.push(`${seen.sum} after ${told.sum}`);
+          }
+        })();
+        try {
+          for (const build of [2, 3])
+            expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
+          expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
+          const { sum } = told;
+          await eventually(() => told.sum > sum + 20 || stale.length > 0, {
+            what: '20 more records are read after the last swap',
+          });
+        } finally {
+          busy = false;
+          await telling;
         }
-      })();
-      try {
-        for (const build of [2, 3]) expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
-        expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
-        const { sum } = told;
-        await eventually(() => told.sum > sum + 20 || stale.length > 0, { what: '20 more records are read after the last swap' });
-      } finally {
-        busy = false;
-        await telling;
-      }
-      expect(stale).toEqual([]);
-    });
+        expect(stale).toEqual([]);
+      },
+    );
 
     it('go on with a rebuild that another left, and start no second one beside it', async ({ skip }) => {
       if (harness.another === undefined) return skip();
@@ -178,7 +206,10 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         }
         return answer;
       };
-      const left = a.rebuild('totals').then(() => 'done', () => 'left');
+      const left = a.rebuild('totals').then(
+        () => 'done',
+        () => 'left',
+      );
       await paused;
       await expect(b.rebuild('totals')).rejects.toThrow(/rebuilt by another instance/);
       const stopping = stop(a);
@@ -192,7 +223,9 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(await sum(other)).toBe(60);
     });
 
-    it('notice while they run that the store forgot its last seconds, and read them from the log again', async ({ skip }) => {
+    it('notice while they run that the store forgot its last seconds, and read them from the log again', async ({
+      skip,
+    }) => {
       if (harness.another === undefined || harness.remember === undefined) return skip();
       const other = await another();
       const [a] = [await start(harness.views), await start(other)];
@@ -217,13 +250,30 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
     it('end equal to one after the other when the same partitions are handled by both', async ({ skip }) => {
       if (harness.another === undefined) return skip();
       const other = await another();
-      // A group of its own each: both get every batch of every partition, as a member does that does not know yet that it lost them.
-      const double = (suffix: string): EventLog => new Proxy(log, {
-        get: (target, key) => (key === 'subscribe' ? (options: Parameters<EventLog['subscribe']>[0]) => target.subscribe({ ...options, group: `${options.group}/${suffix}` })
-          : key === 'committed' ? (group: string, topics: readonly string[]) => target.committed(`${group}/${suffix}`, topics)
-          : typeof target[key as keyof EventLog] === 'function' ? (target[key as keyof EventLog] as () => unknown).bind(target) : target[key as keyof EventLog]),
-      });
-      const sets = [harness.views, other].map((views, i) => new ProjectionSet({ log: double(String(i)), views, projections: [totals], maxRecords: 3 + i * 4, verifyMs: 20 }));
+      // A group of its own each: both get every batch of every partition, as a member does that does not know yet that
+      // it lost them.
+      const double = (suffix: string): EventLog =>
+        new Proxy(log, {
+          get: (target, key) =>
+            key === 'subscribe'
+              ? (options: Parameters<EventLog['subscribe']>[0]) =>
+                  target.subscribe({ ...options, group: `${options.group}/${suffix}` })
+              : key === 'committed'
+                ? (group: string, topics: readonly string[]) => target.committed(`${group}/${suffix}`, topics)
+                : typeof target[key as keyof EventLog] === 'function'
+                  ? (target[key as keyof EventLog] as () => unknown).bind(target)
+                  : target[key as keyof EventLog],
+        });
+      const sets = [harness.views, other].map(
+        (views, i) =>
+          new ProjectionSet({
+            log: double(String(i)),
+            views,
+            projections: [totals],
+            maxRecords: 3 + i * 4,
+            verifyMs: 20,
+          }),
+      );
       for (const set of sets) running.add(set);
       await Promise.all(sets.map((set) => set.start()));
       for (let i = 0; i < 200; i += 10) await log.append('t.left', adds(i, i + 10));

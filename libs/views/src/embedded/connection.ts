@@ -17,9 +17,19 @@ const REGISTRY = `
 const ADDED = ['previous', 'keep_until'] as const;
 
 /** What the file says of a collection. */
-export interface Registered { readonly live: number; readonly building: number | undefined; readonly previous: number | undefined; readonly keepUntil: number | undefined; readonly last: number; readonly definition: string }
+export interface Registered {
+  readonly live: number;
+  readonly building: number | undefined;
+  readonly previous: number | undefined;
+  readonly keepUntil: number | undefined;
+  readonly last: number;
+  readonly definition: string;
+}
 
-/** One connection to the file: its transactions, what it knows of collections, and their statements. A transaction never spans an await. */
+/**
+ * One connection to the file: its transactions, what it knows of collections, and their statements. A transaction never
+ * spans an await.
+ */
 export class Connection {
   readonly db: DatabaseSync;
   readonly file: string;
@@ -36,21 +46,37 @@ export class Connection {
     this.#readonly = readonly;
     this.db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (!readonly) {
-      this.db.exec(`PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`);
-      const columns = new Set((this.db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name));
-      for (const column of ADDED) if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
+      this.db.exec(
+        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
+          `wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,
+      );
+      const columns = new Set(
+        (this.db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name),
+      );
+      for (const column of ADDED)
+        if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
     }
     // A reader in another thread scans, and does not need pages that it has passed.
     this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.db;
     this.control = {
-      read: db.prepare('BEGIN'), begin: db.prepare('BEGIN IMMEDIATE'), commit: db.prepare('COMMIT'), rollback: db.prepare('ROLLBACK'), dataVersion: db.prepare('PRAGMA data_version'),
+      read: db.prepare('BEGIN'),
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      dataVersion: db.prepare('PRAGMA data_version'),
       registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
       checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
       ...(!readonly && {
         save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)'),
-        first: db.prepare('INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, progress = excluded.progress WHERE next = 0'),
-        move: db.prepare('UPDATE checkpoints SET next = ?, progress = ? WHERE collection = ? AND build = ? AND topic = ? AND part = ? AND next = ?'),
+        first: db.prepare(
+          'INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, ' +
+            'progress = excluded.progress WHERE next = 0',
+        ),
+        move: db.prepare(
+          'UPDATE checkpoints SET next = ?, progress = ? WHERE collection = ? AND build = ? AND topic = ? AND part ' +
+            '= ? AND next = ?',
+        ),
       }),
     };
   }
@@ -79,9 +105,25 @@ export class Connection {
     }
     let found = this.#registered.get(collection);
     if (found === undefined) {
-      const row = this.control.registered.get(collection) as { live: number; building: number | null; previous?: number | null; keep_until?: number | null; last: number; definition: string } | undefined;
+      const row = this.control.registered.get(collection) as
+        | {
+            live: number;
+            building: number | null;
+            previous?: number | null;
+            keep_until?: number | null;
+            last: number;
+            definition: string;
+          }
+        | undefined;
       if (row === undefined) return undefined;
-      found = { live: row.live, building: row.building ?? undefined, previous: row.previous ?? undefined, keepUntil: row.keep_until ?? undefined, last: row.last, definition: row.definition };
+      found = {
+        live: row.live,
+        building: row.building ?? undefined,
+        previous: row.previous ?? undefined,
+        keepUntil: row.keep_until ?? undefined,
+        last: row.last,
+        definition: row.definition,
+      };
       this.#registered.set(collection, found);
     }
     return found;
@@ -102,8 +144,18 @@ export class Connection {
     const collection = collectionName(projection);
     const number = build === 'live' ? this.lookup(collection)?.live : build;
     if (number === undefined) return [];
-    const rows = this.control.checkpoints.all(collection, number) as { topic: string; part: number; next: number; progress: string }[];
-    return rows.map((r) => ({ topic: r.topic, partition: r.part, next: r.next, progress: JSON.parse(r.progress) as Checkpoint['progress'] }));
+    const rows = this.control.checkpoints.all(collection, number) as {
+      topic: string;
+      part: number;
+      next: number;
+      progress: string;
+    }[];
+    return rows.map((r) => ({
+      topic: r.topic,
+      partition: r.part,
+      next: r.next,
+      progress: JSON.parse(r.progress) as Checkpoint['progress'],
+    }));
   }
 
   /** Statements of a build that is gone. */
@@ -112,8 +164,10 @@ export class Connection {
   }
 
   /**
-   * Reads of one turn of the event loop share a transaction: locks on the file are half of what a get costs. Only on the
-   * connection that writes: everything that changes the file ends the transaction first, so a read sees every write before it.
+   * Reads of one turn of the event loop share a transaction: locks on the file are half of what a get costs. Only on
+   * the
+   * connection that writes: everything that changes the file ends the transaction first, so a read sees every write
+   * before it.
    */
   beginReading(): void {
     if (this.#readonly || this.#reading !== undefined || this.db.isTransaction) return;

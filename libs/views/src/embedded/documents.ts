@@ -16,7 +16,12 @@ export class Documents {
     this.#connection = connection;
   }
 
-  parts(projection: Projection, build: Build, partName: string, ids: readonly string[]): ReadonlyMap<string, StoredPart> {
+  parts(
+    projection: Projection,
+    build: Build,
+    partName: string,
+    ids: readonly string[],
+  ): ReadonlyMap<string, StoredPart> {
     const statements = this.#connection.of(projection, build)!;
     const part = statements.layout.partByName.get(partName)!;
     const select = statements.part(part);
@@ -33,12 +38,20 @@ export class Documents {
 
   /** Writes within the caller's transaction. @returns ids of the parts that have moved since their `base` */
   write(statements: Statements, ops: readonly ViewOp[]): string[] {
-    return ops.filter((op) => !this.#write(statements, statements.layout.partByName.get(op.part)!, op)).map((op) => op.id);
+    return ops
+      .filter((op) => !this.#write(statements, statements.layout.partByName.get(op.part)!, op))
+      .map((op) => op.id);
   }
 
   /** False when the part has moved since `base`. */
   #write(statements: Statements, part: PartColumns, op: ViewOp): boolean {
-    const encoded = op.value === null ? undefined : encodePart(op.value, part.bodies.map((b) => b.field));
+    const encoded =
+      op.value === null
+        ? undefined
+        : encodePart(
+            op.value,
+            part.bodies.map((b) => b.field),
+          );
     const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null];
     const position = packed(op.partition, op.offset);
     if (op.base === undefined && part.arrays.length === 0 && position !== undefined) {
@@ -48,7 +61,13 @@ export class Documents {
     const before = decodePosition(row?.[0]);
     if (!isNewer(before, op.partition, op.offset)) return true;
     if (op.base !== undefined && !samePosition(op.base, before)) return false;
-    this.#upsert(statements, part, false, [op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values], encoded?.bodies);
+    this.#upsert(
+      statements,
+      part,
+      false,
+      [op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values],
+      encoded?.bodies,
+    );
     part.arrays.forEach(({ paths }, n) => {
       statements.clearArray(part, n).run(op.id);
       const found = paths.map((fields) => fieldOf(op.value, fields));
@@ -64,7 +83,13 @@ export class Documents {
   }
 
   /** False when the condition did not hold. */
-  #upsert(statements: Statements, part: PartColumns, conditional: boolean, values: readonly (string | number | null)[], bodies: readonly (Uint8Array | undefined)[] = []): boolean {
+  #upsert(
+    statements: Statements,
+    part: PartColumns,
+    conditional: boolean,
+    values: readonly (string | number | null)[],
+    bodies: readonly (Uint8Array | undefined)[] = [],
+  ): boolean {
     const upsert = statements.upsert(part, conditional);
     const fresh = statements.nextBody();
     if (part.bodies.length === 0) return upsert.run(fresh, ...values).changes !== 0;

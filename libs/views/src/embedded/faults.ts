@@ -4,7 +4,9 @@ import { EngineUnavailable } from '@provider-access/eventlog';
 const AWAY = new Set([5, 6, 7, 10, 13, 14]);
 export function asFault(error: unknown): unknown {
   const code = (error as { errcode?: number } | undefined)?.errcode;
-  return code !== undefined && AWAY.has(code & 0xff) ? new EngineUnavailable(`the view store is away (SQLite ${code})`) : error;
+  return code !== undefined && AWAY.has(code & 0xff)
+    ? new EngineUnavailable(`the view store is away (SQLite ${code})`)
+    : error;
 }
 
 export function reading<T>(work: () => T): T {

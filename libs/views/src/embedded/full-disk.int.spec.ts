@@ -38,8 +38,23 @@ const script = (file: string): string => `
 
 it('says why it does not advance while the disk is full, and goes on by itself with room', () => {
   const folder = mkdtempSync(join(tmpdir(), 'views-full-'));
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--conditions=@provider-access/source', '--no-warnings', '--input-type=module', '-e', script(join(folder, 'views.db'))], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [
+      '--conditions=@provider-access/source',
+      '--no-warnings',
+      '--input-type=module',
+      '-e',
+      script(join(folder, 'views.db')),
+    ],
+    { encoding: 'utf8' },
+  );
   rmSync(folder, { recursive: true });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  expect(JSON.parse(stdout)).toEqual({ before: null, full: expect.stringMatching(/^t\.items\/0: /) as string, shown: 1, after: 2 });
+  expect(JSON.parse(stdout)).toEqual({
+    before: null,
+    full: expect.stringMatching(/^t\.items\/0: /) as string,
+    shown: 1,
+    after: 2,
+  });
 });

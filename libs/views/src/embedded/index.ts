@@ -9,7 +9,8 @@ export type { EmbeddedViewsOptions } from './store.ts';
 /** Views in one SQLite file. One process writes it; others open it `readonly`. */
 export function openEmbeddedViews(options: EmbeddedViewsOptions): Views {
   const store = new EmbeddedStore(options);
-  const stopCheckpoints = options.backgroundCheckpoints === true ? checkpointInBackground(options.file) : async () => undefined;
+  const stopCheckpoints =
+    options.backgroundCheckpoints === true ? checkpointInBackground(options.file) : async () => undefined;
   return {
     store,
     reader: (projection: Projection) => new StoreReader(store, projection),

@@ -25,7 +25,11 @@ it('killed in the middle of writing, it holds what was answered, and its documen
   const folder = await mkdtemp(join(tmpdir(), 'views-'));
   const file = join(folder, 'views.db');
   try {
-    const child = spawn(process.execPath, ['--conditions=@provider-access/source', '--input-type=module', '-e', writer(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      ['--conditions=@provider-access/source', '--input-type=module', '-e', writer(file)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const exited = once(child, 'exit');
     let answered = 0;
     for await (const line of createInterface({ input: child.stdout })) {

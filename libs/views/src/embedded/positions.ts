@@ -1,7 +1,8 @@
 import type { PartPosition } from '../store.ts';
 
 /**
- * A part's position in one column: `partition * 2^43 + offset` while one partition has written it, which is the rule and
+ * A part's position in one column: `partition * 2^43 + offset` while one partition has written it, which is the rule
+ * and
  * lets one statement decide what is newer; JSON text `{"partition":offset}` for several.
  */
 const SHIFT = 43;
@@ -9,7 +10,8 @@ const STEP = 2 ** SHIFT;
 const MAX_PARTITION = 1023;
 
 /** SQL: the stored position is of the given one's partition and older, or there is none. */
-export const isOlder = (stored: string, given: string): string => `(${stored} IS NULL OR (${stored} < ${given} AND ${stored} >> ${SHIFT} = ${given} >> ${SHIFT}))`;
+export const isOlder = (stored: string, given: string): string =>
+  `(${stored} IS NULL OR (${stored} < ${given} AND ${stored} >> ${SHIFT} = ${given} >> ${SHIFT}))`;
 
 export const packed = (partition: number, offset: number): number | undefined =>
   partition <= MAX_PARTITION && offset < STEP ? partition * STEP + offset : undefined;

@@ -17,7 +17,11 @@ export class Queries {
     this.#looked = looked;
   }
 
-  getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): readonly (ViewDocument | undefined)[] {
+  getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): readonly (ViewDocument | undefined)[] {
     const statements = this.#connection.of(projection, 'live');
     if (statements === undefined) return ids.map(() => undefined);
     this.#connection.beginReading();
@@ -52,13 +56,22 @@ export class Queries {
     const asked = planQuery(projection, query);
     const statements = this.#connection.of(projection, 'live');
     if (statements === undefined) return [];
-    const plan = asked.indexedOnly && (!statements.layout.flat || asked.index.array) ? { ...asked, indexedOnly: false } : asked;
+    const plan =
+      asked.indexedOnly && (!statements.layout.flat || asked.index.array) ? { ...asked, indexedOnly: false } : asked;
     this.#connection.beginReading();
-    // Behind `after` the bound on the side that the scan starts from is passed already: one start in the index, not two.
+    // Behind `after` the bound on the side that the scan starts from is passed already: one start in the index, not
+    // two.
     const start = plan.descending ? '<' : '>';
-    const needed = plan.after === undefined || plan.bounds.some((b) => b.op[0] === start && !inside(plan.after!.values[0]!, b.op, b.value));
+    const needed =
+      plan.after === undefined ||
+      plan.bounds.some((b) => b.op[0] === start && !inside(plan.after!.values[0]!, b.op, b.value));
     const bounds = needed ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== start);
-    const values = [...plan.equals, ...bounds.map((b) => b.value), ...(plan.after ? [...plan.after.values, plan.after.id] : []), plan.limit].map(bound);
+    const values = [
+      ...plan.equals,
+      ...bounds.map((b) => b.value),
+      ...(plan.after ? [...plan.after.values, plan.after.id] : []),
+      plan.limit,
+    ].map(bound);
     const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
     const decode = plan.indexedOnly ? indexedDocumentOf : documentOf;
     return rows.map((row) => decode(statements.layout, row, plan.bodies)!);

@@ -11,7 +11,9 @@ export function snapshot(connection: Connection, projection: Projection, builds:
   const layout = connection.layout(projection);
   const own = new Connection(connection.file, true);
   own.db.exec('BEGIN'); // holds one state of the file from its first read on
-  const positions = new Map(builds.map((b) => [b, topicPosition(Object.keys(projection.topics), own.checkpoints(projection, b))] as const));
+  const positions = new Map(
+    builds.map((b) => [b, topicPosition(Object.keys(projection.topics), own.checkpoints(projection, b))] as const),
+  );
   const bodies = projection.bodies ?? [];
   const byName = [...layout.parts].sort((a, b) => (a.name < b.name ? -1 : 1));
   const bodyStart = 1 + layout.parts.length;
@@ -24,9 +26,17 @@ export function snapshot(connection: Connection, projection: Projection, builds:
       for (let after = ''; ; await nextTurn()) {
         const rows = page.all(after) as unknown as readonly (readonly unknown[])[];
         for (const row of rows) {
-          const parts = byName.flatMap((p) => (row[1 + p.n] === null ? [] : [{
-            part: p.name, json: row[1 + p.n] as string, bodies: p.bodies.map((b) => row[bodyStart + bodyColumns.indexOf(b.column)] as Uint8Array | null),
-          }]));
+          const parts = byName.flatMap((p) =>
+            row[1 + p.n] === null
+              ? []
+              : [
+                  {
+                    part: p.name,
+                    json: row[1 + p.n] as string,
+                    bodies: p.bodies.map((b) => row[bodyStart + bodyColumns.indexOf(b.column)] as Uint8Array | null),
+                  },
+                ],
+          );
           if (parts.length > 0) digest.add(row[0] as string, parts);
         }
         if (rows.length === 0) return digest.result();

@@ -45,10 +45,21 @@ export class EmbeddedStore implements ViewStore {
     return 0;
   }
 
-  async parts(projection: Projection, build: Build, partName: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
+  async parts(
+    projection: Projection,
+    build: Build,
+    partName: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredPart>> {
     return this.#documents.parts(projection, build, partName, ids);
   }
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number): Promise<readonly string[]> {
+  async apply(
+    projection: Projection,
+    build: Build,
+    ops: readonly ViewOp[],
+    checkpoint?: Checkpoint,
+    from?: number,
+  ): Promise<readonly string[]> {
     const statements = this.#connection.of(projection, build)!;
     const { collection } = statements.layout;
     const refused = this.#connection.transaction(() => {
@@ -63,7 +74,11 @@ export class EmbeddedStore implements ViewStore {
     return refused;
   }
 
-  async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+  async getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): Promise<readonly (ViewDocument | undefined)[]> {
     return reading(() => this.#queries.getMany(projection, ids, bodies));
   }
   async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {

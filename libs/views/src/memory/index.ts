@@ -2,7 +2,9 @@ import { StoreReader } from '../reader.ts';
 import type { Projection, Views } from '../port.ts';
 import { MemoryStore } from './store.ts';
 
-/** Views in memory, for unit tests only: same semantics, nothing survives. There is nothing that a worker could open. */
+/**
+ * Views in memory, for unit tests only: same semantics, nothing survives. There is nothing that a worker could open.
+ */
 export function openMemoryViews(options: { readonly shared?: boolean } = {}): Views & { readonly store: MemoryStore } {
   const store = new MemoryStore(options);
   return {

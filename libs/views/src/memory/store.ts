@@ -11,13 +11,36 @@ import { CheckpointMoved } from '../store.ts';
 import { Leases } from '../leases.ts';
 import type { Build, Builds, Checkpoint, PartPosition, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 
-interface Part { readonly encoded: EncodedPart | null; readonly position: PartPosition }
-interface Physical { readonly documents: Map<string, Map<string, Part>>; readonly checkpoints: Map<string, Checkpoint>; sealed?: boolean }
-interface Collection { live: number; building?: number; previous?: number; keepUntil?: number; last: number; readonly builds: Map<number, Physical> }
+interface Part {
+  readonly encoded: EncodedPart | null;
+  readonly position: PartPosition;
+}
+interface Physical {
+  readonly documents: Map<string, Map<string, Part>>;
+  readonly checkpoints: Map<string, Checkpoint>;
+  sealed?: boolean;
+}
+interface Collection {
+  live: number;
+  building?: number;
+  previous?: number;
+  keepUntil?: number;
+  last: number;
+  readonly builds: Map<number, Physical>;
+}
 
 const copyOf = (c: Collection): Collection => ({
   ...c,
-  builds: new Map([...c.builds].map(([n, p]) => [n, { ...p, documents: new Map([...p.documents].map(([id, parts]) => [id, new Map(parts)])), checkpoints: new Map(p.checkpoints) }])),
+  builds: new Map(
+    [...c.builds].map(([n, p]) => [
+      n,
+      {
+        ...p,
+        documents: new Map([...p.documents].map(([id, parts]) => [id, new Map(parts)])),
+        checkpoints: new Map(p.checkpoints),
+      },
+    ]),
+  ),
 });
 const empty = (): Physical => ({ documents: new Map(), checkpoints: new Map() });
 
@@ -49,30 +72,52 @@ export class MemoryStore implements ViewStore {
   async ensure(projection: Projection): Promise<number> {
     checkProjection(projection);
     const name = collectionName(projection);
-    if (!this.#collections.has(name)) this.#collections.set(name, { live: 1, last: 1, builds: new Map([[1, empty()]]) });
+    if (!this.#collections.has(name))
+      this.#collections.set(name, { live: 1, last: 1, builds: new Map([[1, empty()]]) });
     return this.#collections.get(name)!.live;
   }
 
   async builds(projection: Projection): Promise<Builds | undefined> {
     const c = this.#collections.get(collectionName(projection));
-    return c && {
-      live: c.live, ...(c.building !== undefined && { building: c.building }), ...(c.previous !== undefined && { previous: c.previous }),
-      ...(c.keepUntil !== undefined && { keepUntil: c.keepUntil }),
-    };
+    return (
+      c && {
+        live: c.live,
+        ...(c.building !== undefined && { building: c.building }),
+        ...(c.previous !== undefined && { previous: c.previous }),
+        ...(c.keepUntil !== undefined && { keepUntil: c.keepUntil }),
+      }
+    );
   }
 
-  async parts(projection: Projection, build: Build, part: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredPart>> {
+  async parts(
+    projection: Projection,
+    build: Build,
+    part: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredPart>> {
     const physical = this.#physical(projection, build);
     const found = new Map<string, StoredPart>();
     for (const id of ids) {
       const stored = physical.documents.get(id)?.get(part);
-      if (stored) found.set(id, { value: this.#decode(projection, part, stored, projection.bodies ?? []) ?? null, position: stored.position });
+      if (stored)
+        found.set(id, {
+          value: this.#decode(projection, part, stored, projection.bodies ?? []) ?? null,
+          position: stored.position,
+        });
     }
     return found;
   }
 
-  async apply(projection: Projection, build: Build, ops: readonly ViewOp[], checkpoint?: Checkpoint, from?: number, incarnation?: number): Promise<readonly string[]> {
-    if (incarnation !== undefined && incarnation !== this.#incarnation) throw new CheckpointMoved(`${collectionName(projection)}: the store may have forgotten something`);
+  async apply(
+    projection: Projection,
+    build: Build,
+    ops: readonly ViewOp[],
+    checkpoint?: Checkpoint,
+    from?: number,
+    incarnation?: number,
+  ): Promise<readonly string[]> {
+    if (incarnation !== undefined && incarnation !== this.#incarnation)
+      throw new CheckpointMoved(`${collectionName(projection)}: the store may have forgotten something`);
     const physical = this.#physical(projection, build);
     const refused: string[] = [];
     for (const op of ops) {
@@ -91,7 +136,8 @@ export class MemoryStore implements ViewStore {
     if (checkpoint !== undefined && refused.length === 0) {
       const key = `${checkpoint.topic}/${checkpoint.partition}`;
       const moved = physical.sealed === true || (physical.checkpoints.get(key)?.next ?? 0) !== from;
-      if (from !== undefined && moved) throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${key} is not at ${from} any more`);
+      if (from !== undefined && moved)
+        throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${key} is not at ${from} any more`);
       physical.checkpoints.set(key, structuredClone(checkpoint));
       this.#advances.announce(collectionName(projection));
     }
@@ -105,10 +151,17 @@ export class MemoryStore implements ViewStore {
 
   async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
     const next = this.#physical(projection, build).checkpoints.get(`${topic}/${partition}`)?.next ?? 0;
-    if (next !== from) throw new CheckpointMoved(`${collectionName(projection)}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+    if (next !== from)
+      throw new CheckpointMoved(
+        `${collectionName(projection)}: the checkpoint of ${topic}/${partition} is not at ${from} any more`,
+      );
   }
 
-  async getMany(projection: Projection, ids: readonly string[], bodies: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+  async getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): Promise<readonly (ViewDocument | undefined)[]> {
     const documents = this.#live(projection)?.documents;
     return ids.map((id) => this.#document(projection, id, documents?.get(id), bodies));
   }
@@ -120,7 +173,10 @@ export class MemoryStore implements ViewStore {
     for (const [id, parts] of this.#live(projection)?.documents ?? []) {
       const values = paths.map(([part, fields]) => fieldOf(indexed(parts.get(part)), fields));
       if (values.some((v) => v === undefined || v === null) || !matches(plan, id, values)) continue;
-      hits.push({ document: this.#document(projection, id, parts, plan.bodies)!, values: values.slice(plan.equals.length) });
+      hits.push({
+        document: this.#document(projection, id, parts, plan.bodies)!,
+        values: values.slice(plan.equals.length),
+      });
     }
     const sign = plan.descending ? -1 : 1;
     hits.sort((a, b) => sign * order(a.values, a.document._id, b.values, b.document._id));
@@ -130,7 +186,8 @@ export class MemoryStore implements ViewStore {
   async count(projection: Projection, build: Build): Promise<number> {
     if (!this.#collections.has(collectionName(projection))) return 0;
     let count = 0;
-    for (const parts of this.#physical(projection, build).documents.values()) if ([...parts.values()].some((p) => p.encoded !== null)) count++;
+    for (const parts of this.#physical(projection, build).documents.values())
+      if ([...parts.values()].some((p) => p.encoded !== null)) count++;
     return count;
   }
 
@@ -153,14 +210,20 @@ export class MemoryStore implements ViewStore {
   }
 
   async lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
-    return this.#collection(projection).building === build && this.#leases.take(`${collectionName(projection)}/${build}`, holder, ttlMs);
+    return (
+      this.#collection(projection).building === build &&
+      this.#leases.take(`${collectionName(projection)}/${build}`, holder, ttlMs)
+    );
   }
 
   async release(projection: Projection, build: number, holder: string): Promise<void> {
     this.#leases.release(`${collectionName(projection)}/${build}`, holder);
   }
 
-  async seal(projection: Projection, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<readonly Checkpoint[]> {
+  async seal(
+    projection: Projection,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<readonly Checkpoint[]> {
     const live = this.#physical(projection, 'live');
     for (const { topic, partition } of partitions) {
       const key = `${topic}/${partition}`;
@@ -202,21 +265,37 @@ export class MemoryStore implements ViewStore {
 
   /** A document that a writer has carried beyond the checkpoints of one of the builds is left out of all. */
   async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
-    const kept = new Map(builds.map((build) => {
-      const { documents, checkpoints } = this.#physical(projection, build);
-      return [build, { documents: new Map([...documents].map(([id, parts]) => [id, new Map(parts)])), checkpoints: [...checkpoints.values()] }];
-    }));
-    const beyond = new Set([...kept.values()].flatMap(({ documents, checkpoints }) => {
-      const next = new Map(checkpoints.map((c) => [`${projection.topics[c.topic]?.part}/${c.partition}`, c.next]));
-      const ahead = (parts: Map<string, Part>): boolean => [...parts].some(([part, { position }]) => Object.entries(position).some(([p, offset]) => offset >= (next.get(`${part}/${p}`) ?? Infinity)));
-      return [...documents].flatMap(([id, parts]) => (ahead(parts) ? [id] : []));
-    }));
+    const kept = new Map(
+      builds.map((build) => {
+        const { documents, checkpoints } = this.#physical(projection, build);
+        return [
+          build,
+          {
+            documents: new Map([...documents].map(([id, parts]) => [id, new Map(parts)])),
+            checkpoints: [...checkpoints.values()],
+          },
+        ];
+      }),
+    );
+    const beyond = new Set(
+      [...kept.values()].flatMap(({ documents, checkpoints }) => {
+        const next = new Map(checkpoints.map((c) => [`${projection.topics[c.topic]?.part}/${c.partition}`, c.next]));
+        const ahead = (parts: Map<string, Part>): boolean =>
+          [...parts].some(([part, { position }]) =>
+            Object.entries(position).some(([p, offset]) => offset >= (next.get(`${part}/${p}`) ?? Infinity)),
+          );
+        return [...documents].flatMap(([id, parts]) => (ahead(parts) ? [id] : []));
+      }),
+    );
     return {
-      positions: (build: number): Position => topicPosition(Object.keys(projection.topics), kept.get(build)!.checkpoints),
+      positions: (build: number): Position =>
+        topicPosition(Object.keys(projection.topics), kept.get(build)!.checkpoints),
       digest: async (build: number) => {
         const digest = new DocumentDigest();
         for (const [id, parts] of kept.get(build)!.documents) {
-          const present = [...parts].flatMap(([part, { encoded }]) => (encoded === null ? [] : [{ part, ...encoded }])).sort((a, b) => (a.part < b.part ? -1 : 1));
+          const present = [...parts]
+            .flatMap(([part, { encoded }]) => (encoded === null ? [] : [{ part, ...encoded }]))
+            .sort((a, b) => (a.part < b.part ? -1 : 1));
           if (present.length > 0 && !beyond.has(id)) digest.add(id, present);
         }
         return digest.result();
@@ -266,7 +345,12 @@ export class MemoryStore implements ViewStore {
     return value;
   }
 
-  #document(projection: Projection, id: string, parts: ReadonlyMap<string, Part> | undefined, bodies: readonly string[]): ViewDocument | undefined {
+  #document(
+    projection: Projection,
+    id: string,
+    parts: ReadonlyMap<string, Part> | undefined,
+    bodies: readonly string[],
+  ): ViewDocument | undefined {
     const document: Record<string, unknown> = { _id: id };
     let any = false;
     for (const [part, stored] of parts ?? []) {
@@ -281,12 +365,18 @@ export class MemoryStore implements ViewStore {
   #checkUnique(projection: Projection, physical: Physical, op: ViewOp, encoded: EncodedPart): void {
     for (const index of projection.indexes.filter((i) => i.unique)) {
       const paths = index.fields.map(splitPath);
-      const values = (document: ViewDocument): unknown[] => paths.map(([part, fields]) => fieldOf(document[part], fields));
-      const mine = values({ ...this.#document(projection, op.id, physical.documents.get(op.id), []), _id: op.id, [op.part]: JSON.parse(encoded.json) });
+      const values = (document: ViewDocument): unknown[] =>
+        paths.map(([part, fields]) => fieldOf(document[part], fields));
+      const mine = values({
+        ...this.#document(projection, op.id, physical.documents.get(op.id), []),
+        _id: op.id,
+        [op.part]: JSON.parse(encoded.json),
+      });
       if (mine.some((v) => v === undefined || v === null)) continue;
       for (const [id, parts] of physical.documents) {
         const other = id === op.id ? undefined : this.#document(projection, id, parts, []);
-        if (other !== undefined && values(other).every((v, i) => v === mine[i])) throw new Error(`${collectionName(projection)}: unique index "${index.name}" is violated`);
+        if (other !== undefined && values(other).every((v, i) => v === mine[i]))
+          throw new Error(`${collectionName(projection)}: unique index "${index.name}" is violated`);
       }
     }
   }
@@ -314,7 +404,8 @@ function matches(plan: QueryPlan, id: string, values: readonly unknown[]): boole
   const member = plan.index.array ? values.length - 1 : -1;
   for (let i = 0; i < n; i++) {
     const value = values[i];
-    if (i === member ? !(Array.isArray(value) && value.includes(plan.equals[i])) : value !== plan.equals[i]) return false;
+    if (i === member ? !(Array.isArray(value) && value.includes(plan.equals[i])) : value !== plan.equals[i])
+      return false;
   }
   for (const { op, value } of plan.bounds) {
     const c = compare(values[n], value as Scalar);

@@ -20,7 +20,8 @@ export const BUILD_INDEX = { name: 'by_build', key: { build: 1 } } as const;
 
 const idOf = (build: string, topic: string, partition: number): string => `${build}/${topic}/${partition}`;
 
-const moved = (view: string, topic: string, partition: number, from: number): CheckpointMoved => new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+const moved = (view: string, topic: string, partition: number, from: number): CheckpointMoved =>
+  new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
 
 /** Checkpoints of builds, by the name of their collection. */
 export class Checkpoints {
@@ -38,13 +39,21 @@ export class Checkpoints {
   }
 
   /** `moving`: the build has checkpoints and none is sealed, so no other build has replaced it. */
-  async read(view: string, build: string): Promise<{ readonly checkpoints: readonly Checkpoint[]; readonly moving: boolean }> {
+  async read(
+    view: string,
+    build: string,
+  ): Promise<{ readonly checkpoints: readonly Checkpoint[]; readonly moving: boolean }> {
     const found = await this.#calls.asking(view, () => this.#collection.find({ build }, { batchSize: 5000 }).toArray());
-    return { checkpoints: found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress })), moving: found.length > 0 && !found.some(({ sealed }) => sealed) };
+    return {
+      checkpoints: found.map(({ topic, partition, next, progress }) => ({ topic, partition, next, progress })),
+      moving: found.length > 0 && !found.some(({ sealed }) => sealed),
+    };
   }
 
   async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {
-    const found = await this.#calls.asking(view, () => this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }));
+    const found = await this.#calls.asking(view, () =>
+      this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }),
+    );
     if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
   }
 
@@ -52,7 +61,12 @@ export class Checkpoints {
    * With `from`, saves only if the stored checkpoint has that value and is not sealed; throws CheckpointMoved
    * otherwise.
    */
-  async save(view: string, build: string, { topic, partition, next, progress }: Checkpoint, from?: number): Promise<void> {
+  async save(
+    view: string,
+    build: string,
+    { topic, partition, next, progress }: Checkpoint,
+    from?: number,
+  ): Promise<void> {
     const _id = idOf(build, topic, partition);
     const set = { $set: { build, topic, partition, next, progress } };
     if (from === undefined) {
@@ -61,7 +75,9 @@ export class Checkpoints {
     }
     const saved = await this.#calls.calling(view, async () => {
       try {
-        const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, { upsert: from === 0 });
+        const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, {
+          upsert: from === 0,
+        });
         return result.matchedCount + result.upsertedCount === 1;
       } catch (error) {
         if (isDuplicate(error)) return false;
@@ -72,12 +88,26 @@ export class Checkpoints {
   }
 
   /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */
-  async seal(view: string, build: string, partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
+  async seal(
+    view: string,
+    build: string,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<void> {
     await this.#calls.calling(view, async () => {
       if (partitions.length > 0) {
-        await this.#collection.bulkWrite(partitions.map(({ topic, partition }) => ({
-          updateOne: { filter: { _id: idOf(build, topic, partition) }, update: { $set: { sealed: true as const }, $setOnInsert: { build, topic, partition, next: 0, progress: [] } }, upsert: true },
-        })), { ordered: false });
+        await this.#collection.bulkWrite(
+          partitions.map(({ topic, partition }) => ({
+            updateOne: {
+              filter: { _id: idOf(build, topic, partition) },
+              update: {
+                $set: { sealed: true as const },
+                $setOnInsert: { build, topic, partition, next: 0, progress: [] },
+              },
+              upsert: true,
+            },
+          })),
+          { ordered: false },
+        );
       }
       await this.#collection.updateMany({ build }, { $set: { sealed: true } });
     });

@@ -12,10 +12,14 @@ const CURSOR_GONE = new Set([43, 237]);
 /** BSONObjectTooLarge, and what updates say that make one. */
 const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
 /**
- * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets. Everything else
+ * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets.
+ * Everything else
  * that has a code is a bug or a refusal of the operation.
  */
-const AWAY = new Set([6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317, 325, 326, 358, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436]);
+const AWAY = new Set([
+  6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317,
+  325, 326, 358, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
+]);
 
 const codeOf = (error: unknown): number | undefined => {
   const code = (error as { code?: unknown } | undefined)?.code;
@@ -35,15 +39,27 @@ export function asFault(error: unknown, view: string): unknown {
   if (!(error instanceof MongoError) && !isSystemError(error)) return error;
   const code = codeOf(error);
   if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError)) {
-    if (code !== undefined && !AWAY.has(code) && !CURSOR_GONE.has(code) && !retriable(error)) return new Error(`${view}: the view store refused an operation (MongoDB ${code}${error.codeName === undefined ? '' : ` ${error.codeName}`})`);
+    if (code !== undefined && !AWAY.has(code) && !CURSOR_GONE.has(code) && !retriable(error))
+      return new Error(
+        `${view}: the view store refused an operation (MongoDB ` +
+          `${code}${error.codeName === undefined ? '' : ` ${error.codeName}`})`,
+      );
   }
-  return new EngineUnavailable(`the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`);
+  return new EngineUnavailable(
+    `the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`,
+  );
 }
 
 /** Sometimes the driver passes an error of the socket on as it is. */
-const isSystemError = (error: unknown): boolean => error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && (error as NodeJS.ErrnoException).syscall !== undefined;
+const isSystemError = (error: unknown): boolean =>
+  error instanceof Error &&
+  typeof (error as NodeJS.ErrnoException).code === 'string' &&
+  (error as NodeJS.ErrnoException).syscall !== undefined;
 
-const retriable = (error: MongoError): boolean => error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableError') || error.hasErrorLabel('TransientTransactionError');
+const retriable = (error: MongoError): boolean =>
+  error.hasErrorLabel('RetryableWriteError') ||
+  error.hasErrorLabel('RetryableError') ||
+  error.hasErrorLabel('TransientTransactionError');
 
 /**
  * Runs calls of the driver, each with a deadline. Driver 7.9 sometimes never answers a find whose server is killed (-9)
@@ -61,7 +77,13 @@ export class Calls {
   async within<T>(work: () => Promise<T>): Promise<T> {
     if (this.#deadlineMs === 0) return work();
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new EngineUnavailable('the view store is away (no answer)')), this.#deadlineMs)));
+    const late = new Promise<never>(
+      (_, reject) =>
+        (timer = setTimeout(
+          () => reject(new EngineUnavailable('the view store is away (no answer)')),
+          this.#deadlineMs,
+        )),
+    );
     try {
       return await Promise.race([work(), late]);
     } finally {

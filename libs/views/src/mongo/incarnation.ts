@@ -22,7 +22,8 @@ export class Incarnation {
 
 function primaryOf({ servers }: TopologyDescription): string | undefined {
   for (const server of servers.values()) {
-    if (server.isWritable) return `${server.address}/${String(server.electionId ?? '')}/${String(server.topologyVersion?.processId ?? '')}`;
+    if (server.isWritable)
+      return `${server.address}/${String(server.electionId ?? '')}/${String(server.topologyVersion?.processId ?? '')}`;
   }
   return undefined;
 }

@@ -26,7 +26,10 @@ export async function openMongoViews(options: MongoViewsOptions): Promise<Views>
 
 /** For worker threads: connects at its first read. `options` is what `Views.remote` carries. */
 export function openReader(options: MongoViewsOptions): Views {
-  return viewsOver(new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false }), options);
+  return viewsOver(
+    new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false }),
+    options,
+  );
 }
 
 function viewsOver(store: MongoStore, options: MongoViewsOptions): Views {

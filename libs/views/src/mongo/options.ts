@@ -10,8 +10,15 @@ export interface MongoOptions {
   readonly minPoolSize?: number;
   /** Of reads. Default `majority`: what is read is never rolled back. */
   readonly readConcern?: 'local' | 'majority' | 'linearizable' | 'available';
-  /** Default majority and journalled. Anything less can lose acknowledged writes; the projections then read them from the log again. */
-  readonly writeConcern?: { readonly w?: number | 'majority'; readonly journal?: boolean; readonly wtimeoutMS?: number };
+  /**
+   * Default majority and journalled. Anything less can lose acknowledged writes; the projections then read them from
+   * the log again.
+   */
+  readonly writeConcern?: {
+    readonly w?: number | 'majority';
+    readonly journal?: boolean;
+    readonly wtimeoutMS?: number;
+  };
   readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
   /** How long a call waits for a primary before it throws EngineUnavailable. Default 2500 ms. */
   readonly serverSelectionTimeoutMs?: number;
@@ -34,7 +41,8 @@ export interface MongoViewsOptions extends MongoOptions {
 }
 
 /** Twice the longest time that the driver allows a call, because the driver retries once. */
-export const deadlineOf = (options: MongoOptions): number => 2 * ((options.socketTimeoutMs ?? SOCKET_MS) + (options.serverSelectionTimeoutMs ?? SELECTION_MS));
+export const deadlineOf = (options: MongoOptions): number =>
+  2 * ((options.socketTimeoutMs ?? SOCKET_MS) + (options.serverSelectionTimeoutMs ?? SELECTION_MS));
 
 const SELECTION_MS = 2500;
 const SOCKET_MS = 10_000;
@@ -48,7 +56,11 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     minPoolSize: options.minPoolSize ?? 0,
     readPreference: 'primary',
     readConcern: { level: options.readConcern ?? 'majority' },
-    writeConcern: { w: writeConcern?.w ?? 'majority', j: writeConcern?.journal ?? true, ...(writeConcern?.wtimeoutMS !== undefined && { wtimeoutMS: writeConcern.wtimeoutMS }) },
+    writeConcern: {
+      w: writeConcern?.w ?? 'majority',
+      j: writeConcern?.journal ?? true,
+      ...(writeConcern?.wtimeoutMS !== undefined && { wtimeoutMS: writeConcern.wtimeoutMS }),
+    },
     retryReads: true,
     retryWrites: true,
     serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? SELECTION_MS,
@@ -71,4 +83,7 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
   });
 }
 
-export interface Connection { readonly client: MongoClient; readonly db: Db }
+export interface Connection {
+  readonly client: MongoClient;
+  readonly db: Db;
+}

@@ -19,7 +19,9 @@ export interface PlannedView {
   readonly collection: string;
   /** Name of an index; `(view)` is the view itself: whether it is registered, and with this definition. */
   readonly index: string;
-  /** `differs`: of this name and another definition: give the projection a new version. `extra`: not ours, left alone. */
+  /**
+   * `differs`: of this name and another definition: give the projection a new version. `extra`: not ours, left alone.
+   */
   readonly state: IndexState;
 }
 
@@ -40,12 +42,16 @@ export function applyViews(options: MongoOptions, projections: readonly Projecti
   return connected(options, async (db) => {
     const planned: PlannedView[] = [];
     const registry = new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT);
-    await PATIENT.calling(CHECKPOINTS, () => db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }));
+    await PATIENT.calling(CHECKPOINTS, () =>
+      db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }),
+    );
     for (const projection of projections) {
       const layout = layoutOf(projection);
       await registry.insert({ _id: layout.collection, definition: definitionOf(layout), live: 1, last: 1 });
       const { entry } = await registry.fresh(layout.collection);
-      if (entry?.definition === definitionOf(layout)) for (const build of buildsOf(entry)) await createIndexes(db, layout, physicalName(layout.collection, build), PATIENT);
+      if (entry?.definition === definitionOf(layout))
+        for (const build of buildsOf(entry))
+          await createIndexes(db, layout, physicalName(layout.collection, build), PATIENT);
       planned.push(...(await planOf(db, projection)));
     }
     return planned;
@@ -56,7 +62,9 @@ async function planOf(db: Db, projection: Projection): Promise<readonly PlannedV
   const layout = layoutOf(projection);
   const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT).fresh(layout.collection);
   const state = entry === undefined ? 'missing' : entry.definition === definitionOf(layout) ? 'present' : 'differs';
-  const planned: PlannedView[] = [{ collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state }];
+  const planned: PlannedView[] = [
+    { collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state },
+  ];
   for (const build of entry === undefined ? [1] : buildsOf(entry)) {
     const collection = physicalName(layout.collection, build);
     planned.push(...(await compareIndexes(db, layout, collection, PATIENT)).map((i) => ({ collection, ...i })));
@@ -64,7 +72,10 @@ async function planOf(db: Db, projection: Projection): Promise<readonly PlannedV
   return planned;
 }
 
-const buildsOf = ({ live, building }: Registered): readonly number[] => [live, ...(building === undefined ? [] : [building])];
+const buildsOf = ({ live, building }: Registered): readonly number[] => [
+  live,
+  ...(building === undefined ? [] : [building]),
+];
 
 async function connected<T>(options: MongoOptions, work: (db: Db) => Promise<T>): Promise<T> {
   const client = clientOf(options, { socketTimeoutMS: 0 });

@@ -31,7 +31,10 @@ export const buildsOf = (r: Registered): Builds => ({
   ...(r.keepUntil !== undefined && { keepUntil: r.keepUntil }),
 });
 
-export interface LookedUp { readonly entry: Registered | undefined; /** `performance.now()` before the question. */ readonly at: number }
+export interface LookedUp {
+  readonly entry: Registered | undefined;
+  /** `performance.now()` before the question. */ readonly at: number;
+}
 
 /**
  * Remembers answers of the registry for a short time. A process that works with the replaced build would not notice a
@@ -61,7 +64,8 @@ export class Registry {
     const known = this.#known.get(view);
     if (known?.entry !== undefined && began - known.at < this.#ttlMs && !ends(known.entry)) return known;
     let asking = this.#asking.get(view);
-    if (asking === undefined) this.#asking.set(view, (asking = this.fresh(view).finally(() => this.#asking.delete(view))));
+    if (asking === undefined)
+      this.#asking.set(view, (asking = this.fresh(view).finally(() => this.#asking.delete(view))));
     const answer = await asking;
     return answer.at < began && ends(answer.entry) ? this.fresh(view) : answer;
   }
@@ -98,9 +102,16 @@ export class Registry {
   }
 
   /** Returns true when the entry matched the filter and was changed. */
-  async change(view: string, when: Readonly<Record<string, unknown>>, update: UpdateFilter<Registered>): Promise<boolean> {
+  async change(
+    view: string,
+    when: Readonly<Record<string, unknown>>,
+    update: UpdateFilter<Registered>,
+  ): Promise<boolean> {
     try {
-      return (await this.#calls.calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update))).matchedCount === 1;
+      return (
+        (await this.#calls.calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update)))
+          .matchedCount === 1
+      );
     } finally {
       this.forget(view);
     }

@@ -7,7 +7,11 @@ import type { Layout, StoredDocument } from './layout.ts';
 
 const PAGE = 500;
 
-export interface SnapshotBuild { readonly build: number; readonly collection: Collection<StoredDocument>; readonly checkpoints: readonly Checkpoint[] }
+export interface SnapshotBuild {
+  readonly build: number;
+  readonly collection: Collection<StoredDocument>;
+  readonly checkpoints: readonly Checkpoint[];
+}
 
 /**
  * Reads builds at the positions of their checkpoints without a snapshot of the server, because the read concern
@@ -15,7 +19,11 @@ export interface SnapshotBuild { readonly build: number; readonly collection: Co
  * the order of `_id`, and leaves a document out of all builds if it has moved beyond the position of one. A build
  * without checkpoints has no position, so it is read at once.
  */
-export async function snapshotOf(layout: Layout, builds: readonly SnapshotBuild[], calls: Calls): Promise<ViewSnapshot> {
+export async function snapshotOf(
+  layout: Layout,
+  builds: readonly SnapshotBuild[],
+  calls: Calls,
+): Promise<ViewSnapshot> {
   const topics = Object.keys(layout.projection.topics);
   const positions = new Map(builds.map((b) => [b.build, topicPosition(topics, b.checkpoints)]));
   let walked: Promise<ReadonlyMap<number, Digest>> | undefined;
@@ -27,8 +35,18 @@ export async function snapshotOf(layout: Layout, builds: readonly SnapshotBuild[
   };
 }
 
-async function walk(layout: Layout, builds: readonly SnapshotBuild[], calls: Calls): Promise<ReadonlyMap<number, Digest>> {
-  const sides = builds.map((b) => ({ ...b, digest: new DocumentDigest(), pages: documents(layout, b.collection, calls), beyond: beyondOf(layout, b.checkpoints), head: undefined as StoredDocument | undefined }));
+async function walk(
+  layout: Layout,
+  builds: readonly SnapshotBuild[],
+  calls: Calls,
+): Promise<ReadonlyMap<number, Digest>> {
+  const sides = builds.map((b) => ({
+    ...b,
+    digest: new DocumentDigest(),
+    pages: documents(layout, b.collection, calls),
+    beyond: beyondOf(layout, b.checkpoints),
+    head: undefined as StoredDocument | undefined,
+  }));
   const advance = async (side: (typeof sides)[number]): Promise<void> => {
     const { value } = await side.pages.next();
     side.head = value ?? undefined;
@@ -44,9 +62,21 @@ async function walk(layout: Layout, builds: readonly SnapshotBuild[], calls: Cal
   }
 }
 
-async function* documents(layout: Layout, collection: Collection<StoredDocument>, calls: Calls): AsyncGenerator<StoredDocument, undefined> {
-  for (let after: string | undefined; ; ) {
-    const page = await calls.asking(layout.collection, () => collection.find(after === undefined ? {} : { _id: { $gt: after } }, { sort: { _id: 1 }, limit: PAGE, projection: { _id: 1, _p: 1, _d: 1, _b: 1 } }).toArray());
+async function* documents(
+  layout: Layout,
+  collection: Collection<StoredDocument>,
+  calls: Calls,
+): AsyncGenerator<StoredDocument, undefined> {
+  for (let after: string | undefined; ;) {
+    const page = await calls.asking(layout.collection, () =>
+      collection
+        .find(after === undefined ? {} : { _id: { $gt: after } }, {
+          sort: { _id: 1 },
+          limit: PAGE,
+          projection: { _id: 1, _p: 1, _d: 1, _b: 1 },
+        })
+        .toArray(),
+    );
     yield* page;
     if (page.length < PAGE) return undefined;
     after = page.at(-1)!._id;
@@ -55,13 +85,18 @@ async function* documents(layout: Layout, collection: Collection<StoredDocument>
 
 function beyondOf(layout: Layout, checkpoints: readonly Checkpoint[]): (document: StoredDocument) => boolean {
   const next = new Map(checkpoints.map((c) => [`${layout.projection.topics[c.topic]?.part}/p${c.partition}`, c.next]));
-  return ({ _p }) => Object.entries(_p ?? {}).some(([part, offsets]) => Object.entries(offsets).some(([partition, offset]) => offset >= (next.get(`${part}/${partition}`) ?? Infinity)));
+  return ({ _p }) =>
+    Object.entries(_p ?? {}).some(([part, offsets]) =>
+      Object.entries(offsets).some(([partition, offset]) => offset >= (next.get(`${part}/${partition}`) ?? Infinity)),
+    );
 }
 
 function add(layout: Layout, digest: DocumentDigest, document: StoredDocument): void {
-  const parts = layout.parts.flatMap(({ name, bodies }) => {
-    const json = document._d?.[name];
-    return json === undefined ? [] : [{ part: name, json, bodies: bodies.map((b) => document._b?.[name]?.[b]) }];
-  }).sort((a, b) => (a.part < b.part ? -1 : 1));
+  const parts = layout.parts
+    .flatMap(({ name, bodies }) => {
+      const json = document._d?.[name];
+      return json === undefined ? [] : [{ part: name, json, bodies: bodies.map((b) => document._b?.[name]?.[b]) }];
+    })
+    .sort((a, b) => (a.part < b.part ? -1 : 1));
   if (parts.length > 0) digest.add(document._id, parts);
 }

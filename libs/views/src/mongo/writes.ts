@@ -21,7 +21,11 @@ const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
 /** After this many attempts, a duplicate key is no race of two writers that insert one document. */
 const ATTEMPTS = 8;
 
-interface Pending { readonly op: ViewOp; readonly bytes: number; readonly write: AnyBulkWriteOperation<StoredDocument> }
+interface Pending {
+  readonly op: ViewOp;
+  readonly bytes: number;
+  readonly write: AnyBulkWriteOperation<StoredDocument>;
+}
 
 /**
  * Writes each operation if it is newer than the part that the document has of its partition and, with a base, if the
@@ -29,7 +33,12 @@ interface Pending { readonly op: ViewOp; readonly bytes: number; readonly write:
  * `_id`. Then the part is read: it is not older, it has changed (its id is returned), or another writer inserted it
  * meanwhile (the write is repeated).
  */
-export async function writeOps(collection: Collection<StoredDocument>, layout: Layout, ops: readonly ViewOp[], calls: Calls): Promise<readonly string[]> {
+export async function writeOps(
+  collection: Collection<StoredDocument>,
+  layout: Layout,
+  ops: readonly ViewOp[],
+  calls: Calls,
+): Promise<readonly string[]> {
   const refused: string[] = [];
   for (const round of rounds(ops)) {
     let pending = round.map((op) => toWrite(layout, op));
@@ -51,7 +60,10 @@ export async function writeOps(collection: Collection<StoredDocument>, layout: L
         if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
         else pending.push(toWrite(layout, op, document?._p?.[op.part]));
       }
-      if (pending.length > 0 && (violated !== undefined || attempt >= ATTEMPTS)) throw new Error(`${layout.collection}: a unique index is violated${violated === undefined ? '' : ` (${violated})`}`);
+      if (pending.length > 0 && (violated !== undefined || attempt >= ATTEMPTS))
+        throw new Error(
+          `${layout.collection}: a unique index is violated${violated === undefined ? '' : ` (${violated})`}`,
+        );
     }
   }
   return refused;
@@ -105,17 +117,38 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
     filter[`_p.${op.part}`] = Object.keys(base).length === 0 ? null : base;
     set[`_p.${op.part}`] = { ...base, [`p${op.partition}`]: op.offset };
   }
-  return { op, bytes, write: { updateOne: { filter, update: { $set: set, $unset: unset }, upsert: true } } as AnyBulkWriteOperation<StoredDocument> };
+  return {
+    op,
+    bytes,
+    write: {
+      updateOne: { filter, update: { $set: set, $unset: unset }, upsert: true },
+    } as AnyBulkWriteOperation<StoredDocument>,
+  };
 }
 
 const tooLarge = (view: string, op: ViewOp, bytes?: number): DocumentTooLarge =>
-  new DocumentTooLarge(`${view}: part "${op.part}" of document sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`);
+  new DocumentTooLarge(
+    `${view}: part "${op.part}" of document ` +
+      `sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for ` +
+      `MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`,
+  );
 
 /* eslint-disable preserve-caught-error -- the driver's errors quote documents and keys */
-async function write(collection: Collection<StoredDocument>, view: string, bulk: readonly Pending[], calls: Calls): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
+async function write(
+  collection: Collection<StoredDocument>,
+  view: string,
+  bulk: readonly Pending[],
+  calls: Calls,
+): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
   try {
-    const result = await calls.within(() => collection.bulkWrite(bulk.map((p) => p.write), { ordered: false }));
-    if (result.getWriteConcernError() !== undefined) throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
+    const result = await calls.within(() =>
+      collection.bulkWrite(
+        bulk.map((p) => p.write),
+        { ordered: false },
+      ),
+    );
+    if (result.getWriteConcernError() !== undefined)
+      throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
     return { duplicates: [] };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw asFault(error, view);
@@ -125,7 +158,8 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
       if (isTooLarge(code)) throw tooLarge(view, bulk[0]!.op);
       throw new Error(`${view}: the view store refused a write (MongoDB ${code})`);
     }
-    if (failed.length === 0 || error.result.getWriteConcernError() !== undefined) throw new EngineUnavailable('the view store is away (a write was not acknowledged)');
+    if (failed.length === 0 || error.result.getWriteConcernError() !== undefined)
+      throw new EngineUnavailable('the view store is away (a write was not acknowledged)');
     let violated: string | undefined;
     for (const { code: one, index, errmsg } of failed) {
       if (isTooLarge(one)) throw tooLarge(view, bulk[index]!.op);
@@ -140,8 +174,15 @@ async function write(collection: Collection<StoredDocument>, view: string, bulk:
 }
 /* eslint-enable preserve-caught-error */
 
-async function positions(collection: Collection<StoredDocument>, view: string, pending: readonly Pending[], calls: Calls): Promise<ReadonlyMap<string, StoredDocument>> {
+async function positions(
+  collection: Collection<StoredDocument>,
+  view: string,
+  pending: readonly Pending[],
+  calls: Calls,
+): Promise<ReadonlyMap<string, StoredDocument>> {
   const ids = pending.map(({ op }) => op.id);
-  const found = await calls.asking(view, () => collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray());
+  const found = await calls.asking(view, () =>
+    collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray(),
+  );
   return new Map(found.map((d) => [d._id, d]));
 }

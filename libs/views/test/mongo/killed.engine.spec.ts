@@ -10,15 +10,24 @@ import type { Views } from '../../src/port.ts';
 import { ProjectionSet } from '../../src/projection-set.ts';
 import { testDatabase } from './database.ts';
 
-const adds = (from: number, to: number): NewRecord[] => Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 101}`, { n: 1 }));
+const adds = (from: number, to: number): NewRecord[] =>
+  Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 101}`, { n: 1 }));
 
-/** Two instances project while the server is killed (-9) and started again; what they end with is what a rebuild ends with. */
-async function killing(mongo: Mongo, work: (log: EventLog, views: readonly Views[], sets: readonly ProjectionSet[]) => Promise<number>): Promise<void> {
+/**
+ * Two instances project while the server is killed (-9) and started again; what they end with is what a rebuild ends
+ * with.
+ */
+async function killing(
+  mongo: Mongo,
+  work: (log: EventLog, views: readonly Views[], sets: readonly ProjectionSet[]) => Promise<number>,
+): Promise<void> {
   const database = await testDatabase(mongo.uri);
   const options = { ...database.options, serverSelectionTimeoutMs: 2500, socketTimeoutMs: 2000 };
   const views = await Promise.all([openMongoViews(options), openMongoViews(options)]);
   const log = openMemoryLog({ partitions: 4 });
-  const sets = views.map((v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 600_000 })); // new connections tell that it was away
+  const sets = views.map(
+    (v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 600_000 }),
+  ); // new connections tell that it was away
   try {
     for (const set of sets) await set.start();
     const written = await work(log, views, sets);
@@ -36,7 +45,9 @@ async function killing(mongo: Mongo, work: (log: EventLog, views: readonly Views
   }
 }
 
-/** A write on a connection that went with the server is answered EngineUnavailable; asked again, the rebuild goes on. */
+/**
+ * A write on a connection that went with the server is answered EngineUnavailable; asked again, the rebuild goes on.
+ */
 async function rebuilt(set: ProjectionSet): Promise<unknown> {
   for (;;) {
     try {
@@ -54,12 +65,22 @@ describe('mongo: killed', () => {
       for (let i = 0; i < 2; i++) {
         await log.append('t.left', adds(i * 200, i * 200 + 100));
         const acknowledged = await log.head(['t.left']);
-        await eventually(() => views[0]!.reader(totals).waitFor(acknowledged, 500).catch(() => false));
+        await eventually(() =>
+          views[0]!
+            .reader(totals)
+            .waitFor(acknowledged, 500)
+            .catch(() => false),
+        );
         await log.append('t.left', adds(i * 200 + 100, i * 200 + 200));
         await mongo.kill();
         await mongo.start();
         // Not read again from the log: it is there.
-        await eventually(() => views[0]!.reader(totals).waitFor(acknowledged, 0).catch(() => false));
+        await eventually(() =>
+          views[0]!
+            .reader(totals)
+            .waitFor(acknowledged, 0)
+            .catch(() => false),
+        );
       }
       return 400;
     });
@@ -70,7 +91,15 @@ describe('mongo: killed', () => {
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 3; i++) {
         await log.append('t.left', adds(i * 300, i * 300 + 300));
-        await eventually(async () => (await views[0]!.reader(totals).position().catch(() => undefined))?.topics['t.left']?.some((next) => next > i * 75 + 30) ?? false);
+        await eventually(
+          async () =>
+            (
+              await views[0]!
+                .reader(totals)
+                .position()
+                .catch(() => undefined)
+            )?.topics['t.left']?.some((next) => next > i * 75 + 30) ?? false,
+        );
         await mongo.kill();
         await mongo.start();
       }

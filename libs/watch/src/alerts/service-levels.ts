@@ -13,40 +13,64 @@ export const serviceLevels: RuleGroup = {
   recordings: ['5m', '30m', '1h', '6h'].map((window) => ({
     record: missedShare(window),
     labels: ['namespace', 'objective'],
-    expr: (of) => `sum by (namespace, objective) (rate(${of('pa_slo_total', 'result="missed"')}[${window}])) / (sum by (namespace, objective) (rate(${of('pa_slo_total')}[${window}])) > 0)`,
+    expr: (of) =>
+      `sum by (namespace, objective) (rate(${of('pa_slo_total', 'result="missed"')}[${window}])) / (sum by ` +
+      `(namespace, objective) (rate(${of('pa_slo_total')}[${window}])) > 0)`,
   })),
   alerts: [
     {
-      name: 'ServiceLevelAtRisk', severity: 'ticket', for: '10m',
+      name: 'ServiceLevelAtRisk',
+      severity: 'ticket',
+      for: '10m',
       expr: (of) => `max by (namespace, objective) (${of('pa_slo_oldest_elapsed_ratio', DAYS)}) > 0.5`,
       summary: 'The oldest open {{ $labels.objective }} has used {{ $value | humanizePercentage }} of its business day',
-      description: 'Something that is answered within minutes on other days waits since hours. Nobody has missed anything yet. At 80 % it pages.',
+      description:
+        'Something that is answered within minutes on other days waits since hours. Nobody has missed anything ' +
+        'yet. At 80 % it pages.',
       why: 'Half a business day is left: enough to look during working hours, long past what is normal (minutes).',
     },
     {
-      name: 'ServiceLevelNearlyMissed', severity: 'page', for: '5m',
-      expr: (of) => `max by (namespace, objective) (${of('pa_slo_oldest_elapsed_ratio', DAYS)}) > 0.8 or max by (namespace, objective) (${of('pa_slo_oldest_elapsed_ratio', OPT_OUT)}) > 30`,
+      name: 'ServiceLevelNearlyMissed',
+      severity: 'page',
+      for: '5m',
+      expr: (of) =>
+        `max by (namespace, objective) (${of('pa_slo_oldest_elapsed_ratio', DAYS)}) > 0.8 or max by (namespace, ` +
+        `objective) (${of('pa_slo_oldest_elapsed_ratio', OPT_OUT)}) > 30`,
       summary: 'The oldest open {{ $labels.objective }} is at {{ $value | printf "%.2f" }} times its deadline',
-      description: 'At 1 the service level is missed: one business day (42 CFR 422.121(a)(2)), for an opt-out one second (told at 30, when it is not slow but stuck).',
+      description:
+        'At 1 the service level is missed: one business day (42 CFR 422.121(a)(2)), for an opt-out one second ' +
+        '(told at 30, when it is not slow but stuck).',
       why: 'The last moment at which a person can still prevent a miss; an opt-out of half a minute is stuck.',
       follows: ['EngineAway', 'IntakeStuck'],
     },
     {
-      name: 'ServiceLevelMissed', severity: 'ticket', for: '0m',
-      expr: (of) => `sum by (namespace, objective) (increase(${of('pa_slo_total', `result="missed",${DAYS}`)}[1h])) > 0`,
+      name: 'ServiceLevelMissed',
+      severity: 'ticket',
+      for: '0m',
+      expr: (of) =>
+        `sum by (namespace, objective) (increase(${of('pa_slo_total', `result="missed",${DAYS}`)}[1h])) > 0`,
       summary: '{{ $value | humanize }} of {{ $labels.objective }} ended after the deadline within the last hour',
-      description: 'It cannot be mended any more; it has to be explained. `pa slo --from --to` prints it for the report.',
+      description:
+        'It cannot be mended any more; it has to be explained. `pa slo --from --to` prints it for the report.',
       why: 'A missed legal deadline needs an entry in the report, not a person at night.',
     },
     {
-      name: 'OptOutsLate', severity: 'page', for: '2m',
-      expr: (of) => [
-        `((${of(missedShare('1h'), OPT_OUT)} > ${budget(14.4)} and ${of(missedShare('5m'), OPT_OUT)} > ${budget(14.4)})`,
-        `or (${of(missedShare('6h'), OPT_OUT)} > ${budget(6)} and ${of(missedShare('30m'), OPT_OUT)} > ${budget(6)}))`,
-        `and on (namespace) sum by (namespace) (increase(${of('pa_slo_total', `result="missed",${OPT_OUT}`)}[1h])) > 2`,
-      ].join(' '),
+      name: 'OptOutsLate',
+      severity: 'page',
+      for: '2m',
+      expr: (of) =>
+        [
+          `((${of(missedShare('1h'), OPT_OUT)} > ${budget(14.4)} and ${of(missedShare('5m'), OPT_OUT)} > ` +
+            `${budget(14.4)})`,
+          `or (${of(missedShare('6h'), OPT_OUT)} > ${budget(6)} and ${of(missedShare('30m'), OPT_OUT)} > ` +
+            `${budget(6)}))`,
+          'and on (namespace) sum by (namespace) ' +
+            `(increase(${of('pa_slo_total', `result="missed",${OPT_OUT}`)}[1h])) > 2`,
+        ].join(' '),
       summary: '{{ $value | humanizePercentage }} of opt-outs take longer than a second',
-      description: 'Members who said no may be seen for longer than promised. Burn rates of 14.4 over an hour or 6 over six hours, with at least three misses, against 99 % within a second.',
+      description:
+        'Members who said no may be seen for longer than promised. Burn rates of 14.4 over an hour or 6 over six ' +
+        'hours, with at least three misses, against 99 % within a second.',
       why: 'Multi-window burn rate: fast enough to matter, ended when it ends; a single slow opt-out wakes nobody.',
       follows: ['EngineAway'],
     },

@@ -18,5 +18,7 @@ export const NAMESPACE = 'pa';
 /** A series of a process: its labels first, then those that Prometheus gives to a target. */
 export const series = (metric: string, labels: Readonly<Record<string, string>> = {}, instance = 'a'): string => {
   const all = { ...labels, namespace: NAMESPACE, pod: instance, instance: `${instance}:8080` };
-  return `${metric}{${Object.entries(all).map(([name, value]) => `${name}="${value}"`).join(',')}}`;
+  return `${metric}{${Object.entries(all)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(',')}}`;
 };

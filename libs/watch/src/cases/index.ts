@@ -6,4 +6,11 @@ import { intakeCases } from './intake.ts';
 import { processCases } from './processes.ts';
 import { serviceLevelCases } from './service-levels.ts';
 
-export const CASES: CaseTable = { ...serviceLevelCases, ...accessCases, ...intakeCases, ...exportCases, ...engineCases, ...processCases };
+export const CASES: CaseTable = {
+  ...serviceLevelCases,
+  ...accessCases,
+  ...intakeCases,
+  ...exportCases,
+  ...engineCases,
+  ...processCases,
+};

@@ -5,4 +5,10 @@ import { intakeDashboard } from './intake.ts';
 import type { Dashboard } from './panels.ts';
 import { road } from './road.ts';
 
-export const DASHBOARDS: readonly Dashboard[] = [road, intakeDashboard, exportsDashboard, accessDashboard, enginesDashboard];
+export const DASHBOARDS: readonly Dashboard[] = [
+  road,
+  intakeDashboard,
+  exportsDashboard,
+  accessDashboard,
+  enginesDashboard,
+];

@@ -21,7 +21,10 @@ export interface Panel {
   readonly words?: Readonly<Record<string, string>>;
   readonly stacked?: boolean;
 }
-export interface Row { readonly title: string; readonly panels: readonly Panel[] }
+export interface Row {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+}
 
 export interface Dashboard {
   /** Also the file's name; the uid is `provider-access-<name>` and never changes, links rest on it. */
@@ -33,7 +36,16 @@ export interface Dashboard {
 
 type Query = readonly [legend: string, expr: (of: Of) => string];
 type More = Partial<Omit<Panel, 'kind' | 'title' | 'about' | 'unit' | 'queries'>>;
-const panel = (kind: Panel['kind']) => (title: string, unit: Unit, about: string, queries: readonly Query[], more: More = {}): Panel => ({ kind, title, unit, about, queries: queries.map(([legend, expr]) => ({ legend, expr })), ...more });
+const panel =
+  (kind: Panel['kind']) =>
+  (title: string, unit: Unit, about: string, queries: readonly Query[], more: More = {}): Panel => ({
+    kind,
+    title,
+    unit,
+    about,
+    queries: queries.map(([legend, expr]) => ({ legend, expr })),
+    ...more,
+  });
 
 export const lines = panel('timeseries');
 export const stat = panel('stat');
@@ -44,7 +56,17 @@ export const states = panel('state-timeline');
 
 export const RATE = '$__rate_interval';
 /** `sum by (labels) (rate(metric))`. */
-export const perSecond = (metric: string, by: string, matchers?: string) => (of: Of): string => `sum by (${by}) (rate(${of(metric, matchers)}[${RATE}]))`;
+export const perSecond =
+  (metric: string, by: string, matchers?: string) =>
+  (of: Of): string =>
+    `sum by (${by}) (rate(${of(metric, matchers)}[${RATE}]))`;
 /** Every process of a service reports the same: the largest is the newest. */
-export const largest = (metric: string, by: string, matchers?: string) => (of: Of): string => `max by (${by}) (${of(metric, matchers)})`;
-export const quantile = (q: number, histogram: string, by: string, matchers?: string) => (of: Of): string => `histogram_quantile(${q}, sum by (le${by === '' ? '' : `, ${by}`}) (rate(${of(`${histogram}_bucket`, matchers)}[${RATE}])))`;
+export const largest =
+  (metric: string, by: string, matchers?: string) =>
+  (of: Of): string =>
+    `max by (${by}) (${of(metric, matchers)})`;
+export const quantile =
+  (q: number, histogram: string, by: string, matchers?: string) =>
+  (of: Of): string =>
+    `histogram_quantile(${q}, sum by (le${by === '' ? '' : `, ${by}`}) ` +
+    `(rate(${of(`${histogram}_bucket`, matchers)}[${RATE}])))`;

@@ -8,19 +8,42 @@ function alertRow(alert: AlertRule): string {
   const name = alertName(alert);
   const waits = alert.for === '0m' ? 'at once' : alert.for;
   const optional = alert.optional === undefined ? '' : ` Only with ${alert.optional}.`;
-  return row([`[${alert.name}](runbooks/${name}.md)`, alert.severity, waits, `${alert.why}${optional}`, (alert.follows ?? []).join(', ') || '—']);
+  return row([
+    `[${alert.name}](runbooks/${name}.md)`,
+    alert.severity,
+    waits,
+    `${alert.why}${optional}`,
+    (alert.follows ?? []).join(', ') || '—',
+  ]);
 }
 
 /** The table of alerts in docs/watching.md. */
-export const alertTable = (): string => [row(['alert', 'severity', 'after', 'why it is worth telling', 'silenced by']), row(['---', '---', '---', '---', '---']), ...ALERTS.map(alertRow)].join('\n');
+export const alertTable = (): string =>
+  [
+    row(['alert', 'severity', 'after', 'why it is worth telling', 'silenced by']),
+    row(['---', '---', '---', '---', '---']),
+    ...ALERTS.map(alertRow),
+  ].join('\n');
 
 /** The table of dashboards in docs/watching.md. */
-export const dashboardTable = (): string => [row(['dashboard', 'what it answers', 'rows']), row(['---', '---', '---']), ...DASHBOARDS.map(({ name, title, about, rows }) => row([`${title.split(' / ')[1]} (\`${name}.json\`)`, about, rows.map(({ title: row }) => row).join(' · ')]))].join('\n');
+export const dashboardTable = (): string =>
+  [
+    row(['dashboard', 'what it answers', 'rows']),
+    row(['---', '---', '---']),
+    ...DASHBOARDS.map(({ name, title, about, rows }) =>
+      row([`${title.split(' / ')[1]} (\`${name}.json\`)`, about, rows.map(({ title: row }) => row).join(' · ')]),
+    ),
+  ].join('\n');
 
 /** For Alertmanager: who is told of the cause is not told of what comes with it. */
 export function inhibitRules(): string {
   const causes = new Map<string, string[]>();
-  for (const alert of ALERTS) for (const cause of alert.follows ?? []) causes.set(cause, [...(causes.get(cause) ?? []), alertName(alert)]);
-  const rules = [...causes].map(([cause, effects]) => `  - source_matchers: [alertname="${PREFIX}${cause}"]\n    target_matchers: [alertname=~"${effects.join('|')}"]\n    equal: [namespace]`);
+  for (const alert of ALERTS)
+    for (const cause of alert.follows ?? []) causes.set(cause, [...(causes.get(cause) ?? []), alertName(alert)]);
+  const rules = [...causes].map(
+    ([cause, effects]) =>
+      `  - source_matchers: [alertname="${PREFIX}${cause}"]\n    target_matchers: ` +
+      `[alertname=~"${effects.join('|')}"]\n    equal: [namespace]`,
+  );
   return ['inhibit_rules:', ...rules].join('\n');
 }

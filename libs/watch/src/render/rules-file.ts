@@ -16,9 +16,15 @@ export function rulesFile(group: RuleGroup): string {
 
 function alertRule(alert: AlertRule): Record<string, unknown> {
   return {
-    alert: alertName(alert), expr: alert.expr(ofRelease), for: alert.for,
+    alert: alertName(alert),
+    expr: alert.expr(ofRelease),
+    for: alert.for,
     ...(alert.keepFiringFor !== undefined && { keep_firing_for: alert.keepFiringFor }),
     labels: { severity: alert.severity, part_of: 'provider-access' },
-    annotations: { summary: alert.summary, description: alert.description, runbook_url: `${RUNBOOKS}${alertName(alert)}.md` },
+    annotations: {
+      summary: alert.summary,
+      description: alert.description,
+      runbook_url: `${RUNBOOKS}${alertName(alert)}.md`,
+    },
   };
 }

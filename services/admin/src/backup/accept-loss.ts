@@ -2,10 +2,12 @@ import { encodeEvent, PA_REGISTRY, type RestoreAccepted } from '@provider-access
 import { type EventLog, type Loss, lossId } from '@provider-access/eventlog';
 import { DECLARATIONS, viewGroup } from '../services.ts';
 
-const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(({ subscriptions, projections }) => [
-  ...subscriptions.map(({ group, topics }) => [group, topics] as const),
-  ...projections.map((projection) => [viewGroup(projection), Object.keys(projection.topics)] as const),
-]);
+const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(
+  ({ subscriptions, projections }) => [
+    ...subscriptions.map(({ group, topics }) => [group, topics] as const),
+    ...projections.map((projection) => [viewGroup(projection), Object.keys(projection.topics)] as const),
+  ],
+);
 
 /** What retention has removed before a group of the platform read it. @throws EngineUnavailable */
 export async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
@@ -15,16 +17,31 @@ export async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
 }
 
 /**
- * Records in `pa.registry` that an operator accepts each loss that there is now: its group goes on with what is left. What is lost later is
+ * Records in `pa.registry` that an operator accepts each loss that there is now: its group goes on with what is left.
+ * What is lost later is
  * another loss. @param now ms since the epoch @returns the losses @throws EngineUnavailable
  */
-export async function acceptLosses(log: EventLog, by: { readonly by: string; readonly reason: string }, now: number): Promise<readonly Loss[]> {
+export async function acceptLosses(
+  log: EventLog,
+  by: { readonly by: string; readonly reason: string },
+  now: number,
+): Promise<readonly Loss[]> {
   const losses = await lossesOf(log);
   const at = new Date(now).toISOString();
-  await log.append(PA_REGISTRY, losses.map((loss) => {
-    const restore = lossId(loss);
-    const data: RestoreAccepted = { restore, ...by, at };
-    return encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: at, subject: restore, data });
-  }));
+  await log.append(
+    PA_REGISTRY,
+    losses.map((loss) => {
+      const restore = lossId(loss);
+      const data: RestoreAccepted = { restore, ...by, at };
+      return encodeEvent({
+        id: `${restore}/accepted`,
+        source: 'urn:provider-access:admin',
+        type: 'pa.restore-accepted.v1',
+        time: at,
+        subject: restore,
+        data,
+      });
+    }),
+  );
   return losses;
 }

@@ -19,10 +19,22 @@ test('names and records each loss of a group of the platform, and nothing when n
   await log.close();
   log = openMemoryLog({ partitions: 1, data });
   await log.trim!(M, Infinity);
-  expect(await acceptLosses(log, by, Date.parse('2026-03-01T00:00:00Z'))).toEqual([{ group: 'consent-intake', topic: M, partition: 0, from: 1, to: 3, begun: true }]);
+  expect(await acceptLosses(log, by, Date.parse('2026-03-01T00:00:00Z'))).toEqual([
+    { group: 'consent-intake', topic: M, partition: 0, from: 1, to: 3, begun: true },
+  ]);
   const records = await log.read('pa.registry', 0, 0, 10);
-  expect(records.map(({ headers, value }) => [headers['ce_type'], JSON.parse(Buffer.from(value).toString()) as unknown])).toEqual([
-    ['pa.restore-accepted.v1', { restore: 'loss/consent-intake/payer.member-events/0/1-3', by: 'Ann', reason: 'published again', at: '2026-03-01T00:00:00.000Z' }],
+  expect(
+    records.map(({ headers, value }) => [headers['ce_type'], JSON.parse(Buffer.from(value).toString()) as unknown]),
+  ).toEqual([
+    [
+      'pa.restore-accepted.v1',
+      {
+        restore: 'loss/consent-intake/payer.member-events/0/1-3',
+        by: 'Ann',
+        reason: 'published again',
+        at: '2026-03-01T00:00:00.000Z',
+      },
+    ],
   ]);
   await log.close();
 });

@@ -1,24 +1,56 @@
-import { encodeEvent, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, typeOf, type LogRestored, type RestoreAccepted } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PAYER_TOPICS,
+  typeOf,
+  type LogRestored,
+  type RestoreAccepted,
+} from '@provider-access/events';
 import { type EventLog, reached } from '@provider-access/eventlog';
 import { CopyRefused } from './copy.ts';
 
 /** The intakes that decide who may see a member. They must have handled everything that payers have published. */
-const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [['consent-intake', PAYER_TOPICS], ['attribution-intake', [PAYER_MEMBER_EVENTS]], ['attribution-providers', [PAYER_PROVIDER_EVENTS]]];
+const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [
+  ['consent-intake', PAYER_TOPICS],
+  ['attribution-intake', [PAYER_MEMBER_EVENTS]],
+  ['attribution-providers', [PAYER_PROVIDER_EVENTS]],
+];
 const PAGE = 1000;
 
 /**
  * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
  * @returns how many @throws CopyRefused while an intake is behind; EngineUnavailable
  */
-export async function acceptRestore(log: EventLog, by: { readonly by: string; readonly reason: string }, now: number): Promise<number> {
+export async function acceptRestore(
+  log: EventLog,
+  by: { readonly by: string; readonly reason: string },
+  now: number,
+): Promise<number> {
   const open = await openRestores(log);
   if (open.length === 0) return 0;
   for (const [group, topics] of INTAKES) {
     const head = await log.head(topics);
-    if (!reached(await log.committed(group, topics), head)) throw new CopyRefused(`${group} has not handled everything that is on the payer topics yet: wait until it has, then accept`);
+    if (!reached(await log.committed(group, topics), head))
+      throw new CopyRefused(
+        `${group} has not handled everything that is on the payer topics yet: wait until it has, then accept`,
+      );
   }
   const at = new Date(now).toISOString();
-  await log.append(PA_REGISTRY, open.map(({ restore }) => encodeEvent({ id: `${restore}/accepted`, source: 'urn:provider-access:admin', type: 'pa.restore-accepted.v1', time: at, subject: restore, data: { restore, ...by, at } satisfies RestoreAccepted })));
+  await log.append(
+    PA_REGISTRY,
+    open.map(({ restore }) =>
+      encodeEvent({
+        id: `${restore}/accepted`,
+        source: 'urn:provider-access:admin',
+        type: 'pa.restore-accepted.v1',
+        time: at,
+        subject: restore,
+        data: { restore, ...by, at } satisfies RestoreAccepted,
+      }),
+    ),
+  );
   return open.length;
 }
 
@@ -26,7 +58,7 @@ async function openRestores(log: EventLog): Promise<readonly LogRestored[]> {
   const restored = new Map<string, LogRestored>();
   const accepted = new Set<string>();
   for (let partition = 0; partition < (await log.partitions(PA_REGISTRY)); partition++) {
-    for (let from = 0; ; ) {
+    for (let from = 0; ;) {
       const records = await log.read(PA_REGISTRY, partition, from, PAGE);
       for (const record of records) {
         const type = typeOf(record);

@@ -23,8 +23,25 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const said = (type: string, subject: string, data: unknown, partition = 0): NewRecord => ({ ...encodeEvent({ id: `${type}/${subject}`, source: 'urn:test', type, time: '2026-01-01T00:00:00.000Z', subject, data }), partition });
-const progress = (next: number, after?: object): NewRecord => said('pa.progress.v1', `progress/${next}`, { deriver: 'consent', topic: PAYER_MEMBER_EVENTS, partition: 0, next, ...(after && { after }) });
+const said = (type: string, subject: string, data: unknown, partition = 0): NewRecord => ({
+  ...encodeEvent({
+    id: `${type}/${subject}`,
+    source: 'urn:test',
+    type,
+    time: '2026-01-01T00:00:00.000Z',
+    subject,
+    data,
+  }),
+  partition,
+});
+const progress = (next: number, after?: object): NewRecord =>
+  said('pa.progress.v1', `progress/${next}`, {
+    deriver: 'consent',
+    topic: PAYER_MEMBER_EVENTS,
+    partition: 0,
+    next,
+    ...(after && { after }),
+  });
 
 /** Kafka as the loader meets it. */
 class Kafka implements TopicLoader {
@@ -36,7 +53,11 @@ class Kafka implements TopicLoader {
     return found;
   }
   heads(topics: readonly string[]): Promise<Record<string, number[]>> {
-    return Promise.resolve(Object.fromEntries(topics.map((topic) => [topic, Array.from({ length: PARTITIONS }, (_, p) => this.of(topic, p).length)])));
+    return Promise.resolve(
+      Object.fromEntries(
+        topics.map((topic) => [topic, Array.from({ length: PARTITIONS }, (_, p) => this.of(topic, p).length)]),
+      ),
+    );
   }
   append(topic: string, partition: number, records: readonly PastRecord[]): Promise<number> {
     const there = this.of(topic, partition);
@@ -48,15 +69,26 @@ class Kafka implements TopicLoader {
     return Promise.resolve();
   }
 }
-const plain = (r: Pick<LogRecord, 'offset' | 'key' | 'headers' | 'timestamp' | 'value'>): unknown => [r.offset, r.key, r.headers, r.timestamp, Buffer.from(r.value).toString()];
+const plain = (r: Pick<LogRecord, 'offset' | 'key' | 'headers' | 'timestamp' | 'value'>): unknown => [
+  r.offset,
+  r.key,
+  r.headers,
+  r.timestamp,
+  Buffer.from(r.value).toString(),
+];
 const copy = (folder = join(root, 'copy')) => dumpTopics(log, folder, { now: () => AT });
 
 describe('a copy of the topics', () => {
   it('has each record in its place again, with its time; a gap keeps the place of one that compaction took', async () => {
-    await log.append(PA_RECORDS, [said('pa.record-accepted.v1', 'a', { n: 1 }), said('pa.record-accepted.v1', 'b', { n: 2 }), said('pa.record-accepted.v1', 'a', { n: 3 })]);
+    await log.append(PA_RECORDS, [
+      said('pa.record-accepted.v1', 'a', { n: 1 }),
+      said('pa.record-accepted.v1', 'b', { n: 2 }),
+      said('pa.record-accepted.v1', 'a', { n: 3 }),
+    ]);
     // What compaction leaves.
     const { read } = log;
-    log.read = async (topic, partition, from, limit) => (await read.call(log, topic, partition, from, limit)).filter((r) => topic !== PA_RECORDS || r.offset > 0);
+    log.read = async (topic, partition, from, limit) =>
+      (await read.call(log, topic, partition, from, limit)).filter((r) => topic !== PA_RECORDS || r.offset > 0);
     await log.append(PA_CONSENT, [said('pa.opted-out.v1', 'm', { member: 'm' }, 1)]);
     await copy();
     const kafka = new Kafka();
@@ -66,7 +98,8 @@ describe('a copy of the topics', () => {
     const [gap, ...rest] = kafka.of(PA_RECORDS);
     expect([gap!.headers['ce_type'], gap!.offset]).toEqual(['pa.gap.v1', 0]);
     expect(rest.map(plain)).toEqual((await log.read(PA_RECORDS, 0, 0, 10)).map(plain));
-    for (const { name } of TOPICS) if (name !== PA_REGISTRY) expect((await kafka.heads([name]))[name]).toEqual((await log.head([name]))[name]);
+    for (const { name } of TOPICS)
+      if (name !== PA_REGISTRY) expect((await kafka.heads([name]))[name]).toEqual((await log.head([name]))[name]);
     expect(statSync(join(root, 'copy/manifest.json')).mode & 0o777).toBe(0o600);
   });
 
@@ -86,17 +119,25 @@ describe('a copy of the topics', () => {
     await expect(copy()).rejects.toThrow(/is not empty: a copy gets a folder of its own/);
     const kafka = new Kafka();
     await kafka.append('pa.groups', 1, [{ key: 'g', headers: {}, value: Buffer.alloc(0), timestamp: AT }]);
-    await expect(loadTopics(kafka, { folder, now: () => AT })).rejects.toThrow(/^pa\.groups is not empty: a copy goes into new topics only/);
+    await expect(loadTopics(kafka, { folder, now: () => AT })).rejects.toThrow(
+      /^pa\.groups is not empty: a copy goes into new topics only/,
+    );
     const file = join(folder, PA_CONSENT, '0.ndjson.gz');
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(1));
-    await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(/^pa\.consent\/0\.ndjson\.gz is not the file that the manifest means/);
+    await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(
+      /^pa\.consent\/0\.ndjson\.gz is not the file that the manifest means/,
+    );
     rmSync(join(folder, 'manifest.json'));
-    await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(/holds no manifest\.json: a copy that was not finished has none/);
+    await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(
+      /holds no manifest\.json: a copy that was not finished has none/,
+    );
     const wide = openMemoryLog({ partitions: 3 });
     await dumpTopics(wide, join(root, 'wide'), { now: () => AT });
     await wide.close();
-    await expect(loadTopics(new Kafka(), { folder: join(root, 'wide'), now: () => AT })).rejects.toThrow(/has 2 partitions, the copy 3: set KAFKA_PARTITIONS/);
+    await expect(loadTopics(new Kafka(), { folder: join(root, 'wide'), now: () => AT })).rejects.toThrow(
+      /has 2 partitions, the copy 3: set KAFKA_PARTITIONS/,
+    );
   });
 
   it('is decided by only when somebody says that payers have published the rest, and every intake has handled it', async () => {
@@ -105,13 +146,24 @@ describe('a copy of the topics', () => {
     await copy();
     const kafka = new Kafka();
     const { restore } = await loadTopics(kafka, { folder: join(root, 'copy'), now: () => AT });
-    const word = [...kafka.of(PA_REGISTRY), ...kafka.of(PA_REGISTRY, 1)].filter((r) => r.headers['ce_type'] === 'pa.log-restored.v1');
-    expect(word.map((r) => JSON.parse(Buffer.from(r.value).toString()) as unknown)).toEqual([{ restore, copied: '2026-03-01T00:00:00.000Z', restoredAt: '2026-03-01T00:00:00.000Z' }]);
+    const word = [...kafka.of(PA_REGISTRY), ...kafka.of(PA_REGISTRY, 1)].filter(
+      (r) => r.headers['ce_type'] === 'pa.log-restored.v1',
+    );
+    expect(word.map((r) => JSON.parse(Buffer.from(r.value).toString()) as unknown)).toEqual([
+      { restore, copied: '2026-03-01T00:00:00.000Z', restoredAt: '2026-03-01T00:00:00.000Z' },
+    ]);
     const by = { by: 'administrator', reason: 'published again' };
     expect(await acceptRestore(log, by, AT)).toBe(0);
-    await log.append(PA_REGISTRY, word.map((r) => ({ key: r.key, partitionKey: r.key, headers: r.headers, value: r.value })));
+    await log.append(
+      PA_REGISTRY,
+      word.map((r) => ({ key: r.key, partitionKey: r.key, headers: r.headers, value: r.value })),
+    );
     await expect(acceptRestore(log, by, AT)).rejects.toThrow(/^consent-intake has not handled everything/);
-    const intakes = await Promise.all(['consent-intake', 'attribution-intake'].map((group) => log.subscribe({ group, topics: [PAYER_MEMBER_EVENTS], handle: () => Promise.resolve() })));
+    const intakes = await Promise.all(
+      ['consent-intake', 'attribution-intake'].map((group) =>
+        log.subscribe({ group, topics: [PAYER_MEMBER_EVENTS], handle: () => Promise.resolve() }),
+      ),
+    );
     await expect.poll(() => acceptRestore(log, by, AT).catch(() => 'not yet')).toBe(1);
     expect(await acceptRestore(log, by, AT)).toBe(0);
     for (const intake of intakes) await intake.stop();

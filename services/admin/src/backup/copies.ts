@@ -1,6 +1,12 @@
 import { TOPICS } from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
-import { applyTopics, openKafkaLog, openTopicLoader, takeTimes, type KafkaConnection } from '@provider-access/eventlog/kafka';
+import {
+  applyTopics,
+  openKafkaLog,
+  openTopicLoader,
+  takeTimes,
+  type KafkaConnection,
+} from '@provider-access/eventlog/kafka';
 import type { TopicPlanSettings } from '../config.ts';
 import { desiredTopics } from '../desired-topics.ts';
 import type { Copies } from '../program.ts';

@@ -29,7 +29,9 @@ export class CopyRefused extends Error {
   override readonly name = 'CopyRefused';
 }
 
-export interface CopiedRecord extends PastRecord { readonly offset: number }
+export interface CopiedRecord extends PastRecord {
+  readonly offset: number;
+}
 
 export async function writeManifest(folder: string, content: Manifest): Promise<void> {
   await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
@@ -48,7 +50,12 @@ export async function readManifest(folder: string): Promise<Manifest> {
 }
 
 /** Writes the file of one partition. Resolves with what the manifest says of it when it is on disk. */
-export async function writePartition(folder: string, file: string, head: number, records: AsyncIterable<CopiedRecord>): Promise<PartitionCopy> {
+export async function writePartition(
+  folder: string,
+  file: string,
+  head: number,
+  records: AsyncIterable<CopiedRecord>,
+): Promise<PartitionCopy> {
   await mkdir(dirname(join(folder, file)), { recursive: true, mode: 0o700 });
   const hash = createHash('sha256');
   const gzip = createGzip({ level: 1 });
@@ -58,7 +65,12 @@ export async function writePartition(folder: string, file: string, head: number,
   let count = 0;
   for await (const { offset, timestamp, key, headers, value } of records) {
     count++;
-    if (!gzip.write(`${JSON.stringify([offset, timestamp, key, headers, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')])}\n`)) await once(gzip, 'drain');
+    if (
+      !gzip.write(
+        `${JSON.stringify([offset, timestamp, key, headers, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')])}\n`,
+      )
+    )
+      await once(gzip, 'drain');
   }
   gzip.end();
   await once(out, 'close');
@@ -77,8 +89,17 @@ export async function isWhole(folder: string, { file, sha256 }: PartitionCopy): 
 }
 
 export async function* readPartition(folder: string, { file }: PartitionCopy): AsyncGenerator<CopiedRecord> {
-  for await (const line of createInterface({ input: createReadStream(join(folder, file)).pipe(createGunzip()), crlfDelay: Infinity })) {
-    const [offset, timestamp, key, headers, value] = JSON.parse(line) as [number, number, string, Record<string, string>, string];
+  for await (const line of createInterface({
+    input: createReadStream(join(folder, file)).pipe(createGunzip()),
+    crlfDelay: Infinity,
+  })) {
+    const [offset, timestamp, key, headers, value] = JSON.parse(line) as [
+      number,
+      number,
+      string,
+      Record<string, string>,
+      string,
+    ];
     yield { offset, timestamp, key, headers, value: Buffer.from(value, 'base64') };
   }
 }

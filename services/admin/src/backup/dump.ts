@@ -1,12 +1,21 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, PROGRESS_TYPE, TOPICS, type Progress } from '@provider-access/events';
+import {
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_PROVIDERS,
+  PA_RECORDS,
+  PROGRESS_TYPE,
+  TOPICS,
+  type Progress,
+} from '@provider-access/events';
 import type { EventLog, LogRecord, Position } from '@provider-access/eventlog';
 import { CopyRefused, writeManifest, writePartition, type CopiedRecord, type Manifest } from './copy.ts';
 
 const PAGE = 1000;
 
 /**
- * Heads are taken in this order while the platform runs. Topics with progress first: what a progress record stands for in other
+ * Heads are taken in this order while the platform runs. Topics with progress first: what a progress record stands for
+ * in other
  * topics was appended before it. Payer topics last: intakes begin at the start of a restored one and derive again what
  * the copies of our own topics lack.
  */
@@ -21,16 +30,29 @@ export const COPIED: readonly string[] = [
  * Copies every topic of the platform into an empty folder, up to its head at the call, while all goes on.
  * @throws CopyRefused when the folder is not empty; EngineUnavailable
  */
-export async function dumpTopics(log: EventLog, folder: string, options: { readonly now: () => number; readonly told?: (line: string) => void }): Promise<Manifest> {
+export async function dumpTopics(
+  log: EventLog,
+  folder: string,
+  options: { readonly now: () => number; readonly told?: (line: string) => void },
+): Promise<Manifest> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if ((await readdir(folder)).length > 0) throw new CopyRefused(`${folder} is not empty: a copy gets a folder of its own`);
+  if ((await readdir(folder)).length > 0)
+    throw new CopyRefused(`${folder} is not empty: a copy gets a folder of its own`);
   const copied = new Date(options.now()).toISOString();
   const heads: Record<string, readonly number[]> = {};
   for (const topic of COPIED) heads[topic] = (await log.head([topic]))[topic]!;
   const topics: Manifest['topics'] = [];
   for (const name of COPIED) {
     const partitions = [];
-    for (const [partition, head] of heads[name]!.entries()) partitions.push(await writePartition(folder, `${name}/${partition}.ndjson.gz`, head, recordsOf(log, name, partition, head, heads)));
+    for (const [partition, head] of heads[name]!.entries())
+      partitions.push(
+        await writePartition(
+          folder,
+          `${name}/${partition}.ndjson.gz`,
+          head,
+          recordsOf(log, name, partition, head, heads),
+        ),
+      );
     options.told?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
     topics.push({ name, partitions });
   }
@@ -39,8 +61,14 @@ export async function dumpTopics(log: EventLog, folder: string, options: { reado
   return manifest;
 }
 
-async function* recordsOf(log: EventLog, topic: string, partition: number, head: number, heads: Position): AsyncGenerator<CopiedRecord> {
-  for (let from = 0; from < head; ) {
+async function* recordsOf(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  head: number,
+  heads: Position,
+): AsyncGenerator<CopiedRecord> {
+  for (let from = 0; from < head;) {
     const records = await log.read(topic, partition, from, PAGE);
     for (const record of records) {
       if (record.offset >= head) return;
@@ -52,11 +80,14 @@ async function* recordsOf(log: EventLog, topic: string, partition: number, head:
   }
 }
 
-/** Progress that stands for something that is not in the copy would be waited for in vain. The intakes say theirs again. */
+/**
+ * Progress that stands for something that is not in the copy would be waited for in vain. The intakes say theirs again.
+ */
 function isAhead(record: LogRecord, heads: Position): boolean {
   if (record.headers['ce_type'] !== PROGRESS_TYPE) return false;
   const { after, topic, partition, next } = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress;
   if (next > (heads[topic]?.[partition] ?? Infinity)) return true;
-  return Object.entries(after ?? {}).some(([output, offsets]) => Object.entries(offsets).some(([p, offset]) => offset > (heads[output]?.[Number(p)] ?? Infinity)));
+  return Object.entries(after ?? {}).some(([output, offsets]) =>
+    Object.entries(offsets).some(([p, offset]) => offset > (heads[output]?.[Number(p)] ?? Infinity)),
+  );
 }
-

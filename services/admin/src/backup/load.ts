@@ -16,23 +16,35 @@ export interface LoadOptions {
 }
 
 /**
- * Writes a copy into topics that are empty: every record to its partition, its offset and its time. Where the copy has none (compaction,
- * retention) a gap keeps the place, so that whatever speaks of positions (progress, dead letters, views) still means the same. Ends with
- * the word that nothing is decided until the restore is accepted. A load that failed leaves topics to be deleted and made anew.
+ * Writes a copy into topics that are empty: every record to its partition, its offset and its time. Where the copy has
+ * none (compaction,
+ * retention) a gap keeps the place, so that whatever speaks of positions (progress, dead letters, views) still means
+ * the same. Ends with
+ * the word that nothing is decided until the restore is accepted. A load that failed leaves topics to be deleted and
+ * made anew.
  * @throws CopyRefused before anything is written, or when somebody else writes; EngineUnavailable
  */
-export async function loadTopics(loader: TopicLoader, { folder, now, told }: LoadOptions): Promise<{ readonly restore: string; readonly manifest: Manifest }> {
+export async function loadTopics(
+  loader: TopicLoader,
+  { folder, now, told }: LoadOptions,
+): Promise<{ readonly restore: string; readonly manifest: Manifest }> {
   const manifest = await readManifest(folder);
   const heads = await loader.heads(manifest.topics.map(({ name }) => name));
   for (const { name, partitions } of manifest.topics) {
     const there = heads[name]!;
-    if (there.length !== partitions.length) throw new CopyRefused(`${name} has ${there.length} partitions, the copy ${partitions.length}: set KAFKA_PARTITIONS to what it was`);
+    if (there.length !== partitions.length)
+      throw new CopyRefused(
+        `${name} has ${there.length} partitions, the copy ${partitions.length}: set KAFKA_PARTITIONS to what it was`,
+      );
     if (there.some((head) => head > 0)) throw new CopyRefused(`${name} is not empty: a copy goes into new topics only`);
-    for (const copy of partitions) if (!(await isWhole(folder, copy))) throw new CopyRefused(`${copy.file} is not the file that the manifest means: it is damaged or another's`);
+    for (const copy of partitions)
+      if (!(await isWhole(folder, copy)))
+        throw new CopyRefused(`${copy.file} is not the file that the manifest means: it is damaged or another's`);
   }
   const restore = randomUUID();
   for (const { name, partitions } of manifest.topics) {
-    for (const [partition, copy] of partitions.entries()) await loadPartition(loader, name, partition, folder, copy, now);
+    for (const [partition, copy] of partitions.entries())
+      await loadPartition(loader, name, partition, folder, copy, now);
     // Before anything else can be written behind it: no service sees the registry without it.
     if (name === PA_REGISTRY) await sayRestored(loader, restore, manifest, partitions.length, now());
     told?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
@@ -40,14 +52,25 @@ export async function loadTopics(loader: TopicLoader, { folder, now, told }: Loa
   return { restore, manifest };
 }
 
-async function loadPartition(loader: TopicLoader, topic: string, partition: number, folder: string, copy: PartitionCopy, now: () => number): Promise<void> {
+async function loadPartition(
+  loader: TopicLoader,
+  topic: string,
+  partition: number,
+  folder: string,
+  copy: PartitionCopy,
+  now: () => number,
+): Promise<void> {
   let next = 0;
   let batch: PastRecord[] = [];
   let bytes = 0;
   const write = async (records: readonly PastRecord[]): Promise<void> => {
     if (records.length === 0) return;
     const offset = await loader.append(topic, partition, records);
-    if (offset !== next) throw new CopyRefused(`${topic}/${partition} is written by somebody else: record ${next} came to ${offset}. Stop what writes it, delete the topics and load again`);
+    if (offset !== next)
+      throw new CopyRefused(
+        `${topic}/${partition} is written by somebody else: record ${next} came to ${offset}. Stop what writes it, ` +
+          'delete the topics and load again',
+      );
     next += records.length;
   };
   const flush = async (): Promise<void> => {
@@ -58,7 +81,8 @@ async function loadPartition(loader: TopicLoader, topic: string, partition: numb
   const fillTo = async (offset: number, timestamp: number): Promise<void> => {
     if (next + batch.length >= offset) return;
     await flush();
-    while (next < offset) await write(Array.from({ length: Math.min(BATCH_GAPS, offset - next) }, () => gap(timestamp)));
+    while (next < offset)
+      await write(Array.from({ length: Math.min(BATCH_GAPS, offset - next) }, () => gap(timestamp)));
   };
   for await (const record of readPartition(folder, copy)) {
     await fillTo(record.offset, record.timestamp);
@@ -72,10 +96,30 @@ async function loadPartition(loader: TopicLoader, topic: string, partition: numb
 
 const EMPTY = Buffer.from('{}');
 /** One key: where a topic is compacted the last one of a partition stays. */
-const gap = (timestamp: number): PastRecord => ({ key: 'gap', headers: { ce_type: GAP_TYPE }, value: EMPTY, timestamp });
+const gap = (timestamp: number): PastRecord => ({
+  key: 'gap',
+  headers: { ce_type: GAP_TYPE },
+  value: EMPTY,
+  timestamp,
+});
 
-async function sayRestored(loader: TopicLoader, restore: string, { copied }: Manifest, partitions: number, at: number): Promise<void> {
+async function sayRestored(
+  loader: TopicLoader,
+  restore: string,
+  { copied }: Manifest,
+  partitions: number,
+  at: number,
+): Promise<void> {
   const restoredAt = new Date(at).toISOString();
-  const { key, headers, value } = encodeEvent({ id: restore, source: 'urn:provider-access:admin', type: 'pa.log-restored.v1', time: restoredAt, subject: restore, data: { restore, copied, restoredAt } });
-  await loader.append(PA_REGISTRY, partitionFor(restore, partitions), [{ key, headers, value: typeof value === 'string' ? Buffer.from(value) : value, timestamp: at }]);
+  const { key, headers, value } = encodeEvent({
+    id: restore,
+    source: 'urn:provider-access:admin',
+    type: 'pa.log-restored.v1',
+    time: restoredAt,
+    subject: restore,
+    data: { restore, copied, restoredAt },
+  });
+  await loader.append(PA_REGISTRY, partitionFor(restore, partitions), [
+    { key, headers, value: typeof value === 'string' ? Buffer.from(value) : value, timestamp: at },
+  ]);
 }

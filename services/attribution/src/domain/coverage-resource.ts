@@ -5,9 +5,17 @@ import { endOf, isDate, spanOf } from './dates.ts';
 import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
 
 /** What a Coverage resource says about when the member is covered. */
-export interface CoverageSpan { readonly coverageId: string; readonly from: string; readonly to?: string; readonly cancelled?: true }
+export interface CoverageSpan {
+  readonly coverageId: string;
+  readonly from: string;
+  readonly to?: string;
+  readonly cancelled?: true;
+}
 export type CoverageReading =
-  /** `replaces`: the span is all that is known of the coverage. Without `span` the Coverage says nothing. `foreign`: no payor of it is this payer. */
+  /**
+   * `replaces`: the span is all that is known of the coverage. Without `span` the Coverage says nothing. `foreign`: no
+   * payor of it is this payer.
+   */
   | { readonly ok: true; readonly span?: CoverageSpan & { readonly replaces?: true }; readonly foreign?: true }
   | { readonly ok: false; readonly detail: string };
 
@@ -24,27 +32,45 @@ const objects = (v: unknown): readonly Json[] => (Array.isArray(v) ? v.filter(is
 function paidByNobody(coverage: Json): boolean {
   const contained = objects(coverage['contained']);
   return objects(coverage['payor']).some((payor) => {
-    const organization = typeof payor['reference'] === 'string' ? contained.find((c) => `#${String(c['id'])}` === payor['reference']) : undefined;
+    const organization =
+      typeof payor['reference'] === 'string'
+        ? contained.find((c) => `#${String(c['id'])}` === payor['reference'])
+        : undefined;
     const identifier = payor['identifier'];
-    return payor['display'] === NO_INSURANCE || (isObject(identifier) && identifier['value'] === NO_INSURANCE) || organization?.['name'] === NO_INSURANCE;
+    return (
+      payor['display'] === NO_INSURANCE ||
+      (isObject(identifier) && identifier['value'] === NO_INSURANCE) ||
+      organization?.['name'] === NO_INSURANCE
+    );
   });
 }
 
 /**
  * https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about.
  *
- * Only a Coverage of this payer begins coverage. One of another payer (coordination of benefits) covers nothing, so it also takes back what an earlier
- * release let it begin. While nobody has said which identifiers are the payer's, a Coverage that does not name it begins nothing, but
+ * Only a Coverage of this payer begins coverage. One of another payer (coordination of benefits) covers nothing, so it
+ * also takes back what an earlier
+ * release let it begin. While nobody has said which identifiers are the payer's, a Coverage that does not name it
+ * begins nothing, but
  * its end counts: it may be ours.
  */
 export function readCoverage(coverage: Json, subject: string, days: PayerDays, payer: PayerIdentity): CoverageReading {
-  const nothing: CoverageReading = { ok: true, span: { coverageId: String(coverage['id']), from: EVER, cancelled: true, replaces: true } };
+  const nothing: CoverageReading = {
+    ok: true,
+    span: { coverageId: String(coverage['id']), from: EVER, cancelled: true, replaces: true },
+  };
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
   if (typeof id !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(id)) return fail('Coverage.id must be an id');
   const text = isObject(beneficiary) ? beneficiary['reference'] : undefined;
   const reference = typeof text === 'string' ? parseReference(text) : undefined;
-  if (reference === undefined || (reference.kind !== 'relative' && reference.kind !== 'absolute') || reference.type !== 'Patient' || reference.id !== subject) return fail('Coverage.beneficiary must be the subject of the event');
+  if (
+    reference === undefined ||
+    (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
+    reference.type !== 'Patient' ||
+    reference.id !== subject
+  )
+    return fail('Coverage.beneficiary must be the subject of the event');
   if (typeof status === 'string' && NOT_COVERING.has(status)) return nothing;
   if (status !== 'active') return fail('Coverage.status must be active, cancelled, draft or entered-in-error');
   if (paidByNobody(coverage)) return nothing;
@@ -53,10 +79,15 @@ export function readCoverage(coverage: Json, subject: string, days: PayerDays, p
   if (period !== undefined && !isObject(period)) return fail('Coverage.period must be a Period');
   const start = period?.['start'];
   const end = period?.['end'];
-  if ((start !== undefined && !isDate(start)) || (end !== undefined && !isDate(end))) return fail('Coverage.period must hold dates');
+  if ((start !== undefined && !isDate(start)) || (end !== undefined && !isDate(end)))
+    return fail('Coverage.period must hold dates');
   const covers = spanOf(days, start ?? LONG_AGO, end);
   if (covers === undefined) return fail('Coverage.period must not end before it starts');
   if (ours) return { ok: true, span: { coverageId: id, ...covers, replaces: true } };
   const ends = end === undefined ? undefined : endOf(days, end);
-  return { ok: true, foreign: true, ...(ends !== undefined && { span: { coverageId: id, from: ends, cancelled: true as const } }) };
+  return {
+    ok: true,
+    foreign: true,
+    ...(ends !== undefined && { span: { coverageId: id, from: ends, cancelled: true as const } }),
+  };
 }

@@ -1,5 +1,12 @@
 import {
-  type CoverageChanged, type DomainEvent, type EventFault, type MemberMerged, PAYER_CONTRACT, type PayerEvent, type ProviderKey, providerKeys,
+  type CoverageChanged,
+  type DomainEvent,
+  type EventFault,
+  type MemberMerged,
+  PAYER_CONTRACT,
+  type PayerEvent,
+  type ProviderKey,
+  providerKeys,
 } from '@provider-access/events';
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/pdex/days';
@@ -8,25 +15,46 @@ import type { PayerIdentity } from './payer-identity.ts';
 import { endOf, instantOf, spanOf } from './dates.ts';
 
 /** Whose list: one Group per provider identity and contract. */
-export interface GroupIdentity { readonly providers: readonly ProviderKey[]; readonly contract?: string }
-export interface Attributed { readonly identity: GroupIdentity; readonly from: string; readonly to?: string; readonly coverageId?: string; readonly basis?: string; readonly businessTime: string }
+export interface GroupIdentity {
+  readonly providers: readonly ProviderKey[];
+  readonly contract?: string;
+}
+export interface Attributed {
+  readonly identity: GroupIdentity;
+  readonly from: string;
+  readonly to?: string;
+  readonly coverageId?: string;
+  readonly basis?: string;
+  readonly businessTime: string;
+}
 
 /** What an event means. `merged` concerns two members; the others the subject. */
 export type Statement =
   | { readonly kind: 'coverage'; readonly change: CoverageChanged }
   | { readonly kind: 'merged'; readonly merge: MemberMerged }
   | { readonly kind: 'attributed'; readonly attribution: Attributed }
-  | { readonly kind: 'attribution-ended'; readonly identity: GroupIdentity; readonly to: string; readonly businessTime: string };
+  | {
+      readonly kind: 'attribution-ended';
+      readonly identity: GroupIdentity;
+      readonly to: string;
+      readonly businessTime: string;
+    };
 /** `foreign`: a Coverage of which no payor is this payer. */
-export type MemberEventDecision = { readonly ok: true; readonly statements: readonly Statement[]; readonly foreign?: true } | { readonly ok: false; readonly fault: EventFault };
+export type MemberEventDecision =
+  | { readonly ok: true; readonly statements: readonly Statement[]; readonly foreign?: true }
+  | { readonly ok: false; readonly fault: EventFault };
 
 /** Events that attribution decides the outcome of. */
 export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'attribution';
 /** Resource events are resources' own; Coverages among them say who is covered. */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
 export const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
-/** Whether attribution refuses what it cannot read of a type: its own events, and Coverages, which the frame alone lets through. */
-export const isDecidedHere = (type: string | undefined): boolean => type !== undefined && (isOwn(type) || isResource(type));
+/**
+ * Whether attribution refuses what it cannot read of a type: its own events, and Coverages, which the frame alone lets
+ * through.
+ */
+export const isDecidedHere = (type: string | undefined): boolean =>
+  type !== undefined && (isOwn(type) || isResource(type));
 /** Of all resources these alone say who is covered. */
 export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 
@@ -34,27 +62,49 @@ export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
 
 /** A parked one of these might have said that access ends: it denies until it is resolved. */
-const DENYING = new Set(['payer.member-enrolled.v1', 'payer.member-changed.v1', 'payer.member-terminated.v1', 'payer.members-merged.v1', 'payer.attribution-ended.v1', NETWORK_STATUS, ...RESOURCE_TYPES]);
+const DENYING = new Set([
+  'payer.member-enrolled.v1',
+  'payer.member-changed.v1',
+  'payer.member-terminated.v1',
+  'payer.members-merged.v1',
+  'payer.attribution-ended.v1',
+  NETWORK_STATUS,
+  ...RESOURCE_TYPES,
+]);
 export const deniesWhenUnreadable = (type: string): boolean => DENYING.has(type);
 
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
 const ENDS_FIRST = 'data.to: must not lie before from';
 const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
-const identityOf = (p: { npi?: string | undefined; tin?: string | undefined; contract?: string | undefined }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
+const identityOf = (p: {
+  npi?: string | undefined;
+  tin?: string | undefined;
+  contract?: string | undefined;
+}): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
-/** What a valid member event says about access. `days` tell when a day begins that the payer wrote, `payer` whose Coverages count. Pure. */
-export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDays, payer: PayerIdentity): MemberEventDecision {
+/**
+ * What a valid member event says about access. `days` tell when a day begins that the payer wrote, `payer` whose
+ * Coverages count. Pure.
+ */
+export function decideMemberEvent(
+  event: PayerEvent & DomainEvent,
+  days: PayerDays,
+  payer: PayerIdentity,
+): MemberEventDecision {
   const member = event.subject!;
   const businessTime = instantOf(event.time);
-  const coverage = (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>, sequence = 0): MemberEventDecision =>
-    ok({ kind: 'coverage', change: { member, businessTime, sequence, ...change } });
+  const coverage = (
+    change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>,
+    sequence = 0,
+  ): MemberEventDecision => ok({ kind: 'coverage', change: { member, businessTime, sequence, ...change } });
   switch (event.type) {
     case 'payer.member-enrolled.v1':
     case 'payer.member-changed.v1': {
       const { coverageId, from, to } = event.data;
       if (from === undefined && to === undefined) return ok();
       if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
-      // Only an end: it can shorten a coverage. What lengthens it says `from` too, and an end that is open shortens nothing.
+      // Only an end: it can shorten a coverage. What lengthens it says `from` too, and an end that is open shortens
+      // nothing.
       if (from === undefined) {
         const end = endOf(days, to!);
         return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
@@ -65,7 +115,8 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDa
     case 'payer.member-terminated.v1': {
       const { coverageId, to } = event.data;
       const end = endOf(days, to);
-      if (end === undefined) return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
+      if (end === undefined)
+        return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
       return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true });
     }
     case 'payer.members-merged.v1': {
@@ -80,20 +131,26 @@ export function decideMemberEvent(event: PayerEvent & DomainEvent, days: PayerDa
       return ok({
         kind: 'attributed',
         attribution: {
-          identity: identityOf(provider), ...span, businessTime,
-          ...(coverageId !== undefined && { coverageId }), ...(basis !== undefined && { basis }),
+          identity: identityOf(provider),
+          ...span,
+          businessTime,
+          ...(coverageId !== undefined && { coverageId }),
+          ...(basis !== undefined && { basis }),
         },
       });
     }
     case 'payer.attribution-ended.v1': {
       const { provider, to } = event.data;
       const end = endOf(days, to);
-      if (end === undefined) return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
+      if (end === undefined)
+        return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
       return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: end, businessTime });
     }
     case 'payer.resource-deleted.v1': {
       const { id, resourceType, sequence } = event.data;
-      return resourceType === 'Coverage' ? coverage({ coverageId: id, from: EVER, cancelled: true, replaces: true }, sequence) : ok();
+      return resourceType === 'Coverage'
+        ? coverage({ coverageId: id, from: EVER, cancelled: true, replaces: true }, sequence)
+        : ok();
     }
     case 'payer.resource-recorded.v1': {
       const { resource, sequence } = event.data;

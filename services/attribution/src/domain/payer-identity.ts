@@ -18,7 +18,11 @@ export const isPayerIdentifier = (text: string): boolean => ORGANIZATION.test(te
 /** @param listed PAYER_IDENTIFIERS; @param organization PAYER_ORGANIZATION, which is the payer in any case */
 export function payerIdentity(listed: readonly string[] | undefined, organization: string): PayerIdentity {
   const all = [...(listed ?? []), organization];
-  return { references: new Set(all.filter((text) => !text.includes('|'))), identifiers: new Set(all.filter((text) => text.includes('|'))), known: listed !== undefined };
+  return {
+    references: new Set(all.filter((text) => !text.includes('|'))),
+    identifiers: new Set(all.filter((text) => text.includes('|'))),
+    known: listed !== undefined,
+  };
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -43,7 +47,8 @@ function isCondition(text: string, { identifiers }: PayerIdentity): boolean {
 }
 
 /**
- * Whether one of the payors of a Coverage is this payer: by a literal or conditional reference, by its identifier, or by the identifier of the contained
+ * Whether one of the payors of a Coverage is this payer: by a literal or conditional reference, by its identifier, or
+ * by the identifier of the contained
  * Organization that it refers to. A name or `display` identifies nobody.
  */
 export function isPaidByUs(coverage: Json, payer: PayerIdentity): boolean {
@@ -53,10 +58,16 @@ export function isPaidByUs(coverage: Json, payer: PayerIdentity): boolean {
     if (typeof text !== 'string') return false;
     const reference = parseReference(text);
     switch (reference.kind) {
-      case 'relative': return payer.references.has(`${reference.type}/${reference.id}`);
-      case 'absolute': return payer.references.has(`${reference.base}/${reference.type}/${reference.id}`);
-      case 'contained': return contained.some((c) => c['id'] === reference.id && objects(c['identifier']).some((i) => hasIdentifier(i, payer)));
-      case 'other': return isCondition(text, payer);
+      case 'relative':
+        return payer.references.has(`${reference.type}/${reference.id}`);
+      case 'absolute':
+        return payer.references.has(`${reference.base}/${reference.type}/${reference.id}`);
+      case 'contained':
+        return contained.some(
+          (c) => c['id'] === reference.id && objects(c['identifier']).some((i) => hasIdentifier(i, payer)),
+        );
+      case 'other':
+        return isCondition(text, payer);
     }
   });
 }

@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Step, StepTie } from '@provider-access/facts';
 
-/** Events of one business time that a coverage or an attribution remembers. A repetition of an older one counts as a new event. */
+/**
+ * Events of one business time that a coverage or an attribution remembers. A repetition of an older one counts as a new
+ * event.
+ */
 const MAX_TIED = 16;
 const markOf = (event: string): string => hash('sha256', event, 'base64url').slice(0, 11);
 const saidBy = (step: Step): string => step.t?.said ?? step.b;
@@ -14,8 +17,10 @@ interface Change {
 }
 
 /**
- * The change with the business time under which it is appended. Facts compare business time and sequence, then the id of the event, which is chance. So a change with
- * the time and sequence of a known step is written one millisecond after it, and `tie` keeps the stated time (ADR 0022). Undefined for an event that was
+ * The change with the business time under which it is appended. Facts compare business time and sequence, then the id
+ * of the event, which is chance. So a change with
+ * the time and sequence of a known step is written one millisecond after it, and `tie` keeps the stated time (ADR
+ * 0022). Undefined for an event that was
  * replaced by another one of its time, and comes again. Pure.
  * @param steps what is known of the coverage, or of the attribution and of its ends
  */

@@ -5,11 +5,23 @@ import { evolveMembers, type MembersPart } from '@provider-access/facts';
 import { describe, expect, it } from 'vitest';
 import { orderedAfter } from './step-order.ts';
 
-interface Said { readonly id: string; readonly day: number; readonly sequence: number; readonly covers: boolean }
+interface Said {
+  readonly id: string;
+  readonly day: number;
+  readonly sequence: number;
+  readonly covers: boolean;
+}
 const EVER = '0001-01-01T00:00:00.000Z';
 const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString();
-const changeOf = ({ day, sequence, covers }: Said): CoverageChanged =>
-  ({ member: 'm', coverageId: 'c', from: covers ? at(1) : EVER, ...(!covers && { cancelled: true }), replaces: true, businessTime: at(day), sequence });
+const changeOf = ({ day, sequence, covers }: Said): CoverageChanged => ({
+  member: 'm',
+  coverageId: 'c',
+  from: covers ? at(1) : EVER,
+  ...(!covers && { cancelled: true }),
+  replaces: true,
+  businessTime: at(day),
+  sequence,
+});
 
 /** Derives and folds as the intake does, an event after the other. @returns the event that stands in the end */
 function run(arrived: readonly Said[]): { event: string | undefined; part: MembersPart | undefined } {
@@ -17,8 +29,24 @@ function run(arrived: readonly Said[]): { event: string | undefined; part: Membe
   for (const said of arrived) {
     const change = orderedAfter(changeOf(said), said.id, part?.coverage['c'] ?? []);
     if (change === undefined) continue;
-    const { key, headers, value } = encodeEvent({ id: said.id, source: 'urn:x', type: 'pa.coverage-changed.v1', time: at(20), subject: 'm', data: change });
-    part = evolveMembers(part, { topic: 'pa.members', partition: 0, offset: 0, key, headers, value: Buffer.from(value as string), timestamp: 0 }) ?? part;
+    const { key, headers, value } = encodeEvent({
+      id: said.id,
+      source: 'urn:x',
+      type: 'pa.coverage-changed.v1',
+      time: at(20),
+      subject: 'm',
+      data: change,
+    });
+    part =
+      evolveMembers(part, {
+        topic: 'pa.members',
+        partition: 0,
+        offset: 0,
+        key,
+        headers,
+        value: Buffer.from(value as string),
+        timestamp: 0,
+      }) ?? part;
   }
   return { event: part?.coverage['c']?.at(-1)?.e, part };
 }
@@ -35,20 +63,42 @@ describe('changes of one coverage', () => {
     const { part } = run([covered, { ...covered, id: 'y' }, { ...covered, id: 'a', covers: false }]);
     expect(part!.coverage['c']).toMatchObject([{ e: 'a' }]);
     expect(part!.coverage['c']![0]).not.toHaveProperty('f');
-    const next = orderedAfter({ ...changeOf({ ...covered, covers: false }), businessTime: '2026-01-02T00:00:00.001Z' }, '0', run([covered, { ...covered, id: 'y' }]).part!.coverage['c']!);
+    const next = orderedAfter(
+      { ...changeOf({ ...covered, covers: false }), businessTime: '2026-01-02T00:00:00.001Z' },
+      '0',
+      run([covered, { ...covered, id: 'y' }]).part!.coverage['c']!,
+    );
     expect(next).toMatchObject({ businessTime: '2026-01-02T00:00:00.002Z', tie: { said: '2026-01-02T00:00:00.001Z' } });
   });
-  it('in any order, however often they come: the newest by time and sequence stands, of equals the one that came first the latest', () => {
-    const said = fc.array(fc.record({ day: fc.integer({ min: 2, max: 4 }), sequence: fc.nat(1), covers: fc.boolean() }), { minLength: 1, maxLength: 7 }).map((list) => list.map((e, i): Said => ({ ...e, id: `e${(i * 5) % 7}` })));
-    const arrivals = said.chain((list) => fc.shuffledSubarray([...list, ...list, ...list], { minLength: list.length * 3, maxLength: list.length * 3 }));
-    fc.assert(fc.property(arrivals, (arrived) => {
-      const first = arrived.filter((e, i) => arrived.findIndex((other) => other.id === e.id) === i);
-      const winner = first.reduce((best, e) => (e.day > best.day || (e.day === best.day && e.sequence >= best.sequence) ? e : best));
-      expect(run(arrived).event).toBe(winner.id);
-    }), { numRuns: cases(300) });
-  });
+  it(
+    'in any order, however often they come: the newest by time and sequence stands, of equals the one that came ' +
+      'first the latest',
+    () => {
+      const said = fc
+        .array(fc.record({ day: fc.integer({ min: 2, max: 4 }), sequence: fc.nat(1), covers: fc.boolean() }), {
+          minLength: 1,
+          maxLength: 7,
+        })
+        .map((list) => list.map((e, i): Said => ({ ...e, id: `e${(i * 5) % 7}` })));
+      const arrivals = said.chain((list) =>
+        fc.shuffledSubarray([...list, ...list, ...list], { minLength: list.length * 3, maxLength: list.length * 3 }),
+      );
+      fc.assert(
+        fc.property(arrivals, (arrived) => {
+          const first = arrived.filter((e, i) => arrived.findIndex((other) => other.id === e.id) === i);
+          const winner = first.reduce((best, e) =>
+            e.day > best.day || (e.day === best.day && e.sequence >= best.sequence) ? e : best,
+          );
+          expect(run(arrived).event).toBe(winner.id);
+        }),
+        { numRuns: cases(300) },
+      );
+    },
+  );
   it('stay small', () => {
-    const { part } = run(Array.from({ length: 300 }, (_, i): Said => ({ id: `e${i}`, day: 2, sequence: 0, covers: true })));
+    const { part } = run(
+      Array.from({ length: 300 }, (_, i): Said => ({ id: `e${i}`, day: 2, sequence: 0, covers: true })),
+    );
     expect(JSON.stringify(part).length).toBeLessThan(600);
   });
 });

@@ -18,7 +18,8 @@ export function newGroupId(): string {
 const KEPT = 100_000;
 
 /**
- * Group ids by provider identity and contract, minted once however many instances race (state.claims). Should the claims be lost,
+ * Group ids by provider identity and contract, minted once however many instances race (state.claims). Should the
+ * claims be lost,
  * the groups view, built from the log, still knows every Group.
  */
 export class GroupDirectory {
@@ -33,14 +34,22 @@ export class GroupDirectory {
 
   /** For the Groups of one batch. */
   batch(): GroupBatch {
-    return new GroupBatch((key, identity) => this.find(key, identity), (key, group) => this.remember(key, group));
+    return new GroupBatch(
+      (key, identity) => this.find(key, identity),
+      (key, group) => this.remember(key, group),
+    );
   }
 
-  private async find(key: string, identity: GroupIdentity): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
+  private async find(
+    key: string,
+    identity: GroupIdentity,
+  ): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
     const known = this.known.get(key);
     if (known !== undefined) return { group: known };
     const { claims } = this.ports.state;
-    const group = (await claims.get('group', key)) ?? (await claims.claim('group', key, (await this.opened(identity)) ?? newGroupId()));
+    const group =
+      (await claims.get('group', key)) ??
+      (await claims.claim('group', key, (await this.opened(identity)) ?? newGroupId()));
     if ((await this.reader.get(group)) === undefined) return { group, opened: this.openedRecord(group, identity) };
     this.remember(key, group);
     return { group };
@@ -50,8 +59,18 @@ export class GroupDirectory {
     let first: { id: string; openedAt: string } | undefined;
     for await (const document of this.reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
       const group = document['group'] as GroupPart;
-      if (group.contract !== contract || group.providers.length !== providers.length || !providers.every((p) => group.providers.includes(p))) continue;
-      if (first === undefined || group.openedAt < first.openedAt || (group.openedAt === first.openedAt && document._id < first.id)) first = { id: document._id, openedAt: group.openedAt };
+      if (
+        group.contract !== contract ||
+        group.providers.length !== providers.length ||
+        !providers.every((p) => group.providers.includes(p))
+      )
+        continue;
+      if (
+        first === undefined ||
+        group.openedAt < first.openedAt ||
+        (group.openedAt === first.openedAt && document._id < first.id)
+      )
+        first = { id: document._id, openedAt: group.openedAt };
     }
     return first?.id;
   }
@@ -61,13 +80,26 @@ export class GroupDirectory {
   }
   private openedRecord(group: string, identity: GroupIdentity): NewRecord {
     const openedAt = instant(this.ports.clock.now());
-    const data: GroupOpened = { group, providers: identity.providers as ProviderKey[], ...(identity.contract !== undefined && { contract: identity.contract }), openedAt };
-    return encodeEvent({ id: `opened~${group}`, source: 'urn:provider-access:attribution', type: 'pa.group-opened.v1', time: openedAt, subject: group, data });
+    const data: GroupOpened = {
+      group,
+      providers: identity.providers as ProviderKey[],
+      ...(identity.contract !== undefined && { contract: identity.contract }),
+      openedAt,
+    };
+    return encodeEvent({
+      id: `opened~${group}`,
+      source: 'urn:provider-access:attribution',
+      type: 'pa.group-opened.v1',
+      time: openedAt,
+      subject: group,
+      data,
+    });
   }
 }
 
 /**
- * Groups that a batch asserts something about. Who is not known to have opened a Group appends its opening (again after a
+ * Groups that a batch asserts something about. Who is not known to have opened a Group appends its opening (again after
+ * a
  * crash between claim and append; readers keep the first).
  */
 export class GroupBatch {

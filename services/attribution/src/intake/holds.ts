@@ -19,33 +19,44 @@ import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-ev
 export const DERIVER = 'attribution';
 
 /**
- * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it may have said that they left); everybody, or its
+ * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it
+ * may have said that they left); everybody, or its
  * whole source, when neither can be read. undefined for one that can only have given access.
  */
-export const holdsBy = (unreadable: UnreadableConsent) => (record: LogRecord, { event, type }: Inbound, deadLetter: string): Hold | undefined => {
-  if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
-  const concerns = concerned(record, event);
-  const about = { deadLetter, eventType: type };
-  if (type === NETWORK_STATUS) {
-    const providers = identifiersOf(event?.data, concerns.member);
-    return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
-  }
-  if (type !== MERGED) return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
-  // Of a merge either may be who opted out, so each id is held that can be understood.
-  const subject = concerns.member ?? idMeant(event?.subject ?? record.headers['ce_subject']);
-  const { names } = matterOf(type, subject, event?.data ?? brokenMerge(record));
-  return { ...about, ...holdOf(names, concerns.source, unreadable) };
-};
+export const holdsBy =
+  (unreadable: UnreadableConsent) =>
+  (record: LogRecord, { event, type }: Inbound, deadLetter: string): Hold | undefined => {
+    if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
+    const concerns = concerned(record, event);
+    const about = { deadLetter, eventType: type };
+    if (type === NETWORK_STATUS) {
+      const providers = identifiersOf(event?.data, concerns.member);
+      return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
+    }
+    if (type !== MERGED)
+      return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
+    // Of a merge either may be who opted out, so each id is held that can be understood.
+    const subject = concerns.member ?? idMeant(event?.subject ?? record.headers['ce_subject']);
+    const { names } = matterOf(type, subject, event?.data ?? brokenMerge(record));
+    return { ...about, ...holdOf(names, concerns.source, unreadable) };
+  };
 
 const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
 
 const common = (hold: AccessHeld) => {
   const subject = hold.member ?? hold.providers?.[0];
-  return { deriver: DERIVER, ...(subject !== undefined && { subject }), cause: { id: hold.deadLetter, source: hold.source } };
+  return {
+    deriver: DERIVER,
+    ...(subject !== undefined && { subject }),
+    cause: { id: hold.deadLetter, source: hold.source },
+  };
 };
 /** pa.providers is compacted: a hold and its release are kept beside the status of the provider. */
-const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord => (isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record);
-const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [{ topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record }];
+const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord =>
+  isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record;
+const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [
+  { topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record },
+];
 
 /** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
 export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {

@@ -11,7 +11,10 @@ import { ProviderEventsIntake } from './provider-events.ts';
 export class IntakeController {
   private readonly members: MemberEventsIntake;
   private readonly providers: ProviderEventsIntake;
-  constructor(@Inject(MemberEventsIntake) members: MemberEventsIntake, @Inject(ProviderEventsIntake) providers: ProviderEventsIntake) {
+  constructor(
+    @Inject(MemberEventsIntake) members: MemberEventsIntake,
+    @Inject(ProviderEventsIntake) providers: ProviderEventsIntake,
+  ) {
     this.members = members;
     this.providers = providers;
   }

@@ -1,4 +1,13 @@
-import { type AttributionEndedRecord, type MemberAttributed, PA_ATTRIBUTION, PA_GROUPS, PA_MEMBERS, PA_PROVIDERS, PAYER_EVENTS, type ProviderKey } from '@provider-access/events';
+import {
+  type AttributionEndedRecord,
+  type MemberAttributed,
+  PA_ATTRIBUTION,
+  PA_GROUPS,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PAYER_EVENTS,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import type { Facts, StepTie } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
@@ -15,7 +24,14 @@ import {
   type Turn,
 } from '@provider-access/intake';
 import type { PayerDays } from '@provider-access/pdex/days';
-import { COVERAGES, decideMemberEvent, isDecidedHere, isOwn, RESOURCE_TYPES, type Statement } from '../domain/decide-member-event.ts';
+import {
+  COVERAGES,
+  decideMemberEvent,
+  isDecidedHere,
+  isOwn,
+  RESOURCE_TYPES,
+  type Statement,
+} from '../domain/decide-member-event.ts';
 import type { PayerIdentity } from '../domain/payer-identity.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
@@ -38,7 +54,8 @@ export interface MemberRules {
 }
 
 /**
- * payer.member-events -> pa.members, pa.attribution, pa.groups. Reads its own event types and, of the resources, Coverages.
+ * payer.member-events -> pa.members, pa.attribution, pa.groups. Reads its own event types and, of the resources,
+ * Coverages.
  * What it cannot read is parked; what might have ended access is held as well.
  */
 export class MemberEventsIntake {
@@ -50,7 +67,11 @@ export class MemberEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_ATTRIBUTION,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed', resources: COVERAGES },
+      interest: {
+        types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
+        strays: 'passed',
+        resources: COVERAGES,
+      },
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
       reports: isOwn,
       // A Coverage too, under the name that resources would give it: what is held must be found and resolved.
@@ -70,7 +91,11 @@ export class MemberEventsIntake {
   private foreignSeen({ logger }: ServicePorts): void {
     if (this.foreign) return;
     this.foreign = true;
-    logger.warn({}, 'a Coverage names another payer than PAYER_IDENTIFIERS and PAYER_ORGANIZATION: it makes nobody covered (docs/coverage.md)');
+    logger.warn(
+      {},
+      'a Coverage names another payer than PAYER_IDENTIFIERS and PAYER_ORGANIZATION: it makes nobody covered ' +
+        '(docs/coverage.md)',
+    );
   }
 
   /** Called when partitions are given to this instance: another may have derived from them since. */
@@ -132,36 +157,74 @@ class MemberTurn implements Turn {
   }
 
   private async derive(statements: readonly Statement[], { event, at }: TakenFrom): Promise<readonly Derived[]> {
-    const about = (member: string, topic: Derived['topic'], type: string, data: unknown): Derived =>
-      ({ topic, member, record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }), sameTime: false, replaced: false });
+    const about = (member: string, topic: Derived['topic'], type: string, data: unknown): Derived => ({
+      topic,
+      member,
+      record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }),
+      sameTime: false,
+      replaced: false,
+    });
     /** `ordered` is undefined for a statement that another one of its business time replaced, and that comes again. */
-    const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(topic: Derived['topic'], type: string, said: C, ordered: C | undefined): Derived =>
-      ({ ...about(subject, topic, type, ordered ?? said), sameTime: (ordered?.tie?.events.length ?? 0) > 0, replaced: ordered === undefined });
+    const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(
+      topic: Derived['topic'],
+      type: string,
+      said: C,
+      ordered: C | undefined,
+    ): Derived => ({
+      ...about(subject, topic, type, ordered ?? said),
+      sameTime: (ordered?.tie?.events.length ?? 0) > 0,
+      replaced: ordered === undefined,
+    });
     const subject = event.subject!;
     const out: Derived[] = [];
     for (const statement of statements) {
       switch (statement.kind) {
         case 'coverage': {
           const { change } = statement;
-          out.push(aboutOrdered(PA_MEMBERS, 'pa.coverage-changed.v1', change, this.state.ordered(change, derivedEventId(event, subject))));
+          out.push(
+            aboutOrdered(
+              PA_MEMBERS,
+              'pa.coverage-changed.v1',
+              change,
+              this.state.ordered(change, derivedEventId(event, subject)),
+            ),
+          );
           break;
         }
         case 'merged':
-          for (const member of [statement.merge.member, statement.merge.retired]) out.push(about(member, PA_MEMBERS, 'pa.member-merged.v1', statement.merge));
+          for (const member of [statement.merge.member, statement.merge.retired])
+            out.push(about(member, PA_MEMBERS, 'pa.member-merged.v1', statement.merge));
           break;
         case 'attributed': {
           const { identity, ...attribution } = statement.attribution;
           const data: MemberAttributed = {
-            member: subject, group: await this.groups.groupOf(identity), providers: identity.providers as ProviderKey[],
-            ...(identity.contract !== undefined && { contract: identity.contract }), ...attribution,
+            member: subject,
+            group: await this.groups.groupOf(identity),
+            providers: identity.providers as ProviderKey[],
+            ...(identity.contract !== undefined && { contract: identity.contract }),
+            ...attribution,
           };
-          out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.member-attributed.v1', data, this.state.orderedAssertion(data, derivedEventId(event, subject))));
+          out.push(
+            aboutOrdered(
+              PA_ATTRIBUTION,
+              'pa.member-attributed.v1',
+              data,
+              this.state.orderedAssertion(data, derivedEventId(event, subject)),
+            ),
+          );
           break;
         }
         case 'attribution-ended': {
           const { identity, to, businessTime } = statement;
           const data = { member: subject, ...identity, to, businessTime } as AttributionEndedRecord;
-          out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.attribution-ended.v1', data, this.state.orderedEnd(data, derivedEventId(event, subject))));
+          out.push(
+            aboutOrdered(
+              PA_ATTRIBUTION,
+              'pa.attribution-ended.v1',
+              data,
+              this.state.orderedEnd(data, derivedEventId(event, subject)),
+            ),
+          );
         }
       }
     }

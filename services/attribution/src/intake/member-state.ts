@@ -9,8 +9,17 @@ import {
 } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
 import {
-  type AttributionPart, attributionSays, endSteps, EVERY_COVERAGE, evolveAttribution, evolveMembers, type GroupAttribution, type MemberFactsDocument,
-  membersSay, type MembersPart, stepsThatEnd,
+  type AttributionPart,
+  attributionSays,
+  endSteps,
+  EVERY_COVERAGE,
+  evolveAttribution,
+  evolveMembers,
+  type GroupAttribution,
+  type MemberFactsDocument,
+  membersSay,
+  type MembersPart,
+  stepsThatEnd,
 } from '@provider-access/facts';
 import { MOST_IDS } from '@provider-access/intake';
 import type { ViewReader } from '@provider-access/views';
@@ -19,14 +28,24 @@ import { orderedAfter } from '../domain/step-order.ts';
 /** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
 const WAIT_MS = 1000;
 
-const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): Pick<GroupAttribution, 'p' | 'k'> =>
-  ({ p: providers as ProviderKey[], ...(contract !== undefined && { k: contract }) });
+const aboutOf = ({
+  providers,
+  contract,
+}: Pick<MemberAttributed, 'providers' | 'contract'>): Pick<GroupAttribution, 'p' | 'k'> => ({
+  p: providers as ProviderKey[],
+  ...(contract !== undefined && { k: contract }),
+});
 
-interface Parts { members?: MembersPart; attribution?: AttributionPart }
+interface Parts {
+  members?: MembersPart;
+  attribution?: AttributionPart;
+}
 
 /**
- * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated event (`unchanged`) and an overtaken one
- * (`superseded`), of which nothing is appended, from news. The same folds as the view, so both agree. When the view is behind or away
+ * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated event
+ * (`unchanged`) and an overtaken one
+ * (`superseded`), of which nothing is appended, from news. The same folds as the view, so both agree. When the view is
+ * behind or away
  * everything counts as news: the outcome is told less exactly, the facts end the same.
  */
 export class MemberState {
@@ -87,21 +106,24 @@ export class MemberState {
   }
 
   /**
-   * The change as it is to be appended after what is known of this coverage; undefined when its event came before and was replaced. Of two events with one
+   * The change as it is to be appended after what is known of this coverage; undefined when its event came before and
+   * was replaced. Of two events with one
    * business time and sequence, the later append wins (ADR 0022).
    * @param event id of the derived event
    */
   ordered(change: CoverageChanged, event: string): CoverageChanged | undefined {
     const part = this.parts.get(change.member)?.members;
     const every = change.coverageId === EVERY_COVERAGE ? Object.values(part?.coverage ?? {}).flat() : [];
-    const own = part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
+    const own =
+      part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
     return orderedAfter(change, event, [...own, ...every, ...(part?.all ?? [])]);
   }
 
   /** The same for an attribution: ends count that hold for its Group. */
   orderedAssertion(change: MemberAttributed, event: string): MemberAttributed | undefined {
     const part = this.parts.get(change.member)?.attribution;
-    const known = part !== undefined && Object.hasOwn(part.groups, change.group) ? part.groups[change.group]!.steps : [];
+    const known =
+      part !== undefined && Object.hasOwn(part.groups, change.group) ? part.groups[change.group]!.steps : [];
     return orderedAfter(change, event, [...known, ...endSteps(part, aboutOf(change))]);
   }
 

@@ -1,9 +1,26 @@
-import { type NetworkStatusRecorded, PA_ATTRIBUTION, PA_PROVIDERS, PAYER_EVENTS, type PayerEvent, type ProviderKey, providerKeys } from '@provider-access/events';
+import {
+  type NetworkStatusRecorded,
+  PA_ATTRIBUTION,
+  PA_PROVIDERS,
+  PAYER_EVENTS,
+  type PayerEvent,
+  type ProviderKey,
+  providerKeys,
+} from '@provider-access/events';
 import type { Batch, EventLog } from '@provider-access/eventlog';
 import { type Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
 import type { UnreadableConsent } from '@provider-access/config';
 import type { ServicePorts } from '@provider-access/http';
-import { derivedEventId, derivedRecord, Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from '@provider-access/intake';
+import {
+  derivedEventId,
+  derivedRecord,
+  Intake,
+  type IntakeRole,
+  type Output,
+  type Taken,
+  type TakenFrom,
+  type Turn,
+} from '@provider-access/intake';
 import { toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/pdex/days';
 import { instantOf } from '../domain/dates.ts';
@@ -14,7 +31,8 @@ import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
 /**
- * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. What cannot be read is parked and denies
+ * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. What cannot be read is parked
+ * and denies
  * its providers; member events that a producer put here are parked, and deny what they would deny in their place.
  */
 export class ProviderEventsIntake {
@@ -24,7 +42,11 @@ export class ProviderEventsIntake {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_PROVIDERS,
-      interest: { types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]), strays: 'passed', resources: COVERAGES },
+      interest: {
+        types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
+        strays: 'passed',
+        resources: COVERAGES,
+      },
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
       reports: isOwn,
       // resources parks a resource that lies here; a Coverage among them might have ended access, as in its own topic.
@@ -49,7 +71,9 @@ export class ProviderEventsIntake {
   }
 }
 
-/** How long a batch waits until the facts show what the former one appended, ms. Afterwards it goes on without knowing. */
+/**
+ * How long a batch waits until the facts show what the former one appended, ms. Afterwards it goes on without knowing.
+ */
 const WAIT_MS = 1000;
 async function known(log: EventLog, facts: Facts): Promise<void> {
   await facts.parties.waitFor(await log.head([PA_PROVIDERS]), WAIT_MS);
@@ -81,7 +105,10 @@ class ProviderTurn implements Turn {
       const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
       const others = identity.filter((other) => other !== provider);
       const said: NetworkStatusRecorded = {
-        provider, status, from: toInstant(begins), businessTime: instantOf(event.time),
+        provider,
+        status,
+        from: toInstant(begins),
+        businessTime: instantOf(event.time),
         ...(others.length > 0 && { with: others }),
       };
       const data = orderedAfter(said, id, steps);
@@ -93,11 +120,24 @@ class ProviderTurn implements Turn {
       isNews ||= after !== undefined;
       sameTime ||= (data.tie?.events.length ?? 0) > 0;
       if (after !== undefined) this.steps.set(provider, after);
-      const record = derivedRecord({ deriver: DERIVER, type: 'pa.network-status-recorded.v1', subject: provider, cause: event, at, data });
-      // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that counts.
+      const record = derivedRecord({
+        deriver: DERIVER,
+        type: 'pa.network-status-recorded.v1',
+        subject: provider,
+        cause: event,
+        at,
+        data,
+      });
+      // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that
+      // counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
     }
     if (!stands) return { ok: true, outcome: 'superseded', outputs };
-    return { ok: true, outcome: isNews ? 'recorded' : 'unchanged', ...(sameTime && { reason: 'same-time' as const }), outputs };
+    return {
+      ok: true,
+      outcome: isNews ? 'recorded' : 'unchanged',
+      ...(sameTime && { reason: 'same-time' as const }),
+      outputs,
+    };
   }
 }

@@ -3,14 +3,21 @@ import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@prov
 import { grantScopes } from '@provider-access/smart';
 
 /** The evidence that an identifier belongs to the provider of this app. */
-export interface Evidence { readonly provider: ProviderKey; readonly text: string }
+export interface Evidence {
+  readonly provider: ProviderKey;
+  readonly text: string;
+}
 
 /** An app, folded from its stream. */
 export interface ClientState {
   readonly status: ClientStatus;
   readonly registered: AppRegistered;
   /** Bound at the last approval. */
-  readonly approved?: { readonly providers: readonly ProviderKey[]; readonly scope: string; readonly evidence?: readonly Evidence[] };
+  readonly approved?: {
+    readonly providers: readonly ProviderKey[];
+    readonly scope: string;
+    readonly evidence?: readonly Evidence[];
+  };
   /** Of the last decision. */
   readonly reason?: string;
 }
@@ -44,13 +51,20 @@ export type ClientDecision =
   | { readonly ok: false; readonly fault: 'unknown' | 'conflict' | 'invalid'; readonly text: string };
 
 const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true, events });
-const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): ClientDecision => ({ ok: false, fault, text });
-const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((v) => b.includes(v));
+const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): ClientDecision => ({
+  ok: false,
+  fault,
+  text,
+});
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((v) => b.includes(v));
 
 /** Decides what a command changes. Pure. Rejected is final; a suspended app can be approved again. */
 export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
   if (command.kind === 'register') {
-    return state === undefined ? done({ type: 'pa.app-registered.v1', data: command.app }) : refuse('conflict', 'A client of this id is registered already.');
+    return state === undefined
+      ? done({ type: 'pa.app-registered.v1', data: command.app })
+      : refuse('conflict', 'A client of this id is registered already.');
   }
   if (state === undefined) return refuse('unknown', 'There is no client of this id.');
   const { status } = state;
@@ -60,34 +74,67 @@ export function decide(command: ClientCommand, state: ClientState | undefined): 
       return approve(command, state);
     case 'reject':
       if (status === 'rejected') return done();
-      if (status !== 'pending') return refuse('conflict', `The client is ${status}: only a pending one can be rejected. Suspend it to end its access.`);
+      if (status !== 'pending')
+        return refuse(
+          'conflict',
+          `The client is ${status}: only a pending one can be rejected. Suspend it to end its access.`,
+        );
       return done({ type: 'pa.app-rejected.v1', data: { client, by: command.by, reason: command.reason } });
     case 'suspend':
       if (status === 'suspended') return done();
-      if (status !== 'approved') return refuse('conflict', `The client is ${status}: only an approved one can be suspended.`);
+      if (status !== 'approved')
+        return refuse('conflict', `The client is ${status}: only an approved one can be suspended.`);
       return done({ type: 'pa.app-suspended.v1', data: { client, by: command.by, reason: command.reason } });
   }
 }
 
 function approve(command: Approve, { status, registered, approved }: ClientState): ClientDecision {
-  if (status === 'rejected' || status === 'revoked') return refuse('conflict', `The client is ${status}, which is final. The app has to be registered again.`);
+  if (status === 'rejected' || status === 'revoked')
+    return refuse('conflict', `The client is ${status}, which is final. The app has to be registered again.`);
   const { identifiers, sharedWith = [] } = command;
   const providers = [...new Set(identifiers?.map(({ provider }) => provider) ?? approved?.providers ?? [])];
-  if (providers.length === 0) return refuse('invalid', 'identifiers: name each NPI and TIN to bind, with what shows that it is this provider\'s: [{"npi": "1234567893", "evidence": "Contract 7"}].');
+  if (providers.length === 0)
+    return refuse(
+      'invalid',
+      'identifiers: name each NPI and TIN to bind, with what shows that it is this provider\'s: [{"npi": ' +
+        '"1234567893", "evidence": "Contract 7"}].',
+    );
   const evidence = identifiers ?? approved?.evidence;
-  const scope = command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
+  const scope =
+    command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
   if (scope === '') return refuse('invalid', 'scope: nothing of it is in the scope that the app registered.');
-  if (status === 'approved' && approved !== undefined && same(approved.providers, providers) && approved.scope === scope) return done();
-  return done({ type: 'pa.app-approved.v1', data: {
-    client: registered.client, providers, scope, by: command.by, ...(command.reason !== undefined && { reason: command.reason }),
-    ...(evidence !== undefined && { evidence: [...evidence] }), ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
-  } });
+  if (
+    status === 'approved' &&
+    approved !== undefined &&
+    same(approved.providers, providers) &&
+    approved.scope === scope
+  )
+    return done();
+  return done({
+    type: 'pa.app-approved.v1',
+    data: {
+      client: registered.client,
+      providers,
+      scope,
+      by: command.by,
+      ...(command.reason !== undefined && { reason: command.reason }),
+      ...(evidence !== undefined && { evidence: [...evidence] }),
+      ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
+    },
+  });
 }
 
-const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> =>
-  ({ providers: providers as ProviderKey[], scope, ...(evidence !== undefined && { evidence: evidence as Evidence[] }) });
+const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> => ({
+  providers: providers as ProviderKey[],
+  scope,
+  ...(evidence !== undefined && { evidence: evidence as Evidence[] }),
+});
 
-const STATUS = { 'pa.app-rejected.v1': 'rejected', 'pa.app-suspended.v1': 'suspended', 'pa.app-revoked.v1': 'revoked' } as const;
+const STATUS = {
+  'pa.app-rejected.v1': 'rejected',
+  'pa.app-suspended.v1': 'suspended',
+  'pa.app-revoked.v1': 'revoked',
+} as const;
 
 export function evolve(state: ClientState | undefined, event: ClientEvent): ClientState {
   if (event.type === 'pa.app-registered.v1') return { status: 'pending', registered: event.data };

@@ -3,19 +3,58 @@ import type { AppRegistered } from '@provider-access/events';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './client.ts';
 import { isNpi, isTin } from './identifiers.ts';
 
-const app: AppRegistered = { client: 'c-1', name: 'An app', jwks: { keys: [] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: ['1234567893'], tins: ['123456789'], registrationTokenHash: 'h', registeredAt: '2027-01-01T00:00:00.000Z' };
+const app: AppRegistered = {
+  client: 'c-1',
+  name: 'An app',
+  jwks: { keys: [] },
+  scope: 'system/*.rs',
+  contacts: ['a@b.example'],
+  npis: ['1234567893'],
+  tins: ['123456789'],
+  registrationTokenHash: 'h',
+  registeredAt: '2027-01-01T00:00:00.000Z',
+};
 const registered: ClientEvent = { type: 'pa.app-registered.v1', data: app };
-const named = [{ provider: 'npi|1234567893', text: 'Contract 7' }, { provider: 'tin|123456789', text: 'W-9' }] as const;
-const approved: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1234567893', 'tin|123456789'], scope: 'system/*.rs', by: 'r', evidence: [...named] } };
-const narrow: ClientEvent = { type: 'pa.app-approved.v1', data: { client: 'c-1', providers: ['npi|1245319599'], scope: 'system/Patient.rs', by: 'r', evidence: [{ provider: 'npi|1245319599', text: 'Contract 8' }] } };
-const ended = (type: 'rejected' | 'suspended' | 'revoked'): ClientEvent => ({ type: `pa.app-${type}.v1`, data: { client: 'c-1', by: 'r', reason: 'why' } });
+const named = [
+  { provider: 'npi|1234567893', text: 'Contract 7' },
+  { provider: 'tin|123456789', text: 'W-9' },
+] as const;
+const approved: ClientEvent = {
+  type: 'pa.app-approved.v1',
+  data: {
+    client: 'c-1',
+    providers: ['npi|1234567893', 'tin|123456789'],
+    scope: 'system/*.rs',
+    by: 'r',
+    evidence: [...named],
+  },
+};
+const narrow: ClientEvent = {
+  type: 'pa.app-approved.v1',
+  data: {
+    client: 'c-1',
+    providers: ['npi|1245319599'],
+    scope: 'system/Patient.rs',
+    by: 'r',
+    evidence: [{ provider: 'npi|1245319599', text: 'Contract 8' }],
+  },
+};
+const ended = (type: 'rejected' | 'suspended' | 'revoked'): ClientEvent => ({
+  type: `pa.app-${type}.v1`,
+  data: { client: 'c-1', by: 'r', reason: 'why' },
+});
 const approve: ClientCommand = { kind: 'approve', by: 'r' };
 const asRegistered: ClientCommand = { ...approve, identifiers: named };
-const narrower: ClientCommand = { ...approve, identifiers: [{ provider: 'npi|1245319599', text: 'Contract 8' }], scope: 'system/Patient.rs' };
+const narrower: ClientCommand = {
+  ...approve,
+  identifiers: [{ provider: 'npi|1245319599', text: 'Contract 8' }],
+  scope: 'system/Patient.rs',
+};
 const reject: ClientCommand = { kind: 'reject', by: 'r', reason: 'why' };
 const suspend: ClientCommand = { kind: 'suspend', by: 'r', reason: 'why' };
 
-const given = (...events: ClientEvent[]): ClientState | undefined => events.reduce<ClientState | undefined>(evolve, undefined);
+const given = (...events: ClientEvent[]): ClientState | undefined =>
+  events.reduce<ClientState | undefined>(evolve, undefined);
 
 describe('deciding about an app', () => {
   it.each<[string, ClientEvent[], ClientCommand, ClientEvent[]]>([
@@ -44,21 +83,32 @@ describe('deciding about an app', () => {
     ['suspending a rejected one', [registered, ended('rejected')], suspend, 'conflict', /is rejected/],
     ['binding nobody', [registered], { ...approve, identifiers: [] }, 'invalid', /name each NPI and TIN/],
     ['binding what nobody named', [registered], approve, 'invalid', /name each NPI and TIN/],
-    ['a scope that was not registered', [registered], { ...asRegistered, scope: 'system/Patient.c' }, 'invalid', /scope/],
+    [
+      'a scope that was not registered',
+      [registered],
+      { ...asRegistered, scope: 'system/Patient.c' },
+      'invalid',
+      /scope/,
+    ],
   ])('refuses %s', (_name, before, command, fault, text) => {
     const decision = decide(command, given(...before));
     expect(decision).toMatchObject({ ok: false, fault });
     expect((decision as { text: string }).text).toMatch(text);
   });
   it('keeps the reason of the last decision only', () => {
-    expect(given(registered, approved, ended('suspended'))).toMatchObject({ status: 'suspended', reason: 'why', approved: { scope: 'system/*.rs' } });
+    expect(given(registered, approved, ended('suspended'))).toMatchObject({
+      status: 'suspended',
+      reason: 'why',
+      approved: { scope: 'system/*.rs' },
+    });
     expect(given(registered, approved, ended('suspended'), approved)?.reason).toBeUndefined();
   });
 });
 
 it('knows NPIs by their check digit and TINs by their digits', () => {
   for (const good of ['1234567893', '1245319599']) expect(isNpi(good)).toBe(true);
-  for (const bad of ['1234567890', '123456789', '12345678933', '3234567893', '', '123456789x', ' 1234567893']) expect(isNpi(bad)).toBe(false);
+  for (const bad of ['1234567890', '123456789', '12345678933', '3234567893', '', '123456789x', ' 1234567893'])
+    expect(isNpi(bad)).toBe(false);
   for (const good of ['123456789', '12-3456789']) expect(isTin(good)).toBe(true);
   for (const bad of ['12345678', '123-456789', '12-34567890', '']) expect(isTin(bad)).toBe(false);
 });

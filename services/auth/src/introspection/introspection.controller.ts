@@ -26,8 +26,16 @@ export class IntrospectionController {
     const found = await tokens.verify(token);
     if (!authenticator.live(found) || (!administrator && found.client !== caller)) return { active: false };
     return {
-      active: true, scope: found.scopes.text, client_id: found.client, sub: found.client, token_type: 'bearer',
-      iss: tokens.issuer, aud: tokens.audience, iat: found.issuedAt, exp: found.expiresAt, jti: found.jti,
+      active: true,
+      scope: found.scopes.text,
+      client_id: found.client,
+      sub: found.client,
+      token_type: 'bearer',
+      iss: tokens.issuer,
+      aud: tokens.audience,
+      iat: found.issuedAt,
+      exp: found.expiresAt,
+      jti: found.jti,
     };
   }
 }

@@ -19,7 +19,9 @@ interface Entry {
   /** A reviewer has approved it, and pa.registry may have it already. */
   readonly approved?: true;
 }
-interface Index { readonly entries: readonly Entry[] }
+interface Index {
+  readonly entries: readonly Entry[];
+}
 
 export interface ApplicationsOptions {
   /** Registrations without an approval that are kept at once. */
@@ -45,7 +47,9 @@ export class Applications {
     this.options = options;
   }
 
-  /** Keeps a new registration. `from`: hash of the sender's address block. @returns when it expires, ms since the epoch */
+  /**
+   * Keeps a new registration. `from`: hash of the sender's address block. @returns when it expires, ms since the epoch
+   */
   async submit(app: AppRegistered, from: string): Promise<number> {
     const at = this.ports.clock.now();
     const expiresAt = at + this.options.keepMs;
@@ -58,7 +62,8 @@ export class Applications {
       return { entries: kept, answer: displaced };
     });
     for (const { client } of left) await this.forget(client);
-    if (left.length > 0) this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'displaced' }, left.length);
+    if (left.length > 0)
+      this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'displaced' }, left.length);
     return expiresAt;
   }
 
@@ -67,12 +72,17 @@ export class Applications {
     if (!isClientId(client)) return undefined;
     const text = await this.ports.state.claims.get(DOCUMENTS, client);
     const entry = text === undefined ? undefined : (await this.index()).entries.find((e) => e.client === client);
-    return text === undefined || entry === undefined ? undefined : registrationOf(JSON.parse(text) as AppRegistered, entry);
+    return text === undefined || entry === undefined
+      ? undefined
+      : registrationOf(JSON.parse(text) as AppRegistered, entry);
   }
 
   /** Ids and status, the oldest first. */
   async list(): Promise<readonly { readonly client: string; readonly status: 'pending' | 'rejected' }[]> {
-    return (await this.index()).entries.map(({ client, rejected }) => ({ client, status: rejected === undefined ? 'pending' : 'rejected' }));
+    return (await this.index()).entries.map(({ client, rejected }) => ({
+      client,
+      status: rejected === undefined ? 'pending' : 'rejected',
+    }));
   }
 
   /**
@@ -81,8 +91,14 @@ export class Applications {
    */
   async reject(client: string, by: string, reason: string): Promise<void> {
     await this.decide(client, (entry) => {
-      if (entry.approved) throw new Refusal('conflict', 'The approval of this client has begun. Repeat the approval, then suspend the client.');
-      return entry.rejected === undefined ? { ...entry, rejected: { at: instant(this.ports.clock.now()), by, reason } } : entry;
+      if (entry.approved)
+        throw new Refusal(
+          'conflict',
+          'The approval of this client has begun. Repeat the approval, then suspend the client.',
+        );
+      return entry.rejected === undefined
+        ? { ...entry, rejected: { at: instant(this.ports.clock.now()), by, reason } }
+        : entry;
     });
   }
   /**
@@ -94,7 +110,8 @@ export class Applications {
     if (text === undefined) throw unknown();
     const app = JSON.parse(text) as AppRegistered;
     await this.decide(client, (entry) => {
-      if (entry.rejected !== undefined) throw new Refusal('conflict', 'The client is rejected, which is final. The app has to be registered again.');
+      if (entry.rejected !== undefined)
+        throw new Refusal('conflict', 'The client is rejected, which is final. The app has to be registered again.');
       check(app);
       return { ...entry, approved: true };
     });
@@ -123,12 +140,16 @@ export class Applications {
   }
 
   /** Compares and sets the index. `decide` may run several times. */
-  private change<T>(decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T }): Promise<T> {
+  private change<T>(
+    decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T },
+  ): Promise<T> {
     const next = this.turn.then(() => this.compete(decide));
     this.turn = next.catch(() => undefined);
     return next;
   }
-  private async compete<T>(decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T }): Promise<T> {
+  private async compete<T>(
+    decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T },
+  ): Promise<T> {
     const { streams } = this.ports.state;
     for (let round = 0; round < ROUNDS; round++) {
       const head = await streams.load<Index>(INDEX);
@@ -138,11 +159,14 @@ export class Applications {
       if (entries.length === before.length && entries.every((e, i) => e === before[i])) return answer;
       const { ok } = await streams.append<Index>(INDEX, head?.version ?? 0, [], { entries });
       if (!ok) continue;
-      if (live.length < before.length) this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'expired' }, before.length - live.length);
+      if (live.length < before.length)
+        this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'expired' }, before.length - live.length);
       this.ports.metrics.set('pa_registrations_waiting', {}, entries.length);
       return answer;
     }
-    throw new Refusal('unavailable', 'Many apps are registered or reviewed at this moment. Repeat the request.', { retryAfter: 2 });
+    throw new Refusal('unavailable', 'Many apps are registered or reviewed at this moment. Repeat the request.', {
+      retryAfter: 2,
+    });
   }
   private async forget(client: string): Promise<void> {
     const { claims } = this.ports.state;

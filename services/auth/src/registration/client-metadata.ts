@@ -18,42 +18,103 @@ const MAX_IDENTIFIERS = 50;
 const oneOrMany = (check: (value: string) => boolean, what: string) =>
   z.preprocess(
     (value) => (value === undefined || Array.isArray(value) ? value : [value]),
-    z.array(z.string(`must be ${what}`).refine(check, `must be ${what}`)).min(1, 'needs at least one').max(MAX_IDENTIFIERS, `has more than ${MAX_IDENTIFIERS} entries`).transform((v) => [...new Set(v)]),
+    z
+      .array(z.string(`must be ${what}`).refine(check, `must be ${what}`))
+      .min(1, 'needs at least one')
+      .max(MAX_IDENTIFIERS, `has more than ${MAX_IDENTIFIERS} entries`)
+      .transform((v) => [...new Set(v)]),
   );
 
 const MAIL = /^(mailto:)?[^\s@<>"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
 
-const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1, 'needs at least one key').max(20, 'holds more than 20 keys') }).superRefine(({ keys }, context) => {
-  keys.forEach((key, i) => {
-    const fault = keyFault(key);
-    if (fault !== undefined) context.addIssue({ code: 'custom', path: ['keys', i], message: fault });
-  });
-  if (new Set(keys.map((k) => k['kid'])).size !== keys.length) context.addIssue({ code: 'custom', path: ['keys'], message: 'holds two keys of one kid' });
-}).transform(({ keys }) => ({ keys: keys.map((key) => Object.fromEntries(KEY_MEMBERS.filter((m) => key[m] !== undefined).map((m) => [m, key[m]]))) }));
+const keySet = z
+  .object({
+    keys: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1, 'needs at least one key')
+      .max(20, 'holds more than 20 keys'),
+  })
+  .superRefine(({ keys }, context) => {
+    keys.forEach((key, i) => {
+      const fault = keyFault(key);
+      if (fault !== undefined) context.addIssue({ code: 'custom', path: ['keys', i], message: fault });
+    });
+    if (new Set(keys.map((k) => k['kid'])).size !== keys.length)
+      context.addIssue({ code: 'custom', path: ['keys'], message: 'holds two keys of one kid' });
+  })
+  .transform(({ keys }) => ({
+    keys: keys.map((key) =>
+      Object.fromEntries(KEY_MEMBERS.filter((m) => key[m] !== undefined).map((m) => [m, key[m]])),
+    ),
+  }));
 
 /** RFC 7591 §2 client metadata with our `npi` and `tin`. Unknown members are ignored, as §2 asks. */
-const schema = (allowInsecureJwks: boolean) => z.object({
-  client_name: z.string('must be a text').trim().min(1, 'must not be empty').max(200, 'is longer than 200 characters').regex(PLAIN, 'holds control characters'),
-  jwks: keySet.optional(),
-  jwks_uri: z.string('must be a URL').superRefine((text, context) => {
-    const fault = jwksUriFault(text, allowInsecureJwks);
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-  }).optional(),
-  scope: z.string('must be scopes separated by spaces').max(4000, 'is longer than 4000 characters').transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES)).refine((v) => v !== '', 'names no system scope that is granted here, such as system/*.read or system/Patient.rs'),
-  contacts: z.array(z.string().max(320).regex(PLAIN, 'holds control characters').regex(MAIL, 'must be an e-mail address or a mailto: URL'), 'must be a list of e-mail addresses').min(1, 'needs at least one').max(10, 'has more than 10 entries'),
-  npi: oneOrMany(isNpi, 'an NPI of ten digits with a good check digit'),
-  tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
-  grant_types: z.array(z.string()).refine((v) => v.includes('client_credentials'), 'must hold client_credentials').optional(),
-  token_endpoint_auth_method: z.literal('private_key_jwt', 'must be private_key_jwt').optional(),
-}).refine((m) => (m.jwks === undefined) !== (m.jwks_uri === undefined), { path: ['jwks'], message: 'give exactly one of jwks and jwks_uri' });
+const schema = (allowInsecureJwks: boolean) =>
+  z
+    .object({
+      client_name: z
+        .string('must be a text')
+        .trim()
+        .min(1, 'must not be empty')
+        .max(200, 'is longer than 200 characters')
+        .regex(PLAIN, 'holds control characters'),
+      jwks: keySet.optional(),
+      jwks_uri: z
+        .string('must be a URL')
+        .superRefine((text, context) => {
+          const fault = jwksUriFault(text, allowInsecureJwks);
+          if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+        })
+        .optional(),
+      scope: z
+        .string('must be scopes separated by spaces')
+        .max(4000, 'is longer than 4000 characters')
+        .transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES))
+        .refine(
+          (v) => v !== '',
+          'names no system scope that is granted here, such as system/*.read or system/Patient.rs',
+        ),
+      contacts: z
+        .array(
+          z
+            .string()
+            .max(320)
+            .regex(PLAIN, 'holds control characters')
+            .regex(MAIL, 'must be an e-mail address or a mailto: URL'),
+          'must be a list of e-mail addresses',
+        )
+        .min(1, 'needs at least one')
+        .max(10, 'has more than 10 entries'),
+      npi: oneOrMany(isNpi, 'an NPI of ten digits with a good check digit'),
+      tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
+      grant_types: z
+        .array(z.string())
+        .refine((v) => v.includes('client_credentials'), 'must hold client_credentials')
+        .optional(),
+      token_endpoint_auth_method: z.literal('private_key_jwt', 'must be private_key_jwt').optional(),
+    })
+    .refine((m) => (m.jwks === undefined) !== (m.jwks_uri === undefined), {
+      path: ['jwks'],
+      message: 'give exactly one of jwks and jwks_uri',
+    });
 
 export type ClientMetadata = z.output<ReturnType<typeof schema>>;
 
 /** @throws Refusal 400 invalid_client_metadata naming every field at fault, never its value */
 export function readClientMetadata(body: unknown, allowInsecureJwks: boolean): ClientMetadata {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Refusal('invalid-client-metadata', 'The body must be a JSON object with client metadata (RFC 7591), Content-Type application/json.');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new Refusal(
+      'invalid-client-metadata',
+      'The body must be a JSON object with client metadata (RFC 7591), Content-Type application/json.',
+    );
   const result = schema(allowInsecureJwks).safeParse(body);
   if (result.success) return result.data;
-  const faults = result.error.issues.slice(0, 10).map((i) => `${i.path.join('.') || 'body'}: ${i.code === 'invalid_type' && (body as Record<string, unknown>)[String(i.path[0])] === undefined ? 'is required' : i.message}`);
+  const faults = result.error.issues
+    .slice(0, 10)
+    .map(
+      (i) =>
+        `${i.path.join('.') || 'body'}: ` +
+        `${i.code === 'invalid_type' && (body as Record<string, unknown>)[String(i.path[0])] === undefined ? 'is required' : i.message}`,
+    );
   throw new Refusal('invalid-client-metadata', faults.join('; '));
 }

@@ -16,12 +16,21 @@ const CLIENT_ID = /^c-[0-9a-f]{32}$/;
 const NO_HASH = '0'.repeat(64);
 
 const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
-  new Refusal('too-many-requests', `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter });
+  new Refusal(
+    'too-many-requests',
+    `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
+    { retryAfter },
+  );
 /**
  * One answer for a wrong token, an unknown client and a registration that was dropped, so that nobody can tell them
  * apart.
  */
-const noRegistration = (): Refusal => new Refusal('invalid-token', 'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or earlier when many new ones arrive. Register again.');
+const noRegistration = (): Refusal =>
+  new Refusal(
+    'invalid-token',
+    'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or ' +
+      'earlier when many new ones arrive. Register again.',
+  );
 
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
 @Controller('auth/register')
@@ -42,20 +51,35 @@ export class RegistrationController {
     const wait = limits.registrations.take(from);
     if (wait > 0) throw tooMany(request, wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
-    if (count > config.registrationsPerMinute) throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
+    if (count > config.registrationsPerMinute)
+      throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
     const waitForAll = limits.registrationsOfAll.take('');
-    if (waitForAll > 0) throw new Refusal('too-many-requests', 'Too many apps are registered at this moment, from all addresses together.', { retryAfter: waitForAll });
+    if (waitForAll > 0)
+      throw new Refusal(
+        'too-many-requests',
+        'Too many apps are registered at this moment, from all addresses together.',
+        { retryAfter: waitForAll },
+      );
     const client = `c-${randomBytes(16).toString('hex')}`;
     const secret = newSecret();
     const app: AppRegistered = {
-      client, name: metadata.client_name, scope: metadata.scope, contacts: metadata.contacts, npis: metadata.npi, tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
-      ...(metadata.jwks !== undefined && { jwks: metadata.jwks }), ...(metadata.jwks_uri !== undefined && { jwksUri: metadata.jwks_uri }),
-      registrationTokenHash: secretHash(secret), registeredAt: instant(ports.clock.now()),
+      client,
+      name: metadata.client_name,
+      scope: metadata.scope,
+      contacts: metadata.contacts,
+      npis: metadata.npi,
+      tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
+      ...(metadata.jwks !== undefined && { jwks: metadata.jwks }),
+      ...(metadata.jwks_uri !== undefined && { jwksUri: metadata.jwks_uri }),
+      registrationTokenHash: secretHash(secret),
+      registeredAt: instant(ports.clock.now()),
     };
     const expiresAt = await applications.submit(app, secretHash(from).slice(0, 16));
     return {
-      ...clientDocument(asRegistered(app, app.registeredAt)), registration_access_token: secret, registration_client_uri: urls(config.publicUrl).registration(client),
+      ...clientDocument(asRegistered(app, app.registeredAt)),
+      registration_access_token: secret,
+      registration_client_uri: urls(config.publicUrl).registration(client),
       registration_expires_at: instant(expiresAt),
     };
   }
@@ -72,7 +96,12 @@ export class RegistrationController {
     const { registrationReads } = this.auth.limits;
     const from = addressBlock(request.ip);
     const wait = registrationReads.take(from);
-    if (wait > 0) throw new Refusal('too-many-requests', `Too many refused requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter: wait });
+    if (wait > 0)
+      throw new Refusal(
+        'too-many-requests',
+        `Too many refused requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
+        { retryAfter: wait },
+      );
     const client = CLIENT_ID.test(id) ? await this.auth.clients.find(id) : undefined;
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
     registrationReads.giveBack(from);

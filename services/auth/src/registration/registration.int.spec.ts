@@ -17,12 +17,20 @@ beforeEach(async () => {
 });
 afterEach(() => bench.stop());
 /** NPIs with their check digits (45 CFR 162.406). */
-const npis = (count: number): string[] => Array.from({ length: count }, (_, i) => {
-  const nine = String(123_456_000 + i);
-  const sum = [...`80840${nine}`].toReversed().reduce((all, digit, at) => all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0), 0);
-  return `${nine}${(10 - (sum % 10)) % 10}`;
-});
-const register = (over: Record<string, unknown>) => bench.call('POST', '/auth/register', { json: bench.metadata(over) });
+const npis = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    const nine = String(123_456_000 + i);
+    const sum = [...`80840${nine}`]
+      .toReversed()
+      .reduce(
+        (all, digit, at) =>
+          all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0),
+        0,
+      );
+    return `${nine}${(10 - (sum % 10)) % 10}`;
+  });
+const register = (over: Record<string, unknown>) =>
+  bench.call('POST', '/auth/register', { json: bench.metadata(over) });
 
 const published = async () => (await bench.registry()).filter((e) => e.type.startsWith('pa.app-'));
 
@@ -32,9 +40,19 @@ describe('POST /auth/register', () => {
     expect(status).toBe(201);
     expect(headers['cache-control']).toBe('no-store');
     expect(body).toEqual({
-      client_id: expect.stringMatching(/^c-[0-9a-f]{32}$/), client_id_issued_at: NOW / 1000, client_name: 'An EHR', status: 'pending', scope: 'system/*.rs', jwks: { keys: [publicJwk] },
-      contacts: ['mailto:dev@app.example'], npi: [NPI, NPI_2], tin: ['123456789'], grant_types: ['client_credentials'], token_endpoint_auth_method: 'private_key_jwt',
-      registration_access_token: expect.stringMatching(/^[\w-]{43}$/), registration_client_uri: `${PUBLIC_URL}/auth/register/${body['client_id']}`,
+      client_id: expect.stringMatching(/^c-[0-9a-f]{32}$/),
+      client_id_issued_at: NOW / 1000,
+      client_name: 'An EHR',
+      status: 'pending',
+      scope: 'system/*.rs',
+      jwks: { keys: [publicJwk] },
+      contacts: ['mailto:dev@app.example'],
+      npi: [NPI, NPI_2],
+      tin: ['123456789'],
+      grant_types: ['client_credentials'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      registration_access_token: expect.stringMatching(/^[\w-]{43}$/),
+      registration_client_uri: `${PUBLIC_URL}/auth/register/${body['client_id']}`,
       registration_expires_at: '2027-02-03T12:00:00.000Z',
     });
     expect(await published()).toEqual([]);
@@ -44,12 +62,19 @@ describe('POST /auth/register', () => {
     expect(JSON.stringify(events)).not.toContain(body['registration_access_token']);
   });
   it('keeps of a scope what can be granted, and of a key what verifies', async () => {
-    const { body } = await register({ scope: 'system/*.cruds openid system/Patient.dus', jwks: { keys: [{ ...publicJwk, x5c: ['secret?'], note: 'mine' }] } });
+    const { body } = await register({
+      scope: 'system/*.cruds openid system/Patient.dus',
+      jwks: { keys: [{ ...publicJwk, x5c: ['secret?'], note: 'mine' }] },
+    });
     expect(body).toMatchObject({ scope: 'system/*.rs', jwks: { keys: [publicJwk] } });
   });
   it('takes published keys', async () => {
     const { status, body } = await register({ jwks: undefined, jwks_uri: 'https://app.example/jwks.json' });
-    expect({ status, uri: body['jwks_uri'], jwks: body['jwks'] }).toEqual({ status: 201, uri: 'https://app.example/jwks.json', jwks: undefined });
+    expect({ status, uri: body['jwks_uri'], jwks: body['jwks'] }).toEqual({
+      status: 201,
+      uri: 'https://app.example/jwks.json',
+      jwks: undefined,
+    });
   });
   it.each<[string, () => Record<string, unknown>, RegExp]>([
     ['no name', () => ({ client_name: undefined }), /^client_name: is required/],
@@ -64,16 +89,49 @@ describe('POST /auth/register', () => {
     ['both kinds of keys', () => ({ jwks_uri: 'https://app.example/jwks.json' }), /^jwks: give exactly one/],
     ['an empty key set', () => ({ jwks: { keys: [] } }), /^jwks.keys: needs/],
     ['a key set that is a list', () => ({ jwks: [publicJwk] }), /^jwks/],
-    ['a private key', () => ({ jwks: { keys: [{ ...leaked, kid: 'a' }] } }), /^jwks.keys.0: holds the secret member "d"/],
-    ['a symmetric key', () => ({ jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0', kid: 'a' }] } }), /^jwks.keys.0: holds the secret member "k"/],
+    [
+      'a private key',
+      () => ({ jwks: { keys: [{ ...leaked, kid: 'a' }] } }),
+      /^jwks.keys.0: holds the secret member "d"/,
+    ],
+    [
+      'a symmetric key',
+      () => ({ jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0', kid: 'a' }] } }),
+      /^jwks.keys.0: holds the secret member "k"/,
+    ],
     ['a key without kid', () => ({ jwks: { keys: [{ ...publicJwk, kid: undefined }] } }), /^jwks.keys.0: needs a kid/],
     ['two keys of one kid', () => ({ jwks: { keys: [publicJwk, publicJwk] } }), /^jwks.keys: holds two keys/],
     ['a key on P-256', () => ({ jwks: { keys: [{ ...p256, kid: 'a' }] } }), /^jwks.keys.0: has a crv/],
-    ['an RSA key of 1024 bits', () => ({ jwks: { keys: [{ kty: 'RSA', n: Buffer.alloc(128, 0xff).toString('base64url'), e: 'AQAB', kid: 'a' }] } }), /^jwks.keys.0: is an RSA key of less than 2048/],
-    ['an RSA key padded with zeros', () => ({ jwks: { keys: [{ kty: 'RSA', n: Buffer.concat([Buffer.alloc(200), Buffer.alloc(128, 0xff)]).toString('base64url'), e: 'AQAB', kid: 'a' }] } }), /^jwks.keys.0: is an RSA key/],
+    [
+      'an RSA key of 1024 bits',
+      () => ({
+        jwks: { keys: [{ kty: 'RSA', n: Buffer.alloc(128, 0xff).toString('base64url'), e: 'AQAB', kid: 'a' }] },
+      }),
+      /^jwks.keys.0: is an RSA key of less than 2048/,
+    ],
+    [
+      'an RSA key padded with zeros',
+      () => ({
+        jwks: {
+          keys: [
+            {
+              kty: 'RSA',
+              n: Buffer.concat([Buffer.alloc(200), Buffer.alloc(128, 0xff)]).toString('base64url'),
+              e: 'AQAB',
+              kid: 'a',
+            },
+          ],
+        },
+      }),
+      /^jwks.keys.0: is an RSA key/,
+    ],
     ['a key for encryption', () => ({ jwks: { keys: [{ ...publicJwk, use: 'enc' }] } }), /^jwks.keys.0: has a use/],
     ['a key for RS256', () => ({ jwks: { keys: [{ ...publicJwk, alg: 'ES256' }] } }), /^jwks.keys.0: has an alg/],
-    ['http for the keys', () => ({ jwks: undefined, jwks_uri: 'http://app.example/jwks.json' }), /^jwks_uri: must be an https URL/],
+    [
+      'http for the keys',
+      () => ({ jwks: undefined, jwks_uri: 'http://app.example/jwks.json' }),
+      /^jwks_uri: must be an https URL/,
+    ],
     ['no scope', () => ({ scope: undefined }), /^scope: is required/],
     ['no scope of ours', () => ({ scope: 'openid user/*.read' }), /^scope: names no system scope/],
     ['no contacts', () => ({ contacts: [] }), /^contacts: needs at least one/],
@@ -83,7 +141,11 @@ describe('POST /auth/register', () => {
     ['an NPI with a bad check digit', () => ({ npi: [NPI, '1234567890'] }), /^npi.1: must be an NPI/],
     ['51 NPIs', () => ({ npi: npis(51) }), /^npi: has more than 50/],
     ['a bad TIN', () => ({ tin: '1' }), /^tin.0: must be a TIN/],
-    ['another authentication', () => ({ token_endpoint_auth_method: 'client_secret_basic' }), /^token_endpoint_auth_method/],
+    [
+      'another authentication',
+      () => ({ token_endpoint_auth_method: 'client_secret_basic' }),
+      /^token_endpoint_auth_method/,
+    ],
     ['another grant', () => ({ grant_types: ['authorization_code'] }), /^grant_types/],
   ])('refuses %s and names the field', async (_name, over, text) => {
     const { status, body } = await register(over());
@@ -103,7 +165,10 @@ describe('POST /auth/register', () => {
   it('limits an address', async () => {
     const tight = await Bench.start({ config: { registrationsPerMinute: 1 } });
     await tight.register();
-    expect(await tight.call('POST', '/auth/register', { json: tight.metadata() })).toMatchObject({ status: 429, headers: { 'retry-after': '60' } });
+    expect(await tight.call('POST', '/auth/register', { json: tight.metadata() })).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '60' },
+    });
     await tight.stop();
   });
 });
@@ -113,14 +178,29 @@ describe('GET /auth/register/{client}', () => {
     const app = await bench.register();
     await bench.review(app, 'reject', { reason: 'No contract.' });
     const { status, body } = await bench.call('GET', new URL(app.uri).pathname, { token: app.token });
-    expect({ status, body }).toMatchObject({ status: 200, body: { client_id: app.id, status: 'rejected', reason: 'No contract.' } });
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: { client_id: app.id, status: 'rejected', reason: 'No contract.' },
+    });
     expect(body['registration_access_token']).toBeUndefined();
   });
   it('is the same 401 for a wrong token, the token of another app and an unknown app', async () => {
     const [app, other] = [await bench.register(), await bench.register()];
-    const answers = [await bench.call('GET', `/auth/register/${app.id}`, { token: 'x' }), await bench.call('GET', `/auth/register/${app.id}`, { token: other.token }), await bench.call('GET', '/auth/register/c-none', { token: app.token })];
-    for (const answer of answers) expect({ status: answer.status, body: answer.body, challenge: answer.headers['www-authenticate'] }).toEqual({ status: 401, body: answers[0]!.body, challenge: 'Bearer error="invalid_token"' });
-    expect(await bench.call('GET', `/auth/register/${app.id}`)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
+    const answers = [
+      await bench.call('GET', `/auth/register/${app.id}`, { token: 'x' }),
+      await bench.call('GET', `/auth/register/${app.id}`, { token: other.token }),
+      await bench.call('GET', '/auth/register/c-none', { token: app.token }),
+    ];
+    for (const answer of answers)
+      expect({ status: answer.status, body: answer.body, challenge: answer.headers['www-authenticate'] }).toEqual({
+        status: 401,
+        body: answers[0]!.body,
+        challenge: 'Bearer error="invalid_token"',
+      });
+    expect(await bench.call('GET', `/auth/register/${app.id}`)).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer' },
+    });
   });
   it('asks the state store nothing for an id that was never given out, and so often a minute and address for others', async () => {
     const tight = await Bench.start({ config: { refusalsPerMinute: 5 } });
@@ -129,14 +209,17 @@ describe('GET /auth/register/{client}', () => {
     const questions = (): number => spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
     try {
       const app = await tight.register();
-      const ask = async (id: string, token: string, address = '192.0.2.1'): Promise<number> => (await tight.call('GET', `/auth/register/${id}`, { token, address })).status;
+      const ask = async (id: string, token: string, address = '192.0.2.1'): Promise<number> =>
+        (await tight.call('GET', `/auth/register/${id}`, { token, address })).status;
       for (const spy of spies) spy.mockClear();
       for (const id of ['junk', `c-${'z'.repeat(32)}`, 'c-1']) expect(await ask(id, 'x')).toBe(401);
       expect(questions()).toBe(0);
       const junk: number[] = [];
       for (let i = 0; i < 100; i++) junk.push(await ask(`c-${String(i).padStart(32, '0')}`, 'x'));
       // Three were used up above.
-      expect([junk.filter((status) => status === 401).length, junk.filter((status) => status === 429).length]).toEqual([2, 98]);
+      expect([junk.filter((status) => status === 401).length, junk.filter((status) => status === 429).length]).toEqual([
+        2, 98,
+      ]);
       expect(questions()).toBeLessThanOrEqual(2 * 2);
       // Whoever registered is answered from elsewhere, as often as asked.
       for (let i = 0; i < 20; i++) expect(await ask(app.id, app.token, '192.0.2.9')).toBe(200);
@@ -148,12 +231,22 @@ describe('GET /auth/register/{client}', () => {
 
 describe('registrations that nobody approves', () => {
   const DAY = 24 * 60 * 60 * 1000;
-  const shown = async (app: App): Promise<number> => (await bench.call('GET', new URL(app.uri).pathname, { token: app.token })).status;
-  const waiting = async (): Promise<string[]> => ((await bench.call('GET', '/auth/clients?_count=1000', { token: ADMINISTRATOR })).body['clients'] as { client_id: string }[]).map((c) => c.client_id);
+  const shown = async (app: App): Promise<number> =>
+    (await bench.call('GET', new URL(app.uri).pathname, { token: app.token })).status;
+  const waiting = async (): Promise<string[]> =>
+    (
+      (await bench.call('GET', '/auth/clients?_count=1000', { token: ADMINISTRATOR })).body['clients'] as {
+        client_id: string;
+      }[]
+    ).map((c) => c.client_id);
   const registerFrom = async (address: string, other = bench): Promise<App> => {
     const { status, body } = await other.call('POST', '/auth/register', { json: other.metadata(), address });
     expect(status).toBe(201);
-    return { id: body['client_id'] as string, token: body['registration_access_token'] as string, uri: body['registration_client_uri'] as string };
+    return {
+      id: body['client_id'] as string,
+      token: body['registration_access_token'] as string,
+      uri: body['registration_client_uri'] as string,
+    };
   };
 
   it('take no memory of other services, and nothing of pa.registry', async () => {
@@ -186,12 +279,15 @@ describe('registrations that nobody approves', () => {
     expect([await shown(honest), await shown(junk[0]!)]).toEqual([200, 401]);
     const gone = await bench.call('GET', new URL(junk[0]!.uri).pathname, { token: junk[0]!.token });
     expect(gone.body['error_description']).toMatch(/30 days.*Register again/);
-    expect(await bench.ports.metrics.text()).toMatch(/pa_registrations_dropped_total\{reason="displaced"\} 16\n[\s\S]*pa_registrations_waiting 5|pa_registrations_waiting 5[\s\S]*pa_registrations_dropped_total\{reason="displaced"\} 16/);
+    expect(await bench.ports.metrics.text()).toMatch(
+      /pa_registrations_dropped_total\{reason="displaced"\} 16\n[\s\S]*pa_registrations_waiting 5|pa_registrations_waiting 5[\s\S]*pa_registrations_dropped_total\{reason="displaced"\} 16/,
+    );
   });
   it('are bounded a minute from all addresses together, and junk does not count', async () => {
     await bench.stop();
     bench = await Bench.start({ config: { registrationsPerMinute: 3, registrationsOfAllPerMinute: 5 } });
-    const from = async (address: string, json: unknown = bench.metadata()) => (await bench.call('POST', '/auth/register', { json, address })).status;
+    const from = async (address: string, json: unknown = bench.metadata()) =>
+      (await bench.call('POST', '/auth/register', { json, address })).status;
     for (let i = 1; i <= 9; i++) expect(await from(`192.0.2.${i}`, {})).toBe(400);
     const statuses = [];
     for (let i = 1; i <= 7; i++) statuses.push(await from(`198.51.100.${i}`));
@@ -203,16 +299,42 @@ describe('registrations that nobody approves', () => {
     await bench.stop();
     bench = await Bench.start({ config: { registrationsPerMinute: 3 } });
     const statuses = [];
-    for (let i = 0; i < 5; i++) statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata(), address: `2001:db8:7:7:${i}::1` })).status);
-    statuses.push((await bench.call('POST', '/auth/register', { json: bench.metadata(), address: '2001:db8:7:8::1' })).status);
+    for (let i = 0; i < 5; i++)
+      statuses.push(
+        (await bench.call('POST', '/auth/register', { json: bench.metadata(), address: `2001:db8:7:7:${i}::1` }))
+          .status,
+      );
+    statuses.push(
+      (await bench.call('POST', '/auth/register', { json: bench.metadata(), address: '2001:db8:7:8::1' })).status,
+    );
     expect(statuses).toEqual([201, 201, 201, 429, 429, 201]);
   });
   it('of an earlier release are in pa.registry, and are approved or rejected there', async () => {
     const old = async (client: string): Promise<void> => {
-      const data = { client, name: 'Old', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: [NPI], tins: [], registrationTokenHash: '0'.repeat(64), registeredAt: '2026-10-01T00:00:00.000Z' };
+      const data = {
+        client,
+        name: 'Old',
+        jwks: { keys: [publicJwk] },
+        scope: 'system/*.rs',
+        contacts: ['a@b.example'],
+        npis: [NPI],
+        tins: [],
+        registrationTokenHash: '0'.repeat(64),
+        registeredAt: '2026-10-01T00:00:00.000Z',
+      };
       const { streams } = bench.ports.state;
-      const record = encodeEvent({ id: `${client}/1`, source: 'urn:provider-access:auth', type: 'pa.app-registered.v1', time: '2026-10-01T00:00:00.000Z', subject: client, data });
-      await streams.append(`client/${client}`, 0, [{ topic: PA_REGISTRY, record }], { status: 'pending', registered: data });
+      const record = encodeEvent({
+        id: `${client}/1`,
+        source: 'urn:provider-access:auth',
+        type: 'pa.app-registered.v1',
+        time: '2026-10-01T00:00:00.000Z',
+        subject: client,
+        data,
+      });
+      await streams.append(`client/${client}`, 0, [{ topic: PA_REGISTRY, record }], {
+        status: 'pending',
+        registered: data,
+      });
       await bench.parties.waitFor((await streams.published(`client/${client}`, 1, 60_000))!, 60_000);
     };
     const [one, two] = [`c-${'1'.repeat(32)}`, `c-${'2'.repeat(32)}`];
@@ -228,8 +350,27 @@ describe('registrations that nobody approves', () => {
   });
   it('of an earlier release may claim thousands of identifiers: a hundred are shown', async () => {
     const client = `c-${'3'.repeat(32)}`;
-    const data = { client, name: 'Old', jwks: { keys: [publicJwk] }, scope: 'system/*.rs', contacts: ['a@b.example'], npis: npis(2000), tins: [], registrationTokenHash: '0'.repeat(64), registeredAt: '2026-10-01T00:00:00.000Z' };
-    await bench.log.append(PA_REGISTRY, [encodeEvent({ id: `${client}/1`, source: 'urn:provider-access:auth', type: 'pa.app-registered.v1', time: '2026-10-01T00:00:00.000Z', subject: client, data })]);
+    const data = {
+      client,
+      name: 'Old',
+      jwks: { keys: [publicJwk] },
+      scope: 'system/*.rs',
+      contacts: ['a@b.example'],
+      npis: npis(2000),
+      tins: [],
+      registrationTokenHash: '0'.repeat(64),
+      registeredAt: '2026-10-01T00:00:00.000Z',
+    };
+    await bench.log.append(PA_REGISTRY, [
+      encodeEvent({
+        id: `${client}/1`,
+        source: 'urn:provider-access:auth',
+        type: 'pa.app-registered.v1',
+        time: '2026-10-01T00:00:00.000Z',
+        subject: client,
+        data,
+      }),
+    ]);
     await bench.parties.waitFor(await bench.log.head([PA_REGISTRY]), 60_000);
     const { body } = await bench.call('GET', `/auth/clients/${client}`, { token: ADMINISTRATOR });
     expect([(body['identifiers'] as unknown[]).length, body['identifiers_not_shown']]).toEqual([100, 1900]);
@@ -238,7 +379,8 @@ describe('registrations that nobody approves', () => {
     const app = await bench.register();
     const { streams } = bench.ports.state;
     const append = streams.append.bind(streams);
-    streams.append = (stream, ...rest) => (stream.startsWith('client/') ? Promise.reject(new EngineUnavailable('cut')) : append(stream, ...rest));
+    streams.append = (stream, ...rest) =>
+      stream.startsWith('client/') ? Promise.reject(new EngineUnavailable('cut')) : append(stream, ...rest);
     expect((await bench.review(app, 'approve')).status).toBe(503);
     streams.append = append;
     expect((await bench.review(app, 'reject')).status).toBe(409);

@@ -36,13 +36,19 @@ export class Identifiers {
   }
 
   /** Of what the app claims or is bound to: the first hundred. Apps of earlier releases may have thousands. */
-  async of(client: ClientRegistration): Promise<{ readonly identifiers: readonly IdentifierDocument[]; readonly identifiers_not_shown?: number }> {
+  async of(
+    client: ClientRegistration,
+  ): Promise<{ readonly identifiers: readonly IdentifierDocument[]; readonly identifiers_not_shown?: number }> {
     const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
     const providers = [...new Set([...claimed, ...client.providers])];
     const reader = this.ports.views.reader(directory);
     const documents = [];
-    for (const provider of providers.slice(0, MAX_SHOWN)) documents.push(await this.document(client, provider, claimed.includes(provider), reader));
-    return { identifiers: documents, ...(providers.length > MAX_SHOWN && { identifiers_not_shown: providers.length - MAX_SHOWN }) };
+    for (const provider of providers.slice(0, MAX_SHOWN))
+      documents.push(await this.document(client, provider, claimed.includes(provider), reader));
+    return {
+      identifiers: documents,
+      ...(providers.length > MAX_SHOWN && { identifiers_not_shown: providers.length - MAX_SHOWN }),
+    };
   }
 
   /**
@@ -50,25 +56,44 @@ export class Identifiers {
    * @throws Refusal 409 naming each that was not
    */
   requireNamed(client: string, providers: readonly ProviderKey[], named: readonly string[]): void {
-    const missing = providers.flatMap((provider) => this.others(client, provider)
-      .filter((other) => other.status === 'approved' && !named.includes(other.client))
-      .map((other) => `${other.client} has ${provider.replace('|', ' ')}`));
+    const missing = providers.flatMap((provider) =>
+      this.others(client, provider)
+        .filter((other) => other.status === 'approved' && !named.includes(other.client))
+        .map((other) => `${other.client} has ${provider.replace('|', ' ')}`),
+    );
     if (missing.length === 0) return;
-    throw new Refusal('conflict', `Other approved clients are bound to the same identifier: ${missing.slice(0, 10).join('; ')}. If both are right, repeat the request with their ids in sharedWith.`);
+    throw new Refusal(
+      'conflict',
+      `Other approved clients are bound to the same identifier: ${missing.slice(0, 10).join('; ')}. If both are ` +
+        'right, repeat the request with their ids in sharedWith.',
+    );
   }
 
   private others(client: string, provider: ProviderKey): ReturnType<AuthParties['boundTo']> {
     return this.parties.boundTo(provider).filter((other) => other.client !== client);
   }
-  private async document(client: ClientRegistration, provider: ProviderKey, claimed: boolean, reader: ViewReader): Promise<IdentifierDocument> {
+  private async document(
+    client: ClientRegistration,
+    provider: ProviderKey,
+    claimed: boolean,
+    reader: ViewReader,
+  ): Promise<IdentifierDocument> {
     const [system, value] = provider.split('|') as ['npi' | 'tin', string];
     const evidence = client.evidence?.find((e) => e.provider === provider)?.text;
     const entries = await this.entries(reader, provider);
     const now = this.ports.clock.now();
     return {
-      [system]: value, claimed, bound: client.providers.includes(provider), ...(evidence !== undefined && { evidence }), ...(entries !== undefined && { directory: entries }),
+      [system]: value,
+      claimed,
+      bound: client.providers.includes(provider),
+      ...(evidence !== undefined && { evidence }),
+      ...(entries !== undefined && { directory: entries }),
       network: this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status ?? 'unknown',
-      bound_to: this.others(client.client, provider).map((other) => ({ client_id: other.client, client_name: other.name, status: other.status })),
+      bound_to: this.others(client.client, provider).map((other) => ({
+        client_id: other.client,
+        client_name: other.name,
+        status: other.status,
+      })),
     };
   }
   /** If the view does not exist or its engine is away, the review goes on without the directory. */
@@ -76,7 +101,10 @@ export class Identifiers {
     try {
       return await directoryEntries(reader, provider);
     } catch (error) {
-      this.ports.logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'the directory cannot be asked whose an identifier is');
+      this.ports.logger.warn(
+        { error: error instanceof Error ? error.name : typeof error },
+        'the directory cannot be asked whose an identifier is',
+      );
       return undefined;
     }
   }

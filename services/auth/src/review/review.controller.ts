@@ -17,30 +17,59 @@ const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as 
 const APPROVAL_MS = 15_000;
 const PAGE = { default: 500, max: 1000 };
 
-const text = z.string('must be a text').trim().min(1, 'must not be empty').max(500, 'is longer than 500 characters').regex(PLAIN, 'holds control characters');
+const text = z
+  .string('must be a text')
+  .trim()
+  .min(1, 'must not be empty')
+  .max(500, 'is longer than 500 characters')
+  .regex(PLAIN, 'holds control characters');
 const reason = text;
-const identifier = z.strictObject({
-  npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a good check digit').optional(),
-  tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
-  evidence: text,
-}).refine(({ npi, tin }) => (npi === undefined) !== (tin === undefined), 'give exactly one of npi and tin')
-  .transform(({ npi, tin, evidence }) => ({ provider: npi === undefined ? tinKey(tin!) : npiKey(npi), text: evidence }));
+const identifier = z
+  .strictObject({
+    npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a good check digit').optional(),
+    tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
+    evidence: text,
+  })
+  .refine(({ npi, tin }) => (npi === undefined) !== (tin === undefined), 'give exactly one of npi and tin')
+  .transform(({ npi, tin, evidence }) => ({
+    provider: npi === undefined ? tinKey(tin!) : npiKey(npi),
+    text: evidence,
+  }));
 const ENDED = 'is not taken any more: name each NPI and TIN with its evidence in identifiers';
 const approval = z.strictObject({
-  identifiers: z.array(identifier, 'must be a list of {"npi" or "tin", "evidence"}').min(1, 'must name at least one').max(100, 'has more than 100 entries').optional(),
+  identifiers: z
+    .array(identifier, 'must be a list of {"npi" or "tin", "evidence"}')
+    .min(1, 'must name at least one')
+    .max(100, 'has more than 100 entries')
+    .optional(),
   /** Ids of other approved clients with one of the identifiers: the reviewer's word that both are right. */
   sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
   reason: reason.optional(),
-  npis: z.unknown().refine(() => false, ENDED).optional(),
-  tins: z.unknown().refine(() => false, ENDED).optional(),
+  npis: z
+    .unknown()
+    .refine(() => false, ENDED)
+    .optional(),
+  tins: z
+    .unknown()
+    .refine(() => false, ENDED)
+    .optional(),
 });
 const ending = z.strictObject({ reason });
 
 function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
-  throw new Refusal('invalid-request', result.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.code === 'invalid_type' && i.path.length === 1 ? `must be given (${i.message})` : i.message}`).join('; '));
+  throw new Refusal(
+    'invalid-request',
+    result.error.issues
+      .map(
+        (i) =>
+          `${i.path.join('.') || 'body'}: ` +
+          `${i.code === 'invalid_type' && i.path.length === 1 ? `must be given (${i.message})` : i.message}`,
+      )
+      .join('; '),
+  );
 }
 
 type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
@@ -67,20 +96,39 @@ export class ReviewController {
   /** In the order of registration; `next` is the URL of the next page. */
   @Get()
   @Header('cache-control', 'no-store')
-  async list(@Query('status') status?: string, @Query('_count') count?: string, @Query('after') after?: string): Promise<Record<string, unknown>> {
+  async list(
+    @Query('status') status?: string,
+    @Query('_count') count?: string,
+    @Query('after') after?: string,
+  ): Promise<Record<string, unknown>> {
     const { clients, config } = this.auth;
-    if (status !== undefined && !(STATUSES as readonly string[]).includes(status)) throw new Refusal('invalid-value', `status must be one of ${STATUSES.join(', ')}.`);
-    if (count !== undefined && !/^[1-9]\d{0,4}$/.test(count)) throw new Refusal('invalid-value', '_count must be a number from 1 on.');
+    if (status !== undefined && !(STATUSES as readonly string[]).includes(status))
+      throw new Refusal('invalid-value', `status must be one of ${STATUSES.join(', ')}.`);
+    if (count !== undefined && !/^[1-9]\d{0,4}$/.test(count))
+      throw new Refusal('invalid-value', '_count must be a number from 1 on.');
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
-    if (after !== undefined && start === 0) throw new Refusal('invalid-value', 'after must be the client_id that ended the page before. It may have expired: start again without after.');
+    if (after !== undefined && start === 0)
+      throw new Refusal(
+        'invalid-value',
+        'after must be the client_id that ended the page before. It may have expired: start again without after.',
+      );
     const rest = new Set(all.slice(start));
-    const wanted = (status === undefined ? all : await clients.ids(status as ClientStatus)).filter((id) => rest.has(id));
+    const wanted = (status === undefined ? all : await clients.ids(status as ClientStatus)).filter((id) =>
+      rest.has(id),
+    );
     const page = wanted.slice(0, size);
     const found = (await Promise.all(page.map((id) => clients.find(id)))).filter((c) => c !== undefined);
-    const next = new URLSearchParams({ ...(status !== undefined && { status }), _count: String(size), after: page.at(-1) ?? '' });
-    return { clients: found.map(clientDocument), ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }) };
+    const next = new URLSearchParams({
+      ...(status !== undefined && { status }),
+      _count: String(size),
+      after: page.at(-1) ?? '',
+    });
+    return {
+      clients: found.map(clientDocument),
+      ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
+    };
   }
 
   @Get(':client')
@@ -93,22 +141,35 @@ export class ReviewController {
 
   @Post(':client/approve')
   @HttpCode(200)
-  approve(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+  approve(
+    @Req() request: FastifyRequest,
+    @Param('client') client: string,
+    @Body() body: unknown,
+  ): Promise<Record<string, unknown>> {
     return this.decide(client, { kind: 'approve', by: reviewer(request), ...approvalOf(body) });
   }
   @Post(':client/reject')
   @HttpCode(200)
-  reject(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+  reject(
+    @Req() request: FastifyRequest,
+    @Param('client') client: string,
+    @Body() body: unknown,
+  ): Promise<Record<string, unknown>> {
     return this.decide(client, { kind: 'reject', by: reviewer(request), ...read(ending, body) });
   }
   @Post(':client/suspend')
   @HttpCode(200)
-  suspend(@Req() request: FastifyRequest, @Param('client') client: string, @Body() body: unknown): Promise<Record<string, unknown>> {
+  suspend(
+    @Req() request: FastifyRequest,
+    @Param('client') client: string,
+    @Body() body: unknown,
+  ): Promise<Record<string, unknown>> {
     return this.decide(client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
   }
 
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
-    const decide = (): Promise<void> => (command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command));
+    const decide = (): Promise<void> =>
+      command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command);
     // One approval after the other, so that reviewers of this instance do not block each other by the lease.
     const turn = this.turn.then(decide);
     this.turn = turn.catch(() => undefined);
@@ -130,7 +191,8 @@ export class ReviewController {
   private async alone(approval: () => Promise<void>): Promise<void> {
     const { leases } = this.auth.ports.state;
     const lease = await leases.acquire('auth/approval', randomUUID(), APPROVAL_MS);
-    if (lease === undefined) throw new Refusal('unavailable', 'Another approval is under way. Repeat the request.', { retryAfter: 1 });
+    if (lease === undefined)
+      throw new Refusal('unavailable', 'Another approval is under way. Repeat the request.', { retryAfter: 1 });
     try {
       await approval();
     } finally {
@@ -138,7 +200,8 @@ export class ReviewController {
     }
   }
   private async requireNamed(client: string, command: Approve): Promise<void> {
-    const providers = command.identifiers?.map(({ provider }) => provider) ?? (await this.auth.clients.find(client))?.providers ?? [];
+    const providers =
+      command.identifiers?.map(({ provider }) => provider) ?? (await this.auth.clients.find(client))?.providers ?? [];
     this.auth.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
   }
 
@@ -148,7 +211,8 @@ export class ReviewController {
     const found = await clients.find(client);
     try {
       if (found === undefined) throw unknown();
-      if (command.kind === 'suspend') throw new Refusal('conflict', `The client is ${found.status}: only an approved one can be suspended.`);
+      if (command.kind === 'suspend')
+        throw new Refusal('conflict', `The client is ${found.status}: only an approved one can be suspended.`);
       if (command.kind === 'reject') {
         await applications.reject(client, command.by, command.reason);
         return;

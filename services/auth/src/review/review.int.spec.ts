@@ -9,28 +9,51 @@ beforeEach(async () => {
   bench = await Bench.start();
 });
 afterEach(() => bench.stop());
-const decisions = async (): Promise<string[]> => (await bench.registry()).map((e) => e.type).filter((t) => t !== 'pa.signing-key-published.v1');
+const decisions = async (): Promise<string[]> =>
+  (await bench.registry()).map((e) => e.type).filter((t) => t !== 'pa.signing-key-published.v1');
 
 describe('reviewing', () => {
   it('approves with the bindings registered, once however often asked', async () => {
     const app = await bench.register();
     for (let i = 0; i < 2; i++) {
       const { status, body } = await bench.review(app, 'approve', await bench.approval(app, { reason: 'Contract 7.' }));
-      expect({ status, body }).toMatchObject({ status: 200, body: { client_id: app.id, status: 'approved', reason: 'Contract 7.', bound: { npi: [NPI], tin: ['123456789'] } } });
+      expect({ status, body }).toMatchObject({
+        status: 200,
+        body: {
+          client_id: app.id,
+          status: 'approved',
+          reason: 'Contract 7.',
+          bound: { npi: [NPI], tin: ['123456789'] },
+        },
+      });
     }
     expect(await decisions()).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
   });
   it('binds what the reviewer names, with the evidence for each', async () => {
     const app = await bench.register();
-    const identifiers = [{ npi: NPI_2, evidence: 'NPPES and contract 7' }, { tin: '98-7654321', evidence: 'W-9 of 2026' }];
-    expect((await bench.review(app, 'approve', { identifiers, scope: 'system/Patient.read' })).body).toMatchObject({ bound: { npi: [NPI_2], tin: ['987654321'] }, scope: 'system/Patient.read' });
+    const identifiers = [
+      { npi: NPI_2, evidence: 'NPPES and contract 7' },
+      { tin: '98-7654321', evidence: 'W-9 of 2026' },
+    ];
+    expect((await bench.review(app, 'approve', { identifiers, scope: 'system/Patient.read' })).body).toMatchObject({
+      bound: { npi: [NPI_2], tin: ['987654321'] },
+      scope: 'system/Patient.read',
+    });
     const [event] = (await bench.registry()).filter((e) => e.type === 'pa.app-approved.v1');
-    expect(event!.data).toMatchObject({ evidence: [{ provider: `npi|${NPI_2}`, text: 'NPPES and contract 7' }, { provider: 'tin|987654321', text: 'W-9 of 2026' }] });
+    expect(event!.data).toMatchObject({
+      evidence: [
+        { provider: `npi|${NPI_2}`, text: 'NPPES and contract 7' },
+        { provider: 'tin|987654321', text: 'W-9 of 2026' },
+      ],
+    });
   });
   it('binds nothing that is not named', async () => {
     const app = await bench.register();
     for (const body of [undefined, {}, { reason: 'Contract 7.' }]) {
-      expect(await bench.decide(app, 'approve', body)).toMatchObject({ status: 400, body: { error_description: expect.stringMatching(/^identifiers: name each NPI and TIN/) } });
+      expect(await bench.decide(app, 'approve', body)).toMatchObject({
+        status: 400,
+        body: { error_description: expect.stringMatching(/^identifiers: name each NPI and TIN/) },
+      });
     }
     expect(await decisions()).toEqual([]);
     // What a refused approval asked for binds nobody to it.
@@ -40,21 +63,38 @@ describe('reviewing', () => {
     const app = await bench.register();
     await bench.review(app, 'approve', { identifiers: [{ npi: NPI_2, evidence: 'Contract 7' }] });
     await bench.review(app, 'suspend');
-    expect((await bench.decide(app, 'approve', { reason: 'Keys are new.' })).body).toMatchObject({ status: 'approved', bound: { npi: [NPI_2] }, identifiers: expect.arrayContaining([expect.objectContaining({ npi: NPI_2, evidence: 'Contract 7' })]) });
+    expect((await bench.decide(app, 'approve', { reason: 'Keys are new.' })).body).toMatchObject({
+      status: 'approved',
+      bound: { npi: [NPI_2] },
+      identifiers: expect.arrayContaining([expect.objectContaining({ npi: NPI_2, evidence: 'Contract 7' })]),
+    });
   });
   it('makes one decision of many that race', async () => {
     const app = await bench.register();
-    const answers = await Promise.all([...Array.from({ length: 5 }, () => bench.review(app, 'approve')), ...Array.from({ length: 5 }, () => bench.review(app, 'reject'))]);
+    const answers = await Promise.all([
+      ...Array.from({ length: 5 }, () => bench.review(app, 'approve')),
+      ...Array.from({ length: 5 }, () => bench.review(app, 'reject')),
+    ]);
     expect(new Set(answers.map((a) => a.status))).toEqual(new Set([200, 409]));
     const made = await decisions();
     const { status } = (await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body;
-    expect({ made, status }).toEqual(made.length === 0 ? { made, status: 'rejected' } : { made: ['pa.app-registered.v1', 'pa.app-approved.v1'], status: 'approved' });
+    expect({ made, status }).toEqual(
+      made.length === 0
+        ? { made, status: 'rejected' }
+        : { made: ['pa.app-registered.v1', 'pa.app-approved.v1'], status: 'approved' },
+    );
   });
   it('refuses what cannot be, with a sentence', async () => {
     const app = await bench.register();
-    expect(await bench.review(app, 'suspend')).toMatchObject({ status: 409, body: { error_description: expect.stringMatching(/is pending/) } });
+    expect(await bench.review(app, 'suspend')).toMatchObject({
+      status: 409,
+      body: { error_description: expect.stringMatching(/is pending/) },
+    });
     await bench.review(app, 'reject');
-    expect(await bench.review(app, 'approve')).toMatchObject({ status: 409, body: { error_description: expect.stringMatching(/final/) } });
+    expect(await bench.review(app, 'approve')).toMatchObject({
+      status: 409,
+      body: { error_description: expect.stringMatching(/final/) },
+    });
     expect((await bench.review('c-none', 'approve')).status).toBe(404);
   });
   it.each<[string, 'approve' | 'reject', unknown, RegExp]>([
@@ -67,22 +107,43 @@ describe('reviewing', () => {
     ['no evidence', 'approve', { identifiers: [{ npi: NPI }] }, /^identifiers.0.evidence/],
     ['empty evidence', 'approve', { identifiers: [{ npi: NPI, evidence: ' ' }] }, /^identifiers.0.evidence/],
     ['no identifier', 'approve', { identifiers: [{ evidence: 'x' }] }, /^identifiers.0: give exactly one/],
-    ['two identifiers in one', 'approve', { identifiers: [{ npi: NPI, tin: '123456789', evidence: 'x' }] }, /^identifiers.0: give exactly one/],
+    [
+      'two identifiers in one',
+      'approve',
+      { identifiers: [{ npi: NPI, tin: '123456789', evidence: 'x' }] },
+      /^identifiers.0: give exactly one/,
+    ],
     ['an empty list', 'approve', { identifiers: [] }, /^identifiers: must name/],
     ['a reason with a control character', 'reject', { reason: 'a\u009b2Jb' }, /^reason: holds control/],
     ['the lists of before', 'approve', { npis: [NPI] }, /^npis: is not taken any more.*identifiers/],
-    ['a scope not registered', 'approve', { identifiers: [{ npi: NPI, evidence: 'x' }], scope: 'system/Patient.c' }, /^scope/],
+    [
+      'a scope not registered',
+      'approve',
+      { identifiers: [{ npi: NPI, evidence: 'x' }], scope: 'system/Patient.c' },
+      /^scope/,
+    ],
   ])('refuses %s', async (_name, verb, json, text) => {
     const app = await bench.register();
     const { status, body } = await bench.review(app, verb, json);
     expect({ status, text: body['error_description'] }).toEqual({ status: 400, text: expect.stringMatching(text) });
   });
-  it('is the administrator\'s', async () => {
+  it("is the administrator's", async () => {
     const app = await bench.approved();
     const access = (await bench.token(app)).body['access_token'] as string;
     for (const token of [undefined, 'p'.repeat(43), app.token, access]) {
-      for (const [method, url] of [['GET', '/auth/clients'], ['GET', `/auth/clients/${app.id}`], ['POST', `/auth/clients/${app.id}/suspend`]] as const) {
-        expect((await bench.call(method, url, { ...(token !== undefined && { token }), ...(method === 'POST' && { json: { reason: 'x' } }) })).status).toBe(401);
+      for (const [method, url] of [
+        ['GET', '/auth/clients'],
+        ['GET', `/auth/clients/${app.id}`],
+        ['POST', `/auth/clients/${app.id}/suspend`],
+      ] as const) {
+        expect(
+          (
+            await bench.call(method, url, {
+              ...(token !== undefined && { token }),
+              ...(method === 'POST' && { json: { reason: 'x' } }),
+            })
+          ).status,
+        ).toBe(401);
       }
     }
   });
@@ -103,15 +164,22 @@ describe('listing', () => {
     }
     expect(seen).toEqual([apps[0], apps[2], apps[4]]);
   });
-  it.each(['status=none', '_count=0', '_count=x', 'after=c-none', 'status=pending&status=approved'])('refuses %s', async (query) => {
-    expect((await bench.call('GET', `/auth/clients?${query}`, { token: ADMINISTRATOR })).status).toBe(400);
-  });
+  it.each(['status=none', '_count=0', '_count=x', 'after=c-none', 'status=pending&status=approved'])(
+    'refuses %s',
+    async (query) => {
+      expect((await bench.call('GET', `/auth/clients?${query}`, { token: ADMINISTRATOR })).status).toBe(400);
+    },
+  );
   it('shows an app with its history, never with its secret', async () => {
     const app = await bench.register();
     await bench.review(app, 'approve');
     await bench.review(app, 'suspend', { reason: 'Keys lost.' });
     const { body } = await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR });
-    expect(body).toMatchObject({ status: 'suspended', reason: 'Keys lost.', history: [{ status: 'pending' }, { status: 'approved' }, { status: 'suspended', reason: 'Keys lost.' }] });
+    expect(body).toMatchObject({
+      status: 'suspended',
+      reason: 'Keys lost.',
+      history: [{ status: 'pending' }, { status: 'approved' }, { status: 'suspended', reason: 'Keys lost.' }],
+    });
     expect(JSON.stringify(body)).not.toMatch(/hash/i);
     expect((await bench.call('GET', '/auth/clients/c-none', { token: ADMINISTRATOR })).status).toBe(404);
   });
@@ -119,17 +187,52 @@ describe('listing', () => {
 
 describe('what a reviewer sees of an identifier', () => {
   const show = async (app: App) => (await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body;
-  const identifierOf = async (app: App, npi = NPI) => ((await show(app))['identifiers'] as { npi?: string }[]).find((i) => i.npi === npi);
+  const identifierOf = async (app: App, npi = NPI) =>
+    ((await show(app))['identifiers'] as { npi?: string }[]).find((i) => i.npi === npi);
 
   it('whose it is by the directory, its network status, and every other client that has it', async () => {
-    await bench.inDirectory({ resourceType: 'Organization', id: 'o1', name: 'Riverside Clinic', identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI }, { system: 'urn:oid:2.16.840.1.113883.4.4', value: '12-3456789' }] });
-    await bench.inDirectory({ resourceType: 'Practitioner', id: 'p1', name: [{ given: ['Ada'], family: 'Lovelace\u202e' }], identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI_2 }] });
+    await bench.inDirectory({
+      resourceType: 'Organization',
+      id: 'o1',
+      name: 'Riverside Clinic',
+      identifier: [
+        { system: 'http://hl7.org/fhir/sid/us-npi', value: NPI },
+        { system: 'urn:oid:2.16.840.1.113883.4.4', value: '12-3456789' },
+      ],
+    });
+    await bench.inDirectory({
+      resourceType: 'Practitioner',
+      id: 'p1',
+      name: [{ given: ['Ada'], family: 'Lovelace\u202e' }],
+      identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI_2 }],
+    });
     const first = await bench.approved({ client_name: 'The first' });
     const app = await bench.register({ npi: [NPI, NPI_2] });
     expect((await show(app))['identifiers']).toEqual([
-      { npi: NPI, claimed: true, bound: false, directory: [{ resource: 'Organization/o1', name: 'Riverside Clinic' }], network: 'in-network', bound_to: [{ client_id: first.id, client_name: 'The first', status: 'approved' }] },
-      { npi: NPI_2, claimed: true, bound: false, directory: [{ resource: 'Practitioner/p1', name: 'Ada Lovelace' }], network: 'unknown', bound_to: [] },
-      { tin: '123456789', claimed: true, bound: false, directory: [{ resource: 'Organization/o1', name: 'Riverside Clinic' }], network: 'unknown', bound_to: [{ client_id: first.id, client_name: 'The first', status: 'approved' }] },
+      {
+        npi: NPI,
+        claimed: true,
+        bound: false,
+        directory: [{ resource: 'Organization/o1', name: 'Riverside Clinic' }],
+        network: 'in-network',
+        bound_to: [{ client_id: first.id, client_name: 'The first', status: 'approved' }],
+      },
+      {
+        npi: NPI_2,
+        claimed: true,
+        bound: false,
+        directory: [{ resource: 'Practitioner/p1', name: 'Ada Lovelace' }],
+        network: 'unknown',
+        bound_to: [],
+      },
+      {
+        tin: '123456789',
+        claimed: true,
+        bound: false,
+        directory: [{ resource: 'Organization/o1', name: 'Riverside Clinic' }],
+        network: 'unknown',
+        bound_to: [{ client_id: first.id, client_name: 'The first', status: 'approved' }],
+      },
     ]);
     await bench.inDirectory({ resourceType: 'Organization', id: 'o1', name: 'Riverside Clinic', identifier: [] }, 2);
     expect(await identifierOf(app)).toMatchObject({ directory: [] });
@@ -137,16 +240,31 @@ describe('what a reviewer sees of an identifier', () => {
   it('goes on without the directory while it cannot be asked', async () => {
     const app = await bench.register();
     bench.ports.views.reader = (() => ({ find: () => Promise.reject(new EngineUnavailable('away')) })) as never;
-    expect(await identifierOf(app)).toEqual({ npi: NPI, claimed: true, bound: false, network: 'unknown', bound_to: [] });
+    expect(await identifierOf(app)).toEqual({
+      npi: NPI,
+      claimed: true,
+      bound: false,
+      network: 'unknown',
+      bound_to: [],
+    });
   });
   it('needs an explicit word for an identifier that another approved client has', async () => {
     const [first, second] = [await bench.approved(), await bench.register()];
     const identifiers = [{ npi: NPI, evidence: 'Contract 7' }];
-    expect(await bench.decide(second, 'approve', { identifiers })).toMatchObject({ status: 409, body: { error_description: expect.stringMatching(new RegExp(`${first.id} has npi ${NPI}.*sharedWith`)) } });
-    expect(await bench.decide(second, 'approve', { identifiers, sharedWith: ['c-other'] })).toMatchObject({ status: 409 });
+    expect(await bench.decide(second, 'approve', { identifiers })).toMatchObject({
+      status: 409,
+      body: { error_description: expect.stringMatching(new RegExp(`${first.id} has npi ${NPI}.*sharedWith`)) },
+    });
+    expect(await bench.decide(second, 'approve', { identifiers, sharedWith: ['c-other'] })).toMatchObject({
+      status: 409,
+    });
     expect(await decisions()).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
-    expect(await bench.decide(second, 'approve', { identifiers, sharedWith: [first.id] })).toMatchObject({ status: 200 });
-    expect((await bench.registry()).find((e) => e.type === 'pa.app-approved.v1' && e.data.client === second.id)!.data).toMatchObject({ sharedWith: [first.id] });
+    expect(await bench.decide(second, 'approve', { identifiers, sharedWith: [first.id] })).toMatchObject({
+      status: 200,
+    });
+    expect(
+      (await bench.registry()).find((e) => e.type === 'pa.app-approved.v1' && e.data.client === second.id)!.data,
+    ).toMatchObject({ sharedWith: [first.id] });
     // One that is suspended may come back: it is shown, and it needs the word itself.
     await bench.review(first, 'suspend');
     expect(await identifierOf(second)).toMatchObject({ bound_to: [{ client_id: first.id, status: 'suspended' }] });
@@ -155,15 +273,24 @@ describe('what a reviewer sees of an identifier', () => {
   });
   it('makes one of two approvals for one identifier that race need the word', async () => {
     const apps = [await bench.register(), await bench.register()];
-    const answers = await Promise.all(apps.map((app) => bench.decide(app, 'approve', { identifiers: [{ npi: NPI, evidence: 'Contract 7' }] })));
+    const answers = await Promise.all(
+      apps.map((app) => bench.decide(app, 'approve', { identifiers: [{ npi: NPI, evidence: 'Contract 7' }] })),
+    );
     expect(answers.map((a) => a.status).sort()).toEqual([200, 409]);
   });
   it('who decided, as far as tokens tell reviewers apart', async () => {
     const app = await bench.register();
     await bench.review(app, 'approve');
-    await bench.call('POST', `/auth/clients/${app.id}/suspend`, { json: { reason: 'Keys lost.' }, token: ADMINISTRATOR_2 });
+    await bench.call('POST', `/auth/clients/${app.id}/suspend`, {
+      json: { reason: 'Keys lost.' },
+      token: ADMINISTRATOR_2,
+    });
     const mark = (token: string): string => createHash('sha256').update(token).digest('hex').slice(0, 8);
-    expect((await show(app))['history']).toMatchObject([{ status: 'pending' }, { status: 'approved', by: `administrator ${mark(ADMINISTRATOR)}` }, { status: 'suspended', by: `administrator ${mark(ADMINISTRATOR_2)}` }]);
+    expect((await show(app))['history']).toMatchObject([
+      { status: 'pending' },
+      { status: 'approved', by: `administrator ${mark(ADMINISTRATOR)}` },
+      { status: 'suspended', by: `administrator ${mark(ADMINISTRATOR_2)}` },
+    ]);
     expect(JSON.stringify(await show(app))).not.toContain(ADMINISTRATOR_2);
   });
 });
@@ -174,7 +301,11 @@ describe('acknowledging', () => {
     const slow = await Bench.start({ readers: [{ waitFor: () => Promise.resolve(follows) }] });
     // Nobody else reads a registration before it is approved.
     const app = await slow.register();
-    expect(await slow.review(app, 'approve')).toMatchObject({ status: 503, headers: { 'retry-after': '5' }, body: { error: 'temporarily_unavailable' } });
+    expect(await slow.review(app, 'approve')).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '5' },
+      body: { error: 'temporarily_unavailable' },
+    });
     follows = true;
     expect(await slow.review(app, 'approve')).toMatchObject({ status: 200, body: { status: 'approved' } });
     expect((await slow.registry()).filter((e) => e.type === 'pa.app-approved.v1').length).toBe(1);

@@ -27,7 +27,8 @@ export class SigningKeysController {
   @HttpCode(200)
   async withdraw(@Param('kid') kid: string): Promise<Record<string, unknown>> {
     const { parties, signing } = this.auth;
-    if (parties.signingKey(kid) === undefined && parties.withdrawnKey(kid) === undefined) throw new Refusal('not-found', 'No signing key of this kid was published.');
+    if (parties.signingKey(kid) === undefined && parties.withdrawnKey(kid) === undefined)
+      throw new Refusal('not-found', 'No signing key of this kid was published.');
     await signing.withdraw(kid, 'compromised', 'administrator');
     return this.list();
   }

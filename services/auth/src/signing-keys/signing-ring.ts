@@ -78,7 +78,17 @@ export class SigningRing {
     // 2: another instance was faster, or this is a repeat.
     if (version < 2) {
       const data: SigningKeyWithdrawn = { kid, reason, by };
-      await state.streams.append(stream, version, [{ topic: PA_REGISTRY, record: this.record('pa.signing-key-withdrawn.v1', kid, `${stream}/withdrawn`, data, instant(clock.now())) }], { kid, withdrawn: true });
+      await state.streams.append(
+        stream,
+        version,
+        [
+          {
+            topic: PA_REGISTRY,
+            record: this.record('pa.signing-key-withdrawn.v1', kid, `${stream}/withdrawn`, data, instant(clock.now())),
+          },
+        ],
+        { kid, withdrawn: true },
+      );
     }
     await this.options.registry.acknowledge(stream, 2);
   }
@@ -91,25 +101,44 @@ export class SigningRing {
     const mine = keys.current.all;
     await presence?.port.announce(GROUP, presence.holder, { kids: mine.map((key) => key.kid) }, PRESENT_MS);
     let complete = true;
-    for (const key of mine) if (!this.acknowledged.has(key.kid) && parties.withdrawnKey(key.kid) === undefined) complete = (await this.publish(key)) && complete;
+    for (const key of mine)
+      if (!this.acknowledged.has(key.kid) && parties.withdrawnKey(key.kid) === undefined)
+        complete = (await this.publish(key)) && complete;
     await this.withdrawMissing(mine);
     return complete;
   }
 
   /** Publishes a kid once, however often and in however many processes this starts. */
   private async publish(key: SigningKey): Promise<boolean> {
-    const { ports: { state, clock, logger }, registry } = this.options;
+    const {
+      ports: { state, clock, logger },
+      registry,
+    } = this.options;
     const stream = streamOf(key.kid);
     const data = { kid: key.kid, jwk: { ...key.publicJwk } };
     // A conflict means that the key was published before.
-    await state.streams.append(stream, 0, [{ topic: PA_REGISTRY, record: this.record('pa.signing-key-published.v1', key.kid, stream, data, instant(clock.now())) }], { kid: key.kid });
+    await state.streams.append(
+      stream,
+      0,
+      [
+        {
+          topic: PA_REGISTRY,
+          record: this.record('pa.signing-key-published.v1', key.kid, stream, data, instant(clock.now())),
+        },
+      ],
+      { kid: key.kid },
+    );
     try {
       await registry.acknowledge(stream, 1);
     } catch {
       return false;
     }
     this.acknowledged.add(key.kid);
-    if (!this.isPublished(key) && this.options.parties.withdrawnKey(key.kid) === undefined) logger.error({ kid: key.kid }, 'a signing key has the kid of another one that was published before: it signs nothing');
+    if (!this.isPublished(key) && this.options.parties.withdrawnKey(key.kid) === undefined)
+      logger.error(
+        { kid: key.kid },
+        'a signing key has the kid of another one that was published before: it signs nothing',
+      );
     return true;
   }
 
@@ -117,7 +146,8 @@ export class SigningRing {
   private async withdrawMissing(mine: readonly SigningKey[]): Promise<void> {
     const { parties, presence } = this.options;
     const held = new Set(mine.map((key) => key.kid));
-    for (const { data } of (await presence?.port.list(GROUP)) ?? []) for (const kid of (data as { kids: readonly string[] }).kids) held.add(kid);
+    for (const { data } of (await presence?.port.list(GROUP)) ?? [])
+      for (const kid of (data as { kids: readonly string[] }).kids) held.add(kid);
     for (const { kid } of parties.signingKeys()) {
       if (held.has(kid)) {
         this.missingSince.delete(kid);
@@ -146,7 +176,10 @@ export class SigningRing {
   private async cycle(): Promise<void> {
     this.working = this.round().catch((error: unknown) => {
       // An engine that is away, or readers that do not follow: the next round tries again.
-      this.options.ports.logger.warn({ error: error instanceof Error ? error.name : typeof error }, 'signing keys could not be looked after');
+      this.options.ports.logger.warn(
+        { error: error instanceof Error ? error.name : typeof error },
+        'signing keys could not be looked after',
+      );
       return false;
     });
     this.soon((await this.working) ? LOOK_MS : SOON_MS);

@@ -36,21 +36,45 @@ it('follows the app to a new key, and refuses the old one when its time is over'
   const next = await generateKeyPair('ES384', { extractable: true });
   published = { keys: [{ ...(await exportJWK(next.publicKey)), kid: 'k2' }] };
   const signed = () => bench.assertion(app.id, {}, next.privateKey, { kid: 'k2' });
-  expect(await bench.token(app, { client_assertion: await signed() })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/has this kid/) } });
+  expect(await bench.token(app, { client_assertion: await signed() })).toMatchObject({
+    status: 401,
+    body: { error_description: expect.stringMatching(/has this kid/) },
+  });
   bench.clock.ms += 60_000;
   expect((await bench.token(app, { client_assertion: await signed() })).status).toBe(200);
-  expect(await bench.token(app)).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/has this kid/) } });
+  expect(await bench.token(app)).toMatchObject({
+    status: 401,
+    body: { error_description: expect.stringMatching(/has this kid/) },
+  });
 });
 it('refuses a key set named by the assertion instead of the registration', async () => {
-  expect((await bench.token(app, { client_assertion: await bench.assertion(app.id, {}, undefined, { jku: jwksUri }) })).status).toBe(200);
-  expect(await bench.token(app, { client_assertion: await bench.assertion(app.id, {}, undefined, { jku: `${jwksUri}?mine` }) })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/^jku/) } });
+  expect(
+    (await bench.token(app, { client_assertion: await bench.assertion(app.id, {}, undefined, { jku: jwksUri }) }))
+      .status,
+  ).toBe(200);
+  expect(
+    await bench.token(app, {
+      client_assertion: await bench.assertion(app.id, {}, undefined, { jku: `${jwksUri}?mine` }),
+    }),
+  ).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/^jku/) } });
 });
 it('is not let onto loopback without the switch for trials', async () => {
   const strict = await Bench.start();
-  expect(await strict.call('POST', '/auth/register', { json: strict.metadata({ jwks: undefined, jwks_uri: jwksUri }) })).toMatchObject({ status: 400, body: { error_description: expect.stringMatching(/^jwks_uri: must be an https URL/) } });
+  expect(
+    await strict.call('POST', '/auth/register', { json: strict.metadata({ jwks: undefined, jwks_uri: jwksUri }) }),
+  ).toMatchObject({
+    status: 400,
+    body: { error_description: expect.stringMatching(/^jwks_uri: must be an https URL/) },
+  });
   await strict.stop();
 });
 it('says why when the key set cannot be had', async () => {
   published = 'nothing';
-  expect(await bench.token(app)).toMatchObject({ status: 401, body: { error: 'invalid_client', error_description: expect.stringMatching(/jwks_uri does not give a key set: the answer is not a JWK Set/) } });
+  expect(await bench.token(app)).toMatchObject({
+    status: 401,
+    body: {
+      error: 'invalid_client',
+      error_description: expect.stringMatching(/jwks_uri does not give a key set: the answer is not a JWK Set/),
+    },
+  });
 });

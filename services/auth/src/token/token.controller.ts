@@ -3,7 +3,15 @@ import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
 import type { ClientRegistration } from '@provider-access/facts';
 import { addressBlock, behindUntrustedProxy, Refusal, REFUSALS, SHARED_ADDRESS } from '@provider-access/http';
-import { approvals, approvedSince, claimedClient, grantScopes, verifyClientAssertion, type AssertionClient, type AssertionStep } from '@provider-access/smart';
+import {
+  approvals,
+  approvedSince,
+  claimedClient,
+  grantScopes,
+  verifyClientAssertion,
+  type AssertionClient,
+  type AssertionStep,
+} from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 import { readForm } from '../form.ts';
@@ -13,7 +21,15 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
 
 /** The steps before the caller has proved anything: anybody who knows the id of a client gets this far. */
-const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>(['decode', 'alg', 'client', 'aud', 'time', 'key', 'signature']);
+const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
+  'decode',
+  'alg',
+  'client',
+  'aud',
+  'time',
+  'key',
+  'signature',
+]);
 const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
 
 /** Steps after the assertion's. */
@@ -30,7 +46,12 @@ class TokenRefusal extends Error {
     this.step = step;
   }
 }
-export interface TokenResponse { readonly access_token: string; readonly token_type: 'bearer'; readonly expires_in: number; readonly scope: string }
+export interface TokenResponse {
+  readonly access_token: string;
+  readonly token_type: 'bearer';
+  readonly expires_in: number;
+  readonly scope: string;
+}
 
 /**
  * `POST /auth/token`: client credentials with private_key_jwt (SMART Backend Services:
@@ -56,7 +77,12 @@ export class TokenController {
   async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
     const taken = this.limited(request);
     try {
-      if (taken.wait > 0) throw new Refusal('too-many-requests', `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`, { retryAfter: taken.wait });
+      if (taken.wait > 0)
+        throw new Refusal(
+          'too-many-requests',
+          `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
+          { retryAfter: taken.wait },
+        );
       const { client, scope, approvedAt, approval } = await this.grant(request);
       const issued = await this.auth.issuer.issue(client, scope, approvedAt, approval);
       taken.giveBack();
@@ -72,7 +98,14 @@ export class TokenController {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
         // An `iss` that no client has is not recorded.
         const known = client !== undefined && this.auth.parties.client(client) !== undefined;
-        const entry: AuditEntry = { client: known ? client : 'unknown', action: 'token', outcome: 'refused', reason, members: [], resources: 0 };
+        const entry: AuditEntry = {
+          client: known ? client : 'unknown',
+          action: 'token',
+          outcome: 'refused',
+          reason,
+          members: [],
+          resources: 0,
+        };
         await (known && proven(step) ? this.auth.audit.record(entry) : this.auth.refusals.refused(entry));
       } else taken.giveBack();
       throw refusal;
@@ -102,43 +135,76 @@ export class TokenController {
     };
   }
 
-  private async grant(request: FastifyRequest): Promise<{ client: string; scope: string; approvedAt: number; approval: number }> {
+  private async grant(
+    request: FastifyRequest,
+  ): Promise<{ client: string; scope: string; approvedAt: number; approval: number }> {
     const { ports, config, parties, clients, jwksSource, replays } = this.auth;
     const form = readForm(request);
     if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
-    if (form['grant_type'] !== 'client_credentials') throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
-    if (form['client_assertion_type'] !== ASSERTION_TYPE) throw new Refusal('invalid-client', `client_assertion_type must be ${ASSERTION_TYPE}.`);
+    if (form['grant_type'] !== 'client_credentials')
+      throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
+    if (form['client_assertion_type'] !== ASSERTION_TYPE)
+      throw new Refusal('invalid-client', `client_assertion_type must be ${ASSERTION_TYPE}.`);
     if (!form['client_assertion']) throw new Refusal('invalid-request', 'client_assertion is missing.');
     if (form['scope'] === undefined) throw new Refusal('invalid-request', 'scope is missing.');
 
-    if (!parties.current()) throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', { retryAfter: 1 });
+    if (!parties.current())
+      throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', {
+        retryAfter: 1,
+      });
     const result = await verifyClientAssertion({
-      assertion: form['client_assertion'], audiences: [urls(config.publicUrl).token], now: ports.clock.now(),
-      lookup: async (id) => assertionClient(await clients.find(id)), jwksSource, claims: ports.state.claims,
+      assertion: form['client_assertion'],
+      audiences: [urls(config.publicUrl).token],
+      now: ports.clock.now(),
+      lookup: async (id) => assertionClient(await clients.find(id)),
+      jwksSource,
+      claims: ports.state.claims,
     });
     if (!result.ok) throw new TokenRefusal(new Refusal('invalid-client', result.message), result.client, result.step);
     const { client } = result;
     const refuse = (refusal: Refusal, step?: OwnStep): TokenRefusal => new TokenRefusal(refusal, client, step);
-    if (form['client_id'] !== undefined && form['client_id'] !== client) throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
+    if (form['client_id'] !== undefined && form['client_id'] !== client)
+      throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
 
     // Counted after the signature is verified, so that nobody can use up the share of another client.
     const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
-    if (count > config.tokensPerMinute) throw refuse(new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, { retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)) }));
+    if (count > config.tokensPerMinute)
+      throw refuse(
+        new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, {
+          retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)),
+        }),
+      );
 
     const registration = await clients.find(client);
     const wait = registration === undefined ? 0 : replays.wait(registration.registeredAt);
-    if (wait > 0) throw new Refusal('unavailable', 'The memory of used assertions was lost. Tokens are given again when every assertion from before has expired.', { retryAfter: wait });
+    if (wait > 0)
+      throw new Refusal(
+        'unavailable',
+        'The memory of used assertions was lost. Tokens are given again when every assertion from before has expired.',
+        { retryAfter: wait },
+      );
     const approvedAt = approvedSince(registration);
-    if (registration === undefined || approvedAt === undefined) throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
-    if (!registration.providers.some((p) => this.inNetwork(p))) throw refuse(new Refusal('unauthorized-client', 'None of the providers bound to this app is in the network of this payer now.'), 'not-in-network');
+    if (registration === undefined || approvedAt === undefined)
+      throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
+    if (!registration.providers.some((p) => this.inNetwork(p)))
+      throw refuse(
+        new Refusal(
+          'unauthorized-client',
+          'None of the providers bound to this app is in the network of this payer now.',
+        ),
+        'not-in-network',
+      );
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
-    if (scope === '') throw refuse(new Refusal('invalid-scope', 'Nothing of the scope asked for is registered and granted here.'));
+    if (scope === '')
+      throw refuse(new Refusal('invalid-scope', 'Nothing of the scope asked for is registered and granted here.'));
     return { client, scope, approvedAt, approval: approvals(registration) };
   }
 
   private inNetwork(provider: ClientRegistration['providers'][number]): boolean {
     const now = this.auth.parties.decisionTime(this.auth.ports.clock.now());
-    return this.auth.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network';
+    return (
+      this.auth.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network'
+    );
   }
 }
 
@@ -148,6 +214,13 @@ export class TokenController {
  * unknown too.
  */
 function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
-  if (client === undefined || (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))) return undefined;
-  return { ...(client.jwks !== undefined && { jwks: client.jwks }), ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }) };
+  if (
+    client === undefined ||
+    (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
+  )
+    return undefined;
+  return {
+    ...(client.jwks !== undefined && { jwks: client.jwks }),
+    ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }),
+  };
 }

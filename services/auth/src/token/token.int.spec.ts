@@ -8,7 +8,8 @@ import { ADMINISTRATOR, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL, 
 
 beforeAll(prepare);
 let bench: Bench;
-const open = async (...options: Parameters<typeof Bench.start>): Promise<Bench> => (bench = await Bench.start(...options));
+const open = async (...options: Parameters<typeof Bench.start>): Promise<Bench> =>
+  (bench = await Bench.start(...options));
 afterEach(() => bench.stop());
 
 describe('POST /auth/token', () => {
@@ -16,44 +17,175 @@ describe('POST /auth/token', () => {
     await open();
     const app = await bench.approved();
     const { status, headers, body } = await bench.token(app, { scope: 'system/Patient.rs system/Group.read' });
-    expect({ status, body }).toEqual({ status: 200, body: { access_token: expect.any(String), token_type: 'bearer', expires_in: 300, scope: 'system/Patient.rs system/Group.read' } });
-    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': expect.stringMatching(/^application\/json/) });
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: {
+        access_token: expect.any(String),
+        token_type: 'bearer',
+        expires_in: 300,
+        scope: 'system/Patient.rs system/Group.read',
+      },
+    });
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-type': expect.stringMatching(/^application\/json/),
+    });
     expect(decodeProtectedHeader(body['access_token'] as string)).toMatchObject({ alg: 'ES256', typ: 'at+jwt' });
-    expect(decodeJwt(body['access_token'] as string)).toMatchObject({ iss: PUBLIC_URL, aud: `${PUBLIC_URL}/fhir`, sub: app.id, client_id: app.id, exp: NOW / 1000 + 300 });
-    expect(await bench.audited()).toEqual([{ client: app.id, action: 'token', outcome: 'released', members: [], resources: 0, at: '2027-01-04T12:00:00.000Z' }]);
+    expect(decodeJwt(body['access_token'] as string)).toMatchObject({
+      iss: PUBLIC_URL,
+      aud: `${PUBLIC_URL}/fhir`,
+      sub: app.id,
+      client_id: app.id,
+      exp: NOW / 1000 + 300,
+    });
+    expect(await bench.audited()).toEqual([
+      {
+        client: app.id,
+        action: 'token',
+        outcome: 'released',
+        members: [],
+        resources: 0,
+        at: '2027-01-04T12:00:00.000Z',
+      },
+    ]);
   });
 
   it.each<[string, number, string, RegExp, (app: App) => Promise<Parameters<Bench['call']>[2]>]>([
     ['JSON', 400, 'invalid_request', /Content-Type/, async (app) => ({ json: await bench.form(app) })],
-    ['another media type', 400, 'invalid_request', /Content-Type/, () => Promise.resolve({ body: 'x', type: 'text/plain' })],
+    [
+      'another media type',
+      400,
+      'invalid_request',
+      /Content-Type/,
+      () => Promise.resolve({ body: 'x', type: 'text/plain' }),
+    ],
     ['no body', 400, 'invalid_request', /Content-Type/, () => Promise.resolve({})],
     ['an empty form', 400, 'invalid_request', /grant_type is missing/, () => Promise.resolve({ form: '' })],
-    ['a parameter twice', 400, 'invalid_request', /scope is given more than once/, async (app) => ({ form: `${new URLSearchParams(await bench.form(app))}&scope=system%2FPatient.rs` })],
-    ['no assertion', 400, 'invalid_request', /client_assertion is missing/, async (app) => ({ form: { ...(await bench.form(app)), client_assertion: '' } })],
-    ['no scope', 400, 'invalid_request', /scope is missing/, async (app) => ({ form: await bench.form(app, { scope: undefined }) })],
-    ['another grant', 400, 'unsupported_grant_type', /client_credentials/, async (app) => ({ form: await bench.form(app, { grant_type: 'authorization_code' }) })],
-    ['no assertion type', 401, 'invalid_client', /client_assertion_type/, async (app) => ({ form: await bench.form(app, { client_assertion_type: undefined }) })],
-    ['another assertion type', 401, 'invalid_client', /client_assertion_type/, async (app) => ({ form: await bench.form(app, { client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer' }) })],
-    ['garbage for an assertion', 401, 'invalid_client', /not a signed JWT/, async (app) => ({ form: await bench.form(app, { client_assertion: 'garbage' }) })],
-    ['an unknown client', 401, 'invalid_client', /not an active client/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion('c-unknown') }) })],
-    ['a signature of another key', 401, 'invalid_client', /not an active client.*not signed/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, {}, (await generateKeyPair('ES384')).privateKey) }) })],
-    ['aud of the FHIR base', 401, 'invalid_client', /aud/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { aud: `${PUBLIC_URL}/fhir` }) }) })],
-    ['an expired assertion', 401, 'invalid_client', /exp/, async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { exp: NOW / 1000 - 60 }) }) })],
-    ['client_id of another', 401, 'invalid_client', /client_id/, async (app) => ({ form: await bench.form(app, { client_id: 'c-other' }) })],
+    [
+      'a parameter twice',
+      400,
+      'invalid_request',
+      /scope is given more than once/,
+      async (app) => ({ form: `${new URLSearchParams(await bench.form(app))}&scope=system%2FPatient.rs` }),
+    ],
+    [
+      'no assertion',
+      400,
+      'invalid_request',
+      /client_assertion is missing/,
+      async (app) => ({ form: { ...(await bench.form(app)), client_assertion: '' } }),
+    ],
+    [
+      'no scope',
+      400,
+      'invalid_request',
+      /scope is missing/,
+      async (app) => ({ form: await bench.form(app, { scope: undefined }) }),
+    ],
+    [
+      'another grant',
+      400,
+      'unsupported_grant_type',
+      /client_credentials/,
+      async (app) => ({ form: await bench.form(app, { grant_type: 'authorization_code' }) }),
+    ],
+    [
+      'no assertion type',
+      401,
+      'invalid_client',
+      /client_assertion_type/,
+      async (app) => ({ form: await bench.form(app, { client_assertion_type: undefined }) }),
+    ],
+    [
+      'another assertion type',
+      401,
+      'invalid_client',
+      /client_assertion_type/,
+      async (app) => ({
+        form: await bench.form(app, {
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer',
+        }),
+      }),
+    ],
+    [
+      'garbage for an assertion',
+      401,
+      'invalid_client',
+      /not a signed JWT/,
+      async (app) => ({ form: await bench.form(app, { client_assertion: 'garbage' }) }),
+    ],
+    [
+      'an unknown client',
+      401,
+      'invalid_client',
+      /not an active client/,
+      async (app) => ({ form: await bench.form(app, { client_assertion: await bench.assertion('c-unknown') }) }),
+    ],
+    [
+      'a signature of another key',
+      401,
+      'invalid_client',
+      /not an active client.*not signed/,
+      async (app) => ({
+        form: await bench.form(app, {
+          client_assertion: await bench.assertion(app.id, {}, (await generateKeyPair('ES384')).privateKey),
+        }),
+      }),
+    ],
+    [
+      'aud of the FHIR base',
+      401,
+      'invalid_client',
+      /aud/,
+      async (app) => ({
+        form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { aud: `${PUBLIC_URL}/fhir` }) }),
+      }),
+    ],
+    [
+      'an expired assertion',
+      401,
+      'invalid_client',
+      /exp/,
+      async (app) => ({
+        form: await bench.form(app, { client_assertion: await bench.assertion(app.id, { exp: NOW / 1000 - 60 }) }),
+      }),
+    ],
+    [
+      'client_id of another',
+      401,
+      'invalid_client',
+      /client_id/,
+      async (app) => ({ form: await bench.form(app, { client_id: 'c-other' }) }),
+    ],
     ['an empty scope', 400, 'invalid_scope', /scope/, async (app) => ({ form: await bench.form(app, { scope: '' }) })],
-    ['scopes of no use', 400, 'invalid_scope', /scope/, async (app) => ({ form: await bench.form(app, { scope: 'launch user/*.rs system/Patient.dus system/Nonsense.read system/Patient.write' }) })],
+    [
+      'scopes of no use',
+      400,
+      'invalid_scope',
+      /scope/,
+      async (app) => ({
+        form: await bench.form(app, {
+          scope: 'launch user/*.rs system/Patient.dus system/Nonsense.read system/Patient.write',
+        }),
+      }),
+    ],
   ])('refuses %s', async (_name, status, error, text, request) => {
     await open();
     const app = await bench.approved();
     const answer = await bench.call('POST', '/auth/token', await request(app));
     expect(answer).toMatchObject({ status, body: { error, error_description: expect.stringMatching(text) } });
     expect(answer.headers['cache-control']).toBe('no-store');
-    expect(await bench.audited()).toMatchObject([{ action: 'token', outcome: 'refused', reason: expect.stringMatching(`^${error}`) }]);
+    expect(await bench.audited()).toMatchObject([
+      { action: 'token', outcome: 'refused', reason: expect.stringMatching(`^${error}`) },
+    ]);
   });
 
   it('answers 413 to a body that is too large, and 405 to GET', async () => {
     await open();
-    expect(await bench.call('POST', '/auth/token', { form: `client_assertion=${'x'.repeat(70_000)}` })).toMatchObject({ status: 413, body: { error: 'invalid_request' } });
+    expect(await bench.call('POST', '/auth/token', { form: `client_assertion=${'x'.repeat(70_000)}` })).toMatchObject({
+      status: 413,
+      body: { error: 'invalid_request' },
+    });
     expect(await bench.call('GET', '/auth/token')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
   });
 
@@ -63,11 +195,17 @@ describe('POST /auth/token', () => {
     const app = await bench.approved();
     const form = await bench.form(app);
     expect((await bench.call('POST', '/auth/token', { form })).status).toBe(200);
-    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/jti was used/) } });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({
+      status: 401,
+      body: { error_description: expect.stringMatching(/jti was used/) },
+    });
     const { log } = bench;
     await bench.stop();
     await open({ stateFile, log });
-    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/jti was used/) } });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({
+      status: 401,
+      body: { error_description: expect.stringMatching(/jti was used/) },
+    });
   });
 
   it('gives no token to earlier apps until replays can be told, when the state was lost', async () => {
@@ -78,21 +216,33 @@ describe('POST /auth/token', () => {
     const { log } = bench;
     await bench.stop();
     await open({ log, now: NOW + 1000 });
-    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 503, headers: { 'retry-after': '330' } });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '330' },
+    });
     expect((await bench.token(await bench.approved())).status).toBe(200);
     bench.clock.ms += 329_000;
     expect((await bench.token(app)).status).toBe(503);
     bench.clock.ms += 1000;
-    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({ status: 401, body: { error_description: expect.stringMatching(/exp is past/) } });
+    expect(await bench.call('POST', '/auth/token', { form })).toMatchObject({
+      status: 401,
+      body: { error_description: expect.stringMatching(/exp is past/) },
+    });
     expect((await bench.token(app)).status).toBe(200);
   });
 
   it('tells a pending app to wait, and a stranger who uses its name nothing', async () => {
     await open();
     const app = await bench.register();
-    expect(await bench.token(app)).toMatchObject({ status: 400, body: { error: 'unauthorized_client', error_description: expect.stringMatching(/not approved/) } });
+    expect(await bench.token(app)).toMatchObject({
+      status: 400,
+      body: { error: 'unauthorized_client', error_description: expect.stringMatching(/not approved/) },
+    });
     const forged = await bench.assertion(app.id, {}, (await generateKeyPair('ES384')).privateKey);
-    expect(await bench.token(app, { client_assertion: forged })).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+    expect(await bench.token(app, { client_assertion: forged })).toMatchObject({
+      status: 401,
+      body: { error: 'invalid_client' },
+    });
   });
   it('gives rejected and suspended apps what it gives strangers', async () => {
     await open();
@@ -101,13 +251,17 @@ describe('POST /auth/token', () => {
     await bench.review(rejected, 'reject');
     const suspended = await bench.approved();
     await bench.review(suspended, 'suspend');
-    for (const app of [rejected, suspended]) expect(await bench.token(app)).toMatchObject({ status: 401, body: stranger.body });
+    for (const app of [rejected, suspended])
+      expect(await bench.token(app)).toMatchObject({ status: 401, body: stranger.body });
   });
   it('needs a bound provider in the network now', async () => {
     await open();
     const app = await bench.register({ npi: [NPI, NPI_2] });
     await bench.review(app, 'approve');
-    const refused = { status: 400, body: { error: 'unauthorized_client', error_description: expect.stringMatching(/network/) } };
+    const refused = {
+      status: 400,
+      body: { error: 'unauthorized_client', error_description: expect.stringMatching(/network/) },
+    };
     expect(await bench.token(app)).toMatchObject(refused);
     await bench.network(`npi|${NPI_2}`, 'in-network', '2027-02-01T00:00:00.000Z');
     expect(await bench.token(app)).toMatchObject(refused);
@@ -129,7 +283,11 @@ describe('POST /auth/token', () => {
     const forged = await bench.assertion(one.id, {}, (await generateKeyPair('ES384')).privateKey);
     for (let i = 0; i < 3; i++) await bench.token(one, { client_assertion: forged });
     for (let i = 0; i < 2; i++) expect((await bench.token(one)).status).toBe(200);
-    expect(await bench.token(one)).toMatchObject({ status: 429, headers: { 'retry-after': '60' }, body: { error: expect.any(String) } });
+    expect(await bench.token(one)).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '60' },
+      body: { error: expect.any(String) },
+    });
     expect((await bench.token(two)).status).toBe(200);
     bench.clock.ms += 60_000;
     expect((await bench.token(one)).status).toBe(200);
@@ -139,7 +297,11 @@ describe('POST /auth/token', () => {
     const countVerifications = () => vi.spyOn(crypto.subtle, 'verify');
     const junk = async (times: number, address = '192.0.2.1', id = 'c-none'): Promise<number[]> => {
       const statuses = [];
-      for (let i = 0; i < times; i++) statuses.push((await bench.call('POST', '/auth/token', { form: await bench.form({ id, token: '', uri: '' }), address })).status);
+      for (let i = 0; i < times; i++)
+        statuses.push(
+          (await bench.call('POST', '/auth/token', { form: await bench.form({ id, token: '', uri: '' }), address }))
+            .status,
+        );
       return statuses;
     };
     const times = (status: number, count: number): number[] => Array.from({ length: count }, () => status);
@@ -151,10 +313,15 @@ describe('POST /auth/token', () => {
       await open({ config: { refusalsPerMinute: 1000 } });
       await junk(200);
       await bench.call('POST', '/auth/token', { form: '' });
-      expect(await bench.audited()).toMatchObject([{ client: 'unknown', reason: 'invalid_client: client', count: 1 }, { client: 'unknown', reason: 'invalid_request', count: 1 }]);
+      expect(await bench.audited()).toMatchObject([
+        { client: 'unknown', reason: 'invalid_client: client', count: 1 },
+        { client: 'unknown', reason: 'invalid_request', count: 1 },
+      ]);
       bench.clock.ms += 60_000;
       await junk(1);
-      expect((await bench.audited()).slice(2)).toMatchObject([{ client: 'unknown', reason: 'invalid_client: client', count: 200 }]);
+      expect((await bench.audited()).slice(2)).toMatchObject([
+        { client: 'unknown', reason: 'invalid_client: client', count: 200 },
+      ]);
       expect(await bench.ports.metrics.text()).toContain('pa_token_refusals_total{reason="client"} 201');
       await bench.stop();
       await open({ log: bench.log });
@@ -164,13 +331,18 @@ describe('POST /auth/token', () => {
       await open();
       const app = await bench.approved();
       for (let i = 0; i < 3; i++) await bench.token(app, { scope: 'openid' });
-      expect(await bench.audited()).toEqual(times(0, 3).map(() => expect.objectContaining({ client: app.id, outcome: 'refused', reason: 'invalid_scope' })));
+      expect(await bench.audited()).toEqual(
+        times(0, 3).map(() => expect.objectContaining({ client: app.id, outcome: 'refused', reason: 'invalid_scope' })),
+      );
       expect((await bench.audited()).map((a) => a.count)).toEqual([undefined, undefined, undefined]);
       const bad = async () => bench.token(app, { client_assertion: await bench.assertion(app.id, { aud: 'x' }) });
       for (let i = 0; i < 3; i++) await bad();
       bench.clock.ms += 60_000;
       await bad();
-      expect((await bench.audited()).slice(3)).toMatchObject([{ client: app.id, reason: 'invalid_client: aud', count: 1 }, { client: app.id, reason: 'invalid_client: aud', count: 3 }]);
+      expect((await bench.audited()).slice(3)).toMatchObject([
+        { client: app.id, reason: 'invalid_client: aud', count: 1 },
+        { client: app.id, reason: 'invalid_client: aud', count: 3 },
+      ]);
     });
     it('stops checking signatures for an address block after its limit, and goes on for clients that it knows', async () => {
       await open({ config: { refusalsPerMinute: 5 } });
@@ -178,7 +350,9 @@ describe('POST /auth/token', () => {
       const verify = countVerifications();
       expect(await junk(8)).toEqual([...times(401, 5), ...times(429, 3)]);
       expect(verify).toHaveBeenCalledTimes(5);
-      expect((await bench.call('POST', '/auth/token', { form: await bench.form(app), address: '192.0.2.1' })).status).toBe(200);
+      expect(
+        (await bench.call('POST', '/auth/token', { form: await bench.form(app), address: '192.0.2.1' })).status,
+      ).toBe(200);
       expect(await junk(1, '192.0.2.2')).toEqual([401]);
       bench.clock.ms += 60_000;
       expect(await junk(1)).toEqual([401]);
@@ -188,13 +362,23 @@ describe('POST /auth/token', () => {
       const app = await bench.approved();
       const forms = await Promise.all(times(0, 20).map(() => bench.form({ id: 'c-none', token: '', uri: '' })));
       const verify = countVerifications();
-      await Promise.all(forms.map((form, i) => bench.call('POST', '/auth/token', { form, address: `2001:db8:1:1:${i}::1` })));
+      await Promise.all(
+        forms.map((form, i) => bench.call('POST', '/auth/token', { form, address: `2001:db8:1:1:${i}::1` })),
+      );
       expect(verify).toHaveBeenCalledTimes(5);
       const stolen = (await generateKeyPair('ES384')).privateKey;
-      const borrowed = async () => (await bench.call('POST', '/auth/token', { form: await bench.form(app, { client_assertion: await bench.assertion(app.id, {}, stolen) }), address: '192.0.2.9' })).status;
+      const borrowed = async () =>
+        (
+          await bench.call('POST', '/auth/token', {
+            form: await bench.form(app, { client_assertion: await bench.assertion(app.id, {}, stolen) }),
+            address: '192.0.2.9',
+          })
+        ).status;
       for (let i = 0; i < 8; i++) await borrowed();
       expect(verify).toHaveBeenCalledTimes(10);
-      expect((await bench.call('POST', '/auth/token', { form: await bench.form(app), address: '192.0.2.1' })).status).toBe(200);
+      expect(
+        (await bench.call('POST', '/auth/token', { form: await bench.form(app), address: '192.0.2.1' })).status,
+      ).toBe(200);
     });
     it('never counts tokens that were given', async () => {
       await open({ config: { refusalsPerMinute: 3 } });
@@ -209,15 +393,31 @@ describe('POST /auth/token', () => {
     });
     it('says that TRUST_PROXY is missing, to the operator once and to who is refused', async () => {
       const warnings: string[] = [];
-      await open({ config: { refusalsPerMinute: 1, registrationsPerMinute: 1 }, logger: { debug: silentLogger.debug, info: silentLogger.info, error: silentLogger.error, warn: ((_fields: object, text: string) => void warnings.push(text)) as Logger['warn'] } });
+      await open({
+        config: { refusalsPerMinute: 1, registrationsPerMinute: 1 },
+        logger: {
+          debug: silentLogger.debug,
+          info: silentLogger.info,
+          error: silentLogger.error,
+          warn: ((_fields: object, text: string) => void warnings.push(text)) as Logger['warn'],
+        },
+      });
       const headers = { 'x-forwarded-for': '198.51.100.7' };
       await bench.call('POST', '/auth/token', { form: '', headers });
       const refused = await bench.call('POST', '/auth/token', { form: '', headers });
-      expect(refused).toMatchObject({ status: 429, body: { error_description: expect.stringMatching(/proxy.*TRUST_PROXY/) } });
+      expect(refused).toMatchObject({
+        status: 429,
+        body: { error_description: expect.stringMatching(/proxy.*TRUST_PROXY/) },
+      });
       await bench.call('POST', '/auth/register', { json: {}, headers });
-      expect(await bench.call('POST', '/auth/register', { json: bench.metadata(), headers })).toMatchObject({ status: 429, body: { error_description: expect.stringMatching(/proxy.*TRUST_PROXY/) } });
+      expect(await bench.call('POST', '/auth/register', { json: bench.metadata(), headers })).toMatchObject({
+        status: 429,
+        body: { error_description: expect.stringMatching(/proxy.*TRUST_PROXY/) },
+      });
       expect(warnings.filter((w) => w.includes('TRUST_PROXY'))).toHaveLength(1);
-      expect((await bench.call('POST', '/auth/token', { form: '' })).body['error_description']).not.toContain('TRUST_PROXY');
+      expect((await bench.call('POST', '/auth/token', { form: '' })).body['error_description']).not.toContain(
+        'TRUST_PROXY',
+      );
     });
     it('writes no counter for registrations above the limit', async () => {
       await open({ config: { registrationsPerMinute: 3 } });
@@ -234,12 +434,20 @@ describe('POST /auth/token', () => {
     await bench.review(app, 'suspend');
     await bench.review(app, 'approve');
     const fresh = (await bench.token(app)).body['access_token'] as string;
-    const active = async (token: string) => (await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active'];
+    const active = async (token: string) =>
+      (await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active'];
     expect([await active(old), await active(fresh)]).toEqual([false, true]);
   });
   it('fetches no keys for an app that nobody has approved, and answers as it answers strangers', async () => {
     const fetched: string[] = [];
-    await open({ jwks: { get: (url: string) => { fetched.push(url); return Promise.resolve({ ok: true as const, keys: [publicJwk] }); } } });
+    await open({
+      jwks: {
+        get: (url: string) => {
+          fetched.push(url);
+          return Promise.resolve({ ok: true as const, keys: [publicJwk] });
+        },
+      },
+    });
     const stranger = await bench.token({ id: `c-${'0'.repeat(32)}`, token: '', uri: '' });
     const uri = 'https://app.example/jwks.json';
     const app = await bench.register({ jwks: undefined, jwks_uri: uri });

@@ -6,7 +6,11 @@ import type { PayerDays } from '@provider-access/pdex/days';
 /** Of all resources these alone state an opt-out. */
 export const CONSENTS: ReadonlySet<string> = new Set(['Consent']);
 /** Events that carry a resource. A Consent belongs into the first alone; in the others it is a fault that denies. */
-export const RESOURCE_CARRIERS = ['payer.resource-recorded.v1', 'payer.prior-authorization-changed.v1', 'payer.provider-recorded.v1'] as const;
+export const RESOURCE_CARRIERS = [
+  'payer.resource-recorded.v1',
+  'payer.prior-authorization-changed.v1',
+  'payer.provider-recorded.v1',
+] as const;
 const isCarrier = (type: string): boolean => (RESOURCE_CARRIERS as readonly string[]).includes(type);
 /** Its subject is a provider: only the Consent itself says whose it is. */
 export const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
@@ -19,29 +23,58 @@ export type ConsentResource =
   /** The event that says the same. */
   | { readonly kind: 'opt-out'; readonly event: OptOutEvent & DomainEvent };
 
-const fault = (reason: EventFault['reason'], detail: string): ConsentResource => ({ kind: 'fault', fault: { reason, detail } });
+const fault = (reason: EventFault['reason'], detail: string): ConsentResource => ({
+  kind: 'fault',
+  fault: { reason, detail },
+});
 
-/** What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch; `days` tell when a day ends that the payer wrote. */
-export function decideConsentResource(event: PayerEvent & DomainEvent, appendedAt: number, days: PayerDays): ConsentResource {
+/**
+ * What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch; `days` tell when a day ends that
+ * the payer wrote.
+ */
+export function decideConsentResource(
+  event: PayerEvent & DomainEvent,
+  appendedAt: number,
+  days: PayerDays,
+): ConsentResource {
   const { resource } = event.data as { readonly resource: Readonly<Record<string, unknown>> };
   const reading = readConsent(resource, appendedAt, days);
   if (reading.kind === 'none') return reading;
-  if (event.type === PROVIDER_RECORDED) return fault('not-a-provider-type', 'a Consent belongs to a member: publish it as payer.resource-recorded.v1');
-  if (event.type !== 'payer.resource-recorded.v1') return fault('not-a-prior-authorization', 'a Consent is no prior authorization: publish it as payer.resource-recorded.v1');
+  if (event.type === PROVIDER_RECORDED)
+    return fault('not-a-provider-type', 'a Consent belongs to a member: publish it as payer.resource-recorded.v1');
+  if (event.type !== 'payer.resource-recorded.v1')
+    return fault(
+      'not-a-prior-authorization',
+      'a Consent is no prior authorization: publish it as payer.resource-recorded.v1',
+    );
   const issues = checkShape(resource);
-  if (issues.length > 0) return fault('invalid-resource', issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '));
+  if (issues.length > 0)
+    return fault(
+      'invalid-resource',
+      issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '),
+    );
   const patient = patientOfConsent(resource);
-  if (patient !== undefined && patient !== event.subject) return fault('names-another-member', "Consent.patient is not the event's subject");
+  if (patient !== undefined && patient !== event.subject)
+    return fault('names-another-member', "Consent.patient is not the event's subject");
   const { scope, targets, effectiveFrom, setBy } = reading;
   const data: OptOutEvent['data'] = {
-    scope, setBy, ...(targets !== undefined && { targets: targets.map((target) => ({ ...target })) }), ...(effectiveFrom !== undefined && { effectiveFrom }),
+    scope,
+    setBy,
+    ...(targets !== undefined && { targets: targets.map((target) => ({ ...target })) }),
+    ...(effectiveFrom !== undefined && { effectiveFrom }),
   };
   return { kind: 'opt-out', event: { ...event, type: 'payer.member-opted-out.v1', data } };
 }
 
-/** Whether a resource event that is at fault may be about a Consent that denies. The frame lets only Consents through. */
+/**
+ * Whether a resource event that is at fault may be about a Consent that denies. The frame lets only Consents through.
+ */
 export function mayDeny(type: string, data: unknown, appendedAt: number, days: PayerDays): boolean {
   if (!isCarrier(type)) return false;
   const resource = typeof data === 'object' && data !== null ? (data as { resource?: unknown }).resource : undefined;
-  return typeof resource !== 'object' || resource === null || readConsent(resource as Readonly<Record<string, unknown>>, appendedAt, days).kind !== 'none';
+  return (
+    typeof resource !== 'object' ||
+    resource === null ||
+    readConsent(resource as Readonly<Record<string, unknown>>, appendedAt, days).kind !== 'none'
+  );
 }

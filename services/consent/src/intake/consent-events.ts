@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type AccessHeld, type EventFault, type OptedIn, type OptedOut, PA_CONSENT, type PayerEvent, type ProviderKey } from '@provider-access/events';
+import {
+  type AccessHeld,
+  type EventFault,
+  type OptedIn,
+  type OptedOut,
+  PA_CONSENT,
+  type PayerEvent,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/eventlog';
 import { type ConsentPart, type Facts, isNews } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/http';
@@ -20,7 +28,13 @@ import {
   type Turn,
   UNKNOWN_TYPE,
 } from '@provider-access/intake';
-import { CONSENTS, decideConsentResource, mayDeny, PROVIDER_RECORDED, RESOURCE_CARRIERS } from '../domain/consent-resource.ts';
+import {
+  CONSENTS,
+  decideConsentResource,
+  mayDeny,
+  PROVIDER_RECORDED,
+  RESOURCE_CARRIERS,
+} from '../domain/consent-resource.ts';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -31,11 +45,16 @@ import type { Said } from './said.ts';
 const WAIT_MS = 500;
 /** Of what is not recorded yet. */
 const FOREVER = '9999-12-31T23:59:59.999Z';
-const REUSED: EventFault = { reason: 'event-id-reused', detail: 'this event id came before with other content: a new statement needs an id of its own' };
-const toConsent = (records: readonly NewRecord[]): readonly Output[] => records.map((record) => ({ topic: PA_CONSENT, record }));
+const REUSED: EventFault = {
+  reason: 'event-id-reused',
+  detail: 'this event id came before with other content: a new statement needs an id of its own',
+};
+const toConsent = (records: readonly NewRecord[]): readonly Output[] =>
+  records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
- * payer.member-events -> pa.consent. Reads opt-outs, opt-ins, merges, and of the resources FHIR Consents that deny. An opt-out that cannot be read denies: the member, or everybody when it names none. So
+ * payer.member-events -> pa.consent. Reads opt-outs, opt-ins, merges, and of the resources FHIR Consents that deny. An
+ * opt-out that cannot be read denies: the member, or everybody when it names none. So
  * does one that a producer put among provider events, where nothing of consent belongs.
  */
 export class ConsentEventsIntake {
@@ -135,7 +154,9 @@ class ConsentTurn implements Turn {
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;
     const appendedAt = Math.min(record.timestamp, now);
-    const said = isResourceEvent(event.type) ? decideConsentResource(event, appendedAt, days) : { kind: 'event' as const, event };
+    const said = isResourceEvent(event.type)
+      ? decideConsentResource(event, appendedAt, days)
+      : { kind: 'event' as const, event };
     if (said.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
     if (said.kind === 'fault') return { ok: false, fault: said.fault };
     const statement = decideConsentEvent(said.event, appendedAt, days);
@@ -145,7 +166,13 @@ class ConsentTurn implements Turn {
       return this.taken(known ? await this.missing(records) : records, 'recorded');
     }
     const { id, source, traceparent } = event;
-    const words: Said = { type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id, source, traceparent }, at, data: statement.data, content: contentOf(event) };
+    const words: Said = {
+      type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
+      cause: { id, source, traceparent },
+      at,
+      data: statement.data,
+      content: contentOf(event),
+    };
     const { known, other, superseded, records } = await register.say(event.subject!, words, now);
     if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
@@ -164,7 +191,8 @@ class ConsentTurn implements Turn {
   }
 
   /**
-   * Of the records of a repeated event those that are not published, each under its own id of the person: an append may have failed for one
+   * Of the records of a repeated event those that are not published, each under its own id of the person: an append may
+   * have failed for one
    * of them, and a crash may have come before the first.
    */
   private async missing(records: readonly NewRecord[]): Promise<readonly NewRecord[]> {
@@ -187,8 +215,18 @@ function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): bo
   const data = JSON.parse(String(value)) as OptedIn & Partial<OptedOut> & Partial<AccessHeld>;
   if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.f === undefined;
   const { effective: f, businessTime: b, scope, targets } = data;
-  return isNews(part, { e: headers['ce_id']!, b, f, r: FOREVER, ...(scope !== undefined && { sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) }) });
+  return isNews(part, {
+    e: headers['ce_id']!,
+    b,
+    f,
+    r: FOREVER,
+    ...(scope !== undefined && { sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) }),
+  });
 }
 
 /** The payer's own words: type, time and data. */
-const contentOf = ({ type, time, data }: PayerEvent): string => createHash('sha256').update(JSON.stringify([type, time, data])).digest('base64url').slice(0, 22);
+const contentOf = ({ type, time, data }: PayerEvent): string =>
+  createHash('sha256')
+    .update(JSON.stringify([type, time, data]))
+    .digest('base64url')
+    .slice(0, 22);

@@ -6,14 +6,24 @@ import { EMPTY, eventName, keyOf, lacking, type Register, type Said, saysSame, w
 export const DERIVER = 'consent';
 const streamOf = (member: string): string => `consent/${member}`;
 const NAMESPACE = 'consent-event';
-/** How long the content of an event id is remembered, ms. A statement that can still decide is remembered for longer. */
+/**
+ * How long the content of an event id is remembered, ms. A statement that can still decide is remembered for longer.
+ */
 const REMEMBERED_MS = 30 * 24 * 3600_000;
 
 /** Under an id for which it was not said: of the same person. It was accepted, and took effect, once. */
 export const COPY_HEADER = 'ce_pacopy';
 /** pa.consent event of a member. */
 export function published(member: string, said: Said, copy = false): NewRecord {
-  const record = derivedRecord({ deriver: DERIVER, type: said.type, subject: member, cause: said.cause, at: said.at, data: { ...said.data, member }, ...(said.type === 'pa.access-released.v1' && { n: 1 }) });
+  const record = derivedRecord({
+    deriver: DERIVER,
+    type: said.type,
+    subject: member,
+    cause: said.cause,
+    at: said.at,
+    data: { ...said.data, member },
+    ...(said.type === 'pa.access-released.v1' && { n: 1 }),
+  });
   return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
 }
 
@@ -35,7 +45,8 @@ export interface Remembered {
 }
 
 /**
- * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of an
+ * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of
+ * an
  * opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards,
  * so at least one of them sees the other. What can never decide again is dropped (ADR 0017).
  */
@@ -77,11 +88,16 @@ export class ConsentRegister {
     // The statement that decides in its place came before it in the same partition: each id of the person has it.
     if (known === undefined && !isNews) return { known: true, other, superseded, records: [] };
     const person = await this.person(member);
-    return { known: known !== undefined, other, records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)) };
+    return {
+      known: known !== undefined,
+      other,
+      records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)),
+    };
   }
 
   /**
-   * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the other. `known`: the two
+   * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the
+   * other. `known`: the two
    * were joined before, or may have been: some of it may be published. `tooMany`: they were not joined, because the
    * person would have more than `MOST_IDS` ids. Merges at the same time may exceed that by a few.
    */

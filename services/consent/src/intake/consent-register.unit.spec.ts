@@ -12,13 +12,27 @@ const instant = (minute: number): string => new Date(START + minute * 60_000).to
 const IDS = ['a', 'b', 'c', 'd'];
 
 /** Minutes. */
-interface Statement { readonly kind: 'out' | 'in'; readonly member: string; readonly source: number; readonly said: number; readonly ahead: number; readonly appended: number; readonly id: string }
-interface Merge { readonly kind: 'merge'; readonly a: string; readonly b: string; readonly appended: number }
+interface Statement {
+  readonly kind: 'out' | 'in';
+  readonly member: string;
+  readonly source: number;
+  readonly said: number;
+  readonly ahead: number;
+  readonly appended: number;
+  readonly id: string;
+}
+interface Merge {
+  readonly kind: 'merge';
+  readonly a: string;
+  readonly b: string;
+  readonly appended: number;
+}
 type Step = Statement | Merge;
 
 const time = (s: Statement): number => Math.min(s.said, s.appended);
 const from = (s: Statement): number => (s.kind === 'out' && s.ahead === 0 ? time(s) : s.appended + s.ahead);
-const takesBack = (i: Statement, o: Statement): boolean => i.kind === 'in' && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
+const takesBack = (i: Statement, o: Statement): boolean =>
+  i.kind === 'in' && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
 /** The reference keeps everything that was said under any id of the person. */
 const isOut = (all: readonly Statement[], now: number): boolean =>
   all.some((o) => o.kind === 'out' && from(o) <= now && !all.some((i) => takesBack(i, o) && from(i) <= now));
@@ -32,67 +46,146 @@ function person(steps: readonly Step[], member: string): readonly string[] {
   return [...ids];
 }
 const said = (s: Statement): Said => ({
-  type: s.kind === 'out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1', cause: { id: s.id, source: `urn:${s.source}` }, at: instant(s.appended), content: s.id,
-  data: { effective: instant(from(s)), businessTime: instant(time(s)), setBy: 'member', ...(s.kind === 'out' && { scope: 'global' }) },
+  type: s.kind === 'out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
+  cause: { id: s.id, source: `urn:${s.source}` },
+  at: instant(s.appended),
+  content: s.id,
+  data: {
+    effective: instant(from(s)),
+    businessTime: instant(time(s)),
+    setBy: 'member',
+    ...(s.kind === 'out' && { scope: 'global' }),
+  },
 });
 
 const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('out' as const, 'in' as const), member: fc.constantFrom(...IDS), source: fc.integer({ min: 0, max: 1 }), said: fc.integer({ min: 0, max: 60 }), ahead: fc.constantFrom(0, 0, 0, 3, 30) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('merge' as const), a: fc.constantFrom(...IDS), b: fc.constantFrom(...IDS) }).filter(({ a, b }) => a !== b) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('out' as const, 'in' as const),
+      member: fc.constantFrom(...IDS),
+      source: fc.integer({ min: 0, max: 1 }),
+      said: fc.integer({ min: 0, max: 60 }),
+      ahead: fc.constantFrom(0, 0, 0, 3, 30),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ kind: fc.constant('merge' as const), a: fc.constantFrom(...IDS), b: fc.constantFrom(...IDS) })
+      .filter(({ a, b }) => a !== b),
+  },
 );
 const story = fc.array(fc.tuple(step, fc.integer({ min: 0, max: 4 })), { minLength: 1, maxLength: 30 }).map((list) => {
   let appended = 20;
-  return list.map(([s, later], n): Step => ({ ...s, appended: (appended += later), ...(s.kind !== 'merge' && { id: `e${n}` }) }) as Step);
+  return list.map(
+    ([s, later], n): Step =>
+      ({ ...s, appended: (appended += later), ...(s.kind !== 'merge' && { id: `e${n}` }) }) as Step,
+  );
 });
 
-it('each id of a person decides as all statements of the person together, in whatever order statements and merges come', async () => {
-  await fc.assert(fc.asyncProperty(story, fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 2, maxLength: 2 }), async (steps, later) => {
-    const state = openMemoryState({ now: () => START });
-    const register = new ConsentRegister(state);
-    const parts = new Map<string, ConsentPart | undefined>();
-    for (const [n, s] of steps.entries()) {
-      const records = s.kind === 'merge' ? (await register.merge(s.a, s.b)).records : (await register.say(s.member, said(s), START)).records;
-      for (const record of records) parts.set(record.key, evolveConsent(parts.get(record.key), taken(record, s.appended)) ?? parts.get(record.key));
-      const told = steps.slice(0, n + 1);
-      for (const id of IDS) {
-        const ids = person(told, id);
-        const all = told.filter((t): t is Statement => t.kind !== 'merge' && ids.includes(t.member));
-        for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
-          const { optOuts } = toMemberFacts({ _id: id, consent: parts.get(id) });
-          const denied = optOuts.some((o) => o.from <= instant(now) && (o.to === undefined || instant(now) < o.to));
-          expect(denied, `${id} at minute ${now} after ${n}`).toBe(isOut(all, now));
-        }
-      }
-    }
-    await state.close();
-  }), { numRuns: cases(150) });
-});
+it(
+  'each id of a person decides as all statements of the person together, in whatever order statements and merges ' +
+    'come',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        story,
+        fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 2, maxLength: 2 }),
+        async (steps, later) => {
+          const state = openMemoryState({ now: () => START });
+          const register = new ConsentRegister(state);
+          const parts = new Map<string, ConsentPart | undefined>();
+          for (const [n, s] of steps.entries()) {
+            const records =
+              s.kind === 'merge'
+                ? (await register.merge(s.a, s.b)).records
+                : (await register.say(s.member, said(s), START)).records;
+            for (const record of records)
+              parts.set(
+                record.key,
+                evolveConsent(parts.get(record.key), taken(record, s.appended)) ?? parts.get(record.key),
+              );
+            const told = steps.slice(0, n + 1);
+            for (const id of IDS) {
+              const ids = person(told, id);
+              const all = told.filter((t): t is Statement => t.kind !== 'merge' && ids.includes(t.member));
+              for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
+                const { optOuts } = toMemberFacts({ _id: id, consent: parts.get(id) });
+                const denied = optOuts.some(
+                  (o) => o.from <= instant(now) && (o.to === undefined || instant(now) < o.to),
+                );
+                expect(denied, `${id} at minute ${now} after ${n}`).toBe(isOut(all, now));
+              }
+            }
+          }
+          await state.close();
+        },
+      ),
+      { numRuns: cases(150) },
+    );
+  },
+);
 
 function taken(record: NewRecord, minute: number): LogRecord {
-  return { topic: 'pa.consent', partition: 0, offset: 0, key: record.key, headers: record.headers, value: Buffer.from(String(record.value)), timestamp: START + minute * 60_000 };
+  return {
+    topic: 'pa.consent',
+    partition: 0,
+    offset: 0,
+    key: record.key,
+    headers: record.headers,
+    value: Buffer.from(String(record.value)),
+    timestamp: START + minute * 60_000,
+  };
 }
 
 it('keeps what can decide, in the register and under every other id', async () => {
   const state = openMemoryState({ now: () => START });
   const register = new ConsentRegister(state);
-  const out = (n: number): Statement => ({ kind: 'out', member: 'a', source: 0, said: n, ahead: 0, appended: 1000, id: `e${n}` });
+  const out = (n: number): Statement => ({
+    kind: 'out',
+    member: 'a',
+    source: 0,
+    said: n,
+    ahead: 0,
+    appended: 1000,
+    id: `e${n}`,
+  });
   for (let n = 0; n < 100; n++) await register.say('a', said(out(n)), START);
   const { records } = await register.merge('b', 'a');
-  expect(records.map(({ headers }) => [headers['ce_subject'], headers['ce_id']!.split('~')[0]])).toEqual([['b', 'e99']]);
+  expect(records.map(({ headers }) => [headers['ce_subject'], headers['ce_id']!.split('~')[0]])).toEqual([
+    ['b', 'e99'],
+  ]);
   await state.close();
 });
 
 it('knows an event id that came with other content, also of a statement that it dropped', async () => {
   const state = openMemoryState({ now: () => START });
   const register = new ConsentRegister(state);
-  const out = (n: number, id = `e${n}`): Statement => ({ kind: 'out', member: 'a', source: 0, said: n, ahead: 0, appended: 1000 + n, id });
+  const out = (n: number, id = `e${n}`): Statement => ({
+    kind: 'out',
+    member: 'a',
+    source: 0,
+    said: n,
+    ahead: 0,
+    appended: 1000 + n,
+    id,
+  });
   for (let n = 0; n < 100; n++) await register.say('a', said(out(n)), START);
   expect(await register.say('a', said(out(3)), START)).toMatchObject({ other: false, records: [] });
-  expect(await register.say('a', { ...said(out(3)), content: 'another' }, START)).toMatchObject({ other: true, records: [] });
+  expect(await register.say('a', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
+    other: true,
+    records: [],
+  });
   // The name is the payer's and the member's: another member may have an event of this id.
-  expect(await register.say('b', { ...said(out(3)), content: 'another' }, START)).toMatchObject({ other: false, records: [{ key: 'b' }] });
+  expect(await register.say('b', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
+    other: false,
+    records: [{ key: 'b' }],
+  });
   // An opt-in under the id of an opt-out is another content too.
-  expect(await register.say('a', { ...said({ ...out(3), kind: 'in' }), content: 'a third' }, START)).toMatchObject({ other: true });
+  expect(await register.say('a', { ...said({ ...out(3), kind: 'in' }), content: 'a third' }, START)).toMatchObject({
+    other: true,
+  });
   await state.close();
 });
 

@@ -23,8 +23,10 @@ const REMEMBERED_MS = 30 * 24 * 3600_000;
 const PATIENCE_MS = 5_000;
 
 /**
- * Measures from the acceptance of an opt-out (when the payer's event was appended) to its effect: when the facts of every process
- * have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in between measures again and later.
+ * Measures from the acceptance of an opt-out (when the payer's event was appended) to its effect: when the facts of
+ * every process
+ * have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in between
+ * measures again and later.
  */
 export class EffectiveLevels {
   private readonly options: EffectiveLevelsOptions;
@@ -45,11 +47,27 @@ export class EffectiveLevels {
     const measured: ServiceLevelMeasured[] = [];
     try {
       for (const record of batch.records) {
-        if (typeOf(record) !== 'pa.opted-out.v1' || record.headers[COPY_HEADER] !== undefined || record.offset < (since[batch.partition] ?? 0)) continue;
+        if (
+          typeOf(record) !== 'pa.opted-out.v1' ||
+          record.headers[COPY_HEADER] !== undefined ||
+          record.offset < (since[batch.partition] ?? 0)
+        )
+          continue;
         if (!(await this.isFirst(record, scope))) continue;
         await this.effective(record);
         const { offset } = record;
-        measured.push(measure({ scope, from: offset, next: offset + 1, starts: [{ objective: 'opt-out-effective', offset, at: Date.parse(record.headers['ce_time']!) }] }, clock.now(), calendar));
+        measured.push(
+          measure(
+            {
+              scope,
+              from: offset,
+              next: offset + 1,
+              starts: [{ objective: 'opt-out-effective', offset, at: Date.parse(record.headers['ce_time']!) }],
+            },
+            clock.now(),
+            calendar,
+          ),
+        );
       }
     } finally {
       // Also when a later one has to wait: it keeps the time that it took.
@@ -57,7 +75,10 @@ export class EffectiveLevels {
     }
   }
 
-  /** When what lies there became effective before anybody measured cannot be told: where measuring began is remembered once for all processes. */
+  /**
+   * When what lies there became effective before anybody measured cannot be told: where measuring began is remembered
+   * once for all processes.
+   */
   private async begin(): Promise<readonly number[]> {
     try {
       const { log, claims } = this.options;
@@ -71,10 +92,18 @@ export class EffectiveLevels {
   /** An intake that was killed may publish an opt-out twice: the first place counts. */
   private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
     const place = `${scope}/${record.offset}`;
-    return (await this.options.claims.claim(NAMESPACE, `${record.headers['ce_id']} ${record.key}`, place, this.options.clock.now() + REMEMBERED_MS)) === place;
+    return (
+      (await this.options.claims.claim(
+        NAMESPACE,
+        `${record.headers['ce_id']} ${record.key}`,
+        place,
+        this.options.clock.now() + REMEMBERED_MS,
+      )) === place
+    );
   }
   private async effective({ partition, offset }: LogRecord): Promise<void> {
     const position = { [PA_CONSENT]: [...new Array<number>(partition).fill(0), offset + 1] };
-    if (!(await this.options.facts.access.waitForOursEverywhere(position, PATIENCE_MS))) throw new EngineUnavailable('the facts have not passed an opt-out everywhere');
+    if (!(await this.options.facts.access.waitForOursEverywhere(position, PATIENCE_MS)))
+      throw new EngineUnavailable('the facts have not passed an opt-out everywhere');
   }
 }

@@ -10,35 +10,74 @@ import { EffectiveLevels } from './effective-levels.ts';
 import type { Said } from './said.ts';
 
 const NOW = Date.parse('2026-11-10T15:00:00.000Z');
-const said = (id: string, ago: number, type: Said['type'] = 'pa.opted-out.v1'): Said => ({ type, cause: { id, source: 's' }, at: new Date(NOW - ago).toISOString(), data: {} });
+const said = (id: string, ago: number, type: Said['type'] = 'pa.opted-out.v1'): Said => ({
+  type,
+  cause: { id, source: 's' },
+  at: new Date(NOW - ago).toISOString(),
+  data: {},
+});
 function record(offset: number, ...of: Parameters<typeof published>): LogRecord {
   const { key, headers, value } = published(...of);
   return { topic: PA_CONSENT, partition: 1, offset, key, headers, value: Buffer.from(value), timestamp: 0 };
 }
 
-function levels(options: { head?: number[]; passes?: (position: number) => boolean; state?: ReturnType<typeof openMemoryState> } = {}) {
+function levels(
+  options: { head?: number[]; passes?: (position: number) => boolean; state?: ReturnType<typeof openMemoryState> } = {},
+) {
   const measured: ServiceLevelMeasured[] = [];
   const waited: (readonly number[])[] = [];
   const state = options.state ?? openMemoryState();
   const one = new EffectiveLevels({
-    ledger: { measured: async (...all: ServiceLevelMeasured[]) => void measured.push(...all) } as unknown as LevelLedger,
-    facts: { access: { waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (waited.push(position[PA_CONSENT]!), options.passes?.(position[PA_CONSENT]![1]!) ?? true) } } as unknown as Facts,
-    log: { head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }) }, claims: state.claims, clock: { now: () => NOW }, calendar: new BusinessCalendar(),
+    ledger: {
+      measured: async (...all: ServiceLevelMeasured[]) => void measured.push(...all),
+    } as unknown as LevelLedger,
+    facts: {
+      access: {
+        waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (
+          waited.push(position[PA_CONSENT]!),
+          options.passes?.(position[PA_CONSENT]![1]!) ?? true
+        ),
+      },
+    } as unknown as Facts,
+    log: { head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }) },
+    claims: state.claims,
+    clock: { now: () => NOW },
+    calendar: new BusinessCalendar(),
   });
   const items = (): (readonly [number, number, number])[] => measured.flatMap((m) => m.days.flatMap((d) => d.items));
-  return { one, items, waited, state, handle: (...records: LogRecord[]) => one.handle({ topic: PA_CONSENT, partition: 1, records }) };
+  return {
+    one,
+    items,
+    waited,
+    state,
+    handle: (...records: LogRecord[]) => one.handle({ topic: PA_CONSENT, partition: 1, records }),
+  };
 }
 
 it('measures each opt-out once, from its acceptance, when it is effective everywhere', async () => {
   const l = levels();
-  await l.handle(record(5, 'm1', said('e1', 400)), record(6, 'm1', said('e2', 3000, 'pa.opted-in.v1')), record(7, 'm2', said('e3', 1001)));
-  expect(l.items()).toEqual([[5, 400, 1], [7, 1001, 0]]);
-  expect(l.waited).toEqual([[0, 6], [0, 8]]);
+  await l.handle(
+    record(5, 'm1', said('e1', 400)),
+    record(6, 'm1', said('e2', 3000, 'pa.opted-in.v1')),
+    record(7, 'm2', said('e3', 1001)),
+  );
+  expect(l.items()).toEqual([
+    [5, 400, 1],
+    [7, 1001, 0],
+  ]);
+  expect(l.waited).toEqual([
+    [0, 6],
+    [0, 8],
+  ]);
 });
 
 it('does not measure what is said again under another id of the person, or published twice', async () => {
   const l = levels();
-  await l.handle(record(0, 'm1', said('e1', 10)), record(1, 'm1-old', said('e1', 10), true), record(2, 'm1', said('e1', 10)));
+  await l.handle(
+    record(0, 'm1', said('e1', 10)),
+    record(1, 'm1-old', said('e1', 10), true),
+    record(2, 'm1', said('e1', 10)),
+  );
   expect(l.items()).toEqual([[0, 10, 1]]);
   // The same batch again, in another process: it is measured at its place again, and the view counts the place once.
   const again = levels({ state: l.state });
@@ -59,6 +98,8 @@ it('leaves out what was there before anybody measured, for every process alike',
 
 it('keeps the time of those that are effective while a later one has to wait', async () => {
   const l = levels({ passes: (next) => next < 3 });
-  await expect(l.handle(record(1, 'm1', said('e1', 100)), record(2, 'm2', said('e2', 100)))).rejects.toThrow('have not passed an opt-out everywhere');
+  await expect(l.handle(record(1, 'm1', said('e1', 100)), record(2, 'm2', said('e2', 100)))).rejects.toThrow(
+    'have not passed an opt-out everywhere',
+  );
   expect(l.items()).toEqual([[1, 100, 1]]);
 });

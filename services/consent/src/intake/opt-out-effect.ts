@@ -7,14 +7,19 @@ export interface Effect {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
 }
-export interface OptOutEffectOptions { readonly facts: Effect; readonly clock: Clock; readonly metrics: Metrics }
+export interface OptOutEffectOptions {
+  readonly facts: Effect;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
 
 const PATIENCE_MS = 30_000;
 /** Opt-outs that are waited for at a time: of more than these the first show what there is to see. */
 const WAITING = 10_000;
 
 /**
- * How long opt-outs take from their acceptance, the append, to their effect in every process, whichever way they came in. Waited for in
+ * How long opt-outs take from their acceptance, the append, to their effect in every process, whichever way they came
+ * in. Waited for in
  * the background: nothing is held up by it, and what stops meanwhile is not measured.
  */
 export class OptOutEffect {
@@ -51,9 +56,11 @@ export class OptOutEffect {
       this.waiting = [];
       const position = { [this.topic!]: [...this.target] };
       let passed = false;
-      while (!passed && !this.stopped) passed = await facts.waitForPayerEverywhere(position, PATIENCE_MS).catch(() => this.away());
+      while (!passed && !this.stopped)
+        passed = await facts.waitForPayerEverywhere(position, PATIENCE_MS).catch(() => this.away());
       const now = clock.now();
-      if (passed) for (const at of appended) metrics.record('pa_opt_out_effect_seconds', {}, Math.max(0, now - at) / 1000);
+      if (passed)
+        for (const at of appended) metrics.record('pa_opt_out_effect_seconds', {}, Math.max(0, now - at) / 1000);
     }
     this.running = false;
   }

@@ -4,31 +4,51 @@ import type { Facts, MemberFactsDocument } from '@provider-access/facts';
 import { EMPTY, type Register, type Said, withSaid } from './said.ts';
 
 const PAGE = 1000;
-const TYPES = new Set<string | undefined>(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.access-held.v1', 'pa.access-released.v1'] satisfies Said['type'][]);
+const TYPES = new Set<string | undefined>([
+  'pa.opted-out.v1',
+  'pa.opted-in.v1',
+  'pa.access-held.v1',
+  'pa.access-released.v1',
+] satisfies Said['type'][]);
 /** What `derivedEventId` adds to the id of the event that one of ours comes from. */
 const DERIVED = /~[A-Za-z0-9_-]{10}(~\d+)?$/;
 
 /**
- * What can still decide of what was said under a member id, and who is the same person, from the log, for a register that is not there although the facts say
- * that there was one: the state store was lost. Reads a partition of pa.consent from its beginning; undefined for a member of
+ * What can still decide of what was said under a member id, and who is the same person, from the log, for a register
+ * that is not there although the facts say
+ * that there was one: the state store was lost. Reads a partition of pa.consent from its beginning; undefined for a
+ * member of
  * whom nothing was said.
  */
-export function recallFrom(log: EventLog, facts: Pick<Facts, 'reader'>): (member: string) => Promise<Register | undefined> {
+export function recallFrom(
+  log: EventLog,
+  facts: Pick<Facts, 'reader'>,
+): (member: string) => Promise<Register | undefined> {
   return async (member) => {
     const known = (await facts.reader.get(member)) as MemberFactsDocument | undefined;
     const links = known?.members?.mergedWith ?? [];
-    const spoken = known?.consent?.outs !== undefined || known?.consent?.ins !== undefined || known?.consent?.holds !== undefined;
+    const spoken =
+      known?.consent?.outs !== undefined || known?.consent?.ins !== undefined || known?.consent?.holds !== undefined;
     if (!spoken) return links.length === 0 ? undefined : { links, said: [] };
     const partition = partitionFor(member, await log.partitions(PA_CONSENT));
     let register: Register = { ...EMPTY, links };
-    for (let from = 0; ; ) {
+    for (let from = 0; ;) {
       const records = await log.read(PA_CONSENT, partition, from, PAGE);
       for (const { headers, value } of records) {
         if (headers['ce_subject'] !== member || !TYPES.has(typeOf({ headers }))) continue;
         const { member: _, ...data } = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>;
         const { traceparent } = headers;
-        const cause = { id: headers['ce_id']!.replace(DERIVED, ''), source: headers['ce_pasource'] ?? '', ...(traceparent !== undefined && { traceparent }) };
-        register = withSaid(register, { type: headers['ce_type'] as Said['type'], cause, at: headers['ce_time']!, data });
+        const cause = {
+          id: headers['ce_id']!.replace(DERIVED, ''),
+          source: headers['ce_pasource'] ?? '',
+          ...(traceparent !== undefined && { traceparent }),
+        };
+        register = withSaid(register, {
+          type: headers['ce_type'] as Said['type'],
+          cause,
+          at: headers['ce_time']!,
+          data,
+        });
       }
       const last = records.at(-1);
       if (last === undefined) return register;

@@ -1,4 +1,12 @@
-import { type EXPORT_EVENTS, type ExportEnded, type ExportRequested, type ExportSealed, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import {
+  type EXPORT_EVENTS,
+  type ExportEnded,
+  type ExportRequested,
+  type ExportSealed,
+  type ServiceLevelMeasured,
+  type ServiceLevelStarted,
+  typeOf,
+} from '@provider-access/events';
 import { exportScope, type LevelLedger } from '@provider-access/audit';
 import type { Batch, LogRecord } from '@provider-access/eventlog';
 import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/pdex/service-levels';
@@ -8,13 +16,23 @@ type Type = keyof typeof EXPORT_EVENTS;
 /** Why a kick-off that was not acknowledged ends: nobody was promised an answer. */
 export const NOT_ACKNOWLEDGED = 'not acknowledged';
 
-const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({ scope: exportScope(job), from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(requestedAt) }] });
+const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({
+  scope: exportScope(job),
+  from: 0,
+  next: 1,
+  starts: [{ objective: 'answered', offset: 0, at: Date.parse(requestedAt) }],
+});
 
 /**
  * What the end of an export means for its service level. Complete in time is met. Failed is missed at any time, because
  * the client got no answer. A cancelled export is missed only if its time was over by then. Pure.
  */
-export function measureEnd(job: Pick<Job, 'job' | 'requestedAt'>, type: Type, data: ExportSealed | ExportEnded, calendar: BusinessCalendar): ServiceLevelMeasured | undefined {
+export function measureEnd(
+  job: Pick<Job, 'job' | 'requestedAt'>,
+  type: Type,
+  data: ExportSealed | ExportEnded,
+  calendar: BusinessCalendar,
+): ServiceLevelMeasured | undefined {
   const start = startOf(job.job, job.requestedAt);
   if (type === 'pa.export-sealed.v1') return measure(start, Date.parse((data as ExportSealed).sealedAt), calendar);
   const { at, reason } = data as ExportEnded;
@@ -51,7 +69,11 @@ export class AnsweredLevels {
       if (type === 'pa.export-requested.v1') {
         const { job, requestedAt } = data as ExportRequested;
         started.push(startOf(job, requestedAt));
-      } else if (type === 'pa.export-sealed.v1' || type === 'pa.export-failed.v1' || type === 'pa.export-cancelled.v1') {
+      } else if (
+        type === 'pa.export-sealed.v1' ||
+        type === 'pa.export-failed.v1' ||
+        type === 'pa.export-cancelled.v1'
+      ) {
         const job = await load(record.key);
         const end = job && measureEnd(job, type, data as ExportSealed | ExportEnded, calendar);
         if (end !== undefined) measured.push(end);

@@ -11,17 +11,27 @@ const REQUESTED = '2026-11-10T15:00:00.000Z';
 const IN_TIME = '2026-11-11T15:00:00.000Z';
 const LATE = '2026-11-11T15:00:00.001Z';
 const job = { job: 'j1', requestedAt: REQUESTED };
-const sealed = (sealedAt: string) => ({ job: 'j1', manifest: 'm', files: 1, resources: 1, dropped: 0, sealedAt, expiresAt: sealedAt });
+const sealed = (sealedAt: string) => ({
+  job: 'j1',
+  manifest: 'm',
+  files: 1,
+  resources: 1,
+  dropped: 0,
+  sealedAt,
+  expiresAt: sealedAt,
+});
 const ended = (at: string, reason = 'why') => ({ job: 'j1', reason, at });
 
-it.each<[string, Parameters<typeof measureEnd>[1], Parameters<typeof measureEnd>[2], 'met' | 'missed' | 'not counted']>([
-  ['complete at the deadline', 'pa.export-sealed.v1', sealed(IN_TIME), 'met'],
-  ['complete a millisecond later', 'pa.export-sealed.v1', sealed(LATE), 'missed'],
-  ['failed within a minute', 'pa.export-failed.v1', ended('2026-11-10T15:00:30.000Z'), 'missed'],
-  ['taken back in time', 'pa.export-cancelled.v1', ended(IN_TIME), 'not counted'],
-  ['taken back when it was too late', 'pa.export-cancelled.v1', ended(LATE), 'missed'],
-  ['never acknowledged', 'pa.export-cancelled.v1', ended(LATE, NOT_ACKNOWLEDGED), 'not counted'],
-])('%s', (_what, type, data, expected) => {
+it.each<[string, Parameters<typeof measureEnd>[1], Parameters<typeof measureEnd>[2], 'met' | 'missed' | 'not counted']>(
+  [
+    ['complete at the deadline', 'pa.export-sealed.v1', sealed(IN_TIME), 'met'],
+    ['complete a millisecond later', 'pa.export-sealed.v1', sealed(LATE), 'missed'],
+    ['failed within a minute', 'pa.export-failed.v1', ended('2026-11-10T15:00:30.000Z'), 'missed'],
+    ['taken back in time', 'pa.export-cancelled.v1', ended(IN_TIME), 'not counted'],
+    ['taken back when it was too late', 'pa.export-cancelled.v1', ended(LATE), 'missed'],
+    ['never acknowledged', 'pa.export-cancelled.v1', ended(LATE, NOT_ACKNOWLEDGED), 'not counted'],
+  ],
+)('%s', (_what, type, data, expected) => {
   const measured = measureEnd(job, type, data, calendar)!;
   expect(measured).toMatchObject({ scope: 'export/j1', from: 0, next: 1 });
   const items = measured.days.flatMap((d) => d.items);
@@ -30,16 +40,39 @@ it.each<[string, Parameters<typeof measureEnd>[1], Parameters<typeof measureEnd>
 
 it('follows a job from its kick-off, by the times of its events', async () => {
   const told: { started: ServiceLevelStarted[]; measured: ServiceLevelMeasured[] } = { started: [], measured: [] };
-  const ledger = { started: async (...all: ServiceLevelStarted[]) => void told.started.push(...all), measured: async (...all: ServiceLevelMeasured[]) => void told.measured.push(...all) } as unknown as LevelLedger;
+  const ledger = {
+    started: async (...all: ServiceLevelStarted[]) => void told.started.push(...all),
+    measured: async (...all: ServiceLevelMeasured[]) => void told.measured.push(...all),
+  } as unknown as LevelLedger;
   const levels = new AnsweredLevels({ ledger, calendar, load: async (id) => (id === 'j1' ? (job as Job) : undefined) });
   const record = (type: string, subject: string, data: unknown): LogRecord => {
     const encoded = encodeEvent({ id: type, source: 's', type, time: REQUESTED, subject, data });
-    return { topic: PA_EXPORTS, partition: 0, offset: 0, key: subject, headers: encoded.headers, value: Buffer.from(encoded.value), timestamp: 0 };
+    return {
+      topic: PA_EXPORTS,
+      partition: 0,
+      offset: 0,
+      key: subject,
+      headers: encoded.headers,
+      value: Buffer.from(encoded.value),
+      timestamp: 0,
+    };
   };
-  await levels.handle({ topic: PA_EXPORTS, partition: 0, records: [
-    record('pa.export-requested.v1', 'j1', job), record('pa.export-planned.v1', 'j1', {}), record('pa.export-downloaded.v1', 'j1', {}), record('pa.export-sealed.v1', 'j1', sealed('2026-11-10T15:00:02.000Z')),
-    record('pa.export-expired.v1', 'j1', ended(LATE)), record('pa.export-sealed.v1', 'unknown', sealed(LATE)),
-  ] });
-  expect(told.started).toEqual([{ scope: 'export/j1', from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(REQUESTED) }] }]);
-  expect(told.measured.map((m) => m.days)).toEqual([[{ objective: 'answered', day: '2026-11-10', items: [[0, 2000, 1]] }]]);
+  await levels.handle({
+    topic: PA_EXPORTS,
+    partition: 0,
+    records: [
+      record('pa.export-requested.v1', 'j1', job),
+      record('pa.export-planned.v1', 'j1', {}),
+      record('pa.export-downloaded.v1', 'j1', {}),
+      record('pa.export-sealed.v1', 'j1', sealed('2026-11-10T15:00:02.000Z')),
+      record('pa.export-expired.v1', 'j1', ended(LATE)),
+      record('pa.export-sealed.v1', 'unknown', sealed(LATE)),
+    ],
+  });
+  expect(told.started).toEqual([
+    { scope: 'export/j1', from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(REQUESTED) }] },
+  ]);
+  expect(told.measured.map((m) => m.days)).toEqual([
+    [{ objective: 'answered', day: '2026-11-10', items: [[0, 2000, 1]] }],
+  ]);
 });

@@ -10,9 +10,15 @@ export interface ChunkWriting {
   close(): Promise<void>;
 }
 
-interface Waiting { readonly task: ChunkTask; resolve(summary: ChunkSummary): void; reject(error: Error): void }
+interface Waiting {
+  readonly task: ChunkTask;
+  resolve(summary: ChunkSummary): void;
+  reject(error: Error): void;
+}
 
-/** Worker threads that write chunks, started when the first chunk comes, so that the event loop stays free for requests. */
+/**
+ * Worker threads that write chunks, started when the first chunk comes, so that the event loop stays free for requests.
+ */
 export class ChunkPool implements ChunkWriting {
   private readonly data: ChunkWorkerData;
   private readonly size: number;
@@ -52,14 +58,25 @@ export class ChunkPool implements ChunkWriting {
   }
   private start(): Worker {
     const source = import.meta.url.endsWith('.ts');
-    const worker = new Worker(new URL(source ? './chunk-worker.ts' : './chunk-worker.js', import.meta.url), { workerData: this.data, resourceLimits: { maxYoungGenerationSizeMb: 4 }, ...(source && { execArgv: ['--conditions=@provider-access/source'] }) });
+    const worker = new Worker(new URL(source ? './chunk-worker.ts' : './chunk-worker.js', import.meta.url), {
+      workerData: this.data,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      ...(source && { execArgv: ['--conditions=@provider-access/source'] }),
+    });
     worker.on('message', (reply: ChunkReply) => {
       const waiting = this.busy.get(worker);
       this.busy.delete(worker);
       worker.unref();
       this.idle.push(worker);
       if (reply.ok) waiting?.resolve(reply.summary);
-      else waiting?.reject(reply.full ? new BlobStoreFull('the file store is full') : Object.assign(new EngineUnavailable(`a chunk could not be written: ${reply.error}`), { stack: reply.stack }));
+      else
+        waiting?.reject(
+          reply.full
+            ? new BlobStoreFull('the file store is full')
+            : Object.assign(new EngineUnavailable(`a chunk could not be written: ${reply.error}`), {
+                stack: reply.stack,
+              }),
+        );
       this.next();
     });
     const gone = (): void => {

@@ -10,26 +10,43 @@ import { writeChunk, type ChunkSources, type ChunkSummary, type ChunkTask } from
  * here may import the framework, so that the thread starts in milliseconds, and runs from source in tests (where no
  * decorator runs).
  */
-export interface ChunkWorkerData { readonly views: Views['remote']; readonly blobs: Blobs['remote'] }
-export type ChunkReply = { readonly ok: true; readonly summary: ChunkSummary } | { readonly ok: false; readonly full: boolean; readonly error: string; readonly stack: string | undefined };
+export interface ChunkWorkerData {
+  readonly views: Views['remote'];
+  readonly blobs: Blobs['remote'];
+}
+export type ChunkReply =
+  | { readonly ok: true; readonly summary: ChunkSummary }
+  | { readonly ok: false; readonly full: boolean; readonly error: string; readonly stack: string | undefined };
 
 async function open({ views, blobs }: ChunkWorkerData): Promise<ChunkSources> {
   const { openReader } = (await import(views.module)) as { openReader: (options: unknown) => Views };
   const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
   const store = openReader(views.options);
-  return { records: recordsReader(store), facts: store.reader(memberFacts), blobs: openBlobs(blobs.options), clock: { now: () => Date.now() } };
+  return {
+    records: recordsReader(store),
+    facts: store.reader(memberFacts),
+    blobs: openBlobs(blobs.options),
+    clock: { now: () => Date.now() },
+  };
 }
 
 let sources: Promise<ChunkSources> | undefined;
 parentPort!.on('message', (task: ChunkTask) => {
   sources ??= open(workerData as ChunkWorkerData);
-  sources.then((opened) => writeChunk(task, opened)).then(
-    (summary) => parentPort!.postMessage({ ok: true, summary } satisfies ChunkReply),
-    (error: unknown) => {
-      // Views may have been swapped or the file moved: the next task opens them anew.
-      sources = undefined;
-      const { name, stack } = error as Error;
-      parentPort!.postMessage({ ok: false, full: error instanceof BlobStoreFull, error: name, stack: stack?.split('\n').slice(1, 5).join('|') } satisfies ChunkReply);
-    },
-  );
+  sources
+    .then((opened) => writeChunk(task, opened))
+    .then(
+      (summary) => parentPort!.postMessage({ ok: true, summary } satisfies ChunkReply),
+      (error: unknown) => {
+        // Views may have been swapped or the file moved: the next task opens them anew.
+        sources = undefined;
+        const { name, stack } = error as Error;
+        parentPort!.postMessage({
+          ok: false,
+          full: error instanceof BlobStoreFull,
+          error: name,
+          stack: stack?.split('\n').slice(1, 5).join('|'),
+        } satisfies ChunkReply);
+      },
+    );
 });

@@ -1,4 +1,12 @@
-import { decide, visibleSince, type ClientFacts, type DenialReason, type HoldFact, type NetworkFact, type PartyFacts } from '@provider-access/access';
+import {
+  decide,
+  visibleSince,
+  type ClientFacts,
+  type DenialReason,
+  type HoldFact,
+  type NetworkFact,
+  type PartyFacts,
+} from '@provider-access/access';
 import type { Blobs } from '@provider-access/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
@@ -24,8 +32,11 @@ export interface PartySnapshot {
 }
 /** Structured-clonable: goes to a worker thread as it is. */
 export interface ChunkTask {
-  readonly job: string; readonly chunk: number; readonly fence: number;
-  readonly client: string; readonly group: string;
+  readonly job: string;
+  readonly chunk: number;
+  readonly fence: number;
+  readonly client: string;
+  readonly group: string;
   readonly types: readonly string[];
   /** ms since the epoch */
   readonly since?: number;
@@ -51,14 +62,22 @@ export interface ChunkSummary {
   /** Resources without a patient that several members have (Medication): written once, at seal. */
   readonly common: readonly CarriedBy[];
 }
-export interface ChunkSources { readonly records: RecordsReader; readonly facts: ViewReader; readonly blobs: Blobs; readonly clock: Clock }
+export interface ChunkSources {
+  readonly records: RecordsReader;
+  readonly facts: ViewReader;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+}
 
 /** Kept under a member although it has no patient: two members may have the same one. */
 const MAY_BE_COMMON = new Set(['Medication']);
 /** Above this many types one scan of everything is cheaper than a scan a type. */
 const SCAN_ALL_ABOVE = 8;
 const DELETES_A_BUNDLE = 1000;
-/** Lines read at once. A line is at most 4 MB (what intake takes), so that these are a known share of the thread's memory. */
+/**
+ * Lines read at once. A line is at most 4 MB (what intake takes), so that these are a known share of the thread's
+ * memory.
+ */
 const ROWS_TOGETHER = 32;
 
 class Carried {
@@ -81,11 +100,21 @@ function partyOf(snapshot: PartySnapshot): PartyFacts {
   const holds = new Map(snapshot.sourceHolds);
   const identities = new Map(snapshot.identities);
   return {
-    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined), network: (p) => network.get(p) ?? [],
-    sourceHolds: (s) => holds.get(s) ?? [], identity: (p) => identities.get(p) ?? [p], asOf: () => snapshot.asOf,
+    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined),
+    network: (p) => network.get(p) ?? [],
+    sourceHolds: (s) => holds.get(s) ?? [],
+    identity: (p) => identities.get(p) ?? [p],
+    asOf: () => snapshot.asOf,
   };
 }
-const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: ids.map((url) => ({ request: { method: 'DELETE', url } })) }));
+const deleteBundle = (ids: readonly string[]): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      resourceType: 'Bundle',
+      type: 'transaction',
+      entry: ids.map((url) => ({ request: { method: 'DELETE', url } })),
+    }),
+  );
 
 /**
  * Writes one chunk. For each member it decides, then appends the member's lines, each type to its own part and one
@@ -93,7 +122,10 @@ const deleteBundle = (ids: readonly string[]): Buffer => Buffer.from(JSON.string
  * a whole. Memory does not grow with the size of a member or chunk: it is ROWS_TOGETHER lines, one segment (8 MB) and a
  * stretch for each type. Throws BlobStoreFull when the disk is full, and any error of the store.
  */
-export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock }: ChunkSources): Promise<ChunkSummary> {
+export async function writeChunk(
+  task: ChunkTask,
+  { records, facts, blobs, clock }: ChunkSources,
+): Promise<ChunkSummary> {
   const party = partyOf(task.party);
   const prefix = chunkPrefix(task.job, task.chunk, task.fence);
   const parts = new PartSet(blobs, prefix, String(task.chunk), task.limits);
@@ -106,7 +138,12 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
   try {
     for (const member of task.members) {
       const document = await facts.get(member);
-      const request = { client: task.client, purpose: { kind: 'export' as const, group: task.group }, member, now: new Date(clock.now()).toISOString() };
+      const request = {
+        client: task.client,
+        purpose: { kind: 'export' as const, group: task.group },
+        member,
+        now: new Date(clock.now()).toISOString(),
+      };
       const memberFacts = document && toMemberFacts(document);
       const decision = decide(request, { member: memberFacts, party });
       if (!decision.permit) {
@@ -115,10 +152,21 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
       }
       const at = released.push(member) - 1;
       // The member became visible after `_since`, so this client gets everything.
-      const since = task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since ? task.since : undefined;
+      const since =
+        task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since
+          ? task.since
+          : undefined;
       await writeMember(member, at, since);
     }
-    return { v: 1, parts: await parts.commit(), released, refused, references: references.all(), unchanged: unchanged.without(references), common: common.all() };
+    return {
+      v: 1,
+      parts: await parts.commit(),
+      released,
+      refused,
+      references: references.all(),
+      unchanged: unchanged.without(references),
+      common: common.all(),
+    };
   } catch (error) {
     await parts.abort();
     throw error;
@@ -136,7 +184,11 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
       const segment = builder.end();
       if (segment !== undefined) await parts.add('output', current, [member], segment);
     };
-    for await (const record of records.scanMember(member, { pageSize: ROWS_TOGETHER, ...(only !== undefined && { types: only }), ...(since !== undefined && { since }) })) {
+    for await (const record of records.scanMember(member, {
+      pageSize: ROWS_TOGETHER,
+      ...(only !== undefined && { types: only }),
+      ...(since !== undefined && { since }),
+    })) {
       if (!types.has(record.type)) continue;
       if (record.type !== current) {
         await end();
@@ -165,7 +217,13 @@ export async function writeChunk(task: ChunkTask, { records, facts, blobs, clock
       gone = [];
     };
     for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
-      const record = document['record'] as { type: string; id: string; lastUpdated: number; deleted?: true; references: readonly string[] };
+      const record = document['record'] as {
+        type: string;
+        id: string;
+        lastUpdated: number;
+        deleted?: true;
+        references: readonly string[];
+      };
       if (!types.has(record.type)) continue;
       if (record.deleted !== true) {
         if (partial) carry(record, unchanged, at);

@@ -32,7 +32,8 @@ const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', '
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
 export type Queue = (typeof QUEUES)[number];
 export interface JobItem {
-  readonly job: string; readonly chunk?: number;
+  readonly job: string;
+  readonly chunk?: number;
   /** Trace context of the kick-off. */
   readonly traceparent?: string;
 }
@@ -71,23 +72,45 @@ export class ExportWork {
   constructor(options: ExportWorkOptions) {
     this.o = options;
     const { ports, config } = options;
-    const handlers: Record<Queue, (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>> = {
-      'export-plan': (item) => this.plan(item), 'export-chunk': (item, signal, heartbeat) => this.measuredChunk(item, signal, heartbeat), 'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
-      'export-expire': (item) => this.expire(item), 'export-sweep': (item) => this.sweep(item),
+    const handlers: Record<
+      Queue,
+      (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>
+    > = {
+      'export-plan': (item) => this.plan(item),
+      'export-chunk': (item, signal, heartbeat) => this.measuredChunk(item, signal, heartbeat),
+      'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
+      'export-expire': (item) => this.expire(item),
+      'export-sweep': (item) => this.sweep(item),
     };
-    this.workers = new Map(QUEUES.map((queue) => [queue, new Workers({
-      work: ports.state.work, queue, holder: options.holder, clock: ports.clock, ttlMs: config.leaseMs, pollMs: 0,
-      concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
-      ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
-      handle: (item, signal, heartbeat) => this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
-      failed: (item, error) => this.tell(item, error as Error),
-    })] as const));
+    this.workers = new Map(
+      QUEUES.map(
+        (queue) =>
+          [
+            queue,
+            new Workers({
+              work: ports.state.work,
+              queue,
+              holder: options.holder,
+              clock: ports.clock,
+              ttlMs: config.leaseMs,
+              pollMs: 0,
+              concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
+              ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
+              handle: (item, signal, heartbeat) =>
+                this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
+              failed: (item, error) => this.tell(item, error as Error),
+            }),
+          ] as const,
+      ),
+    );
     this.looking = new Poll(() => this.look(), config.pollMs);
   }
 
   /** `jobs`: the view in which unfinished jobs are found. There may be thousands, so no start waits for that. */
   start(jobs: ViewReader): void {
-    this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [{ labels: {}, value: this.storageFull() ? 1 : 0 }]);
+    this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [
+      { labels: {}, value: this.storageFull() ? 1 : 0 },
+    ]);
     for (const workers of this.workers.values()) workers.start();
     void this.looking.start();
     this.recovering = this.recover(jobs);
@@ -125,13 +148,35 @@ export class ExportWork {
   private traced(item: WorkItem, step: () => Promise<void>): Promise<void> {
     const { tracing } = this.o.ports;
     if (tracing === undefined) return step();
-    return tracing.resume(`process ${item.queue}`, (item.payload as JobItem).traceparent, {
-      kind: SpanKind.CONSUMER, attributes: { 'messaging.system': 'provider-access', 'messaging.destination.name': item.queue, 'messaging.operation.name': 'process', 'messaging.operation.type': 'process', 'pa.work.attempt': item.attempts },
-    }, step);
+    return tracing.resume(
+      `process ${item.queue}`,
+      (item.payload as JobItem).traceparent,
+      {
+        kind: SpanKind.CONSUMER,
+        attributes: {
+          'messaging.system': 'provider-access',
+          'messaging.destination.name': item.queue,
+          'messaging.operation.name': 'process',
+          'messaging.operation.type': 'process',
+          'pa.work.attempt': item.attempts,
+        },
+      },
+      step,
+    );
   }
   private tell(item: WorkItem, error: Error): void {
     const { logger, tracing } = this.o.ports;
-    const say = (): void => logger.warn({ queue: item.queue, attempts: item.attempts, error: error.name, ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}), stack: error.stack?.split('\n').slice(1, 4).join('|') }, 'a step of an export failed and will be tried again');
+    const say = (): void =>
+      logger.warn(
+        {
+          queue: item.queue,
+          attempts: item.attempts,
+          error: error.name,
+          ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}),
+          stack: error.stack?.split('\n').slice(1, 4).join('|'),
+        },
+        'a step of an export failed and will be tried again',
+      );
     if (tracing === undefined) say();
     else tracing.about((item.payload as JobItem).traceparent, say);
   }
@@ -146,17 +191,35 @@ export class ExportWork {
       // Facts that are too old are no fault of this job, so the job waits as long as it takes.
       if (error instanceof Refusal && error.kind === 'unavailable') throw error;
       // Counted in the state store, because another process may make the next attempt.
-      const { count } = await this.o.ports.state.counters.hit(`export-failures/${item.queue}/${item.id}`, FAILURES_WINDOW_MS);
+      const { count } = await this.o.ports.state.counters.hit(
+        `export-failures/${item.queue}/${item.id}`,
+        FAILURES_WINDOW_MS,
+      );
       if (count < this.o.config.attempts) throw error;
-      this.o.ports.logger.error({ queue: item.queue, error: (error as Error).name, stack: (error as Error).stack?.split('\n').slice(1, 4).join('|') }, 'an export failed for good');
-      await this.o.streams.execute({ kind: 'fail', data: { job: (item.payload as JobItem).job, reason: full ? 'storage-full' : 'internal', at: instant(this.o.ports.clock.now()) } });
+      this.o.ports.logger.error(
+        {
+          queue: item.queue,
+          error: (error as Error).name,
+          stack: (error as Error).stack?.split('\n').slice(1, 4).join('|'),
+        },
+        'an export failed for good',
+      );
+      await this.o.streams.execute({
+        kind: 'fail',
+        data: {
+          job: (item.payload as JobItem).job,
+          reason: full ? 'storage-full' : 'internal',
+          at: instant(this.o.ports.clock.now()),
+        },
+      });
     }
   }
 
   /** @throws Refusal while a view has not passed the positions of the kick-off: the step waits as long as it takes */
   private async viewsOf(job: Job): Promise<void> {
     const { records, access, memberships, config } = this.o;
-    if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs))) throw new Refusal('unavailable', 'A view that exports are written from is being built.');
+    if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs)))
+      throw new Refusal('unavailable', 'A view that exports are written from is being built.');
   }
 
   private async plan(item: WorkItem): Promise<void> {
@@ -164,7 +227,14 @@ export class ExportWork {
     const job = await this.o.streams.load(id);
     if (job?.status !== 'requested') return;
     await this.viewsOf(job);
-    const planned = await planExport(id, job.group, item.fence, this.o.memberships, this.o.blobs, this.o.config.chunkMembers);
+    const planned = await planExport(
+      id,
+      job.group,
+      item.fence,
+      this.o.memberships,
+      this.o.blobs,
+      this.o.config.chunkMembers,
+    );
     await this.o.streams.execute({ kind: 'plan', data: planned });
   }
 
@@ -172,7 +242,8 @@ export class ExportWork {
   private async measuredChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
     const { metrics } = this.o.ports;
     try {
-      if (!(await this.chunk(item, signal, heartbeat))) metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
+      if (!(await this.chunk(item, signal, heartbeat)))
+        metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
     } catch (error) {
       metrics.count('pa_export_chunks_total', { outcome: signal.aborted ? 'abandoned' : 'failed' });
       throw error;
@@ -188,7 +259,14 @@ export class ExportWork {
     await this.viewsOf(job);
     const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
     const task: ChunkTask = {
-      job: id, chunk, fence: item.fence, client: job.client, group: job.group, types: job.types, ...(job.since !== undefined && { since: Date.parse(job.since) }), members,
+      job: id,
+      chunk,
+      fence: item.fence,
+      client: job.client,
+      group: job.group,
+      types: job.types,
+      ...(job.since !== undefined && { since: Date.parse(job.since) }),
+      members,
       ...(this.o.config.partLimits !== undefined && { limits: this.o.config.partLimits }),
       party: await partySnapshot(job.client, job.group, members, access, parties),
     };
@@ -200,9 +278,31 @@ export class ExportWork {
     const name = summaryOf(id, chunk, item.fence);
     await blobs.put(name, JSON.stringify(summary));
     const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
-    for (const [reason, list] of Object.entries(summary.refused)) await audit.record({ client: job.client, action: 'export-requested', outcome: 'refused', reason, members: [...list], resources: 0, group: job.group, job: id });
+    for (const [reason, list] of Object.entries(summary.refused))
+      await audit.record({
+        client: job.client,
+        action: 'export-requested',
+        outcome: 'refused',
+        reason,
+        members: [...list],
+        resources: 0,
+        group: job.group,
+        job: id,
+      });
     const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
-    const executed = await streams.execute({ kind: 'write-chunk', data: { job: id, chunk, fence: item.fence, summary: name, members: summary.released.length, refused, resources: total('resources'), bytes: total('compressed') } });
+    const executed = await streams.execute({
+      kind: 'write-chunk',
+      data: {
+        job: id,
+        chunk,
+        fence: item.fence,
+        summary: name,
+        members: summary.released.length,
+        refused,
+        resources: total('resources'),
+        bytes: total('compressed'),
+      },
+    });
     return executed.ok || executed.job?.written[chunk] === item.fence || this.givenUp(id, chunk, item.fence);
   }
   private async givenUp(job: string, chunk: number, fence: number): Promise<false> {
@@ -213,11 +313,15 @@ export class ExportWork {
   private written(chunks: ChunkWriting, task: ChunkTask): Promise<ChunkSummary> {
     const { tracing } = this.o.ports;
     if (tracing === undefined) return chunks.write(task);
-    return tracing.span('write chunk', { attributes: { 'pa.chunk.members': task.members.length, 'pa.chunk.types': task.types.length } }, async (span) => {
-      const summary = await chunks.write(task);
-      span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
-      return summary;
-    });
+    return tracing.span(
+      'write chunk',
+      { attributes: { 'pa.chunk.members': task.members.length, 'pa.chunk.types': task.types.length } },
+      async (span) => {
+        const summary = await chunks.write(task);
+        span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
+        return summary;
+      },
+    );
   }
 
   private async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
@@ -225,10 +329,19 @@ export class ExportWork {
     const job = await this.o.streams.load(id);
     if (job === undefined || !isRunning(job) || !allWritten(job)) return;
     await this.viewsOf(job);
-    const { ports: { log, clock }, access, parties, facts, records, blobs, config } = this.o;
+    const {
+      ports: { log, clock },
+      access,
+      parties,
+      facts,
+      records,
+      blobs,
+      config,
+    } = this.o;
     const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
     const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;
-    if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest) await this.discard(sealPrefix(id, item.fence));
+    if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest)
+      await this.discard(sealPrefix(id, item.fence));
   }
 
   /**
@@ -240,7 +353,10 @@ export class ExportWork {
   }
 
   private async expire(item: WorkItem): Promise<void> {
-    await this.o.streams.execute({ kind: 'expire', data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) } });
+    await this.o.streams.execute({
+      kind: 'expire',
+      data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) },
+    });
   }
 
   /** Removes the files of an ended job; harmless when there are none. */
@@ -250,7 +366,9 @@ export class ExportWork {
     if (job !== undefined && job.ended === undefined) return;
     await this.o.blobs.deletePrefix(jobPrefix(id));
     // Ids begin with the job. A failed job is still to expire.
-    for (const queue of QUEUES) if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed')) await this.o.ports.state.work.remove(queue, `${id}/`);
+    for (const queue of QUEUES)
+      if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed'))
+        await this.o.ports.state.work.remove(queue, `${id}/`);
   }
 
   private async recover(jobs: ViewReader): Promise<void> {
@@ -261,7 +379,14 @@ export class ExportWork {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.o.ports.logger.warn({ attempt: attempt + 1, error: (error as Error).name, ...(error instanceof EngineUnavailable && { detail: error.message }) }, 'what is to be done for unfinished exports could not be looked through and will be again');
+        this.o.ports.logger.warn(
+          {
+            attempt: attempt + 1,
+            error: (error as Error).name,
+            ...(error instanceof EngineUnavailable && { detail: error.message }),
+          },
+          'what is to be done for unfinished exports could not be looked through and will be again',
+        );
         await delay(RECOVER_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -290,11 +415,23 @@ export class ExportWork {
     const item: JobItem = { job: id, ...(job.traceparent !== undefined && { traceparent: job.traceparent }) };
     const { clock } = this.o.ports;
     const expires = expiresAt(job, this.o.config.keepMs);
-    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed')) await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
-    if (job.ended !== undefined) await this.put('export-sweep', [{ id: `${id}/sweep`, payload: item, notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2) }]);
+    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed'))
+      await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
+    if (job.ended !== undefined)
+      await this.put('export-sweep', [
+        {
+          id: `${id}/sweep`,
+          payload: item,
+          notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2),
+        },
+      ]);
     else if (job.status === 'sealed') return;
     else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: item }]);
     else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: item }]);
-    else if (type === 'pa.export-planned.v1') await this.put('export-chunk', job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...item, chunk } })));
+    else if (type === 'pa.export-planned.v1')
+      await this.put(
+        'export-chunk',
+        job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...item, chunk } })),
+      );
   }
 }

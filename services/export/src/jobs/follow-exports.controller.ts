@@ -6,7 +6,9 @@ import { OnBatch } from '@provider-access/eventlog/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ExportWork } from './export-work.ts';
 
-const STEPS = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
+const STEPS = new Set<string | undefined>(
+  Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
+);
 
 /** Turns an event of a job into its next work item. Items are idempotent, so redelivery is harmless. */
 @Controller()

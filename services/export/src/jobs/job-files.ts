@@ -3,8 +3,14 @@ import type { ChunkSummary } from './chunk-writer.ts';
 import type { PartInfo } from './part-set.ts';
 
 /** The files of a sealed job. `dropped` members are served to nobody, whatever is decided later. */
-export interface Manifest { readonly v: 1; readonly files: readonly PartInfo[]; readonly dropped: readonly string[] }
-export interface PlanChunk { readonly members: readonly string[] }
+export interface Manifest {
+  readonly v: 1;
+  readonly files: readonly PartInfo[];
+  readonly dropped: readonly string[];
+}
+export interface PlanChunk {
+  readonly members: readonly string[];
+}
 
 /** Every file of a job lives under here. */
 export const jobPrefix = (job: string): string => `jobs/${job}/`;
@@ -18,6 +24,7 @@ async function json<T>(blobs: Blobs, name: string): Promise<T> {
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as T;
 }
 /** These throw when the file is gone, because a file that an event names must exist. */
-export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> => json(blobs, `${prefix}${chunk}.json`);
+export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> =>
+  json(blobs, `${prefix}${chunk}.json`);
 export const readSummary = (blobs: Blobs, name: string): Promise<ChunkSummary> => json(blobs, name);
 export const readManifest = (blobs: Blobs, name: string): Promise<Manifest> => json(blobs, name);

@@ -7,7 +7,9 @@ import { measureDecision } from '../export-metrics.ts';
 import type { JobPart } from '../projections/export-jobs.ts';
 import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
 
-export type Executed = { readonly ok: true; readonly job: Job; readonly version: number } | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
+export type Executed =
+  | { readonly ok: true; readonly job: Job; readonly version: number }
+  | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
 
 /**
  * The stream of a job. Each decision is made once, whatever other processes decide at the same time
@@ -19,7 +21,14 @@ export class JobStreams {
   private readonly metrics: Metrics | undefined;
   private readonly told: (job: string) => Promise<JobPart | undefined>;
   /** `told` reads a job from the log, because the streams may have been lost or restored from an older copy. */
-  constructor(state: State, clock: Clock, { told, metrics }: { readonly told?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {}) {
+  constructor(
+    state: State,
+    clock: Clock,
+    {
+      told,
+      metrics,
+    }: { readonly told?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {},
+  ) {
     this.state = state;
     this.clock = clock;
     this.told = told ?? (() => Promise.resolve(undefined));
@@ -47,17 +56,36 @@ export class JobStreams {
       if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
       let job = head?.snapshot;
       for (const event of decision.events) job = evolve(job, event);
-      const appended = await this.state.streams.append(stream, head?.version ?? 0, decision.events.map((event) => this.encode(command.data.job, event)), job!);
+      const appended = await this.state.streams.append(
+        stream,
+        head?.version ?? 0,
+        decision.events.map((event) => this.encode(command.data.job, event)),
+        job!,
+      );
       if (!appended.ok) continue;
       if (this.metrics !== undefined) measureDecision(this.metrics, command, head?.snapshot, this.clock.now());
       return { ok: true, job: job!, version: appended.version };
     }
   }
   /** The position on pa.exports behind this version; undefined when the relay did not publish it in time. */
-  published(job: string, version: number, timeoutMs: number): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
+  published(
+    job: string,
+    version: number,
+    timeoutMs: number,
+  ): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     return this.state.streams.published(`export/${job}`, version, timeoutMs);
   }
   private encode(job: string, event: JobEvent): StreamEvent {
-    return { topic: PA_EXPORTS, record: encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: event.type, time: instant(this.clock.now()), subject: job, data: event.data }) };
+    return {
+      topic: PA_EXPORTS,
+      record: encodeEvent({
+        id: randomUUID(),
+        source: 'urn:provider-access:export',
+        type: event.type,
+        time: instant(this.clock.now()),
+        subject: job,
+        data: event.data,
+      }),
+    };
   }
 }

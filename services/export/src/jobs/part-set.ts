@@ -3,7 +3,16 @@ import { PartIndexBuilder, SEGMENT_LIMIT, type Segment } from '../domain/segment
 
 export type FileKind = 'output' | 'deleted' | 'error';
 /** One part file: `part` and `index` are blobs, `file` is the last segment of its URL. */
-export interface PartInfo { readonly file: string; readonly kind: FileKind; readonly type: string; readonly part: string; readonly index: string; readonly resources: number; readonly plain: number; readonly compressed: number }
+export interface PartInfo {
+  readonly file: string;
+  readonly kind: FileKind;
+  readonly type: string;
+  readonly part: string;
+  readonly index: string;
+  readonly resources: number;
+  readonly plain: number;
+  readonly compressed: number;
+}
 export interface PartLimits {
   /** Of a file (docs/regulation.md#files-of-an-export): at most 100,000 resources or 256 MB uncompressed. */
   readonly resources: number;
@@ -13,9 +22,23 @@ export interface PartLimits {
   /** Segments are small and many: they go to disk in stretches of so many bytes. */
   readonly stretch: number;
 }
-export const PART_LIMITS: PartLimits = { resources: 100_000, plain: 256 * 1024 * 1024, segment: SEGMENT_LIMIT, stretch: 512 * 1024 };
+export const PART_LIMITS: PartLimits = {
+  resources: 100_000,
+  plain: 256 * 1024 * 1024,
+  segment: SEGMENT_LIMIT,
+  stretch: 512 * 1024,
+};
 
-interface OpenPart { readonly writer: BlobWriter; readonly index: PartIndexBuilder; readonly n: number; pending: Uint8Array[]; pendingBytes: number; resources: number; plain: number; compressed: number }
+interface OpenPart {
+  readonly writer: BlobWriter;
+  readonly index: PartIndexBuilder;
+  readonly n: number;
+  pending: Uint8Array[];
+  pendingBytes: number;
+  resources: number;
+  plain: number;
+  compressed: number;
+}
 
 /** The part files of one chunk, one open per type; memory is bounded by a stretch a type. */
 export class PartSet {
@@ -37,14 +60,26 @@ export class PartSet {
   async add(kind: FileKind, type: string, members: readonly string[], segment: Segment): Promise<void> {
     const key = kind === 'output' ? type : kind;
     let part = this.open.get(key);
-    if (part !== undefined && (part.resources + segment.resources > this.limits.resources || part.plain + segment.plain > this.limits.plain)) {
+    if (
+      part !== undefined &&
+      (part.resources + segment.resources > this.limits.resources || part.plain + segment.plain > this.limits.plain)
+    ) {
       await this.finish(key, kind, type, part);
       part = undefined;
     }
     if (part === undefined) {
       const n = this.counts.get(key) ?? 0;
       this.counts.set(key, n + 1);
-      part = { writer: await this.blobs.writer(`${this.prefix}${key}-${n}.part`), index: new PartIndexBuilder(type), n, pending: [], pendingBytes: 0, resources: 0, plain: 0, compressed: 0 };
+      part = {
+        writer: await this.blobs.writer(`${this.prefix}${key}-${n}.part`),
+        index: new PartIndexBuilder(type),
+        n,
+        pending: [],
+        pendingBytes: 0,
+        resources: 0,
+        plain: 0,
+        compressed: 0,
+      };
       this.open.set(key, part);
     }
     part.index.add(members, segment);
@@ -58,7 +93,13 @@ export class PartSet {
 
   /** Makes everything durable. The parts in the order of their names. */
   async commit(): Promise<readonly PartInfo[]> {
-    for (const [key, part] of [...this.open]) await this.finish(key, key === 'deleted' || key === 'error' ? key : 'output', key === 'deleted' ? 'Bundle' : key === 'error' ? 'OperationOutcome' : key, part);
+    for (const [key, part] of [...this.open])
+      await this.finish(
+        key,
+        key === 'deleted' || key === 'error' ? key : 'output',
+        key === 'deleted' ? 'Bundle' : key === 'error' ? 'OperationOutcome' : key,
+        part,
+      );
     return this.done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
   }
   async abort(): Promise<void> {
@@ -79,6 +120,15 @@ export class PartSet {
     await part.writer.commit();
     await this.blobs.put(`${name}.index`, part.index.encode());
     this.open.delete(key);
-    this.done.push({ file: `${key}-${this.label}-${part.n}.ndjson`, kind, type, part: `${name}.part`, index: `${name}.index`, resources: part.resources, plain: part.plain, compressed: part.compressed });
+    this.done.push({
+      file: `${key}-${this.label}-${part.n}.ndjson`,
+      kind,
+      type,
+      part: `${name}.part`,
+      index: `${name}.index`,
+      resources: part.resources,
+      plain: part.plain,
+      compressed: part.compressed,
+    });
   }
 }

@@ -8,7 +8,14 @@ import { planPrefix } from './job-files.ts';
  * Freezes the members of the Group, one file for each chunk. Ended memberships are included, because each member is
  * decided when written. A Group without members has no chunks: an explicit empty result, never "no filter".
  */
-export async function planExport(job: string, group: string, fence: number, memberships: ViewReader, blobs: Blobs, chunkMembers: number): Promise<ExportPlanned> {
+export async function planExport(
+  job: string,
+  group: string,
+  fence: number,
+  memberships: ViewReader,
+  blobs: Blobs,
+  chunkMembers: number,
+): Promise<ExportPlanned> {
   const prefix = planPrefix(job, fence);
   let chunk: string[] = [];
   let chunks = 0;

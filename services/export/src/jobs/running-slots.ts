@@ -7,7 +7,10 @@ const NAMESPACE = 'export-slot';
 /** A job that was not requested within this time after it took its slot never will be. */
 const TAKEN_FOR_MS = 60_000;
 
-/** How many jobs a client may have running: numbered slots, each held by one job, so that two kick-offs cannot both be the third. */
+/**
+ * How many jobs a client may have running: numbered slots, each held by one job, so that two kick-offs cannot both be
+ * the third.
+ */
 export class RunningSlots {
   private readonly state: State;
   private readonly streams: JobStreams;

@@ -1,5 +1,12 @@
 import type { Blobs } from '@provider-access/blob';
-import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS, PA_PROVIDERS, PA_REGISTRY, type ExportSealed } from '@provider-access/events';
+import {
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_REGISTRY,
+  type ExportSealed,
+} from '@provider-access/events';
 import type { EventLog } from '@provider-access/eventlog';
 import { type Access, FactsStale, type Parties } from '@provider-access/facts';
 import { operationOutcome, type IssueType } from '@provider-access/fhir';
@@ -13,19 +20,33 @@ import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
 import { Turns } from '../turns.ts';
 import { Supporting } from './supporting.ts';
 
-export interface SealSources { readonly log: EventLog; readonly access: Access; readonly parties: Pick<Parties, 'waitFor'>; readonly facts: ViewReader; readonly records: RecordsReader; readonly blobs: Blobs; readonly clock: Clock }
+export interface SealSources {
+  readonly log: EventLog;
+  readonly access: Access;
+  readonly parties: Pick<Parties, 'waitFor'>;
+  readonly facts: ViewReader;
+  readonly records: RecordsReader;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+}
 
 /** Members that are decided at once. It takes some ms, and then other requests run. */
 export const DECIDE_BATCH = 100;
 
-/** Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time. */
+/**
+ * Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time.
+ */
 async function passEverything({ log, access, parties, facts }: SealSources, waitMs: number): Promise<void> {
   const payer = await access.payerHead();
   const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
   // Clients, networks and holds of sources are in the memory of this process, and another process may have acknowledged
   // a change of them.
   const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
-  const passed = await Promise.all([access.waitForPayer(payer, waitMs), facts.waitFor(ours, waitMs), parties.waitFor(party, waitMs)]);
+  const passed = await Promise.all([
+    access.waitForPayer(payer, waitMs),
+    facts.waitFor(ours, waitMs),
+    parties.waitFor(party, waitMs),
+  ]);
   if (!passed.every(Boolean)) throw new FactsStale();
 }
 
@@ -33,7 +54,12 @@ async function passEverything({ log, access, parties, facts }: SealSources, wait
  * The last gate of the job. With facts that have passed every head, it decides every member again and drops members who
  * changed. It writes the supporting resources of the others and lists the files. Nothing can be downloaded before.
  */
-export async function sealExport(job: Job, fence: number, sources: SealSources, options: { waitMs: number; keepMs: number; partLimits?: PartLimits }): Promise<ExportSealed> {
+export async function sealExport(
+  job: Job,
+  fence: number,
+  sources: SealSources,
+  options: { waitMs: number; keepMs: number; partLimits?: PartLimits },
+): Promise<ExportSealed> {
   const { access, records, blobs, clock } = sources;
   await passEverything(sources, options.waitMs);
   const files: PartInfo[] = [];
@@ -60,7 +86,9 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
   try {
     await supporting.write(records, parts);
     if (job.warnings.length > 0) {
-      const lines = job.warnings.map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`).join('');
+      const lines = job.warnings
+        .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)
+        .join('');
       await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
     }
     const written = await parts.commit();
@@ -73,5 +101,14 @@ export async function sealExport(job: Job, fence: number, sources: SealSources, 
   const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
   await blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
   const now = clock.now();
-  return { job: job.job, manifest, files: files.length, resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0), dropped: dropped.length, bytes, sealedAt: instant(now), expiresAt: instant(now + options.keepMs) };
+  return {
+    job: job.job,
+    manifest,
+    files: files.length,
+    resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0),
+    dropped: dropped.length,
+    bytes,
+    sealedAt: instant(now),
+    expiresAt: instant(now + options.keepMs),
+  };
 }

@@ -4,9 +4,17 @@ import type { CarriedBy } from './chunk-writer.ts';
 import type { PartSet } from './part-set.ts';
 
 /** What a chunk carries, with the member ids in place of positions. */
-export interface Carriers { readonly references: readonly CarriedBy[]; readonly unchanged: readonly CarriedBy[]; readonly common: readonly CarriedBy[]; readonly released: readonly string[] }
+export interface Carriers {
+  readonly references: readonly CarriedBy[];
+  readonly unchanged: readonly CarriedBy[];
+  readonly common: readonly CarriedBy[];
+  readonly released: readonly string[];
+}
 
-interface Node { readonly members: Set<string>; /** Goes along in any case; otherwise only if it changed since. */ always: boolean }
+interface Node {
+  readonly members: Set<string>;
+  /** Goes along in any case; otherwise only if it changed since. */ always: boolean;
+}
 const BATCH = 500;
 
 /**
@@ -26,8 +34,13 @@ export class Supporting {
 
   /** Takes a chunk's references, for the members that are still permitted. */
   collect(chunk: Carriers, permitted: (member: string) => boolean): void {
-    const members = (positions: readonly number[]): string[] => positions.map((p) => chunk.released[p]!).filter(permitted);
-    for (const [list, always] of [[chunk.references, true], [chunk.unchanged, false]] as const) for (const [reference, positions] of list) this.reach(reference, members(positions), always);
+    const members = (positions: readonly number[]): string[] =>
+      positions.map((p) => chunk.released[p]!).filter(permitted);
+    for (const [list, always] of [
+      [chunk.references, true],
+      [chunk.unchanged, false],
+    ] as const)
+      for (const [reference, positions] of list) this.reach(reference, members(positions), always);
     for (const [reference, positions] of chunk.common) {
       const known = this.common.get(reference) ?? new Set<string>();
       for (const member of members(positions)) if (known.size < MEMBERS_OF_SUPPORTING) known.add(member);
@@ -48,7 +61,9 @@ export class Supporting {
       const [type, id] = reference.split('/') as [string, string];
       const members = this.common.get(reference)!;
       // Several copies of one resource: the one accepted last is the latest version.
-      const copies = (await records.heads([...members].map((m) => recordId(m, type, id)))).filter((h) => h !== undefined && h.deleted !== true) as RecordPart[];
+      const copies = (await records.heads([...members].map((m) => recordId(m, type, id)))).filter(
+        (h) => h !== undefined && h.deleted !== true,
+      ) as RecordPart[];
       const latest = copies.toSorted((a, b) => b.lastUpdated - a.lastUpdated || (a.member < b.member ? -1 : 1))[0];
       if (latest !== undefined) await this.add(records, parts, latest.member, latest, members);
     }
@@ -85,7 +100,11 @@ export class Supporting {
     return heads;
   }
 
-  private async load(references: readonly string[], heads: Map<string, RecordPart>, records: RecordsReader): Promise<void> {
+  private async load(
+    references: readonly string[],
+    heads: Map<string, RecordPart>,
+    records: RecordsReader,
+  ): Promise<void> {
     const missing = references.filter((r) => !heads.has(r));
     const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
     found.forEach((head, at) => {
@@ -104,9 +123,20 @@ export class Supporting {
     }
   }
 
-  private async add(records: RecordsReader, parts: PartSet, under: string, head: RecordPart, members: Iterable<string>): Promise<void> {
+  private async add(
+    records: RecordsReader,
+    parts: PartSet,
+    under: string,
+    head: RecordPart,
+    members: Iterable<string>,
+  ): Promise<void> {
     const record = await records.byTypeId(under, head.type, head.id);
     if (record === undefined) return;
-    await parts.add('output', head.type, [...members], deflateSegment(Buffer.concat([record.line, Buffer.from('\n')]), 1));
+    await parts.add(
+      'output',
+      head.type,
+      [...members],
+      deflateSegment(Buffer.concat([record.line, Buffer.from('\n')]), 1),
+    );
   }
 }

@@ -5,19 +5,31 @@ import type { RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/views';
 
 /** The views that an export is written from, each kept up by another service. */
-export interface ExportedViews { readonly records: RecordsReader; readonly access: Access; readonly memberships: ViewReader }
+export interface ExportedViews {
+  readonly records: RecordsReader;
+  readonly access: Access;
+  readonly memberships: ViewReader;
+}
 
 /**
  * Resolves true once records, facts and memberships have passed these positions of the payer's topics, false after the
  * timeout (ms). It is asked before a job is accepted, and again before each step: a view may have been lost since, or
  * be of another version, and its missing data would be missing from the files without a notice.
  */
-export async function viewsPassed({ records, access, memberships }: ExportedViews, positions: Position, waitMs: number): Promise<boolean> {
+export async function viewsPassed(
+  { records, access, memberships }: ExportedViews,
+  positions: Position,
+  waitMs: number,
+): Promise<boolean> {
   const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };
   const all = await Promise.all([
     records.views.records.waitFor(positions, waitMs, ['resources']),
     access.waitForPayer(positions, waitMs),
-    memberships.waitFor(members, waitMs, MEMBER_DERIVERS.filter((d) => d === 'attribution')),
+    memberships.waitFor(
+      members,
+      waitMs,
+      MEMBER_DERIVERS.filter((d) => d === 'attribution'),
+    ),
   ]);
   return all.every(Boolean);
 }

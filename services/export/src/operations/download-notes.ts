@@ -4,7 +4,13 @@ import { instant, type ServicePorts } from '@provider-access/http';
 
 const MINUTE = 60_000;
 type Of = Pick<ExportDownloaded, 'job' | 'client' | 'file'>;
-interface Noted { readonly of: Of; readonly writtenAt: number; bytes: number; complete: boolean; count: number }
+interface Noted {
+  readonly of: Of;
+  readonly writtenAt: number;
+  bytes: number;
+  complete: boolean;
+  count: number;
+}
 
 /**
  * Facts for the operator, beside the audit: how much of a file was really sent. A client may ask for a file byte by
@@ -33,7 +39,13 @@ export class DownloadNotes {
   /** A request for a file has ended: so many bytes were sent, all that were asked for or not. */
   async ended(of: Of, bytes: number, complete: boolean): Promise<void> {
     const key = `${of.job}/${of.file}`;
-    const noted = this.files.get(key) ?? { of, writtenAt: Number.NEGATIVE_INFINITY, bytes: 0, complete: false, count: 0 };
+    const noted = this.files.get(key) ?? {
+      of,
+      writtenAt: Number.NEGATIVE_INFINITY,
+      bytes: 0,
+      complete: false,
+      count: 0,
+    };
     noted.bytes += bytes;
     noted.complete ||= complete;
     noted.count += 1;
@@ -58,7 +70,16 @@ export class DownloadNotes {
     const at = instant(now);
     this.files.set(key, { of, writtenAt: now, bytes: 0, complete: false, count: 0 });
     const data: ExportDownloaded = { ...of, at, bytes, complete, ...(count > 1 && { count }) };
-    const record = encodeEvent({ id: randomUUID(), source: 'urn:provider-access:export', type: 'pa.export-downloaded.v1', time: at, subject: of.job, data });
-    await log.append(PA_EXPORTS, [record]).catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));
+    const record = encodeEvent({
+      id: randomUUID(),
+      source: 'urn:provider-access:export',
+      type: 'pa.export-downloaded.v1',
+      time: at,
+      subject: of.job,
+      data,
+    });
+    await log
+      .append(PA_EXPORTS, [record])
+      .catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));
   }
 }

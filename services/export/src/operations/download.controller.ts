@@ -19,15 +19,18 @@ import { AccessEnded, segmentStream } from './segment-stream.ts';
  */
 function dropWhenAccessEnds(stream: Readable, socket: Socket): void {
   // In the process itself (`inject`) there is no socket to reset.
-  if (socket instanceof Socket) stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
+  if (socket instanceof Socket)
+    stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
 }
 
 /** How often a download is decided again because a member's access ended before its first byte. */
 const ANEW = 10;
-const first = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header.join(', ') : header);
+const first = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header.join(', ') : header;
 
 /**
- * GET and HEAD /fhir/bulk/{job}/{file}: one ordinary gzip stream (or plain NDJSON) of the segments that may be seen now, in
+ * GET and HEAD /fhir/bulk/{job}/{file}: one ordinary gzip stream (or plain NDJSON) of the segments that may be seen
+ * now, in
  * ranges that can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
  */
 @Controller('fhir/bulk')
@@ -39,11 +42,21 @@ export class DownloadController {
   }
 
   @Head(':job/:file')
-  head(@Param('job') id: string, @Param('file') name: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  head(
+    @Param('job') id: string,
+    @Param('file') name: string,
+    @Req() request: SmartRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     return this.serve(id, name, request, reply);
   }
   @Get(':job/:file')
-  get(@Param('job') id: string, @Param('file') name: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  get(
+    @Param('job') id: string,
+    @Param('file') name: string,
+    @Req() request: SmartRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     return this.serve(id, name, request, reply);
   }
 
@@ -55,7 +68,8 @@ export class DownloadController {
     const { manifest } = await releases.manifest(job);
     const file = manifest.files.find((f) => f.file === name);
     if (file === undefined) throw unknownExport();
-    if (file.kind === 'output' && !allows(scopes, file.type, 'r')) throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
+    if (file.kind === 'output' && !allows(scopes, file.type, 'r'))
+      throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
     const decided = new Map<string, boolean>();
     const { index, segments } = await releases.visible(job, file, decided);
     // As in the manifest: a file without anything to see does not exist.
@@ -64,26 +78,60 @@ export class DownloadController {
     const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
     const whole = layout(segments, coding);
     const tag = etag(file.part, whole);
-    const unchanged = { vary: 'Accept-Encoding', etag: tag, 'accept-ranges': 'bytes', expires: new Date(job.sealed.expiresAt).toUTCString(), 'cache-control': 'private, no-transform' };
+    const unchanged = {
+      vary: 'Accept-Encoding',
+      etag: tag,
+      'accept-ranges': 'bytes',
+      expires: new Date(job.sealed.expiresAt).toUTCString(),
+      'cache-control': 'private, no-transform',
+    };
     const ifNoneMatch = first(request.headers['if-none-match']);
-    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag)) return void (await reply.code(304).headers(unchanged).send());
-    const range = chooseRange(request.method === 'GET' ? first(request.headers['range']) : undefined, first(request.headers['if-range']), tag, whole.length);
+    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag))
+      return void (await reply.code(304).headers(unchanged).send());
+    const range = chooseRange(
+      request.method === 'GET' ? first(request.headers['range']) : undefined,
+      first(request.headers['if-range']),
+      tag,
+      whole.length,
+    );
     if (range.kind === 'unsatisfiable') {
-      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', { headers: { ...unchanged, 'content-range': `bytes */${whole.length}` } });
+      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', {
+        headers: { ...unchanged, 'content-range': `bytes */${whole.length}` },
+      });
     }
     const { start, end } = range.kind === 'part' ? range : { start: 0, end: whole.length };
     const headers = {
-      ...unchanged, 'content-type': 'application/fhir+ndjson', ...(coding === 'gzip' && { 'content-encoding': 'gzip' }), 'content-length': String(end - start),
+      ...unchanged,
+      'content-type': 'application/fhir+ndjson',
+      ...(coding === 'gzip' && { 'content-encoding': 'gzip' }),
+      'content-length': String(end - start),
       ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${whole.length}` }),
     };
     const status = range.kind === 'part' ? 206 : 200;
     if (request.method === 'HEAD') return void (await reply.code(status).headers(headers).send());
 
     const given = releasedBy(whole, start, end, index, (member) => decided.get(member) === true);
-    await audit.release({ client, action: 'download', ...membersOf(given), resources: whole.resources, types: [file.type], group: job.group, job: id, file: name });
+    await audit.release({
+      client,
+      action: 'download',
+      ...membersOf(given),
+      resources: whole.resources,
+      types: [file.type],
+      group: job.group,
+      job: id,
+      file: name,
+    });
     let stream: Readable;
     try {
-      stream = await segmentStream({ blobs, part: file.part, layout: whole, start, end, index, mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who) });
+      stream = await segmentStream({
+        blobs,
+        part: file.part,
+        layout: whole,
+        start,
+        end,
+        index,
+        mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who),
+      });
     } catch (error) {
       // If a member's access ends between the decision and the first byte, no file was cut, so the request is decided
       // again.

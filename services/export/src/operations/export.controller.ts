@@ -9,7 +9,10 @@ import { EXPORT } from '../tokens.ts';
 import { kickOff } from './kick-off.ts';
 
 const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json']);
-const acceptsJson = (accept: string | undefined): boolean => accept === undefined || accept === '' || accept.split(',').some((r) => JSON_RANGES.has((r.split(';')[0] ?? '').trim().toLowerCase()));
+const acceptsJson = (accept: string | undefined): boolean =>
+  accept === undefined ||
+  accept === '' ||
+  accept.split(',').some((r) => JSON_RANGES.has((r.split(';')[0] ?? '').trim().toLowerCase()));
 
 /** GET and POST /fhir/Group/{id}/$export and $davinci-data-export; the requests come on from attribution unchanged. */
 @Controller('fhir/Group')
@@ -21,24 +24,64 @@ export class ExportController {
   }
 
   @All(':id/$export')
-  groupExport(@Param('id') id: string, @Req() request: SmartRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+  groupExport(
+    @Param('id') id: string,
+    @Req() request: SmartRequest,
+    @Body() body: unknown,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     return this.accept('$export', id, request, body, reply);
   }
   @All(':id/$davinci-data-export')
-  davinciDataExport(@Param('id') id: string, @Req() request: SmartRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+  davinciDataExport(
+    @Param('id') id: string,
+    @Req() request: SmartRequest,
+    @Body() body: unknown,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     return this.accept('$davinci-data-export', id, request, body, reply);
   }
 
-  private async accept(operation: Operation, group: string, request: SmartRequest, body: unknown, reply: FastifyReply): Promise<void> {
-    if (request.method !== 'GET' && request.method !== 'POST') throw new Refusal('method-not-allowed', `${operation} is called by GET or POST.`, { headers: { allow: 'GET, POST' } });
-    if (!acceptsJson(request.headers.accept)) throw new Refusal('not-acceptable', 'Only application/fhir+json is served here.');
+  private async accept(
+    operation: Operation,
+    group: string,
+    request: SmartRequest,
+    body: unknown,
+    reply: FastifyReply,
+  ): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'POST')
+      throw new Refusal('method-not-allowed', `${operation} is called by GET or POST.`, {
+        headers: { allow: 'GET, POST' },
+      });
+    if (!acceptsJson(request.headers.accept))
+      throw new Refusal('not-acceptable', 'Only application/fhir+json is served here.');
     const prefer = request.headers['prefer'];
     const accepted = await kickOff(this.context, {
-      operation, group, url: request.url, query: queryOf(request.url), body: request.method === 'POST' ? bodyOf(body) : [],
-      prefer: Array.isArray(prefer) ? prefer.join(',') : prefer, smart: request.smart,
+      operation,
+      group,
+      url: request.url,
+      query: queryOf(request.url),
+      body: request.method === 'POST' ? bodyOf(body) : [],
+      prefer: Array.isArray(prefer) ? prefer.join(',') : prefer,
+      smart: request.smart,
     });
-    await reply.code(202).headers({ 'content-location': accepted.location, 'preference-applied': accepted.preferencesApplied, 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
-      .send(JSON.stringify(operationOutcome('information', 'informational', 'The export was accepted. Its status is at the Content-Location.')));
+    await reply
+      .code(202)
+      .headers({
+        'content-location': accepted.location,
+        'preference-applied': accepted.preferencesApplied,
+        'content-type': 'application/fhir+json; charset=utf-8',
+        'cache-control': 'no-store',
+      })
+      .send(
+        JSON.stringify(
+          operationOutcome(
+            'information',
+            'informational',
+            'The export was accepted. Its status is at the Content-Location.',
+          ),
+        ),
+      );
   }
 }
 

@@ -9,7 +9,11 @@ const WITH_FILES: readonly JobStatus[] = ['requested', 'writing', 'sealed'];
  * The compressed bytes that all exports of a client have now, and when enough of them expire that they are below
  * `limit` (ms since the epoch; undefined when running exports alone are above it).
  */
-export async function keptExports(jobs: ViewReader, client: string, limit: number): Promise<{ readonly bytes: number; readonly roomAt?: number }> {
+export async function keptExports(
+  jobs: ViewReader,
+  client: string,
+  limit: number,
+): Promise<{ readonly bytes: number; readonly roomAt?: number }> {
   let bytes = 0;
   const expiring: { readonly at: number; readonly bytes: number }[] = [];
   for (const status of WITH_FILES) {

@@ -10,15 +10,33 @@ import type { ExportContext } from '../context.ts';
 import { keptExports } from './kept-exports.ts';
 import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
 
-export interface KickOff { readonly operation: Operation; readonly group: string; readonly url: string; readonly query: readonly GivenParameter[]; readonly body: readonly GivenParameter[]; readonly prefer: string | undefined; readonly smart: SmartContext }
-export interface Accepted { readonly job: string; readonly location: string; readonly preferencesApplied: string }
+export interface KickOff {
+  readonly operation: Operation;
+  readonly group: string;
+  readonly url: string;
+  readonly query: readonly GivenParameter[];
+  readonly body: readonly GivenParameter[];
+  readonly prefer: string | undefined;
+  readonly smart: SmartContext;
+}
+export interface Accepted {
+  readonly job: string;
+  readonly location: string;
+  readonly preferencesApplied: string;
+}
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
-const unavailable = (): Refusal => new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
+const unavailable = (): Refusal =>
+  new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
 
 /** 429, counted by the limit that was reached. `again`: when the request may be repeated, ms since the epoch. */
-function tooMany({ ports: { clock, metrics } }: ExportContext, limit: LabelsOf<'pa_export_refusals_total'>['limit'], text: string, again: number): Refusal {
+function tooMany(
+  { ports: { clock, metrics } }: ExportContext,
+  limit: LabelsOf<'pa_export_refusals_total'>['limit'],
+  text: string,
+  again: number,
+): Refusal {
   metrics.count('pa_export_refusals_total', { limit });
   return new Refusal('too-many-requests', text, { retryAfter: Math.max(1, Math.ceil((again - clock.now()) / 1000)) });
 }
@@ -33,25 +51,50 @@ function newJobId(): string {
 }
 
 /**
- * Starts an export of a Group (Bulk Data `group-export`, Da Vinci ATR `davinci-data-export`). Resolves when the job is durable and
+ * Starts an export of a Group (Bulk Data `group-export`, Da Vinci ATR `davinci-data-export`). Resolves when the job is
+ * durable and
  * the next status request will see it. Throws Refusal.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
  */
 export async function kickOff(context: ExportContext, request: KickOff): Promise<Accepted> {
-  const { ports: { clock, state }, config, streams, slots, audit } = context;
+  const {
+    ports: { clock, state },
+    config,
+    streams,
+    slots,
+    audit,
+  } = context;
   const transactionTimes = new TransactionTimes(state.streams);
   const { smart } = request;
-  if (!allows(smart.scopes, 'Group', 'r')) throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
+  if (!allows(smart.scopes, 'Group', 'r'))
+    throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
   await ownGroup(context, smart.client, request.group);
 
-  const parsed = parseKickOff(request.operation, request.query, request.body, { lenient: isLenient(request.prefer), now: Math.max(clock.now(), await transactionTimes.newest()), inScope: (type) => allows(smart.scopes, type, 'r') });
+  const parsed = parseKickOff(request.operation, request.query, request.body, {
+    lenient: isLenient(request.prefer),
+    now: Math.max(clock.now(), await transactionTimes.newest()),
+    inScope: (type) => allows(smart.scopes, type, 'r'),
+  });
   if (!parsed.ok) throw new Refusal(parsed.fault.kind, parsed.fault.text, { expression: parsed.fault.parameter });
 
   const rate = await state.counters.hit(`export-kick-off/${smart.client}`, HOUR);
-  if (rate.count > config.kickOffsPerHour) throw tooMany(context, 'kick-offs', `No more than ${config.kickOffsPerHour} exports can be started in an hour.`, rate.resetsAt);
+  if (rate.count > config.kickOffsPerHour)
+    throw tooMany(
+      context,
+      'kick-offs',
+      `No more than ${config.kickOffsPerHour} exports can be started in an hour.`,
+      rate.resetsAt,
+    );
   const kept = await keptExports(context.views.jobs, smart.client, config.keptBytesPerClient);
   if (kept.bytes >= config.keptBytesPerClient) {
-    throw tooMany(context, 'kept-bytes', `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or wait until one expires.`, kept.roomAt ?? clock.now() + MINUTE);
+    throw tooMany(
+      context,
+      'kept-bytes',
+      `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ` +
+        `${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or ` +
+        'wait until one expires.',
+      kept.roomAt ?? clock.now() + MINUTE,
+    );
   }
 
   // Raised before the positions are read: events behind the positions are stamped at this time or later, by any clock
@@ -59,20 +102,52 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   const transactionTime = clock.now() - config.skewMarginMs;
   await transactionTimes.raise(transactionTime);
   const positions = await context.facts.access.payerHead();
-  if (!(await viewsPassed({ records: context.records, access: context.facts.access, memberships: context.views.memberships }, positions, config.waitMs))) throw unavailable();
+  if (
+    !(await viewsPassed(
+      { records: context.records, access: context.facts.access, memberships: context.views.memberships },
+      positions,
+      config.waitMs,
+    ))
+  )
+    throw unavailable();
 
   const job = newJobId();
-  if (!(await slots.take(smart.client, job))) throw tooMany(context, 'running', `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`, clock.now() + 5000);
+  if (!(await slots.take(smart.client, job)))
+    throw tooMany(
+      context,
+      'running',
+      `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`,
+      clock.now() + 5000,
+    );
   try {
     const now = instant(clock.now());
     const traceparent = context.ports.tracing?.traceparent();
     const { types, since, exportType, warnings } = parsed.request;
-    await audit.record({ client: smart.client, action: 'export-requested', outcome: 'released', members: [], resources: 0, types: [...types], group: request.group, job });
+    await audit.record({
+      client: smart.client,
+      action: 'export-requested',
+      outcome: 'released',
+      members: [],
+      resources: 0,
+      types: [...types],
+      group: request.group,
+      job,
+    });
     const executed = await streams.execute({
       kind: 'request',
       data: {
-        job, client: smart.client, group: request.group, operation: request.operation, request: config.publicUrl + request.url, types: [...types], ...(since !== undefined && { since }), ...(exportType !== undefined && { exportType }),
-        warnings: [...warnings], positions: Object.fromEntries(Object.entries(positions).map(([topic, offsets]) => [topic, [...offsets]])), transactionTime: instant(transactionTime), requestedAt: now,
+        job,
+        client: smart.client,
+        group: request.group,
+        operation: request.operation,
+        request: config.publicUrl + request.url,
+        types: [...types],
+        ...(since !== undefined && { since }),
+        ...(exportType !== undefined && { exportType }),
+        warnings: [...warnings],
+        positions: Object.fromEntries(Object.entries(positions).map(([topic, offsets]) => [topic, [...offsets]])),
+        transactionTime: instant(transactionTime),
+        requestedAt: now,
         ...(traceparent !== undefined && { traceparent }),
       },
     });
@@ -86,10 +161,17 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     await slots.release(smart.client, job);
     throw error;
   }
-  return { job, location: `${config.publicUrl}/fhir/bulk/${job}`, preferencesApplied: isLenient(request.prefer) ? 'respond-async, handling=lenient' : 'respond-async' };
+  return {
+    job,
+    location: `${config.publicUrl}/fhir/bulk/${job}`,
+    preferencesApplied: isLenient(request.prefer) ? 'respond-async, handling=lenient' : 'respond-async',
+  };
 }
 
-/** True once the view that status and downloads read has passed this version of the job, wherever the next request lands. */
+/**
+ * True once the view that status and downloads read has passed this version of the job, wherever the next request
+ * lands.
+ */
 export async function seen({ config, streams, views }: ExportContext, job: string, version: number): Promise<boolean> {
   const position = await streams.published(job, version, config.waitMs);
   return position !== undefined && (await views.jobs.waitFor(position, config.waitMs));
@@ -97,9 +179,20 @@ export async function seen({ config, streams, views }: ExportContext, job: strin
 
 /** A Group of another provider and one that does not exist get the same answer. */
 async function ownGroup({ views, facts, audit }: ExportContext, client: string, id: string): Promise<void> {
-  const group = /^[A-Za-z0-9\-.]{1,64}$/.test(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
+  const group = /^[A-Za-z0-9\-.]{1,64}$/.test(id)
+    ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined)
+    : undefined;
   const providers = facts.parties.client(client)?.providers ?? [];
   if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
-  if (group !== undefined) await audit.record({ client, action: 'export-requested', outcome: 'refused', reason: 'group-of-another', members: [], resources: 0, group: id });
+  if (group !== undefined)
+    await audit.record({
+      client,
+      action: 'export-requested',
+      outcome: 'refused',
+      reason: 'group-of-another',
+      members: [],
+      resources: 0,
+      group: id,
+    });
   throw new Refusal('not-found', 'There is no such resource, or it is not available to you.');
 }

@@ -2,7 +2,11 @@ import type { JobPart } from '../projections/export-jobs.ts';
 import type { Releases } from './releases.ts';
 import { Turns } from '../turns.ts';
 
-export interface ManifestFile { readonly type: string; readonly url: string; readonly count: number }
+export interface ManifestFile {
+  readonly type: string;
+  readonly url: string;
+  readonly count: number;
+}
 export interface ManifestBody {
   readonly transactionTime: string;
   readonly request: string;
@@ -17,7 +21,11 @@ export interface ManifestBody {
  * to see, or of a type that the token does not cover, is not listed. Throws FactsStale.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
  */
-export async function manifestBody(job: JobPart, releases: Releases, options: { publicUrl: string; covers(type: string): boolean }): Promise<ManifestBody> {
+export async function manifestBody(
+  job: JobPart,
+  releases: Releases,
+  options: { publicUrl: string; covers(type: string): boolean },
+): Promise<ManifestBody> {
   const { manifest } = await releases.manifest(job);
   const decided = new Map<string, boolean>();
   const lists: Record<'output' | 'deleted' | 'error', ManifestFile[]> = { output: [], deleted: [], error: [] };
@@ -27,7 +35,8 @@ export async function manifestBody(job: JobPart, releases: Releases, options: { 
     if (file.kind === 'output' && !options.covers(file.type)) continue;
     const { segments } = await releases.visible(job, file, decided);
     const count = segments.reduce((n, s) => n + s.resources, 0);
-    if (count > 0) lists[file.kind].push({ type: file.type, url: `${options.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });
+    if (count > 0)
+      lists[file.kind].push({ type: file.type, url: `${options.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });
   }
   return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
 }

@@ -41,7 +41,11 @@ export class Releases {
    * Segments that may be seen now. `decided` avoids a second decision about a member within one request. Throws
    * FactsStale.
    */
-  async visible(job: Job, file: PartInfo, decided = new Map<string, boolean>()): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
+  async visible(
+    job: Job,
+    file: PartInfo,
+    decided = new Map<string, boolean>(),
+  ): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
     const index = await this.index(file);
     // Warnings about the request's own parameters concern no member.
     if (file.kind === 'error') return { index, segments: index.segments };

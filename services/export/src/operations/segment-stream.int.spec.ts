@@ -22,9 +22,16 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
     const blobs = openFsBlobs({ root });
     const { bytes, ...size } = deflateSegment(Buffer.from(randomBytes(1_000_000).toString('hex')), 1);
     await blobs.put('part', bytes);
-    const index: PartIndex = { type: 'Patient', members: ['m'], segments: [{ ...size, of: [0], offset: 0 }], total: size };
+    const index: PartIndex = {
+      type: 'Patient',
+      members: ['m'],
+      segments: [{ ...size, of: [0], offset: 0 }],
+      total: size,
+    };
     const whole = layout(index.segments, coding);
-    return (await segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, index, mayGoOn }))[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    return (await segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, index, mayGoOn }))[
+      Symbol.asyncIterator
+    ]() as AsyncIterator<Uint8Array>;
   };
 
   test('is asked about again inside the segment, and cut', async () => {

@@ -90,19 +90,31 @@ async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece
   }
 }
 
-async function* chunks({ blobs, part, layout }: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
+async function* chunks(
+  { blobs, part, layout }: SegmentStreamOptions,
+  batch: readonly SegmentPiece[],
+): AsyncGenerator<Uint8Array> {
   for (const run of runs(batch)) {
     const from = run[0]!.segment.offset;
     const last = run.at(-1)!;
     if (layout.coding === 'gzip') {
       // Neighbours in the file are sent as they lie there.
-      yield* blobs.range(part, from + run[0]!.skip, last.segment.offset + last.skip + last.take) as AsyncIterable<Uint8Array>;
+      yield* blobs.range(
+        part,
+        from + run[0]!.skip,
+        last.segment.offset + last.skip + last.take,
+      ) as AsyncIterable<Uint8Array>;
       continue;
     }
-    const bytes = Buffer.concat(await (blobs.range(part, from, last.segment.offset + last.segment.compressed) as Readable).toArray());
+    const bytes = Buffer.concat(
+      await (blobs.range(part, from, last.segment.offset + last.segment.compressed) as Readable).toArray(),
+    );
     for (const piece of run) {
       const at = piece.segment.offset - from;
-      const plain = inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(piece.skip, piece.skip + piece.take);
+      const plain = inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(
+        piece.skip,
+        piece.skip + piece.take,
+      );
       for (let i = 0; i < plain.length; i += CHUNK_BYTES) yield plain.subarray(i, i + CHUNK_BYTES);
     }
   }

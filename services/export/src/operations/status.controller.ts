@@ -12,7 +12,8 @@ import { seen } from './kick-off.ts';
 import { manifestBody } from './manifest.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {
-  'storage-full': 'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
+  'storage-full':
+    'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
 };
 
 /** GET and DELETE /fhir/bulk/{job}: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
@@ -26,26 +27,65 @@ export class StatusController {
 
   @Get(':job')
   async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { ports: { state, clock }, config, releases } = this.context;
+    const {
+      ports: { state, clock },
+      config,
+      releases,
+    } = this.context;
     const job = await findJob(this.context, request.smart.client, id);
     const polls = await state.counters.hit(`export-status/${id}`, 60_000);
-    if (polls.count > config.pollsPerMinute) throw new Refusal('too-many-requests', `The status may be asked for ${config.pollsPerMinute} times a minute.`, { retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)) });
-    if (job.status === 'failed') throw new Refusal('internal', FAILURES[job.ended!.reason] ?? 'The export failed. It has been logged; start it again.');
+    if (polls.count > config.pollsPerMinute)
+      throw new Refusal('too-many-requests', `The status may be asked for ${config.pollsPerMinute} times a minute.`, {
+        retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)),
+      });
+    if (job.status === 'failed')
+      throw new Refusal(
+        'internal',
+        FAILURES[job.ended!.reason] ?? 'The export failed. It has been logged; start it again.',
+      );
     if (job.status !== 'sealed') {
-      await reply.code(202).headers({ 'x-progress': progress(job), 'retry-after': String(retryAfter(job, clock.now())), 'cache-control': 'no-store' }).send();
+      await reply
+        .code(202)
+        .headers({
+          'x-progress': progress(job),
+          'retry-after': String(retryAfter(job, clock.now())),
+          'cache-control': 'no-store',
+        })
+        .send();
       return;
     }
-    const body = JSON.stringify(await manifestBody(job, releases, { publicUrl: config.publicUrl, covers: (type) => allows(request.smart.scopes, type, 'r') }));
-    await reply.code(200).headers({ 'content-type': 'application/json; charset=utf-8', expires: new Date(job.sealed!.expiresAt).toUTCString(), 'cache-control': 'no-store' }).send(body);
+    const body = JSON.stringify(
+      await manifestBody(job, releases, {
+        publicUrl: config.publicUrl,
+        covers: (type) => allows(request.smart.scopes, type, 'r'),
+      }),
+    );
+    await reply
+      .code(200)
+      .headers({
+        'content-type': 'application/json; charset=utf-8',
+        expires: new Date(job.sealed!.expiresAt).toUTCString(),
+        'cache-control': 'no-store',
+      })
+      .send(body);
   }
 
   @Delete(':job')
   async cancel(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
     await findJob(this.context, request.smart.client, id);
-    const cancelled = await this.context.streams.execute({ kind: 'cancel', data: { job: id, reason: 'deleted by the client', at: instant(this.context.ports.clock.now()) } });
+    const cancelled = await this.context.streams.execute({
+      kind: 'cancel',
+      data: { job: id, reason: 'deleted by the client', at: instant(this.context.ports.clock.now()) },
+    });
     if (!cancelled.ok) throw unknownExport();
-    if (!(await seen(this.context, id, cancelled.version))) throw new Refusal('unavailable', 'The export is deleted, but not everywhere seen yet. Repeat the request.', { retryAfter: 2 });
-    await reply.code(202).headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
+    if (!(await seen(this.context, id, cancelled.version)))
+      throw new Refusal('unavailable', 'The export is deleted, but not everywhere seen yet. Repeat the request.', {
+        retryAfter: 2,
+      });
+    await reply
+      .code(202)
+      .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
+      .send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
   }
 }
 
@@ -53,7 +93,10 @@ export class StatusController {
 function progress(job: JobPart): string {
   if (job.plan === undefined) return 'planning, 0 %';
   const done = chunksWritten(job);
-  return `${done} of ${job.plan.chunks} chunks written, ${job.plan.chunks === 0 ? 99 : Math.min(99, Math.floor((100 * done) / job.plan.chunks))} %`;
+  return (
+    `${done} of ${job.plan.chunks} chunks written, ` +
+    `${job.plan.chunks === 0 ? 99 : Math.min(99, Math.floor((100 * done) / job.plan.chunks))} %`
+  );
 }
 
 /** Seconds, 1 to 5: half of what the rest will take at the pace so far. */

@@ -3,10 +3,15 @@ import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
 
-/** A job as status and downloads read it, the stream version that made it, and the compressed bytes that were written for it. */
+/**
+ * A job as status and downloads read it, the stream version that made it, and the compressed bytes that were written
+ * for it.
+ */
 export type JobPart = Job & { readonly version: number; readonly bytes: number };
 
-const OF_THE_STREAM = new Set<string | undefined>(Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'));
+const OF_THE_STREAM = new Set<string | undefined>(
+  Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
+);
 const utf8 = new TextDecoder();
 
 const exportsTopic: TopicEvolve<JobPart> = {
@@ -31,7 +36,9 @@ function bytesOf(event: JobEvent): number {
 
 /** One document a job: what status, manifest and downloads read. */
 export const exportJobs: Projection = {
-  owner: 'export', name: 'jobs', version: 2,
+  owner: 'export',
+  name: 'jobs',
+  version: 2,
   topics: { [PA_EXPORTS]: exportsTopic },
   indexes: [
     { name: 'by_client', fields: ['job.client', 'job.status'] },

@@ -19,11 +19,16 @@ export interface AcceptedContent {
 const META = ['profile', 'security', 'tag'] as const;
 
 /**
- * Encodes a redacted resource so that versionId and lastUpdated can be put in later without another stringify: resourceType, id and meta
+ * Encodes a redacted resource so that versionId and lastUpdated can be put in later without another stringify:
+ * resourceType, id and meta
  * come first, the other elements keep the payer's order.
  */
 export function encodeContent(
-  resource: FhirResource, id: string, references: readonly string[], serviceDate: string | undefined, sourceHash: string,
+  resource: FhirResource,
+  id: string,
+  references: readonly string[],
+  serviceDate: string | undefined,
+  sourceHash: string,
 ): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};

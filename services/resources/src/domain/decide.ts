@@ -26,7 +26,9 @@ export type RecordEvent =
 export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
-  /** For `unchanged` and `parked`; `same-time` where an event was recorded in place of one of the same business time. */
+  /**
+   * For `unchanged` and `parked`; `same-time` where an event was recorded in place of one of the same business time.
+   */
   readonly reason?: 'duplicate' | 'same-content' | 'same-time' | 'already-removed' | 'never-recorded' | FaultReason;
   readonly event?: RecordEvent;
   /** The record after the event. */
@@ -53,21 +55,37 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   const written = orderAfter(order, head);
   const correction = standing === 'tied' ? { reason: 'same-time' as const } : {};
   if (judgement.kind === 'accept') {
-    if (says(judgement, head)) return { outcome: 'unchanged', reason: 'same-content', ...write(judgement, written, head!.versionId, head!.lastUpdated) };
-    return { outcome: 'recorded', ...correction, ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated) };
+    if (says(judgement, head))
+      return {
+        outcome: 'unchanged',
+        reason: 'same-content',
+        ...write(judgement, written, head!.versionId, head!.lastUpdated),
+      };
+    return {
+      outcome: 'recorded',
+      ...correction,
+      ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated),
+    };
   }
   // A tombstone over a tombstone, or over nothing, changes nothing that a reader could see.
   const seen = head !== undefined && head.deleted !== true;
-  const removed = head?.deleted === true ? write(judgement, written, head.versionId, head.lastUpdated) : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated);
+  const removed =
+    head?.deleted === true
+      ? write(judgement, written, head.versionId, head.lastUpdated)
+      : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated);
   if (floor) return { outcome: 'before-floor', ...removed };
   if (seen) return { outcome: 'recorded', ...correction, ...removed };
   return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...removed };
 }
 
-const isOf = (order: Required<VersionOrder>, head: Head): boolean => order.event === head.event && order.source === head.source;
+const isOf = (order: Required<VersionOrder>, head: Head): boolean =>
+  order.event === head.event && order.source === head.source;
 /** Whether the head says the same: equal content, or removed as well. */
 const says = (judgement: Acceptance | Removal, head: Head | undefined): boolean =>
-  head !== undefined && (judgement.kind === 'remove' ? head.deleted === true : head.deleted !== true && head.contentHash === judgement.content.hash);
+  head !== undefined &&
+  (judgement.kind === 'remove'
+    ? head.deleted === true
+    : head.deleted !== true && head.contentHash === judgement.content.hash);
 
 function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
   if (judgement.kind === 'remove' && judgement.reason === 'before-floor') return { outcome: 'before-floor' };
@@ -85,7 +103,9 @@ function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: num
     if (reused) return { outcome: 'parked', reason: 'event-id-reused' };
     return { outcome: 'recorded', ...write(judgement, orderOf(head), head.versionId + 1, lastUpdated) };
   }
-  return judgement.kind === 'remove' && judgement.reason === 'before-floor' ? { outcome: 'before-floor' } : { outcome: 'unchanged', reason: 'duplicate' };
+  return judgement.kind === 'remove' && judgement.reason === 'before-floor'
+    ? { outcome: 'before-floor' }
+    : { outcome: 'unchanged', reason: 'duplicate' };
 }
 
 /**
@@ -96,27 +116,58 @@ function wasOther({ content }: Acceptance, { sourceHash }: Head): boolean {
   return sourceHash !== undefined && sourceHash !== content.sourceHash;
 }
 
-const orderOf = ({ businessTime, sequence, source = '', event = '', tie }: Head): WrittenOrder => ({ businessTime, sequence, source, event, ...(tie !== undefined && { tie }) });
+const orderOf = ({ businessTime, sequence, source = '', event = '', tie }: Head): WrittenOrder => ({
+  businessTime,
+  sequence,
+  source,
+  event,
+  ...(tie !== undefined && { tie }),
+});
 
 /** The order of a version as its event carries it. */
-function orderData({ businessTime, sequence, source, event, tie }: WrittenOrder): Pick<RecordAccepted, 'businessTime' | 'sequence' | 'source' | 'event' | 'tie'> {
-  return { businessTime: instant(businessTime), sequence, source, event, ...(tie !== undefined && { tie: { said: instant(tie.said), events: [...tie.events] } }) };
+function orderData({
+  businessTime,
+  sequence,
+  source,
+  event,
+  tie,
+}: WrittenOrder): Pick<RecordAccepted, 'businessTime' | 'sequence' | 'source' | 'event' | 'tie'> {
+  return {
+    businessTime: instant(businessTime),
+    sequence,
+    source,
+    event,
+    ...(tie !== undefined && { tie: { said: instant(tie.said), events: [...tie.events] } }),
+  };
 }
 
-function write(judgement: Acceptance | Removal, order: WrittenOrder, versionId: number, lastUpdated: number): { event: RecordEvent; head: Head } {
+function write(
+  judgement: Acceptance | Removal,
+  order: WrittenOrder,
+  versionId: number,
+  lastUpdated: number,
+): { event: RecordEvent; head: Head } {
   const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
-    return { event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason } }, head: { ...order, versionId, lastUpdated, deleted: true } };
+    return {
+      event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason } },
+      head: { ...order, versionId, lastUpdated, deleted: true },
+    };
   }
   const { content } = judgement;
   return {
     event: {
       type: 'pa.record-accepted.v1',
       data: {
-        ...common, contentHash: content.hash, sourceHash: content.sourceHash, ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
-        references: content.references as string[], tokens: [], line: lineOf(content, versionId, at),
+        ...common,
+        contentHash: content.hash,
+        sourceHash: content.sourceHash,
+        ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
+        references: content.references as string[],
+        tokens: [],
+        line: lineOf(content, versionId, at),
       },
     },
     head: { ...order, versionId, lastUpdated, contentHash: content.hash, sourceHash: content.sourceHash },
@@ -124,13 +175,26 @@ function write(judgement: Acceptance | Removal, order: WrittenOrder, versionId: 
 }
 
 /** Removes the copy of the retired member when the member it was merged into takes the id over. */
-export function takeOver(about: { member: string; type: string; id: string }, retiredHead: Head, retired: string, lastUpdated: number): { event: RecordEvent; head: Head } {
+export function takeOver(
+  about: { member: string; type: string; id: string },
+  retiredHead: Head,
+  retired: string,
+  lastUpdated: number,
+): { event: RecordEvent; head: Head } {
   const versionId = retiredHead.versionId + 1;
   const order = orderOf(retiredHead);
   return {
     event: {
       type: 'pa.record-deleted.v1',
-      data: { member: retired, type: about.type, id: about.id, versionId, lastUpdated: instant(lastUpdated), ...orderData(order), reason: 'merged' },
+      data: {
+        member: retired,
+        type: about.type,
+        id: about.id,
+        versionId,
+        lastUpdated: instant(lastUpdated),
+        ...orderData(order),
+        reason: 'merged',
+      },
     },
     head: { ...order, versionId, lastUpdated, deleted: true },
   };

@@ -1,7 +1,10 @@
 import { type Position, reached } from '@provider-access/eventlog';
 import type { Head } from './decide.ts';
 
-interface Flight { readonly target: Position; readonly ids: readonly string[] }
+interface Flight {
+  readonly target: Position;
+  readonly ids: readonly string[];
+}
 
 /**
  * Heads that were written and that the records view may not have passed yet. They are laid over the view, so that a

@@ -31,11 +31,14 @@ export interface Inside {
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
 
 /** Type and id that a Reference leads to; undefined for `#id`, URNs and what names no type. */
-function targetOf(reference: Record<string, unknown>): Pick<ReferenceInside, 'type' | 'id' | 'conditional'> | undefined {
+function targetOf(
+  reference: Record<string, unknown>,
+): Pick<ReferenceInside, 'type' | 'id' | 'conditional'> | undefined {
   const { reference: text, type } = reference;
   if (typeof text === 'string') {
     const parsed = parseReference(text);
-    if (parsed.kind === 'relative' || parsed.kind === 'absolute') return { type: parsed.type, id: parsed.id, conditional: false };
+    if (parsed.kind === 'relative' || parsed.kind === 'absolute')
+      return { type: parsed.type, id: parsed.id, conditional: false };
     if (parsed.kind === 'contained') return undefined;
     const conditional = CONDITIONAL.exec(text)?.[1];
     if (conditional !== undefined) return { type: conditional, conditional: true };
@@ -46,14 +49,21 @@ function targetOf(reference: Record<string, unknown>): Pick<ReferenceInside, 'ty
 }
 
 /**
- * Everything that a resource holds inside: resources in `contained`, in entries of a Bundle and parts of Parameters, and their own, and the
- * References of all of them. An object with a `resourceType` counts as a resource wherever it is. Pure; for resources whose
+ * Everything that a resource holds inside: resources in `contained`, in entries of a Bundle and parts of Parameters,
+ * and their own, and the
+ * References of all of them. An object with a `resourceType` counts as a resource wherever it is. Pure; for resources
+ * whose
  * shape was checked, which bounds the depth.
  */
 export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
   const references: ReferenceInside[] = [];
-  interface Place { readonly value: unknown; readonly holder: string; readonly path: string; readonly inner: boolean }
+  interface Place {
+    readonly value: unknown;
+    readonly holder: string;
+    readonly path: string;
+    readonly inner: boolean;
+  }
   const open: Place[] = [{ value: resource, holder: resource.resourceType, path: '', inner: false }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const { value, path } = place;
@@ -72,7 +82,8 @@ export function insideOf(resource: FhirResource): Inside {
     const target = targetOf(value);
     if (target !== undefined) references.push({ ...target, holder, path: nested ? '' : path, inner });
     for (const [name, child] of Object.entries(value)) {
-      if (typeof child === 'object') open.push({ value: child, holder, path: nested || path === '' ? name : `${path}.${name}`, inner });
+      if (typeof child === 'object')
+        open.push({ value: child, holder, path: nested || path === '' ? name : `${path}.${name}`, inner });
     }
   }
   return { resources, references };
@@ -80,10 +91,24 @@ export function insideOf(resource: FhirResource): Inside {
 
 /** Types of the directory and of products: what a resource that every client may read can contain. */
 const SHAREABLE: ReadonlySet<string> = new Set([
-  'Device', 'DeviceDefinition', 'Endpoint', 'HealthcareService', 'Location', 'Medication', 'Organization', 'OrganizationAffiliation', 'Practitioner', 'PractitionerRole', 'Substance',
+  'Device',
+  'DeviceDefinition',
+  'Endpoint',
+  'HealthcareService',
+  'Location',
+  'Medication',
+  'Organization',
+  'OrganizationAffiliation',
+  'Practitioner',
+  'PractitionerRole',
+  'Substance',
 ]);
 /** Types that belong to a patient. A Device may belong to nobody. */
-const OF_PATIENTS: ReadonlySet<string> = new Set(['Patient', 'Person', ...Object.keys(PATIENT_ELEMENT).filter((type) => type !== 'Device')]);
+const OF_PATIENTS: ReadonlySet<string> = new Set([
+  'Patient',
+  'Person',
+  ...Object.keys(PATIENT_ELEMENT).filter((type) => type !== 'Device'),
+]);
 
 /**
  * Why a resource that clients of several members may read carries data of a patient; undefined when it does not. Names
@@ -91,27 +116,44 @@ const OF_PATIENTS: ReadonlySet<string> = new Set(['Patient', 'Person', ...Object
  */
 export function patientIn({ resources, references }: Inside): string | undefined {
   const inner = resources.find((i) => !SHAREABLE.has(i.resource.resourceType));
-  if (inner !== undefined) return `it contains a resource of a type that only members have (allowed are ${[...SHAREABLE].join(', ')})`;
+  if (inner !== undefined)
+    return `it contains a resource of a type that only members have (allowed are ${[...SHAREABLE].join(', ')})`;
   const named = references.find(({ type }) => OF_PATIENTS.has(type));
   return named === undefined ? undefined : 'it names a patient, or a resource of one';
 }
 
 /** Elements of inner resources that may name another person than the patient whom the resource is about. */
 const OTHER_PERSONS: ReadonlySet<string> = new Set([
-  'Coverage.payor', 'Coverage.policyHolder', 'Coverage.subscriber', 'Claim.payee.party', 'ExplanationOfBenefit.payee.party', 'Patient.link.other',
+  'Coverage.payor',
+  'Coverage.policyHolder',
+  'Coverage.subscriber',
+  'Claim.payee.party',
+  'ExplanationOfBenefit.payee.party',
+  'Patient.link.other',
 ]);
 
 /** Whether something inside a member's resource is about another person, or cannot be shown to be about the member. */
 export function isAboutAnother({ resources, references }: Inside, member: string): boolean {
-  const patients = resources.filter(({ resource: { resourceType }, contained }) => resourceType === 'Patient' && !contained);
+  const patients = resources.filter(
+    ({ resource: { resourceType }, contained }) => resourceType === 'Patient' && !contained,
+  );
   if (patients.some(({ resource: { id } }) => id !== member)) return true;
-  return references.some(({ type, id, conditional, holder, path, inner }) =>
-    inner && type === 'Patient' && (conditional || (id !== undefined && id !== member)) && !OTHER_PERSONS.has(`${holder}.${path}`));
+  return references.some(
+    ({ type, id, conditional, holder, path, inner }) =>
+      inner &&
+      type === 'Patient' &&
+      (conditional || (id !== undefined && id !== member)) &&
+      !OTHER_PERSONS.has(`${holder}.${path}`),
+  );
 }
 
-/** Conditional references, which no reader can follow: how many, by path and type (`Encounter.participant.individual -> Practitioner`). */
+/**
+ * Conditional references, which no reader can follow: how many, by path and type (`Encounter.participant.individual ->
+ * Practitioner`).
+ */
 export function conditionalsIn({ references }: Inside): Counts {
   const counts: Record<string, number> = {};
-  for (const { holder, path, type, conditional } of references) if (conditional) addCounts(counts, { [`${holder}.${path} -> ${KNOWN_R4_TYPES.has(type) ? type : '?'}`]: 1 });
+  for (const { holder, path, type, conditional } of references)
+    if (conditional) addCounts(counts, { [`${holder}.${path} -> ${KNOWN_R4_TYPES.has(type) ? type : '?'}`]: 1 });
   return counts;
 }

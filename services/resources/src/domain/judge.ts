@@ -1,6 +1,13 @@
 import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
 import {
-  carriedReferencesOf, checkShape, type FhirResource, isObject, isServedType, isSharedType, KNOWN_R4_TYPES, ownerOf,
+  carriedReferencesOf,
+  checkShape,
+  type FhirResource,
+  isObject,
+  isServedType,
+  isSharedType,
+  KNOWN_R4_TYPES,
+  ownerOf,
 } from '@provider-access/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
 import { objectiveOf } from '@provider-access/pdex/service-levels';
@@ -17,7 +24,12 @@ export interface JudgeOptions {
 }
 
 /** What a record is about, and the order of its version. */
-export interface About { readonly member: string; readonly type: string; readonly id: string; readonly order: Required<VersionOrder> }
+export interface About {
+  readonly member: string;
+  readonly type: string;
+  readonly id: string;
+  readonly order: Required<VersionOrder>;
+}
 export type Judgement =
   | { readonly kind: 'park'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
@@ -29,7 +41,15 @@ export type Judgement =
    * `targets`: `Type/id` of what a Provenance is about; they must not be another member's.
    * `objective`: the service level that its visibility is measured by.
    */
-  | { readonly kind: 'accept'; readonly about: About; readonly content: AcceptedContent; readonly removed?: Counts; readonly unresolved?: Counts; readonly targets?: readonly string[]; readonly objective?: Objective }
+  | {
+      readonly kind: 'accept';
+      readonly about: About;
+      readonly content: AcceptedContent;
+      readonly removed?: Counts;
+      readonly unresolved?: Counts;
+      readonly targets?: readonly string[];
+      readonly objective?: Objective;
+    }
   /** `retired` is now the same person as `member`: its records may be taken over. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
   /** Another service decides about it. */
@@ -39,7 +59,12 @@ const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
-const park = (reason: FaultReason, detail: string, about?: string): Judgement => ({ kind: 'park', reason, detail, ...(about !== undefined && { about }) });
+const park = (reason: FaultReason, detail: string, about?: string): Judgement => ({
+  kind: 'park',
+  reason,
+  detail,
+  ...(about !== undefined && { about }),
+});
 
 /**
  * Judges one valid event by itself, without state, clock or I/O. Each fault has a reason of a closed set; details name
@@ -81,18 +106,31 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const name = `${printable(type)}/${typeof id === 'string' && FHIR_ID.test(id) ? id : '?'}`;
   if (!KNOWN_R4_TYPES.has(type)) return park('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   const issues = checkShape(resource);
-  if (issues.length > 0) return park('invalid-resource', issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('; '), name);
+  if (issues.length > 0)
+    return park(
+      'invalid-resource',
+      issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('; '),
+      name,
+    );
   if (typeof id !== 'string') return park('missing-id', `${type}.id is missing`, name);
   const fhir = resource as FhirResource;
   const inside = insideOf(fhir);
   const owner = ownerFault(event, fhir, inside, name);
   if (owner !== undefined) return owner;
   if (!isServedType(type)) return { kind: 'not-served', about: name };
-  const about: About = { member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!, type, id, order: orderOf(event, sequence) };
+  const about: About = {
+    member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!,
+    type,
+    id,
+    order: orderOf(event, sequence),
+  };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
   // A resource that would not be kept by itself is not kept inside another one.
-  const { resource: kept, dropped } = redact(fhir, (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner));
+  const { resource: kept, dropped } = redact(
+    fhir,
+    (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
+  );
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
   const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir));
@@ -100,7 +138,15 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const conditionals = conditionalsIn(inside);
   const unresolved = Object.keys(conditionals).length > 0 ? { unresolved: conditionals } : {};
   const targets = targetsOf(kept);
-  return { kind: 'accept', about, content, ...removed, ...unresolved, ...(targets.length > 0 && { targets }), ...(objective !== undefined && { objective }) };
+  return {
+    kind: 'accept',
+    about,
+    content,
+    ...removed,
+    ...unresolved,
+    ...(targets.length > 0 && { targets }),
+    ...(objective !== undefined && { objective }),
+  };
 }
 
 /** Decides whose the resource is: the topic, the subject of the event and the patient of the resource must agree. */
@@ -110,29 +156,65 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
     // A Medication or Device without a patient belongs to nobody. It can be read only through a resource that refers to
     // it.
     if (!isServedType(type)) return undefined;
-    if (!isSharedType(type) && ownerOf(resource).kind !== 'none') return park('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1', name);
+    if (!isSharedType(type) && ownerOf(resource).kind !== 'none')
+      return park(
+        'not-a-provider-type',
+        'this type belongs to a member: publish it as payer.resource-recorded.v1',
+        name,
+      );
     // Every approved client may read it, so it must hold nothing about a patient.
     const carries = patientIn(inside);
-    return carries === undefined ? undefined : park('not-a-provider-type', `a resource that belongs to no member must neither contain nor name a patient: ${carries}`, name);
+    return carries === undefined
+      ? undefined
+      : park(
+          'not-a-provider-type',
+          `a resource that belongs to no member must neither contain nor name a patient: ${carries}`,
+          name,
+        );
   }
-  if (isSharedType(type)) return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
-  if (event.type === 'payer.prior-authorization-changed.v1' && (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')) {
-    return park('not-a-prior-authorization', 'a prior authorization is an ExplanationOfBenefit with use=preauthorization', name);
+  if (isSharedType(type))
+    return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
+  if (
+    event.type === 'payer.prior-authorization-changed.v1' &&
+    (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')
+  ) {
+    return park(
+      'not-a-prior-authorization',
+      'a prior authorization is an ExplanationOfBenefit with use=preauthorization',
+      name,
+    );
   }
   // Contained resources are released together with it.
-  if (isAboutAnother(inside, event.subject!)) return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
+  if (isAboutAnother(inside, event.subject!))
+    return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
   // If several members have the same Medication, a member may be given the copy of another one.
   const carries = type === 'Medication' ? patientIn(inside) : undefined;
-  if (carries !== undefined) return park('names-another-member', `a Medication may be that of several members and must not carry a patient: ${carries}`, name);
+  if (carries !== undefined)
+    return park(
+      'names-another-member',
+      `a Medication may be that of several members and must not carry a patient: ${carries}`,
+      name,
+    );
   const owner = ownerOf(resource);
   switch (owner.kind) {
-    case 'patient': return owner.id === event.subject ? undefined : park('names-another-member', `the patient of the resource is not the event's subject`, name);
-    case 'unreadable': return isServedType(type) ? park('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`, name) : undefined;
+    case 'patient':
+      return owner.id === event.subject
+        ? undefined
+        : park('names-another-member', `the patient of the resource is not the event's subject`, name);
+    case 'unreadable':
+      return isServedType(type)
+        ? park('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`, name)
+        : undefined;
     case 'targets': {
-      const other = owner.targets.some((t) => (t.kind === 'relative' || t.kind === 'absolute') && t.type === 'Patient' && t.id !== event.subject);
-      return other ? park('names-another-member', `${type}.target names a patient who is not the event's subject`, name) : undefined;
+      const other = owner.targets.some(
+        (t) => (t.kind === 'relative' || t.kind === 'absolute') && t.type === 'Patient' && t.id !== event.subject,
+      );
+      return other
+        ? park('names-another-member', `${type}.target names a patient who is not the event's subject`, name)
+        : undefined;
     }
-    case 'none': return undefined;
+    case 'none':
+      return undefined;
   }
 }
 
@@ -140,7 +222,13 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
 function targetsOf(resource: FhirResource): string[] {
   const owner = ownerOf(resource);
   if (owner.kind !== 'targets') return [];
-  return [...new Set(owner.targets.flatMap((t) => ((t.kind === 'relative' || t.kind === 'absolute') && t.type !== 'Patient' ? [`${t.type}/${t.id}`] : [])))];
+  return [
+    ...new Set(
+      owner.targets.flatMap((t) =>
+        (t.kind === 'relative' || t.kind === 'absolute') && t.type !== 'Patient' ? [`${t.type}/${t.id}`] : [],
+      ),
+    ),
+  ];
 }
 
 /**
@@ -153,7 +241,12 @@ function isEnteredInError(resource: FhirResource): boolean {
   return Array.isArray(codings) && codings.some((c) => isObject(c) && c['code'] === 'entered-in-error');
 }
 
-const orderOf = ({ time, source, id }: DomainEvent, sequence: number): Required<VersionOrder> => ({ businessTime: Date.parse(time), sequence, source, event: id });
+const orderOf = ({ time, source, id }: DomainEvent, sequence: number): Required<VersionOrder> => ({
+  businessTime: Date.parse(time),
+  sequence,
+  source,
+  event: id,
+});
 
 /** Names that a sender chose are repeated only when they look like names. */
 export function printable(name: string): string {

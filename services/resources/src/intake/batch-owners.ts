@@ -6,7 +6,11 @@ export const MERGED = 'member-merged-into';
 /** How many merges of merges are followed. */
 export const MAX_CHAIN = 5;
 
-export interface Thing { readonly member: string; readonly type: string; readonly id: string }
+export interface Thing {
+  readonly member: string;
+  readonly type: string;
+  readonly id: string;
+}
 /** Directory resources belong to nobody, and several members may have a Medication. */
 export const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
 

@@ -8,19 +8,40 @@ import { openMemoryState } from '@provider-access/state/memory';
 import { RecordIntake, type RecordIntakeOptions } from './record-intake.ts';
 
 const MIB = 1024 * 1024;
-const record = (bytes: number, offset: number): LogRecord => ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: 'm1', headers: {}, value: new Uint8Array(bytes), timestamp: 0 });
+const record = (bytes: number, offset: number): LogRecord => ({
+  topic: PAYER_MEMBER_EVENTS,
+  partition: 0,
+  offset,
+  key: 'm1',
+  headers: {},
+  value: new Uint8Array(bytes),
+  timestamp: 0,
+});
 const batch = (...sizes: number[]): Batch => ({ topic: PAYER_MEMBER_EVENTS, partition: 0, records: sizes.map(record) });
 
 /** Intake of batches in which nothing is for resources: what it does, in order. */
-function intake(factsPassed: RecordIntakeOptions['factsPassed']): { handle(batch: Batch): Promise<void>; readonly done: string[] } {
+function intake(factsPassed: RecordIntakeOptions['factsPassed']): {
+  handle(batch: Batch): Promise<void>;
+  readonly done: string[];
+} {
   const done: string[] = [];
   const [log, state] = [openMemoryLog(), openMemoryState()];
   const view = { waitFor: async () => true, position: async () => ({ topics: {}, derived: {} }) };
   const options = {
-    log, claims: state.claims, leases: state.leases, clock: { now: () => 0 }, logger: silentLogger, floor: '2016-01-01', factsPassed, transactionTimes: { newest: async () => 0 },
+    log,
+    claims: state.claims,
+    leases: state.leases,
+    clock: { now: () => 0 },
+    logger: silentLogger,
+    floor: '2016-01-01',
+    factsPassed,
+    transactionTimes: { newest: async () => 0 },
     reader: { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader,
     reading: { read: async () => (done.push('read'), []) },
-    derivation: { complete: async () => void done.push('recorded'), assigned: () => undefined } as unknown as RecordIntakeOptions['derivation'],
+    derivation: {
+      complete: async () => void done.push('recorded'),
+      assigned: () => undefined,
+    } as unknown as RecordIntakeOptions['derivation'],
   };
   const records = new RecordIntake(options);
   return { handle: (one) => records.handle(one), done };

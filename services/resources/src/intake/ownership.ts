@@ -36,7 +36,11 @@ export class Ownership {
   private readonly targets: Targets;
   constructor(options: OwnershipOptions) {
     this.options = options;
-    this.targets = new Targets({ ...options, holdersOf: (keys, things) => this.holdersOf(keys, things), newest: () => this.newest() });
+    this.targets = new Targets({
+      ...options,
+      holdersOf: (keys, things) => this.holdersOf(keys, things),
+      newest: () => this.newest(),
+    });
     this.clock = options.clock;
     this.claims = options.claims;
     this.reader = options.reader;
@@ -69,7 +73,11 @@ export class Ownership {
     return batch;
   }
 
-  private async claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+  private async claimOpen(
+    open: readonly string[],
+    wanted: ReadonlyMap<string, Thing>,
+    batch: BatchOwners,
+  ): Promise<void> {
     const holders = await this.holdersOf(open, wanted);
     const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
     // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
@@ -84,18 +92,25 @@ export class Ownership {
     });
     if (free.length === 0) return;
     const expiresAt = this.clock.now() + CLAIM_MS;
-    const owners = await this.claims.claimMany(OWNER, free.map((key) => ({ key, owner: wanted.get(key)!.member, expiresAt })));
+    const owners = await this.claims.claimMany(
+      OWNER,
+      free.map((key) => ({ key, owner: wanted.get(key)!.member, expiresAt })),
+    );
     free.forEach((key, i) => batch.owners.set(key, owners[i]!));
   }
 
-  private async holdersOf(keys: readonly string[], wanted: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]> {
+  private async holdersOf(
+    keys: readonly string[],
+    wanted: ReadonlyMap<string, Thing>,
+  ): Promise<readonly (string | undefined)[]> {
     const located = await this.reader.views.locators.getMany(keys);
     return keys.map((key, i) => this.holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
   }
 
   private async newest(): Promise<void> {
     const head = await this.options.log.head([PA_RECORDS]);
-    if (!(await this.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the locators view does not keep up');
+    if (!(await this.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS)))
+      throw new EngineUnavailable('the locators view does not keep up');
   }
 
   /** The member in the view, unless this process has already removed it there. */
@@ -107,7 +122,11 @@ export class Ownership {
     });
   }
 
-  private async readMerges(judgements: readonly Judgement[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {
+  private async readMerges(
+    judgements: readonly Judgement[],
+    batch: BatchOwners,
+    heads: Map<string, Head>,
+  ): Promise<void> {
     const foreign = new Map<string, string>();
     for (const j of judgements) {
       if (j.kind !== 'accept') continue;
@@ -141,9 +160,17 @@ export class Ownership {
     if (mergedWith === undefined) return;
     for (const j of judgements) {
       if (j.kind !== 'accept') continue;
-      const { about: { member } } = j;
+      const {
+        about: { member },
+      } = j;
       const owner = batch.otherOwner(j.about);
-      if (owner === undefined || batch.merged.has(owner) || batch.merged.has(member) || (await this.claims.get(MERGED, member)) !== undefined) continue;
+      if (
+        owner === undefined ||
+        batch.merged.has(owner) ||
+        batch.merged.has(member) ||
+        (await this.claims.get(MERGED, member)) !== undefined
+      )
+        continue;
       if (!(await mergedWith(owner)).includes(member)) continue;
       batch.merged.set(owner, await this.claims.claim(MERGED, owner, member));
     }
@@ -152,6 +179,10 @@ export class Ownership {
   /** After the append: frees removed ids and claims ids that were taken over. */
   async settle(batch: BatchOwners): Promise<void> {
     await Promise.all([...batch.releases].map(([key, owner]) => this.claims.release(OWNER, key, owner)));
-    if (batch.claims.size > 0) await this.claims.claimMany(OWNER, [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.clock.now() + CLAIM_MS })));
+    if (batch.claims.size > 0)
+      await this.claims.claimMany(
+        OWNER,
+        [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.clock.now() + CLAIM_MS })),
+      );
   }
 }

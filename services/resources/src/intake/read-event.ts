@@ -1,6 +1,20 @@
-import { type DomainEvent, type EventFault, isGap, PAYER_CONTRACT, PAYER_EVENTS, typeOf } from '@provider-access/events';
+import {
+  type DomainEvent,
+  type EventFault,
+  isGap,
+  PAYER_CONTRACT,
+  PAYER_EVENTS,
+  typeOf,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
-import { type ErrorPlace, INTERNAL_FAULT, type Interest, placeOf, type Readable, readInbound } from '@provider-access/intake/read';
+import {
+  type ErrorPlace,
+  INTERNAL_FAULT,
+  type Interest,
+  placeOf,
+  type Readable,
+  readInbound,
+} from '@provider-access/intake/read';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
 /** What one record says, without the record itself, because it travels between threads. */
@@ -19,7 +33,10 @@ export interface ReadEvent extends Reading {
 const MERGED = 'payer.members-merged.v1';
 /** Attribution owns merges. Here they only say which member may take over the records of another. */
 const INTEREST: Interest = {
-  types: new Set([...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])), MERGED]),
+  types: new Set([
+    ...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])),
+    MERGED,
+  ]),
   strays: 'parked',
 };
 
@@ -30,10 +47,17 @@ const INTEREST: Interest = {
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
   if (isGap({ headers })) return true;
-  return type !== undefined && PAYER_CONTRACT.definition(type) !== undefined && !INTEREST.types.has(PAYER_CONTRACT.newest(type));
+  return (
+    type !== undefined &&
+    PAYER_CONTRACT.definition(type) !== undefined &&
+    !INTEREST.types.has(PAYER_CONTRACT.newest(type))
+  );
 }
 
-/** Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges. Pure. */
+/**
+ * Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges.
+ * Pure.
+ */
 export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
   let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
@@ -51,5 +75,8 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
   }
 }
 
-const parked = (fault: EventFault, type: string | undefined): Judgement =>
-  ({ kind: 'park', ...fault, ...(type !== undefined && { about: printable(type) }) });
+const parked = (fault: EventFault, type: string | undefined): Judgement => ({
+  kind: 'park',
+  ...fault,
+  ...(type !== undefined && { about: printable(type) }),
+});

@@ -9,8 +9,15 @@ const OPTIONS = { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' };
 let reading: ReadingThread;
 afterEach(() => reading.close());
 
-const stored = (offset: number, value: string | Uint8Array, headers: Readonly<Record<string, string>>): LogRecord =>
-  ({ topic: PAYER_MEMBER_EVENTS, partition: 0, offset, key: headers['ce_subject'] ?? 'k', headers, value: Buffer.from(value), timestamp: 0 });
+const stored = (offset: number, value: string | Uint8Array, headers: Readonly<Record<string, string>>): LogRecord => ({
+  topic: PAYER_MEMBER_EVENTS,
+  partition: 0,
+  offset,
+  key: headers['ce_subject'] ?? 'k',
+  headers,
+  value: Buffer.from(value),
+  timestamp: 0,
+});
 function record(offset: number, input: EventInput): LogRecord {
   const read = fromStructured(event(input));
   if (!read.ok) throw new Error(read.detail);
@@ -19,23 +26,43 @@ function record(offset: number, input: EventInput): LogRecord {
 }
 /** Large enough for the thread: one of every kind of judgement among many of the usual one. */
 const batch = (): LogRecord[] => [
-  ...Array.from({ length: 100 }, (_, i) => record(i, { id: `e${i}`, subject: 'm1', resource: condition('m1', `c${i}`, { code: { text: `Müller – 東京 ${'x'.repeat(400)}` } }) })),
+  ...Array.from({ length: 100 }, (_, i) =>
+    record(i, {
+      id: `e${i}`,
+      subject: 'm1',
+      resource: condition('m1', `c${i}`, { code: { text: `Müller – 東京 ${'x'.repeat(400)}` } }),
+    }),
+  ),
   record(100, { subject: 'm1', resource: { resourceType: 'Nonsense', id: 'n' } }),
   record(101, { subject: 'm2', resource: patient('m1') }),
   record(102, { subject: 'm1', type: 'payer.member-opted-out.v1', data: {} }),
   record(103, { subject: 'm1', type: 'payer.members-merged.v1', data: { from: 'm0' } }),
   record(104, { subject: 'm1', type: 'payer.resource-deleted.v1', data: { resourceType: 'Condition', id: 'c1' } }),
-  stored(105, JSON.stringify(event({ id: 's', subject: 'm1', resource: patient('m1') })), { 'content-type': 'application/cloudevents+json' }),
+  stored(105, JSON.stringify(event({ id: 's', subject: 'm1', resource: patient('m1') })), {
+    'content-type': 'application/cloudevents+json',
+  }),
   stored(106, Buffer.from([0xff, 0xfe]), {}),
-  stored(107, '{', { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z' }),
-  stored(108, '', { ce_type: 'payer.resource-recorded.v1', ce_id: 'b', ce_source: '/p', ce_time: '2025-01-01T00:00:00Z' }),
+  stored(107, '{', {
+    ce_type: 'payer.resource-recorded.v1',
+    ce_id: 'b',
+    ce_source: '/p',
+    ce_time: '2025-01-01T00:00:00Z',
+  }),
+  stored(108, '', {
+    ce_type: 'payer.resource-recorded.v1',
+    ce_id: 'b',
+    ce_source: '/p',
+    ce_time: '2025-01-01T00:00:00Z',
+  }),
 ];
 
 it('reads in the thread what it reads at once, record by record', async () => {
   reading = new ReadingThread();
   const records = batch();
   const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
-  expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(new Set(['accept', 'remove', 'park', 'merge', 'other']));
+  expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(
+    new Set(['accept', 'remove', 'park', 'merge', 'other']),
+  );
   expect(reading['thread']).toBeUndefined();
   const [first, second] = await Promise.all([reading.read(records, OPTIONS), reading.read(records.slice(3), OPTIONS)]);
   expect(reading['thread']).toBeDefined();

@@ -15,7 +15,10 @@ const INLINE_BYTES = 32 * 1024;
  */
 const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
 
-interface Waiting { resolve(readings: readonly Reading[]): void; reject(error: Error): void }
+interface Waiting {
+  resolve(readings: readonly Reading[]): void;
+  reject(error: Error): void;
+}
 
 /**
  * Reads the events of batches in a thread beside the one that appends and serves. Parsing, checking and redacting is
@@ -36,7 +39,10 @@ export class ReadingThread {
     if (bytes <= INLINE_BYTES) return records.map((record) => ({ record, ...readEvent(record, options) }));
     const readings = await this.ask(ours, bytes, options);
     let at = 0;
-    return records.map((record) => ({ record, ...(record === ours[at] ? readings[at++]! : readEvent(record, options)) }));
+    return records.map((record) => ({
+      record,
+      ...(record === ours[at] ? readings[at++]! : readEvent(record, options)),
+    }));
   }
 
   /** Ends the thread; what it was reading is refused. */
@@ -65,7 +71,10 @@ export class ReadingThread {
 
   private start(): Worker {
     const source = import.meta.url.endsWith('.ts');
-    const thread = new Worker(new URL(source ? './reading-worker.ts' : './reading-worker.js', import.meta.url), { resourceLimits: LIMITS, ...(source && { execArgv: ['--conditions=@provider-access/source'] }) });
+    const thread = new Worker(new URL(source ? './reading-worker.ts' : './reading-worker.js', import.meta.url), {
+      resourceLimits: LIMITS,
+      ...(source && { execArgv: ['--conditions=@provider-access/source'] }),
+    });
     thread.on('message', (reply: ReadingReply) => {
       const waiting = this.waiting.get(reply.task);
       this.waiting.delete(reply.task);
@@ -76,7 +85,8 @@ export class ReadingThread {
     const gone = (): void => {
       if (this.thread !== thread) return;
       this.thread = undefined;
-      for (const { reject } of this.waiting.values()) reject(new EngineUnavailable('the thread that reads events ended'));
+      for (const { reject } of this.waiting.values())
+        reject(new EngineUnavailable('the thread that reads events ended'));
       this.waiting.clear();
     };
     thread.on('error', gone);

@@ -3,13 +3,19 @@ import type { JudgeOptions } from '../domain/judge.ts';
 import { readEvent, type Reading } from './read-event.ts';
 
 /**
- * The thread that reads events. Nothing here may import the framework: it starts in milliseconds, and from source in tests (where
+ * The thread that reads events. Nothing here may import the framework: it starts in milliseconds, and from source in
+ * tests (where
  * no decorator runs).
  */
 export interface ReadingTask {
   readonly task: number;
   readonly options: JudgeOptions;
-  readonly events: readonly { readonly topic: string; readonly key: string; readonly headers: Readonly<Record<string, string>>; readonly length: number }[];
+  readonly events: readonly {
+    readonly topic: string;
+    readonly key: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly length: number;
+  }[];
   /** The values, one behind the other. */
   readonly values: Uint8Array<ArrayBuffer>;
 }
@@ -21,7 +27,13 @@ export type ReadingReply =
 function read({ task, options, events, values }: ReadingTask): ReadingReply {
   let at = 0;
   try {
-    return { task, ok: true, readings: events.map(({ topic, key, headers, length }) => readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options)) };
+    return {
+      task,
+      ok: true,
+      readings: events.map(({ topic, key, headers, length }) =>
+        readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options),
+      ),
+    };
   } catch (error) {
     return { task, ok: false, error: error instanceof Error ? error.name : 'an unknown error' };
   }

@@ -1,7 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { type EventFault, type FaultReason, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
-import { type Batch, deadLetterId, type Derivation, EngineUnavailable, type EventLog, type NewRecord, type OutcomeRow, park, parked, RecordTooLarge } from '@provider-access/eventlog';
+import {
+  type Batch,
+  deadLetterId,
+  type Derivation,
+  EngineUnavailable,
+  type EventLog,
+  type NewRecord,
+  type OutcomeRow,
+  park,
+  parked,
+  RecordTooLarge,
+} from '@provider-access/eventlog';
 import type { Clock } from '@provider-access/http';
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
@@ -93,7 +104,10 @@ export class RecordIntake {
   /** The partitions whose last batch failed, and why; undefined while intake goes on in all of them. PHI-free. */
   failure(): string | undefined {
     if (this.failing.size === 0) return undefined;
-    return [...this.failing].map(([partition, why]) => `${partition}: ${why}`).toSorted().join('; ');
+    return [...this.failing]
+      .map(([partition, why]) => `${partition}: ${why}`)
+      .toSorted()
+      .join('; ');
   }
 
   /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
@@ -103,15 +117,23 @@ export class RecordIntake {
       const { clock, floor, reading, transactionTimes } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
-      // Ask only now that the log has delivered the batch. An export whose positions do not include it has raised the time before (ADR 0023).
-      let [events, stamp] = await Promise.all([reading.read(batch.records, { now: this.latest.with(batch.records), floor }), transactionTimes.newest(), this.ready()]);
+      // Ask only now that the log has delivered the batch. An export whose positions do not include it has raised the
+      // time before (ADR 0023).
+      let [events, stamp] = await Promise.all([
+        reading.read(batch.records, { now: this.latest.with(batch.records), floor }),
+        transactionTimes.newest(),
+        this.ready(),
+      ]);
       stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
-      // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a partition.
+      // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a
+      // partition.
       for (;;) {
         const failed = await this.attempt(batch, events, stamp);
         if (failed === undefined) break;
-        events = events.map((event) => (event === failed.event ? { ...event, judgement: { kind: 'park' as const, ...failed.fault } } : event));
+        events = events.map((event) =>
+          event === failed.event ? { ...event, judgement: { kind: 'park' as const, ...failed.fault } } : event,
+        );
       }
       this.failing.delete(partition);
     } catch (error) {
@@ -127,12 +149,14 @@ export class RecordIntake {
    */
   private async letFactsPass({ records }: Batch): Promise<void> {
     const { factsPassed } = this.options;
-    if (factsPassed === undefined || records.reduce((sum, { value }) => sum + value.byteLength, 0) <= LARGE_BYTES) return;
+    if (factsPassed === undefined || records.reduce((sum, { value }) => sum + value.byteLength, 0) <= LARGE_BYTES)
+      return;
     await factsPassed(FACTS_PATIENCE_MS).catch(() => false);
   }
 
   private async attempt(batch: Batch, events: readonly ReadEvent[], stamp: number): Promise<Failed | undefined> {
-    if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED)) return this.derive(batch, events, stamp);
+    if (!events.some((e) => isVersioned(e) && e.judgement.about.member === SHARED))
+      return this.derive(batch, events, stamp);
     return this.shared.run(async ({ others, mine }) => {
       if (others) await this.catchUp();
       return this.derive(batch, events, stamp, mine);
@@ -141,14 +165,25 @@ export class RecordIntake {
 
   private tell(batch: Batch, offset: number, failed: ReturnType<typeof placeOf>): void {
     const deadLetter = deadLetterId(batch.topic, batch.partition, offset);
-    this.options.logger.error({ deadLetter, ...failed }, 'the platform failed at an event, which becomes a dead letter');
+    this.options.logger.error(
+      { deadLetter, ...failed },
+      'the platform failed at an event, which becomes a dead letter',
+    );
   }
 
-  private async derive(batch: Batch, events: readonly ReadEvent[], stamp: number, mine?: () => void): Promise<Failed | undefined> {
+  private async derive(
+    batch: Batch,
+    events: readonly ReadEvent[],
+    stamp: number,
+    mine?: () => void,
+  ): Promise<Failed | undefined> {
     const { derivation, log } = this.options;
     const { inFlight } = this;
     const heads = await this.headsOf(events.filter(isVersioned).map((e) => idOf(e.judgement)));
-    const owners = await this.ownership.prepare(events.map((e) => e.judgement), heads);
+    const owners = await this.ownership.prepare(
+      events.map((e) => e.judgement),
+      heads,
+    );
 
     this.lastStamp = Math.max(this.lastStamp, stamp);
     const run = new BatchRun(batch, heads, this.lastStamp);
@@ -165,7 +200,10 @@ export class RecordIntake {
       // This comes first. Once the claims are recorded, a batch that comes again finds them unchanged and starts
       // nothing.
       await this.startLevels(batch, run.starts);
-      await derivation.complete(batch, { outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }], outcomes: run.outcomes });
+      await derivation.complete(batch, {
+        outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }],
+        outcomes: run.outcomes,
+      });
     } catch (error) {
       // A part of the batch may be in the log, so the view is asked again for the versions that stand.
       this.doubts += 1;
@@ -204,13 +242,16 @@ export class RecordIntake {
     while (this.caughtUp < this.doubts) {
       const { doubts } = this;
       const head = await log.head([PA_RECORDS]);
-      if (!(await records.waitFor(head, VIEW_PATIENCE_MS)) || !(await locators.waitFor(head, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the records view has not caught up');
+      if (!(await records.waitFor(head, VIEW_PATIENCE_MS)) || !(await locators.waitFor(head, VIEW_PATIENCE_MS)))
+        throw new EngineUnavailable('the records view has not caught up');
       this.caughtUp = Math.max(this.caughtUp, doubts);
     }
-    if (this.inFlight.size > 0) this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
+    if (this.inFlight.size > 0)
+      this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
     while (this.inFlight.size > MAX_IN_FLIGHT) {
       const target = this.inFlight.oldest!;
-      if (!(await records.waitFor(target, VIEW_PATIENCE_MS)) || !(await locators.waitFor(target, VIEW_PATIENCE_MS))) throw new EngineUnavailable('the records view does not keep up');
+      if (!(await records.waitFor(target, VIEW_PATIENCE_MS)) || !(await locators.waitFor(target, VIEW_PATIENCE_MS)))
+        throw new EngineUnavailable('the records view does not keep up');
       this.inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
     }
   }
@@ -234,7 +275,8 @@ export class RecordIntake {
   }
 }
 
-const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Versioned } => e.judgement.kind === 'accept' || e.judgement.kind === 'remove';
+const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Versioned } =>
+  e.judgement.kind === 'accept' || e.judgement.kind === 'remove';
 const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
 
 /** Decides one batch in order, against heads that move with it. */
@@ -266,11 +308,15 @@ class BatchRun {
     const { judgement } = event;
     switch (judgement.kind) {
       case 'other':
-      case 'merge': return;
-      case 'park': return this.park(event, judgement.reason, judgement.detail, judgement.about);
-      case 'not-served': return this.outcome(event, 'not-served', judgement.about);
+      case 'merge':
+        return;
+      case 'park':
+        return this.park(event, judgement.reason, judgement.detail, judgement.about);
+      case 'not-served':
+        return this.outcome(event, 'not-served', judgement.about);
       case 'accept':
-      case 'remove': return this.version(event, judgement, owners);
+      case 'remove':
+        return this.version(event, judgement, owners);
     }
   }
 
@@ -279,26 +325,44 @@ class BatchRun {
     const name = `${about.type}/${about.id}`;
     const id = idOf(judgement);
     if (judgement.kind === 'accept') {
-      if (owners.anotherHolds(judgement.targets ?? [], about.member)) return this.park(event, 'names-another-member', `${about.type}.target names a resource that belongs to another member`, name);
+      if (owners.anotherHolds(judgement.targets ?? [], about.member))
+        return this.park(
+          event,
+          'names-another-member',
+          `${about.type}.target names a resource that belongs to another member`,
+          name,
+        );
       const other = owners.otherOwner(about);
-      if (other !== undefined && !owners.mayTakeOver(other, about.member)) return this.park(event, 'owned-by-another-member', 'this Type/id belongs to another member until a delete or merge releases it', name);
+      if (other !== undefined && !owners.mayTakeOver(other, about.member))
+        return this.park(
+          event,
+          'owned-by-another-member',
+          'this Type/id belongs to another member until a delete or merge releases it',
+          name,
+        );
       if (other !== undefined) {
         // One person has one order of versions: an event that is older than the copy under the retired id takes nothing
         // over.
         const theirs = this.heads.get(recordId(other, about.type, about.id));
-        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older') return this.outcome(event, 'superseded', name);
+        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older')
+          return this.outcome(event, 'superseded', name);
         this.release(event, about, other);
       }
     }
     const head = this.heads.get(id);
     const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
-    if (decided.outcome === 'parked') return this.park(event, decided.reason as FaultReason, 'this event id came before with other content', name);
+    if (decided.outcome === 'parked')
+      return this.park(event, decided.reason as FaultReason, 'this event id came before with other content', name);
     this.apply(event, id, decided);
-    if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded') this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
+    if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded')
+      this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
     const after = this.heads.get(id);
     if (after !== undefined && after.deleted !== true) {
       if (judgement.kind === 'accept') owners.took(about);
-    } else if (judgement.kind === 'accept' || (head !== undefined && (head.deleted !== true || decided.event === undefined))) {
+    } else if (
+      judgement.kind === 'accept' ||
+      (head !== undefined && (head.deleted !== true || decided.event === undefined))
+    ) {
       // No member has the resource any more (or the event that removed it came again, and the release may have been
       // lost).
       owners.removed(about);
@@ -323,8 +387,24 @@ class BatchRun {
     this.changed.set(id, decided.head);
   }
 
-  private outcome(event: ReadEvent, outcome: OutcomeRow['outcome'], about?: string, reason?: string, deadLetter?: string, { removed, unresolved }: Pick<OutcomeRow, 'removed' | 'unresolved'> = {}): void {
-    this.outcomes.push({ event: event.id, outcome, ...(event.receipt !== undefined && { receipt: event.receipt }), ...(reason !== undefined && { reason }), ...(deadLetter !== undefined && { deadLetter }), ...(about !== undefined && { about }), ...(removed !== undefined && { removed }), ...(unresolved !== undefined && { unresolved }) });
+  private outcome(
+    event: ReadEvent,
+    outcome: OutcomeRow['outcome'],
+    about?: string,
+    reason?: string,
+    deadLetter?: string,
+    { removed, unresolved }: Pick<OutcomeRow, 'removed' | 'unresolved'> = {},
+  ): void {
+    this.outcomes.push({
+      event: event.id,
+      outcome,
+      ...(event.receipt !== undefined && { receipt: event.receipt }),
+      ...(reason !== undefined && { reason }),
+      ...(deadLetter !== undefined && { deadLetter }),
+      ...(about !== undefined && { about }),
+      ...(removed !== undefined && { removed }),
+      ...(unresolved !== undefined && { unresolved }),
+    });
   }
 
   private park(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {
@@ -339,10 +419,18 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
   const { data } = event;
   const { traceparent } = record.headers;
   return {
-    key: id, partitionKey: data.member,
+    key: id,
+    partitionKey: data.member,
     headers: {
-      ce_specversion: '1.0', ce_id: `${record.topic}/${record.partition}/${record.offset}/${data.member}`, ce_type: event.type, ce_source: '/resources', ce_time: data.lastUpdated,
-      ce_subject: data.member, [VERSION_HEADER]: String(data.versionId), 'content-type': 'application/json', ...(traceparent !== undefined && { traceparent }),
+      ce_specversion: '1.0',
+      ce_id: `${record.topic}/${record.partition}/${record.offset}/${data.member}`,
+      ce_type: event.type,
+      ce_source: '/resources',
+      ce_time: data.lastUpdated,
+      ce_subject: data.member,
+      [VERSION_HEADER]: String(data.versionId),
+      'content-type': 'application/json',
+      ...(traceparent !== undefined && { traceparent }),
     },
     value: JSON.stringify(data),
   };

@@ -36,11 +36,14 @@ export class SharedTurn {
     return run;
   }
 
-  private async turn<T>(work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>): Promise<T> {
+  private async turn<T>(
+    work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>,
+  ): Promise<T> {
     const asked = performance.now();
     let lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
     while (lease === undefined) {
-      if (performance.now() - asked > PATIENCE_MS) throw new EngineUnavailable('another instance is busy with shared records');
+      if (performance.now() - asked > PATIENCE_MS)
+        throw new EngineUnavailable('another instance is busy with shared records');
       await delay(ASK_MS);
       lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
     }
@@ -51,7 +54,8 @@ export class SharedTurn {
       return await work({
         others,
         mine() {
-          if (performance.now() - begun > TURN_MS / 2) throw new EngineUnavailable('the turn for shared records took too long');
+          if (performance.now() - begun > TURN_MS / 2)
+            throw new EngineUnavailable('the turn for shared records took too long');
         },
       });
     } finally {

@@ -40,7 +40,11 @@ export class Targets {
       }
     }
     if (things.size === 0) return;
-    await this.holders([...things.keys()].filter((key) => !batch.owners.has(key)), things, batch);
+    await this.holders(
+      [...things.keys()].filter((key) => !batch.owners.has(key)),
+      things,
+      batch,
+    );
     const foreign = [...things].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
     // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
     // letter because of an old view.
@@ -49,14 +53,21 @@ export class Targets {
       await this.options.newest();
       await this.holders(seen, things, batch);
     }
-    for (const { targets, about: { member } } of withTargets(judgements)) {
+    for (const {
+      targets,
+      about: { member },
+    } of withTargets(judgements)) {
       const others = new Set(targets.flatMap((target) => batch.holderOf(target) ?? []));
       others.delete(member);
       for (const other of others) if (await this.areOne(other, member)) batch.persons.add(pairOf(other, member));
     }
   }
 
-  private async holders(keys: readonly string[], things: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+  private async holders(
+    keys: readonly string[],
+    things: ReadonlyMap<string, Thing>,
+    batch: BatchOwners,
+  ): Promise<void> {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
       const found = await this.options.holdersOf(some, things);
@@ -84,11 +95,17 @@ export class Targets {
 
   private async leads(retired: string, member: string): Promise<boolean> {
     let at: string | undefined = retired;
-    for (let i = 0; i < MAX_CHAIN && at !== undefined && at !== member; i++) at = await this.options.claims.get(MERGED, at);
+    for (let i = 0; i < MAX_CHAIN && at !== undefined && at !== member; i++)
+      at = await this.options.claims.get(MERGED, at);
     return at === member;
   }
 }
 
-interface WithTargets { readonly targets: readonly string[]; readonly about: Thing }
+interface WithTargets {
+  readonly targets: readonly string[];
+  readonly about: Thing;
+}
 const withTargets = (judgements: readonly Judgement[]): WithTargets[] =>
-  judgements.flatMap((j) => (j.kind === 'accept' && j.targets !== undefined ? [{ targets: j.targets, about: j.about }] : []));
+  judgements.flatMap((j) =>
+    j.kind === 'accept' && j.targets !== undefined ? [{ targets: j.targets, about: j.about }] : [],
+  );

@@ -54,7 +54,9 @@ export class VisibleLevels {
     const partition = Number(text);
     const position = { [topic]: [...new Array<number>(partition).fill(0), next] };
     const { records, locators } = this.options.reader.views;
-    const passed = await Promise.all([records, locators].map((view) => view.waitFor(position, VIEW_PATIENCE_MS, ['resources'])));
+    const passed = await Promise.all(
+      [records, locators].map((view) => view.waitFor(position, VIEW_PATIENCE_MS, ['resources'])),
+    );
     if (!passed.every(Boolean)) throw new EngineUnavailable('the records view has not caught up');
     return { topic, partition };
   }
@@ -63,22 +65,31 @@ export class VisibleLevels {
    * Leaves out claims that became dead letters after they were started, because their record is larger than the log
    * takes. Their time continues with the dead letter, and they are started again when it is replayed.
    */
-  private async recorded({ starts }: ServiceLevelStarted, { topic, partition }: Place): Promise<ServiceLevelStarted['starts']> {
+  private async recorded(
+    { starts }: ServiceLevelStarted,
+    { topic, partition }: Place,
+  ): Promise<ServiceLevelStarted['starts']> {
     const { log, deadLetters } = this.options;
     // A dead letter is appended before the progress that the views have passed.
-    if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS))) throw new EngineUnavailable('the view of dead letters has not caught up');
+    if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS)))
+      throw new EngineUnavailable('the view of dead letters has not caught up');
     const parked = await deadLetters.getMany(starts.map(({ offset }) => deadLetterId(topic, partition, offset)));
     return starts.filter((_, i) => parked[i] === undefined);
   }
 }
 
-interface Place { readonly topic: string; readonly partition: number }
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
 
 /** The starts of intake; export measures exports. */
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
   if (typeOf(record) !== 'pa.service-level-started.v1' || !INBOUND.test(record.key)) return undefined;
   try {
-    return JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8')) as ServiceLevelStarted;
+    return JSON.parse(
+      Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
+    ) as ServiceLevelStarted;
   } catch {
     // A start that cannot be read is not measured. The starts behind it are.
     return undefined;

@@ -3,7 +3,14 @@ import { Refusal } from '@provider-access/http';
 
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 export const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
-const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json', 'text/json', 'application/json+fhir']);
+const JSON_RANGES = new Set([
+  '*/*',
+  'application/*',
+  'application/fhir+json',
+  'application/json',
+  'text/json',
+  'application/json+fhir',
+]);
 
 /** @throws Refusal 404 for a type that is not served: a route that does not exist */
 export function servedType(type: string): void {
@@ -21,4 +28,5 @@ export function acceptsJson(accept: string | undefined): void {
 }
 
 /** One answer for a resource that is not there and for one that the client may not see. */
-export const unknownResource = (): Refusal => new Refusal('not-found', 'There is no such resource, or it is not available to you.');
+export const unknownResource = (): Refusal =>
+  new Refusal('not-found', 'There is no such resource, or it is not available to you.');

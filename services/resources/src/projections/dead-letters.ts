@@ -1,4 +1,13 @@
-import { deadLetterTopic, type DeadLetterDiscarded, type DeadLetterReplayed, type EventParked, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, type Service, typeOf } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type DeadLetterDiscarded,
+  type DeadLetterReplayed,
+  type EventParked,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  type Service,
+  typeOf,
+} from '@provider-access/events';
 import { type Metrics, shared } from '@provider-access/observability';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
@@ -11,23 +20,52 @@ export interface DeadLetterPart {
   readonly detail: string;
   readonly parkedBy: string;
   readonly parkedAt: string;
-  readonly event: { readonly id?: string; readonly type?: string; readonly source?: string; readonly subject?: string; readonly time?: string; readonly receipt?: string };
+  readonly event: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly source?: string;
+    readonly subject?: string;
+    readonly time?: string;
+    readonly receipt?: string;
+  };
   /** Where it came in. */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number };
   /** Where it was parked. */
   readonly place: { readonly topic: string; readonly partition: number; readonly offset: number };
   readonly attempt: number;
-  readonly resolution?: { readonly by: string; readonly at: string; readonly reason?: string; readonly corrected?: boolean; readonly event?: string };
+  readonly resolution?: {
+    readonly by: string;
+    readonly at: string;
+    readonly reason?: string;
+    readonly corrected?: boolean;
+    readonly event?: string;
+  };
 }
 
-const TYPES = new Set<string | undefined>(['pa.event-parked.v1', 'pa.dead-letter-replayed.v1', 'pa.dead-letter-discarded.v1']);
-const dataOf = (record: LogRecord): unknown => JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'));
+const TYPES = new Set<string | undefined>([
+  'pa.event-parked.v1',
+  'pa.dead-letter-replayed.v1',
+  'pa.dead-letter-discarded.v1',
+]);
+const dataOf = (record: LogRecord): unknown =>
+  JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'));
 
 function opened(record: LogRecord): DeadLetterPart {
   const { headers: h, ...data } = dataOf(record) as EventParked;
-  const event = { id: h['ce_id'], type: h['ce_type'], source: h['ce_source'], subject: h['ce_subject'], time: h['ce_time'], receipt: h['ce_pareceipt'] };
+  const event = {
+    id: h['ce_id'],
+    type: h['ce_type'],
+    source: h['ce_source'],
+    subject: h['ce_subject'],
+    time: h['ce_time'],
+    receipt: h['ce_pareceipt'],
+  };
   return {
-    status: 'open', reason: data.reason, detail: data.detail, parkedBy: data.parkedBy, parkedAt: data.parkedAt,
+    status: 'open',
+    reason: data.reason,
+    detail: data.detail,
+    parkedBy: data.parkedBy,
+    parkedAt: data.parkedAt,
     event: Object.fromEntries(Object.entries(event).filter(([, v]) => v !== undefined)),
     origin: { topic: data.topic, partition: data.partition, offset: data.offset },
     place: { topic: record.topic, partition: record.partition, offset: record.offset },
@@ -43,7 +81,8 @@ const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   evolve(part, record) {
     switch (typeOf(record)) {
       // A redelivery makes no second dead letter: the first one stays, whatever became of it.
-      case 'pa.event-parked.v1': return part === undefined ? opened(record) : undefined;
+      case 'pa.event-parked.v1':
+        return part === undefined ? opened(record) : undefined;
       case 'pa.dead-letter-replayed.v1': {
         if (part === undefined) return undefined;
         const { by, at, corrected, event } = dataOf(record) as DeadLetterReplayed;
@@ -59,13 +98,18 @@ const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
 });
 
 /** A topic writes its own part only. */
-const PARTS: Readonly<Record<string, string>> = { [deadLetterTopic(PAYER_MEMBER_EVENTS)]: 'member', [deadLetterTopic(PAYER_PROVIDER_EVENTS)]: 'provider' };
+const PARTS: Readonly<Record<string, string>> = {
+  [deadLetterTopic(PAYER_MEMBER_EVENTS)]: 'member',
+  [deadLetterTopic(PAYER_PROVIDER_EVENTS)]: 'provider',
+};
 
 const PARKERS: readonly Service[] = ['resources', 'attribution', 'consent'];
 
 /** Dead letters and their resolutions. */
 export const deadLetters: Projection = {
-  owner: 'resources', name: 'dead-letters', version: 1,
+  owner: 'resources',
+  name: 'dead-letters',
+  version: 1,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromDeadLetters(part)])),
   indexes: Object.values(PARTS).flatMap((part) => [
     { name: `by_status_${part}`, fields: [`${part}.status`, `${part}.parkedAt`] },
@@ -91,27 +135,49 @@ export function measureDeadLetters(metrics: Metrics, reader: ViewReader): void {
     }
     return counts;
   }, EVERY_MS);
-  metrics.read('pa_dead_letters_open', async () => [...(await open())].map(([key, value]) => {
-    const [topic, service] = key.split(' ') as [string, Service];
-    return { labels: { topic, service }, value };
-  }));
+  metrics.read('pa_dead_letters_open', async () =>
+    [...(await open())].map(([key, value]) => {
+      const [topic, service] = key.split(' ') as [string, Service];
+      return { labels: { topic, service }, value };
+    }),
+  );
 }
 
-export interface DeadLetter { readonly id: string; readonly letter: DeadLetterPart }
+export interface DeadLetter {
+  readonly id: string;
+  readonly letter: DeadLetterPart;
+}
 
 export async function getDeadLetter(reader: ViewReader, id: string): Promise<DeadLetterPart | undefined> {
   const document = await reader.get(id);
-  return document === undefined ? undefined : (Object.values(PARTS).map((part) => document[part]).find((p) => p !== undefined) as DeadLetterPart | undefined);
+  return document === undefined
+    ? undefined
+    : (Object.values(PARTS)
+        .map((part) => document[part])
+        .find((p) => p !== undefined) as DeadLetterPart | undefined);
 }
 
 /** Oldest first, of all topics, after a place in that order. */
-export async function findDeadLetters(reader: ViewReader, status: DeadLetterStatus | undefined, after: { readonly at: string; readonly id: string } | undefined, limit: number): Promise<readonly DeadLetter[]> {
-  const pages = await Promise.all(Object.values(PARTS).map(async (part) => {
-    const documents = await reader.find({
-      ...(status === undefined ? { index: `by_time_${part}` } : { index: `by_status_${part}`, equals: [status] }),
-      ...(after !== undefined && { after: { values: [after.at], id: after.id } }), limit,
-    });
-    return documents.map((d) => ({ id: d._id, letter: d[part] as DeadLetterPart }));
-  }));
-  return pages.flat().toSorted((a, b) => (a.letter.parkedAt < b.letter.parkedAt ? -1 : a.letter.parkedAt > b.letter.parkedAt ? 1 : a.id < b.id ? -1 : 1)).slice(0, limit);
+export async function findDeadLetters(
+  reader: ViewReader,
+  status: DeadLetterStatus | undefined,
+  after: { readonly at: string; readonly id: string } | undefined,
+  limit: number,
+): Promise<readonly DeadLetter[]> {
+  const pages = await Promise.all(
+    Object.values(PARTS).map(async (part) => {
+      const documents = await reader.find({
+        ...(status === undefined ? { index: `by_time_${part}` } : { index: `by_status_${part}`, equals: [status] }),
+        ...(after !== undefined && { after: { values: [after.at], id: after.id } }),
+        limit,
+      });
+      return documents.map((d) => ({ id: d._id, letter: d[part] as DeadLetterPart }));
+    }),
+  );
+  return pages
+    .flat()
+    .toSorted((a, b) =>
+      a.letter.parkedAt < b.letter.parkedAt ? -1 : a.letter.parkedAt > b.letter.parkedAt ? 1 : a.id < b.id ? -1 : 1,
+    )
+    .slice(0, limit);
 }

@@ -1,4 +1,14 @@
-import { type Counts, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_RECORDS, type Progress, PROGRESS_TYPE, type ProgressOutcome, typeOf } from '@provider-access/events';
+import {
+  type Counts,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_PROVIDERS,
+  PA_RECORDS,
+  type Progress,
+  PROGRESS_TYPE,
+  type ProgressOutcome,
+  typeOf,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/eventlog';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
 
@@ -6,14 +16,20 @@ import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views
 export interface HandledPart {
   readonly receipt: string;
   readonly deriver: string;
-  /** Inbound partition as `topic/partition`, and its offsets [from, next) that the batch had. Absent in documents of before. */
+  /**
+   * Inbound partition as `topic/partition`, and its offsets [from, next) that the batch had. Absent in documents of
+   * before.
+   */
   readonly inbound?: string;
   readonly from?: number;
   readonly next?: number;
   readonly counts: Readonly<Record<string, number>>;
   /** What redaction removed, by path. Absent where it removed nothing. */
   readonly removed?: Counts;
-  /** Conditional references that were recorded, by path and type. Absent where there were none, and in documents of the release before. */
+  /**
+   * Conditional references that were recorded, by path and type. Absent where there were none, and in documents of the
+   * release before.
+   */
   readonly unresolved?: Counts;
   readonly items: ProgressOutcome['items'];
 }
@@ -21,14 +37,16 @@ export interface HandledPart {
 const parsed = new WeakMap<LogRecord, Progress>();
 function progressOf(record: LogRecord): Progress {
   let data = parsed.get(record);
-  if (data === undefined) parsed.set(record, (data = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress));
+  if (data === undefined)
+    parsed.set(record, (data = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress));
   return data;
 }
 /**
  * The batch is part of the id: one document for each batch, written without reading. A batch that is handled again
  * overwrites its own document.
  */
-const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string => `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
+const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string =>
+  `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
 
 const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   part,
@@ -46,17 +64,32 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const { deriver, topic, partition, from, next } = progress;
     const { receipt, counts, removed, unresolved, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
-    return { receipt, deriver, ...place, counts, ...(removed !== undefined && { removed }), ...(unresolved !== undefined && { unresolved }), items };
+    return {
+      receipt,
+      deriver,
+      ...place,
+      counts,
+      ...(removed !== undefined && { removed }),
+      ...(unresolved !== undefined && { unresolved }),
+      items,
+    };
   },
 });
 
 /** A topic writes its own part only. A document has the part of the one topic on which its batch was reported. */
-const PARTS: Readonly<Record<string, string>> = { [PA_RECORDS]: 'records', [PA_ATTRIBUTION]: 'attribution', [PA_PROVIDERS]: 'providers', [PA_CONSENT]: 'consent' };
+const PARTS: Readonly<Record<string, string>> = {
+  [PA_RECORDS]: 'records',
+  [PA_ATTRIBUTION]: 'attribution',
+  [PA_PROVIDERS]: 'providers',
+  [PA_CONSENT]: 'consent',
+};
 const indexOf = (part: string): string => `by_receipt_${part}`;
 
 /** The outcomes of the events of each POST /events, from the progress of every service that decides about events. */
 export const receipts: Projection = {
-  owner: 'resources', name: 'receipts', version: 2,
+  owner: 'resources',
+  name: 'receipts',
+  version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromProgress(part)])),
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
@@ -65,7 +98,8 @@ export const receipts: Projection = {
 export async function handledOf(reader: ViewReader, receipt: string): Promise<readonly HandledPart[]> {
   const parts: HandledPart[] = [];
   for (const part of Object.values(PARTS)) {
-    for await (const document of reader.scan({ index: indexOf(part), equals: [receipt] })) parts.push(document[part] as HandledPart);
+    for await (const document of reader.scan({ index: indexOf(part), equals: [receipt] }))
+      parts.push(document[part] as HandledPart);
   }
   return withoutOverlaps(parts);
 }
@@ -95,7 +129,12 @@ export function withoutOverlaps(parts: readonly HandledPart[]): readonly Handled
   return kept;
 }
 
-interface Best { readonly total: number; readonly recorded: number; readonly last?: HandledPart; readonly before?: Best }
+interface Best {
+  readonly total: number;
+  readonly recorded: number;
+  readonly last?: HandledPart;
+  readonly before?: Best;
+}
 
 /** Weighted interval scheduling: by end, each with the best of what ends before it begins. */
 function heaviest(group: readonly HandledPart[]): HandledPart[] {
@@ -103,15 +142,22 @@ function heaviest(group: readonly HandledPart[]): HandledPart[] {
   const best: Best[] = [{ total: 0, recorded: 0 }];
   sorted.forEach((part, i) => {
     let low = 0;
-    for (let high = i; low < high; ) {
+    for (let high = i; low < high;) {
       const middle = (low + high) >> 1;
       if (sorted[middle]!.next! <= part.from!) low = middle + 1;
       else high = middle;
     }
     const before = best[low]!;
-    const taken: Best = { total: before.total + totalOf(part), recorded: before.recorded + (part.counts['recorded'] ?? 0), last: part, before };
+    const taken: Best = {
+      total: before.total + totalOf(part),
+      recorded: before.recorded + (part.counts['recorded'] ?? 0),
+      last: part,
+      before,
+    };
     const passed = best[i]!;
-    best.push(taken.total > passed.total || (taken.total === passed.total && taken.recorded > passed.recorded) ? taken : passed);
+    best.push(
+      taken.total > passed.total || (taken.total === passed.total && taken.recorded > passed.recorded) ? taken : passed,
+    );
   });
   const chosen: HandledPart[] = [];
   for (let at: Best | undefined = best.at(-1); at?.last !== undefined; at = at.before) chosen.unshift(at.last);

@@ -17,8 +17,38 @@ const deep = (levels: number): Json => {
 };
 /** What a value is replaced by: wrong types, impossible values, values that code tends to trust. */
 const VALUES: readonly (() => Json)[] = [
-  ...[null, true, 0, -1, 1.5, 1e308, '', ' ', 'x', '\u0000', '\u202e', '\ud800', '{INR}', 'Infinity', '__proto__', 'constructor'].map((v) => () => v),
-  ...['2026-02-30', '2026-06-31', '2025-02-29', '2026-01-01T24:00:00Z', '2026-01-01T00:00:00+15:00', '2026-12-31T23:59:60Z', '9999-12-31', '0000-01-01', '0001-01-01', '2026-13-01', '20260101', '2999-01-01T00:00:00Z'].map((v) => () => v),
+  ...[
+    null,
+    true,
+    0,
+    -1,
+    1.5,
+    1e308,
+    '',
+    ' ',
+    'x',
+    '\u0000',
+    '\u202e',
+    '\ud800',
+    '{INR}',
+    'Infinity',
+    '__proto__',
+    'constructor',
+  ].map((v) => () => v),
+  ...[
+    '2026-02-30',
+    '2026-06-31',
+    '2025-02-29',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T00:00:00+15:00',
+    '2026-12-31T23:59:60Z',
+    '9999-12-31',
+    '0000-01-01',
+    '0001-01-01',
+    '2026-13-01',
+    '20260101',
+    '2999-01-01T00:00:00Z',
+  ].map((v) => () => v),
   () => [],
   () => ({}),
   () => [[]],
@@ -31,7 +61,16 @@ const VALUES: readonly (() => Json)[] = [
   () => '1234567893',
 ];
 const ATTRIBUTES = ['specversion', 'id', 'source', 'type', 'time', 'subject'];
-const TYPES = ['payer.member-opted-out.v2', 'payer.member-optedout.v1', 'Payer.Member-Opted-Out.V1', 'payer.weather-changed.v1', 'pa.opted-in.v1', 'pa.progress.v1', 'payer.resource-recorded.v1', 'payer.members-merged.v1'];
+const TYPES = [
+  'payer.member-opted-out.v2',
+  'payer.member-optedout.v1',
+  'Payer.Member-Opted-Out.V1',
+  'payer.weather-changed.v1',
+  'pa.opted-in.v1',
+  'pa.progress.v1',
+  'payer.resource-recorded.v1',
+  'payer.members-merged.v1',
+];
 
 /** Every place of a value, as the container and its key. */
 function places(value: Json, out: { readonly in: Json[] | Structured; readonly key: string }[] = []): typeof out {
@@ -55,7 +94,12 @@ function mutateData(data: Json, draw: Draw): Json {
         delete container[place.key];
         break;
       case 1:
-        Object.defineProperty(container, ['__proto__', 'extension', 'unknown', 'contained', 'resourceType'][draw(5)]!, { value: VALUES[draw(VALUES.length)]!(), enumerable: true, configurable: true, writable: true });
+        Object.defineProperty(container, ['__proto__', 'extension', 'unknown', 'contained', 'resourceType'][draw(5)]!, {
+          value: VALUES[draw(VALUES.length)]!(),
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
         break;
       default:
         container[place.key] = VALUES[draw(VALUES.length)]!();
@@ -73,15 +117,25 @@ export interface Mutated {
 }
 
 /**
- * The n-th mutated event. Its id, source and receipt are its own where they are not what was mutated, so that every event can be told from the
+ * The n-th mutated event. Its id, source and receipt are its own where they are not what was mutated, so that every
+ * event can be told from the
  * others and concerns `members` alone.
  */
 export function mutated(n: number, draw: Draw, members: readonly string[]): Mutated {
   const event = structuredClone(VALID[draw(VALID.length)]!);
-  const provider = String(event['type']).startsWith('payer.provider') || String(event['type']).startsWith('payer.network');
+  const provider =
+    String(event['type']).startsWith('payer.provider') || String(event['type']).startsWith('payer.network');
   const subject = members[draw(members.length)]!;
-  const text = JSON.stringify(event['data']).replaceAll('member-1', subject).replaceAll('member-2', members[draw(members.length)]!);
-  Object.assign(event, { id: `fuzz-${n}`, source: 'urn:fuzz', pareceipt: `fuzz-${n}`, data: JSON.parse(text) as Json, ...(!provider && { subject }) });
+  const text = JSON.stringify(event['data'])
+    .replaceAll('member-1', subject)
+    .replaceAll('member-2', members[draw(members.length)]!);
+  Object.assign(event, {
+    id: `fuzz-${n}`,
+    source: 'urn:fuzz',
+    pareceipt: `fuzz-${n}`,
+    data: JSON.parse(text) as Json,
+    ...(!provider && { subject }),
+  });
   const kind = draw(10);
   if (kind < 7) event['data'] = mutateData(event['data']!, draw);
   else if (kind < 9) {
@@ -89,17 +143,29 @@ export function mutated(n: number, draw: Draw, members: readonly string[]): Muta
     if (draw(6) === 0) delete event[name];
     else event[name] = name === 'type' && draw(2) === 0 ? TYPES[draw(TYPES.length)]! : VALUES[draw(VALUES.length)]!();
   }
-  const what = `${String(event['type'])} ${['data', 'data', 'data', 'data', 'data', 'data', 'data', 'attribute', 'attribute', 'bytes'][kind]}`;
-  const topic = provider === (draw(20) > 0) ? 'payer.provider-events' : 'payer.member-events';
+  const what =
+    `${String(event['type'])} ` +
+    `${['data', 'data', 'data', 'data', 'data', 'data', 'data', 'attribute', 'attribute', 'bytes'][kind]}`;
+  const topic = provider === draw(20) > 0 ? 'payer.provider-events' : 'payer.member-events';
   const key = typeof event['subject'] === 'string' && draw(20) > 0 ? event['subject'] : subject;
   const place = { key, partitionKey: key };
   if (draw(4) === 0) {
     const value = damaged(JSON.stringify(event), kind === 9, draw);
-    return { topic, what: `${what} structured`, record: { ...place, headers: { 'content-type': 'application/cloudevents+json' }, value } };
+    return {
+      topic,
+      what: `${what} structured`,
+      record: { ...place, headers: { 'content-type': 'application/cloudevents+json' }, value },
+    };
   }
   const headers: Record<string, string> = { 'content-type': 'application/json' };
-  for (const [name, value] of Object.entries(event)) if (name !== 'data' && name !== 'datacontenttype') headers[`ce_${name}`] = typeof value === 'string' ? value : JSON.stringify(value);
-  return { topic, what, record: { ...place, headers, value: damaged(JSON.stringify(event['data'] ?? null), kind === 9, draw) } };
+  for (const [name, value] of Object.entries(event))
+    if (name !== 'data' && name !== 'datacontenttype')
+      headers[`ce_${name}`] = typeof value === 'string' ? value : JSON.stringify(value);
+  return {
+    topic,
+    what,
+    record: { ...place, headers, value: damaged(JSON.stringify(event['data'] ?? null), kind === 9, draw) },
+  };
 }
 
 /** Bytes that were cut, doubled or changed. */

@@ -4,8 +4,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/http';
 import { FORWARD_EXPORT } from '../../tokens.ts';
 
-export interface ForwardedRequest { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>; readonly body: Uint8Array | undefined }
-export interface ForwardedResponse { readonly status: number; readonly headers: Readonly<Record<string, string | readonly string[] | number | undefined>>; readonly body: string | Uint8Array | Readable }
+export interface ForwardedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Uint8Array | undefined;
+}
+export interface ForwardedResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | number | undefined>>;
+  readonly body: string | Uint8Array | Readable;
+}
 /** Hands a request on to export, whichever way the runner reaches it. */
 export type ForwardExport = (request: ForwardedRequest) => Promise<ForwardedResponse>;
 
@@ -25,9 +34,13 @@ export class GroupExportController {
     const { method, url, body } = request;
     // The body's length is the forwarder's to tell.
     const { 'content-length': _received, ...headers } = request.headers;
-    if (method !== 'GET' && method !== 'POST') throw new Refusal('method-not-allowed', 'Use GET or POST.', { headers: { allow: 'GET, POST' } });
+    if (method !== 'GET' && method !== 'POST')
+      throw new Refusal('method-not-allowed', 'Use GET or POST.', { headers: { allow: 'GET, POST' } });
     const answer = await this.forward({ method, url, headers, body: body instanceof Uint8Array ? body : undefined });
     const { connection: _connection, 'transfer-encoding': _coding, ...kept } = answer.headers;
-    void reply.code(answer.status).headers(kept as Record<string, string>).send(answer.body);
+    void reply
+      .code(answer.status)
+      .headers(kept as Record<string, string>)
+      .send(answer.body);
   }
 }

@@ -7,14 +7,21 @@ import { type GroupMember, groupResource } from '@provider-access/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/views';
 import type { AttributionConfig } from '../../config.ts';
 
-export interface ClientGroup extends GroupPart { readonly id: string }
+export interface ClientGroup extends GroupPart {
+  readonly id: string;
+}
 /** A Group as one client may see it now. */
-export interface VisibleGroup { readonly resource: FhirResource; readonly members: readonly string[]; readonly lastUpdated: number }
+export interface VisibleGroup {
+  readonly resource: FhirResource;
+  readonly members: readonly string[];
+  readonly lastUpdated: number;
+}
 
 const PAGE = 500;
 /** Ends inside are exclusive; Period.end is the last moment. */
 const lastMoment = (end: string): string => instant(Date.parse(end) - 1);
-const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined => providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
+const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined =>
+  providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
 
 /** Groups of a client: those of providers that it is bound to and that are in network. Others do not exist for it. */
 export class GroupView {
@@ -54,7 +61,11 @@ export class GroupView {
   private admit(doc: ViewDocument, client: string): ClientGroup | undefined {
     const group = doc['group'] as GroupPart;
     const bound = this.facts.parties.client(client)?.providers ?? [];
-    if (!group.providers.some((p) => bound.includes(p)) || !inNetwork(this.facts.parties, group.providers, this.facts.parties.decisionTime(this.ports.clock.now()))) return undefined;
+    if (
+      !group.providers.some((p) => bound.includes(p)) ||
+      !inNetwork(this.facts.parties, group.providers, this.facts.parties.decisionTime(this.ports.clock.now()))
+    )
+      return undefined;
     return { ...group, id: doc._id };
   }
 
@@ -69,7 +80,12 @@ export class GroupView {
       decisions.forEach((decision, i) => {
         if (!decision.permit) return;
         quantity++;
-        if (quantity > this.config.MAX_GROUP_MEMBERS && !summary) throw new Refusal('too-costly', `This Group has more than ${this.config.MAX_GROUP_MEMBERS} members. Read it with _summary=true and get its members by $export.`);
+        if (quantity > this.config.MAX_GROUP_MEMBERS && !summary)
+          throw new Refusal(
+            'too-costly',
+            `This Group has more than ${this.config.MAX_GROUP_MEMBERS} members. Read it with _summary=true and get ` +
+              'its members by $export.',
+          );
         const attribution = decision.attributions[0]!;
         lastUpdated = Math.max(lastUpdated, Date.parse(attribution.recordedAt));
         if (summary) return;
@@ -87,16 +103,28 @@ export class GroupView {
     const npi = valueOf(group.providers, 'npi|');
     const tin = valueOf(group.providers, 'tin|');
     const resource = groupResource({
-      id: group.id, versionId: String(lastUpdated), lastUpdated: new Date(lastUpdated).toISOString(), members, quantity, summary,
-      ...(npi !== undefined && { providerNpi: npi }), ...(tin !== undefined && { tin }), ...(group.contract !== undefined && { contract: { value: group.contract } }),
-      payer: { reference: this.config.PAYER_ORGANIZATION, ...(this.config.PAYER_NAME !== undefined && { display: this.config.PAYER_NAME }) },
+      id: group.id,
+      versionId: String(lastUpdated),
+      lastUpdated: new Date(lastUpdated).toISOString(),
+      members,
+      quantity,
+      summary,
+      ...(npi !== undefined && { providerNpi: npi }),
+      ...(tin !== undefined && { tin }),
+      ...(group.contract !== undefined && { contract: { value: group.contract } }),
+      payer: {
+        reference: this.config.PAYER_ORGANIZATION,
+        ...(this.config.PAYER_NAME !== undefined && { display: this.config.PAYER_NAME }),
+      },
     });
     return { resource, members: members.map((m) => m.member), lastUpdated };
   }
 }
 
 /** Identifiers that a Group can be searched by. */
-export function identifiersOf(group: ClientGroup): readonly { readonly system: string | undefined; readonly value: string }[] {
+export function identifiersOf(
+  group: ClientGroup,
+): readonly { readonly system: string | undefined; readonly value: string }[] {
   const npi = valueOf(group.providers, 'npi|');
   const tin = valueOf(group.providers, 'tin|');
   return [

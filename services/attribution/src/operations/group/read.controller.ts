@@ -28,7 +28,16 @@ export class GroupReadController {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 'r');
     const summary = readSummary(request.url);
-    const refuse = async (reason: string): Promise<void> => this.audit.record({ client, action: 'group-read', outcome: 'refused', reason, members: [], resources: 0, types: ['Group'] });
+    const refuse = async (reason: string): Promise<void> =>
+      this.audit.record({
+        client,
+        action: 'group-read',
+        outcome: 'refused',
+        reason,
+        members: [],
+        resources: 0,
+        types: ['Group'],
+      });
     const group = await this.view.one(client, id);
     if (group === undefined) {
       await refuse('group-unknown');
@@ -38,16 +47,32 @@ export class GroupReadController {
       if (error instanceof Refusal) await refuse(error.kind);
       throw error;
     });
-    await this.audit.release({ client, action: 'group-read', ...membersOf(countedBy(visible.members)), resources: 1, types: ['Group'], group: group.id });
+    await this.audit.release({
+      client,
+      action: 'group-read',
+      ...membersOf(countedBy(visible.members)),
+      resources: 1,
+      types: ['Group'],
+      group: group.id,
+    });
     const { versionId, lastUpdated } = visible.resource['meta'] as { versionId: string; lastUpdated: string };
-    void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store', etag: `W/"${versionId}"`, 'last-modified': new Date(lastUpdated).toUTCString() }).send(JSON.stringify(visible.resource));
+    void reply
+      .headers({
+        'content-type': 'application/fhir+json; charset=utf-8',
+        'cache-control': 'no-store',
+        etag: `W/"${versionId}"`,
+        'last-modified': new Date(lastUpdated).toUTCString(),
+      })
+      .send(JSON.stringify(visible.resource));
   }
 }
 
 /** `_summary` and `_format` as a search reads them; anything else is refused. */
 function readSummary(url: string): boolean {
   const parameters = new URL(url, 'http://localhost').searchParams;
-  for (const name of parameters.keys()) if (name !== '_summary' && name !== '_format') throw new Refusal('not-supported', 'A read takes _summary and _format only.');
+  for (const name of parameters.keys())
+    if (name !== '_summary' && name !== '_format')
+      throw new Refusal('not-supported', 'A read takes _summary and _format only.');
   const parsed = parseSearch('Group', parameters);
   if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.diagnostics ?? 'A parameter is not valid.');
   return parsed.query.summary ?? false;

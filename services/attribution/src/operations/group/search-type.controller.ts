@@ -1,7 +1,16 @@
 import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import { type BundleEntryLine, compareRanges, type DateSearch, matchesToken, parseSearch, searchsetBundle, type SearchQuery, type Token } from '@provider-access/fhir';
+import {
+  type BundleEntryLine,
+  compareRanges,
+  type DateSearch,
+  matchesToken,
+  parseSearch,
+  searchsetBundle,
+  type SearchQuery,
+  type Token,
+} from '@provider-access/fhir';
 import { Refusal } from '@provider-access/http';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/pdex';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -11,8 +20,16 @@ import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from '.
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
-interface Given { readonly group: string; readonly members: readonly string[] }
-interface Found { readonly given: readonly Given[]; readonly entries: readonly BundleEntryLine[]; readonly total: number; readonly next?: string }
+interface Given {
+  readonly group: string;
+  readonly members: readonly string[];
+}
+interface Found {
+  readonly given: readonly Given[];
+  readonly entries: readonly BundleEntryLine[];
+  readonly total: number;
+  readonly next?: string;
+}
 /** Cursor of a page: the last Group id of the one before. It names nothing that the client may not see. */
 const PAGE = '_page';
 
@@ -25,7 +42,11 @@ export class GroupSearchController {
   private readonly view: GroupView;
   private readonly audit: Audit;
   private readonly config: AttributionConfig;
-  constructor(@Inject(GroupView) view: GroupView, @Inject(Audit) audit: Audit, @Inject(CONFIG) config: AttributionConfig) {
+  constructor(
+    @Inject(GroupView) view: GroupView,
+    @Inject(Audit) audit: Audit,
+    @Inject(CONFIG) config: AttributionConfig,
+  ) {
     this.view = view;
     this.audit = audit;
     this.config = config;
@@ -41,10 +62,26 @@ export class GroupSearchController {
     try {
       const { given, entries, total, next } = await this.find(client, query, after);
       await this.record(client, given);
-      const body = searchsetBundle({ selfUrl: this.url(parameters), total, entries, ...(next !== undefined && { nextUrl: this.url(parameters, next) }) });
-      void reply.headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' }).send(body);
+      const body = searchsetBundle({
+        selfUrl: this.url(parameters),
+        total,
+        entries,
+        ...(next !== undefined && { nextUrl: this.url(parameters, next) }),
+      });
+      void reply
+        .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
+        .send(body);
     } catch (error) {
-      if (error instanceof Refusal) await this.audit.record({ client, action: 'group-search', outcome: 'refused', reason: error.kind, members: [], resources: 0, types: ['Group'] });
+      if (error instanceof Refusal)
+        await this.audit.record({
+          client,
+          action: 'group-search',
+          outcome: 'refused',
+          reason: error.kind,
+          members: [],
+          resources: 0,
+          types: ['Group'],
+        });
       throw error;
     }
   }
@@ -71,7 +108,10 @@ export class GroupSearchController {
     for (const group of page) {
       const visible = await render(group);
       given.push({ group: group.id, members: visible.members });
-      entries.push({ fullUrl: `${this.config.PUBLIC_URL}/fhir/Group/${group.id}`, line: JSON.stringify(visible.resource) });
+      entries.push({
+        fullUrl: `${this.config.PUBLIC_URL}/fhir/Group/${group.id}`,
+        line: JSON.stringify(visible.resource),
+      });
     }
     return { given, entries, total: found.length, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
   }
@@ -80,7 +120,11 @@ export class GroupSearchController {
   private async record(client: string, given: readonly Given[]): Promise<void> {
     const common = { client, action: 'group-search' as const, types: ['Group'] };
     if (given.length === 0) await this.audit.release({ ...common, members: [], resources: 0 });
-    await Promise.all(given.map(({ group, members }) => this.audit.release({ ...common, ...membersOf(countedBy(members)), resources: 1, group })));
+    await Promise.all(
+      given.map(({ group, members }) =>
+        this.audit.release({ ...common, ...membersOf(countedBy(members)), resources: 1, group }),
+      ),
+    );
   }
 
   private url(parameters: URLSearchParams, page?: string): string {
@@ -95,32 +139,55 @@ function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonl
   const parameters = new URLSearchParams(all);
   const after = parameters.get(PAGE) ?? undefined;
   parameters.delete(PAGE);
-  if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
+  if (after !== undefined && !/^[a-z2-7]{26}$/.test(after))
+    throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
   const parsed = parseSearch('Group', parameters);
   if (parsed.ok) return { query: parsed.query, after };
   const { code, diagnostics, expression } = parsed.issue;
-  throw new Refusal(code === 'not-supported' ? 'not-supported' : 'invalid-value', diagnostics ?? 'A parameter is not valid.', expression?.[0] === undefined ? {} : { expression: expression[0] });
+  throw new Refusal(
+    code === 'not-supported' ? 'not-supported' : 'invalid-value',
+    diagnostics ?? 'A parameter is not valid.',
+    expression?.[0] === undefined ? {} : { expression: expression[0] },
+  );
 }
 
 /** Every Group here has the one code and the one characteristic. */
 function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean {
   if (ids !== undefined && !ids.includes(group.id)) return false;
-  const coded = (list: readonly (readonly Token[])[]): boolean => list.every((any) => any.some((t) => matchesToken(t, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE)));
-  const identified = (tokens['identifier'] ?? []).every((any) => any.some((t) => identifiersOf(group).some((i) => matchesToken(t, i.system, i.value) || (i.system !== undefined && t.code?.replace('-', '') === i.value && matchesToken({ ...t, code: i.value }, i.system, i.value)))));
+  const coded = (list: readonly (readonly Token[])[]): boolean =>
+    list.every((any) => any.some((t) => matchesToken(t, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE)));
+  const identified = (tokens['identifier'] ?? []).every((any) =>
+    any.some((t) =>
+      identifiersOf(group).some(
+        (i) =>
+          matchesToken(t, i.system, i.value) ||
+          (i.system !== undefined &&
+            t.code?.replace('-', '') === i.value &&
+            matchesToken({ ...t, code: i.value }, i.system, i.value)),
+      ),
+    ),
+  );
   return identified && coded(tokens['code'] ?? []) && coded(tokens['characteristic'] ?? []);
 }
 
-const updatedWithin = (wanted: readonly DateSearch[], group: VisibleGroup): boolean => wanted.every((d) => dateHolds(d, group.lastUpdated));
+const updatedWithin = (wanted: readonly DateSearch[], group: VisibleGroup): boolean =>
+  wanted.every((d) => dateHolds(d, group.lastUpdated));
 
 /** Prefixes of R4 search on an instant (ms since the epoch). */
 function dateHolds({ prefix, range }: DateSearch, at: number): boolean {
   const order = compareRanges({ start: at, end: at + 1 }, range);
   switch (prefix) {
-    case 'eq': return order === 0;
-    case 'ne': return order !== 0;
-    case 'gt': return order > 0;
-    case 'ge': return order >= 0;
-    case 'lt': return order < 0;
-    case 'le': return order <= 0;
+    case 'eq':
+      return order === 0;
+    case 'ne':
+      return order !== 0;
+    case 'gt':
+      return order > 0;
+    case 'ge':
+      return order >= 0;
+    case 'lt':
+      return order < 0;
+    case 'le':
+      return order <= 0;
   }
 }

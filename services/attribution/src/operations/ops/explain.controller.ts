@@ -8,25 +8,40 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
 
 interface Explanation {
-  readonly client: string; readonly member: string; readonly at: string; readonly decision: 'permit' | 'deny'; readonly reason?: string;
+  readonly client: string;
+  readonly member: string;
+  readonly at: string;
+  readonly decision: 'permit' | 'deny';
+  readonly reason?: string;
   /** As log lines name the member; by earlier keys too while they are kept. */
-  readonly memberHash: string; readonly earlierMemberHashes?: readonly string[];
+  readonly memberHash: string;
+  readonly earlierMemberHashes?: readonly string[];
   readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
-  readonly clientFacts: unknown; readonly memberFacts: unknown;
+  readonly clientFacts: unknown;
+  readonly memberFacts: unknown;
 }
-const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } => (d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason });
+const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
+  d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
 
 /** In place of a client, in the audit of what an operator looked at. No client has such an id. */
 const OPERATOR = 'administrator';
 
-/** Who could see whom at a time, and why: the same decision as always over the facts' intervals, which are listed with it. */
+/**
+ * Who could see whom at a time, and why: the same decision as always over the facts' intervals, which are listed with
+ * it.
+ */
 @Controller()
 export class ExplainController {
   private readonly ports: ServicePorts;
   private readonly facts: Facts;
   private readonly audit: Audit;
   private readonly hash: MemberHash;
-  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit, @Inject(MEMBER_HASH) hash: MemberHash) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) facts: Facts,
+    @Inject(Audit) audit: Audit,
+    @Inject(MEMBER_HASH) hash: MemberHash,
+  ) {
     this.hash = hash;
     this.ports = ports;
     this.facts = facts;
@@ -37,18 +52,32 @@ export class ExplainController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   @UseGuards(StaticTokenGuard('administrator'))
-  async explain(@Query('client') client: unknown, @Query('member') member: unknown, @Query('at') at: unknown): Promise<string> {
+  async explain(
+    @Query('client') client: unknown,
+    @Query('member') member: unknown,
+    @Query('at') at: unknown,
+  ): Promise<string> {
     if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
-    if (typeof member !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(member)) throw new Refusal('required', 'member is required: an id.');
+    if (typeof member !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(member))
+      throw new Refusal('required', 'member is required: an id.');
     const now = instant(this.ports.clock.now());
     // A day alone is none: it begins at another moment for each zone of the payer.
     if (at !== undefined && (typeof at !== 'string' || !isInstant(at))) {
-      throw new Refusal('invalid-value', 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.');
+      throw new Refusal(
+        'invalid-value',
+        'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.',
+      );
     }
     const when = at === undefined ? now : instant(Date.parse(at));
     const explanation = await this.answer(client, member, when, now);
     // The operator looked, not the client that was asked about: nothing was disclosed to that one.
-    await this.audit.record({ client: OPERATOR, action: 'explain', outcome: 'released', members: [member], resources: 0 });
+    await this.audit.record({
+      client: OPERATOR,
+      action: 'explain',
+      outcome: 'released',
+      members: [member],
+      resources: 0,
+    });
     return JSON.stringify(explanation);
   }
 
@@ -57,22 +86,52 @@ export class ExplainController {
     const { parties: party } = this.facts;
     const moment = Date.parse(at);
     const decideAt = (time: string): Decision =>
-      decide({ client, purpose: { kind: 'explain' }, member, now: time, ...(time < now && { past: true as const }) }, { member: facts, party });
-    const marked = <T extends Interval>(intervals: readonly T[]) => intervals.map((i) => ({ ...i, holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)) }));
+      decide(
+        { client, purpose: { kind: 'explain' }, member, now: time, ...(time < now && { past: true as const }) },
+        { member: facts, party },
+      );
+    const marked = <T extends Interval>(intervals: readonly T[]) =>
+      intervals.map((i) => ({
+        ...i,
+        holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)),
+      }));
     const known = party.client(client);
     const [memberHash, ...earlier] = this.hash.all(member);
     return {
-      client, member, memberHash: memberHash!, ...(earlier.length > 0 && { earlierMemberHashes: earlier }), at, ...verdict(decideAt(at)), now: verdict(decideAt(now)),
-      clientFacts: known === undefined ? null : { name: known.name, statusAt: clientStatusAt(known, moment) ?? null, history: known.history, providers: known.providers },
-      memberFacts: facts === undefined ? null : {
-        coverage: marked(facts.coverage),
-        attributions: marked(facts.attributions).map((a) => ({ ...a, boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false, inNetwork: inNetwork(party, a.providers, moment) })),
-        optOuts: marked(facts.optOuts),
-        holds: marked(facts.holds),
-        sourceHolds: sourcesOf(facts).flatMap((source) => marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold }))),
-        mergedWith: facts.mergedWith,
-        ...(facts.completeFrom !== undefined && { completeFrom: facts.completeFrom }),
-      },
+      client,
+      member,
+      memberHash: memberHash!,
+      ...(earlier.length > 0 && { earlierMemberHashes: earlier }),
+      at,
+      ...verdict(decideAt(at)),
+      now: verdict(decideAt(now)),
+      clientFacts:
+        known === undefined
+          ? null
+          : {
+              name: known.name,
+              statusAt: clientStatusAt(known, moment) ?? null,
+              history: known.history,
+              providers: known.providers,
+            },
+      memberFacts:
+        facts === undefined
+          ? null
+          : {
+              coverage: marked(facts.coverage),
+              attributions: marked(facts.attributions).map((a) => ({
+                ...a,
+                boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
+                inNetwork: inNetwork(party, a.providers, moment),
+              })),
+              optOuts: marked(facts.optOuts),
+              holds: marked(facts.holds),
+              sourceHolds: sourcesOf(facts).flatMap((source) =>
+                marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
+              ),
+              mergedWith: facts.mergedWith,
+              ...(facts.completeFrom !== undefined && { completeFrom: facts.completeFrom }),
+            },
     };
   }
 }

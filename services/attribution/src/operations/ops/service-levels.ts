@@ -1,4 +1,15 @@
-import { type LevelLedger, type Open, openOf, pendingOf, type ProbePart, probeOf, serviceLevelReport, type ServiceLevelReport, serviceLevels, unread } from '@provider-access/audit';
+import {
+  type LevelLedger,
+  type Open,
+  openOf,
+  pendingOf,
+  type ProbePart,
+  probeOf,
+  serviceLevelReport,
+  type ServiceLevelReport,
+  serviceLevels,
+  unread,
+} from '@provider-access/audit';
 import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/eventlog';
 import type { Facts } from '@provider-access/facts';
@@ -46,14 +57,18 @@ export class ServiceLevels {
   /** Keeps how a walk of the probe went. */
   async probed(report: ProbeReported): Promise<void> {
     await this.options.ledger.probed(report);
-    this.options.metrics.count('pa_probe_runs_total', { result: report.ok ? 'passed' : 'failed', step: report.failed ?? 'none' });
+    this.options.metrics.count('pa_probe_runs_total', {
+      result: report.ok ? 'passed' : 'failed',
+      step: report.failed ?? 'none',
+    });
   }
 
   /** What is started and not done, parked, or not even read, in all processes. */
   private async open(): Promise<readonly Open[]> {
     const { log } = this.options;
     const records = (await this.records.position()).derived['resources'] ?? {};
-    const passed = (objective: Objective): Position => (objective === 'opt-out-effective' ? this.options.facts.parties.derived('consent') : records);
+    const passed = (objective: Objective): Position =>
+      objective === 'opt-out-effective' ? this.options.facts.parties.derived('consent') : records;
     return [...(await openOf(this.reader)), ...(await unread(log, passed))];
   }
   private kept(): Promise<readonly Open[]> {
@@ -64,9 +79,14 @@ export class ServiceLevels {
 
   private measure(): void {
     const { metrics, clock, calendar } = this.options;
-    const pending = async (): Promise<ReturnType<typeof pendingOf>> => pendingOf(await this.kept(), clock.now(), calendar);
-    metrics.read('pa_slo_pending', async () => (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })));
-    metrics.read('pa_slo_oldest_elapsed_ratio', async () => (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })));
+    const pending = async (): Promise<ReturnType<typeof pendingOf>> =>
+      pendingOf(await this.kept(), clock.now(), calendar);
+    metrics.read('pa_slo_pending', async () =>
+      (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })),
+    );
+    metrics.read('pa_slo_oldest_elapsed_ratio', async () =>
+      (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })),
+    );
     metrics.zero('pa_probe_runs_total', { result: 'passed', step: 'none' });
     for (const step of PROBE_STEPS) metrics.zero('pa_probe_runs_total', { result: 'failed', step });
     const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
@@ -74,6 +94,8 @@ export class ServiceLevels {
       const success = (await probe())?.lastSuccess;
       return success === undefined ? [] : [{ labels: {}, value: Date.parse(success) / 1000 }];
     });
-    metrics.read('pa_probe_step_duration_seconds', async () => ((await probe())?.steps ?? []).map(({ step, ms }) => ({ labels: { step }, value: ms / 1000 })));
+    metrics.read('pa_probe_step_duration_seconds', async () =>
+      ((await probe())?.steps ?? []).map(({ step, ms }) => ({ labels: { step }, value: ms / 1000 })),
+    );
   }
 }

@@ -31,7 +31,8 @@ export class SloController {
     const last = day('to', to) ?? today;
     const first = day('from', from) ?? `${last.slice(0, 8)}01`;
     if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
-    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS) throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
+    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
+      throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
     return JSON.stringify(await this.levels.report({ from: first, to: last }));
   }
 
@@ -40,10 +41,16 @@ export class SloController {
   @Header('content-type', 'application/json; charset=utf-8')
   async probed(@Body() body: unknown): Promise<string> {
     const report = probeReported.safeParse(read(body));
-    if (!report.success) throw new Refusal('invalid-request', report.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; '));
+    if (!report.success)
+      throw new Refusal(
+        'invalid-request',
+        report.error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; '),
+      );
     const at = Date.parse(report.data.at);
-    if (Number.isNaN(at) || at > this.ports.clock.now() + AHEAD_MS) throw new Refusal('invalid-value', 'at must be an RFC 3339 instant that is not ahead of this server.');
-    if (report.data.ok !== (report.data.failed === undefined)) throw new Refusal('invalid-value', 'failed names the step exactly when ok is false.');
+    if (Number.isNaN(at) || at > this.ports.clock.now() + AHEAD_MS)
+      throw new Refusal('invalid-value', 'at must be an RFC 3339 instant that is not ahead of this server.');
+    if (report.data.ok !== (report.data.failed === undefined))
+      throw new Refusal('invalid-value', 'failed names the step exactly when ok is false.');
     await this.levels.probed({ ...report.data, at: new Date(at).toISOString() });
     return JSON.stringify({ accepted: true });
   }
@@ -51,7 +58,8 @@ export class SloController {
 
 function day(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || !isIsoDate(value)) throw new Refusal('invalid-value', `${name} must be a day such as 2026-11-30.`);
+  if (typeof value !== 'string' || !isIsoDate(value))
+    throw new Refusal('invalid-value', `${name} must be a day such as 2026-11-30.`);
   return value;
 }
 

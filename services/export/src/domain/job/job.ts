@@ -1,12 +1,23 @@
-import type { ExportChunkWritten, ExportEnded, ExportPlanned, ExportRequested, ExportSealed } from '@provider-access/events';
+import type {
+  ExportChunkWritten,
+  ExportEnded,
+  ExportPlanned,
+  ExportRequested,
+  ExportSealed,
+} from '@provider-access/events';
 
-/** The life of an export: requested -> planned -> chunks written -> sealed -> expired; cancelled or failed on the way. */
+/**
+ * The life of an export: requested -> planned -> chunks written -> sealed -> expired; cancelled or failed on the way.
+ */
 export type JobEvent =
   | { readonly type: 'pa.export-requested.v1'; readonly data: ExportRequested }
   | { readonly type: 'pa.export-planned.v1'; readonly data: ExportPlanned }
   | { readonly type: 'pa.export-chunk-written.v1'; readonly data: ExportChunkWritten }
   | { readonly type: 'pa.export-sealed.v1'; readonly data: ExportSealed }
-  | { readonly type: 'pa.export-cancelled.v1' | 'pa.export-failed.v1' | 'pa.export-expired.v1'; readonly data: ExportEnded };
+  | {
+      readonly type: 'pa.export-cancelled.v1' | 'pa.export-failed.v1' | 'pa.export-expired.v1';
+      readonly data: ExportEnded;
+    };
 
 export type JobStatus = 'requested' | 'writing' | 'sealed' | 'cancelled' | 'failed' | 'expired';
 export interface Job extends Omit<ExportRequested, 'warnings'> {
@@ -27,13 +38,25 @@ export type JobCommand =
   | { readonly kind: 'cancel' | 'fail' | 'expire'; readonly data: ExportEnded };
 
 /** Why a command changes nothing. Closed. */
-export type JobRefusal = 'exists' | 'unknown' | 'ended' | 'already-planned' | 'not-planned' | 'no-such-chunk' | 'stale-fence' | 'chunks-missing' | 'already-sealed' | 'not-sealed';
-export type JobDecision = { readonly ok: true; readonly events: readonly JobEvent[] } | { readonly ok: false; readonly refusal: JobRefusal };
+export type JobRefusal =
+  | 'exists'
+  | 'unknown'
+  | 'ended'
+  | 'already-planned'
+  | 'not-planned'
+  | 'no-such-chunk'
+  | 'stale-fence'
+  | 'chunks-missing'
+  | 'already-sealed'
+  | 'not-sealed';
+export type JobDecision =
+  { readonly ok: true; readonly events: readonly JobEvent[] } | { readonly ok: false; readonly refusal: JobRefusal };
 
 const refuse = (refusal: JobRefusal): JobDecision => ({ ok: false, refusal });
 const yes = (event: JobEvent): JobDecision => ({ ok: true, events: [event] });
 
-export const summaryOf = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/chunk.json`;
+export const summaryOf = (job: string, chunk: number, fence: number): string =>
+  `jobs/${job}/${chunk}/${fence}/chunk.json`;
 /** When a job that succeeded or failed expires, ms since the epoch; undefined while it runs. */
 export function expiresAt(job: Job, keepMs: number): number | undefined {
   if (job.status === 'failed') return Date.parse(job.ended!.at) + keepMs;
@@ -45,28 +68,37 @@ export const allWritten = (job: Job): boolean => job.plan !== undefined && chunk
 
 /** Decides what a command changes. Pure: times, fences and names come with the command. */
 export function decide(command: JobCommand, job: Job | undefined): JobDecision {
-  if (command.kind === 'request') return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
+  if (command.kind === 'request')
+    return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
   if (job === undefined) return refuse('unknown');
   if (job.status === 'cancelled' || job.status === 'expired') return refuse('ended');
   // A failed job tells its client why, until the client deletes it or its time is over.
   if (job.status === 'failed' && command.kind !== 'cancel' && command.kind !== 'expire') return refuse('ended');
   switch (command.kind) {
     case 'plan':
-      return job.status === 'requested' ? yes({ type: 'pa.export-planned.v1', data: command.data }) : refuse('already-planned');
+      return job.status === 'requested'
+        ? yes({ type: 'pa.export-planned.v1', data: command.data })
+        : refuse('already-planned');
     case 'write-chunk': {
       if (job.status === 'sealed') return refuse('already-sealed');
       if (job.status !== 'writing') return refuse('not-planned');
       const fence = job.written[command.data.chunk];
       if (fence === undefined) return refuse('no-such-chunk');
-      return command.data.fence > fence ? yes({ type: 'pa.export-chunk-written.v1', data: command.data }) : refuse('stale-fence');
+      return command.data.fence > fence
+        ? yes({ type: 'pa.export-chunk-written.v1', data: command.data })
+        : refuse('stale-fence');
     }
     case 'seal':
       if (job.status === 'sealed') return refuse('already-sealed');
-      return allWritten(job) ? yes({ type: 'pa.export-sealed.v1', data: command.data }) : refuse(job.plan === undefined ? 'not-planned' : 'chunks-missing');
+      return allWritten(job)
+        ? yes({ type: 'pa.export-sealed.v1', data: command.data })
+        : refuse(job.plan === undefined ? 'not-planned' : 'chunks-missing');
     case 'cancel':
       return yes({ type: 'pa.export-cancelled.v1', data: command.data });
     case 'fail':
-      return job.status === 'sealed' ? refuse('already-sealed') : yes({ type: 'pa.export-failed.v1', data: command.data });
+      return job.status === 'sealed'
+        ? refuse('already-sealed')
+        : yes({ type: 'pa.export-failed.v1', data: command.data });
     case 'expire':
       return isRunning(job) ? refuse('not-sealed') : yes({ type: 'pa.export-expired.v1', data: command.data });
   }
@@ -78,14 +110,32 @@ export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
   if (job === undefined) return undefined;
   switch (event.type) {
     case 'pa.export-planned.v1':
-      return { ...job, status: 'writing', plan: { prefix: event.data.plan, members: event.data.members, chunks: event.data.chunks }, written: new Array<number>(event.data.chunks).fill(0) };
+      return {
+        ...job,
+        status: 'writing',
+        plan: { prefix: event.data.plan, members: event.data.members, chunks: event.data.chunks },
+        written: new Array<number>(event.data.chunks).fill(0),
+      };
     case 'pa.export-chunk-written.v1':
       return { ...job, written: job.written.with(event.data.chunk, event.data.fence) };
     case 'pa.export-sealed.v1':
-      return { ...job, status: 'sealed', sealed: { manifest: event.data.manifest, sealedAt: event.data.sealedAt, expiresAt: event.data.expiresAt } };
+      return {
+        ...job,
+        status: 'sealed',
+        sealed: { manifest: event.data.manifest, sealedAt: event.data.sealedAt, expiresAt: event.data.expiresAt },
+      };
     case 'pa.export-cancelled.v1':
     case 'pa.export-failed.v1':
     case 'pa.export-expired.v1':
-      return { ...job, status: event.type === 'pa.export-cancelled.v1' ? 'cancelled' : event.type === 'pa.export-failed.v1' ? 'failed' : 'expired', ended: { reason: event.data.reason, at: event.data.at } };
+      return {
+        ...job,
+        status:
+          event.type === 'pa.export-cancelled.v1'
+            ? 'cancelled'
+            : event.type === 'pa.export-failed.v1'
+              ? 'failed'
+              : 'expired',
+        ended: { reason: event.data.reason, at: event.data.at },
+      };
   }
 }

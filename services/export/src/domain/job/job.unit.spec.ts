@@ -1,14 +1,59 @@
 import { describe, expect, it } from 'vitest';
-import { allWritten, chunksWritten, decide, evolve, expiresAt, isRunning, type Job, type JobCommand, type JobEvent, type JobRefusal } from './job.ts';
+import {
+  allWritten,
+  chunksWritten,
+  decide,
+  evolve,
+  expiresAt,
+  isRunning,
+  type Job,
+  type JobCommand,
+  type JobEvent,
+  type JobRefusal,
+} from './job.ts';
 
 const requested: JobEvent = {
   type: 'pa.export-requested.v1',
-  data: { job: 'j', client: 'c', group: 'g', operation: '$export', request: 'http://x/fhir/Group/g/$export', types: ['Patient'], warnings: [], positions: {}, transactionTime: 't', requestedAt: 'r' },
+  data: {
+    job: 'j',
+    client: 'c',
+    group: 'g',
+    operation: '$export',
+    request: 'http://x/fhir/Group/g/$export',
+    types: ['Patient'],
+    warnings: [],
+    positions: {},
+    transactionTime: 't',
+    requestedAt: 'r',
+  },
 };
-const planned = (chunks = 2): JobEvent => ({ type: 'pa.export-planned.v1', data: { job: 'j', members: chunks * 2, chunks, plan: 'jobs/j/plan/1/' } });
-const chunkData = (chunk: number, fence: number) => ({ job: 'j', chunk, fence, summary: 's', members: 2, refused: 0, resources: 4, bytes: 10 });
-const written = (chunk: number, fence: number): JobEvent => ({ type: 'pa.export-chunk-written.v1', data: chunkData(chunk, fence) });
-const sealData = { job: 'j', manifest: 'jobs/j/seal/9/manifest.json', files: 1, resources: 8, dropped: 0, sealedAt: 's', expiresAt: 'e' };
+const planned = (chunks = 2): JobEvent => ({
+  type: 'pa.export-planned.v1',
+  data: { job: 'j', members: chunks * 2, chunks, plan: 'jobs/j/plan/1/' },
+});
+const chunkData = (chunk: number, fence: number) => ({
+  job: 'j',
+  chunk,
+  fence,
+  summary: 's',
+  members: 2,
+  refused: 0,
+  resources: 4,
+  bytes: 10,
+});
+const written = (chunk: number, fence: number): JobEvent => ({
+  type: 'pa.export-chunk-written.v1',
+  data: chunkData(chunk, fence),
+});
+const sealData = {
+  job: 'j',
+  manifest: 'jobs/j/seal/9/manifest.json',
+  files: 1,
+  resources: 8,
+  dropped: 0,
+  sealedAt: 's',
+  expiresAt: 'e',
+};
 const sealed: JobEvent = { type: 'pa.export-sealed.v1', data: sealData };
 const end = { job: 'j', reason: 'why', at: 'a' };
 const cancelled: JobEvent = { type: 'pa.export-cancelled.v1', data: end };
@@ -81,13 +126,21 @@ describe('what a job looks like', () => {
     expect(isRunning(given(requested, planned(0), sealed)!)).toBe(false);
   });
   it('is there for a time after it ended, well or badly', () => {
-    const at = (event: JobEvent): JobEvent => ({ ...event, data: { ...event.data, ...{ at: '2026-01-01T00:00:00.000Z', expiresAt: '2026-01-04T00:00:00.000Z' } } }) as JobEvent;
+    const at = (event: JobEvent): JobEvent =>
+      ({
+        ...event,
+        data: { ...event.data, ...{ at: '2026-01-01T00:00:00.000Z', expiresAt: '2026-01-04T00:00:00.000Z' } },
+      }) as JobEvent;
     expect(expiresAt(given(requested, planned(0))!, 1000)).toBeUndefined();
     expect(expiresAt(given(requested, planned(0), at(sealed))!, 1000)).toBe(Date.parse('2026-01-04T00:00:00.000Z'));
     expect(expiresAt(given(requested, at(failed))!, 1000)).toBe(Date.parse('2026-01-01T00:00:01.000Z'));
   });
   it('says how it ended', () => {
-    expect(given(requested, planned(0), sealed, expired)).toMatchObject({ status: 'expired', ended: { reason: 'why', at: 'a' }, sealed: { manifest: sealData.manifest } });
+    expect(given(requested, planned(0), sealed, expired)).toMatchObject({
+      status: 'expired',
+      ended: { reason: 'why', at: 'a' },
+      sealed: { manifest: sealData.manifest },
+    });
     expect(given(cancelled)).toBeUndefined();
   });
 });

@@ -6,8 +6,15 @@ export type Operation = '$export' | '$davinci-data-export';
  * The parameters of docs/regulation.md#export-parameters. Names are those of the Bulk Data and PDex operations; values
  * as they came, repeats kept.
  */
-export interface GivenParameter { readonly name: string; readonly value: string }
-export interface Warning { readonly code: string; readonly text: string; readonly parameter: string }
+export interface GivenParameter {
+  readonly name: string;
+  readonly value: string;
+}
+export interface Warning {
+  readonly code: string;
+  readonly text: string;
+  readonly parameter: string;
+}
 
 export interface KickOffRequest {
   readonly types: readonly string[];
@@ -16,8 +23,13 @@ export interface KickOffRequest {
   readonly exportType?: string;
   readonly warnings: readonly Warning[];
 }
-export interface ParameterFault { readonly kind: 'invalid-request' | 'invalid-value' | 'required' | 'not-supported' | 'insufficient-scope'; readonly text: string; readonly parameter: string }
-export type KickOffParse = { readonly ok: true; readonly request: KickOffRequest } | { readonly ok: false; readonly fault: ParameterFault };
+export interface ParameterFault {
+  readonly kind: 'invalid-request' | 'invalid-value' | 'required' | 'not-supported' | 'insufficient-scope';
+  readonly text: string;
+  readonly parameter: string;
+}
+export type KickOffParse =
+  { readonly ok: true; readonly request: KickOffRequest } | { readonly ok: false; readonly fault: ParameterFault };
 
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
@@ -28,11 +40,15 @@ const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
  */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
-const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({ ok: false, fault: { kind, parameter, text } });
+const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({
+  ok: false,
+  fault: { kind, parameter, text },
+});
 
 /** Reads a Parameters resource (POST body). Undefined when it is none. */
 export function readParametersResource(body: unknown): readonly GivenParameter[] | undefined {
-  if (typeof body !== 'object' || body === null || (body as { resourceType?: unknown }).resourceType !== 'Parameters') return undefined;
+  if (typeof body !== 'object' || body === null || (body as { resourceType?: unknown }).resourceType !== 'Parameters')
+    return undefined;
   const list = (body as { parameter?: unknown }).parameter ?? [];
   if (!Array.isArray(list)) return undefined;
   const given: GivenParameter[] = [];
@@ -60,9 +76,15 @@ export function isLenient(prefer: string | undefined): boolean {
  * warning for the rest. For any other client a parameter that is not possible is refused by name. `inScope` says which
  * types the access token covers; `now` is in ms.
  */
-export function parseKickOff(operation: Operation, url: readonly GivenParameter[], body: readonly GivenParameter[], context: { lenient: boolean; now: number; inScope: (type: string) => boolean }): KickOffParse {
+export function parseKickOff(
+  operation: Operation,
+  url: readonly GivenParameter[],
+  body: readonly GivenParameter[],
+  context: { lenient: boolean; now: number; inScope: (type: string) => boolean },
+): KickOffParse {
   const twice = body.find((b) => url.some((u) => u.name === b.name));
-  if (twice !== undefined) return fail('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
+  if (twice !== undefined)
+    return fail('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
   const given = [...url, ...body];
   const warnings: Warning[] = [];
   const all = (name: string): string[] => given.filter((p) => p.name === name).map((p) => p.value);
@@ -72,57 +94,108 @@ export function parseKickOff(operation: Operation, url: readonly GivenParameter[
     warnings.push({ code, text: `${fault.fault.text} It was left out.`, parameter: fault.fault.parameter });
     return undefined;
   };
-  const known = new Set(['_outputFormat', '_since', '_type', 'allowPartialManifests', ...(operation === '$davinci-data-export' ? ['exportType'] : [])]);
+  const known = new Set([
+    '_outputFormat',
+    '_since',
+    '_type',
+    'allowPartialManifests',
+    ...(operation === '$davinci-data-export' ? ['exportType'] : []),
+  ]);
   for (const name of new Set(given.map((p) => p.name))) {
     if (known.has(name)) continue;
-    const refused = soften('not-supported', fail('not-supported', name, NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`) as KickOffParse & { ok: false });
+    const refused = soften(
+      'not-supported',
+      fail(
+        'not-supported',
+        name,
+        NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`,
+      ) as KickOffParse & { ok: false },
+    );
     if (refused !== undefined) return refused;
   }
-  for (const name of ['_outputFormat', '_since', 'exportType']) if (known.has(name) && all(name).length > 1) return fail('invalid-request', name, `${name} may be given once.`);
+  for (const name of ['_outputFormat', '_since', 'exportType'])
+    if (known.has(name) && all(name).length > 1) return fail('invalid-request', name, `${name} may be given once.`);
 
   const [format] = all('_outputFormat');
   if (format !== undefined && !FORMATS.has(format)) {
-    const refused = soften('not-supported', fail('not-supported', '_outputFormat', 'Only NDJSON is offered: application/fhir+ndjson.') as KickOffParse & { ok: false });
+    const refused = soften(
+      'not-supported',
+      fail('not-supported', '_outputFormat', 'Only NDJSON is offered: application/fhir+ndjson.') as KickOffParse & {
+        ok: false;
+      },
+    );
     if (refused !== undefined) return refused;
   }
 
   const [since] = all('_since');
   if (since !== undefined) {
     // A `+` of an offset that was not encoded arrives as a blank.
-    if (!INSTANT.test(since) || dateRange(since) === undefined) return fail('invalid-value', '_since', '_since must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).');
+    if (!INSTANT.test(since) || dateRange(since) === undefined)
+      return fail(
+        'invalid-value',
+        '_since',
+        '_since must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).',
+      );
     if (Date.parse(since) > context.now) return fail('invalid-value', '_since', '_since is in the future.');
   }
 
-  const asked = all('_type').flatMap((v) => v.split(',')).map((t) => t.trim());
+  const asked = all('_type')
+    .flatMap((v) => v.split(','))
+    .map((t) => t.trim());
   const types: string[] = [];
   for (const type of new Set(asked)) {
     const fault =
-      type === '' || !KNOWN_R4_TYPES.has(type) ? fail('invalid-value', '_type', '_type names something that is not an R4 resource type.')
-      : !SERVED.has(type) ? fail('invalid-value', '_type', `_type: ${type} is not exported here.`)
-      : !context.inScope(type) ? fail('insufficient-scope', '_type', `_type: the access token does not cover ${type}.`)
-      : undefined;
+      type === '' || !KNOWN_R4_TYPES.has(type)
+        ? fail('invalid-value', '_type', '_type names something that is not an R4 resource type.')
+        : !SERVED.has(type)
+          ? fail('invalid-value', '_type', `_type: ${type} is not exported here.`)
+          : !context.inScope(type)
+            ? fail('insufficient-scope', '_type', `_type: the access token does not cover ${type}.`)
+            : undefined;
     if (fault === undefined) types.push(type);
     else {
-      const refused = soften(fault.ok || fault.fault.kind !== 'insufficient-scope' ? 'value' : 'forbidden', fault as KickOffParse & { ok: false });
+      const refused = soften(
+        fault.ok || fault.fault.kind !== 'insufficient-scope' ? 'value' : 'forbidden',
+        fault as KickOffParse & { ok: false },
+      );
       if (refused !== undefined) return refused;
     }
   }
   if (asked.length === 0) types.push(...SERVED_TYPES.filter((t) => context.inScope(t)));
   // An empty list must never mean "no filter": if nothing may be exported, the request is refused, with lenient too.
-  if (types.length === 0) return asked.length === 0 ? fail('insufficient-scope', '_type', 'The access token covers no type that is exported here.') : fail('invalid-value', '_type', 'None of the types of _type can be exported.');
+  if (types.length === 0)
+    return asked.length === 0
+      ? fail('insufficient-scope', '_type', 'The access token covers no type that is exported here.')
+      : fail('invalid-value', '_type', 'None of the types of _type can be exported.');
 
   const [exportType] = all('exportType');
   let kind: string | undefined;
   if (operation === '$davinci-data-export') {
     const parsed = parseExportType(exportType, { since: since !== undefined, types: asked });
     if (!parsed.ok) {
-      if (parsed.reason === 'needs-since') return fail('required', '_since', 'exportType provider-delta needs _since: the server does not infer it.');
-      if (parsed.reason === 'unknown') return fail('invalid-value', 'exportType', 'exportType is not a code that PDex or ATR define for this operation.');
+      if (parsed.reason === 'needs-since')
+        return fail('required', '_since', 'exportType provider-delta needs _since: the server does not infer it.');
+      if (parsed.reason === 'unknown')
+        return fail(
+          'invalid-value',
+          'exportType',
+          'exportType is not a code that PDex or ATR define for this operation.',
+        );
       return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
     }
-    if (parsed.exportType === 'attribution-list') return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
-    if (parsed.exportType === 'payertopayer') return fail('not-supported', 'exportType', 'exportType payertopayer belongs to the Payer-to-Payer API.');
+    if (parsed.exportType === 'attribution-list')
+      return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
+    if (parsed.exportType === 'payertopayer')
+      return fail('not-supported', 'exportType', 'exportType payertopayer belongs to the Payer-to-Payer API.');
     kind = parsed.exportType;
   }
-  return { ok: true, request: { types: types.toSorted(), ...(since !== undefined && { since: new Date(since).toISOString() }), ...(kind !== undefined && { exportType: kind }), warnings } };
+  return {
+    ok: true,
+    request: {
+      types: types.toSorted(),
+      ...(since !== undefined && { since: new Date(since).toISOString() }),
+      ...(kind !== undefined && { exportType: kind }),
+      warnings,
+    },
+  };
 }

@@ -1,10 +1,25 @@
 import { SERVED_TYPES } from '@provider-access/fhir';
 import { describe, expect, it } from 'vitest';
-import { isLenient, parseKickOff, readParametersResource, type GivenParameter, type KickOffParse, type Operation } from './parameters.ts';
+import {
+  isLenient,
+  parseKickOff,
+  readParametersResource,
+  type GivenParameter,
+  type KickOffParse,
+  type Operation,
+} from './parameters.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
-const parse = (query: string, options: { operation?: Operation; lenient?: boolean; body?: GivenParameter[]; inScope?: (t: string) => boolean } = {}): KickOffParse =>
-  parseKickOff(options.operation ?? '$export', [...new URLSearchParams(query)].map(([name, value]) => ({ name, value })), options.body ?? [], { lenient: options.lenient ?? false, now: NOW, inScope: options.inScope ?? (() => true) });
+const parse = (
+  query: string,
+  options: { operation?: Operation; lenient?: boolean; body?: GivenParameter[]; inScope?: (t: string) => boolean } = {},
+): KickOffParse =>
+  parseKickOff(
+    options.operation ?? '$export',
+    [...new URLSearchParams(query)].map(([name, value]) => ({ name, value })),
+    options.body ?? [],
+    { lenient: options.lenient ?? false, now: NOW, inScope: options.inScope ?? (() => true) },
+  );
 const request = (query: string, options: Parameters<typeof parse>[1] = {}) => {
   const parsed = parse(query, options);
   if (!parsed.ok) throw new Error(parsed.fault.text);
@@ -17,34 +32,73 @@ describe('_type', () => {
     expect(request('', { inScope: (t) => t === 'Patient' || t === 'Claim' }).types).toEqual(['Patient']);
   });
   it('is a list, repeated or not, each once', () => {
-    expect(request('_type=Patient,Observation&_type=Patient,Coverage').types).toEqual(['Coverage', 'Observation', 'Patient']);
+    expect(request('_type=Patient,Observation&_type=Patient,Coverage').types).toEqual([
+      'Coverage',
+      'Observation',
+      'Patient',
+    ]);
   });
   it.each([
-    ['_type=Nonsense', 'invalid-value'], ['_type=', 'invalid-value'], ['_type=Patient,,', 'invalid-value'], ['_type=patient', 'invalid-value'], ['_type=Appointment', 'invalid-value'], ['_type=Claim', 'invalid-value'],
+    ['_type=Nonsense', 'invalid-value'],
+    ['_type=', 'invalid-value'],
+    ['_type=Patient,,', 'invalid-value'],
+    ['_type=patient', 'invalid-value'],
+    ['_type=Appointment', 'invalid-value'],
+    ['_type=Claim', 'invalid-value'],
   ])('%s is %s', (query, kind) => {
     expect(parse(query)).toMatchObject({ ok: false, fault: { kind, parameter: '_type' } });
   });
   it('outside the scope is forbidden, and nothing in scope is never everything', () => {
-    expect(parse('_type=Patient,Coverage', { inScope: (t) => t === 'Patient' })).toMatchObject({ ok: false, fault: { kind: 'insufficient-scope' } });
+    expect(parse('_type=Patient,Coverage', { inScope: (t) => t === 'Patient' })).toMatchObject({
+      ok: false,
+      fault: { kind: 'insufficient-scope' },
+    });
     expect(parse('', { inScope: () => false })).toMatchObject({ ok: false, fault: { kind: 'insufficient-scope' } });
     expect(parse('_type=Nonsense', { lenient: true })).toMatchObject({ ok: false, fault: { kind: 'invalid-value' } });
   });
   it('lenient drops what cannot be had and says so', () => {
-    const { types, warnings } = request('_type=Patient,Nonsense,Coverage', { lenient: true, inScope: (t) => t !== 'Coverage' });
+    const { types, warnings } = request('_type=Patient,Nonsense,Coverage', {
+      lenient: true,
+      inScope: (t) => t !== 'Coverage',
+    });
     expect(types).toEqual(['Patient']);
-    expect(warnings.map((w) => [w.code, w.parameter])).toEqual([['value', '_type'], ['forbidden', '_type']]);
+    expect(warnings.map((w) => [w.code, w.parameter])).toEqual([
+      ['value', '_type'],
+      ['forbidden', '_type'],
+    ]);
   });
 });
 
 describe('_since', () => {
-  it.each([['2026-01-01T10:00:00Z', '2026-01-01T10:00:00.000Z'], ['2026-01-01T10:00:00.123%2B02:00', '2026-01-01T08:00:00.123Z'], ['1999-01-01T00:00:00Z', '1999-01-01T00:00:00.000Z']])('%s', (value, since) => {
+  it.each([
+    ['2026-01-01T10:00:00Z', '2026-01-01T10:00:00.000Z'],
+    ['2026-01-01T10:00:00.123%2B02:00', '2026-01-01T08:00:00.123Z'],
+    ['1999-01-01T00:00:00Z', '1999-01-01T00:00:00.000Z'],
+  ])('%s', (value, since) => {
     expect(request(`_since=${value}`).since).toBe(since);
   });
-  it.each(['2026-01-01', '2026-01-01T10:00:00', '2026-01-01T10:00Z', 'yesterday', '', '2026-02-30T10:00:00Z', '2026-01-01T25:00:00Z', '2026-01-01T10:00:00+02:00', '2027-01-01T00:00:00Z'])('%s is refused, with lenient too', (value) => {
-    for (const lenient of [false, true]) expect(parse(`_since=${value}`, { lenient })).toMatchObject({ ok: false, fault: { kind: 'invalid-value', parameter: '_since' } });
+  it.each([
+    '2026-01-01',
+    '2026-01-01T10:00:00',
+    '2026-01-01T10:00Z',
+    'yesterday',
+    '',
+    '2026-02-30T10:00:00Z',
+    '2026-01-01T25:00:00Z',
+    '2026-01-01T10:00:00+02:00',
+    '2027-01-01T00:00:00Z',
+  ])('%s is refused, with lenient too', (value) => {
+    for (const lenient of [false, true])
+      expect(parse(`_since=${value}`, { lenient })).toMatchObject({
+        ok: false,
+        fault: { kind: 'invalid-value', parameter: '_since' },
+      });
   });
   it('twice is refused', () => {
-    expect(parse('_since=2025-01-01T00:00:00Z&_since=2025-01-02T00:00:00Z')).toMatchObject({ ok: false, fault: { kind: 'invalid-request' } });
+    expect(parse('_since=2025-01-01T00:00:00Z&_since=2025-01-02T00:00:00Z')).toMatchObject({
+      ok: false,
+      fault: { kind: 'invalid-request' },
+    });
   });
 });
 
@@ -52,48 +106,107 @@ describe('the others', () => {
   it.each(['application/fhir%2Bndjson', 'application/ndjson', 'ndjson'])('_outputFormat %s', (format) => {
     expect(request(`_outputFormat=${format}`).warnings).toEqual([]);
   });
-  it.each(['_outputFormat=csv', '_typeFilter=Patient?active=true', 'patient=Patient/1', '_elements=id', '_until=2026-01-01T00:00:00Z', 'includeAssociatedData=LatestProvenanceResources', 'organizeOutputBy=Patient', 'foo=bar', 'exportType=provider-download', '_TYPE=Patient'])('%s is not supported, or a warning', (query) => {
+  it.each([
+    '_outputFormat=csv',
+    '_typeFilter=Patient?active=true',
+    'patient=Patient/1',
+    '_elements=id',
+    '_until=2026-01-01T00:00:00Z',
+    'includeAssociatedData=LatestProvenanceResources',
+    'organizeOutputBy=Patient',
+    'foo=bar',
+    'exportType=provider-download',
+    '_TYPE=Patient',
+  ])('%s is not supported, or a warning', (query) => {
     const name = query.split('=')[0];
     expect(parse(query)).toMatchObject({ ok: false, fault: { kind: 'not-supported', parameter: name } });
-    expect(request(query, { lenient: true }).warnings).toEqual([{ code: 'not-supported', parameter: name, text: expect.stringContaining('left out') as string }]);
+    expect(request(query, { lenient: true }).warnings).toEqual([
+      { code: 'not-supported', parameter: name, text: expect.stringContaining('left out') as string },
+    ]);
   });
   it('never repeats a value of the client in a text', () => {
     const parsed = parse('_type=SECRET1&_since=SECRET2');
     expect(JSON.stringify(parsed)).not.toContain('SECRET');
   });
   it('in body and URL at once is refused', () => {
-    expect(parse('_type=Patient', { body: [{ name: '_type', value: 'Patient' }] })).toMatchObject({ ok: false, fault: { kind: 'invalid-request', parameter: '_type' } });
-    expect(request('_type=Patient', { body: [{ name: '_since', value: '2025-01-01T00:00:00Z' }] })).toMatchObject({ types: ['Patient'], since: '2025-01-01T00:00:00.000Z' });
+    expect(parse('_type=Patient', { body: [{ name: '_type', value: 'Patient' }] })).toMatchObject({
+      ok: false,
+      fault: { kind: 'invalid-request', parameter: '_type' },
+    });
+    expect(request('_type=Patient', { body: [{ name: '_since', value: '2025-01-01T00:00:00Z' }] })).toMatchObject({
+      types: ['Patient'],
+      since: '2025-01-01T00:00:00.000Z',
+    });
   });
 });
 
 describe('exportType on $davinci-data-export', () => {
   const davinci = (query: string, lenient = false) => parse(query, { operation: '$davinci-data-export', lenient });
   it.each([
-    ['', 'provider-download'], ['_since=2025-01-01T00:00:00Z', 'provider-delta'], ['exportType=hl7.fhir.us.davinci-pdex%23provider-snapshot', 'provider-snapshot'],
+    ['', 'provider-download'],
+    ['_since=2025-01-01T00:00:00Z', 'provider-delta'],
+    ['exportType=hl7.fhir.us.davinci-pdex%23provider-snapshot', 'provider-snapshot'],
     ['exportType=provider-delta&_since=2025-01-01T00:00:00Z', 'provider-delta'],
   ])('%s means %s', (query, exportType) => {
     expect(davinci(query)).toMatchObject({ ok: true, request: { exportType } });
   });
-  it.each([['exportType=provider-delta', 'required'], ['exportType=everything', 'invalid-value'], ['exportType=hl7.fhir.us.davinci-pdex%23payertopayer', 'not-supported'], ['exportType=hl7.fhir.us.davinci-atr', 'not-supported'], ['exportType=hl7.fhir.us.davinci-atr&_type=Patient,Coverage', 'not-supported']])('%s is %s', (query, kind) => {
+  it.each([
+    ['exportType=provider-delta', 'required'],
+    ['exportType=everything', 'invalid-value'],
+    ['exportType=hl7.fhir.us.davinci-pdex%23payertopayer', 'not-supported'],
+    ['exportType=hl7.fhir.us.davinci-atr', 'not-supported'],
+    ['exportType=hl7.fhir.us.davinci-atr&_type=Patient,Coverage', 'not-supported'],
+  ])('%s is %s', (query, kind) => {
     expect(davinci(query)).toMatchObject({ ok: false, fault: { kind } });
   });
 });
 
 describe('a Parameters resource', () => {
   it('gives name and value whatever the value is called', () => {
-    expect(readParametersResource({ resourceType: 'Parameters', parameter: [{ name: '_since', valueInstant: 'x' }, { name: 'exportType', valueCanonical: 'y' }, { name: '_type', valueString: 'z' }, { name: 'p', valueReference: { reference: 'Patient/1' } }] })).toEqual([
-      { name: '_since', value: 'x' }, { name: 'exportType', value: 'y' }, { name: '_type', value: 'z' }, { name: 'p', value: '' },
+    expect(
+      readParametersResource({
+        resourceType: 'Parameters',
+        parameter: [
+          { name: '_since', valueInstant: 'x' },
+          { name: 'exportType', valueCanonical: 'y' },
+          { name: '_type', valueString: 'z' },
+          { name: 'p', valueReference: { reference: 'Patient/1' } },
+        ],
+      }),
+    ).toEqual([
+      { name: '_since', value: 'x' },
+      { name: 'exportType', value: 'y' },
+      { name: '_type', value: 'z' },
+      { name: 'p', value: '' },
     ]);
     expect(readParametersResource({ resourceType: 'Parameters' })).toEqual([]);
   });
-  it.each([{}, [], 'x', null, 1, { resourceType: 'Patient' }, { resourceType: 'Parameters', parameter: {} }, { resourceType: 'Parameters', parameter: [1] }, { resourceType: 'Parameters', parameter: [{}] }, { resourceType: 'Parameters', parameter: [{ name: 'a', valueString: '1', valueCode: '2' }] }])('refuses %j', (body) => {
+  it.each([
+    {},
+    [],
+    'x',
+    null,
+    1,
+    { resourceType: 'Patient' },
+    { resourceType: 'Parameters', parameter: {} },
+    { resourceType: 'Parameters', parameter: [1] },
+    { resourceType: 'Parameters', parameter: [{}] },
+    { resourceType: 'Parameters', parameter: [{ name: 'a', valueString: '1', valueCode: '2' }] },
+  ])('refuses %j', (body) => {
     expect(readParametersResource(body)).toBeUndefined();
   });
 });
 
 describe('Prefer', () => {
-  it.each([['handling=lenient', true], ['respond-async, handling=lenient', true], ['respond-async; handling="lenient"', true], ['HANDLING=Lenient', true], ['respond-async', false], ['handling=strict', false], [undefined, false]])('%s', (prefer, lenient) => {
+  it.each([
+    ['handling=lenient', true],
+    ['respond-async, handling=lenient', true],
+    ['respond-async; handling="lenient"', true],
+    ['HANDLING=Lenient', true],
+    ['respond-async', false],
+    ['handling=strict', false],
+    [undefined, false],
+  ])('%s', (prefer, lenient) => {
     expect(isLenient(prefer)).toBe(lenient);
   });
 });

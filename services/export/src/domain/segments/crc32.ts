@@ -1,5 +1,6 @@
 /**
- * zlib's crc32_combine (crc32.c, `multmodp` and `x2nmodp`): the CRC-32 of a concatenation from the CRCs of its pieces, without
+ * zlib's crc32_combine (crc32.c, `multmodp` and `x2nmodp`): the CRC-32 of a concatenation from the CRCs of its pieces,
+ * without
  * their bytes. https://github.com/madler/zlib/blob/v1.3.1/crc32.c
  */
 const POLYNOMIAL = 0xedb88320;
@@ -26,7 +27,8 @@ const POWERS: readonly number[] = (() => {
 /** x^(8 * length) mod p(x): what `length` more bytes do to a CRC. */
 function shift(length: number): number {
   let power = 1 << 31;
-  for (let n = length, k = 3; n > 0; n = Math.floor(n / 2), k++) if (n % 2 === 1) power = multiply(POWERS[k & 31]!, power);
+  for (let n = length, k = 3; n > 0; n = Math.floor(n / 2), k++)
+    if (n % 2 === 1) power = multiply(POWERS[k & 31]!, power);
   return power;
 }
 

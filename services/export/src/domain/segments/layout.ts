@@ -4,7 +4,10 @@ import type { IndexedSegment, PartIndex } from './part-index.ts';
 
 export type Coding = 'gzip' | 'identity';
 
-/** A stretch of a response: literal bytes, or (part of) a segment. `skip` and `take` count bytes of the coding that is served. */
+/**
+ * A stretch of a response: literal bytes, or (part of) a segment. `skip` and `take` count bytes of the coding that is
+ * served.
+ */
 export type Piece =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array }
   | { readonly kind: 'segment'; readonly segment: IndexedSegment; readonly skip: number; readonly take: number };
@@ -48,7 +51,14 @@ export function layout(segments: readonly IndexedSegment[], coding: Coding): Lay
     if (coding === 'gzip') crc = crc32Combine(crc, s.crc, s.plain);
     plain += s.plain;
   }
-  return { coding, segments, resources, plain, crc, length: coding === 'gzip' ? GZIP_HEADER.byteLength + compressed + 10 : plain };
+  return {
+    coding,
+    segments,
+    resources,
+    plain,
+    crc,
+    length: coding === 'gzip' ? GZIP_HEADER.byteLength + compressed + 10 : plain,
+  };
 }
 
 /** The pieces of [start, end) of the download, in order; [0, length) is the whole. */
@@ -75,12 +85,20 @@ export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece
 }
 
 /**
- * The permitted members of whom bytes [start, end) hold something, and how many resources of each the whole download has. A resource
+ * The permitted members of whom bytes [start, end) hold something, and how many resources of each the whole download
+ * has. A resource
  * that came with several members counts for each of them.
  */
-export function releasedBy(of: Layout, start: number, end: number, index: PartIndex, permitted: (member: string) => boolean): Map<string, number> {
+export function releasedBy(
+  of: Layout,
+  start: number,
+  end: number,
+  index: PartIndex,
+  permitted: (member: string) => boolean,
+): Map<string, number> {
   const given = new Set<number>();
-  for (const piece of pieces(of, start, end)) if (piece.kind === 'segment') for (const m of piece.segment.of) given.add(m);
+  for (const piece of pieces(of, start, end))
+    if (piece.kind === 'segment') for (const m of piece.segment.of) given.add(m);
   const counts = new Map<string, number>();
   for (const segment of of.segments) {
     for (const m of segment.of) {

@@ -22,7 +22,16 @@ export interface IndexedSegment extends SegmentSize {
 export const MEMBERS_OF_SUPPORTING = 1000;
 
 /** Columns instead of objects: a third of the size and several times faster to parse. */
-interface Stored { v: 1; type: string; members: string[]; of: (number | number[])[]; resources: number[]; plain: number[]; compressed: number[]; crc: number[] }
+interface Stored {
+  v: 1;
+  type: string;
+  members: string[];
+  of: (number | number[])[];
+  resources: number[];
+  plain: number[];
+  compressed: number[];
+  crc: number[];
+}
 
 export class PartIndexBuilder {
   private readonly type: string;
@@ -39,7 +48,16 @@ export class PartIndexBuilder {
   }
   encode(): string {
     const column = (field: keyof SegmentSize): number[] => this.sizes.map((s) => s[field]);
-    return JSON.stringify({ v: 1, type: this.type, members: [...this.positions.keys()], of: this.of, resources: column('resources'), plain: column('plain'), compressed: column('compressed'), crc: column('crc') } satisfies Stored);
+    return JSON.stringify({
+      v: 1,
+      type: this.type,
+      members: [...this.positions.keys()],
+      of: this.of,
+      resources: column('resources'),
+      plain: column('plain'),
+      compressed: column('compressed'),
+      crc: column('crc'),
+    } satisfies Stored);
   }
   private position(member: string): number {
     let at = this.positions.get(member);
@@ -52,7 +70,8 @@ export class PartIndexBuilder {
 export function decodeIndex(bytes: Uint8Array): PartIndex {
   const stored = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Stored;
   const n = stored.of.length;
-  if (stored.v !== 1 || [stored.resources, stored.plain, stored.compressed, stored.crc].some((c) => c.length !== n)) throw new Error('not a part index of version 1');
+  if (stored.v !== 1 || [stored.resources, stored.plain, stored.compressed, stored.crc].some((c) => c.length !== n))
+    throw new Error('not a part index of version 1');
   let offset = 0;
   let resources = 0;
   let plain = 0;
@@ -60,7 +79,14 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
   const segments: IndexedSegment[] = [];
   for (let i = 0; i < n; i++) {
     const of = stored.of[i]!;
-    const segment: IndexedSegment = { of: typeof of === 'number' ? [of] : of, offset, resources: stored.resources[i]!, plain: stored.plain[i]!, compressed: stored.compressed[i]!, crc: stored.crc[i]! };
+    const segment: IndexedSegment = {
+      of: typeof of === 'number' ? [of] : of,
+      offset,
+      resources: stored.resources[i]!,
+      plain: stored.plain[i]!,
+      compressed: stored.compressed[i]!,
+      crc: stored.crc[i]!,
+    };
     segments.push(segment);
     offset += segment.compressed;
     resources += segment.resources;

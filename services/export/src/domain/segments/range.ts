@@ -1,12 +1,20 @@
 /** RFC 9110 §14. Bytes [start, end). */
-export type RangeChoice = { readonly kind: 'whole' } | { readonly kind: 'part'; readonly start: number; readonly end: number } | { readonly kind: 'unsatisfiable' };
+export type RangeChoice =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'part'; readonly start: number; readonly end: number }
+  | { readonly kind: 'unsatisfiable' };
 
 /**
  * Reads a Range header. It takes one range only, and only with an If-Range that names exactly this representation,
  * because bytes of two permitted sets must never be joined. Any other request gets the whole file, as RFC 9110 §14.2
  * allows.
  */
-export function chooseRange(range: string | undefined, ifRange: string | undefined, etag: string, length: number): RangeChoice {
+export function chooseRange(
+  range: string | undefined,
+  ifRange: string | undefined,
+  etag: string,
+  length: number,
+): RangeChoice {
   if (range === undefined || ifRange !== etag) return { kind: 'whole' };
   const match = /^bytes=\s*(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))\s*$/i.exec(range);
   if (match === null) return { kind: 'whole' };

@@ -1,8 +1,15 @@
 import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 /** What the index keeps of a segment; lengths in bytes. */
-export interface SegmentSize { readonly resources: number; readonly plain: number; readonly compressed: number; readonly crc: number }
-export interface Segment extends SegmentSize { readonly bytes: Uint8Array }
+export interface SegmentSize {
+  readonly resources: number;
+  readonly plain: number;
+  readonly compressed: number;
+  readonly crc: number;
+}
+export interface Segment extends SegmentSize {
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Plain bytes after which the lines of a patient continue in another segment. It bounds memory at writing and at
@@ -23,7 +30,8 @@ export function deflateSegment(lines: Uint8Array, resources: number): Segment {
 /** The lines of one segment. Throws when the bytes are not what the index says: a torn file is never served. */
 export function inflateSegment(bytes: Uint8Array, size: SegmentSize): Buffer {
   const lines = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: size.plain + 1 });
-  if (lines.byteLength !== size.plain || crc32(lines) !== size.crc) throw new Error('a segment does not match its index');
+  if (lines.byteLength !== size.plain || crc32(lines) !== size.crc)
+    throw new Error('a segment does not match its index');
   return lines;
 }
 

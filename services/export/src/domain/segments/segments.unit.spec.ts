@@ -3,12 +3,30 @@ import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
 import {
-  acceptsGzip, chooseRange, crc32Combine, decodeIndex, deflateSegment, etag, inflateSegment, layout, PartIndexBuilder, permittedSegments, pieces,
-  MEMBERS_OF_SUPPORTING, SegmentBuilder, type Layout, type PartIndex, type Segment,
+  acceptsGzip,
+  chooseRange,
+  crc32Combine,
+  decodeIndex,
+  deflateSegment,
+  etag,
+  inflateSegment,
+  layout,
+  PartIndexBuilder,
+  permittedSegments,
+  pieces,
+  MEMBERS_OF_SUPPORTING,
+  SegmentBuilder,
+  type Layout,
+  type PartIndex,
+  type Segment,
 } from './index.ts';
 
 /** A part in memory: what the writer leaves on disk. */
-interface Part { readonly index: PartIndex; readonly bytes: Buffer; readonly plain: readonly { members: readonly string[]; lines: Buffer }[] }
+interface Part {
+  readonly index: PartIndex;
+  readonly bytes: Buffer;
+  readonly plain: readonly { members: readonly string[]; lines: Buffer }[];
+}
 function partOf(content: readonly { members: readonly string[]; lines: readonly string[] }[]): Part {
   const builder = new PartIndexBuilder('Observation');
   const all: Uint8Array[] = [];
@@ -37,13 +55,21 @@ function read(part: Part, of: Layout, start = 0, end = of.length): Buffer {
 }
 const line = fc.string({ unit: 'grapheme', maxLength: 60 }).map((s) => JSON.stringify({ s }));
 const member = fc.constantFrom<string[]>('m1', 'm2', 'm3', 'm4', 'm5');
-const content = fc.array(fc.record({ members: fc.uniqueArray(member, { minLength: 1, maxLength: 3 }), lines: fc.array(line, { minLength: 1, maxLength: 8 }) }), { maxLength: 12 });
+const content = fc.array(
+  fc.record({
+    members: fc.uniqueArray(member, { minLength: 1, maxLength: 3 }),
+    lines: fc.array(line, { minLength: 1, maxLength: 8 }),
+  }),
+  { maxLength: 12 },
+);
 
 describe('crc32Combine', () => {
   it('equals the CRC of the concatenation', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 300 }), (a, b) => {
-      expect(crc32Combine(crc32(a), crc32(b), b.length)).toBe(crc32(Buffer.concat([a, b])));
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 300 }), (a, b) => {
+        expect(crc32Combine(crc32(a), crc32(b), b.length)).toBe(crc32(Buffer.concat([a, b])));
+      }),
+    );
   });
   it.each([0, 1, 255, 65_536, 9_000_001])('holds for a second piece of %d bytes', (length) => {
     const a = Buffer.from('the first piece');
@@ -61,7 +87,12 @@ describe('a segment', () => {
     const segment = deflateSegment(Buffer.from('{"a":1}\n'.repeat(100)), 100);
     expect(inflateSegment(segment.bytes, segment).toString()).toBe('{"a":1}\n'.repeat(100));
     expect(() => inflateRawSync(segment.bytes)).toThrow('unexpected end of file');
-    expect(segment).toMatchObject({ resources: 100, plain: 800, compressed: segment.bytes.byteLength, crc: crc32('{"a":1}\n'.repeat(100)) });
+    expect(segment).toMatchObject({
+      resources: 100,
+      plain: 800,
+      compressed: segment.bytes.byteLength,
+      crc: crc32('{"a":1}\n'.repeat(100)),
+    });
   });
   it('is refused when torn or not what the index says', () => {
     const segment = deflateSegment(Buffer.from('{"a":1}\n{"b":"something"}\n'), 2);
@@ -88,7 +119,10 @@ describe('a segment', () => {
 
 describe('an index', () => {
   it('keeps whose bytes are where', () => {
-    const { index, bytes } = partOf([{ members: ['m1'], lines: ['1', '2'] }, { members: ['m2', 'm1'], lines: ['3'] }]);
+    const { index, bytes } = partOf([
+      { members: ['m1'], lines: ['1', '2'] },
+      { members: ['m2', 'm1'], lines: ['3'] },
+    ]);
     expect(index.members).toEqual(['m1', 'm2']);
     expect(index.segments.map((s) => s.of)).toEqual([[0], [1, 0]]);
     expect(index.segments[1]!.offset).toBe(index.segments[0]!.compressed);
@@ -101,56 +135,98 @@ describe('an index', () => {
     expect(permittedSegments(index, (m) => m === 'm999')).toHaveLength(1);
     expect(permittedSegments(index, (m) => m === 'm1000')).toHaveLength(0);
   });
-  it.each(['{}', '[]', 'x', '{"v":2,"of":[],"resources":[],"plain":[],"compressed":[],"crc":[]}', '{"v":1,"of":[0],"resources":[],"plain":[],"compressed":[],"crc":[]}'])('refuses %s', (text) => {
+  it.each([
+    '{}',
+    '[]',
+    'x',
+    '{"v":2,"of":[],"resources":[],"plain":[],"compressed":[],"crc":[]}',
+    '{"v":1,"of":[0],"resources":[],"plain":[],"compressed":[],"crc":[]}',
+  ])('refuses %s', (text) => {
     expect(() => decodeIndex(Buffer.from(text))).toThrow();
   });
 });
 
 describe('a download', () => {
   it('is one gzip stream of exactly the permitted lines, and their plain concatenation, for any permitted set', () => {
-    fc.assert(fc.property(content, fc.uniqueArray(member), (spec, permitted) => {
-      const part = partOf(spec);
-      const segments = permittedSegments(part.index, (m) => permitted.includes(m));
-      const expected = Buffer.concat(part.plain.filter((p) => p.members.some((m) => permitted.includes(m))).map((p) => p.lines));
-      const gzip = layout(segments, 'gzip');
-      const plain = layout(segments, 'identity');
-      const zipped = read(part, gzip);
-      // gunzipSync checks CRC and length of the trailer, and that nothing follows.
-      expect(gunzipSync(zipped).equals(expected)).toBe(true);
-      expect(zipped.byteLength).toBe(gzip.length);
-      expect(zipped.subarray(-8).readUInt32LE(0)).toBe(crc32(expected));
-      expect(read(part, plain).equals(expected)).toBe(true);
-      expect(plain.length).toBe(expected.byteLength);
-      expect(gzip.resources).toBe(expected.toString().split('\n').length - 1);
-    }), { numRuns: cases(200) });
+    fc.assert(
+      fc.property(content, fc.uniqueArray(member), (spec, permitted) => {
+        const part = partOf(spec);
+        const segments = permittedSegments(part.index, (m) => permitted.includes(m));
+        const expected = Buffer.concat(
+          part.plain.filter((p) => p.members.some((m) => permitted.includes(m))).map((p) => p.lines),
+        );
+        const gzip = layout(segments, 'gzip');
+        const plain = layout(segments, 'identity');
+        const zipped = read(part, gzip);
+        // gunzipSync checks CRC and length of the trailer, and that nothing follows.
+        expect(gunzipSync(zipped).equals(expected)).toBe(true);
+        expect(zipped.byteLength).toBe(gzip.length);
+        expect(zipped.subarray(-8).readUInt32LE(0)).toBe(crc32(expected));
+        expect(read(part, plain).equals(expected)).toBe(true);
+        expect(plain.length).toBe(expected.byteLength);
+        expect(gzip.resources).toBe(expected.toString().split('\n').length - 1);
+      }),
+      { numRuns: cases(200) },
+    );
   });
 
   it('is the same bytes in ranges as in one piece, in both codings', () => {
-    fc.assert(fc.property(content, fc.uniqueArray(member), fc.constantFrom('gzip' as const, 'identity' as const), fc.array(fc.nat({ max: 4000 }), { maxLength: 6 }), (spec, permitted, coding, cuts) => {
-      const part = partOf(spec);
-      const of = layout(permittedSegments(part.index, (m) => permitted.includes(m)), coding);
-      const whole = read(part, of);
-      const marks = [0, ...cuts.map((c) => c % (of.length + 1)).toSorted((a, b) => a - b), of.length];
-      const glued = Buffer.concat(marks.slice(1).map((end, i) => read(part, of, marks[i], end)));
-      expect(glued.equals(whole)).toBe(true);
-      for (const piece of pieces(of, marks[1], marks[2])) if (piece.kind === 'segment') expect(piece.take).toBeGreaterThan(0);
-    }), { numRuns: cases(200) });
+    fc.assert(
+      fc.property(
+        content,
+        fc.uniqueArray(member),
+        fc.constantFrom('gzip' as const, 'identity' as const),
+        fc.array(fc.nat({ max: 4000 }), { maxLength: 6 }),
+        (spec, permitted, coding, cuts) => {
+          const part = partOf(spec);
+          const of = layout(
+            permittedSegments(part.index, (m) => permitted.includes(m)),
+            coding,
+          );
+          const whole = read(part, of);
+          const marks = [0, ...cuts.map((c) => c % (of.length + 1)).toSorted((a, b) => a - b), of.length];
+          const glued = Buffer.concat(marks.slice(1).map((end, i) => read(part, of, marks[i], end)));
+          expect(glued.equals(whole)).toBe(true);
+          for (const piece of pieces(of, marks[1], marks[2]))
+            if (piece.kind === 'segment') expect(piece.take).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: cases(200) },
+    );
   });
 
   it('of nobody is an empty gzip stream, and no bytes in plain', () => {
     const part = partOf([{ members: ['m1'], lines: ['1'] }]);
-    const of = layout(permittedSegments(part.index, () => false), 'gzip');
+    const of = layout(
+      permittedSegments(part.index, () => false),
+      'gzip',
+    );
     expect(gunzipSync(read(part, of)).byteLength).toBe(0);
     expect(layout([], 'identity').length).toBe(0);
     expect([...pieces(layout([], 'identity'))]).toEqual([]);
   });
 
   it('has an ETag for each part, coding and permitted set', () => {
-    const { index } = partOf([{ members: ['m1'], lines: ['1'] }, { members: ['m2'], lines: ['2'] }, { members: ['m3'], lines: ['3'] }]);
-    const tag = (part: string, permitted: string[], coding: 'gzip' | 'identity'): string => etag(part, layout(permittedSegments(index, (m) => permitted.includes(m)), coding));
+    const { index } = partOf([
+      { members: ['m1'], lines: ['1'] },
+      { members: ['m2'], lines: ['2'] },
+      { members: ['m3'], lines: ['3'] },
+    ]);
+    const tag = (part: string, permitted: string[], coding: 'gzip' | 'identity'): string =>
+      etag(
+        part,
+        layout(
+          permittedSegments(index, (m) => permitted.includes(m)),
+          coding,
+        ),
+      );
     const tags = [
-      tag('a', ['m1', 'm2', 'm3'], 'gzip'), tag('a', ['m1', 'm2', 'm3'], 'identity'), tag('a', ['m1', 'm2'], 'gzip'), tag('a', ['m1', 'm3'], 'gzip'),
-      tag('a', [], 'gzip'), tag('b', ['m1', 'm2', 'm3'], 'gzip'),
+      tag('a', ['m1', 'm2', 'm3'], 'gzip'),
+      tag('a', ['m1', 'm2', 'm3'], 'identity'),
+      tag('a', ['m1', 'm2'], 'gzip'),
+      tag('a', ['m1', 'm3'], 'gzip'),
+      tag('a', [], 'gzip'),
+      tag('b', ['m1', 'm2', 'm3'], 'gzip'),
     ];
     expect(new Set(tags).size).toBe(tags.length);
     expect(tag('a', ['m1', 'm2'], 'gzip')).toBe(tags[2]);
@@ -160,10 +236,20 @@ describe('a download', () => {
 
 describe('a gzip client that reads block by block', () => {
   it('finds every line although segments were left out', () => {
-    const part = partOf(Array.from({ length: 300 }, (_, i) => ({ members: [`m${i}`], lines: [JSON.stringify({ i, text: 'x'.repeat(i) })] })));
+    const part = partOf(
+      Array.from({ length: 300 }, (_, i) => ({
+        members: [`m${i}`],
+        lines: [JSON.stringify({ i, text: 'x'.repeat(i) })],
+      })),
+    );
     const segments = permittedSegments(part.index, (m) => Number(m.slice(1)) % 3 !== 0);
-    const lines = gunzipSync(read(part, layout(segments, 'gzip')), { finishFlush: constants.Z_FINISH }).toString().trimEnd().split('\n');
-    expect(lines.map((l) => (JSON.parse(l) as { i: number }).i)).toEqual(Array.from({ length: 300 }, (_, i) => i).filter((i) => i % 3 !== 0));
+    const lines = gunzipSync(read(part, layout(segments, 'gzip')), { finishFlush: constants.Z_FINISH })
+      .toString()
+      .trimEnd()
+      .split('\n');
+    expect(lines.map((l) => (JSON.parse(l) as { i: number }).i)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i).filter((i) => i % 3 !== 0),
+    );
   });
 });
 
@@ -179,20 +265,40 @@ describe('chooseRange', () => {
     ['bytes=100-', { kind: 'unsatisfiable' }],
     ['bytes=-0', { kind: 'unsatisfiable' }],
     // Not understood: RFC 9110 §14.2 has it ignored.
-    ['bytes=9-0', { kind: 'whole' }], ['bytes=0-1,5-6', { kind: 'whole' }], ['lines=0-1', { kind: 'whole' }], ['bytes=', { kind: 'whole' }],
-    ['bytes=-', { kind: 'whole' }], ['bytes=a-b', { kind: 'whole' }], [undefined, { kind: 'whole' }],
+    ['bytes=9-0', { kind: 'whole' }],
+    ['bytes=0-1,5-6', { kind: 'whole' }],
+    ['lines=0-1', { kind: 'whole' }],
+    ['bytes=', { kind: 'whole' }],
+    ['bytes=-', { kind: 'whole' }],
+    ['bytes=a-b', { kind: 'whole' }],
+    [undefined, { kind: 'whole' }],
   ])('%s of 100 bytes', (range, expected) => {
     expect(chooseRange(range, tag, tag, 100)).toEqual(expected);
   });
-  it.each([undefined, '"other"', 'W/"t"', 'Tue, 24 Nov 2026 10:00:00 GMT'])('gives the whole when If-Range is %s', (ifRange) => {
-    expect(chooseRange('bytes=0-9', ifRange, tag, 100)).toEqual({ kind: 'whole' });
-  });
+  it.each([undefined, '"other"', 'W/"t"', 'Tue, 24 Nov 2026 10:00:00 GMT'])(
+    'gives the whole when If-Range is %s',
+    (ifRange) => {
+      expect(chooseRange('bytes=0-9', ifRange, tag, 100)).toEqual({ kind: 'whole' });
+    },
+  );
 });
 
 describe('acceptsGzip', () => {
   it.each([
-    [undefined, false], ['', false], ['identity', false], ['gzip', true], ['GZIP', true], ['deflate, gzip;q=0.5', true], ['gzip;q=0', false], ['gzip; q=0.0', false],
-    ['br', false], ['*', true], ['*;q=0', false], ['gzip;q=0, *', false], ['x-gzip', true], ['gzipped', false],
+    [undefined, false],
+    ['', false],
+    ['identity', false],
+    ['gzip', true],
+    ['GZIP', true],
+    ['deflate, gzip;q=0.5', true],
+    ['gzip;q=0', false],
+    ['gzip; q=0.0', false],
+    ['br', false],
+    ['*', true],
+    ['*;q=0', false],
+    ['gzip;q=0, *', false],
+    ['x-gzip', true],
+    ['gzipped', false],
   ])('%s', (header, expected) => {
     expect(acceptsGzip(header)).toBe(expected);
   });

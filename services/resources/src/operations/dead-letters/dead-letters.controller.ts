@@ -4,7 +4,13 @@ import type { EventParked } from '@provider-access/events';
 import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/views';
-import { type DeadLetterPart, deadLetters, type DeadLetterStatus, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
+import {
+  type DeadLetterPart,
+  deadLetters,
+  type DeadLetterStatus,
+  findDeadLetters,
+  getDeadLetter,
+} from '../../projections/dead-letters.ts';
 import { encodedData } from '../events/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
@@ -28,12 +34,17 @@ export class DeadLettersController {
   @Header('content-type', JSON_TYPE)
   @Header('cache-control', 'no-store')
   async list(@Query('status') status?: string, @Query('cursor') cursor?: string): Promise<string> {
-    if (status !== undefined && !STATUSES.includes(status as DeadLetterStatus)) throw new Refusal('invalid-value', 'status is open, replayed or discarded.');
+    if (status !== undefined && !STATUSES.includes(status as DeadLetterStatus))
+      throw new Refusal('invalid-value', 'status is open, replayed or discarded.');
     const after = cursor === undefined ? undefined : readCursor(cursor);
     const found = await findDeadLetters(this.reader, status as DeadLetterStatus | undefined, after, PAGE + 1);
     const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
-    return JSON.stringify({ deadLetters: page, ...(found.length > PAGE && last !== undefined && { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }) });
+    return JSON.stringify({
+      deadLetters: page,
+      ...(found.length > PAGE &&
+        last !== undefined && { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }),
+    });
   }
 
   /** With the original event: the payer's own data, which may be PHI. */
@@ -43,7 +54,13 @@ export class DeadLettersController {
   async get(@Param('id') id: string): Promise<string> {
     const letter = await this.letter(id);
     const original = await this.original(letter);
-    return JSON.stringify({ ...summary(id, letter), ...(letter.resolution !== undefined && { resolution: letter.resolution }), origin: letter.origin, headers: original.headers, ...content(original.value) });
+    return JSON.stringify({
+      ...summary(id, letter),
+      ...(letter.resolution !== undefined && { resolution: letter.resolution }),
+      origin: letter.origin,
+      headers: original.headers,
+      ...content(original.value),
+    });
   }
 
   /** Hands the event, or a corrected one, to intake again. The original stays. */
@@ -52,9 +69,18 @@ export class DeadLettersController {
   @Header('content-type', JSON_TYPE)
   async replay(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
     const letter = await this.letter(id);
-    if (letter.status === 'replayed') throw new Refusal('conflict', 'This dead letter was replayed before. If its hold did not end, discard it.');
+    if (letter.status === 'replayed')
+      throw new Refusal('conflict', 'This dead letter was replayed before. If its hold did not end, discard it.');
     if (letter.status !== 'open') throw discardedBefore();
-    return JSON.stringify(await replay(this.ports, this.reader, { id, letter, original: await this.original(letter), body, by: request.role ?? 'payer' }));
+    return JSON.stringify(
+      await replay(this.ports, this.reader, {
+        id,
+        letter,
+        original: await this.original(letter),
+        body,
+        by: request.role ?? 'payer',
+      }),
+    );
   }
 
   @Post(':id/discard')
@@ -62,7 +88,8 @@ export class DeadLettersController {
   @Header('content-type', JSON_TYPE)
   async discard(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
     const reason = (body as { reason?: unknown } | undefined)?.reason;
-    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500) throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
+    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500)
+      throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
     const letter = await this.letter(id);
     // A replayed dead letter can be discarded too, because its replay may have left the member denied.
     if (letter.status === 'discarded') throw discardedBefore();
@@ -77,7 +104,8 @@ export class DeadLettersController {
 
   private async original({ place }: DeadLetterPart): Promise<EventParked> {
     const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
-    if (record === undefined || record.offset !== place.offset) throw new Refusal('not-found', 'The original event is not in the log any more.');
+    if (record === undefined || record.offset !== place.offset)
+      throw new Refusal('not-found', 'The original event is not in the log any more.');
     return JSON.parse(Buffer.from(record.value).toString('utf8')) as EventParked;
   }
 }
@@ -86,9 +114,18 @@ const discardedBefore = (): Refusal => new Refusal('conflict', 'This dead letter
 
 function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & { id: string; parkedAt: string } {
   return {
-    id, status: letter.status, reason: letter.reason, detail: letter.detail, topic: letter.origin.topic, parkedBy: letter.parkedBy, parkedAt: letter.parkedAt, attempt: letter.attempt,
-    ...(letter.event.type !== undefined && { eventType: letter.event.type }), ...(letter.event.id !== undefined && { event: letter.event.id }),
-    ...(letter.event.source !== undefined && { source: letter.event.source }), ...(letter.event.subject !== undefined && { subject: letter.event.subject }),
+    id,
+    status: letter.status,
+    reason: letter.reason,
+    detail: letter.detail,
+    topic: letter.origin.topic,
+    parkedBy: letter.parkedBy,
+    parkedAt: letter.parkedAt,
+    attempt: letter.attempt,
+    ...(letter.event.type !== undefined && { eventType: letter.event.type }),
+    ...(letter.event.id !== undefined && { event: letter.event.id }),
+    ...(letter.event.source !== undefined && { source: letter.event.source }),
+    ...(letter.event.subject !== undefined && { subject: letter.event.subject }),
   };
 }
 

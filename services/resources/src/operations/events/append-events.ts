@@ -1,4 +1,12 @@
-import { type Appended, deadLetterId, EngineUnavailable, type EventLog, type NewRecord, type Position, RecordTooLarge } from '@provider-access/eventlog';
+import {
+  type Appended,
+  deadLetterId,
+  EngineUnavailable,
+  type EventLog,
+  type NewRecord,
+  type Position,
+  RecordTooLarge,
+} from '@provider-access/eventlog';
 import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 import type { Metrics } from '@provider-access/observability';
@@ -73,19 +81,52 @@ export class EventAppender {
         return undefined;
       });
       if (appended === undefined || consents.length === 0) continue;
-      const placed = consents.flatMap((i) => (appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }]));
-      effects.set(topic, this.effectsOf(topic, placed).catch((error: unknown) => {
-        // The event is durable, and only its effect is unknown.
-        if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
-        throw error;
-      }));
+      const placed = consents.flatMap((i) =>
+        appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }],
+      );
+      effects.set(
+        topic,
+        this.effectsOf(topic, placed).catch((error: unknown) => {
+          // The event is durable, and only its effect is unknown.
+          if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
+          throw error;
+        }),
+      );
     }
     if (failed.size > 0 && failed.size === byTopic.size) throw [...failed.values()][0]!;
-    this.metrics?.count('pa_intake_events_total', { service: 'resources', outcome: 'refused' }, events.filter((event) => !event.ok).length + tooLarge.size);
+    this.metrics?.count(
+      'pa_intake_events_total',
+      { service: 'resources', outcome: 'refused' },
+      events.filter((event) => !event.ok).length + tooLarge.size,
+    );
     return events.map((event) => {
-      if (event.ok && tooLarge.has(event.record)) return { index: event.index, id: event.id, status: 'refused', reason: 'too-large', detail: 'the event is larger than the log takes', receipt };
-      if (event.ok && failed.has(event.topic)) return { index: event.index, id: event.id, status: 'unavailable', reason: 'log-unavailable', detail: 'send it again: what comes twice changes nothing', receipt };
-      if (!event.ok) return { index: event.index, ...(event.id !== undefined && { id: event.id }), status: 'refused', reason: event.reason, detail: event.detail, receipt };
+      if (event.ok && tooLarge.has(event.record))
+        return {
+          index: event.index,
+          id: event.id,
+          status: 'refused',
+          reason: 'too-large',
+          detail: 'the event is larger than the log takes',
+          receipt,
+        };
+      if (event.ok && failed.has(event.topic))
+        return {
+          index: event.index,
+          id: event.id,
+          status: 'unavailable',
+          reason: 'log-unavailable',
+          detail: 'send it again: what comes twice changes nothing',
+          receipt,
+        };
+      if (!event.ok)
+        return {
+          index: event.index,
+          ...(event.id !== undefined && { id: event.id }),
+          status: 'refused',
+          reason: event.reason,
+          detail: event.detail,
+          receipt,
+        };
       const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
       const effect = event.consent ? effects.get(event.topic) : undefined;
       return effect === undefined ? row : effect.then((found): EventRow => ({ ...row, ...found.get(event.record) }));
@@ -93,7 +134,10 @@ export class EventAppender {
   }
 
   /** The effects of the opt-outs and opt-ins of one append, once every process knows them. */
-  private async effectsOf(topic: string, placed: readonly (Appended & { readonly record: NewRecord })[]): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
+  private async effectsOf(
+    topic: string,
+    placed: readonly (Appended & { readonly record: NewRecord })[],
+  ): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
     const offsets: number[] = [];
     for (const { partition, offset } of placed) {
       while (offsets.length <= partition) offsets.push(0);
@@ -105,16 +149,24 @@ export class EventAppender {
       const member = headers['ce_subject']!;
       const said = statedBy(record);
       return {
-        member, event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member), deadLetter: deadLetterId(topic, partition, offset),
+        member,
+        event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member),
+        deadLetter: deadLetterId(topic, partition, offset),
         ...(said !== undefined && { said }),
       };
     });
     const effects = await this.facts.effects(statements);
-    return new Map(placed.flatMap(({ record }, i) => (effects[i] === undefined ? [] : [[record, effects[i]] as const])));
+    return new Map(
+      placed.flatMap(({ record }, i) => (effects[i] === undefined ? [] : [[record, effects[i]] as const])),
+    );
   }
 
   /** One entry a record; undefined for those that are too large for the log, which are added to `tooLarge`. */
-  private async appendTo(topic: string, records: readonly NewRecord[], tooLarge: Set<NewRecord>): Promise<readonly (Appended | undefined)[]> {
+  private async appendTo(
+    topic: string,
+    records: readonly NewRecord[],
+    tooLarge: Set<NewRecord>,
+  ): Promise<readonly (Appended | undefined)[]> {
     for (;;) {
       const rest = records.filter((r) => !tooLarge.has(r));
       try {
@@ -122,7 +174,8 @@ export class EventAppender {
         return records.map((r) => (tooLarge.has(r) ? undefined : appended.next().value));
       } catch (error) {
         // Nothing of the call was written. It is repeated without the event at fault.
-        if (!(error instanceof RecordTooLarge) || error.index === undefined || rest[error.index] === undefined) throw error;
+        if (!(error instanceof RecordTooLarge) || error.index === undefined || rest[error.index] === undefined)
+          throw error;
         tooLarge.add(rest[error.index]!);
       }
     }

@@ -8,43 +8,85 @@ import { EventAppender, type EventRow, type PayerFacts } from './append-events.t
 import { fromObject } from './incoming.ts';
 import { EventStream } from './stream-events.ts';
 
-const incoming = (inputs: readonly EventInput[]) => inputs.map((input, index) => fromObject(index, event(input), 'r-x'));
-const provider: EventInput = { id: 'p', subject: '1000000001', type: 'payer.provider-recorded.v1', resource: { resourceType: 'Organization', id: 'o' } };
-const facts: PayerFacts = { waitForPayerEverywhere: () => Promise.resolve(true), effects: async (all) => all.map(() => ({ status: 'effective' })) };
-const rowsOf = async (rows: readonly (EventRow | Promise<EventRow>)[]): Promise<string[]> => (await Promise.all(rows)).map((r) => `${r.id}: ${r.status}${r.reason === undefined ? '' : ` (${r.reason})`}`);
+const incoming = (inputs: readonly EventInput[]) =>
+  inputs.map((input, index) => fromObject(index, event(input), 'r-x'));
+const provider: EventInput = {
+  id: 'p',
+  subject: '1000000001',
+  type: 'payer.provider-recorded.v1',
+  resource: { resourceType: 'Organization', id: 'o' },
+};
+const facts: PayerFacts = {
+  waitForPayerEverywhere: () => Promise.resolve(true),
+  effects: async (all) => all.map(() => ({ status: 'effective' })),
+};
+const rowsOf = async (rows: readonly (EventRow | Promise<EventRow>)[]): Promise<string[]> =>
+  (await Promise.all(rows)).map((r) => `${r.id}: ${r.status}${r.reason === undefined ? '' : ` (${r.reason})`}`);
 /** A log on which appends to one topic fail, after they were written or before. */
 function without(topic: string, maxRecordBytes?: number) {
   const log = openMemoryLog(maxRecordBytes === undefined ? {} : { maxRecordBytes });
   const append = log.append.bind(log);
-  log.append = (to: string, records: readonly NewRecord[]) => (to === topic ? Promise.reject(new EngineUnavailable('the log is away')) : append(to, records));
+  log.append = (to: string, records: readonly NewRecord[]) =>
+    to === topic ? Promise.reject(new EngineUnavailable('the log is away')) : append(to, records);
   return log;
 }
 
 it('says of each event which topic took it, and what to send again', async () => {
   const log = without(PAYER_PROVIDER_EVENTS);
-  const rows = await new EventAppender(log, facts).append(incoming([{ id: 'a', resource: patient('m1') }, provider, { id: 'c', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
+  const rows = await new EventAppender(log, facts).append(
+    incoming([
+      { id: 'a', resource: patient('m1') },
+      provider,
+      { id: 'c', type: 'payer.member-opted-out.v1', data: {} },
+    ]),
+    'r-x',
+  );
   expect(await rowsOf(rows)).toEqual(['a: accepted', 'p: unavailable (log-unavailable)', 'c: effective']);
   await log.close();
 });
 
-it.each(['waitForPayerEverywhere', 'effects'] as const)('says accepted when the facts are too old to say more (%s)', async (asked) => {
-  const log = openMemoryLog();
-  const rows = await new EventAppender(log, { ...facts, [asked]: () => Promise.reject(new FactsStale()) }).append(incoming([{ id: 'c', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
-  expect(await rowsOf(rows)).toEqual(['c: accepted']);
-  await log.close();
-});
+it.each(['waitForPayerEverywhere', 'effects'] as const)(
+  'says accepted when the facts are too old to say more (%s)',
+  async (asked) => {
+    const log = openMemoryLog();
+    const rows = await new EventAppender(log, { ...facts, [asked]: () => Promise.reject(new FactsStale()) }).append(
+      incoming([{ id: 'c', type: 'payer.member-opted-out.v1', data: {} }]),
+      'r-x',
+    );
+    expect(await rowsOf(rows)).toEqual(['c: accepted']);
+    await log.close();
+  },
+);
 
 it('throws when no topic took anything: the request is repeated as a whole', async () => {
   const log = without(PAYER_MEMBER_EVENTS);
-  await expect(new EventAppender(log, facts).append(incoming([{ id: 'a', resource: patient('m1') }]), 'r-x')).rejects.toThrow(EngineUnavailable);
+  await expect(
+    new EventAppender(log, facts).append(incoming([{ id: 'a', resource: patient('m1') }]), 'r-x'),
+  ).rejects.toThrow(EngineUnavailable);
   await log.close();
 });
 
 it('refuses what is too large for this log by itself, and takes its neighbours', async () => {
   const log = openMemoryLog({ maxRecordBytes: 3000 });
-  const large = (id: string): EventInput => ({ id, resource: condition('m1', id, { note: [{ text: 'x'.repeat(5000) }] }) });
-  const rows = await new EventAppender(log, facts).append(incoming([large('l1'), { id: 'a', resource: patient('m1') }, large('l2'), { id: 'o', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
-  expect(await rowsOf(rows)).toEqual(['l1: refused (too-large)', 'a: accepted', 'l2: refused (too-large)', 'o: effective']);
+  const large = (id: string): EventInput => ({
+    id,
+    resource: condition('m1', id, { note: [{ text: 'x'.repeat(5000) }] }),
+  });
+  const rows = await new EventAppender(log, facts).append(
+    incoming([
+      large('l1'),
+      { id: 'a', resource: patient('m1') },
+      large('l2'),
+      { id: 'o', type: 'payer.member-opted-out.v1', data: {} },
+    ]),
+    'r-x',
+  );
+  expect(await rowsOf(rows)).toEqual([
+    'l1: refused (too-large)',
+    'a: accepted',
+    'l2: refused (too-large)',
+    'o: effective',
+  ]);
   expect((await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]!.reduce((a, b) => a + b, 0)).toBe(2);
   await log.close();
 });
@@ -58,9 +100,21 @@ it('ends a stream behind a part that was not taken, without counting it', async 
     yield Buffer.from([{ id: 'a', resource: patient('m1') }, provider].map((e) => JSON.stringify(event(e))).join('\n'));
   }
   let kept = -1;
-  const summary = await stream.run(request(), () => undefined, (n) => { kept = n; return Promise.resolve(); });
+  const summary = await stream.run(
+    request(),
+    () => undefined,
+    (n) => {
+      kept = n;
+      return Promise.resolve();
+    },
+  );
   expect(summary).toMatchObject({ complete: false, accepted: 1, refused: 0 });
   expect(kept).toBe(1);
-  expect(text.trim().split('\n').map((line) => (JSON.parse(line) as { status?: string }).status)).toEqual(['accepted', 'unavailable', 'unavailable', undefined]);
+  expect(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { status?: string }).status),
+  ).toEqual(['accepted', 'unavailable', 'unavailable', undefined]);
   await log.close();
 });

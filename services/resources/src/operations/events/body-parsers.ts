@@ -1,13 +1,21 @@
 import type { FastifyInstance } from 'fastify';
 
-const STREAMED = ['application/cloudevents+json', 'application/cloudevents-batch+json', 'application/x-ndjson', 'application/ndjson'];
+const STREAMED = [
+  'application/cloudevents+json',
+  'application/cloudevents-batch+json',
+  'application/x-ndjson',
+  'application/ndjson',
+];
 
 /**
- * POST /events reads its body itself, after the guard has let the payer in. JSON elsewhere is parsed as usual, empty bodies
+ * POST /events reads its body itself, after the guard has let the payer in. JSON elsewhere is parsed as usual, empty
+ * bodies
  * allowed: a replay needs none.
  */
 export function registerBodyParsers(fastify: FastifyInstance): void {
-  for (const type of STREAMED) if (!fastify.hasContentTypeParser(type)) fastify.addContentTypeParser(type, (_request, _payload, done) => done(null, undefined));
+  for (const type of STREAMED)
+    if (!fastify.hasContentTypeParser(type))
+      fastify.addContentTypeParser(type, (_request, _payload, done) => done(null, undefined));
   if (fastify.hasContentTypeParser('application/json')) fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser('application/json', (request, payload, done) => {
     if (request.routeOptions.url === '/events') return done(null, undefined);
@@ -20,7 +28,8 @@ export function registerBodyParsers(fastify: FastifyInstance): void {
     });
     payload.on('error', (error) => done(error));
     payload.on('end', () => {
-      if (length > limit) return done(Object.assign(new Error('too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }));
+      if (length > limit)
+        return done(Object.assign(new Error('too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }));
       if (length === 0) return done(null, undefined);
       try {
         done(null, JSON.parse(Buffer.concat(chunks, length).toString('utf8')));

@@ -14,10 +14,13 @@ export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** A body above the limit is read and dropped up to this many times the limit, so that the sender gets its answer. */
 const LINGER = 16;
 const NDJSON = new Set(['application/x-ndjson', 'application/ndjson']);
-const FORMS = 'application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or application/json with ce- headers';
+const FORMS =
+  'application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or application/json ' +
+  'with ce- headers';
 
 /**
- * POST /events: a payer's CloudEvents. HTTP binding in binary, structured and batch mode, and NDJSON of structured events, read as
+ * POST /events: a payer's CloudEvents. HTTP binding in binary, structured and batch mode, and NDJSON of structured
+ * events, read as
  * it comes. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
 @Controller('events')
@@ -40,7 +43,10 @@ export class EventsController {
     if (kept > 0) await expectEvents(this.ports, receipt, kept);
     const [first] = rows;
     const status = !single ? 200 : first?.status !== 'refused' ? 202 : first.reason === 'too-large' ? 413 : 400;
-    void reply.code(status).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(single ? first : rows));
+    void reply
+      .code(status)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(JSON.stringify(single ? first : rows));
   }
 
   private async stream(request: FastifyRequest, reply: FastifyReply, receipt: string): Promise<void> {
@@ -50,15 +56,27 @@ export class EventsController {
       () => void reply.code(200).header('content-type', 'application/x-ndjson').send(stream.answer),
       (kept) => expectEvents(this.ports, receipt, kept),
     );
-    if (!summary.complete) this.ports.logger.warn({ accepted: summary.accepted }, 'a stream of events was not taken to its end');
+    if (!summary.complete)
+      this.ports.logger.warn({ accepted: summary.accepted }, 'a stream of events was not taken to its end');
   }
 
-  private async buffered(request: FastifyRequest, media: string, receipt: string): Promise<{ rows: readonly EventRow[]; single: boolean }> {
+  private async buffered(
+    request: FastifyRequest,
+    media: string,
+    receipt: string,
+  ): Promise<{ rows: readonly EventRow[]; single: boolean }> {
     const binary = request.headers['ce-specversion'] !== undefined;
     const batch = media === 'application/cloudevents-batch+json';
-    if (!batch && media !== 'application/cloudevents+json' && !(binary && /^application\/(.+\+)?json$/.test(media))) throw new Refusal('unsupported-media-type', `Events are taken as ${FORMS}.`);
+    if (!batch && media !== 'application/cloudevents+json' && !(binary && /^application\/(.+\+)?json$/.test(media)))
+      throw new Refusal('unsupported-media-type', `Events are taken as ${FORMS}.`);
     const text = await read(request, batch ? MAX_BATCH_BYTES : MAX_EVENT_BYTES + 64 * 1024, batch);
-    const events: Incoming[] = batch ? fromBatch(text, receipt) : [media === 'application/cloudevents+json' ? fromText(0, text, receipt) : fromBinary(request.headers, text, receipt)];
+    const events: Incoming[] = batch
+      ? fromBatch(text, receipt)
+      : [
+          media === 'application/cloudevents+json'
+            ? fromText(0, text, receipt)
+            : fromBinary(request.headers, text, receipt),
+        ];
     return { rows: await Promise.all(await this.appender.append(events, receipt)), single: !batch };
   }
 }
@@ -75,7 +93,13 @@ function fromBatch(text: string, receipt: string): Incoming[] {
 }
 
 async function read(request: FastifyRequest, limit: number, batch: boolean): Promise<string> {
-  const refusal = (): Refusal => new Refusal('too-large', batch ? `A JSON batch may have ${limit} bytes. Send more as application/x-ndjson, one event a line: it has no limit.` : `An event may have ${MAX_EVENT_BYTES} bytes.`);
+  const refusal = (): Refusal =>
+    new Refusal(
+      'too-large',
+      batch
+        ? `A JSON batch may have ${limit} bytes. Send more as application/x-ndjson, one event a line: it has no limit.`
+        : `An event may have ${MAX_EVENT_BYTES} bytes.`,
+    );
   if (Number(request.headers['content-length'] ?? 0) > limit * LINGER) throw refusal();
   let chunks: Uint8Array[] = [];
   let length = 0;

@@ -13,20 +13,48 @@ describe('POST /events', () => {
     house = await House.open();
   });
   afterAll(() => house.close());
-  const post = (body: string | object, type: string, headers: Record<string, string> = {}, token = house.payerToken): ReturnType<House['call']> =>
-    house.call('POST', '/events', { token, body: typeof body === 'string' ? body : JSON.stringify(body), headers: { 'content-type': type, ...headers } });
-  const inLog = async (): Promise<number> => (await house.log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]!.reduce((a, b) => a + b, 0);
+  const post = (
+    body: string | object,
+    type: string,
+    headers: Record<string, string> = {},
+    token = house.payerToken,
+  ): ReturnType<House['call']> =>
+    house.call('POST', '/events', {
+      token,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { 'content-type': type, ...headers },
+    });
+  const inLog = async (): Promise<number> =>
+    (await house.log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]!.reduce((a, b) => a + b, 0);
 
   it('takes one structured event, and an opt-out once it has effect', async () => {
     const answer = await post(event({ id: 's1', resource: patient('m1') }), STRUCTURED);
-    expect([answer.status, answer.json()]).toEqual([202, { index: 0, id: 's1', status: 'accepted', receipt: expect.stringMatching(/^r-[a-z2-7]{26}$/) }]);
-    expect((await post(event({ type: 'payer.member-opted-out.v1', data: {} }), STRUCTURED)).json()).toMatchObject({ status: 'effective' });
+    expect([answer.status, answer.json()]).toEqual([
+      202,
+      { index: 0, id: 's1', status: 'accepted', receipt: expect.stringMatching(/^r-[a-z2-7]{26}$/) },
+    ]);
+    expect((await post(event({ type: 'payer.member-opted-out.v1', data: {} }), STRUCTURED)).json()).toMatchObject({
+      status: 'effective',
+    });
   });
 
   it('takes a batch and a binary event', async () => {
-    const answer = await post([event({ id: 'b1', resource: patient('m1') }), { specversion: '0.3' }], 'application/cloudevents-batch+json');
-    expect(answer.json()).toMatchObject([{ index: 0, id: 'b1', status: 'accepted' }, { index: 1, status: 'refused', reason: 'not-a-cloudevent' }]);
-    const binary = await post({ resource: condition('m1', 'bin') }, 'application/json', { 'ce-specversion': '1.0', 'ce-id': 'bin1', 'ce-source': '/payer', 'ce-type': 'payer.resource-recorded.v1', 'ce-time': '2025-01-01T00:00:00Z', 'ce-subject': 'm1' });
+    const answer = await post(
+      [event({ id: 'b1', resource: patient('m1') }), { specversion: '0.3' }],
+      'application/cloudevents-batch+json',
+    );
+    expect(answer.json()).toMatchObject([
+      { index: 0, id: 'b1', status: 'accepted' },
+      { index: 1, status: 'refused', reason: 'not-a-cloudevent' },
+    ]);
+    const binary = await post({ resource: condition('m1', 'bin') }, 'application/json', {
+      'ce-specversion': '1.0',
+      'ce-id': 'bin1',
+      'ce-source': '/payer',
+      'ce-type': 'payer.resource-recorded.v1',
+      'ce-time': '2025-01-01T00:00:00Z',
+      'ce-subject': 'm1',
+    });
     expect([binary.status, binary.json()]).toMatchObject([202, { id: 'bin1', status: 'accepted' }]);
     await house.call('GET', `/events/receipts/${binary.json().receipt}?wait=10`, { token: house.payerToken });
     await house.settled();
@@ -35,8 +63,20 @@ describe('POST /events', () => {
 
   it('stores nothing of what it refuses, and says why line by line', async () => {
     const before = await inLog();
-    const { rows, summary, receipt } = await house.publish(['{not json', '[]', '"text"', JSON.stringify({ ...event({ resource: patient('m1') }), time: 'noon' }), JSON.stringify(event({ data: { resource: { text: 'x'.repeat(4 * 1024 * 1024) } } }))]);
-    expect(rows.map((r) => [r.status, r.reason])).toEqual([['refused', 'not-json'], ['refused', 'not-a-cloudevent'], ['refused', 'not-a-cloudevent'], ['refused', 'not-a-cloudevent'], ['refused', 'too-large']]);
+    const { rows, summary, receipt } = await house.publish([
+      '{not json',
+      '[]',
+      '"text"',
+      JSON.stringify({ ...event({ resource: patient('m1') }), time: 'noon' }),
+      JSON.stringify(event({ data: { resource: { text: 'x'.repeat(4 * 1024 * 1024) } } })),
+    ]);
+    expect(rows.map((r) => [r.status, r.reason])).toEqual([
+      ['refused', 'not-json'],
+      ['refused', 'not-a-cloudevent'],
+      ['refused', 'not-a-cloudevent'],
+      ['refused', 'not-a-cloudevent'],
+      ['refused', 'too-large'],
+    ]);
     expect(rows[4].detail).toContain('4194304');
     expect(summary).toMatchObject({ complete: true, accepted: 0, refused: 5 });
     expect(receipt).toBeUndefined();
@@ -74,11 +114,26 @@ describe('POST /events', () => {
     const deep = '['.repeat(20_000) + ']'.repeat(20_000);
     const good = JSON.stringify(event({ resource: patient('m1') }));
     const { data: _, ...envelope } = event({ id: 'deep' });
-    const odd = [`{"data":{"resource":${deep}},${JSON.stringify(envelope).slice(1)}`, `{"odd":${deep},${good.slice(1)}`, `{"odd":{"toString":1},${good.slice(1)}`];
+    const odd = [
+      `{"data":{"resource":${deep}},${JSON.stringify(envelope).slice(1)}`,
+      `{"odd":${deep},${good.slice(1)}`,
+      `{"odd":{"toString":1},${good.slice(1)}`,
+    ];
     const { rows, summary } = await house.publish([good, ...odd, good]);
-    expect(rows.map((r) => [r.status, r.reason])).toEqual([['accepted', undefined], ['refused', 'not-json'], ['refused', 'not-a-cloudevent'], ['refused', 'not-a-cloudevent'], ['accepted', undefined]]);
+    expect(rows.map((r) => [r.status, r.reason])).toEqual([
+      ['accepted', undefined],
+      ['refused', 'not-json'],
+      ['refused', 'not-a-cloudevent'],
+      ['refused', 'not-a-cloudevent'],
+      ['accepted', undefined],
+    ]);
     expect(summary).toMatchObject({ complete: true, accepted: 2, refused: 3 });
-    expect((await post(`[${good},${odd.join(',')}]`, 'application/cloudevents-batch+json')).json()).toMatchObject([{ status: 'accepted' }, { status: 'refused' }, { status: 'refused' }, { status: 'refused' }]);
+    expect((await post(`[${good},${odd.join(',')}]`, 'application/cloudevents-batch+json')).json()).toMatchObject([
+      { status: 'accepted' },
+      { status: 'refused' },
+      { status: 'refused' },
+      { status: 'refused' },
+    ]);
   });
 
   it('names the limit of a JSON batch and the way around it', async () => {
@@ -89,12 +144,25 @@ describe('POST /events', () => {
 
   it('lets nobody in but the payer', async () => {
     const body = event({ resource: patient('m1') });
-    for (const token of ['wrong', house.administratorToken]) expect((await post(body, STRUCTURED, {}, token)).status).toBe(401);
-    expect((await house.call('POST', '/events', { body: JSON.stringify(body), headers: { 'content-type': STRUCTURED } })).status).toBe(401);
+    for (const token of ['wrong', house.administratorToken])
+      expect((await post(body, STRUCTURED, {}, token)).status).toBe(401);
+    expect(
+      (await house.call('POST', '/events', { body: JSON.stringify(body), headers: { 'content-type': STRUCTURED } }))
+        .status,
+    ).toBe(401);
   });
 
   it('takes no word about replays from outside', async () => {
-    await post({ ...event({ id: 'sly', resource: patient('m1') }), pareplayof: 'dl-x', paattempt: '9', pareceipt: 'r-x', other: 'kept' }, STRUCTURED);
+    await post(
+      {
+        ...event({ id: 'sly', resource: patient('m1') }),
+        pareplayof: 'dl-x',
+        paattempt: '9',
+        pareceipt: 'r-x',
+        other: 'kept',
+      },
+      STRUCTURED,
+    );
     const { [PAYER_MEMBER_EVENTS]: head } = await house.log.head([PAYER_MEMBER_EVENTS]);
     const records = (await Promise.all(head!.map((end, p) => house.log.read(PAYER_MEMBER_EVENTS, p, 0, end)))).flat();
     const { headers } = records.find((r) => r.headers['ce_id'] === 'sly')!;
@@ -106,12 +174,19 @@ describe('POST /events', () => {
   it('keeps data that is not the last member, spaced or escaped, as it was sent', async () => {
     const resource = condition('m1', 'esc', { code: { text: 'a "quoted" \\ "data": {' } });
     const { data, ...envelope } = event({ id: 'esc', resource });
-    const lines = [JSON.stringify({ data, ...envelope, id: 'esc0' }), `  { "specversion" : "1.0", "id":"esc1" , "source":"/p\\"data\\":","type":"payer.resource-recorded.v1","time":"2025-01-02T00:00:00Z","subject":"m1",  "data" :  ${JSON.stringify({ resource })} } `];
+    const lines = [
+      JSON.stringify({ data, ...envelope, id: 'esc0' }),
+      '  { "specversion" : "1.0", "id":"esc1" , ' +
+        '"source":"/p\\"data\\":","type":"payer.resource-recorded.v1","time":"2025-01-02T00:00:00Z","subject":"m1",  ' +
+        `"data" :  ${JSON.stringify({ resource })} } `,
+    ];
     expect((await house.publish(lines)).receipt).toMatchObject({ handled: 2, counts: { recorded: 1, unchanged: 1 } });
   });
 
   it('answers 404 for a receipt that was never given', async () => {
-    expect((await house.call('GET', '/events/receipts/r-aaaaaaaaaaaaaaaaaaaaaaaaaa', { token: house.payerToken })).status).toBe(404);
+    expect(
+      (await house.call('GET', '/events/receipts/r-aaaaaaaaaaaaaaaaaaaaaaaaaa', { token: house.payerToken })).status,
+    ).toBe(404);
   });
 });
 
@@ -122,7 +197,11 @@ describe('POST /events while the log is away', () => {
     try {
       const body = JSON.stringify(event({ id: 'x', resource: patient('m1') }));
       log.faults.away = true;
-      const answer = await house.call('POST', '/events', { token: house.payerToken, body, headers: { 'content-type': NDJSON } });
+      const answer = await house.call('POST', '/events', {
+        token: house.payerToken,
+        body,
+        headers: { 'content-type': NDJSON },
+      });
       expect([answer.status, answer.headers['retry-after']]).toEqual([503, '2']);
       log.faults.away = false;
 
@@ -133,10 +212,19 @@ describe('POST /events while the log is away', () => {
         if (topic === PAYER_MEMBER_EVENTS && (appends += 1) === 2) log.faults.away = true;
         return append(topic, records);
       };
-      const lines = Array.from({ length: 1200 }, (_, i) => JSON.stringify(event({ id: `n${i}`, resource: condition('m1', `n${i}`) }))).join('\n');
-      const cut = await house.call('POST', '/events', { token: house.payerToken, body: lines, headers: { 'content-type': NDJSON } });
+      const lines = Array.from({ length: 1200 }, (_, i) =>
+        JSON.stringify(event({ id: `n${i}`, resource: condition('m1', `n${i}`) })),
+      ).join('\n');
+      const cut = await house.call('POST', '/events', {
+        token: house.payerToken,
+        body: lines,
+        headers: { 'content-type': NDJSON },
+      });
       log.faults.away = false;
-      const rows = cut.text.trim().split('\n').map((line) => JSON.parse(line) as Loose);
+      const rows = cut.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Loose);
       expect(rows.filter((r) => r.status === 'accepted')).toHaveLength(APPEND_EVENTS);
       expect(rows.at(-2)).toMatchObject({ status: 'unavailable', reason: 'log-unavailable' });
       expect(rows.at(-1)).toMatchObject({ summary: { complete: false, accepted: APPEND_EVENTS } });
@@ -152,15 +240,25 @@ describe('POST /events of a hundred thousand events', () => {
     const { EventStream } = await import('./stream-events.ts');
     const { EventAppender } = await import('./append-events.ts');
     let appended = 0;
-    const log = { append: (_topic: string, records: readonly unknown[]) => Promise.resolve(records.map((_, i) => ({ partition: 0, offset: (appended += 1) + i * 0 }))) };
-    const stream = new EventStream(new EventAppender(log as never, { waitForPayerEverywhere: () => Promise.resolve(true), effects: async () => [] }), 'r-x');
+    const log = {
+      append: (_topic: string, records: readonly unknown[]) =>
+        Promise.resolve(records.map((_, i) => ({ partition: 0, offset: (appended += 1) + i * 0 }))),
+    };
+    const stream = new EventStream(
+      new EventAppender(log as never, { waitForPayerEverywhere: () => Promise.resolve(true), effects: async () => [] }),
+      'r-x',
+    );
     const line = Buffer.from(`${JSON.stringify(event({ resource: patient('m1') }))}\n`.repeat(100));
     async function* request(): AsyncGenerator<Buffer> {
       for (let i = 0; i < 1000; i++) yield line;
     }
     let bytes = 0;
     stream.answer.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    const summary = await stream.run(request(), () => undefined, () => Promise.resolve());
+    const summary = await stream.run(
+      request(),
+      () => undefined,
+      () => Promise.resolve(),
+    );
     expect(summary).toMatchObject({ complete: true, accepted: 100_000 });
     expect(appended).toBe(100_000);
     expect(bytes).toBeGreaterThan(100_000 * 40);

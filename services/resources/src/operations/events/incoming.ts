@@ -1,4 +1,14 @@
-import { type DomainEvent, encodeEvent, type FaultReason, fromStructured, identityFault, isSubject, MAX_IDENTITY, PAYER_CONTRACT, RESERVED_SUBJECT } from '@provider-access/events';
+import {
+  type DomainEvent,
+  encodeEvent,
+  type FaultReason,
+  fromStructured,
+  identityFault,
+  isSubject,
+  MAX_IDENTITY,
+  PAYER_CONTRACT,
+  RESERVED_SUBJECT,
+} from '@provider-access/events';
 import type { NewRecord } from '@provider-access/eventlog';
 import { isObject } from '@provider-access/fhir';
 import { readConsent } from '@provider-access/pdex';
@@ -9,14 +19,38 @@ export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 export type RefusedReason = FaultReason | 'not-utf8';
 /** One event of a request: a record for the log, or why it is stored nowhere. */
 export type Incoming =
-  | { readonly index: number; readonly ok: true; readonly id: string; readonly topic: string; readonly record: NewRecord; readonly bytes: number; readonly consent: boolean }
-  | { readonly index: number; readonly ok: false; readonly id?: string; readonly reason: RefusedReason; readonly detail: string };
+  | {
+      readonly index: number;
+      readonly ok: true;
+      readonly id: string;
+      readonly topic: string;
+      readonly record: NewRecord;
+      readonly bytes: number;
+      readonly consent: boolean;
+    }
+  | {
+      readonly index: number;
+      readonly ok: false;
+      readonly id?: string;
+      readonly reason: RefusedReason;
+      readonly detail: string;
+    };
 
 /** Extensions with a meaning inside the platform. They are never taken from outside. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
-export const tooLarge = (index: number, bytes: number): Incoming => ({ index, ok: false, reason: 'too-large', detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}` });
-export const notUtf8 = (index: number): Incoming => ({ index, ok: false, reason: 'not-utf8', detail: 'the line is not UTF-8' });
+export const tooLarge = (index: number, bytes: number): Incoming => ({
+  index,
+  ok: false,
+  reason: 'too-large',
+  detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}`,
+});
+export const notUtf8 = (index: number): Incoming => ({
+  index,
+  ok: false,
+  reason: 'not-utf8',
+  detail: 'the line is not UTF-8',
+});
 
 /** A structured event (application/cloudevents+json) as text. */
 export function fromText(index: number, text: string, receipt: string): Incoming {
@@ -34,15 +68,28 @@ export function fromObject(index: number, body: unknown, receipt: string, text?:
   const read = fromStructured(body);
   if (!read.ok) {
     const id = typeof body === 'object' && body !== null ? (body as { id?: unknown }).id : undefined;
-    return { index, ok: false, ...(typeof id === 'string' && id.length <= MAX_IDENTITY && { id }), reason: read.reason, detail: read.detail };
+    return {
+      index,
+      ok: false,
+      ...(typeof id === 'string' && id.length <= MAX_IDENTITY && { id }),
+      reason: read.reason,
+      detail: read.detail,
+    };
   }
   const value = text === undefined ? undefined : dataText(text, body as Record<string, unknown>);
   const bytes = text === undefined ? undefined : Buffer.byteLength(text);
   return incoming(index, read.event, receipt, value, bytes);
 }
 
-/** Binary mode: attributes in `ce-*` headers, the body is the data. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode */
-export function fromBinary(headers: Readonly<Record<string, string | string[] | undefined>>, text: string, receipt: string): Incoming {
+/**
+ * Binary mode: attributes in `ce-*` headers, the body is the data.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
+ */
+export function fromBinary(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  text: string,
+  receipt: string,
+): Incoming {
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -50,9 +97,12 @@ export function fromBinary(headers: Readonly<Record<string, string | string[] | 
     return { index: 0, ok: false, reason: 'not-json', detail: 'the data is not JSON' };
   }
   const attributes: Record<string, unknown> = { data };
-  for (const [name, value] of Object.entries(headers)) if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = unescape(value);
+  for (const [name, value] of Object.entries(headers))
+    if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = unescape(value);
   const read = fromStructured(attributes);
-  return read.ok ? incoming(0, read.event, receipt, text, Buffer.byteLength(text)) : { index: 0, ok: false, reason: read.reason, detail: read.detail };
+  return read.ok
+    ? incoming(0, read.event, receipt, text, Buffer.byteLength(text))
+    : { index: 0, ok: false, reason: read.reason, detail: read.detail };
 }
 
 function unescape(value: string): string {
@@ -71,17 +121,27 @@ function unescape(value: string): string {
 function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly detail: string } | undefined {
   const definition = PAYER_CONTRACT.definition(event.type);
   if (definition === undefined) {
-    return { reason: 'unknown-event-type', detail: 'this event type is not known; see the AsyncAPI document for names and versions' };
+    return {
+      reason: 'unknown-event-type',
+      detail: 'this event type is not known; see the AsyncAPI document for names and versions',
+    };
   }
   const named = identityFault(event);
   if (named !== undefined || !statesConsent(event)) return named;
   if (event.type === 'payer.provider-recorded.v1') {
-    return { reason: 'not-a-provider-type', detail: 'a Consent belongs to a member: publish it as payer.resource-recorded.v1' };
+    return {
+      reason: 'not-a-provider-type',
+      detail: 'a Consent belongs to a member: publish it as payer.resource-recorded.v1',
+    };
   }
   const { subject } = event;
-  if (subject === undefined || subject === '') return { reason: 'missing-subject', detail: 'subject must be the id of the member who opts out or in' };
-  if (!isSubject(subject)) return { reason: 'invalid-subject', detail: 'subject must be a member id: letters, digits, - and ., at most 64' };
-  return subject === RESERVED_SUBJECT ? { reason: 'reserved-subject', detail: `"${RESERVED_SUBJECT}" is no member id` } : undefined;
+  if (subject === undefined || subject === '')
+    return { reason: 'missing-subject', detail: 'subject must be the id of the member who opts out or in' };
+  if (!isSubject(subject))
+    return { reason: 'invalid-subject', detail: 'subject must be a member id: letters, digits, - and ., at most 64' };
+  return subject === RESERVED_SUBJECT
+    ? { reason: 'reserved-subject', detail: `"${RESERVED_SUBJECT}" is no member id` }
+    : undefined;
 }
 
 /** Whether an event states an opt-out or opt-in: one of consent's own, or a FHIR Consent that denies. */
@@ -91,14 +151,21 @@ function statesConsent({ type, data }: DomainEvent): boolean {
   return isObject(resource) && resource['resourceType'] === 'Consent' && readConsent(resource, 0).kind === 'opt-out';
 }
 
-function incoming(index: number, event: DomainEvent, receipt: string, value: string | undefined, size: number | undefined): Incoming {
+function incoming(
+  index: number,
+  event: DomainEvent,
+  receipt: string,
+  value: string | undefined,
+  size: number | undefined,
+): Incoming {
   const refused = refusal(event);
   if (refused !== undefined) return { index, ok: false, id: event.id.slice(0, MAX_IDENTITY), ...refused };
   const extensions: Record<string, string> = {};
   for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
   extensions['pareceipt'] = receipt;
   const text = value ?? encodedData(event.data);
-  if (text === undefined) return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
+  if (text === undefined)
+    return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
   const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: text };
   const bytes = size ?? Buffer.byteLength(text);
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;

@@ -2,7 +2,10 @@ import { decodeEvent, PAYER_CONTRACT, type PayerEvent } from '@provider-access/e
 import type { NewRecord } from '@provider-access/eventlog';
 import { readConsent } from '@provider-access/pdex';
 
-/** The opt-out or opt-in that a stored event states: a FHIR Consent that denies is an opt-out. undefined for an event that cannot be read. */
+/**
+ * The opt-out or opt-in that a stored event states: a FHIR Consent that denies is an opt-out. undefined for an event
+ * that cannot be read.
+ */
 export function statedBy(record: NewRecord): PayerEvent | undefined {
   const decoded = decodeEvent(record);
   const read = decoded.ok ? PAYER_CONTRACT.read(decoded.event) : undefined;
@@ -13,5 +16,9 @@ export function statedBy(record: NewRecord): PayerEvent | undefined {
   const reading = readConsent(event.data.resource, 0);
   if (reading.kind === 'none') return undefined;
   const { scope, targets = [], setBy } = reading;
-  return { ...event, type: 'payer.member-opted-out.v1', data: { scope, setBy, targets: targets.map((target) => ({ ...target })) } };
+  return {
+    ...event,
+    type: 'payer.member-opted-out.v1',
+    data: { scope, setBy, targets: targets.map((target) => ({ ...target })) },
+  };
 }

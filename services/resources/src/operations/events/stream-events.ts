@@ -21,14 +21,23 @@ export interface EventSummary extends Readonly<Record<Counted, number>> {
 }
 
 /**
- * Reads one structured event a line and answers one row a line, in order, then `{"summary":{…}}`. Memory is bounded by a
- * few appends and the answer buffer, whatever the size of the request. The log being away ends the answer with a row that says so.
+ * Reads one structured event a line and answers one row a line, in order, then `{"summary":{…}}`. Memory is bounded by
+ * a
+ * few appends and the answer buffer, whatever the size of the request. The log being away ends the answer with a row
+ * that says so.
  */
 export class EventStream {
   readonly answer = new PassThrough({ highWaterMark: ANSWER_BYTES });
   private readonly appender: EventAppender;
   private readonly receipt: string;
-  private readonly counts: Record<Counted, number> = { accepted: 0, effective: 0, scheduled: 0, superseded: 0, parked: 0, refused: 0 };
+  private readonly counts: Record<Counted, number> = {
+    accepted: 0,
+    effective: 0,
+    scheduled: 0,
+    superseded: 0,
+    parked: 0,
+    refused: 0,
+  };
   /** Rows are written in order although some wait for their effect. */
   private written: Promise<void> = Promise.resolve();
   private waiting = 0;
@@ -43,7 +52,11 @@ export class EventStream {
    * before that is thrown, and the caller can still answer with a status; a later failure becomes the last row. `kept`
    * gets the number of events in the log, before the summary is written.
    */
-  async run(request: AsyncIterable<Uint8Array>, started: () => void, kept: (events: number) => Promise<void>): Promise<EventSummary> {
+  async run(
+    request: AsyncIterable<Uint8Array>,
+    started: () => void,
+    kept: (events: number) => Promise<void>,
+  ): Promise<EventSummary> {
     let begun = false;
     let append: Promise<void> = Promise.resolve();
     const flush = async (events: readonly Incoming[]): Promise<void> => {
@@ -51,7 +64,8 @@ export class EventStream {
       if (!begun) started();
       begun = true;
       this.write(rows);
-      if (rows.some((row) => !(row instanceof Promise) && row.status === 'unavailable')) throw new EngineUnavailable('the log took a part of the events');
+      if (rows.some((row) => !(row instanceof Promise) && row.status === 'unavailable'))
+        throw new EngineUnavailable('the log took a part of the events');
     };
     try {
       for await (const events of batches(request, this.receipt)) {
@@ -92,9 +106,15 @@ export class EventStream {
   private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     await this.written;
     // If this fails, the receipt cannot say when it is complete. The events are durable anyway.
-    const told = await kept(this.kept()).then(() => true, () => false);
+    const told = await kept(this.kept()).then(
+      () => true,
+      () => false,
+    );
     const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
-    if (!complete) this.answer.write(`${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice changes nothing', retryAfter: 2, receipt: this.receipt })}\n`);
+    if (!complete)
+      this.answer.write(
+        `${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice ' + 'changes nothing', retryAfter: 2, receipt: this.receipt })}\n`,
+      );
     this.answer.end(`${JSON.stringify({ summary })}\n`);
     return summary;
   }
@@ -120,7 +140,12 @@ async function* batches(request: AsyncIterable<Uint8Array>, receipt: string): As
   const take = (lines: ReturnType<typeof splitter.push>): (readonly Incoming[])[] => {
     const full: (readonly Incoming[])[] = [];
     for (const line of lines) {
-      const event = line.kind === 'line' ? fromText(index, line.text, receipt) : line.kind === 'too-long' ? tooLarge(index, line.bytes) : notUtf8(index);
+      const event =
+        line.kind === 'line'
+          ? fromText(index, line.text, receipt)
+          : line.kind === 'too-long'
+            ? tooLarge(index, line.bytes)
+            : notUtf8(index);
       index += 1;
       events.push(event);
       bytes += event.ok ? event.bytes : 100;

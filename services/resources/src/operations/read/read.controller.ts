@@ -9,7 +9,9 @@ import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/sm
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
 
-type Found = { readonly record: StoredRecord; readonly member?: string } | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
+type Found =
+  | { readonly record: StoredRecord; readonly member?: string }
+  | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
 const UNKNOWN: Found = { reason: 'unknown-resource' };
 /** No member id can look like this. */
 const NOBODY = '?';
@@ -28,21 +30,40 @@ export class ReadController {
   }
 
   @Get(':type/:id')
-  async read(@Param('type') type: string, @Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  async read(
+    @Param('type') type: string,
+    @Param('id') id: string,
+    @Req() request: SmartRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     servedType(type);
     const { client, scopes } = request.smart;
     requireScope(scopes, type, 'r');
     acceptsJson(request.headers.accept);
-    const found = FHIR_ID.test(id) ? await (isSharedType(type) ? this.shared(type, id) : this.ofMember(client, type, id)) : UNKNOWN;
+    const found = FHIR_ID.test(id)
+      ? await (isSharedType(type) ? this.shared(type, id) : this.ofMember(client, type, id))
+      : UNKNOWN;
     const members = found.member === undefined ? [] : [found.member];
     if (!('record' in found)) {
-      await this.audit.record({ client, action: 'read', outcome: 'refused', reason: found.reason, members, resources: 0, types: [type] });
+      await this.audit.record({
+        client,
+        action: 'read',
+        outcome: 'refused',
+        reason: found.reason,
+        members,
+        resources: 0,
+        types: [type],
+      });
       throw unknownResource();
     }
     await this.audit.record({ client, action: 'read', outcome: 'released', members, resources: 1, types: [type] });
     const { record } = found;
-    void reply.header('content-type', FHIR_JSON).header('etag', `W/"${record.versionId}"`).header('last-modified', new Date(record.lastUpdated).toUTCString())
-      .header('cache-control', 'no-store').send(lineBytes(record));
+    void reply
+      .header('content-type', FHIR_JSON)
+      .header('etag', `W/"${record.versionId}"`)
+      .header('last-modified', new Date(record.lastUpdated).toUTCString())
+      .header('cache-control', 'no-store')
+      .send(lineBytes(record));
   }
 
   private async shared(type: string, id: string): Promise<Found> {

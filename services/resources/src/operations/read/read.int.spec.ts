@@ -19,18 +19,30 @@ describe('reads and searches', () => {
     token = await house.token('app1');
     other = await house.token('app2');
     await house.publish([
-      ...['m1', 'm2', 'out', 'foreign'].flatMap((m) => [{ subject: m, resource: patient(m) }, { subject: m, resource: condition(m, `${m}-c`) }]),
+      ...['m1', 'm2', 'out', 'foreign'].flatMap((m) => [
+        { subject: m, resource: patient(m) },
+        { subject: m, resource: condition(m, `${m}-c`) },
+      ]),
       ...Array.from({ length: 7 }, (_, i) => ({ subject: 'm1', resource: condition('m1', `page-${i}`) })),
       { type: 'payer.provider-recorded.v1', subject: '1234567893', resource: practitioner('p1') },
-      { type: 'payer.provider-recorded.v1', subject: 'med', resource: { resourceType: 'Medication', id: 'med1', code: { text: 'aspirin' } } },
+      {
+        type: 'payer.provider-recorded.v1',
+        subject: 'med',
+        resource: { resourceType: 'Medication', id: 'med1', code: { text: 'aspirin' } },
+      },
       { subject: 'm1', resource: { resourceType: 'Medication', id: 'med2', code: { text: 'aspirin' } } },
       { subject: 'm2', resource: { resourceType: 'Medication', id: 'med2', code: { text: 'aspirin' } } },
     ]);
     await house.settled();
   });
   afterAll(() => house.close());
-  const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> => house.call('GET', url, { token: t, headers });
-  const comparable = ({ status, headers, text }: Answer): unknown => ({ status, text, headers: { ...headers, date: undefined } });
+  const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> =>
+    house.call('GET', url, { token: t, headers });
+  const comparable = ({ status, headers, text }: Answer): unknown => ({
+    status,
+    text,
+    headers: { ...headers, date: undefined },
+  });
 
   it('reads a resource of an attributed member, with its version', async () => {
     const answer = await get('/fhir/Condition/m1-c');
@@ -55,9 +67,16 @@ describe('reads and searches', () => {
     expect(denied).toMatchObject({ status: 200 });
     const unknown = comparable(await get('/fhir/Condition?patient=zz', other)) as { text: string };
     expect((denied as { text: string }).text.replaceAll('patient=m1', 'patient=zz')).toBe(unknown.text);
-    expect({ ...(denied as object), text: '', headers: undefined }).toEqual({ ...unknown, text: '', headers: undefined });
+    expect({ ...(denied as object), text: '', headers: undefined }).toEqual({
+      ...unknown,
+      text: '',
+      headers: undefined,
+    });
     expect((await get('/fhir/Condition?patient=out')).json()).toMatchObject({ total: 0 });
-    expect((await get('/fhir/Condition?_id=out-c,m1-c')).json()).toMatchObject({ total: 1, entry: [{ resource: { id: 'm1-c' } }] });
+    expect((await get('/fhir/Condition?_id=out-c,m1-c')).json()).toMatchObject({
+      total: 1,
+      entry: [{ resource: { id: 'm1-c' } }],
+    });
   });
 
   it('pages by signed links that only their client can follow', async () => {
@@ -79,16 +98,23 @@ describe('reads and searches', () => {
     const ofOtherType = await get(link.replace('/Condition', '/Observation'));
     for (const answer of [foreign, tampered, widened, ofOtherType]) {
       expect(answer.status).toBe(400);
-      expect(answer.json()).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ code: 'value', expression: ['_page'] }] });
+      expect(answer.json()).toMatchObject({
+        resourceType: 'OperationOutcome',
+        issue: [{ code: 'value', expression: ['_page'] }],
+      });
       expect(answer.text).toBe(foreign.text);
     }
   });
 
   it('decides again on every page', async () => {
     await house.attribute('leaver');
-    await house.publish(Array.from({ length: 4 }, (_, i) => ({ subject: 'leaver', resource: condition('leaver', `leave-${i}`) })));
+    await house.publish(
+      Array.from({ length: 4 }, (_, i) => ({ subject: 'leaver', resource: condition('leaver', `leave-${i}`) })),
+    );
     await house.settled();
-    const next = (await get('/fhir/Condition?patient=leaver&_count=2')).json().link.find((l: Loose) => l.relation === 'next').url as string;
+    const next = (await get('/fhir/Condition?patient=leaver&_count=2'))
+      .json()
+      .link.find((l: Loose) => l.relation === 'next').url as string;
     await house.optOut('leaver');
     expect((await get(next.replace('https://pa.example.org', ''))).json().entry).toBeUndefined();
   });
@@ -123,12 +149,22 @@ describe('reads and searches', () => {
 
   it('names what is wrong with a request', async () => {
     const cases: [string, number, string, Record<string, string>?][] = [
-      ['/fhir/Condition', 400, 'required'], ['/fhir/Condition?patient=m1&color=red', 400, 'not-supported'], ['/fhir/Condition?patient=m1&_lastUpdated=yesterday', 400, 'value'],
-      ['/fhir/Condition?patient=m1&_count=0', 400, 'value'], ['/fhir/Claim/1', 404, 'not-found'], ['/fhir/Nonsense', 404, 'not-found'], ['/fhir/Condition/m1-c', 406, 'not-supported', { accept: 'application/fhir+xml' }],
+      ['/fhir/Condition', 400, 'required'],
+      ['/fhir/Condition?patient=m1&color=red', 400, 'not-supported'],
+      ['/fhir/Condition?patient=m1&_lastUpdated=yesterday', 400, 'value'],
+      ['/fhir/Condition?patient=m1&_count=0', 400, 'value'],
+      ['/fhir/Claim/1', 404, 'not-found'],
+      ['/fhir/Nonsense', 404, 'not-found'],
+      ['/fhir/Condition/m1-c', 406, 'not-supported', { accept: 'application/fhir+xml' }],
     ];
     for (const [url, status, code, headers] of cases) {
       const answer = await get(url, token, headers ?? {});
-      expect([url, answer.status, answer.json().resourceType, answer.json().issue[0].code]).toEqual([url, status, 'OperationOutcome', code]);
+      expect([url, answer.status, answer.json().resourceType, answer.json().issue[0].code]).toEqual([
+        url,
+        status,
+        'OperationOutcome',
+        code,
+      ]);
     }
     expect((await house.call('GET', '/fhir/Condition/m1-c')).status).toBe(401);
     const narrow = await house.token('app1', 'system/Patient.rs');
@@ -143,20 +179,38 @@ describe('reads and searches', () => {
     await get('/fhir/Condition/nobody');
     const entries: Loose[] = [];
     const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    for (const [p, end] of head!.entries()) for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(Buffer.from(r.value).toString()));
+    for (const [p, end] of head!.entries())
+      for (const r of await house.log.read(PA_AUDIT, p, 0, end))
+        entries.push(JSON.parse(Buffer.from(r.value).toString()));
     expect(entries).toHaveLength(before + 3);
-    expect(entries).toContainEqual(expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }));
-    expect(entries).toContainEqual(expect.objectContaining({ outcome: 'refused', reason: 'opted-out', members: ['out'] }));
-    expect(entries).toContainEqual(expect.objectContaining({ outcome: 'refused', reason: 'unknown-resource', members: [] }));
+    expect(entries).toContainEqual(
+      expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }),
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({ outcome: 'refused', reason: 'opted-out', members: ['out'] }),
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({ outcome: 'refused', reason: 'unknown-resource', members: [] }),
+    );
   });
 
   it('counts of each member what a page of a search has of that member', async () => {
     await get('/fhir/Condition?patient=m1,m2&_count=9');
     const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
     const entries: Loose[] = [];
-    for (const [p, end] of head!.entries()) for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(Buffer.from(r.value).toString()));
+    for (const [p, end] of head!.entries())
+      for (const r of await house.log.read(PA_AUDIT, p, 0, end))
+        entries.push(JSON.parse(Buffer.from(r.value).toString()));
     // m1 has the condition that each member has, and seven more.
-    expect(entries).toContainEqual(expect.objectContaining({ action: 'search', outcome: 'released', members: ['m1', 'm2'], perMember: [8, 1], resources: 9 }));
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        action: 'search',
+        outcome: 'released',
+        members: ['m1', 'm2'],
+        perMember: [8, 1],
+        resources: 9,
+      }),
+    );
   });
 
   it('says what it serves without asking who asks', async () => {
@@ -164,8 +218,15 @@ describe('reads and searches', () => {
     expect(answer.status).toBe(200);
     const { rest, instantiates } = answer.json();
     expect(instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
-    expect(rest[0].resource.find((r: Loose) => r.type === 'Group').operation.map((o: Loose) => o.name)).toEqual(['export', 'davinci-data-export']);
-    expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual(['_id', 'patient', '_lastUpdated']);
+    expect(rest[0].resource.find((r: Loose) => r.type === 'Group').operation.map((o: Loose) => o.name)).toEqual([
+      'export',
+      'davinci-data-export',
+    ]);
+    expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual([
+      '_id',
+      'patient',
+      '_lastUpdated',
+    ]);
   });
 });
 
@@ -174,17 +235,28 @@ describe('what a read asks of the views', () => {
   const statements: string[] = [];
   const NOTED = ['get', 'getMany', 'find'];
   /** The object with `before` called ahead of its methods. */
-  const watched = <T extends object>(of: T, before: (method: string, args: readonly Loose[]) => T | undefined): T => new Proxy(of, {
-    get(target, name) {
-      const value = Reflect.get(target, name, target) as unknown;
-      if (typeof value !== 'function') return value;
-      return (...args: Loose[]) => before(String(name), args) ?? (value as (...a: Loose[]) => unknown).apply(target, args);
-    },
-  });
-  const counted = (views: Views): Views => watched(views, (method, [projection]) => method !== 'reader' ? undefined : watched(views.reader(projection), (asked, [ids, options]) => {
-    if (NOTED.includes(asked)) statements.push(`${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1} ${(options?.bodies ?? ids?.bodies ?? []).join()}`);
-    return undefined;
-  }) as never);
+  const watched = <T extends object>(of: T, before: (method: string, args: readonly Loose[]) => T | undefined): T =>
+    new Proxy(of, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (typeof value !== 'function') return value;
+        return (...args: Loose[]) =>
+          before(String(name), args) ?? (value as (...a: Loose[]) => unknown).apply(target, args);
+      },
+    });
+  const counted = (views: Views): Views =>
+    watched(views, (method, [projection]) =>
+      method !== 'reader'
+        ? undefined
+        : (watched(views.reader(projection), (asked, [ids, options]) => {
+            if (NOTED.includes(asked))
+              statements.push(
+                `${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1} ` +
+                  `${(options?.bodies ?? ids?.bodies ?? []).join()}`,
+              );
+            return undefined;
+          }) as never),
+    );
 
   it('is the same for a denied member as for an unknown id, and never the line of the record', async () => {
     const house = await House.open({ views: counted(openMemoryViews()) });
@@ -221,7 +293,19 @@ describe('when an intake stands still', () => {
       const token = await house.token('app1');
       expect((await house.call('GET', '/fhir/Condition/c1', { token })).status).toBe(200);
       await house.stopIntake(name);
-      await house.call('POST', '/events', { token: house.payerToken, headers: { 'content-type': 'application/x-ndjson' }, body: JSON.stringify({ specversion: '1.0', id: 'x', source: '/p', type: 'payer.member-changed.v1', subject: 'm1', time: '2025-01-01T00:00:00Z', data: {} }) });
+      await house.call('POST', '/events', {
+        token: house.payerToken,
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: JSON.stringify({
+          specversion: '1.0',
+          id: 'x',
+          source: '/p',
+          type: 'payer.member-changed.v1',
+          subject: 'm1',
+          time: '2025-01-01T00:00:00Z',
+          data: {},
+        }),
+      });
       await expect.poll(async () => (await house.call('GET', '/fhir/Condition/c1', { token })).status).toBe(503);
       for (const url of ['/fhir/Condition/nobody', '/fhir/Condition?patient=m1', '/fhir/Practitioner/p']) {
         const answer = await house.call('GET', url, { token });

@@ -40,7 +40,8 @@ export class ReceiptsController {
   @Header('cache-control', 'no-store')
   async get(@Param('id') id: string, @Query('wait') wait?: string): Promise<string> {
     if (!/^r-[a-z2-7]{26}$/.test(id)) throw new Refusal('not-found', 'There is no such receipt.');
-    if (wait !== undefined && !/^\d{1,4}$/.test(wait)) throw new Refusal('invalid-value', 'wait is a whole number of seconds.');
+    if (wait !== undefined && !/^\d{1,4}$/.test(wait))
+      throw new Refusal('invalid-value', 'wait is a whole number of seconds.');
     const deadline = performance.now() + Math.min(Number(wait ?? 0), MAX_WAIT_S) * 1000;
     for (;;) {
       const answer = await this.answer(id);

@@ -2,7 +2,11 @@ import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'no
 import type { Secret } from '@provider-access/smart';
 
 /** Where a page ended: member, and the index values of its last entry. */
-export interface PageCursor { readonly member: string; readonly id: string; readonly lastUpdated?: number }
+export interface PageCursor {
+  readonly member: string;
+  readonly id: string;
+  readonly lastUpdated?: number;
+}
 export interface PageToken {
   readonly client: string;
   readonly type: string;
@@ -11,7 +15,10 @@ export interface PageToken {
   readonly after: PageCursor;
 }
 
-/** Opaque, signed page links: good only for the client and the search that they were given to. The first key signs, all verify. */
+/**
+ * Opaque, signed page links: good only for the client and the search that they were given to. The first key signs, all
+ * verify.
+ */
 export class PageLinks {
   private readonly secret: Secret<readonly Buffer[]>;
   private from: readonly Buffer[] | undefined;
@@ -28,7 +35,9 @@ export class PageLinks {
 
   write(token: PageToken): string {
     const { client, type, query, after } = token;
-    const payload = Buffer.from(JSON.stringify([query, after.member, after.id, ...(after.lastUpdated === undefined ? [] : [after.lastUpdated])]));
+    const payload = Buffer.from(
+      JSON.stringify([query, after.member, after.id, ...(after.lastUpdated === undefined ? [] : [after.lastUpdated])]),
+    );
     return Buffer.concat([seal(this.keys()[0]!, client, type, payload), payload]).toString('base64url');
   }
 
@@ -40,10 +49,12 @@ export class PageLinks {
     const bytes = /^[A-Za-z0-9_-]{44,4000}$/.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
     if (bytes.length <= 32) return undefined;
     const payload = bytes.subarray(32);
-    if (!this.keys().some((key) => timingSafeEqual(bytes.subarray(0, 32), seal(key, client, type, payload)))) return undefined;
+    if (!this.keys().some((key) => timingSafeEqual(bytes.subarray(0, 32), seal(key, client, type, payload))))
+      return undefined;
     const [query, member, id, lastUpdated] = JSON.parse(payload.toString('utf8')) as [string, string, string, number?];
     return { client, type, query, after: { member, id, ...(lastUpdated !== undefined && { lastUpdated }) } };
   }
 }
 
-const seal = (key: KeyObject, client: string, type: string, payload: Buffer): Buffer => createHmac('sha256', key).update(`${client}\n${type}\n`).update(payload).digest();
+const seal = (key: KeyObject, client: string, type: string, payload: Buffer): Buffer =>
+  createHmac('sha256', key).update(`${client}\n${type}\n`).update(payload).digest();

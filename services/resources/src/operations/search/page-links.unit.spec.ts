@@ -3,17 +3,29 @@ import { fixedSecret, type Secret } from '@provider-access/smart';
 import { PageLinks, type PageToken } from './page-links.ts';
 
 const [OLD, NEW] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-const token: PageToken = { client: 'c-1', type: 'Observation', query: 'patient=m-1', after: { member: 'm-1', id: 'o-9', lastUpdated: 5 } };
+const token: PageToken = {
+  client: 'c-1',
+  type: 'Observation',
+  query: 'patient=m-1',
+  after: { member: 'm-1', id: 'o-9', lastUpdated: 5 },
+};
 const links = (...keys: readonly Buffer[]): PageLinks => new PageLinks(fixedSecret(keys));
 
 it('are good in every instance that has the keys, for whom and what they were given', () => {
   const text = links(OLD).write(token);
   expect(links(OLD).read(text, 'c-1', 'Observation')).toEqual(token);
-  for (const [client, type] of [['c-2', 'Observation'], ['c-1', 'Condition']] as const) expect(links(OLD).read(text, client, type)).toBeUndefined();
+  for (const [client, type] of [
+    ['c-2', 'Observation'],
+    ['c-1', 'Condition'],
+  ] as const)
+    expect(links(OLD).read(text, client, type)).toBeUndefined();
   expect(links(NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
 });
 it('live through a rotation without a restart: the new key signs, both are good, the old one ends when it is removed', () => {
-  const secret: { current: readonly Buffer[] } & Secret<readonly Buffer[]> = { current: [OLD], onChange: () => () => undefined };
+  const secret: { current: readonly Buffer[] } & Secret<readonly Buffer[]> = {
+    current: [OLD],
+    onChange: () => () => undefined,
+  };
   const rotating = new PageLinks(secret);
   const before = rotating.write(token);
   secret.current = [NEW, OLD];

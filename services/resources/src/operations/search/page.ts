@@ -9,12 +9,28 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 const CHUNK = 32;
 const LINE = ['record.line'];
 
-/** The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document. */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> { readonly line: Uint8Array | string }
-export interface Page { readonly records: readonly Entry[]; readonly next?: PageCursor }
+/**
+ * The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document.
+ */
+export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
+  readonly line: Uint8Array | string;
+}
+export interface Page {
+  readonly records: readonly Entry[];
+  readonly next?: PageCursor;
+}
 
-/** Entries of one search for the members that may be seen, in (member, id) order, or (member, lastUpdated, id) with `_lastUpdated`. */
-export async function findPage(reader: ViewReader, query: SearchQuery, members: readonly string[], after: PageCursor | undefined, count: number): Promise<Page> {
+/**
+ * Entries of one search for the members that may be seen, in (member, id) order, or (member, lastUpdated, id) with
+ * `_lastUpdated`.
+ */
+export async function findPage(
+  reader: ViewReader,
+  query: SearchQuery,
+  members: readonly string[],
+  after: PageCursor | undefined,
+  count: number,
+): Promise<Page> {
   const records: Entry[] = [];
   let bytes = 0;
   for (const member of members) {
@@ -24,7 +40,14 @@ export async function findPage(reader: ViewReader, query: SearchQuery, members: 
       const last = records.at(-1);
       const size = typeof entry.line === 'string' ? Buffer.byteLength(entry.line) : entry.line.byteLength;
       if (last !== undefined && (records.length >= count || bytes + size > MAX_PAGE_BYTES)) {
-        return { records, next: { member: last.member, id: last.id, ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }) } };
+        return {
+          records,
+          next: {
+            member: last.member,
+            id: last.id,
+            ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }),
+          },
+        };
       }
       records.push(entry);
       bytes += size;
@@ -41,10 +64,16 @@ function entryOf(document: ViewDocument): Entry | undefined {
   return record.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-async function* candidates(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined, count: number): AsyncGenerator<Entry> {
+async function* candidates(
+  reader: ViewReader,
+  query: SearchQuery,
+  member: string,
+  after: PageCursor | undefined,
+  count: number,
+): AsyncGenerator<Entry> {
   if (query.ids !== undefined) return yield* byIds(reader, query, member, after);
   let at = after;
-  for (let wanted = count + 1; ; ) {
+  for (let wanted = count + 1; ;) {
     const limit = Math.max(1, Math.min(wanted, CHUNK));
     const documents = await reader.find({ ...indexOf(query, member, at), limit, bodies: LINE, fields: 'indexed' });
     for (const document of documents) {
@@ -60,12 +89,22 @@ async function* candidates(reader: ViewReader, query: SearchQuery, member: strin
 }
 
 /** Heads first: ids may be many, and only those of the page need their lines. */
-async function* byIds(reader: ViewReader, query: SearchQuery, member: string, after: PageCursor | undefined): AsyncGenerator<Entry> {
+async function* byIds(
+  reader: ViewReader,
+  query: SearchQuery,
+  member: string,
+  after: PageCursor | undefined,
+): AsyncGenerator<Entry> {
   const ids = [...(query.ids ?? [])].toSorted().map((id) => recordId(member, query.type, id));
-  const heads = (await reader.getMany(ids)).flatMap((d) => (d === undefined ? [] : [headOf(d)])).filter((p) => p.deleted !== true && keeps(query, p) && (after === undefined || isAfter(p, after)));
+  const heads = (await reader.getMany(ids))
+    .flatMap((d) => (d === undefined ? [] : [headOf(d)]))
+    .filter((p) => p.deleted !== true && keeps(query, p) && (after === undefined || isAfter(p, after)));
   if (query.lastUpdated !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
   for (let i = 0; i < heads.length; i += CHUNK) {
-    const documents = await reader.getMany(heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)), { bodies: LINE });
+    const documents = await reader.getMany(
+      heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)),
+      { bodies: LINE },
+    );
     // Records that were deleted in between are left out.
     for (const document of documents) {
       const entry = document === undefined ? undefined : entryOf(document);
@@ -89,7 +128,8 @@ function keeps(query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boole
 function indexOf(query: SearchQuery, member: string, after: PageCursor | undefined): Omit<FindQuery, 'limit'> {
   const equals = [member, query.type];
   const id = after === undefined ? '' : recordId(member, query.type, after.id);
-  if (query.lastUpdated === undefined) return { index: 'by_type', equals, ...(after !== undefined && { after: { values: [after.id], id } }) };
+  if (query.lastUpdated === undefined)
+    return { index: 'by_type', equals, ...(after !== undefined && { after: { values: [after.id], id } }) };
   let gte = 0;
   let lt = Number.MAX_SAFE_INTEGER;
   for (const { prefix, range } of query.lastUpdated) {
@@ -98,5 +138,10 @@ function indexOf(query: SearchQuery, member: string, after: PageCursor | undefin
     if (prefix === 'eq' || prefix === 'le') lt = Math.min(lt, range.end);
     if (prefix === 'lt') lt = Math.min(lt, range.start);
   }
-  return { index: 'by_updated', equals, range: { gte, lt }, ...(after !== undefined && { after: { values: [after.lastUpdated ?? 0, after.id], id } }) };
+  return {
+    index: 'by_updated',
+    equals,
+    range: { gte, lt },
+    ...(after !== undefined && { after: { values: [after.lastUpdated ?? 0, after.id], id } }),
+  };
 }

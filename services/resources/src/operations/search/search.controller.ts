@@ -29,7 +29,13 @@ export class SearchController {
   private readonly audit: Audit;
   private readonly links: PageLinks;
   private readonly base: string;
-  constructor(@Inject(RECORDS) records: RecordsReader, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit, @Inject(PageLinks) links: PageLinks, @Inject(CONFIG) config: ResourcesConfig) {
+  constructor(
+    @Inject(RECORDS) records: RecordsReader,
+    @Inject(Facts) facts: Facts,
+    @Inject(Audit) audit: Audit,
+    @Inject(PageLinks) links: PageLinks,
+    @Inject(CONFIG) config: ResourcesConfig,
+  ) {
     this.records = records;
     this.facts = facts;
     this.audit = audit;
@@ -46,16 +52,29 @@ export class SearchController {
     const { query, text, after, self } = this.understand(request, client, type);
     const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const { permitted, refused } = await this.decide(client, query);
-    const page = permitted.length === 0 ? { records: [] } : await findPage(this.records.views.records, query, permitted, after, count);
+    const page =
+      permitted.length === 0
+        ? { records: [] }
+        : await findPage(this.records.views.records, query, permitted, after, count);
     await this.record(client, type, page, permitted, refused);
-    const next = page.next === undefined ? undefined : `${this.base}/${type}?${PAGE}=${this.links.write({ client, type, query: text, after: page.next })}`;
+    const next =
+      page.next === undefined
+        ? undefined
+        : `${this.base}/${type}?${PAGE}=${this.links.write({ client, type, query: text, after: page.next })}`;
     const entries = page.records.map((r) => ({ fullUrl: `${this.base}/${type}/${r.id}`, line: textOf(r.line) }));
     const total = after === undefined && next === undefined ? entries.length : undefined;
-    void reply.header('content-type', FHIR_JSON).header('cache-control', 'no-store').send(searchsetBundle({ selfUrl: self, nextUrl: next, total, entries }));
+    void reply
+      .header('content-type', FHIR_JSON)
+      .header('cache-control', 'no-store')
+      .send(searchsetBundle({ selfUrl: self, nextUrl: next, total, entries }));
   }
 
   /** The query of the request or of its page link; normalised, so that equal searches have equal links. */
-  private understand(request: SmartRequest, client: string, type: string): { query: SearchQuery; text: string; after?: PageCursor; self: string } {
+  private understand(
+    request: SmartRequest,
+    client: string,
+    type: string,
+  ): { query: SearchQuery; text: string; after?: PageCursor; self: string } {
     const mark = request.url.indexOf('?');
     const asked = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
     const link = asked.get(PAGE);
@@ -65,12 +84,25 @@ export class SearchController {
       return { query, text, self: `${this.base}/${type}${text === '' ? '' : `?${text}`}` };
     }
     const token = asked.size === 1 ? this.links.read(link, client, type) : undefined;
-    if (token === undefined) throw new Refusal('invalid-value', 'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.', { expression: PAGE });
-    return { query: parsed(type, new URLSearchParams(token.query)), text: token.query, after: token.after, self: `${this.base}/${type}?${PAGE}=${link}` };
+    if (token === undefined)
+      throw new Refusal(
+        'invalid-value',
+        'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
+        { expression: PAGE },
+      );
+    return {
+      query: parsed(type, new URLSearchParams(token.query)),
+      text: token.query,
+      after: token.after,
+      self: `${this.base}/${type}?${PAGE}=${link}`,
+    };
   }
 
   /** Decides the members again on each page. Returns permitted members, in order, apart from the refused ones. */
-  private async decide(client: string, query: SearchQuery): Promise<{ permitted: readonly string[]; refused: readonly { member?: string; reason: string }[] }> {
+  private async decide(
+    client: string,
+    query: SearchQuery,
+  ): Promise<{ permitted: readonly string[]; refused: readonly { member?: string; reason: string }[] }> {
     const { access } = this.facts;
     if (isSharedType(query.type)) {
       access.assertFresh();
@@ -85,36 +117,73 @@ export class SearchController {
   }
 
   private async holders({ type, ids = [] }: SearchQuery): Promise<readonly string[]> {
-    return (await Promise.all(ids.map((id) => this.records.holders(type, id)))).flat().filter((member) => member !== SHARED);
+    return (await Promise.all(ids.map((id) => this.records.holders(type, id))))
+      .flat()
+      .filter((member) => member !== SHARED);
   }
 
-  private async record(client: string, type: string, page: Page, permitted: readonly string[], refused: readonly { member?: string; reason: string }[]): Promise<void> {
+  private async record(
+    client: string,
+    type: string,
+    page: Page,
+    permitted: readonly string[],
+    refused: readonly { member?: string; reason: string }[],
+  ): Promise<void> {
     const entries: Promise<void>[] = [];
     if (permitted.length > 0) {
       const given = countedBy(page.records.map((r) => r.member).filter((m) => m !== SHARED));
-      entries.push(this.audit.record({ client, action: 'search', outcome: 'released', ...membersOf(given), resources: page.records.length, types: [type] }));
+      entries.push(
+        this.audit.record({
+          client,
+          action: 'search',
+          outcome: 'released',
+          ...membersOf(given),
+          resources: page.records.length,
+          types: [type],
+        }),
+      );
     }
     for (const reason of new Set(refused.map((r) => r.reason))) {
-      entries.push(this.audit.record({ client, action: 'search', outcome: 'refused', reason, members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])), resources: 0, types: [type] }));
+      entries.push(
+        this.audit.record({
+          client,
+          action: 'search',
+          outcome: 'refused',
+          reason,
+          members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])),
+          resources: 0,
+          types: [type],
+        }),
+      );
     }
     await Promise.all(entries);
   }
 }
 
-const reasonOf = (decision: Decision | undefined): string[] => (decision === undefined || decision.permit ? [] : [decision.reason]);
-const textOf = (line: Uint8Array | string): string => (typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'));
+const reasonOf = (decision: Decision | undefined): string[] =>
+  decision === undefined || decision.permit ? [] : [decision.reason];
+const textOf = (line: Uint8Array | string): string =>
+  typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
 
 function parsed(type: string, parameters: URLSearchParams): SearchQuery {
   const result = parseSearch(type, parameters);
   if (!result.ok) {
     const { code, details, expression } = result.issue;
-    const kind = (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ?? 'invalid-request';
-    throw new Refusal(kind, `${details?.text ?? 'The search is not valid.'}.`, expression?.[0] === undefined ? {} : { expression: expression[0] });
+    const kind =
+      (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ??
+      'invalid-request';
+    throw new Refusal(
+      kind,
+      `${details?.text ?? 'The search is not valid.'}.`,
+      expression?.[0] === undefined ? {} : { expression: expression[0] },
+    );
   }
   const { query } = result;
   if (query.count === 0) throw new Refusal('invalid-value', '_count must be at least 1.', { expression: '_count' });
-  if (!isSharedType(type) && query.patients === undefined && query.ids === undefined) throw new Refusal('required', 'This search needs patient or _id.', { expression: 'patient' });
-  if ((query.patients?.length ?? 0) > MAX_LISTED || (query.ids?.length ?? 0) > MAX_LISTED) throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
+  if (!isSharedType(type) && query.patients === undefined && query.ids === undefined)
+    throw new Refusal('required', 'This search needs patient or _id.', { expression: 'patient' });
+  if ((query.patients?.length ?? 0) > MAX_LISTED || (query.ids?.length ?? 0) > MAX_LISTED)
+    throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
   return query;
 }
 
